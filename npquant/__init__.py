@@ -1,0 +1,107 @@
+"""npquant: the executable specification of quantized and pruned MLP inference.
+
+The map of the house, floor by floor. A module imports only from floors below its own.
+
+floor 0   npquant.spec           the definitions: scalars over int and Fraction
+floor 1   npquant.kernels        their array twins          npquant.nn        the float MLP, by hand
+          npquant.profiles       engines' arithmetic, as data
+floor 2   npquant.compression    float to integer           npquant.storage   the native file
+          npquant.integer_mlp    the integer-only network
+floor 3   npquant.workflow       the eight steps
+door      npquant.cli            the command line
+
+The public names below are loaded at first use, so that ``import npquant`` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from npquant import profiles
+    from npquant.compression.pruning import prune_neurons
+    from npquant.compression.rectified import quantize_rectified
+    from npquant.compression.uniform import quantize_uniform
+    from npquant.integer_mlp import IntegerMLP
+    from npquant.kernels.matmul import matmul_int8, matmul_int8_blas
+    from npquant.kernels.profile import Profile
+    from npquant.kernels.qparams import QuantParams
+    from npquant.kernels.requantize import FixedMultiplier
+    from npquant.nn.model import FloatMLP
+    from npquant.nn.training import train
+    from npquant.profiles.operators import dequantize, linear, quantize, requantize
+    from npquant.storage import load, save
+    from npquant.workflow.steps import run_workflow
+
+__version__: Final = "0.1.0"
+
+__all__ = [
+    "FixedMultiplier",
+    "FloatMLP",
+    "IntegerMLP",
+    "Profile",
+    "QuantParams",
+    "__version__",
+    "dequantize",
+    "linear",
+    "load",
+    "matmul_int8",
+    "matmul_int8_blas",
+    "profiles",
+    "prune_neurons",
+    "quantize",
+    "quantize_rectified",
+    "quantize_uniform",
+    "requantize",
+    "run_workflow",
+    "save",
+    "train",
+]
+
+# Each public name and the module it lives in; the line order is the order of the floors.
+_HOME: Final = MappingProxyType(
+    {
+        # floor 1, kernels: the array arithmetic
+        "QuantParams": "npquant.kernels.qparams",
+        "FixedMultiplier": "npquant.kernels.requantize",
+        "Profile": "npquant.kernels.profile",
+        "matmul_int8": "npquant.kernels.matmul",
+        "matmul_int8_blas": "npquant.kernels.matmul",
+        # floor 1, nn: the float network
+        "FloatMLP": "npquant.nn.model",
+        "train": "npquant.nn.training",
+        # floor 1, profiles: operators under an engine's arithmetic
+        "quantize": "npquant.profiles.operators",
+        "dequantize": "npquant.profiles.operators",
+        "requantize": "npquant.profiles.operators",
+        "linear": "npquant.profiles.operators",
+        # floor 2: float to integer, and the network that results
+        "quantize_uniform": "npquant.compression.uniform",
+        "quantize_rectified": "npquant.compression.rectified",
+        "prune_neurons": "npquant.compression.pruning",
+        "IntegerMLP": "npquant.integer_mlp",
+        "load": "npquant.storage",
+        "save": "npquant.storage",
+        # floor 3: the eight steps
+        "run_workflow": "npquant.workflow.steps",
+    }
+)
+
+
+def __getattr__(name: str) -> object:
+    """Load a public name at its first use, and keep it."""
+    if name == "profiles":
+        return import_module("npquant.profiles")
+    home = _HOME.get(name)
+    if home is None:
+        raise AttributeError(f"module 'npquant' has no attribute {name!r}; see dir(npquant)")
+    value = getattr(import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """List the public names, loaded or not."""
+    return sorted(__all__)
