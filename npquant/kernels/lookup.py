@@ -1,0 +1,135 @@
+"""256-entry tables for the activations that are not clamps, correctly rounded.
+
+Legend: q input code, t[q - qmin] output code, f the real function, (sx, zx) and (sy, zy) input and output quantization.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal, localcontext
+
+import numpy as np
+from numpy.typing import NDArray
+
+from npquant.kernels.affine import quantize
+from npquant.kernels.qparams import QuantParams
+
+# float64 evaluates f within a few units in the last place; a quotient this close to a tie is decided with more digits.
+TIE_MARGIN = 2.0**-40
+
+
+def sigmoid(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Evaluate 1 / (1 + e^-x) without overflow.
+
+    Parameters
+    ----------
+    x : ndarray of float64
+        Real values.
+
+    Returns
+    -------
+    ndarray of float64, shape of x
+        Values in [0, 1].
+
+    Notes
+    -----
+    With t = e^-|x| <= 1: 1 / (1 + t) for x >= 0, t / (1 + t) below. Underflow of t to 0 gives the limits 1 and 0.
+
+    Examples
+    --------
+    >>> sigmoid(np.array([0.0, -1000.0]))
+    array([0.5, 0. ])
+    """
+    t = np.exp(-np.abs(x))
+    return np.where(x >= 0, 1 / (1 + t), t / (1 + t))
+
+
+def _exact_sigmoid(x: Decimal) -> Decimal:
+    t = (-abs(x)).exp()
+    return 1 / (1 + t) if x >= 0 else t / (1 + t)
+
+
+def _exact_tanh(x: Decimal) -> Decimal:
+    return 2 * _exact_sigmoid(2 * x) - 1
+
+
+FUNCTIONS = {"sigmoid": (sigmoid, _exact_sigmoid), "tanh": (np.tanh, _exact_tanh)}
+
+
+def activation_table(name: str, x: QuantParams, y: QuantParams) -> NDArray[np.int8]:
+    """Tabulate an activation for every 8-bit input code.
+
+    Parameters
+    ----------
+    name : {"sigmoid", "tanh"}
+        The real function f.
+    x, y : QuantParams
+        Per-tensor input and output quantization; 8-bit signed codes.
+
+    Returns
+    -------
+    ndarray of int8, shape (256,)
+        t[q + 128] is the output code of input code q.
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown, or x or y is per-channel or does not hold signed 8-bit codes.
+
+    Notes
+    -----
+    R12. t[q] = R1(f(R2(q))), correctly rounded: the real input s (q - z) is exact in float64, and a quotient f / sy
+    within 2^-40 of a tie is decided in 60 decimal digits. Only f(0) is a tie in truth; it is exact in both.
+
+    Examples
+    --------
+    >>> t = activation_table("sigmoid", QuantParams(1 / 16, 0, -128, 127), QuantParams(1 / 256, -128, -128, 127))
+    >>> int(t[0]), int(t[128]), int(t[255])
+    (-128, 0, 127)
+    """
+    if name not in FUNCTIONS:
+        raise ValueError(f"there is no table for {name!r}; known: {', '.join(FUNCTIONS)}")
+    for params, role in ((x, "input"), (y, "output")):
+        if params.per_channel or params.dtype != np.int8:
+            raise ValueError(f"the {role} of a table must be per-tensor int8, not {params}")
+    function, exact = FUNCTIONS[name]
+    real = (np.arange(-128, 128) - int(x.zero_point)) * float(x.scale)
+    value = function(real)
+    quotient = value / float(y.scale)
+    near_tie = np.abs(quotient - np.floor(quotient) - 0.5) <= TIE_MARGIN * (1 + np.abs(quotient))
+    table = quantize(value, y).astype(np.int8)
+    for i in np.flatnonzero(near_tie & (real != 0)):
+        table[i] = _entry_in_decimal(Decimal(float(real[i])), exact, y)
+    return table
+
+
+def _entry_in_decimal(real: Decimal, exact: Callable[[Decimal], Decimal], y: QuantParams) -> int:
+    """Round one entry with 60 digits; the quotient is not a tie, so comparing it with k + 1/2 decides."""
+    with localcontext() as context:
+        context.prec = 60
+        quotient = exact(real) / Decimal(float(y.scale))
+        code = int(quotient.to_integral_value()) + int(y.zero_point)
+    return max(y.qmin, min(y.qmax, code))
+
+
+def apply_table(q: NDArray[np.integer], table: NDArray[np.int8]) -> NDArray[np.int8]:
+    """Look codes up.
+
+    Parameters
+    ----------
+    q : ndarray of integers
+        Codes in [-128, 127].
+    table : ndarray of int8, shape (256,)
+        From `activation_table`.
+
+    Returns
+    -------
+    ndarray of int8, shape of q
+        Output codes.
+
+    Examples
+    --------
+    >>> apply_table(np.array([-128, 127], np.int8), np.arange(-128, 128).astype(np.int8))
+    array([-128,  127], dtype=int8)
+    """
+    return table[np.asarray(q, np.int16) + 128]

@@ -1,0 +1,102 @@
+"""Exact int8 x int8 -> int32 matrix products: the plain one, and the same numbers through float BLAS.
+
+Legend: B rows, K contracted depth, N columns; x_q (B, K), w_q (K, N).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+# C6: every partial sum of a block is an integer of magnitude <= 128 * 128 * 1024 = 2^24, which float32 holds exactly,
+# whatever the order in which BLAS adds.
+BLOCK_K = 1024
+# C5: with K at most this, no int8 product sum leaves int32: 128 * 128 * K <= 2^31 - 1.
+MAX_K = (2**31 - 1) // (128 * 128)
+
+
+def _check_operands(x_q: NDArray[np.int8], w_q: NDArray[np.int8]) -> None:
+    for name, codes in (("x_q", x_q), ("w_q", w_q)):
+        if codes.dtype != np.int8:
+            raise TypeError(f"{name} has dtype {codes.dtype}; it must be int8")
+        if codes.ndim != 2:
+            raise ValueError(f"{name} has shape {codes.shape}; it must be a matrix")
+    if x_q.shape[1] != w_q.shape[0]:
+        raise ValueError(f"x_q {x_q.shape} and w_q {w_q.shape} do not agree: x_q has K columns, w_q has K rows")
+    if x_q.shape[1] > MAX_K:
+        raise ValueError(f"K is {x_q.shape[1]}; above {MAX_K} an int32 sum of int8 products may overflow (C5)")
+
+
+def matmul_int8(x_q: NDArray[np.int8], w_q: NDArray[np.int8]) -> NDArray[np.int32]:
+    """Multiply two int8 matrices exactly, by widening to int32.
+
+    Parameters
+    ----------
+    x_q : ndarray of int8, shape (B, K)
+        Codes.
+    w_q : ndarray of int8, shape (K, N)
+        Codes; K <= 131,071.
+
+    Returns
+    -------
+    ndarray of int32, shape (B, N)
+        Exact sums of products.
+
+    Raises
+    ------
+    TypeError
+        If an operand is not int8.
+    ValueError
+        If an operand is not a matrix, the shapes do not agree, or K could overflow int32 (C5).
+
+    Notes
+    -----
+    R15. acc[i, n] = sum_k x_q[i, k] w_q[k, n]. K = 0 gives zeros.
+
+    Examples
+    --------
+    >>> matmul_int8(np.array([[-128, 3]], np.int8), np.array([[-128], [1]], np.int8))
+    array([[16387]], dtype=int32)
+    """
+    _check_operands(x_q, w_q)
+    return np.asarray(np.matmul(x_q.astype(np.int32), w_q.astype(np.int32)))
+
+
+def matmul_int8_blas(x_q: NDArray[np.int8], w_q: NDArray[np.int8]) -> NDArray[np.int32]:
+    """Multiply two int8 matrices exactly, through float32 BLAS in blocks of K.
+
+    Parameters
+    ----------
+    x_q : ndarray of int8, shape (B, K)
+        Codes.
+    w_q : ndarray of int8, shape (K, N)
+        Codes; K <= 131,071.
+
+    Returns
+    -------
+    ndarray of int32, shape (B, N)
+        The same sums as `matmul_int8`, bit for bit.
+
+    Raises
+    ------
+    TypeError
+        If an operand is not int8.
+    ValueError
+        If an operand is not a matrix, the shapes do not agree, or K could overflow int32 (C5).
+
+    Notes
+    -----
+    R15, by C6: blocks of 1,024 along K keep every partial sum an exact float32 integer; blocks add up in int32.
+
+    Examples
+    --------
+    >>> matmul_int8_blas(np.array([[-128, 3]], np.int8), np.array([[-128], [1]], np.int8))
+    array([[16387]], dtype=int32)
+    """
+    _check_operands(x_q, w_q)
+    depth = x_q.shape[1]
+    x, w = x_q.astype(np.float32), w_q.astype(np.float32)
+    acc = (x[:, :BLOCK_K] @ w[:BLOCK_K]).astype(np.int32)
+    for k in range(BLOCK_K, depth, BLOCK_K):
+        acc += (x[:, k : k + BLOCK_K] @ w[k : k + BLOCK_K]).astype(np.int32)
+    return acc

@@ -1,0 +1,79 @@
+"""A real multiplier as an integer multiplier and a power of two.
+
+Legend: M real multiplier >= 0, m integer multiplier of 31 bits, e shift (positive = left): M ~ m 2^(e-31).
+"""
+
+from fractions import Fraction
+
+from npquant.spec.floating import to_float64
+from npquant.spec.rounding import round_half_away
+
+
+def real_multiplier(sx: Fraction, sw: Fraction, sy: Fraction) -> Fraction:
+    """Return the factor that takes an accumulator step to an output step.
+
+    Parameters
+    ----------
+    sx, sw, sy : Fraction
+        Scales of input, weights and output; float32 numbers, > 0.
+
+    Returns
+    -------
+    Fraction
+        A binary64 number.
+
+    Notes
+    -----
+    R4. M = f64(sx sw / sy). The product of two float32 numbers is exact in binary64, so this rounds once.
+
+    Examples
+    --------
+    >>> real_multiplier(Fraction(1, 2), Fraction(1, 4), Fraction(1))
+    Fraction(1, 8)
+    """
+    return to_float64(sx * sw / sy)
+
+
+def decompose_multiplier(real: Fraction) -> tuple[int, int]:
+    """Split M into a 31-bit integer and a power of two.
+
+    Parameters
+    ----------
+    real : Fraction
+        M, in [0, 2^30).
+
+    Returns
+    -------
+    multiplier : int
+        m, 0 or in [2^30, 2^31).
+    shift : int
+        e, in [-31, 30]; 0 where m is 0.
+
+    Raises
+    ------
+    ValueError
+        If M is negative, or 2^30 or more.
+
+    Notes
+    -----
+    R5. M = f 2^e with f in [1/2, 1); m = round_half_away(f 2^31); m = 2^31 becomes (2^30, e + 1); e < -31 gives (0, 0).
+    The last rule flushes every M below about 2^-32: no int32 accumulator could reach one output step with it.
+    Source: LiteRT ``tflite/kernels/internal/quantization_util.cc``, QuantizeMultiplier.
+
+    Examples
+    --------
+    >>> decompose_multiplier(Fraction(3, 8))
+    (1610612736, -1)
+    """
+    if real < 0:
+        raise ValueError(f"the multiplier is {real}; it must not be negative: scales are positive")
+    if real == 0:
+        return 0, 0
+    e = real.numerator.bit_length() - real.denominator.bit_length()
+    e = e + 1 if real >= Fraction(2) ** e else e
+    m = round_half_away(real / Fraction(2) ** e * 2**31)
+    if m == 2**31:
+        m, e = 2**30, e + 1
+    if e > 30:
+        raise ValueError(f"the multiplier is {float(real):g}; it must be below 2^30: raise the output scale")
+    return (m, e) if e >= -31 else (0, 0)
