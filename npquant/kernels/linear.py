@@ -1,6 +1,6 @@
 """The integer linear layer on arrays: accumulate, requantize, add the zero point, clamp.
 
-Legend: B batch, K contracted depth, N outputs; x_q (B, K), w_q (K, N), bias (N,) int32 of scale sx sw; zx, zw, zy zero points.
+Legend: B batch, K contracted depth, N outputs; x_q (B, K), w_q (K, N), bias (N,) int32, scale sx sw; zx, zw, zy zeros.
 """
 
 from __future__ import annotations

@@ -14,11 +14,13 @@ from numpy.typing import NDArray
 from npquant.kernels.affine import quantize
 from npquant.kernels.qparams import QuantParams
 
+Float64 = NDArray[np.float64]
+
 # float64 evaluates f within a few units in the last place; a quotient this close to a tie is decided with more digits.
 TIE_MARGIN = 2.0**-40
 
 
-def sigmoid(x: NDArray[np.float64]) -> NDArray[np.float64]:
+def sigmoid(x: Float64) -> Float64:
     """Evaluate 1 / (1 + e^-x) without overflow.
 
     Parameters
@@ -53,7 +55,10 @@ def _exact_tanh(x: Decimal) -> Decimal:
     return 2 * _exact_sigmoid(2 * x) - 1
 
 
-FUNCTIONS = {"sigmoid": (sigmoid, _exact_sigmoid), "tanh": (np.tanh, _exact_tanh)}
+FUNCTIONS: dict[str, tuple[Callable[[Float64], Float64], Callable[[Decimal], Decimal]]] = {
+    "sigmoid": (sigmoid, _exact_sigmoid),
+    "tanh": (np.tanh, _exact_tanh),
+}
 
 
 def activation_table(name: str, x: QuantParams, y: QuantParams) -> NDArray[np.int8]:
@@ -94,7 +99,7 @@ def activation_table(name: str, x: QuantParams, y: QuantParams) -> NDArray[np.in
             raise ValueError(f"the {role} of a table must be per-tensor int8, not {params}")
     function, exact = FUNCTIONS[name]
     real = (np.arange(-128, 128) - int(x.zero_point)) * float(x.scale)
-    value = function(real)
+    value = function(np.asarray(real, np.float64))
     quotient = value / float(y.scale)
     near_tie = np.abs(quotient - np.floor(quotient) - 0.5) <= TIE_MARGIN * (1 + np.abs(quotient))
     table = quantize(value, y).astype(np.int8)

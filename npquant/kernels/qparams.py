@@ -197,7 +197,7 @@ def choose_affine(lo: ArrayLike, hi: ArrayLike, bits: int) -> QuantParams:
     Notes
     -----
     R14. lo' = min(lo, 0), hi' = max(hi, 0), s = f32((hi' - lo') / (qmax - qmin)), z = saturate(round_half_even(qmin -
-    lo' / s)). A degenerate range (both ends 0, or s subnormal) gives s = 1 and z = qmin, the code of the smallest value.
+    lo' / s)). A degenerate range (both ends 0, or s subnormal) gives s = 1 and z = qmin.
 
     Examples
     --------

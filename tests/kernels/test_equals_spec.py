@@ -1,0 +1,348 @@
+"""The arrays equal the definitions: every kernel against its exact scalar, on drawn values, midpoints and limits.
+
+Each law is a function of an implementation; a seeded wrong one must break it before the law counts.
+"""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from npquant.kernels import affine, lookup, qparams, requantize, rounding
+from npquant.kernels.linear import clamp_codes, linear
+from npquant.kernels.profile import NPQUANT
+from npquant.spec import activation as spec_activation
+from npquant.spec import affine as spec_affine
+from npquant.spec import floating as spec_floating
+from npquant.spec import linear as spec_linear
+from npquant.spec import multiplier as spec_multiplier
+from npquant.spec import requantize as spec_requantize
+from npquant.spec import rounding as spec_rounding
+
+INT32 = st.integers(-(2**31), 2**31 - 1)
+INT8 = st.integers(-128, 127)
+SCALES = st.floats(2.0**-20, 2.0**10, width=32)
+MULTIPLIERS = st.tuples(st.integers(2**30, 2**31 - 1), st.integers(-31, 30))
+
+SHIFTS = [
+    (rounding.shift_right_floor, spec_rounding.round_floor),
+    (rounding.shift_right_half_up, spec_rounding.round_half_up),
+    (rounding.shift_right_half_away, spec_rounding.round_half_away),
+    (rounding.shift_right_half_even, spec_rounding.round_half_even),
+]
+
+
+def shift_equals_spec(shift, rule) -> bool:
+    """Say whether an array shift equals its rule for every x in [-70, 70] and every e in [0, 6]: all tie classes."""
+    x = np.arange(-70, 71, dtype=np.int64)
+    return all(
+        int(got) == rule(Fraction(int(v), 2**e)) for e in range(7) for v, got in zip(x, shift(x, e), strict=True)
+    )
+
+
+@pytest.mark.parametrize(("shift", "rule"), SHIFTS, ids=lambda f: f.__name__)
+def test_shift_right_equals_spec_exhaustively(shift, rule):
+    """A rounding shift is its rule on x / 2^e, for every residue, sign and parity."""
+    assert shift_equals_spec(shift, rule)
+
+
+def test_shift_right_law_kills_every_other_rule():
+    """No two tie rules agree on the exhaustive domain, so the law tells them apart."""
+    for i, (shift, _) in enumerate(SHIFTS):
+        for j, (_, rule) in enumerate(SHIFTS):
+            assert (i == j) == shift_equals_spec(shift, rule)
+
+
+@pytest.mark.parametrize(("shift", "rule"), SHIFTS, ids=lambda f: f.__name__)
+@given(x=st.integers(-(2**62) + 1, 2**62 - 1), e=st.integers(0, 62))
+def test_shift_right_equals_spec_at_any_size(shift, rule, x, e):
+    """The same up to 62 bits, where a careless half step would overflow."""
+    assert int(shift(np.array([x]), e)[0]) == rule(Fraction(x, 2**e))
+
+
+@given(v=st.floats(-1e15, 1e15))
+def test_float_rounding_equals_spec(v):
+    """rint is half-even and round_half_away is half-away, on any float64."""
+    array = np.array([v])
+    assert int(rounding.round_half_even(array)[0]) == spec_rounding.round_half_even(Fraction(v))
+    assert int(rounding.round_half_away(array)[0]) == spec_rounding.round_half_away(Fraction(v))
+
+
+def test_round_half_away_kills_adding_half():
+    """floor(v + 1/2) fails at the float just below 1/2, where the law looks."""
+    v = np.nextafter(0.5, 0)
+    assert rounding.round_half_away(np.array([v]))[0] == 0
+    assert np.floor(v + 0.5) == 1
+
+
+@given(q=st.integers(-(2**63), 2**63 - 1))
+def test_wrap_and_saturate_equal_spec(q):
+    """Wrapping and saturating int32 follow their definitions on all of int64."""
+    assert int(rounding.wrap_int32(np.array([q]))[0]) == spec_rounding.wrap(q, 32)
+    assert int(rounding.saturate_to(np.array([q]), -128, 127)[0]) == spec_rounding.saturate(q, -128, 127)
+
+
+@given(v=st.floats(allow_nan=False, allow_infinity=False, width=64))
+def test_to_float32_equals_hardware(v):
+    """The rational definition of float32 is the machine's (subnormals included); overflow raises."""
+    with np.errstate(over="ignore", under="ignore"):
+        machine = np.float32(v)
+    if np.isinf(machine):
+        with pytest.raises(OverflowError):
+            spec_floating.to_float32(Fraction(v))
+    else:
+        assert spec_floating.to_float32(Fraction(v)) == Fraction(float(machine))
+
+
+# R1, R2, R3: the affine map
+
+
+def quantize_equals_spec(quantize, x: float, params: qparams.QuantParams) -> bool:
+    """Say whether an implementation of R1 gives the exact code of x."""
+    want = spec_affine.quantize(
+        Fraction(x), Fraction(float(params.scale)), int(params.zero_point), params.qmin, params.qmax
+    )
+    got = quantize(np.array([x]), params)
+    return got.dtype == params.dtype and got.shape == (1,) and int(got[0]) == want
+
+
+@given(x=st.floats(-1e6, 1e6), scale=SCALES, zero_point=INT8)
+def test_quantize_equals_spec(x, scale, zero_point):
+    """R1 on any real value, scale (C1) and zero point (C2)."""
+    assert quantize_equals_spec(affine.quantize, x, qparams.QuantParams(scale, zero_point, -128, 127))
+
+
+@given(steps=st.integers(-140, 140), scale=SCALES, zero_point=INT8, nudge=st.sampled_from([-1, 0, 1]))
+def test_quantize_equals_spec_on_and_beside_ties(steps, scale, zero_point, nudge):
+    """R1 on an exact tie, and on the float64 on either side of it."""
+    x = (steps + 0.5) * float(np.float32(scale))
+    x = float(np.nextafter(x, nudge * np.inf)) if nudge else x
+    assert quantize_equals_spec(affine.quantize, x, qparams.QuantParams(scale, zero_point, -128, 127))
+
+
+def test_quantize_law_kills_reciprocal_truncation_and_late_rounding():
+    """Multiplying by the reciprocal, truncating, and rounding after the zero point each break R1 somewhere."""
+
+    def reciprocal(x, p):
+        return np.clip(np.rint(np.float32(x) * np.float32(1 / p.scale)) + p.zero_point, p.qmin, p.qmax).astype(np.int8)
+
+    def truncating(x, p):
+        return np.clip(np.trunc(x / float(p.scale)) + p.zero_point, p.qmin, p.qmax).astype(np.int8)
+
+    def late(x, p):
+        return np.clip(np.rint(x / float(p.scale) + p.zero_point), p.qmin, p.qmax).astype(np.int8)
+
+    cases = [
+        ((k + 0.5) * float(np.float32(s)), qparams.QuantParams(s, z, -128, 127))
+        for k in range(-100, 27)
+        for s in (0.1, 0.3, 0.7)
+        for z in (0, 1)
+    ]
+    assert all(quantize_equals_spec(affine.quantize, x, p) for x, p in cases)
+    for mutant in (reciprocal, truncating, late):
+        assert not all(quantize_equals_spec(mutant, x, p) for x, p in cases)
+
+
+@given(q=INT8, scale=SCALES, zero_point=INT8)
+def test_dequantize_equals_spec(q, scale, zero_point):
+    """R2, rounded once to float32 (R0)."""
+    params = qparams.QuantParams(scale, zero_point, -128, 127)
+    exact = spec_affine.dequantize(q, Fraction(float(params.scale)), zero_point)
+    assert Fraction(float(affine.dequantize(np.array([q]), params)[0])) == spec_floating.to_float32(exact)
+
+
+@given(q=INT8, scale=SCALES, zero_point=INT8)
+def test_quantize_undoes_dequantize(q, scale, zero_point):
+    """Every code is the code of its own real value."""
+    params = qparams.QuantParams(scale, zero_point, -128, 127)
+    assert int(affine.quantize(affine.dequantize(np.array([q]), params), params)[0]) == q
+
+
+@given(v=st.floats(-2, 2), n=st.integers(1, 16))
+def test_quantize_truncating_equals_spec(v, n):
+    """R3: the recipe's own form."""
+    assert int(affine.quantize_truncating(np.array([v]), 2**n)[0]) == spec_affine.quantize_truncating(Fraction(v), 2**n)
+
+
+def test_quantize_defines_the_special_values():
+    """Infinities saturate, -0.0 is the zero point, empty stays empty, NaN is refused."""
+    params = qparams.QuantParams(0.1, 3, -128, 127)
+    assert affine.quantize(np.array([np.inf, -np.inf, -0.0]), params).tolist() == [127, -128, 3]
+    assert affine.quantize(np.zeros((0, 4)), params).shape == (0, 4)
+    with pytest.raises(ValueError, match="NaN"):
+        affine.quantize(np.array([np.nan]), params)
+
+
+def test_quantize_per_channel_is_a_column_at_a_time():
+    """Per-channel parameters act on the last axis."""
+    params = qparams.QuantParams([0.5, 0.25], [0, 1], -128, 127)
+    got = affine.quantize(np.array([[1.0, 1.0], [2.0, 2.0]]), params)
+    assert got.tolist() == [[2, 5], [4, 9]]
+    assert affine.dequantize(got, params).tolist() == [[1.0, 1.0], [2.0, 2.0]]
+
+
+# R4 to R8: the multiplier and requantization
+
+
+@given(scales=st.tuples(SCALES, SCALES, SCALES))
+def test_real_multiplier_equals_spec(scales):
+    """R4: one rounding to float64."""
+    exact = spec_multiplier.real_multiplier(*(Fraction(float(np.float32(s))) for s in scales))
+    assert Fraction(float(requantize.real_multiplier(*scales))) == exact
+
+
+@given(real=st.floats(0, 2.0**30, exclude_max=True))
+def test_decompose_multiplier_equals_spec(real):
+    """R5 on any float64 in [0, 2^30), tiny ones flushed."""
+    try:
+        want = spec_multiplier.decompose_multiplier(Fraction(real))
+    except ValueError:
+        with pytest.raises(ValueError, match="2\\^30"):
+            requantize.decompose_multiplier(real)
+        return
+    got = requantize.decompose_multiplier(real)
+    assert (got.multiplier, got.shift) == want
+
+
+@pytest.mark.parametrize("real", [1 - 2.0**-32, 1 - 2.0**-33, 2.0**-32, 2.0**-33, 0.5, 1.0, 0.0, 5e-324])
+def test_decompose_multiplier_at_its_corners(real):
+    """R5 where the 31-bit integer carries, and where the shift leaves its range."""
+    got = requantize.decompose_multiplier(real)
+    assert (got.multiplier, got.shift) == spec_multiplier.decompose_multiplier(Fraction(real))
+
+
+def test_decompose_multiplier_per_channel_is_one_at_a_time():
+    """An array of multipliers gives the array of their parts (C4)."""
+    reals = np.array([0.3, 1.7, 2.0**-40, 0.0])
+    got = requantize.decompose_multiplier(reals)
+    one = [requantize.decompose_multiplier(r) for r in reals]
+    assert got == requantize.FixedMultiplier(np.array([f.multiplier for f in one]), np.array([f.shift for f in one]))
+
+
+REQUANTIZERS = [
+    (requantize.requantize_single_rounding, spec_requantize.requantize_single_rounding),
+    (requantize.requantize_double_rounding, spec_requantize.requantize_double_rounding),
+]
+
+
+def requantize_equals_spec(kernel, rule, acc: int, fixed: tuple[int, int]) -> bool:
+    """Say whether a requantization of one accumulator equals its definition."""
+    got = kernel(np.array([acc], np.int32), requantize.FixedMultiplier(*fixed))
+    return got.dtype == np.int64 and int(got[0]) == rule(acc, *fixed)
+
+
+@pytest.mark.parametrize(("kernel", "rule"), REQUANTIZERS, ids=["R6", "R8"])
+@given(acc=INT32 | st.sampled_from([-(2**31), 2**31 - 1, 0, -1]), fixed=MULTIPLIERS)
+def test_requantize_equals_spec(kernel, rule, acc, fixed):
+    """R6 and R8 for any int32 accumulator and any multiplier (C4)."""
+    assert requantize_equals_spec(kernel, rule, acc, fixed)
+
+
+def near_ties(fixed: tuple[int, int], steps: range) -> list[int]:
+    """Return the accumulators on, just below and just above acc M = k + 1/2, for each k in steps."""
+    m, e = fixed
+    centre = [round(Fraction(2 * k + 1, 2) * Fraction(2) ** (31 - e) / m) for k in steps]
+    return [c + d for c in centre for d in (-1, 0, 1) if -(2**31) <= c + d < 2**31]
+
+
+TIE_FIXED = [(2**30, -1), (2**30, 0), (2**30, -7), (1431655765, -3), (1288490189, -6), (2**31 - 1, -10), (2**30 + 1, 0)]
+
+
+@pytest.mark.parametrize(("kernel", "rule"), REQUANTIZERS, ids=["R6", "R8"])
+def test_requantize_equals_spec_at_midpoints(kernel, rule):
+    """R6 and R8 on and beside every tie of an 8-bit output."""
+    for fixed in TIE_FIXED:
+        assert all(requantize_equals_spec(kernel, rule, acc, fixed) for acc in near_ties(fixed, range(-130, 130)))
+
+
+def test_requantize_midpoints_kill_the_other_rule():
+    """Single and double rounding differ on the midpoints, so neither law accepts the other's kernel."""
+    for kernel, rule in ((REQUANTIZERS[0][0], REQUANTIZERS[1][1]), (REQUANTIZERS[1][0], REQUANTIZERS[0][1])):
+        assert not all(
+            requantize_equals_spec(kernel, rule, acc, fixed)
+            for fixed in TIE_FIXED
+            for acc in near_ties(fixed, range(-130, 130))
+        )
+
+
+@given(a=INT32, b=INT32)
+def test_multiply_high_half_up_equals_spec(a, b):
+    """R7 on any pair of int32 numbers."""
+    assert int(requantize.multiply_high_half_up(np.array([a]), b)[0]) == spec_requantize.multiply_high_half_up(a, b)
+
+
+def test_multiply_high_half_up_saturates_its_one_overflow():
+    """R7: -1 times -1 in Q31 is not +1 but the largest number."""
+    assert requantize.multiply_high_half_up(np.array([-(2**31)]), -(2**31))[0] == 2**31 - 1
+
+
+# R9, R10, R11: the linear layer
+
+
+@given(
+    rows=st.lists(st.tuples(INT8, INT8), min_size=0, max_size=6),
+    bias=st.integers(-(2**20), 2**20),
+    zeros=st.tuples(INT8, INT8, INT8),
+    scales=st.tuples(SCALES, SCALES, SCALES),
+    activation=st.sampled_from(["identity", "relu", "clipped_relu", "relu6"]),
+)
+def test_linear_equals_spec(rows, bias, zeros, scales, activation):
+    """R9, R10 and R11 together: one output of a layer, any zero points."""
+    x, w, y = (qparams.QuantParams(s, z, -128, 127) for s, z in zip(scales, zeros, strict=True))
+    exact = [Fraction(float(p.scale)) for p in (x, w, y)]
+    real = spec_multiplier.real_multiplier(*exact)
+    if real >= 2**29:
+        return
+    low, high = {
+        "identity": (None, None), "relu": (0, None), "clipped_relu": (0, 1), "relu6": (0, 6)
+    }[activation]  # fmt: skip
+    bounds = spec_activation.clamp_codes(
+        None if low is None else Fraction(low), None if high is None else Fraction(high), exact[2], zeros[2], -128, 127
+    )
+    assert clamp_codes(activation, y) == bounds
+    acc = spec_linear.accumulate([r[0] for r in rows], [r[1] for r in rows], bias, zeros[0], zeros[1])
+    want = spec_linear.output_code(acc, *spec_multiplier.decompose_multiplier(real), zeros[2], *bounds)
+    x_q = np.array([r[0] for r in rows], np.int8).reshape(1, -1)
+    w_q = np.array([r[1] for r in rows], np.int8).reshape(-1, 1)
+    got = linear(x_q, w_q, bias, x=x, w=w, y=y, profile=NPQUANT, activation=activation)
+    assert got.dtype == np.int8 and got.tolist() == [[want]]
+
+
+def test_linear_refuses_an_accumulator_beyond_int32():
+    """R9, C5: npquant's own profile never wraps."""
+    p = qparams.QuantParams(1.0, 0, -128, 127)
+    one = np.ones((1, 1), np.int8)
+    with pytest.raises(OverflowError, match="int32"):
+        linear(one, one, 2**31 - 1, x=p, w=p, y=p, profile=NPQUANT)
+    assert linear(one, one, 2**31 - 2, x=p, w=p, y=p, profile=NPQUANT).tolist() == [[127]]
+    with pytest.raises(OverflowError):
+        spec_linear.accumulate([1], [1], 2**31 - 1, 0, 0)
+
+
+# R12: tables
+
+
+@pytest.mark.parametrize(
+    ("name", "enclose"), [("sigmoid", spec_activation.enclose_sigmoid), ("tanh", spec_activation.enclose_tanh)]
+)
+@pytest.mark.parametrize(
+    ("x", "y"), [((1 / 16, 0), (1 / 256, -128)), ((0.1, -128), (1 / 255, -128)), ((0.04, 12), (1 / 127, 0))]
+)
+def test_activation_table_equals_spec(name, enclose, x, y):
+    """R12: all 256 entries are correctly rounded."""
+    xp, yp = qparams.QuantParams(*x, -128, 127), qparams.QuantParams(*y, -128, 127)
+    table = lookup.activation_table(name, xp, yp)
+    exact_x, exact_y = ((Fraction(float(p.scale)), int(p.zero_point)) for p in (xp, yp))
+    want = [spec_activation.table_entry(enclose, q, exact_x, exact_y, -128, 127) for q in range(-128, 128)]
+    assert table.tolist() == want
+    truncated = np.trunc(lookup.sigmoid((np.arange(-128, 128) - x[1]) * x[0]) / y[0])
+    assert truncated.tolist() != want  # the law has teeth
+
+
+def test_apply_table_is_a_look_up():
+    """Every code finds its own entry."""
+    table = np.arange(127, -129, -1).astype(np.int8)
+    codes = np.arange(-128, 128).astype(np.int8)
+    assert lookup.apply_table(codes, table).tolist() == table.tolist()
