@@ -8,20 +8,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from npquant.kernels.affine import quantize
 from npquant.kernels.profile import Profile
 from npquant.kernels.qparams import QuantParams
-from npquant.kernels.rounding import saturate_to, wrap_int32
+from npquant.kernels.rounding import wrap_int32
 
 Int64 = NDArray[np.int64]
-
-# Real bounds of the activations that are clamps: what R11 quantizes.
-CLAMPS: dict[str, tuple[float, float]] = {
-    "identity": (-np.inf, np.inf),
-    "relu": (0.0, np.inf),
-    "clipped_relu": (0.0, 1.0),
-    "relu6": (0.0, 6.0),
-}
 
 
 def accumulate(
@@ -58,41 +49,6 @@ def accumulate(
     x = x_q.astype(np.float64) - np.asarray(zx, np.float64)
     w = w_q.astype(np.float64) - np.asarray(zw, np.float64)
     return (x @ w).astype(np.int64) + np.asarray(bias, np.int64)
-
-
-def clamp_codes(activation: str, y: QuantParams) -> tuple[int, int]:
-    """Return the output interval that an activation which is a clamp leaves open.
-
-    Parameters
-    ----------
-    activation : {"identity", "relu", "clipped_relu", "relu6"}
-        Name.
-    y : QuantParams
-        Per-tensor output quantization.
-
-    Returns
-    -------
-    tuple of int
-        Narrowed (qmin, qmax).
-
-    Raises
-    ------
-    ValueError
-        If the activation is not a clamp.
-
-    Notes
-    -----
-    R11. [R1(low), R1(high)]; an infinite bound saturates to qmin or qmax.
-
-    Examples
-    --------
-    >>> clamp_codes("clipped_relu", QuantParams(0.01, -28, -128, 127))
-    (-28, 72)
-    """
-    if activation not in CLAMPS:
-        raise ValueError(f"{activation!r} is not a clamp; known: {', '.join(CLAMPS)}")
-    low, high = quantize(np.array(CLAMPS[activation]), y)
-    return int(low), int(high)
 
 
 def linear(
@@ -135,7 +91,8 @@ def linear(
 
     Notes
     -----
-    R10. y_q = saturate(requantize(acc) + zy, qmin, qmax).
+    R10 for npquant's own profile; the profile's output stage says what an engine does instead. A float bias is
+    added by the profile, in the engine's way.
 
     Examples
     --------
@@ -144,10 +101,13 @@ def linear(
     >>> linear(np.array([[3, -4]], np.int8), np.array([[10], [20]], np.int8), 7, x=p, w=p, y=p, profile=NPQUANT)
     array([[-21]], dtype=int8)
     """
-    acc = accumulate(x_q, w_q, bias, x.zero_point, w.zero_point)
+    multiplier = profile.make_multiplier(x.scale, w.scale, y.scale)
+    zw = 0 if profile.weight_zero_point == "per_tensor" and w.per_channel else w.zero_point
+    integer_bias = bias if profile.add_bias is None else 0
+    acc = accumulate(x_q, w_q, integer_bias, x.zero_point, zw)
     if profile.accumulator == "exact" and (np.abs(acc + 0.5) > 2**31).any():
         raise OverflowError("an accumulator leaves int32: use smaller weights or codes, or a profile that wraps")
-    multiplier = profile.make_multiplier(x.scale, w.scale, y.scale)
-    steps = profile.requantize(wrap_int32(acc), multiplier)
-    qmin, qmax = clamp_codes(activation, y)
-    return saturate_to(steps + int(y.zero_point), qmin, qmax).astype(y.dtype)
+    acc = wrap_int32(acc)
+    staged = acc if profile.add_bias is None else profile.add_bias(acc, bias, multiplier)
+    qmin, qmax = profile.activation_bounds(activation, y)
+    return profile.output_stage(staged, multiplier, y.zero_point, qmin, qmax).astype(y.dtype)

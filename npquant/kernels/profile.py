@@ -1,24 +1,73 @@
 """The record that names one engine's arithmetic, and npquant's own.
 
-Legend: acc accumulator, M multiplier (real, or m and e), (sx, sw, sy) scales of input, weights and output.
+Legend: acc accumulator, M multiplier (a float, or m and e), sx sw sy scales of input, weights and output, zy zero point.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from npquant.kernels.affine import quantize
+from npquant.kernels.qparams import QuantParams
 from npquant.kernels.requantize import (
+    FixedMultiplier,
     decompose_multiplier,
     real_multiplier,
     requantize_single_rounding,
 )
+from npquant.kernels.rounding import saturate_to
 
 Int64 = NDArray[np.int64]
+Codes = NDArray[np.integer]
+
+# Real bounds of the activations that are clamps: what R11 quantizes.
+CLAMPS: dict[str, tuple[float, float]] = {
+    "identity": (-np.inf, np.inf),
+    "relu": (0.0, np.inf),
+    "clipped_relu": (0.0, 1.0),
+    "relu6": (0.0, 6.0),
+    "relu_n1_to_1": (-1.0, 1.0),
+}
+
+
+def clamp_codes(activation: str, y: QuantParams) -> tuple[int, int]:
+    """Return the output interval that an activation which is a clamp leaves open.
+
+    Parameters
+    ----------
+    activation : {"identity", "relu", "clipped_relu", "relu6", "relu_n1_to_1"}
+        Name.
+    y : QuantParams
+        Per-tensor output quantization.
+
+    Returns
+    -------
+    tuple of int
+        Narrowed (qmin, qmax).
+
+    Raises
+    ------
+    ValueError
+        If the activation is not a clamp.
+
+    Notes
+    -----
+    R11. [R1(low), R1(high)]; an infinite bound saturates to qmin or qmax.
+
+    Examples
+    --------
+    >>> clamp_codes("clipped_relu", QuantParams(0.01, -28, -128, 127))
+    (-28, 72)
+    """
+    if activation not in CLAMPS:
+        raise ValueError(f"{activation!r} is not a clamp; known: {', '.join(CLAMPS)}")
+    low, high = quantize(np.array(CLAMPS[activation]), y)
+    return int(low), int(high)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +83,27 @@ class Profile:
     equation : str
         The arithmetic in one line.
     make_multiplier : callable
-        Offline: (sx, sw, sy) -> multiplier, in whatever form `requantize` takes.
-    requantize : callable
-        Run time: (acc int64, multiplier) -> int64 output steps before the zero point.
-    accumulator : {"exact", "wrap"}
-        What happens beyond int32: an OverflowError, or two's complement.
+        Offline: (sx, sw, sy) -> multiplier, in whatever form `output_stage` takes.
+    output_stage : callable
+        Run time: (acc, multiplier, zy, qmin, qmax) -> int64 codes; where the zero point is added, how the result is
+        rounded, and what a value beyond int32 becomes.
+    add_bias : callable or None
+        None: the bias is int32 and belongs to the accumulator. Otherwise (acc, float32 bias, multiplier) -> what
+        `output_stage` takes in place of acc.
+    accumulator : {"exact", "wrap", "pair16"}
+        Beyond int32: an OverflowError, or two's complement; or pairs of products that saturate to int16 on the way.
     weight_qmin : int
-        Smallest weight code the engine's specification allows, -128 or -127.
+        Smallest weight code that the engine's specification allows, -128 or -127.
+    weight_zero_point : {"honoured", "per_tensor", "zero"}
+        Always honoured; ignored where the weights are per-channel; must be 0.
+    code_types : tuple of str
+        Types of input and output codes that the engine takes.
+    activation_bounds : callable
+        (name, y) -> (qmin, qmax) of a fused activation.
+    quantize_codes, dequantize_codes : callable or None
+        The engine's own (x, params) -> codes and (codes, params) -> float32; None where it has no such operator.
+    conversion : str
+        What the engine's float-to-integer conversion makes of overflow and NaN, in words.
 
     Examples
     --------
@@ -54,9 +117,66 @@ class Profile:
     source: str
     equation: str
     make_multiplier: Callable[[Any, Any, Any], Any]
-    requantize: Callable[[Int64, Any], Int64]
-    accumulator: str = "wrap"
+    output_stage: Callable[[Any, Any, Any, int, int], Int64]
+    add_bias: Callable[[Int64, ArrayLike, Any], Any] | None = None
+    accumulator: Literal["exact", "wrap", "pair16"] = "wrap"
     weight_qmin: int = -128
+    weight_zero_point: Literal["honoured", "per_tensor", "zero"] = "honoured"
+    code_types: tuple[str, ...] = ("int8", "uint8")
+    activation_bounds: Callable[[str, QuantParams], tuple[int, int]] = clamp_codes
+    quantize_codes: Callable[[ArrayLike, QuantParams], Codes] | None = None
+    dequantize_codes: Callable[[Codes, QuantParams], NDArray[np.float32]] | None = None
+    conversion: str = "integer arithmetic: nothing to convert"
+
+
+def fixed_multiplier(sx: ArrayLike, sw: ArrayLike, sy: ArrayLike) -> FixedMultiplier:
+    """Make the multiplier of npquant's own arithmetic.
+
+    Parameters
+    ----------
+    sx, sw, sy : float32 or array of float32 of shape (N,)
+        Scales.
+
+    Returns
+    -------
+    FixedMultiplier
+        R5 of R4.
+
+    Examples
+    --------
+    >>> fixed_multiplier(0.5, 0.5, 0.5).real
+    0.5
+    """
+    return decompose_multiplier(real_multiplier(sx, sw, sy))
+
+
+def stage_single_rounding(acc: Int64, fixed: FixedMultiplier, zy: ArrayLike, qmin: int, qmax: int) -> Int64:
+    """Requantize with one rounding, add the zero point, saturate.
+
+    Parameters
+    ----------
+    acc : ndarray of int64
+        Accumulators, int32 values.
+    fixed : FixedMultiplier
+        m and e.
+    zy, qmin, qmax : int
+        Output zero point and interval.
+
+    Returns
+    -------
+    ndarray of int64
+        Output codes.
+
+    Notes
+    -----
+    R10. y_q = saturate(R6(acc) + zy, qmin, qmax).
+
+    Examples
+    --------
+    >>> stage_single_rounding(np.array([-73]), FixedMultiplier(2**30, 0), 0, -128, 127)
+    array([-36])
+    """
+    return saturate_to(requantize_single_rounding(acc, fixed) + np.asarray(zy, np.int64), qmin, qmax)
 
 
 NPQUANT = Profile(
@@ -65,7 +185,7 @@ NPQUANT = Profile(
     version="0.1",
     source="npquant/spec/requantize.py",
     equation="y_q = clamp(round_half_up(acc m 2^(e-31)) + zy, qmin, qmax)",
-    make_multiplier=lambda sx, sw, sy: decompose_multiplier(real_multiplier(sx, sw, sy)),
-    requantize=requantize_single_rounding,
+    make_multiplier=fixed_multiplier,
+    output_stage=stage_single_rounding,
     accumulator="exact",
 )

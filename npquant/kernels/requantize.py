@@ -1,4 +1,4 @@
-"""From accumulators to output steps with an integer multiplier: the array twins of R5 to R8.
+"""From accumulators to output steps with an integer multiplier and one rounding: npquant's own arithmetic.
 
 Legend: acc accumulator (N last), m multiplier of 31 bits, e shift (positive = left): M = m 2^(e-31).
 Everything is int64: |acc| <= 2^31 and m < 2^31, so a product stays below 2^62 and half a step may be added.
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from npquant.kernels.qparams import QuantParams
-from npquant.kernels.rounding import shift_right_half_away, shift_right_half_up, wrap_int32
+from npquant.kernels.rounding import shift_right_half_up
 
 Int64 = NDArray[np.int64]
 
@@ -172,63 +172,6 @@ def requantize_single_rounding(acc: NDArray[np.integer], fixed: FixedMultiplier)
     """
     product = np.asarray(acc, np.int64) * fixed.multiplier
     return shift_right_half_up(product, 31 - np.asarray(fixed.shift))
-
-
-def multiply_high_half_up(a: NDArray[np.integer], b: ArrayLike) -> Int64:
-    """Return (a b) / 2^31, rounded, ties up, saturated to int32.
-
-    Parameters
-    ----------
-    a : ndarray of integers
-        int32 values.
-    b : int or array of int
-        int32 values; broadcasts against a.
-
-    Returns
-    -------
-    ndarray of int64
-        int32 values; -2^31 times -2^31 gives 2^31 - 1.
-
-    Notes
-    -----
-    R7. h = saturate(round_half_up(a b / 2^31)). Only the one product named above can leave int32.
-
-    Examples
-    --------
-    >>> multiply_high_half_up(np.array([1, -1]), 2**30)
-    array([1, 0])
-    """
-    product = np.asarray(a, np.int64) * np.asarray(b, np.int64)
-    return np.minimum(shift_right_half_up(product, 31), 2**31 - 1)
-
-
-def requantize_double_rounding(acc: NDArray[np.integer], fixed: FixedMultiplier) -> Int64:
-    """Scale accumulators with two roundings: high multiply, then rounding shift.
-
-    Parameters
-    ----------
-    acc : ndarray of integers, shape (..., N)
-        Accumulators, int32 values.
-    fixed : FixedMultiplier
-        M, per-tensor or per-channel.
-
-    Returns
-    -------
-    ndarray of int64, shape of acc
-        Output steps, before the zero point.
-
-    Notes
-    -----
-    R8. y = round_half_away(h / 2^max(-e,0)), h = R7(wrap32(acc 2^max(e,0)), m). A left shift wraps.
-
-    Examples
-    --------
-    >>> requantize_double_rounding(np.array([-5]), FixedMultiplier(2**30, 0))
-    array([-2])
-    """
-    e = np.asarray(fixed.shift)
-    shifted = wrap_int32(np.left_shift(np.asarray(acc, np.int64), np.maximum(e, 0)))
-    return shift_right_half_away(multiply_high_half_up(shifted, fixed.multiplier), np.maximum(-e, 0))
 
 
 def layer_multiplier(x: QuantParams, w: QuantParams, y: QuantParams) -> FixedMultiplier:

@@ -5,7 +5,7 @@ Legend: M real multiplier >= 0, m integer multiplier of 31 bits, e shift (positi
 
 from fractions import Fraction
 
-from npquant.spec.floating import to_float64
+from npquant.spec.floating import to_float32, to_float64
 from npquant.spec.rounding import round_half_away
 
 
@@ -77,3 +77,81 @@ def decompose_multiplier(real: Fraction) -> tuple[int, int]:
     if e > 30:
         raise ValueError(f"the multiplier is {float(real):g}; it must be below 2^30: raise the output scale")
     return (m, e) if e >= -31 else (0, 0)
+
+
+def multiplier_float32_product(sx: Fraction, sw: Fraction, sy: Fraction) -> Fraction:
+    """Multiply the scales in float32, then divide in float64.
+
+    Parameters
+    ----------
+    sx, sw, sy : Fraction
+        Scales; float32 numbers, > 0.
+
+    Returns
+    -------
+    Fraction
+        A binary64 number.
+
+    Notes
+    -----
+    R16. M_A = f64(f32(sx sw) / sy). Source: LiteRT ``tflite/kernels/kernel_util.cc``, GetQuantizedConvolutionMultipler
+    (per-tensor FULLY_CONNECTED).
+
+    Examples
+    --------
+    >>> multiplier_float32_product(Fraction(1, 2), Fraction(1, 4), Fraction(1))
+    Fraction(1, 8)
+    """
+    return to_float64(to_float32(sx * sw) / sy)
+
+
+def multiplier_float32(sx: Fraction, sw: Fraction, sy: Fraction) -> Fraction:
+    """Multiply and divide the scales in float32.
+
+    Parameters
+    ----------
+    sx, sw, sy : Fraction
+        Scales; float32 numbers, > 0.
+
+    Returns
+    -------
+    Fraction
+        A binary32 number.
+
+    Notes
+    -----
+    R17. M_C = f32(f32(sx sw) / sy). Source: microsoft/onnxruntime ``quantize_linear_matmul.cc``; XNNPACK
+    ``src/operators/fully-connected-nc.c``; onnx.reference ``op_qlinear_matmul.py``.
+
+    Examples
+    --------
+    >>> multiplier_float32(Fraction(1, 2), Fraction(1, 4), Fraction(1))
+    Fraction(1, 8)
+    """
+    return to_float32(to_float32(sx * sw) / sy)
+
+
+def multiplier_float32_reciprocal(sx: Fraction, sw: Fraction, sy: Fraction) -> Fraction:
+    """Multiply the scales and the reciprocal of the output scale in float32.
+
+    Parameters
+    ----------
+    sx, sw, sy : Fraction
+        Scales; float32 numbers, > 0.
+
+    Returns
+    -------
+    Fraction
+        A binary32 number.
+
+    Notes
+    -----
+    R18. M_D = f32(f32(sx sw) f32(1 / sy)). Source: pytorch ``aten/src/ATen/native/quantized/cpu/qlinear.cpp`` with
+    QNNPACK's requantization scale.
+
+    Examples
+    --------
+    >>> multiplier_float32_reciprocal(Fraction(1, 2), Fraction(1, 4), Fraction(1))
+    Fraction(1, 8)
+    """
+    return to_float32(to_float32(sx * sw) * to_float32(1 / sy))

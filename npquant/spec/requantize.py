@@ -4,6 +4,7 @@ Legend: acc int32 accumulator, m multiplier of 31 bits, e shift (positive = left
 """
 
 from fractions import Fraction
+from math import floor
 
 from npquant.spec.rounding import round_half_away, round_half_up, saturate, wrap
 
@@ -93,3 +94,91 @@ def requantize_double_rounding(acc: int, multiplier: int, shift: int) -> int:
     left, right = max(shift, 0), max(-shift, 0)
     high = multiply_high_half_up(wrap(acc * 2**left, 32), multiplier)
     return round_half_away(Fraction(high, 2**right))
+
+
+def requantize_double_rounding_up(acc: int, multiplier: int, shift: int) -> int:
+    """Scale an accumulator with two roundings, both of which send ties up.
+
+    Parameters
+    ----------
+    acc : int
+        Accumulator, int32.
+    multiplier, shift : int
+        m and e of R5.
+
+    Returns
+    -------
+    int
+        Accumulator in output steps, before the zero point.
+
+    Notes
+    -----
+    R19. As R8, with round_half_up as the second rounding. Source:
+    google/ruy ``ruy/kernel_avx512.cc``, apply_multiplier.
+
+    Examples
+    --------
+    >>> requantize_double_rounding_up(-5, 2**30, 0), requantize_double_rounding_up(-6, 2**30, -1)
+    (-2, -1)
+    """
+    left, right = max(shift, 0), max(-shift, 0)
+    high = multiply_high_half_up(wrap(acc * 2**left, 32), multiplier)
+    return round_half_up(Fraction(high, 2**right))
+
+
+def requantize_floor_then_half_up(acc: int, multiplier: int, shift: int) -> int:
+    """Scale an accumulator by a truncating high multiply and a rounding shift of at least one bit.
+
+    Parameters
+    ----------
+    acc : int
+        Accumulator, int32.
+    multiplier, shift : int
+        m and e of R5.
+
+    Returns
+    -------
+    int
+        Accumulator in output steps, before the zero point.
+
+    Notes
+    -----
+    R20. r = max(1, -e), l = e + r; y = round_half_up(floor(wrap32(acc 2^l) m / 2^31) / 2^r). Rounding once: equal to R6
+    unless the left shift wraps. Source: google/ruy ``ruy/kernel_arm64.cc`` (SQDMULH, SRSHL).
+
+    Examples
+    --------
+    >>> requantize_floor_then_half_up(-5, 2**30, 0)
+    -2
+    """
+    right = max(1, -shift)
+    high = floor(Fraction(wrap(acc * 2 ** (shift + right), 32) * multiplier, 2**31))
+    return round_half_up(Fraction(high, 2**right))
+
+
+def requantize_half_away(acc: int, multiplier: int, shift: int) -> int:
+    """Scale an accumulator with one rounding, ties away from zero.
+
+    Parameters
+    ----------
+    acc : int
+        Accumulator, int32.
+    multiplier, shift : int
+        m and e of R5.
+
+    Returns
+    -------
+    int
+        Accumulator in output steps, before the zero point.
+
+    Notes
+    -----
+    R21. y = round_half_away(acc m 2^(e-31)). Source: apache/tvm ``src/relay/qnn/utils.cc``,
+    FixedPointMultiplyToNearest.
+
+    Examples
+    --------
+    >>> requantize_half_away(5, 2**30, 0), requantize_half_away(-5, 2**30, 0)
+    (3, -3)
+    """
+    return round_half_away(Fraction(acc * multiplier) * Fraction(2) ** (shift - 31))

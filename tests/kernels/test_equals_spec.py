@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from npquant.kernels import affine, lookup, qparams, requantize, rounding
-from npquant.kernels.linear import clamp_codes, linear
-from npquant.kernels.profile import NPQUANT
+from npquant.kernels import affine, lookup, qparams, requantize, requantize_engines, rounding
+from npquant.kernels.linear import linear
+from npquant.kernels.profile import NPQUANT, clamp_codes
 from npquant.spec import activation as spec_activation
 from npquant.spec import affine as spec_affine
 from npquant.spec import floating as spec_floating
@@ -223,8 +223,12 @@ def test_decompose_multiplier_per_channel_is_one_at_a_time():
 
 REQUANTIZERS = [
     (requantize.requantize_single_rounding, spec_requantize.requantize_single_rounding),
-    (requantize.requantize_double_rounding, spec_requantize.requantize_double_rounding),
+    (requantize_engines.requantize_double_rounding, spec_requantize.requantize_double_rounding),
+    (requantize_engines.requantize_double_rounding_up, spec_requantize.requantize_double_rounding_up),
+    (requantize_engines.requantize_floor_then_half_up, spec_requantize.requantize_floor_then_half_up),
+    (requantize_engines.requantize_half_away, spec_requantize.requantize_half_away),
 ]
+LABELS = ["R6", "R8", "R19", "R20", "R21"]
 
 
 def requantize_equals_spec(kernel, rule, acc: int, fixed: tuple[int, int]) -> bool:
@@ -233,10 +237,10 @@ def requantize_equals_spec(kernel, rule, acc: int, fixed: tuple[int, int]) -> bo
     return got.dtype == np.int64 and int(got[0]) == rule(acc, *fixed)
 
 
-@pytest.mark.parametrize(("kernel", "rule"), REQUANTIZERS, ids=["R6", "R8"])
+@pytest.mark.parametrize(("kernel", "rule"), REQUANTIZERS, ids=LABELS)
 @given(acc=INT32 | st.sampled_from([-(2**31), 2**31 - 1, 0, -1]), fixed=MULTIPLIERS)
 def test_requantize_equals_spec(kernel, rule, acc, fixed):
-    """R6 and R8 for any int32 accumulator and any multiplier (C4)."""
+    """R6, R8, R19, R20 and R21 for any int32 accumulator and any multiplier (C4)."""
     assert requantize_equals_spec(kernel, rule, acc, fixed)
 
 
@@ -250,32 +254,33 @@ def near_ties(fixed: tuple[int, int], steps: range) -> list[int]:
 TIE_FIXED = [(2**30, -1), (2**30, 0), (2**30, -7), (1431655765, -3), (1288490189, -6), (2**31 - 1, -10), (2**30 + 1, 0)]
 
 
-@pytest.mark.parametrize(("kernel", "rule"), REQUANTIZERS, ids=["R6", "R8"])
+@pytest.mark.parametrize(("kernel", "rule"), REQUANTIZERS, ids=LABELS)
 def test_requantize_equals_spec_at_midpoints(kernel, rule):
-    """R6 and R8 on and beside every tie of an 8-bit output."""
+    """All five on and beside every tie of an 8-bit output."""
     for fixed in TIE_FIXED:
         assert all(requantize_equals_spec(kernel, rule, acc, fixed) for acc in near_ties(fixed, range(-130, 130)))
 
 
-def test_requantize_midpoints_kill_the_other_rule():
-    """Single and double rounding differ on the midpoints, so neither law accepts the other's kernel."""
-    for kernel, rule in ((REQUANTIZERS[0][0], REQUANTIZERS[1][1]), (REQUANTIZERS[1][0], REQUANTIZERS[0][1])):
-        assert not all(
-            requantize_equals_spec(kernel, rule, acc, fixed)
-            for fixed in TIE_FIXED
-            for acc in near_ties(fixed, range(-130, 130))
-        )
+def test_requantize_midpoints_kill_every_other_rule():
+    """The midpoints tell the rules apart; R20 and R6 part only where a left shift wraps."""
+    wide = [(2**30, (2**30, 3)), (-(2**31), (2**30, 1))]
+    cases = [(acc, fixed) for fixed in TIE_FIXED for acc in near_ties(fixed, range(-130, 130))] + wide
+    for i, (kernel, _) in enumerate(REQUANTIZERS):
+        for j, (_, rule) in enumerate(REQUANTIZERS):
+            assert (i == j) == all(requantize_equals_spec(kernel, rule, acc, fixed) for acc, fixed in cases)
 
 
 @given(a=INT32, b=INT32)
 def test_multiply_high_half_up_equals_spec(a, b):
     """R7 on any pair of int32 numbers."""
-    assert int(requantize.multiply_high_half_up(np.array([a]), b)[0]) == spec_requantize.multiply_high_half_up(a, b)
+    assert int(requantize_engines.multiply_high_half_up(np.array([a]), b)[0]) == spec_requantize.multiply_high_half_up(
+        a, b
+    )
 
 
 def test_multiply_high_half_up_saturates_its_one_overflow():
     """R7: -1 times -1 in Q31 is not +1 but the largest number."""
-    assert requantize.multiply_high_half_up(np.array([-(2**31)]), -(2**31))[0] == 2**31 - 1
+    assert requantize_engines.multiply_high_half_up(np.array([-(2**31)]), -(2**31))[0] == 2**31 - 1
 
 
 # R9, R10, R11: the linear layer

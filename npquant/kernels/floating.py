@@ -1,0 +1,167 @@
+"""Float primitives that engines rely on: a fused multiply-add in float32, and conversions beyond int32.
+
+Legend: v rounded float array, zy zero point, [qmin, qmax] output interval.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from npquant.kernels.rounding import saturate_to, wrap_int32
+
+Int64 = NDArray[np.int64]
+Float32 = NDArray[np.float32]
+
+
+def fma_float32(a: ArrayLike, b: ArrayLike, c: ArrayLike) -> Float32:
+    """Compute a b + c in float32 with one rounding.
+
+    Parameters
+    ----------
+    a, b, c : array of float32
+        Broadcast together.
+
+    Returns
+    -------
+    ndarray of float32
+        f32(a b + c).
+
+    Notes
+    -----
+    R0. The product is exact in float64. The sum is rounded to odd there: where it is inexact and its last bit is 0, it
+    moves one step toward the error. 53 bits are two more than twice 24 needs, so the second rounding, to float32, then
+    decides as if it saw the exact sum (Boldo and Melquiond 2008, "Emulation of FMA and correctly rounded sums").
+
+    Examples
+    --------
+    >>> fma_float32(np.float32(3), np.float32(2), np.float32(1))
+    array(7., dtype=float32)
+    """
+    product = np.asarray(a, np.float64) * np.asarray(b, np.float64)
+    addend = np.asarray(c, np.float64)
+    total = np.asarray(product + addend)
+    with np.errstate(invalid="ignore", over="ignore"):
+        back = total - product
+        error = (product - (total - back)) + (addend - back)  # two-sum: exact for finite operands
+        even = (total.view(np.int64) & 1) == 0
+        nudged = np.nextafter(total, np.where(error > 0, np.inf, -np.inf))
+        odd = np.where((error != 0) & np.isfinite(error) & even, nudged, total)
+        return np.asarray(odd.astype(np.float32))
+
+
+def to_int32_x86(v: NDArray[np.floating]) -> Int64:
+    """Convert rounded floats to int32 as x86 does.
+
+    Parameters
+    ----------
+    v : ndarray of float
+        Integers as floats, infinities or NaN.
+
+    Returns
+    -------
+    ndarray of int64
+        int32 values; -2^31 for NaN and for all that is outside int32.
+
+    Notes
+    -----
+    R22. Both signs give the same value. The comparison is in float64, where 2^31 is exact.
+
+    Examples
+    --------
+    >>> to_int32_x86(np.array([7.0, 2.0**31, np.nan]))
+    array([          7, -2147483648, -2147483648])
+    """
+    wide = np.asarray(v, np.float64)
+    inside = (wide >= -(2.0**31)) & (wide < 2.0**31)
+    return np.where(inside, wide, -(2.0**31)).astype(np.int64)
+
+
+def code_wrapping_x86(v: NDArray[np.floating], zy: ArrayLike, qmin: int, qmax: int) -> Int64:
+    """Convert as x86 does, add the zero point in wrapping int32, and clamp.
+
+    Parameters
+    ----------
+    v : ndarray of float
+        Output steps, rounded.
+    zy : int or array of int
+        Zero point.
+    qmin, qmax : int
+        Output interval.
+
+    Returns
+    -------
+    ndarray of int64
+        Output codes.
+
+    Notes
+    -----
+    R23. y_q = saturate(wrap32(R22(v) + zy), qmin, qmax).
+
+    Examples
+    --------
+    >>> code_wrapping_x86(np.array([-(2.0**40)]), -1, -128, 127)
+    array([127])
+    """
+    return saturate_to(wrap_int32(to_int32_x86(v) + np.asarray(zy, np.int64)), qmin, qmax)
+
+
+def code_through_int16(v: NDArray[np.floating], zy: ArrayLike, qmin: int, qmax: int) -> Int64:
+    """Convert as x86 does, saturate to int16, add the zero point in saturating int16, and clamp.
+
+    Parameters
+    ----------
+    v : ndarray of float
+        Output steps, rounded.
+    zy : int or array of int
+        Zero point.
+    qmin, qmax : int
+        Output interval.
+
+    Returns
+    -------
+    ndarray of int64
+        Output codes.
+
+    Notes
+    -----
+    R24. y_q = saturate(sat16(sat16(R22(v)) + zy), qmin, qmax).
+
+    Examples
+    --------
+    >>> code_through_int16(np.array([2.0**31]), 10, 0, 255)
+    array([0])
+    """
+    narrow = saturate_to(to_int32_x86(v), -(2**15), 2**15 - 1) + np.asarray(zy, np.int64)
+    return saturate_to(saturate_to(narrow, -(2**15), 2**15 - 1), qmin, qmax)
+
+
+def code_saturating(v: NDArray[np.floating], zy: ArrayLike, qmin: int, qmax: int) -> Int64:
+    """Clip rounded floats to the room that the zero point leaves, then add it.
+
+    Parameters
+    ----------
+    v : ndarray of float
+        Output steps, rounded; infinities allowed.
+    zy : int or array of int
+        Zero point.
+    qmin, qmax : int
+        Output interval.
+
+    Returns
+    -------
+    ndarray of int64
+        Output codes; NaN gives qmin (ONNX Runtime's order of the maximum).
+
+    Notes
+    -----
+    R10. y_q = saturate(v + zy, qmin, qmax): the clip keeps huge values out of the integer cast.
+
+    Examples
+    --------
+    >>> code_saturating(np.array([300.0, -np.inf]), -5, -128, 127)
+    array([ 127, -128])
+    """
+    z = np.asarray(zy, np.int64)
+    known = np.where(np.isnan(v), -np.inf, np.asarray(v, np.float64))
+    return np.clip(known, qmin - z, qmax - z).astype(np.int64) + z

@@ -1,0 +1,299 @@
+"""The float output stages of engines on arrays: from accumulators to codes, every operation in the type it rounds in.
+
+Legend: acc int64 array of int32 values, M multiplier (float32 or float64), b float32 bias, zy zero point,
+[qmin, qmax] output interval. NumPy would promote int32 with float32 to float64: every cast here is on purpose.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from npquant.kernels.floating import code_saturating, code_through_int16, code_wrapping_x86, fma_float32
+from npquant.kernels.rounding import round_half_away
+
+Int64 = NDArray[np.int64]
+Float32 = NDArray[np.float32]
+Float64 = NDArray[np.float64]
+
+
+def stage_float64_half_away(acc: Int64, m: Float64, zy: ArrayLike, qmin: int, qmax: int) -> Int64:
+    """Scale in float64, round half away, then wrap as x86 does.
+
+    Parameters
+    ----------
+    acc : ndarray of int64
+        Accumulators, int32 values.
+    m : ndarray of float64, shape () or (N,)
+        M.
+    zy, qmin, qmax : int
+        Output zero point and interval.
+
+    Returns
+    -------
+    ndarray of int64
+        Output codes.
+
+    Notes
+    -----
+    R25. y_q = R23(round_half_away(f64(acc M))). Source: LiteRT ``reference/integer_ops/fully_connected.h`` since commit
+    9213607.
+
+    Examples
+    --------
+    >>> stage_float64_half_away(np.array([-5]), np.array(0.5), 0, -128, 127)
+    array([-3])
+    """
+    return code_wrapping_x86(round_half_away(acc.astype(np.float64) * m), zy, qmin, qmax)
+
+
+def stage_float32_half_even(acc: Int64, m: Float32, zy: ArrayLike, qmin: int, qmax: int) -> Int64:
+    """Scale in float32, round half even, saturate.
+
+    Parameters
+    ----------
+    acc : ndarray of int64
+        Accumulators, int32 values.
+    m : ndarray of float32, shape () or (N,)
+        M.
+    zy, qmin, qmax : int
+        Output zero point and interval.
+
+    Returns
+    -------
+    ndarray of int64
+        Output codes.
+
+    Notes
+    -----
+    R26. y_q = saturate(round_half_even(f32(f32(acc) M)) + zy). Source: microsoft/onnxruntime
+    ``core/mlas/lib/quantize.cpp``, MlasRequantizeOutput; XNNPACK ``src/qs8-qc8w-gemm``.
+
+    Examples
+    --------
+    >>> stage_float32_half_even(np.array([-5]), np.float32(0.5), 0, -128, 127)
+    array([-2])
+    """
+    with np.errstate(over="ignore"):  # an infinite product saturates
+        return code_saturating(np.rint(acc.astype(np.float32) * m), zy, qmin, qmax)
+
+
+def stage_float32_half_even_low_wraps(acc: Int64, m: Float32, zy: ArrayLike, qmin: int, qmax: int) -> Int64:
+    """Scale in float32, clip from above only, round half even, wrap below int32.
+
+    Parameters
+    ----------
+    acc : ndarray of int64
+        Accumulators, int32 values.
+    m : ndarray of float32, shape () or (N,)
+        M.
+    zy, qmin, qmax : int
+        Output zero point and interval.
+
+    Returns
+    -------
+    ndarray of int64
+        Output codes.
+
+    Notes
+    -----
+    R27. y_q = R23(round_half_even(min(f32(f32(acc) M), qmax - zy))). Source: XNNPACK ``src/qs8-qc8w-gemm`` AVX-512.
+
+    Examples
+    --------
+    >>> stage_float32_half_even_low_wraps(np.array([-(2**31)]), np.float32(4), -1, -128, 127)
+    array([127])
+    """
+    with np.errstate(over="ignore"):
+        v = np.minimum(acc.astype(np.float32) * m, np.asarray(qmax - np.asarray(zy), np.float32))
+    return code_wrapping_x86(np.rint(v), zy, qmin, qmax)
+
+
+def stage_float64_zero_point_first(acc: Int64, m: Float32, zy: ArrayLike, qmin: int, qmax: int) -> Int64:
+    """Scale in float64, add the zero point, then round half even.
+
+    Parameters
+    ----------
+    acc : ndarray of int64
+        Accumulators, int32 values.
+    m : ndarray of float32, shape () or (N,)
+        M, promoted.
+    zy, qmin, qmax : int
+        Output zero point and interval.
+
+    Returns
+    -------
+    ndarray of int64
+        Output codes.
+
+    Notes
+    -----
+    R28. y_q = saturate(round_half_even(f64(f64(acc M) + zy))). Source: onnx/onnx
+    ``onnx/reference/ops/op_qlinear_matmul.py``.
+
+    Examples
+    --------
+    >>> stage_float64_zero_point_first(np.array([-5]), np.float32(0.5), 1, -128, 127)
+    array([-2])
+    """
+    v = acc.astype(np.float64) * np.asarray(m, np.float64) + np.asarray(zy, np.float64)
+    return np.clip(np.rint(v), qmin, qmax).astype(np.int64)
+
+
+def stage_mantissa24_half_up(acc: Int64, m: Float32, zy: ArrayLike, qmin: int, qmax: int) -> Int64:
+    """Scale by the 24-bit mantissa of a float32 multiplier with one rounding, ties up.
+
+    Parameters
+    ----------
+    acc : ndarray of int64
+        Accumulators, int32 values.
+    m : ndarray of float32, shape () or (N,)
+        M.
+    zy, qmin, qmax : int
+        Output zero point and interval.
+
+    Returns
+    -------
+    ndarray of int64
+        Output codes.
+
+    Notes
+    -----
+    R29. y_q = saturate(round_half_up(acc M) + zy). 32 bits of accumulator times 24 of mantissa may exceed float64's 53,
+    so the product's rounding is undone: p and the exact remainder acc M - p decide on which side of a half it lies.
+    Source: XNNPACK ``src/xnnpack/requantization.h`` (rndnu).
+
+    Examples
+    --------
+    >>> stage_mantissa24_half_up(np.array([-5]), np.float32(0.5), 0, -128, 127)
+    array([-2])
+    """
+    fraction, e = np.frexp(np.asarray(m, np.float32))
+    mantissa = np.ldexp(fraction.astype(np.float64), 24).astype(np.int64)  # M = mantissa 2^(e - 24)
+    right = 24 - e.astype(np.int64)
+    product = acc * mantissa  # below 2^55
+    # A right shift of 56 or more leaves nothing of 55 bits but 0 (or a tie never reached); a left one saturates.
+    shift = np.clip(right, 1, 58)
+    rounded = np.right_shift(product + (np.int64(1) << (shift - 1)), shift)
+    grown = np.clip(product, -(2**31), 2**31) << np.clip(-right, 0, 31)
+    return code_saturating(np.where(right >= 1, rounded, grown).astype(np.float64), zy, qmin, qmax)
+
+
+def stage_float32_through_int16(v: Float32, m: Float32, zy: ArrayLike, qmin: int, qmax: int) -> Int64:
+    """Scale float32 accumulators in float32, round half even, pack through int16.
+
+    Parameters
+    ----------
+    v : ndarray of float32
+        Accumulators with their bias.
+    m : ndarray of float32, shape () or (N,)
+        M.
+    zy, qmin, qmax : int
+        Output zero point and interval.
+
+    Returns
+    -------
+    ndarray of int64
+        Output codes.
+
+    Notes
+    -----
+    R30. y_q = R24(round_half_even(f32(v M))). Source: pytorch/FBGEMM ``src/QuantUtilsAvx2.cc``; QNNPACK ``q8gemm``.
+
+    Examples
+    --------
+    >>> stage_float32_through_int16(np.array([5], np.float32), np.float32(0.5), 128, 0, 255)
+    array([130])
+    """
+    with np.errstate(over="ignore"):
+        return code_through_int16(np.rint(v * m), zy, qmin, qmax)
+
+
+def bias_added_fused(acc: Int64, b: ArrayLike, sx_sw: Float32) -> Float32:
+    """Add a float bias in accumulator units with one fused multiply-add.
+
+    Parameters
+    ----------
+    acc : ndarray of int64, shape (B, N)
+        Accumulators, int32 values.
+    b : array of float32, shape (N,)
+        Bias, real.
+    sx_sw : ndarray of float32
+        f32(sx sw).
+
+    Returns
+    -------
+    ndarray of float32, shape (B, N)
+        Accumulators with their bias.
+
+    Notes
+    -----
+    R31. v = f32(b f32(1 / sx_sw) + f32(acc)), rounded once. Source: pytorch/FBGEMM ``src/QuantUtilsAvx2.cc``.
+
+    Examples
+    --------
+    >>> bias_added_fused(np.array([3]), 0.25, np.float32(0.5))
+    array([3.5], dtype=float32)
+    """
+    return fma_float32(np.asarray(b, np.float32), np.float32(1) / sx_sw, acc.astype(np.float32))
+
+
+def bias_added_divided(acc: Int64, b: ArrayLike, sx_sw: Float32) -> Float32:
+    """Add a float bias in accumulator units after a division.
+
+    Parameters
+    ----------
+    acc : ndarray of int64, shape (B, N)
+        Accumulators, int32 values.
+    b : array of float32, shape (N,)
+        Bias, real.
+    sx_sw : ndarray of float32, shape (N,)
+        f32(sx sw).
+
+    Returns
+    -------
+    ndarray of float32, shape (B, N)
+        Accumulators with their bias.
+
+    Notes
+    -----
+    R32. v = f32(f32(acc) + f32(b / sx_sw)). Source: pytorch/FBGEMM ``src/QuantUtilsAvx2.cc`` per-channel.
+
+    Examples
+    --------
+    >>> bias_added_divided(np.array([3]), 0.25, np.float32(0.5))
+    array([3.5], dtype=float32)
+    """
+    return np.asarray(acc.astype(np.float32) + np.asarray(b, np.float32) / sx_sw)
+
+
+def stage_float32_zero_point_first(v: Float32, sy: ArrayLike, zy: ArrayLike, qmin: int, qmax: int) -> Int64:
+    """Multiply real float32 outputs by the reciprocal of their scale, add the zero point, round half even.
+
+    Parameters
+    ----------
+    v : ndarray of float32
+        Real outputs before quantization.
+    sy : float32
+        Output scale.
+    zy, qmin, qmax : int
+        Output zero point and interval.
+
+    Returns
+    -------
+    ndarray of int64
+        Output codes.
+
+    Notes
+    -----
+    R33. y_q = saturate(round_half_even(f32(f32(v f32(1 / sy)) + zy))). Source: uxlfoundation/oneDNN
+    ``src/cpu/matmul/ref_matmul_int8.cpp``.
+
+    Examples
+    --------
+    >>> stage_float32_zero_point_first(np.array([1.25], np.float32), np.float32(0.5), 1, 0, 255)
+    array([4])
+    """
+    with np.errstate(over="ignore"):
+        scaled = v * (np.float32(1) / np.asarray(sy, np.float32)) + np.asarray(zy, np.float32)
+    return np.asarray(np.clip(np.rint(scaled), qmin, qmax).astype(np.int64))

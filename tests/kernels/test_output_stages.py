@@ -1,0 +1,159 @@
+"""Engines' float output stages: the arrays equal exact rationals that round where the engine rounds."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from npquant.kernels import floating, multipliers, output_stages
+from npquant.spec import conversion as spec_conversion
+from npquant.spec import multiplier as spec_multiplier
+from npquant.spec import output_stages as spec_stages
+from npquant.spec.floating import to_float32
+
+INT32 = st.integers(-(2**31), 2**31 - 1) | st.sampled_from([-(2**31), 2**31 - 1, 0, -1, 2**24 + 1])
+SCALES = st.floats(2.0**-20, 2.0**10, width=32)
+OUTPUT = st.sampled_from([(-128, 127), (0, 255), (-128, 17), (-3, 127)])
+F32 = st.floats(-(2.0**40), 2.0**40, width=32)
+
+STAGES = [
+    (output_stages.stage_float64_half_away, spec_stages.stage_float64_half_away),
+    (output_stages.stage_float32_half_even, spec_stages.stage_float32_half_even),
+    (output_stages.stage_float32_half_even_low_wraps, spec_stages.stage_float32_half_even_low_wraps),
+    (output_stages.stage_float64_zero_point_first, spec_stages.stage_float64_zero_point_first),
+    (output_stages.stage_mantissa24_half_up, spec_stages.stage_mantissa24_half_up),
+]
+LABELS = ["R25", "R26", "R27", "R28", "R29"]
+
+
+def stage_equals_spec(stage, rule, acc: int, m: float, zy: int, interval: tuple[int, int]) -> bool:
+    """Say whether a stage gives the exact code for one accumulator and one float32 multiplier."""
+    dtype = np.float64 if rule is spec_stages.stage_float64_half_away else np.float32
+    got = stage(np.array([acc], np.int64), np.asarray(m, dtype), zy, *interval)
+    return got.dtype == np.int64 and int(got[0]) == rule(acc, Fraction(float(np.float32(m))), zy, *interval)
+
+
+@pytest.mark.parametrize(("stage", "rule"), STAGES, ids=LABELS)
+@given(acc=INT32, m=st.floats(2.0**-40, 255.0, width=32), zy=st.integers(-128, 255), interval=OUTPUT)
+def test_stage_equals_spec(stage, rule, acc, m, zy, interval):
+    """R25 to R29 for any accumulator, multiplier and zero point."""
+    assert stage_equals_spec(stage, rule, acc, m, zy, interval)
+
+
+def tie_cases() -> list[tuple[int, float, int, tuple[int, int]]]:
+    """Return cases on and beside ties, on negatives, with odd zero points, and beyond float32 and int32."""
+    ties = [
+        (round((k + 0.5) / m) + d, m, zy, (-128, 127))
+        for m in (0.5, 0.25, 0.1, 3e-3)
+        for k in range(-40, 40)
+        for d in (-1, 0, 1)
+        for zy in (0, 1)
+    ]
+    # acc M is just below a half in exact arithmetic, and on it after float32 has rounded acc.
+    wide = [(2**30 * 5 - 1 - 2**31 - 2**31, 2.0**-22, 0, (-128, 127)), (2**25 + 1, 2.0**-20 * 1.5, 0, (-128, 127))]
+    wide += [(acc, 2.0**-21, 0, (-128, 127)) for acc in range(2**26 + 2**20 - 3, 2**26 + 2**20 + 4)]
+    return ties + wide + [(-(2**31), 4.0, -1, (-128, 127)), (2**31 - 1, 4.0, 5, (-128, 127))]
+
+
+def test_stage_law_kills_every_other_rule():
+    """Each stage obeys its own rule on the tie cases and breaks each of the others: the law tells all of them apart."""
+    cases = [c for c in tie_cases() if -(2**31) <= c[0] < 2**31]
+    for i, (stage, _) in enumerate(STAGES):
+        for j, (_, rule) in enumerate(STAGES):
+            assert (i == j) == all(stage_equals_spec(stage, rule, *case) for case in cases), (LABELS[i], LABELS[j])
+
+
+@given(a=F32, b=F32, c=F32)
+def test_fma_float32_equals_spec(a, b, c):
+    """R0: one rounding of the exact a b + c."""
+    exact = to_float32(Fraction(a) * Fraction(b) + Fraction(c))
+    assert Fraction(float(floating.fma_float32(a, b, c))) == exact
+
+
+def test_fma_float32_kills_two_roundings():
+    """Rounding the float64 sum straight to float32 is wrong where that sum falls on a float32 tie by rounding."""
+    a, b, c = np.float32(1 + 2.0**-23), np.float32(2.0**-24 * (1 - 2.0**-23)), np.float32(1)
+    cases = [(a, b, c), (np.float32(2.0**-30), np.float32(2.0**-30), np.float32(1 + 2.0**-23))]
+    cases += [(np.float32(2.0**-24 + 2.0**-47), np.float32(1), c), (np.float32(2.0**-54), np.float32(1), c)]
+    # c + 2^-24 is the tie; 2^-60 beyond it is lost in float64.
+    odd = np.float32(1 + 2.0**-23)
+    cases.append((np.float32(2.0**-12 + 2.0**-30), np.float32(2.0**-12 - 2.0**-30), odd))
+    for case in cases:
+        exact = to_float32(Fraction(float(case[0])) * Fraction(float(case[1])) + Fraction(float(case[2])))
+        assert Fraction(float(floating.fma_float32(*case))) == exact
+    two = [np.float32(np.float64(x) * np.float64(y) + np.float64(z)) for x, y, z in cases]
+    assert any(
+        Fraction(float(t)) != to_float32(Fraction(float(x)) * Fraction(float(y)) + Fraction(float(z)))
+        for t, (x, y, z) in zip(two, cases, strict=True)
+    )
+
+
+@given(acc=INT32, b=F32, sx_sw=SCALES)
+def test_bias_added_equals_spec(acc, b, sx_sw):
+    """R31, R32: a float bias, fused and divided."""
+    arguments = np.array([acc]), np.float32(b), np.float32(sx_sw)
+    exact = acc, Fraction(b), Fraction(float(np.float32(sx_sw)))
+    fused, divided = output_stages.bias_added_fused(*arguments), output_stages.bias_added_divided(*arguments)
+    assert Fraction(float(fused[0])) == spec_stages.bias_added_fused(*exact)
+    assert Fraction(float(divided[0])) == spec_stages.bias_added_divided(*exact)
+
+
+@given(v=F32, m=st.floats(2.0**-30, 255.0, width=32), sy=SCALES, zy=st.integers(0, 255))
+def test_float_accumulator_stages_equal_spec(v, m, sy, zy):
+    """R30, R33: packing through int16, and the zero point before the rounding."""
+    value = np.array([v], np.float32)
+    got = int(output_stages.stage_float32_through_int16(value, np.float32(m), zy, 0, 255)[0])
+    assert got == spec_stages.stage_float32_through_int16(Fraction(v), Fraction(m), zy, 0, 255)
+    got = int(output_stages.stage_float32_zero_point_first(value, np.float32(sy), zy, 0, 255)[0])
+    assert got == spec_stages.stage_float32_zero_point_first(Fraction(v), Fraction(sy), zy, 0, 255)
+
+
+@given(v=st.integers(-(2**40), 2**40), zy=st.integers(-128, 255))
+def test_conversion_equals_spec(v, zy):
+    """R10, R22, R23, R24: beyond int32 each machine has its own answer."""
+    value = np.array([float(v)])
+    assert int(floating.to_int32_x86(value)[0]) == spec_conversion.to_int32_x86(v)
+    for array_form, rule in (
+        (floating.code_saturating, spec_conversion.code_saturating),
+        (floating.code_wrapping_x86, spec_conversion.code_wrapping_x86),
+        (floating.code_through_int16, spec_conversion.code_through_int16),
+    ):
+        assert int(array_form(value, zy, -128, 127)[0]) == rule(v, zy, -128, 127)
+
+
+def test_conversion_law_kills_the_other_machines():
+    """The three conversions differ beyond int32 and between int16 and int32."""
+    v, zy = np.array([2.0**31, -(2.0**31) - 2.0**9, 7.0]), -1
+    answers = [
+        form(v, zy, -128, 127).tolist()
+        for form in (floating.code_saturating, floating.code_wrapping_x86, floating.code_through_int16)
+    ]
+    assert answers == [[127, -128, 6], [127, 127, 6], [-128, -128, 6]]
+
+
+@given(scales=st.tuples(SCALES, SCALES, SCALES))
+def test_multipliers_equal_spec(scales):
+    """R16, R17, R18: the quotient, rounded where each engine rounds it."""
+    exact = [Fraction(float(np.float32(s))) for s in scales]
+    for array_form, rule in (
+        (multipliers.multiplier_float32_product, spec_multiplier.multiplier_float32_product),
+        (multipliers.multiplier_float32, spec_multiplier.multiplier_float32),
+        (multipliers.multiplier_float32_reciprocal, spec_multiplier.multiplier_float32_reciprocal),
+    ):
+        assert Fraction(float(array_form(*scales))) == rule(*exact)
+
+
+def test_multipliers_law_kills_every_other_rule():
+    """Four ways to round sx sw / sy, told apart by ordinary scales."""
+    rng = np.random.default_rng(5)
+    triples = rng.uniform(1e-3, 1, (200, 3)).astype(np.float32)
+    rules = [
+        spec_multiplier.real_multiplier,
+        spec_multiplier.multiplier_float32_product,
+        spec_multiplier.multiplier_float32,
+        spec_multiplier.multiplier_float32_reciprocal,
+    ]
+    answers = [[rule(*(Fraction(float(s)) for s in t)) for t in triples] for rule in rules]
+    assert all(answers[i] != answers[j] for i in range(4) for j in range(i))
