@@ -1,0 +1,268 @@
+"""Calibration: from the values seen on training rows to ranges, and from inputs to their quantization.
+
+Legend: R calibration rows, K inputs; lo, hi ends of a range, real; s scale, z zero point. Callers pass training rows
+only: a range that has seen validation or test rows makes their figures worthless.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from npquant.kernels.qparams import FLOAT32_TINY, QuantParams, choose_affine
+
+Float64 = NDArray[np.float64]
+Range = tuple[float, float]
+RangeRule = Callable[[Float64], Range]
+
+# Shares of the min-max range that mse_range tries.
+RANGE_SHARES = np.arange(40, 7, -1) / 40
+
+
+def checked_rows(x: ArrayLike, name: str = "x_calibration") -> Float64:
+    """Return calibration rows as float64, checked.
+
+    Parameters
+    ----------
+    x : array of float or integer, shape (R, K)
+        Training rows.
+    name : str
+        For the message.
+
+    Returns
+    -------
+    ndarray of float64, shape (R, K)
+        A copy.
+
+    Raises
+    ------
+    ValueError
+        If x is not a matrix, has no row, or holds NaN or infinity.
+
+    Examples
+    --------
+    >>> checked_rows([[1, 2]])
+    array([[1., 2.]])
+    """
+    rows = np.array(x, dtype=np.float64)
+    if rows.ndim != 2 or rows.size == 0:
+        raise ValueError(f"{name} has shape {rows.shape}; calibration needs (R, K) training rows, R and K at least 1")
+    finite = np.isfinite(rows).all(axis=1)
+    if not finite.all():
+        raise ValueError(f"{name} contains NaN or infinity, first in row {int(np.argmin(finite))}: remove it")
+    return rows
+
+
+def _checked_values(values: ArrayLike) -> Float64:
+    flat = np.asarray(values, dtype=np.float64).ravel()
+    if flat.size == 0:
+        raise ValueError("no values to calibrate on: give at least one training row")
+    if not np.isfinite(flat).all():
+        raise ValueError("the values to calibrate on contain NaN or infinity: remove them from the data")
+    return flat
+
+
+def min_max_range(values: ArrayLike) -> Range:
+    """Return the smallest and the largest value.
+
+    Parameters
+    ----------
+    values : array of float
+        Real values, any shape.
+
+    Returns
+    -------
+    tuple of float
+        (lo, hi).
+
+    Raises
+    ------
+    ValueError
+        If there is none, or one is not finite.
+
+    Notes
+    -----
+    Nothing seen in calibration saturates; one outlier costs everybody resolution.
+
+    Examples
+    --------
+    >>> min_max_range([3.0, -1.0])
+    (-1.0, 3.0)
+    """
+    flat = _checked_values(values)
+    return float(flat.min()), float(flat.max())
+
+
+def percentile_range(values: ArrayLike, *, percent: float) -> Range:
+    """Return the range that leaves the same share of values out on both sides.
+
+    Parameters
+    ----------
+    values : array of float
+        Real values, any shape.
+    percent : float
+        Share of the values to keep, in (0, 100].
+
+    Returns
+    -------
+    tuple of float
+        (lo, hi): the (100 - percent) / 2 and the opposite percentile, interpolated linearly.
+
+    Raises
+    ------
+    ValueError
+        If there is no value, one is not finite, or percent is outside (0, 100].
+
+    Examples
+    --------
+    >>> percentile_range(np.arange(101.0), percent=98)
+    (1.0, 99.0)
+    """
+    if not 0 < percent <= 100:
+        raise ValueError(f"percent is {percent}; it must be in (0, 100]")
+    lo, hi = np.percentile(_checked_values(values), [(100 - percent) / 2, (100 + percent) / 2])
+    return float(lo), float(hi)
+
+
+def mse_range(values: ArrayLike, *, bits: int) -> Range:
+    """Return the share of the min-max range whose quantization error is least in the mean square.
+
+    Parameters
+    ----------
+    values : array of float
+        Real values, any shape.
+    bits : int
+        Width of the codes, 2..8.
+
+    Returns
+    -------
+    tuple of float
+        (r lo, r hi) with r in {1, .975, ..., .2}; the larger r on ties.
+
+    Raises
+    ------
+    ValueError
+        If there is no value, one is not finite, or bits is outside 2..16.
+
+    Notes
+    -----
+    The error of R1, R14: rounding inside the range, saturation outside.
+
+    Examples
+    --------
+    >>> mse_range([0.0, 255.0], bits=8)
+    (0.0, 255.0)
+    """
+    flat = _checked_values(values)
+    lo, hi = min(float(flat.min()), 0.0), max(float(flat.max()), 0.0)
+    errors = []
+    for share in RANGE_SHARES:
+        p = choose_affine(share * lo, share * hi, bits)
+        s, z = float(p.scale), int(p.zero_point)
+        steps = np.clip(np.rint(flat / s), p.qmin - z, p.qmax - z)
+        errors.append(float(np.mean((flat - s * steps) ** 2)))
+    share = float(RANGE_SHARES[int(np.argmin(errors))])
+    return share * lo, share * hi
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class InputCode:
+    """Say how real inputs become codes.
+
+    Parameters
+    ----------
+    params : QuantParams
+        Per-tensor for integer data, else one scale a feature and one zero point.
+    offset : ndarray of float64, shape (K,), or None
+        Subtracted before quantization.
+
+    Examples
+    --------
+    >>> InputCode(QuantParams(1.0, -128, -128, 127), None).layer_params
+    QuantParams(scale=1.0, zero_point=-128, qmin=-128, qmax=127)
+    """
+
+    params: QuantParams
+    offset: Float64 | None
+
+    @property
+    def layer_params(self) -> QuantParams:
+        """What layer 0 sees: params, or steps of 1 where the scale of each feature is folded into its weights."""
+        p = self.params
+        return QuantParams(1.0, p.zero_point, p.qmin, p.qmax) if np.ndim(p.scale) else p
+
+    def fold(self, w: ArrayLike, b: ArrayLike) -> tuple[Float64, Float64]:
+        """Return layer 0's weights and bias for codes: w s_k and b + offset @ w, in float64."""
+        real, bias = np.asarray(w, np.float64), np.asarray(b, np.float64)
+        if self.offset is not None:
+            bias = bias + self.offset @ real
+        if np.ndim(self.params.scale):
+            real = real * np.asarray(self.params.scale, np.float64)[:, np.newaxis]
+        return real, bias
+
+
+def choose_input_code(x: ArrayLike) -> InputCode:
+    """Choose the quantization of real inputs from training rows.
+
+    Parameters
+    ----------
+    x : array of float or integer, shape (R, K)
+        Training rows.
+
+    Returns
+    -------
+    InputCode
+        Exact steps of 1 for integers that span at most 255 with 0; else one scale a feature.
+
+    Raises
+    ------
+    ValueError
+        If x is not a matrix with at least one row, or holds NaN or infinity.
+
+    Notes
+    -----
+    Integers: s = 1 and z = -128 - lo (plus half of the codes left over, where values are negative), so every code is
+    exact. Else, per feature: one that lies farther from 0 than it is wide is offset to start at the lowest code; z is
+    that of R14 for the union of the ranges, each divided by its largest magnitude, and -128 where none is negative;
+    s_k = max(-lo / (z + 128), hi / (127 - z)). A constant feature has range 1 from its value upwards, so that its
+    weights stay of the size of the others', and calibration rows all have its exact code.
+
+    Examples
+    --------
+    >>> choose_input_code([[0, 16], [3, 7]]).params
+    QuantParams(scale=1.0, zero_point=-128, qmin=-128, qmax=127)
+    >>> code = choose_input_code([[0.5, 1990.0], [-0.5, 2020.0]])
+    >>> code.params.scale.round(5), code.offset
+    (array([0.00394, 0.11765], dtype=float32), array([   0.        , 2004.94117653]))
+    """
+    rows = checked_rows(x)
+    lo, hi = rows.min(axis=0), rows.max(axis=0)
+    low, high = min(float(lo.min()), 0.0), max(float(hi.max()), 0.0)
+    if high - low <= 255 and (rows == np.rint(rows)).all():
+        spare = (255 - int(high - low)) // 2 if low < 0 else 0
+        return InputCode(QuantParams(1.0, -128 - int(low) + spare, -128, 127), None)
+    return _per_feature_code(lo, hi)
+
+
+def _per_feature_code(lo: Float64, hi: Float64) -> InputCode:
+    """Choose one scale a feature, one zero point, and offsets where a feature is far from 0."""
+    width = hi / 255 - lo / 255
+    constant = width < FLOAT32_TINY
+    moved = (np.maximum(lo, -hi) > 255 * width) | (constant & (lo != 0))
+    stays = ~moved & ~constant
+    size = np.where(stays, np.maximum(np.abs(lo), np.abs(hi)), 1.0)
+    below = float(np.min(lo / size, where=stays, initial=0.0))
+    above = float(np.max(hi / size, where=stays, initial=0.0))
+    z = int(choose_affine(below, above, 8).zero_point)
+    with np.errstate(divide="ignore", invalid="ignore"):  # an end of 0 needs no code on its side
+        downward = np.where(lo < 0, -lo / (z + 128), 0.0)
+        upward = np.where(hi > 0, hi / (127 - z), 0.0)
+    scale = np.where(constant, 1 / 255, np.where(moved, width, np.maximum(downward, upward))).astype(np.float32)
+    if not np.isfinite(scale).all():
+        raise ValueError("a feature's range is too wide for a float32 scale: rescale the data")
+    start = np.where(constant, 0.0, scale.astype(np.float64) * (z + 128))
+    offset = np.where(moved, lo + start, 0.0)
+    return InputCode(QuantParams(scale, z, -128, 127), offset if moved.any() else None)

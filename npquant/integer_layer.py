@@ -1,0 +1,246 @@
+"""One layer of the integer-only network: its record, its bounds, and the plain way to compute it.
+
+Legend: B batch, K contracted depth, N outputs; w_q (K, N) codes, bias (N,) int32 of scale sx sw, acc int32 accumulator;
+zx, zw, zy zero points; `target` is what the accumulator is requantized to: `pre` before a table, else `y`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from npquant.kernels.linear import linear
+from npquant.kernels.lookup import FUNCTIONS, activation_table, apply_table
+from npquant.kernels.profile import CLAMPS, Profile, clamp_codes
+from npquant.kernels.qparams import QuantParams
+
+INT32_MIN, INT32_MAX = -(2**31), 2**31 - 1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class IntegerLayer:
+    """Hold one integer linear layer and its activation.
+
+    Parameters
+    ----------
+    w_q : ndarray of int8, shape (K, N)
+        Weight codes in [w.qmin, w.qmax].
+    bias : ndarray of int32, shape (N,)
+        Bias codes, scale x.scale w.scale.
+    x, y : QuantParams
+        Input and output, per-tensor, inside int8.
+    w : QuantParams
+        Weights, per-tensor or per-channel, inside int8.
+    activation : {"identity", "relu", "clipped_relu", "relu6", "sigmoid", "tanh"}
+        Clamps narrow the output interval (R11); sigmoid and tanh are tables (R12).
+    pre : QuantParams, optional
+        For tables only: the 8-bit pre-activation that the table reads.
+
+    Raises
+    ------
+    TypeError
+        If codes or bias have another dtype.
+    ValueError
+        If shapes or parameters do not agree, or a code is outside its interval.
+
+    Notes
+    -----
+    The arrays are copied and set read-only. Layers are equal when all their integers and parameters are.
+
+    Examples
+    --------
+    >>> p = QuantParams(0.5, 0, -128, 127)
+    >>> IntegerLayer(np.array([[10], [20]], np.int8), np.array([7], np.int32), p, p, p, "identity").shape
+    (2, 1)
+    """
+
+    w_q: NDArray[np.int8]
+    bias: NDArray[np.int32]
+    x: QuantParams
+    w: QuantParams
+    y: QuantParams
+    activation: str
+    pre: QuantParams | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "w_q", _frozen_codes(self.w_q, "w_q", np.int8, 2))
+        object.__setattr__(self, "bias", _frozen_codes(self.bias, "bias", np.int32, 1))
+        if self.bias.shape != self.w_q.shape[1:]:
+            raise ValueError(f"bias has shape {self.bias.shape} and w_q {self.w_q.shape}: give one bias an output")
+        _check_params(self)
+        if self.w_q.min() < self.w.qmin or self.w_q.max() > self.w.qmax:
+            raise ValueError(f"w_q holds codes outside [{self.w.qmin}, {self.w.qmax}], its own interval")
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(K, N)."""
+        return self.w_q.shape[0], self.w_q.shape[1]
+
+    @property
+    def target(self) -> QuantParams:
+        """What the accumulator is requantized to: the pre-activation before a table, else the output."""
+        return self.y if self.pre is None else self.pre
+
+    @property
+    def code_range(self) -> tuple[int, int]:
+        """The closed interval of the target's codes that the activation leaves open (R11)."""
+        return clamp_codes("identity" if self.pre is not None else self.activation, self.target)
+
+    @property
+    def centred_weights(self) -> NDArray[np.int16]:
+        """w_q - zw: what the accumulator sees, nine bits wide at most."""
+        return self.w_q.astype(np.int16) - np.asarray(self.w.zero_point, np.int16)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, IntegerLayer):
+            return NotImplemented
+        arrays = np.array_equal(self.w_q, other.w_q) and np.array_equal(self.bias, other.bias)
+        params = (self.x, self.w, self.y, self.pre) == (other.x, other.w, other.y, other.pre)
+        return arrays and params and self.activation == other.activation
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def _frozen_codes(codes: NDArray[Any], name: str, dtype: type[np.generic], ndim: int) -> NDArray[Any]:
+    """Copy an integer array, contiguous and read-only, after checking dtype, rank and that it is not empty."""
+    if not isinstance(codes, np.ndarray) or codes.dtype != dtype:
+        raise TypeError(f"{name} has dtype {getattr(codes, 'dtype', type(codes))}; it must be {np.dtype(dtype)}")
+    if codes.ndim != ndim or codes.size == 0:
+        raise ValueError(f"{name} has shape {codes.shape}; it must have {ndim} dimension(s), none of them empty")
+    frozen = np.array(codes, order="C")
+    frozen.flags.writeable = False
+    return frozen
+
+
+def _check_params(layer: IntegerLayer) -> None:
+    """Check that each quantization is of the kind its role needs."""
+    tables = layer.activation in FUNCTIONS
+    if not tables and layer.activation not in CLAMPS:
+        raise ValueError(f"unknown activation {layer.activation!r}; known: {', '.join([*CLAMPS, *FUNCTIONS])}")
+    if tables != (layer.pre is not None):
+        raise ValueError(f"{layer.activation!r} {'needs' if tables else 'has no'} pre-activation parameters `pre`")
+    per_tensor = {"x": layer.x, "y": layer.y, "target": layer.target}
+    for name, params in {**per_tensor, "w": layer.w}.items():
+        if params.dtype != np.int8:
+            raise ValueError(f"{name} has codes in [{params.qmin}, {params.qmax}]; they must lie inside int8")
+        if name != "w" and params.per_channel:
+            raise ValueError(f"{name} is per-channel; inputs and outputs of a layer are per-tensor")
+    outputs = layer.w_q.shape[1]
+    if layer.w.per_channel and max(np.size(layer.w.scale), np.size(layer.w.zero_point)) != outputs:
+        raise ValueError(f"w has parameters for {np.size(layer.w.scale)} channels; the layer has {outputs} outputs")
+
+
+def accumulator_interval(layer: IntegerLayer) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Bound every output's accumulator over all inputs whose codes are in range.
+
+    Parameters
+    ----------
+    layer : IntegerLayer
+        Its weights, bias and input interval decide.
+
+    Returns
+    -------
+    low, high : ndarray of int64, shape (N,)
+        The smallest and largest accumulator; both are attained.
+
+    Notes
+    -----
+    C7. high[n] = sum_k max(c a, c b) + bias[n], low[n] = sum_k min(c a, c b) + bias[n], with c = w_q[k,n] - zw,
+    a = qmin - zx <= 0 <= b = qmax - zx: a positive weight is worst at b, a negative one at a. The input that takes b
+    where c > 0 and a elsewhere attains high.
+
+    Examples
+    --------
+    >>> p = QuantParams(0.5, 0, -128, 127)
+    >>> accumulator_interval(IntegerLayer(np.array([[10], [-20]], np.int8), np.array([7], np.int32), p, p, p, "relu"))
+    (array([-3813]), array([3837]))
+    """
+    centred = layer.centred_weights
+    positive = np.maximum(centred, 0).sum(axis=0, dtype=np.int64)
+    negative = np.minimum(centred, 0).sum(axis=0, dtype=np.int64)
+    a, b = layer.x.qmin - int(layer.x.zero_point), layer.x.qmax - int(layer.x.zero_point)
+    bias = layer.bias.astype(np.int64)
+    return a * positive + b * negative + bias, b * positive + a * negative + bias
+
+
+def check_accumulator(layer: IntegerLayer, index: int) -> int:
+    """Prove that no accumulator of a layer can leave int32, and say how many bits it needs.
+
+    Parameters
+    ----------
+    layer : IntegerLayer
+        The layer.
+    index : int
+        Its number, for the message.
+
+    Returns
+    -------
+    int
+        Bits of the narrowest two's complement integer that holds every accumulator.
+
+    Raises
+    ------
+    OverflowError
+        If an accumulator, or a sum on the way to it, can leave int32.
+
+    Notes
+    -----
+    C7. Every term has an end of each sign (a <= 0 <= b), so a partial sum in any order lies between the ends of the
+    full one: within [low, high] if the bias comes first, within [low, high] - bias if it comes last. Both are checked.
+
+    Examples
+    --------
+    >>> p = QuantParams(0.5, 0, -128, 127)
+    >>> check_accumulator(IntegerLayer(np.array([[10]], np.int8), np.array([7], np.int32), p, p, p, "relu"), 0)
+    12
+    """
+    low, high = accumulator_interval(layer)
+    bias = layer.bias.astype(np.int64)
+    worst = np.maximum(np.maximum(high, high - bias), -1 - np.minimum(low, low - bias))
+    n = int(np.argmax(worst))
+    if worst[n] > INT32_MAX:
+        raise OverflowError(
+            f"layer {index}, neuron {n}: the accumulator can reach {low[n]}..{high[n]}, outside int32 (C7); "
+            "use fewer weight bits, fewer inputs or a smaller bias"
+        )
+    return int(max(high.max(), -1 - low.min(), 0)).bit_length() + 1
+
+
+def run_layer_plain(layer: IntegerLayer, x_q: NDArray[np.int8], profile: Profile) -> NDArray[np.int8]:
+    """Compute one layer by its definition.
+
+    Parameters
+    ----------
+    layer : IntegerLayer
+        The layer.
+    x_q : ndarray of int8, shape (B, K)
+        Input codes.
+    profile : Profile
+        The arithmetic of the requantization.
+
+    Returns
+    -------
+    ndarray of int8, shape (B, N)
+        Output codes.
+
+    Notes
+    -----
+    R10, with R11 for a clamp; for a table R10 to the pre-activation, then R12.
+
+    Examples
+    --------
+    >>> from npquant.kernels.profile import NPQUANT
+    >>> p = QuantParams(0.5, 0, -128, 127)
+    >>> layer = IntegerLayer(np.array([[10], [20]], np.int8), np.array([7], np.int32), p, p, p, "relu")
+    >>> run_layer_plain(layer, np.array([[4, -4], [4, 4]], np.int8), NPQUANT)
+    array([[ 0],
+           [64]], dtype=int8)
+    """
+    clamp = "identity" if layer.pre is not None else layer.activation
+    codes = linear(
+        x_q, layer.w_q, layer.bias, x=layer.x, w=layer.w, y=layer.target, profile=profile, activation=clamp
+    ).astype(np.int8)
+    return codes if layer.pre is None else apply_table(codes, activation_table(layer.activation, layer.pre, layer.y))
