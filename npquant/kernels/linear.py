@@ -5,9 +5,12 @@ Legend: B batch, K contracted depth, N outputs; x_q (B, K), w_q (K, N), bias (N,
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from npquant.kernels.matmul import matmul_pair16
 from npquant.kernels.profile import Profile
 from npquant.kernels.qparams import QuantParams
 from npquant.kernels.rounding import wrap_int32
@@ -51,9 +54,45 @@ def accumulate(
     return (x @ w).astype(np.int64) + np.asarray(bias, np.int64)
 
 
+def accumulate_pair16(
+    x_q: NDArray[np.uint8], w_q: NDArray[np.int8], bias: ArrayLike, zx: ArrayLike, zw: ArrayLike
+) -> Int64:
+    """Sum products and bias where pairs of raw products saturate to int16, and correct for the zero points afterwards.
+
+    Parameters
+    ----------
+    x_q : ndarray of uint8, shape (B, K)
+        Input codes.
+    w_q : ndarray of int8, shape (K, N)
+        Weight codes.
+    bias : int or array of int32, shape (N,)
+        Bias codes, scale sx sw.
+    zx, zw : int or (N,) array for zw
+        Zero points.
+
+    Returns
+    -------
+    ndarray of int64, shape (B, N)
+        Sums, exact but for the saturated pairs.
+
+    Notes
+    -----
+    R36. acc = pair16(x, w) - zx sum_k w - zw sum_k x + K zx zw + b_q: the saturation acts on raw codes.
+
+    Examples
+    --------
+    >>> accumulate_pair16(np.array([[255, 255]], np.uint8), np.array([[127], [127]], np.int8), 0, 1, 0)
+    array([[32513]])
+    """
+    columns, rows = w_q.sum(axis=0, dtype=np.int64), x_q.sum(axis=1, dtype=np.int64, keepdims=True)
+    x_zero, w_zero = np.asarray(zx, np.int64), np.asarray(zw, np.int64)
+    corrections = x_q.shape[1] * x_zero * w_zero - x_zero * columns - w_zero * rows
+    return matmul_pair16(x_q, w_q) + corrections + np.asarray(bias, np.int64)
+
+
 def linear(
-    x_q: NDArray[np.integer],
-    w_q: NDArray[np.integer],
+    x_q: NDArray[Any],
+    w_q: NDArray[Any],
     bias: ArrayLike,
     *,
     x: QuantParams,
@@ -104,7 +143,10 @@ def linear(
     multiplier = profile.make_multiplier(x.scale, w.scale, y.scale)
     zw = 0 if profile.weight_zero_point == "per_tensor" and w.per_channel else w.zero_point
     integer_bias = bias if profile.add_bias is None else 0
-    acc = accumulate(x_q, w_q, integer_bias, x.zero_point, zw)
+    if profile.accumulator == "pair16" and x_q.dtype == np.uint8 and w_q.dtype == np.int8:
+        acc = accumulate_pair16(x_q, w_q, integer_bias, x.zero_point, zw)
+    else:
+        acc = accumulate(x_q, w_q, integer_bias, x.zero_point, zw)
     if profile.accumulator == "exact" and (np.abs(acc + 0.5) > 2**31).any():
         raise OverflowError("an accumulator leaves int32: use smaller weights or codes, or a profile that wraps")
     acc = wrap_int32(acc)

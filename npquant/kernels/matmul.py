@@ -100,3 +100,43 @@ def matmul_int8_blas(x_q: NDArray[np.int8], w_q: NDArray[np.int8]) -> NDArray[np
     for k in range(BLOCK_K, depth, BLOCK_K):
         acc += (x[:, k : k + BLOCK_K] @ w[k : k + BLOCK_K]).astype(np.int32)
     return acc
+
+
+def matmul_pair16(x_q: NDArray[np.uint8], w_q: NDArray[np.int8]) -> NDArray[np.int64]:
+    """Multiply uint8 by int8 as x86 does without VNNI: neighbouring products saturate to int16 together.
+
+    Parameters
+    ----------
+    x_q : ndarray of uint8, shape (B, K)
+        Codes, raw.
+    w_q : ndarray of int8, shape (K, N)
+        Codes, raw.
+
+    Returns
+    -------
+    ndarray of int64, shape (B, N)
+        Sums of saturated pairs.
+
+    Raises
+    ------
+    TypeError
+        If the operands are not uint8 and int8.
+
+    Notes
+    -----
+    R36. acc = sum_i saturate(x[2i] w[2i] + x[2i+1] w[2i+1], -2^15, 2^15 - 1); an odd K is padded with 0. Source: Intel
+    64 and IA-32 manual, VPMADDUBSW; met in ONNX Runtime, FBGEMM and oneDNN on AVX2.
+
+    Examples
+    --------
+    >>> matmul_pair16(np.array([[255, 255]], np.uint8), np.array([[127], [127]], np.int8))
+    array([[32767]])
+    """
+    if x_q.dtype != np.uint8 or w_q.dtype != np.int8:
+        raise TypeError(f"the operands are {x_q.dtype} and {w_q.dtype}; pairs saturate for uint8 and int8 only")
+    depth = x_q.shape[1]
+    acc = np.zeros((x_q.shape[0], w_q.shape[1]), np.int64)
+    for k in range(0, depth, 2):
+        pair = x_q[:, k : k + 2].astype(np.int32) @ w_q[k : k + 2].astype(np.int32)
+        acc += np.clip(pair, -(2**15), 2**15 - 1)
+    return acc

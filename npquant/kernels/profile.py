@@ -1,6 +1,6 @@
 """The record that names one engine's arithmetic, and npquant's own.
 
-Legend: acc accumulator, M multiplier (a float, or m and e), sx sw sy scales of input, weights and output, zy zero point.
+Legend: acc accumulator, M multiplier (a float, or m and e), sx sw sy scales of input, weights, output, zy zero point.
 """
 
 from __future__ import annotations
@@ -96,8 +96,12 @@ class Profile:
         Smallest weight code that the engine's specification allows, -128 or -127.
     weight_zero_point : {"honoured", "per_tensor", "zero"}
         Always honoured; ignored where the weights are per-channel; must be 0.
+    zero_points : bool
+        False where input and output have none.
     code_types : tuple of str
         Types of input and output codes that the engine takes.
+    max_multiplier : float
+        The engine refuses sx sw / sy from here on.
     activation_bounds : callable
         (name, y) -> (qmin, qmax) of a fused activation.
     quantize_codes, dequantize_codes : callable or None
@@ -122,7 +126,9 @@ class Profile:
     accumulator: Literal["exact", "wrap", "pair16"] = "wrap"
     weight_qmin: int = -128
     weight_zero_point: Literal["honoured", "per_tensor", "zero"] = "honoured"
+    zero_points: bool = True
     code_types: tuple[str, ...] = ("int8", "uint8")
+    max_multiplier: float = 2.0**30
     activation_bounds: Callable[[str, QuantParams], tuple[int, int]] = clamp_codes
     quantize_codes: Callable[[ArrayLike, QuantParams], Codes] | None = None
     dequantize_codes: Callable[[Codes, QuantParams], NDArray[np.float32]] | None = None

@@ -1,0 +1,188 @@
+"""The float network: dense layers, each with its activation, as frozen records.
+
+Legend: B batch, K inputs and N outputs of a layer, C outputs of the network; x (B, K), w (K, N), b (N,),
+z = x w + b, a = activation(z).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from npquant.nn.activations import ACTIVATIONS, activate
+
+Real = NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DenseLayer:
+    """Hold one dense layer: a = activation(x w + b).
+
+    Parameters
+    ----------
+    w : array of float32 or float64, shape (K, N)
+        Weights; copied, read-only.
+    b : array of the same dtype, shape (N,)
+        Bias; copied, read-only.
+    activation : str
+        One of `npquant.nn.activations.ACTIVATIONS`.
+
+    Raises
+    ------
+    TypeError
+        If w is not float32 or float64, or b has another dtype.
+    ValueError
+        If the shapes do not agree, a number is not finite, or the activation is unknown.
+
+    Examples
+    --------
+    >>> DenseLayer(np.ones((2, 3)), np.zeros(3), "relu").w.shape
+    (2, 3)
+    """
+
+    w: Real
+    b: Real
+    activation: str
+
+    def __post_init__(self) -> None:
+        w, b = np.array(self.w, order="C"), np.array(self.b, order="C")
+        if w.dtype not in (np.float32, np.float64) or b.dtype != w.dtype:
+            raise TypeError(f"the weights are {w.dtype} and the bias {b.dtype}; both must be float32 or both float64")
+        if w.ndim != 2 or b.shape != w.shape[1:] or 0 in w.shape:
+            raise ValueError(f"the weights have shape {w.shape} and the bias {b.shape}; they must be (K, N) and (N,)")
+        for name, array in (("weights", w), ("bias", b)):
+            if not np.isfinite(array).all():
+                where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+                raise ValueError(f"the {name} are {array[where]} at {where}; every number must be finite")
+        if self.activation not in ACTIVATIONS:
+            raise ValueError(f"unknown activation {self.activation!r}; known: {', '.join(ACTIVATIONS)}")
+        for name, array in (("w", w), ("b", b)):
+            array.flags.writeable = False
+            object.__setattr__(self, name, array)
+
+
+@dataclass(frozen=True, slots=True)
+class ForwardCache:
+    """Keep what a backward pass needs: the input, and each layer's pre-activations and outputs.
+
+    Parameters
+    ----------
+    x : ndarray, shape (B, K)
+        Input of the first layer.
+    z, a : tuple of ndarray, shapes (B, N)
+        Pre-activations and outputs, by layer.
+
+    Examples
+    --------
+    >>> ForwardCache(np.zeros((1, 2)), (), ()).x.shape
+    (1, 2)
+    """
+
+    x: Real
+    z: tuple[Real, ...]
+    a: tuple[Real, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FloatMLP:
+    """Hold a float multi-layer perceptron.
+
+    Parameters
+    ----------
+    layers : sequence of DenseLayer
+        In order; the last one has the activation "identity", and its outputs are the logits.
+
+    Raises
+    ------
+    TypeError
+        If the layers have different dtypes.
+    ValueError
+        If there is no layer, neighbouring shapes do not agree, or the last layer has an activation.
+
+    Examples
+    --------
+    >>> net = FloatMLP([DenseLayer(np.eye(2), np.zeros(2), "relu"), DenseLayer(np.eye(2), np.zeros(2), "identity")])
+    >>> net.predict([[1.0, 3.0]])
+    array([1])
+    """
+
+    layers: tuple[DenseLayer, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "layers", tuple(self.layers))
+        if not self.layers:
+            raise ValueError("the network has no layers; it needs at least one")
+        for i, (one, two) in enumerate(zip(self.layers, self.layers[1:], strict=False)):
+            if one.w.shape[1] != two.w.shape[0]:
+                raise ValueError(f"layer {i} has {one.w.shape[1]} outputs but layer {i + 1} takes {two.w.shape[0]}")
+            if one.w.dtype != two.w.dtype:
+                raise TypeError(f"layer {i} is {one.w.dtype} but layer {i + 1} is {two.w.dtype}")
+        if self.layers[-1].activation != "identity":
+            raise ValueError(
+                f"the last layer has the activation {self.layers[-1].activation!r}; logits need 'identity'"
+            )
+
+    @property
+    def n_inputs(self) -> int:
+        """Width of the input."""
+        return int(self.layers[0].w.shape[0])
+
+    @property
+    def neurons(self) -> tuple[int, ...]:
+        """Outputs of each layer."""
+        return tuple(int(layer.w.shape[1]) for layer in self.layers)
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of one row."""
+        return sum(layer.w.size for layer in self.layers)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """dtype of the parameters."""
+        return self.layers[0].w.dtype
+
+    def forward(self, x: ArrayLike) -> tuple[Real, ForwardCache]:
+        """Return logits (B, C), and the cache that the backward pass takes."""
+        a = first = self._checked(x)
+        z_by_layer, a_by_layer = [], []
+        for layer in self.layers:
+            z = a @ layer.w + layer.b
+            a = activate(layer.activation, z)
+            z_by_layer.append(z)
+            a_by_layer.append(a)
+        return a, ForwardCache(first, tuple(z_by_layer), tuple(a_by_layer))
+
+    def pre_activations(self, x: ArrayLike) -> tuple[Real, ...]:
+        """Return z of every layer."""
+        return self.forward(x)[1].z
+
+    def activations(self, x: ArrayLike) -> tuple[Real, ...]:
+        """Return a of every layer."""
+        return self.forward(x)[1].a
+
+    def logits(self, x: ArrayLike) -> Real:
+        """Return the outputs (B, C) for real inputs (B, K)."""
+        a = self._checked(x)
+        for layer in self.layers:
+            a = activate(layer.activation, a @ layer.w + layer.b)
+        return a
+
+    def predict(self, x: ArrayLike) -> NDArray[np.int64]:
+        """Return the class (B,) with the largest logit, the lowest index on a tie."""
+        return np.asarray(np.argmax(self.logits(x), axis=1), np.int64)
+
+    def _checked(self, x: ArrayLike) -> Real:
+        given = np.asarray(x)
+        if given.dtype.kind not in "biuf":
+            raise TypeError(f"x has dtype {given.dtype}; it must be real numbers")
+        if given.ndim != 2 or given.shape[1] != self.n_inputs:
+            raise ValueError(f"x has shape {given.shape}; the network takes (B, {self.n_inputs})")
+        values = given.astype(self.dtype, copy=False)
+        if not np.isfinite(values).all():
+            row, column = np.argwhere(~np.isfinite(values))[0]
+            raise ValueError(f"x is {values[row, column]} at row {row}, column {column}; every input must be finite")
+        return values

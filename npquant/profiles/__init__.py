@@ -1,0 +1,71 @@
+"""The engines: each one's arithmetic as a named record, one module a family of engines.
+
+``names()`` lists them, ``get(name)`` returns one. A name carries what the numbers depend on: the engine, and where one
+engine has several arithmetics, the build, resolver or processor.
+"""
+
+from __future__ import annotations
+
+import difflib
+
+from npquant.kernels.profile import NPQUANT, Profile
+from npquant.profiles import compilers, hardware, onnx, tflite, torch, xnnpack
+
+_ALL = (
+    NPQUANT,
+    *tflite.PROFILES,
+    *xnnpack.PROFILES,
+    *onnx.PROFILES,
+    *torch.PROFILES,
+    *compilers.PROFILES,
+    *hardware.PROFILES,
+)
+
+
+def names() -> tuple[str, ...]:
+    """List the profiles.
+
+    Returns
+    -------
+    tuple of str
+        Names, npquant's own first, then by family of engines.
+
+    Examples
+    --------
+    >>> names()[:3]
+    ('npquant', 'tflite_ref', 'tflm')
+    """
+    return tuple(profile.name for profile in _ALL)
+
+
+def get(name: str | Profile) -> Profile:
+    """Return a profile by its name.
+
+    Parameters
+    ----------
+    name : str or Profile
+        One of `names()`; "cmsis_nn" is another name of "tflite_ref". A record is returned as it is.
+
+    Returns
+    -------
+    Profile
+        The record.
+
+    Raises
+    ------
+    ValueError
+        If there is no such profile; the message lists the nearest names.
+
+    Examples
+    --------
+    >>> get("ort").engine
+    'ONNX Runtime, CPU provider (MLAS)'
+    """
+    if isinstance(name, Profile):
+        return name
+    wanted = "tflite_ref" if name == "cmsis_nn" else name
+    for profile in _ALL:
+        if profile.name == wanted:
+            return profile
+    near = difflib.get_close_matches(str(name), names(), n=4, cutoff=0.3) or names()
+    raise ValueError(f"there is no profile {name!r}; near it: {', '.join(near)} (npquant.profiles.names() lists all)")

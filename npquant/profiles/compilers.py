@@ -1,0 +1,52 @@
+"""TOSA and TVM: integer rescaling as a specification and as a compiler lower it.
+
+Legend: acc accumulator, (m, e) fixed multiplier, zy zero point.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+from npquant.kernels.profile import Profile, fixed_multiplier, stage_single_rounding
+from npquant.kernels.requantize_engines import requantize_half_away
+from npquant.profiles.tflite import integer_stage, per_tensor_float32_multiplier, stage_double_rounding
+
+TOSA_SINGLE = Profile(
+    name="tosa_single",
+    engine="TOSA RESCALE, SINGLE_ROUND",
+    version="tosa-specification 2026-08",
+    source="tosa-specification pseudocode/library/scale_helpers.tosac, apply_scale_32",
+    equation="y_q = clamp(half_up(acc m 2^(e-31)) + zy)",
+    make_multiplier=fixed_multiplier,
+    output_stage=stage_single_rounding,
+    code_types=("int8", "uint8"),
+)
+
+TOSA_DOUBLE = dataclasses.replace(
+    TOSA_SINGLE,
+    name="tosa_double",
+    engine="TOSA RESCALE, DOUBLE_ROUND",
+    equation="as tflite_ref's requantization, with M_B",
+    output_stage=stage_double_rounding,
+)
+
+TVM_UPWARD = Profile(
+    name="tvm_upward",
+    engine="TVM QNN requantize, rounding UPWARD (its default)",
+    version="TVM before Relay was removed",
+    source="apache/tvm src/relay/qnn/op/requantize.cc, RequantizeLower; relay/qnn/utils.cc, FixedPointMultiply",
+    equation="y_q = clamp(half_up(acc m 2^(e-31)) + zy), with M_A",
+    make_multiplier=per_tensor_float32_multiplier,
+    output_stage=stage_single_rounding,
+)
+
+TVM_TONEAREST = dataclasses.replace(
+    TVM_UPWARD,
+    name="tvm_tonearest",
+    engine="TVM QNN requantize, rounding TONEAREST",
+    source="apache/tvm src/relay/qnn/utils.cc, FixedPointMultiplyToNearest",
+    equation="y_q = clamp(half_away(acc m 2^(e-31)) + zy), with M_A",
+    output_stage=integer_stage(requantize_half_away),
+)
+
+PROFILES = (TOSA_SINGLE, TOSA_DOUBLE, TVM_UPWARD, TVM_TONEAREST)

@@ -1,0 +1,84 @@
+"""Accelerators: Gemmini's float scaling and NVDLA's 16-bit converter. Neither has zero points.
+
+Legend: acc accumulator, M float32 multiplier, (m, e) fixed multiplier, K = 31 - e its right shift.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from npquant.kernels.multipliers import multiplier_float32
+from npquant.kernels.output_stages import stage_float32_half_even
+from npquant.kernels.profile import Profile
+from npquant.kernels.requantize import FixedMultiplier, real_multiplier
+from npquant.kernels.requantize_engines import requantize_half_away
+from npquant.profiles.tflite import integer_stage
+
+
+def multiplier_15_bits(sx: ArrayLike, sw: ArrayLike, sy: ArrayLike) -> FixedMultiplier:
+    """Make a multiplier that fits a signed 16-bit register.
+
+    Parameters
+    ----------
+    sx, sw, sy : float32 or array of float32 of shape (N,)
+        Scales.
+
+    Returns
+    -------
+    FixedMultiplier
+        m is a 15-bit integer times 2^16, so that the record's 31-bit form holds it exactly.
+
+    Raises
+    ------
+    ValueError
+        If M is 2^30 or more.
+
+    Notes
+    -----
+    R37. M = f 2^e with f in [1/2, 1); m = round_half_away(f 2^15) 2^16, carried like R5. NVDLA leaves the choice of
+    scale and truncation to its compiler; this takes the most bits that fit.
+
+    Examples
+    --------
+    >>> multiplier_15_bits(0.5, 0.5, 0.5)
+    FixedMultiplier(multiplier=1073741824, shift=0)
+    """
+    fraction, e = np.frexp(real_multiplier(sx, sw, sy))
+    m = np.floor(np.ldexp(fraction, 15) + 0.5).astype(np.int64)
+    carried = m == 2**15
+    m, e = np.where(carried, 2**14, m), e.astype(np.int64) + carried
+    if (e > 30).any():
+        raise ValueError("the multiplier must be below 2^30: raise the output scale")
+    flushed = e < -31
+    return FixedMultiplier(np.where(flushed, 0, m << 16), np.where(flushed, 0, e))
+
+
+GEMMINI_F32 = Profile(
+    name="gemmini_f32",
+    engine="Gemmini, default configuration",
+    version="gemmini 2025-09",
+    source="ucb-bar/gemmini src/main/scala/gemmini/Configs.scala; gemmini-rocc-tests include/gemmini_params.h",
+    equation="y_q = clip(half_even(f32(f32(acc) M_C))); no zero points",
+    make_multiplier=multiplier_float32,
+    output_stage=stage_float32_half_even,
+    weight_zero_point="zero",
+    zero_points=False,
+    code_types=("int8",),
+    conversion="saturates",
+)
+
+NVDLA = Profile(
+    name="nvdla",
+    engine="NVDLA, SDP output converter",
+    version="nvdla/hw 2018-04",
+    source="nvdla/hw cmod/hls/sdp/sdp_c.cpp, hls/include/nvdla_int.h (AC_RND_INF)",
+    equation="y_q = clamp(half_away(acc m 2^(e-31))), m of 15 bits; no zero points",
+    make_multiplier=multiplier_15_bits,
+    output_stage=integer_stage(requantize_half_away),
+    weight_zero_point="zero",
+    zero_points=False,
+    code_types=("int8",),
+)
+
+PROFILES = (GEMMINI_F32, NVDLA)

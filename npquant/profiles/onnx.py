@@ -1,0 +1,45 @@
+"""ONNX Runtime's CPU provider and the ONNX reference evaluator: not the same arithmetic.
+
+Legend: acc accumulator, M float32 multiplier, zy zero point, lo and hi the output interval.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+from npquant.kernels.multipliers import multiplier_float32
+from npquant.kernels.output_stages import stage_float32_half_even, stage_float64_zero_point_first
+from npquant.kernels.profile import Profile
+
+ORT = Profile(
+    name="ort",
+    engine="ONNX Runtime, CPU provider (MLAS)",
+    version="onnxruntime 1.32.0",
+    source="microsoft/onnxruntime onnxruntime/core/mlas/lib/quantize.cpp, MlasRequantizeOutput; "
+    "core/providers/cpu/quantization/quantize_linear_matmul.cc",
+    equation="y_q = half_even(clip(f32(f32(acc) M_C), lo - zy, hi - zy)) + zy",
+    make_multiplier=multiplier_float32,
+    output_stage=stage_float32_half_even,
+    conversion="clipped in float before the conversion: saturates; NaN gives lo",
+)
+
+ORT_PAIR16 = dataclasses.replace(
+    ORT,
+    name="ort_pair16",
+    engine="ONNX Runtime, CPU provider, uint8 x int8 on x86 without VNNI",
+    equation="as ort, with pairs of products saturated to int16 before they are summed",
+    accumulator="pair16",
+)
+
+ONNX_REF = Profile(
+    name="onnx_ref",
+    engine="onnx.reference.ReferenceEvaluator",
+    version="onnx 1.23.2",
+    source="onnx/onnx onnx/reference/ops/op_qlinear_matmul.py, op_quantize_linear.py",
+    equation="y_q = clamp(half_even(f64(f64(acc M_C) + zy)))",
+    make_multiplier=multiplier_float32,
+    output_stage=stage_float64_zero_point_first,
+    conversion="clipped in float64 before the conversion: saturates",
+)
+
+PROFILES = (ORT, ORT_PAIR16, ONNX_REF)

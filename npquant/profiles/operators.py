@@ -1,0 +1,295 @@
+"""The operators of an engine, by profile: what it would refuse is refused here, with its reason.
+
+Legend: B batch, K contracted depth, N outputs; x_q (B, K), w_q (K, N), bias (N,); x, w, y quantization parameters.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from npquant.kernels import affine
+from npquant.kernels import linear as kernels
+from npquant.kernels.profile import NPQUANT, Profile
+from npquant.kernels.qparams import QuantParams
+from npquant.kernels.requantize import FixedMultiplier
+from npquant.profiles import get
+
+Codes = NDArray[np.integer[Any]]
+
+
+def _codes(name: str, q: ArrayLike, params: QuantParams, ndim: int | None = 2) -> Codes:
+    """Return q as an array of the codes that params describe."""
+    array = np.asarray(q)
+    if array.dtype.kind not in "iu":
+        raise TypeError(f"{name} has dtype {array.dtype}; it must be integer codes (quantize real values first)")
+    if ndim is not None and array.ndim != ndim:
+        raise ValueError(f"{name} has shape {array.shape}; it must have {ndim} axes")
+    if array.size and (array.min() < params.qmin or array.max() > params.qmax):
+        raise ValueError(
+            f"{name} has codes in [{array.min()}, {array.max()}], outside its interval [{params.qmin}, {params.qmax}]"
+        )
+    return array.astype(params.dtype, copy=False)
+
+
+def _refuse(profile: Profile, x: QuantParams, w: QuantParams, y: QuantParams) -> None:
+    """Raise where the engine would not run this layer."""
+    if x.per_channel or y.per_channel:
+        raise ValueError("input and output must be per-tensor: a linear layer has one input and one output scale")
+    for role, params in (("input", x), ("output", y)):
+        if params.dtype.name not in profile.code_types:
+            raise ValueError(
+                f"{profile.name} takes {role} codes of type {' or '.join(profile.code_types)}, not "
+                f"[{params.qmin}, {params.qmax}]"
+            )
+        if not profile.zero_points and np.any(params.zero_point):
+            raise ValueError(f"{profile.name} has no zero points; the {role}'s is {params.zero_point}, it must be 0")
+    if profile.weight_zero_point == "zero" and np.any(w.zero_point):
+        raise ValueError(f"{profile.name} refuses a weight zero point; it is {w.zero_point}, it must be 0")
+    if profile.weight_zero_point == "per_tensor" and w.per_channel and np.any(w.zero_point):
+        raise ValueError(f"{profile.name} ignores per-channel weight zero points silently; make them 0")
+    largest = float(np.max(np.asarray(x.scale, np.float64) * np.asarray(w.scale, np.float64) / float(y.scale)))
+    if largest >= profile.max_multiplier:
+        raise ValueError(
+            f"the multiplier sx sw / sy is {largest:g}; {profile.name} takes less than {profile.max_multiplier:g}"
+        )
+
+
+def linear(
+    x_q: ArrayLike,
+    w_q: ArrayLike,
+    bias: ArrayLike | None,
+    *,
+    x: QuantParams,
+    w: QuantParams,
+    y: QuantParams,
+    profile: str | Profile,
+    activation: str = "none",
+) -> Codes:
+    """Compute one quantized linear layer as an engine does.
+
+    Parameters
+    ----------
+    x_q : array of integers, shape (B, K)
+        Input codes in [x.qmin, x.qmax].
+    w_q : array of integers, shape (K, N)
+        Weight codes in [w.qmin, w.qmax].
+    bias : array of integers or floats, shape (N,), or None
+        Integer: codes of scale sx sw, as int32. Float: real values. Each profile takes either: an integer bias becomes
+        real for an engine whose bias is float (f32(b_q sx sw)), a real one becomes codes for the others
+        (round_half_even(b / (sx sw)), saturated to int32).
+    x, w, y : QuantParams
+        Input (per-tensor), weights (per-tensor, or per-channel with N scales), output (per-tensor).
+    profile : str or Profile
+        The arithmetic.
+    activation : {"none", "relu", "clipped_relu", "relu6", "relu_n1_to_1"}
+        Fused activation.
+
+    Returns
+    -------
+    ndarray of y.dtype, shape (B, N)
+        Output codes.
+
+    Raises
+    ------
+    TypeError
+        If an operand does not have an integer dtype.
+    ValueError
+        If shapes do not agree, a code is outside its interval, the profile is unknown, or the engine refuses the layer.
+    OverflowError
+        If an accumulator leaves int32 under a profile that does not wrap.
+
+    Notes
+    -----
+    R9, then the profile's output stage. K = 0 gives the requantized bias, B = 0 an empty result.
+
+    Examples
+    --------
+    >>> p = QuantParams(0.5, 0, -128, 127)
+    >>> for name in ("npquant", "tflite_ref", "ort", "litert_ref_2025"):
+    ...     print(name, linear([[1]], [[-5]], [0], x=p, w=p, y=p, profile=name))
+    npquant [[-2]]
+    tflite_ref [[-2]]
+    ort [[-2]]
+    litert_ref_2025 [[-3]]
+    """
+    record = get(profile)
+    _refuse(record, x, w, y)
+    inputs, weights = _codes("x_q", x_q, x), _codes("w_q", w_q, w)
+    if inputs.shape[1] != weights.shape[0]:
+        raise ValueError(f"x_q {inputs.shape} and w_q {weights.shape} do not agree: x_q has K columns, w_q has K rows")
+    for part, size in (("scales", np.size(w.scale)), ("zero points", np.size(w.zero_point))):
+        if size not in (1, weights.shape[1]):
+            raise ValueError(f"w has {size} {part} for {weights.shape[1]} outputs; give 1 or {weights.shape[1]}")
+    return kernels.linear(
+        inputs,
+        weights,
+        _bias(bias, record, x, w, weights.shape[1]),
+        x=x,
+        w=w,
+        y=y,
+        profile=record,
+        activation="identity" if activation == "none" else activation,
+    )
+
+
+def _bias(bias: ArrayLike | None, profile: Profile, x: QuantParams, w: QuantParams, n: int) -> NDArray[Any]:
+    """Return the bias in the form the profile takes: int32 codes, or float32 real values."""
+    given = np.zeros(n, np.int32) if bias is None else np.asarray(bias)
+    if given.dtype.kind not in "iuf":
+        raise TypeError(f"the bias has dtype {given.dtype}; it must be integers (codes) or floats (real values)")
+    if given.shape not in ((), (n,)):
+        raise ValueError(f"the bias has shape {given.shape}; it must be ({n},)")
+    if not np.isfinite(given).all():
+        raise ValueError("the bias contains NaN or infinity; every number must be finite")
+    scale = np.asarray(x.scale, np.float64) * np.asarray(w.scale, np.float64)
+    if profile.add_bias is not None:
+        return np.asarray(given * scale if given.dtype.kind in "iu" else given).astype(np.float32)
+    if given.dtype.kind == "f":
+        return np.clip(np.rint(given / scale), -(2.0**31), 2.0**31 - 1).astype(np.int64)
+    if given.size and (given.min() < -(2**31) or given.max() >= 2**31):
+        raise ValueError("the bias has codes outside int32: use a larger input or weight scale")
+    return given.astype(np.int64)
+
+
+def quantize(x: ArrayLike, params: QuantParams, profile: str | Profile = NPQUANT) -> Codes:
+    """Quantize real values as an engine does.
+
+    Parameters
+    ----------
+    x : array of float, shape (..., N)
+        Real values; the engines' own operators take float32.
+    params : QuantParams
+        Per-tensor, or per-channel along the last axis.
+    profile : str or Profile
+        The arithmetic; npquant's own (R1) if not given.
+
+    Returns
+    -------
+    ndarray of params.dtype, shape of x
+        Codes.
+
+    Raises
+    ------
+    ValueError
+        If the profile has no quantize operator or is unknown, or, under npquant's own, x contains NaN.
+
+    Notes
+    -----
+    R1 under npquant's own profile. The engines divide or multiply by the reciprocal, in float32, and differ on ties, NaN
+    and huge values.
+
+    Examples
+    --------
+    >>> quantize([1.25, -0.25], QuantParams(0.5, 0, -128, 127))
+    array([2, 0], dtype=int8)
+    """
+    record = get(profile)
+    if record is NPQUANT:
+        return affine.quantize(x, params)
+    if record.quantize_codes is None:
+        raise ValueError(f"{record.name} has no quantize operator of its own: its engine starts from integer codes")
+    return record.quantize_codes(x, params)
+
+
+def dequantize(q: ArrayLike, params: QuantParams, profile: str | Profile = NPQUANT) -> NDArray[np.float32]:
+    """Return the real values of codes as an engine does.
+
+    Parameters
+    ----------
+    q : array of integers, shape (..., N)
+        Codes.
+    params : QuantParams
+        Per-tensor, or per-channel along the last axis.
+    profile : str or Profile
+        The arithmetic; npquant's own (R2) if not given.
+
+    Returns
+    -------
+    ndarray of float32, shape of q
+        Real values.
+
+    Raises
+    ------
+    TypeError
+        If q is not an integer array.
+    ValueError
+        If the profile has no dequantize operator or is unknown.
+
+    Notes
+    -----
+    R2. f32(s (q - z)): the same in most engines.
+
+    Examples
+    --------
+    >>> dequantize(np.array([2], np.int8), QuantParams(0.5, 0, -128, 127))
+    array([1.], dtype=float32)
+    """
+    record = get(profile)
+    if record is NPQUANT:
+        return affine.dequantize(q, params)
+    if record.dequantize_codes is None:
+        raise ValueError(f"{record.name} has no dequantize operator of its own: its engine ends at integer codes")
+    return record.dequantize_codes(np.asarray(q), params)
+
+
+def requantize(
+    acc: ArrayLike,
+    multiplier: FixedMultiplier | None = None,
+    *,
+    x: QuantParams | None = None,
+    w: QuantParams | None = None,
+    y: QuantParams,
+    profile: str | Profile = NPQUANT,
+) -> Codes:
+    """Take accumulators to output codes as an engine does.
+
+    Parameters
+    ----------
+    acc : array of integers, shape (..., N)
+        Accumulators, int32 values, bias included.
+    multiplier : FixedMultiplier, optional
+        m and e, for profiles that rescale in integers. Otherwise give x and w, and the profile makes its own.
+    x, w : QuantParams, optional
+        Input and weights, whose scales make the multiplier.
+    y : QuantParams
+        Output.
+    profile : str or Profile
+        The arithmetic; npquant's own (R6, R10) if not given.
+
+    Returns
+    -------
+    ndarray of y.dtype, shape of acc
+        Output codes.
+
+    Raises
+    ------
+    TypeError
+        If acc is not an integer array, or the profile does not rescale with a fixed multiplier.
+    ValueError
+        If acc leaves int32, neither a multiplier nor x and w are given, or the engine refuses them.
+
+    Examples
+    --------
+    >>> requantize([5, -5], FixedMultiplier(2**30, 0), y=QuantParams(1.0, 0, -128, 127))
+    array([ 3, -2], dtype=int8)
+    """
+    record = get(profile)
+    sums = np.asarray(acc)
+    if sums.dtype.kind not in "iu":
+        raise TypeError(f"acc has dtype {sums.dtype}; it must be integers")
+    if sums.size and (sums.min() < -(2**31) or sums.max() >= 2**31):
+        raise ValueError("acc leaves int32; wrap or rescale it first")
+    if (multiplier is None) == (x is None or w is None):
+        raise ValueError("give either a multiplier, or both x and w")
+    made: Any = multiplier
+    if x is not None and w is not None:
+        _refuse(record, x, w, y)
+        made = record.make_multiplier(x.scale, w.scale, y.scale)
+    elif not isinstance(record.make_multiplier(1.0, 1.0, 1.0), FixedMultiplier):
+        raise TypeError(f"{record.name} rescales in floating point: give x and w in place of a fixed multiplier")
+    wide = sums.astype(np.int64)
+    staged = wide if record.add_bias is None else record.add_bias(wide, np.float32(0), made)
+    return record.output_stage(staged, made, y.zero_point, y.qmin, y.qmax).astype(y.dtype)

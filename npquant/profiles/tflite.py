@@ -1,0 +1,161 @@
+"""TFLite, LiteRT, TFLite-Micro and CMSIS-NN: six integer and float arithmetics that share one file format.
+
+Legend: acc accumulator, (m, e) fixed multiplier, M real multiplier, zy zero point.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from npquant.kernels.activation_bounds import bounds_half_away
+from npquant.kernels.multipliers import multiplier_float32_product
+from npquant.kernels.output_stages import stage_float64_half_away
+from npquant.kernels.profile import Profile, fixed_multiplier, stage_single_rounding
+from npquant.kernels.requantize import FixedMultiplier, decompose_multiplier, real_multiplier
+from npquant.kernels.requantize_engines import (
+    requantize_double_rounding,
+    requantize_double_rounding_up,
+    requantize_floor_then_half_up,
+)
+from npquant.kernels.rounding import saturate_to
+
+Int64 = NDArray[np.int64]
+
+
+def per_tensor_float32_multiplier(sx: ArrayLike, sw: ArrayLike, sy: ArrayLike) -> FixedMultiplier:
+    """Make TFLite's fixed multiplier: the product of the scales is float32 where the weights are per-tensor.
+
+    Parameters
+    ----------
+    sx, sw, sy : float32 or array of float32 of shape (N,)
+        Scales.
+
+    Returns
+    -------
+    FixedMultiplier
+        R5 of R16 per tensor, of R4 per channel.
+
+    Examples
+    --------
+    >>> per_tensor_float32_multiplier(0.5, 0.5, 0.5).real
+    0.5
+    """
+    return fixed_multiplier(sx, sw, sy) if np.ndim(sw) else decompose_multiplier(multiplier_float32_product(sx, sw, sy))
+
+
+def integer_stage(requantize: Callable[[Int64, FixedMultiplier], Int64]) -> Callable[[Any, Any, Any, int, int], Int64]:
+    """Build an output stage that requantizes in integers, adds the zero point and saturates.
+
+    Parameters
+    ----------
+    requantize : callable
+        (acc, fixed multiplier) -> output steps.
+
+    Returns
+    -------
+    callable
+        (acc, fixed multiplier, zy, qmin, qmax) -> codes.
+
+    Examples
+    --------
+    >>> stage = integer_stage(requantize_double_rounding)
+    >>> stage(np.array([-5]), FixedMultiplier(2**30, 0), 1, -128, 127)
+    array([-1])
+    """
+
+    def stage(acc: Int64, fixed: FixedMultiplier, zy: ArrayLike, qmin: int, qmax: int) -> Int64:
+        return saturate_to(requantize(acc, fixed) + np.asarray(zy, np.int64), qmin, qmax)
+
+    return stage
+
+
+stage_double_rounding = integer_stage(requantize_double_rounding)
+
+TFLITE_REF = Profile(
+    name="tflite_ref",
+    engine="TFLite reference kernels, CMSIS-NN",
+    version="TFLite before 2025-04; CMSIS-NN 2026-07-15",
+    source="LiteRT tflite/kernels/internal/common.cc, MultiplyByQuantizedMultiplier; "
+    "CMSIS-NN Include/arm_nnsupportfunctions.h, arm_nn_requantize",
+    equation="y_q = clamp(half_away(half_up(wrap32(acc 2^max(e,0)) m / 2^31) / 2^max(-e,0)) + zy); "
+    "M_A per tensor, M_B per channel",
+    make_multiplier=per_tensor_float32_multiplier,
+    output_stage=stage_double_rounding,
+    weight_qmin=-127,
+    weight_zero_point="per_tensor",
+    activation_bounds=bounds_half_away,
+)
+
+TFLM = Profile(
+    name="tflm",
+    engine="TFLite-Micro",
+    version="wheel 0.dev20261023182759",
+    source="tflite-micro micro/kernels/fully_connected_common.cc, with both scales converted to double first",
+    equation="as tflite_ref, with M_B = f64(sx sw / sy) per tensor too",
+    make_multiplier=fixed_multiplier,
+    output_stage=stage_double_rounding,
+    weight_qmin=-127,
+    weight_zero_point="per_tensor",
+    code_types=("int8",),
+    activation_bounds=bounds_half_away,
+)
+
+TFLITE_SINGLE = Profile(
+    name="tflite_single",
+    engine="TFLite and CMSIS-NN built with TFLITE_SINGLE_ROUNDING / CMSIS_NN_USE_SINGLE_ROUNDING",
+    version="LiteRT 2026-08-21; CMSIS-NN 2026-07-15",
+    source="LiteRT tflite/kernels/internal/common.cc, MultiplyByQuantizedMultiplier (TFLITE_SINGLE_ROUNDING)",
+    equation="y_q = clamp(half_up(acc m 2^(e-31)) + zy); M_A per tensor, M_B per channel",
+    make_multiplier=per_tensor_float32_multiplier,
+    output_stage=stage_single_rounding,
+    weight_qmin=-127,
+    weight_zero_point="per_tensor",
+    activation_bounds=bounds_half_away,
+)
+
+LITERT_REF_2025 = Profile(
+    name="litert_ref_2025",
+    engine="LiteRT, BUILTIN_REF resolver, FULLY_CONNECTED",
+    version="ai-edge-litert 2.3.0",
+    source="LiteRT reference/integer_ops/fully_connected.h, commit 9213607 (2025-04-14)",
+    equation="y_q = clamp(wrap32(int32(half_away(f64(acc M_B))) + zy))",
+    make_multiplier=real_multiplier,
+    output_stage=stage_float64_half_away,
+    weight_qmin=-127,
+    weight_zero_point="per_tensor",
+    activation_bounds=bounds_half_away,
+    conversion="x86: beyond int32 and NaN give -2^31, and adding a negative zero point wraps it to the high rail",
+)
+
+RUY_X86 = Profile(
+    name="ruy_x86",
+    engine="LiteRT without default delegates on x86 (ruy)",
+    version="ai-edge-litert 2.3.0; ruy 2026-02-16",
+    source="google/ruy ruy/kernel_avx512.cc, apply_multiplier",
+    equation="y_q = clamp(half_up(half_up(wrap32(acc 2^max(e,0)) m / 2^31) / 2^max(-e,0)) + zy); "
+    "M_A per tensor, M_B per channel",
+    make_multiplier=per_tensor_float32_multiplier,
+    output_stage=integer_stage(requantize_double_rounding_up),
+    weight_qmin=-127,
+    weight_zero_point="per_tensor",
+    activation_bounds=bounds_half_away,
+)
+
+RUY_ARM64 = Profile(
+    name="ruy_arm64",
+    engine="LiteRT without default delegates on ARM64 (ruy)",
+    version="ai-edge-litert 2.3.0; ruy 2026-02-16",
+    source="google/ruy ruy/kernel_arm64.cc (SQDMULH, SRSHL)",
+    equation="y_q = clamp(half_up(floor(wrap32(acc 2^l) m / 2^31) / 2^r) + zy), r = max(1,-e), l = e + r",
+    make_multiplier=per_tensor_float32_multiplier,
+    output_stage=integer_stage(requantize_floor_then_half_up),
+    weight_qmin=-127,
+    weight_zero_point="per_tensor",
+    activation_bounds=bounds_half_away,
+)
+
+PROFILES = (TFLITE_REF, TFLM, TFLITE_SINGLE, LITERT_REF_2025, RUY_X86, RUY_ARM64)

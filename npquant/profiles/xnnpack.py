@@ -1,0 +1,54 @@
+"""XNNPACK, LiteRT's default delegate: float32 requantization, half even, and two answers beyond int32.
+
+Legend: acc accumulator, M float32 multiplier, zy zero point, lo and hi the output interval.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+from npquant.kernels.activation_bounds import bounds_half_even_zero_point_first
+from npquant.kernels.multipliers import multiplier_float32
+from npquant.kernels.output_stages import (
+    stage_float32_half_even,
+    stage_float32_half_even_low_wraps,
+    stage_mantissa24_half_up,
+)
+from npquant.kernels.profile import Profile
+
+XNNPACK_FP32 = Profile(
+    name="xnnpack_fp32",
+    engine="XNNPACK, float32 requantization (every kernel but the AVX-512 ones)",
+    version="XNNPACK 2026-08-21",
+    source="XNNPACK src/operators/fully-connected-nc.c, src/qs8-qc8w-gemm/gen",
+    equation="y_q = half_even(clip(f32(f32(acc) M_C), lo - zy, hi - zy)) + zy",
+    make_multiplier=multiplier_float32,
+    output_stage=stage_float32_half_even,
+    weight_zero_point="zero",
+    max_multiplier=256.0,
+    activation_bounds=bounds_half_even_zero_point_first,
+    conversion="clipped in float before the conversion: saturates",
+)
+
+XNNPACK_FP32_AVX512 = dataclasses.replace(
+    XNNPACK_FP32,
+    name="xnnpack_fp32_avx512",
+    engine="XNNPACK, float32 requantization, AVX-512 kernels: LiteRT's default on such a machine",
+    version="XNNPACK in ai-edge-litert 2.3.0",
+    equation="y_q = clamp(wrap32(int32(half_even(min(f32(f32(acc) M_C), hi - zy))) + zy))",
+    output_stage=stage_float32_half_even_low_wraps,
+    conversion="x86: a product below -2^31 becomes -2^31, and adding a negative zero point wraps it to the high rail",
+)
+
+XNNPACK_RNDNU = dataclasses.replace(
+    XNNPACK_FP32,
+    name="xnnpack_rndnu",
+    engine="XNNPACK, rndnu requantization (uint8 on ARM)",
+    source="XNNPACK src/xnnpack/requantization.h (rndnu)",
+    equation="y_q = clamp(half_up(acc mantissa24(M_C) 2^x) + zy): exact product, one rounding",
+    output_stage=stage_mantissa24_half_up,
+    code_types=("uint8",),
+    conversion="integer arithmetic: nothing to convert",
+)
+
+PROFILES = (XNNPACK_FP32, XNNPACK_FP32_AVX512, XNNPACK_RNDNU)
