@@ -8,18 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from npquant.compression.budget import (
-    Measurement,
-    Requirements,
-    SearchResult,
-    Space,
-    Thresholds,
-    Trial,
-    accuracy_holds,
-    allowed_rows,
-    search_thresholds,
-    shows_larger_drop,
-)
+from npquant.compression.budget import SearchResult, Space, Thresholds, Trial, search_thresholds
+from npquant.compression.requirements import Measurement, Requirements, accuracy_holds, allowed_rows, shows_larger_drop
 
 Measure = Callable[[Thresholds], Measurement]
 Search = Callable[[Space, Requirements, Measure], SearchResult]

@@ -1,0 +1,143 @@
+"""The command line. One function a subcommand; each returns its exit code.
+
+Exit codes: 0 a stated budget is met, 1 it is missed, 2 usage or bad input, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import npquant
+
+_BAD_INPUT: Final = 2
+_INTERRUPTED: Final = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command ``npquant``.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        Without the program's name; None: those of the process.
+
+    Returns
+    -------
+    int
+        The exit code.
+
+    Notes
+    -----
+    ValueError, TypeError, OSError and MemoryError become one line on stderr and exit code 2: they say what is wrong
+    with the input. Any other exception is a mistake of npquant's own and keeps its traceback.
+    """
+    parser = build_parser()
+    options = parser.parse_args(arguments)
+    command: Callable[[argparse.Namespace], int] = options.command
+    try:
+        return command(options)
+    except KeyboardInterrupt:
+        return _fail("interrupted; no file is half written", _INTERRUPTED)
+    except BrokenPipeError:
+        # The reader of stdout has gone (npquant run | head): nobody is left to tell, and nothing is wrong.
+        sys.stderr.close()
+        return _BAD_INPUT
+    except MemoryError as error:
+        return _fail(f"not enough memory: {str(error) or 'use less data or a smaller network'}", _BAD_INPUT)
+    except OSError as error:
+        place = "" if error.filename is None else f"{error.filename}: "
+        return _fail(place + (error.strerror or str(error)), _BAD_INPUT)
+    except (ValueError, TypeError) as error:
+        return _fail(str(error), _BAD_INPUT)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Build the parser with all subcommands."""
+    parser = argparse.ArgumentParser(prog="npquant", description="Quantize and prune MLPs, and say what it costs.")
+    parser.add_argument("--version", action="version", version=f"npquant {npquant.__version__}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    _add_run(commands)
+    return parser
+
+
+def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Describe ``npquant run``."""
+    run = commands.add_parser(
+        "run",
+        help="run the eight steps: float model to deployed integers",
+        description="Run the eight steps. Without options: the bundled digits and network, a search within one point.",
+        epilog="Exit code: 0 budget met, 1 budget missed, 2 usage or bad input.",
+    )
+    source = run.add_argument_group("what to start from")
+    source.add_argument("--data", metavar="PATH", help="CSV, npz, or a folder of IDX files (MNIST's format)")
+    source.add_argument("--model", metavar="FILE", help="a float network that npquant saved (npz)")
+    source.add_argument("--train", action="store_true", help="train a new float network")
+    source.add_argument("--hidden", metavar="N,N", type=_widths, help="hidden widths to train (default: by input size)")
+    source.add_argument("--epochs", metavar="N", type=int, help="most epochs to train")
+    source.add_argument("--activation", metavar="NAME", help="hidden activation to train (default: clipped_relu)")
+    source.add_argument("--seed", metavar="N", type=int, default=0, help="chooses the split and all else (default: 0)")
+    budget = run.add_argument_group("what is required")
+    budget.add_argument("--max-drop", metavar="P", type=float, default=1.0, help="points that may be lost (default: 1)")
+    budget.add_argument("--max-bytes", metavar="N", type=int, help="largest deployed.npz")
+    budget.add_argument("--max-macs", metavar="N", type=int, help="most multiply-accumulates a row")
+    budget.add_argument("--prune", metavar="RATE", type=float, help="fix the pruning rate, 0 to 0.9, not searched")
+    budget.add_argument("--bits", metavar="N", type=int, help="fix the weight bits, 2 to 8, not searched")
+    out = run.add_argument_group("what to write")
+    out.add_argument("--out", metavar="DIR", default="npquant-out", help="folder for the files (default: npquant-out)")
+    out.add_argument("--json", action="store_true", help="print report.json instead of the tables")
+    run.set_defaults(command=_run)
+
+
+def _run(options: argparse.Namespace) -> int:
+    """Run the eight steps and print what they found."""
+    from npquant.workflow.render import render_report
+    from npquant.workflow.report import encode_report
+    from npquant.workflow.steps import run_workflow
+
+    progress = _Progress()
+    try:
+        report = run_workflow(
+            data=options.data, model=options.model, train=options.train, out=options.out, max_drop=options.max_drop,
+            max_bytes=options.max_bytes, max_macs=options.max_macs, prune=options.prune, bits=options.bits,
+            hidden=options.hidden, epochs=options.epochs, activation=options.activation, seed=options.seed,
+            progress=progress.show,
+        )  # fmt: skip
+    finally:
+        progress.clear()
+    sys.stdout.write(encode_report(report).decode("ascii") if options.json else render_report(report))
+    sys.stdout.flush()
+    return 0 if report["budget"]["met"] else 1
+
+
+class _Progress:
+    """One line on stderr that is overwritten, and only where stderr is a terminal."""
+
+    def __init__(self) -> None:
+        self._shown = sys.stderr.isatty()
+
+    def show(self, text: str) -> None:
+        """Replace the line."""
+        if self._shown:
+            sys.stderr.write(f"\r\x1b[K{text[:79]}")
+            sys.stderr.flush()
+
+    def clear(self) -> None:
+        """Leave the line empty."""
+        self.show("")
+
+
+def _widths(text: str) -> tuple[int, ...]:
+    """Read hidden widths such as 64,32."""
+    try:
+        return tuple(int(part) for part in text.split(",") if part.strip())
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a list of widths such as 64,32") from None
+
+
+def _fail(message: str, code: int) -> int:
+    """Say in one line what is wrong."""
+    sys.stderr.write(f"npquant: error: {' '.join(message.split())}\n")
+    return code

@@ -1,0 +1,115 @@
+"""What one run was asked to do, checked once."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+from npquant.compression.budget import Space
+from npquant.compression.requirements import Requirements
+
+ACTIVATIONS: Final = ("clipped_relu", "relu", "hard_sigmoid", "sigmoid", "tanh")
+WIDTHS: Final = (8, 6, 4, 3, 2)
+RATES: Final = tuple(tenths / 10 for tenths in range(10))
+
+
+@dataclass(frozen=True, slots=True)
+class RunConfig:
+    """The options of ``npquant run``.
+
+    Attributes
+    ----------
+    data, model : str or None
+        Paths of the user's data and float network; None: the bundled ones.
+    train : bool
+        Train anew.
+    out : str
+        Folder for the files.
+    max_drop : float
+        Points of validation accuracy that may be lost, in [0, 100].
+    max_bytes, max_macs : int or None
+        Limits for deployed.npz and for one row, >= 1.
+    prune : float or None
+        Pruning rate of every hidden layer, in [0, 0.9]; None: searched.
+    bits : int or None
+        Weight bits of every layer, in [2, 8]; None: searched.
+    hidden : tuple of int or None
+        Hidden widths to train, each >= 1; None: by the size of the input.
+    epochs : int or None
+        Most epochs to train, >= 1; None: as `train` has it.
+    activation : str or None
+        Hidden activation to train; None: "clipped_relu".
+    seed : int
+        >= 0; chooses the split, the first weights, the batches and the calibration rows.
+
+    Raises
+    ------
+    ValueError
+        If a value lies outside its interval, or two options exclude each other; names the option.
+    """
+
+    data: str | None = None
+    model: str | None = None
+    train: bool = False
+    out: str = "npquant-out"
+    max_drop: float = 1.0
+    max_bytes: int | None = None
+    max_macs: int | None = None
+    prune: float | None = None
+    bits: int | None = None
+    hidden: tuple[int, ...] | None = None
+    epochs: int | None = None
+    activation: str | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Check every option."""
+        Requirements(self.max_drop, self.max_bytes, self.max_macs)
+        if self.prune is not None and not 0 <= self.prune <= 0.9:
+            raise ValueError(f"the pruning rate is {self.prune}; give a share of neurons in [0, 0.9] with --prune")
+        if self.bits is not None and not 2 <= self.bits <= 8:
+            raise ValueError(f"the bit width is {self.bits}; give a whole number in [2, 8] with --bits")
+        if self.seed < 0:
+            raise ValueError(f"the seed is {self.seed}; give a whole number of at least 0 with --seed")
+        if self.hidden is not None and min(self.hidden, default=1) < 1:
+            raise ValueError(f"the hidden widths are {self.hidden}; give numbers of at least 1, as in --hidden 64,32")
+        if self.epochs is not None and self.epochs < 1:
+            raise ValueError(f"the number of epochs is {self.epochs}; give at least 1 with --epochs")
+        if self.activation is not None and self.activation not in ACTIVATIONS:
+            raise ValueError(f"the activation {self.activation!r} is unknown; choose one of {', '.join(ACTIVATIONS)}")
+        if self.model is not None and self.trains:
+            raise ValueError("--model gives a network and --train, --hidden, --epochs, --activation make one: drop one")
+
+    @property
+    def trains(self) -> bool:
+        """Whether an option asks for a new network."""
+        return self.train or any(option is not None for option in (self.hidden, self.epochs, self.activation))
+
+    @property
+    def requirements(self) -> Requirements:
+        """What step 3 must meet."""
+        return Requirements(self.max_drop, self.max_bytes, self.max_macs)
+
+    def space(self, layers: int, *, two_bits: bool) -> Space:
+        """Lay out what step 3 may choose.
+
+        Parameters
+        ----------
+        layers : int
+            Layers of the float network, >= 1.
+        two_bits : bool
+            Whether 2 bits are among the widths that are searched.
+
+        Returns
+        -------
+        Space
+            One width a layer and one rate a hidden layer; a fixed option leaves one level.
+        """
+        widths = WIDTHS if two_bits else WIDTHS[:-1]
+        bits = widths if self.bits is None else (self.bits,)
+        rates = RATES if self.prune is None else (float(self.prune),)
+        return Space((bits,) * layers, (rates,) * (layers - 1))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the options by name, as JSON has them."""
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}

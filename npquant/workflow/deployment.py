@@ -1,0 +1,167 @@
+"""Step 8: write the files, read them back, prove that nothing changed, and take the time.
+
+Letters: B batch.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from npquant.integer_mlp import IntegerMLP
+from npquant.nn.model import FloatMLP
+from npquant.storage import load, write_atomically
+
+BATCHES: Final = (1, 64, 1000)
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """Median seconds that a batch takes in the float and in the integer network, real inputs to real logits."""
+
+    batch: int
+    float_seconds: float
+    integer_seconds: float
+
+
+def prepare_folder(out: str | os.PathLike[str]) -> Path:
+    """Make the output folder and see that a file can be written there, before any work is done.
+
+    Parameters
+    ----------
+    out : path
+        The folder; made with its parents where missing.
+
+    Returns
+    -------
+    Path
+        The folder.
+
+    Raises
+    ------
+    OSError
+        If it cannot be made or written to; names it.
+    """
+    folder = Path(out)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise OSError(error.errno, f"{error.strerror}: choose a writable folder with --out", str(out)) from error
+    return folder
+
+
+def write_files(folder: Path, contents: Mapping[str, bytes]) -> dict[str, dict[str, Any]]:
+    """Write files, each whole or not at all, and describe them by what stands on the disk.
+
+    Parameters
+    ----------
+    folder : Path
+        Existing folder.
+    contents : mapping from str to bytes
+        Names and contents, in the order they are written.
+
+    Returns
+    -------
+    dict
+        "files": name -> length in bytes; "sha256": name -> hash in hex; both of the file as it reads back.
+
+    Raises
+    ------
+    OSError
+        If a file cannot be written, or reads back otherwise than it was written; names it.
+    """
+    lengths, hashes = {}, {}
+    for name, content in contents.items():
+        write_atomically(folder / name, content)
+        stored = (folder / name).read_bytes()
+        if stored != content:
+            raise OSError(f"{folder / name}: reads back otherwise than it was written; check the disk")
+        lengths[name], hashes[name] = len(stored), sha256(stored).hexdigest()
+    return {"files": lengths, "sha256": hashes}
+
+
+def reload_and_prove(path: Path, model: IntegerMLP, x_q: NDArray[np.int8]) -> IntegerMLP:
+    """Load a deployed network and prove that it computes the same codes.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    model : IntegerMLP
+        The network that was saved.
+    x_q : ndarray of int8, shape (R, K)
+        Input codes to compare on.
+
+    Returns
+    -------
+    IntegerMLP
+        What was loaded.
+
+    Raises
+    ------
+    ValueError
+        If it is another network, or any output code differs; names the file.
+    """
+    loaded = load(path)
+    if not isinstance(loaded, IntegerMLP) or loaded != model:
+        raise ValueError(f"{path}: does not hold the network that was deployed; write it again")
+    if not np.array_equal(loaded.run(x_q), model.run(x_q)):
+        raise ValueError(f"{path}: the loaded network computes other codes; write it again")
+    return loaded
+
+
+def measure_latency(
+    floating: FloatMLP, integer: IntegerMLP, x: NDArray[Any], *, batches: tuple[int, ...] = BATCHES,
+    seconds: float = 0.04,
+) -> tuple[Latency, ...]:  # fmt: skip
+    """Take the time of both networks side by side.
+
+    Parameters
+    ----------
+    floating, integer : FloatMLP, IntegerMLP
+        The two networks.
+    x : ndarray of numbers, shape (R, K)
+        Real inputs; repeated where a batch is larger.
+    batches : tuple of int
+        Batch sizes B.
+    seconds : float
+        Time to spend on each network and batch; at least three calls are made.
+
+    Returns
+    -------
+    tuple of Latency
+        Medians. Both take turns, so that a busy machine disturbs both alike.
+    """
+    found = []
+    for batch in batches:
+        rows = np.resize(x, (batch, x.shape[1]))
+        times = _alternate(partial(floating.logits, rows), partial(integer.logits, rows), seconds)
+        found.append(Latency(batch, *times))
+    return tuple(found)
+
+
+def _alternate(first: Callable[[], object], second: Callable[[], object], seconds: float) -> tuple[float, float]:
+    """Time two calls in turn, after one call each that warms the caches."""
+    calls = (first, second)
+    taken: tuple[list[float], list[float]] = ([], [])
+    first(), second()
+    end = perf_counter() + 2 * seconds
+    while len(taken[1]) < 3 or perf_counter() < end:
+        for call, times in zip(calls, taken, strict=True):
+            start = perf_counter()
+            call()
+            times.append(perf_counter() - start)
+    return median(taken[0]), median(taken[1])

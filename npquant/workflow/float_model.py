@@ -1,0 +1,116 @@
+"""Step 1: the float network: bundled, given by the user, or trained."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import resources
+from typing import Any
+
+from npquant.nn.model import FloatMLP
+from npquant.storage import load
+from npquant.workflow.config import RunConfig
+from npquant.workflow.sets import Sets
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FloatStart:
+    """A float network, where it comes from ("bundled", "file" or "trained"), and what a reader must know of it."""
+
+    model: FloatMLP
+    source: str
+    notes: tuple[str, ...] = ()
+
+
+def obtain_float(config: RunConfig, sets: Sets, progress: Callable[[str], None]) -> FloatStart:
+    """Get the float network that a run starts from.
+
+    Parameters
+    ----------
+    config : RunConfig
+        Which one.
+    sets : Sets
+        Training and validation rows.
+    progress : callable
+        Told what goes on.
+
+    Returns
+    -------
+    FloatStart
+        The network.
+
+    Raises
+    ------
+    OSError, ValueError
+        If the file cannot be used, or does not fit the data.
+
+    Notes
+    -----
+    The bundled checkpoint remembers the split that it was trained on. Under any other split some of its training rows
+    would be test rows, so a network is trained instead, and the notes say so.
+    """
+    if config.model is not None:
+        return _given(config.model, sets)
+    if config.trains:
+        return FloatStart(_trained(config, sets, progress), "trained")
+    if config.data is not None:
+        note = "The float network was trained on your training rows, since --model names none."
+        return FloatStart(_trained(config, sets, progress), "trained", (note,))
+    if sets.split.sha256 == bundled_record()["split_sha256"]:
+        return FloatStart(_bundled(), "bundled")
+    note = (
+        f"Seed {config.seed} splits the rows otherwise than the bundled network's seed 0: some of its training rows "
+        "would be test rows, so a network was trained anew."
+    )
+    return FloatStart(_trained(config, sets, progress), "trained", (note,))
+
+
+def bundled_record() -> dict[str, Any]:
+    """Read where the bundled checkpoint comes from: command, split and file hash.
+
+    Examples
+    --------
+    >>> bundled_record()["command"]
+    'npquant run --train --seed 0'
+    """
+    text = (resources.files("npquant.workflow") / "data" / "digits_float.json").read_text(encoding="utf-8")
+    record: dict[str, Any] = json.loads(text)
+    return record
+
+
+def default_hidden(features: int) -> tuple[int, ...]:
+    """Choose hidden widths by the size of the input: LeNet-300-100's from 256 features on.
+
+    Examples
+    --------
+    >>> default_hidden(64), default_hidden(784)
+    ((64, 32), (300, 100))
+    """
+    return (300, 100) if features >= 256 else (64, 32)
+
+
+def _bundled() -> FloatMLP:
+    with resources.as_file(resources.files("npquant.workflow") / "data" / "digits_float.npz") as path:
+        model = load(path)
+    if not isinstance(model, FloatMLP):
+        raise ValueError("the bundled checkpoint is not a float network: install npquant anew")
+    return model
+
+
+def _given(path: str, sets: Sets) -> FloatStart:
+    model = load(path)
+    if not isinstance(model, FloatMLP):
+        raise ValueError(f"{path}: holds an integer network; step 1 starts from a float one, such as float.npz")
+    features, classes = sets.dataset.x.shape[1], len(sets.dataset.class_names)
+    if (model.n_inputs, model.neurons[-1]) != (features, classes):
+        raise ValueError(
+            f"{path}: takes {model.n_inputs} inputs and tells {model.neurons[-1]} classes apart, but the data has "
+            f"{features} features and {classes} classes: give matching --data and --model"
+        )
+    note = f"Which rows {path} was trained on is not known: where test rows are among them, its accuracy flatters."
+    return FloatStart(model, "file", (note,))
+
+
+def _trained(config: RunConfig, sets: Sets, progress: Callable[[str], None]) -> FloatMLP:
+    raise NotImplementedError
