@@ -34,7 +34,7 @@ class IntegerLayer:
         Input and output, per-tensor, inside int8.
     w : QuantParams
         Weights, per-tensor or per-channel, inside int8.
-    activation : {"identity", "relu", "clipped_relu", "relu6", "sigmoid", "tanh"}
+    activation : {"identity", "relu", "clipped_relu", "relu6", "relu_n1_to_1", "sigmoid", "tanh"}
         Clamps narrow the output interval (R11); sigmoid and tanh are tables (R12).
     pre : QuantParams, optional
         For tables only: the 8-bit pre-activation that the table reads.

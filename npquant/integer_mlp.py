@@ -209,7 +209,7 @@ class IntegerMLP:
 
     def predict(self, x: ArrayLike) -> NDArray[np.int64]:
         """Return the class of the largest output code, the lowest index on ties; shape (B,)."""
-        return np.argmax(self.run(self.encode(x)), axis=1).astype(np.int64)
+        return np.asarray(np.argmax(self.run(self.encode(x)), axis=1), np.int64)
 
     def _check_codes(self, x_q: NDArray[np.int8]) -> None:
         if not isinstance(x_q, np.ndarray) or x_q.dtype != np.int8:

@@ -22,7 +22,9 @@ Float = NDArray[np.floating[Any]]
 # C6: float32 holds every integer of at most this magnitude.
 FLOAT32_EXACT = 2**24
 # Rows taken through all layers at a time, so that a block of activations stays in the second-level cache.
-BLOCK_ROWS = 256
+BLOCK_ROWS = 512
+# Numbers that the passes of one requantization work on at a time: 256 kB of float64.
+PART_ELEMENTS = 2**15
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,8 +35,9 @@ class PreparedLayer:
     ----------
     blocks : tuple of (int, ndarray of float32)
         Centred weights in blocks of K, each with its first k; C6 holds in every block.
-    scale, offset : ndarray of float32 or float64, shape (N,), or None
-        code = clip(floor(raw scale + offset)); None where that formula failed its check.
+    scale, offset : ndarray of float32 or float64, shape (rows, N), or None
+        code = clip(floor(raw scale + offset)); None where that formula failed its check. The same in every row:
+        repeated so that a pass over several rows is one long loop.
     constant : ndarray of int64, shape (N,)
         acc - raw.
     fixed : FixedMultiplier
@@ -82,7 +85,7 @@ def prepare_layer(layer: IntegerLayer) -> PreparedLayer:
     >>> from npquant.kernels.qparams import QuantParams
     >>> p = QuantParams(0.5, 0, -128, 127)
     >>> layer = IntegerLayer(np.array([[10], [20]], np.int8), np.array([7], np.int32), p, p, p, "relu")
-    >>> prepare_layer(layer).offset
+    >>> prepare_layer(layer).offset[0]
     array([4.], dtype=float32)
     """
     centred = layer.centred_weights
@@ -93,10 +96,11 @@ def prepare_layer(layer: IntegerLayer) -> PreparedLayer:
     real = np.broadcast_to(np.asarray(fixed.real, np.float64), constant.shape)
     scale: Float | None = None
     offset: Float | None = None
-    for dtype in (np.float32, np.float64) if len(blocks) == 1 else (np.float64,):
-        candidate = real.astype(dtype), (constant * real + (0.5 + zero_point)).astype(dtype)
-        if formula_is_exact(*candidate, constant, layer):
-            scale, offset = candidate
+    start = constant * real + (0.5 + zero_point)
+    for dtype in ("float32", "float64") if len(blocks) == 1 else ("float64",):
+        if formula_is_exact(real.astype(dtype), start.astype(dtype), constant, layer):
+            rows = max(1, PART_ELEMENTS // len(constant))
+            scale, offset = (np.repeat(v[np.newaxis].astype(dtype), rows, axis=0) for v in (real, start))
             break
     table = None if layer.pre is None else activation_table(layer.activation, layer.pre, layer.y).astype(np.float32)
     return PreparedLayer(blocks, scale, offset, constant, fixed, zero_point, low, high, table)
@@ -209,23 +213,33 @@ def run_prepared(layers: tuple[PreparedLayer, ...], x_q: NDArray[np.int8]) -> ND
 
 
 def _run_one(layer: PreparedLayer, codes: NDArray[np.float32]) -> NDArray[np.float32]:
-    raw = _raw_sums(layer.blocks, codes)
+    raw: NDArray[Any] = codes @ layer.blocks[0][1] if len(layer.blocks) == 1 else _raw_sums(layer.blocks, codes)
     if layer.scale is None or layer.offset is None:
         steps = requantize_single_rounding(raw.astype(np.int64) + layer.constant, layer.fixed) + layer.zero_point
         out = np.clip(steps, layer.low, layer.high).astype(np.float32)
     else:
-        real = np.multiply(raw, layer.scale)
-        real += layer.offset
-        out = np.empty(raw.shape, np.float32) if raw.dtype == np.float64 else raw.astype(np.float32, copy=False)
-        np.floor(real, out=out, casting="same_kind")
-        out.clip(layer.low, layer.high, out=out)
+        out = np.empty(raw.shape, np.float32) if len(layer.blocks) > 1 else raw
+        real = np.empty((min(len(raw), len(layer.scale)), raw.shape[1]), layer.scale.dtype)
+        for row in range(0, len(raw), len(real)):
+            part = out[row : row + len(real)]
+            _requantize_part(raw[row : row + len(real)], layer.scale, layer.offset, real, part)
+            part.clip(layer.low, layer.high, out=part)
     return out if layer.table is None else layer.table[out.astype(np.intp) + 128]
 
 
-def _raw_sums(blocks: tuple[tuple[int, NDArray[np.float32]], ...], codes: NDArray[np.float32]) -> Float:
-    """Sum products exactly: one block in float32, several added up in float64."""
-    if len(blocks) == 1:
-        return codes @ blocks[0][1]
+def _requantize_part(raw: Float, scale: Float, offset: Float, real: Float, out: NDArray[np.float32]) -> None:
+    """Write floor(raw scale + offset) to out, which may be raw."""
+    rows = len(raw)
+    real = real[:rows]
+    np.copyto(real, raw)
+    np.multiply(real, scale[:rows], out=real)
+    np.add(real, offset[:rows], out=real)
+    np.floor(real, out=real)
+    np.copyto(out, real, casting="same_kind")  # an integer beyond 2^24 may move, and is clipped either way
+
+
+def _raw_sums(blocks: tuple[tuple[int, NDArray[np.float32]], ...], codes: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Add up exact float32 products of blocks in float64: exact below 2^53."""
     raw = np.zeros((len(codes), blocks[0][1].shape[1]))
     for k, weights in blocks:
         raw += codes[:, k : k + len(weights)] @ weights

@@ -203,7 +203,7 @@ def quantize_uniform(
     --------
     >>> from npquant.nn.model import DenseLayer, FloatMLP
     >>> model = FloatMLP((DenseLayer(np.array([[1.0], [-0.5]]), np.array([0.25]), "identity"),))
-    >>> quantize_uniform(model, [[0, 4], [4, 0]]).logits([[4, 0]])
+    >>> quantize_uniform(model, [[0, 4], [4, 0]]).logits([[4, 0]]).round(2)
     array([[4.25]], dtype=float32)
     """
     widths = bits_per_layer(bits, len(model.layers))
