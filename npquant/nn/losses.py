@@ -1,0 +1,149 @@
+"""Losses as adjacent pairs: the mean loss of a batch with its cache, and its gradient by the logits.
+
+Legend: B batch, C classes or outputs; logits (B, C); y class indices (B,) or real targets (B, C).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Real = NDArray[np.floating[Any]]
+
+
+def softmax(logits: Real) -> Real:
+    """Turn logits into probabilities.
+
+    Parameters
+    ----------
+    logits : ndarray of float, shape (B, C)
+        Real values.
+
+    Returns
+    -------
+    ndarray of float, shape (B, C)
+        Rows that sum to 1.
+
+    Notes
+    -----
+    p = e^(l - max l) / sum e^(l - max l): the largest exponent is 0, so nothing overflows.
+
+    Examples
+    --------
+    >>> softmax(np.array([[0.0, 0.0]]))
+    array([[0.5, 0.5]])
+    """
+    with np.errstate(under="ignore"):
+        e = np.exp(logits - logits.max(axis=1, keepdims=True))
+        return np.asarray(e / e.sum(axis=1, keepdims=True))
+
+
+def softmax_cross_entropy_forward(
+    logits: Real, y: NDArray[np.integer]
+) -> tuple[float, tuple[Real, NDArray[np.integer]]]:
+    """Average the negative log probability of the right class.
+
+    Parameters
+    ----------
+    logits : ndarray of float, shape (B, C)
+        Real values.
+    y : ndarray of int, shape (B,)
+        Class indices in [0, C).
+
+    Returns
+    -------
+    loss : float
+        Mean over the batch.
+    cache : tuple
+        (softmax(logits), y).
+
+    Notes
+    -----
+    loss = mean(log sum_c e^l_c - l_y), with the maximum taken out of the logarithm.
+
+    Examples
+    --------
+    >>> loss, _ = softmax_cross_entropy_forward(np.array([[0.0, 0.0]]), np.array([1]))
+    >>> round(loss, 6)
+    0.693147
+    """
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    with np.errstate(under="ignore"):
+        e = np.exp(shifted)
+        total = e.sum(axis=1)
+    rows = np.arange(len(y))
+    loss = np.mean(np.log(total) - shifted[rows, y], dtype=np.float64)
+    return float(loss), (e / total[:, None], y)
+
+
+def softmax_cross_entropy_backward(cache: tuple[Real, NDArray[np.integer]]) -> Real:
+    """Return the gradient of the mean loss by the logits.
+
+    Parameters
+    ----------
+    cache : tuple
+        From the forward pass.
+
+    Returns
+    -------
+    ndarray of float, shape (B, C)
+        (p - onehot(y)) / B.
+
+    Examples
+    --------
+    >>> _, cache = softmax_cross_entropy_forward(np.array([[0.0, 0.0]]), np.array([1]))
+    >>> softmax_cross_entropy_backward(cache)
+    array([[ 0.5, -0.5]])
+    """
+    p, y = cache
+    d = p.copy()
+    d[np.arange(len(y)), y] -= 1
+    return np.asarray(d / len(y))
+
+
+def squared_error_forward(outputs: Real, y: Real) -> tuple[float, Real]:
+    """Average half the squared error, summed over outputs.
+
+    Parameters
+    ----------
+    outputs, y : ndarray of float, shape (B, C)
+        Real values and targets.
+
+    Returns
+    -------
+    loss : float
+        mean over rows of sum_c (o - y)^2 / 2.
+    cache : ndarray of float
+        o - y.
+
+    Examples
+    --------
+    >>> squared_error_forward(np.array([[3.0]]), np.array([[1.0]]))[0]
+    2.0
+    """
+    error = outputs - y
+    return float(np.sum(error * error, dtype=np.float64) / (2 * len(y))), error
+
+
+def squared_error_backward(cache: Real) -> Real:
+    """Return the gradient of the mean loss by the outputs.
+
+    Parameters
+    ----------
+    cache : ndarray of float
+        From the forward pass.
+
+    Returns
+    -------
+    ndarray of float, shape (B, C)
+        (o - y) / B.
+
+    Examples
+    --------
+    >>> squared_error_backward(np.array([[2.0], [4.0]]))
+    array([[1.],
+           [2.]])
+    """
+    return np.asarray(cache / len(cache))
