@@ -1,7 +1,7 @@
 """What the next layer does about neurons that are gone: nothing, a constant, or a least-squares refit.
 
-Legend: R calibration rows, n neurons before and k after pruning, N outputs of the next layer; h (R, n) outputs, v (n, N)
-and b (N,) the next layer, z (R, N) the pre-activations that it should give.
+Legend: R calibration rows, n neurons before and k after pruning, N outputs of the next layer; h (R, n) outputs,
+v (n, N) and b (N,) the next layer, z (R, N) the pre-activations that it should give.
 """
 
 from __future__ import annotations

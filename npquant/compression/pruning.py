@@ -1,6 +1,6 @@
 """Neuron pruning: zero, redundant and unimportant neurons told apart, removed from the arrays, and compensated.
 
-Legend: R calibration rows, n neurons of a hidden layer, N outputs of the next; h (R, n) its outputs, v (n, N) and b (N,)
+Legend: R calibration rows, n neurons of a hidden layer, N outputs of the next; h (R, n) its outputs, v (n, N), b (N,)
 the next layer, z (R, N) the float network's pre-activations there.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -206,12 +207,12 @@ def prune_with_report(
     )
     targets = wide.pre_activations(x_calibration)
     generator = np.random.default_rng(rng)
-    a = np.asarray(x_calibration, np.float64)
+    a: NDArray[Any] = np.asarray(x_calibration, np.float64)
     layers, plans = list(wide.layers), []
     for i, r in enumerate(rates):
         h = activate(layers[i].activation, a @ layers[i].w + layers[i].b)
         count = min(int(np.floor(r * h.shape[1] + 0.5)), h.shape[1] - 1)
-        plan, following = _prune_layer(
+        plan, layers[i + 1] = _prune_layer(
             layers[i], layers[i + 1], h, targets[i + 1], count, model.dtype, criterion, compensation, generator
         )
         layers[i] = DenseLayer(layers[i].w[:, plan.kept], layers[i].b[plan.kept], layers[i].activation)
@@ -242,8 +243,8 @@ def _checked_rates(rate: float | Sequence[float], hidden: int) -> tuple[float, .
 def _prune_layer(
     layer: DenseLayer,
     following: DenseLayer,
-    h: Float64,
-    z: Float64,
+    h: NDArray[Any],
+    z: NDArray[Any],
     count: int,
     dtype: np.dtype[np.floating],
     criterion: str,
@@ -275,7 +276,9 @@ def _prune_layer(
     return plan, DenseLayer(v[kept], b, following.activation)
 
 
-def _rank(criterion: str, h: Float64, w_in: Float64, v: Float64, count: int, rng: np.random.Generator) -> Indices:
+def _rank(
+    criterion: str, h: NDArray[Any], w_in: NDArray[Any], v: Float64, count: int, rng: np.random.Generator
+) -> Indices:
     if criterion == "greedy_obs":
         return greedy_obs_order(h, v, count)
     if criterion == "random":
@@ -338,7 +341,8 @@ def find_redundant(h: Float64, candidates: Indices, tolerance: float) -> list[tu
     >>> find_redundant(np.array([[1.0, 2.0, 0.0], [3.0, 6.0, 1.0]]), np.arange(3), 1e-12)
     [(1, 0, 2.0)]
     """
-    found, leaders = [], []
+    found: list[tuple[int, int, float]] = []
+    leaders: list[int] = []
     gram = h.T @ h
     for j in (int(c) for c in candidates):
         for i in leaders:

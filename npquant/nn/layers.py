@@ -1,6 +1,6 @@
 """The dense layer and the whole network, forward and backward side by side.
 
-Legend: B batch, K inputs, N outputs; x (B, K), w (K, N), b (N,), z = x w + b (B, N); dx, dw, db, dz gradients of the loss.
+Legend: B batch, K inputs, N outputs; x (B, K), w (K, N), b (N,), z = x w + b (B, N); dx dw db dz gradients.
 """
 
 from __future__ import annotations

@@ -72,8 +72,8 @@ def sgd_momentum_step(p: Real, g: Real, state: MomentumState, learning_rate: flo
 
     Notes
     -----
-    velocity := momentum velocity + g; p := p - rate velocity. Source: Sutskever et al. 2013, equations 1 and 2, with the
-    rate taken out of the velocity.
+    velocity := momentum velocity + g; p := p - rate velocity. Source: Sutskever et al. 2013, equations 1 and 2, with
+    the rate taken out of the velocity.
 
     Returns
     -------

@@ -178,8 +178,8 @@ def quantize(x: ArrayLike, params: QuantParams, profile: str | Profile = NPQUANT
 
     Notes
     -----
-    R1 under npquant's own profile. The engines divide or multiply by the reciprocal, in float32, and differ on ties, NaN
-    and huge values.
+    R1 under npquant's own profile. The engines divide or multiply by the reciprocal, in float32, and differ on ties,
+    NaN and huge values.
 
     Examples
     --------
