@@ -1,0 +1,201 @@
+"""Rectified quantization of a network: bounded activations, errors carried and weighted, every weight up or down.
+
+Legend: R calibration rows, K inputs, N neurons of a layer; E labels as in activation_weights, layer_objective and
+rounding_path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from numpy.typing import ArrayLike
+
+from npquant.compression.activation_weights import activation_weights
+from npquant.compression.calibration import RangeRule, min_max_range
+from npquant.compression.integer_chain import LayerCodes, LayerProblem, quantize_chain
+from npquant.compression.rectified_layer import RectifiedLayer, rectify_layer
+from npquant.compression.uniform import Bits, bits_per_layer, weight_grid
+from npquant.integer_mlp import IntegerMLP
+from npquant.kernels.qparams import QuantParams
+
+if TYPE_CHECKING:
+    from npquant.nn.model import FloatMLP
+
+OUTPUTS = ("softmax", "identity")
+
+
+@dataclass(frozen=True, slots=True)
+class LayerReport:
+    """Say what one layer's rounding cost, summed over its neurons.
+
+    Parameters
+    ----------
+    bits : int or "ternary"
+        Width of the weights.
+    phi, phi_uniform : float
+        E6 of the rectified codes, and of the same weights rounded to nearest on the same inputs: phi <= phi_uniform.
+    bound : float
+        Right side of E13: phi <= bound.
+    carried : float
+        Weighted squared error of the pre-activations, sum u^2 / d2 <= phi.
+    neurons_nearest : int
+        Neurons for which nearest rounding of w was as good as the path, so that phi equals phi_uniform.
+
+    Examples
+    --------
+    >>> LayerReport(4, 1.0, 3.0, 4.0, 0.5, 0).share_of_bound
+    0.25
+    """
+
+    bits: Bits
+    phi: float
+    phi_uniform: float
+    bound: float
+    carried: float
+    neurons_nearest: int
+
+    @property
+    def share_of_bound(self) -> float:
+        """phi / bound; 0 where both are 0."""
+        return self.phi / self.bound if self.bound > 0 else 0.0
+
+
+def quantize_rectified(
+    model: FloatMLP,
+    x_calibration: ArrayLike,
+    bits: Bits | Sequence[Bits] = 8,
+    *,
+    activation_bits: int = 8,
+    calibrate: RangeRule = min_max_range,
+    targets: Sequence[ArrayLike] | None = None,
+    output: str = "softmax",
+) -> IntegerMLP:
+    """Quantize a network so that its weighted output errors, not its weight errors, are small.
+
+    Parameters
+    ----------
+    model : FloatMLP
+        The float network; not modified. Bounded activations (clipped ReLU first of all) need no calibration of ranges.
+    x_calibration : array, shape (R, K)
+        Training rows; a few hundred suffice.
+    bits : int, "ternary" or sequence of these
+        Weight width: 2..8 or ternary, for all layers or for each. At 2 bits a neuron lies on [-2, 1] or on [-1, 2].
+    activation_bits : int
+        1..8, for hidden outputs.
+    calibrate : callable
+        Values -> (lo, hi), for ranges that the activation does not bound.
+    targets : sequence of arrays, shapes (R, N), optional
+        Z of every layer; by default `model.pre_activations(x_calibration)`. A pruned model takes the original's.
+    output : {"softmax", "identity"}
+        What follows the last layer: "softmax" weighs errors of logits as a classifier does, "identity" all alike.
+
+    Returns
+    -------
+    IntegerMLP
+        Integer-only, with its accumulators proven.
+
+    Raises
+    ------
+    ValueError
+        If a parameter, the rows or the weights are not valid.
+    OverflowError
+        If a bias or an accumulator cannot be held in int32.
+
+    Notes
+    -----
+    E1 to E14, layer by layer in `quantize_chain`, so that each layer repairs what the integer layers before it did.
+    Deterministic.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from npquant.nn.model import DenseLayer, FloatMLP
+    >>> model = FloatMLP((DenseLayer(np.array([[1.0], [-0.45]]), np.array([0.25]), "identity"),))
+    >>> quantize_rectified(model, [[0, 4], [4, 0]], 4).layers[0].w_q.ravel()
+    array([ 7, -3], dtype=int8)
+    """
+    return quantize_rectified_with_report(
+        model,
+        x_calibration,
+        bits,
+        activation_bits=activation_bits,
+        calibrate=calibrate,
+        targets=targets,
+        output=output,
+    )[0]
+
+
+def quantize_rectified_with_report(
+    model: FloatMLP,
+    x_calibration: ArrayLike,
+    bits: Bits | Sequence[Bits] = 8,
+    *,
+    activation_bits: int = 8,
+    calibrate: RangeRule = min_max_range,
+    targets: Sequence[ArrayLike] | None = None,
+    output: str = "softmax",
+) -> tuple[IntegerMLP, tuple[LayerReport, ...]]:
+    """Quantize as `quantize_rectified` does, and say what each layer's rounding cost.
+
+    Parameters
+    ----------
+    model, x_calibration, bits, activation_bits, calibrate, targets, output
+        As in `quantize_rectified`.
+
+    Returns
+    -------
+    network : IntegerMLP
+        That of `quantize_rectified`.
+    reports : tuple of LayerReport
+        One a layer.
+
+    Raises
+    ------
+    ValueError, OverflowError
+        As in `quantize_rectified`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from npquant.nn.model import DenseLayer, FloatMLP
+    >>> model = FloatMLP((DenseLayer(np.array([[1.0], [-0.45]]), np.array([0.25]), "identity"),))
+    >>> _, (report,) = quantize_rectified_with_report(model, [[0, 4], [4, 0]], "ternary")
+    >>> report.phi <= report.phi_uniform, report.phi <= report.bound
+    (True, True)
+    """
+    widths = bits_per_layer(bits, len(model.layers))
+    if output not in OUTPUTS:
+        raise ValueError(f"output is {output!r}; it must be one of {OUTPUTS}")
+    reports: list[LayerReport] = []
+
+    def rectify(problem: LayerProblem) -> LayerCodes:
+        d2 = activation_weights(output if problem.last else problem.activation, problem.z)
+        layer = rectify_layer(problem.x, problem.z, problem.w, d2, widths[problem.index])
+        reports.append(_report(layer, widths[problem.index]))
+        return LayerCodes(layer.q, QuantParams(layer.s, 0, *_grid(layer, widths[problem.index])), layer.bias)
+
+    network = quantize_chain(
+        model, x_calibration, rectify, activation_bits=activation_bits, calibrate=calibrate, targets=targets
+    )
+    return network, tuple(reports)
+
+
+def _grid(layer: RectifiedLayer, bits: Bits) -> tuple[int, int]:
+    """Return the narrowest interval for all neurons: both ends of 2-bit codes where some are flipped, some are not."""
+    qmin, qmax = weight_grid(bits)
+    if not layer.flipped.any():
+        return qmin, qmax
+    return (-qmax, -qmin) if layer.flipped.all() else (qmin, -qmin)
+
+
+def _report(layer: RectifiedLayer, bits: Bits) -> LayerReport:
+    return LayerReport(
+        bits,
+        phi=float(layer.phi.sum()),
+        phi_uniform=float(layer.phi_rtn.sum()),
+        bound=float(layer.bound.sum()),
+        carried=float(layer.carried.sum()),
+        neurons_nearest=int((layer.phi >= layer.phi_rtn).sum()),
+    )
