@@ -152,4 +152,4 @@ def linear(
     acc = wrap_int32(acc)
     staged = acc if profile.add_bias is None else profile.add_bias(acc, bias, multiplier)
     qmin, qmax = profile.activation_bounds(activation, y)
-    return profile.output_stage(staged, multiplier, y.zero_point, qmin, qmax).astype(y.dtype)
+    return np.asarray(profile.output_stage(staged, multiplier, y.zero_point, qmin, qmax).astype(y.dtype))

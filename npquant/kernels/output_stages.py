@@ -97,7 +97,9 @@ def stage_float32_half_even_low_wraps(acc: Int64, m: Float32, zy: ArrayLike, qmi
 
     Notes
     -----
-    R27. y_q = R23(round_half_even(min(f32(f32(acc) M), qmax - zy))). Source: XNNPACK ``src/qs8-qc8w-gemm`` AVX-512.
+    R27. y_q = R23(round_half_even(min(f32(f32(acc) M), qmax - zy))), saturated to [qmin, max(qmax, 127)]: a wrapped sum
+    meets the type's rail, not the activation's bound (it wraps only for zy < 0, so only for int8). Source: XNNPACK
+    ``src/qs8-qc8w-gemm`` AVX-512 kernels, and runs of ai-edge-litert 2.3.0.
 
     Examples
     --------
@@ -106,7 +108,7 @@ def stage_float32_half_even_low_wraps(acc: Int64, m: Float32, zy: ArrayLike, qmi
     """
     with np.errstate(over="ignore"):
         v = np.minimum(acc.astype(np.float32) * m, np.asarray(qmax - np.asarray(zy), np.float32))
-    return code_wrapping_x86(np.rint(v), zy, qmin, qmax)
+    return code_wrapping_x86(np.rint(v), zy, qmin, max(qmax, 127))
 
 
 def stage_float64_zero_point_first(acc: Int64, m: Float32, zy: ArrayLike, qmin: int, qmax: int) -> Int64:

@@ -10,6 +10,11 @@ import dataclasses
 from npquant.kernels.multipliers import multiplier_float32
 from npquant.kernels.output_stages import stage_float32_half_even, stage_float64_zero_point_first
 from npquant.kernels.profile import Profile
+from npquant.kernels.quantize_engines import (
+    dequantize_float32,
+    quantize_divide_half_even,
+    quantize_divide_half_even_wrapping,
+)
 
 ORT = Profile(
     name="ort",
@@ -20,6 +25,8 @@ ORT = Profile(
     equation="y_q = half_even(clip(f32(f32(acc) M_C), lo - zy, hi - zy)) + zy",
     make_multiplier=multiplier_float32,
     output_stage=stage_float32_half_even,
+    quantize_codes=quantize_divide_half_even,
+    dequantize_codes=dequantize_float32,
     conversion="clipped in float before the conversion: saturates; NaN gives lo",
 )
 
@@ -39,6 +46,8 @@ ONNX_REF = Profile(
     equation="y_q = clamp(half_even(f64(f64(acc M_C) + zy)))",
     make_multiplier=multiplier_float32,
     output_stage=stage_float64_zero_point_first,
+    quantize_codes=quantize_divide_half_even_wrapping,
+    dequantize_codes=dequantize_float32,
     conversion="clipped in float64 before the conversion: saturates",
 )
 

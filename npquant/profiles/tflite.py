@@ -15,6 +15,12 @@ from npquant.kernels.activation_bounds import bounds_half_away
 from npquant.kernels.multipliers import multiplier_float32_product
 from npquant.kernels.output_stages import stage_float64_half_away
 from npquant.kernels.profile import Profile, fixed_multiplier, stage_single_rounding
+from npquant.kernels.quantize_engines import (
+    dequantize_float32,
+    dequantize_vectors_of_8,
+    quantize_divide_half_away,
+    quantize_vectors_of_8,
+)
 from npquant.kernels.requantize import FixedMultiplier, decompose_multiplier, real_multiplier
 from npquant.kernels.requantize_engines import (
     requantize_double_rounding,
@@ -125,6 +131,8 @@ LITERT_REF_2025 = Profile(
     equation="y_q = clamp(wrap32(int32(half_away(f64(acc M_B))) + zy))",
     make_multiplier=real_multiplier,
     output_stage=stage_float64_half_away,
+    quantize_codes=quantize_divide_half_away,
+    dequantize_codes=dequantize_float32,
     weight_qmin=-127,
     weight_zero_point="per_tensor",
     activation_bounds=bounds_half_away,
@@ -140,6 +148,8 @@ RUY_X86 = Profile(
     "M_A per tensor, M_B per channel",
     make_multiplier=per_tensor_float32_multiplier,
     output_stage=integer_stage(requantize_double_rounding_up),
+    quantize_codes=quantize_vectors_of_8,
+    dequantize_codes=dequantize_vectors_of_8,
     weight_qmin=-127,
     weight_zero_point="per_tensor",
     activation_bounds=bounds_half_away,

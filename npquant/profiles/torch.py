@@ -18,6 +18,7 @@ from npquant.kernels.output_stages import (
     stage_float32_zero_point_first,
 )
 from npquant.kernels.profile import Profile
+from npquant.kernels.quantize_engines import dequantize_float32, quantize_torch
 
 Int64 = NDArray[np.int64]
 Float32 = NDArray[np.float32]
@@ -71,6 +72,8 @@ FBGEMM = Profile(
     "y_q = clamp(sat16(sat16(int32(half_even(f32(v M_C)))) + zy))",
     make_multiplier=_fbgemm_multiplier,
     output_stage=_fbgemm_stage,
+    quantize_codes=quantize_torch,
+    dequantize_codes=dequantize_float32,
     add_bias=_fbgemm_bias,
     code_types=("uint8",),
     conversion="x86: 2^31 or more becomes -2^31, so the low rail",
@@ -92,6 +95,8 @@ QNNPACK = Profile(
     equation="y_q = clamp(sat16(sat16(int32(half_even(f32(f32(acc) M_D)))) + zy))",
     make_multiplier=multiplier_float32_reciprocal,
     output_stage=_qnnpack_stage,
+    quantize_codes=quantize_torch,
+    dequantize_codes=dequantize_float32,
     code_types=("uint8",),
     conversion="x86: 2^31 or more becomes -2^31, so the low rail",
 )
@@ -105,6 +110,8 @@ ONEDNN_VNNI = Profile(
     "y_q = clamp(half_even(f32(f32(v f32(1/sy)) + zy)))",
     make_multiplier=_onednn_scales,
     output_stage=_onednn_stage,
+    quantize_codes=quantize_torch,
+    dequantize_codes=dequantize_float32,
     add_bias=_onednn_bias_two_products,
     weight_zero_point="zero",
     code_types=("uint8",),

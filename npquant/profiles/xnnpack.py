@@ -15,6 +15,7 @@ from npquant.kernels.output_stages import (
     stage_mantissa24_half_up,
 )
 from npquant.kernels.profile import Profile
+from npquant.kernels.quantize_engines import dequantize_float32, quantize_reciprocal_half_even
 
 XNNPACK_FP32 = Profile(
     name="xnnpack_fp32",
@@ -24,6 +25,8 @@ XNNPACK_FP32 = Profile(
     equation="y_q = half_even(clip(f32(f32(acc) M_C), lo - zy, hi - zy)) + zy",
     make_multiplier=multiplier_float32,
     output_stage=stage_float32_half_even,
+    quantize_codes=quantize_reciprocal_half_even,
+    dequantize_codes=dequantize_float32,
     weight_zero_point="zero",
     max_multiplier=256.0,
     activation_bounds=bounds_half_even_zero_point_first,

@@ -91,8 +91,9 @@ def stage_float32_half_even_low_wraps(acc: int, m: Fraction, zy: int, qmin: int,
 
     Notes
     -----
-    R27. y_q = R23(round_half_even(min(f32(f32(acc) M), qmax - zy))): below -2^31 it gives qmax where zy < 0.
-    Source: XNNPACK ``src/qs8-qc8w-gemm`` AVX-512 kernels.
+    R27. y_q = R23(round_half_even(min(f32(f32(acc) M), qmax - zy))), saturated to [qmin, max(qmax, 127)]: below -2^31
+    it gives 127 where zy < 0, whatever the activation's upper bound. Source: XNNPACK
+    ``src/qs8-qc8w-gemm`` AVX-512 kernels.
 
     Examples
     --------
@@ -100,7 +101,7 @@ def stage_float32_half_even_low_wraps(acc: int, m: Fraction, zy: int, qmin: int,
     127
     """
     v = min(to_float32(to_float32(Fraction(acc)) * m), Fraction(qmax - zy))
-    return code_wrapping_x86(round_half_even(v), zy, qmin, qmax)
+    return code_wrapping_x86(round_half_even(v), zy, qmin, max(qmax, 127))
 
 
 def stage_float64_zero_point_first(acc: int, m: Fraction, zy: int, qmin: int, qmax: int) -> int:

@@ -1,0 +1,101 @@
+"""Engines' quantize operators: the arrays equal exact scalars; NaN, tails and huge values are each one's own."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from npquant.kernels import quantize_engines as kernels
+from npquant.kernels.qparams import QuantParams
+from npquant.spec import quantize_engines as spec
+
+SCALES = st.floats(2.0**-20, 2.0**10, width=32)
+F32 = st.floats(-(2.0**40), 2.0**40, width=32)
+INT8 = st.integers(-128, 127)
+
+
+def body(x, params):
+    """Quantize each element as part of a whole vector of 8."""
+    return kernels.quantize_vectors_of_8(np.repeat(x, 8), params)[::8]
+
+
+def per_channel(x, params):
+    """Quantize one channel with per-channel parameters."""
+    return kernels.quantize_torch(x[:, None], QuantParams([params.scale], params.zero_point, -128, 127))[:, 0]
+
+
+OPERATORS = [
+    (kernels.quantize_divide_half_away, spec.quantize_divide_half_away),
+    (lambda x, p: kernels.quantize_vectors_of_8(x[:1], p), spec.quantize_divide_half_away_float64),
+    (body, spec.quantize_reciprocal_half_even_wrapping),
+    (kernels.quantize_reciprocal_half_even, spec.quantize_reciprocal_half_even),
+    (kernels.quantize_divide_half_even, spec.quantize_divide_half_even),
+    (kernels.quantize_divide_half_even_wrapping, spec.quantize_divide_half_even_wrapping),
+    (kernels.quantize_torch, spec.quantize_fused_zero_point_first),
+    (per_channel, spec.quantize_zero_point_first),
+]
+LABELS = ["R50", "R51", "R52", "R53", "R54", "R55", "R56", "R57"]
+
+
+def operator_equals_spec(operator, rule, x: float, scale: float, z: int) -> bool:
+    """Say whether an operator gives the exact code of one float32 value."""
+    params = QuantParams(scale, z, -128, 127)
+    got = operator(np.array([x], np.float32), params)
+    want = rule(Fraction(float(np.float32(x))), Fraction(float(params.scale)), z, -128, 127)
+    return got.dtype == np.int8 and int(got[0]) == want
+
+
+@pytest.mark.parametrize(("operator", "rule"), OPERATORS, ids=LABELS)
+@given(x=F32, scale=SCALES, z=INT8)
+def test_quantize_operator_equals_spec(operator, rule, x, scale, z):
+    """R50 to R57 on any finite float32."""
+    assert operator_equals_spec(operator, rule, x, scale, z)
+
+
+def ties() -> list[tuple[float, float, int]]:
+    """Return values on and beside half steps for scales with awkward reciprocals, and values beyond int32."""
+    near = [
+        (float(np.nextafter(np.float32((k + 0.5) * s), np.float32(side * 1e9))) if side else (k + 0.5) * s, s, z)
+        for s in (0.1, 0.3, 0.7, 1 / 3, 0.01)
+        for k in range(-60, 60)
+        for side in (-1, 0, 1)
+        for z in (0, 1, -7)
+    ]
+    return near + [(2.0**39, 1.0, z) for z in (5, -5)] + [(-(2.0**39), 1.0, z) for z in (5, -5)]
+
+
+def test_quantize_operator_law_kills_every_other_rule():
+    """Each operator obeys its own rule on the ties and breaks every other: the law tells all eight apart."""
+    cases = ties()
+    for i, (operator, _) in enumerate(OPERATORS):
+        for j, (_, rule) in enumerate(OPERATORS):
+            same = all(operator_equals_spec(operator, rule, *case) for case in cases)
+            assert same == (i == j), (LABELS[i], LABELS[j])
+
+
+def test_quantize_operators_have_their_own_nan():
+    """NaN becomes qmin, qmax, 0 or a wrapped rail, by engine."""
+    params = QuantParams(0.5, 3, -128, 127)
+    nan = np.array([np.nan], np.float32)
+    answers = [int(operator(nan, params)[0]) for operator, _ in OPERATORS]
+    assert answers == [-128, -128, -128, 127, -128, -128, 127, 0]
+
+
+def test_quantize_vectors_of_8_depends_on_the_position():
+    """R52 and R51: the same value has two codes in one tensor of 13."""
+    got = kernels.quantize_vectors_of_8([1.25] * 13, QuantParams(0.5, 0, -128, 127))
+    assert got.tolist() == [2] * 8 + [3] * 5
+
+
+@given(q=INT8, scale=SCALES, z=INT8)
+def test_dequantize_vectors_of_8_rounds_twice(q, scale, z):
+    """R58: two float32 products and a sum, each rounded."""
+    from npquant.spec.floating import to_float32
+
+    params = QuantParams(scale, z, -128, 127)
+    s = Fraction(float(params.scale))
+    got = kernels.dequantize_vectors_of_8(np.full(9, q, np.int8), params)
+    assert Fraction(float(got[0])) == to_float32(to_float32(q * s) + to_float32(-z * s))
+    assert Fraction(float(got[8])) == to_float32(s * (q - z))
