@@ -1,0 +1,125 @@
+"""Every hand-written gradient equals the slope of its function, and the check can fail."""
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from npquant.nn import activations, losses
+from npquant.nn.gradient_check import GradientMismatch, check_gradient, flat, unflat
+from npquant.nn.layers import network_backward, network_forward
+from npquant.nn.training import LOSSES
+
+NAMES = list(activations.ACTIVATIONS)
+
+
+def network_loss(parameters, names, x, y, loss):
+    """Return the loss of a network as a function of its flat parameters, and its hand-written gradient."""
+    forward, backward = LOSSES[loss]
+
+    def f(vector):
+        return forward(network_forward(x, unflat(vector, parameters), names)[0], y)[0]
+
+    outputs, caches = network_forward(x, parameters, names)
+    return f, flat(network_backward(backward(forward(outputs, y)[1]), caches, names))
+
+
+def problem(seed: int, name: str, loss: str):
+    """Draw a small network, rows and targets in float64."""
+    rng = np.random.default_rng(seed)
+    widths = (4, 5, 3, 3)
+    parameters = [(rng.normal(0, 0.7, (k, n)), rng.normal(0.3, 0.3, n)) for k, n in itertools.pairwise(widths)]
+    x = rng.normal(size=(7, 4))
+    y = rng.integers(0, 3, 7) if loss == "softmax_cross_entropy" else rng.normal(size=(7, 3))
+    return network_loss(parameters, [name, name, "identity"], x, y, loss), flat(parameters)
+
+
+@pytest.mark.parametrize("loss", list(LOSSES))
+@pytest.mark.parametrize("name", NAMES)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_network_backward_is_the_slope(name, loss, seed):
+    """The gradient of every weight and bias, through every activation and loss."""
+    (f, gradient), p = problem(seed, name, loss)
+    check_gradient(f, gradient, p, rng=seed)
+
+
+def _missing_batch_mean(cache):
+    return losses.softmax_cross_entropy_backward(cache) * len(cache[1])
+
+
+def _forgotten_one_hot(cache):
+    return cache[0] / len(cache[1])
+
+
+def _derivative_of_relu(da, cache):
+    return da
+
+
+def _sigmoid_without_one_minus(da, cache):
+    return da * cache
+
+
+def _tanh_half(da, cache):
+    return da * (1 - cache)
+
+
+def _no_sixth(da, cache):
+    return da * cache
+
+
+@pytest.mark.parametrize("mutant", [_missing_batch_mean, _forgotten_one_hot])
+def test_check_gradient_kills_wrong_losses(mutant, monkeypatch):
+    """A loss gradient without its mean, or without the right class, is caught."""
+    monkeypatch.setitem(LOSSES, "softmax_cross_entropy", (losses.softmax_cross_entropy_forward, mutant))
+    (f, gradient), p = problem(3, "sigmoid", "softmax_cross_entropy")
+    with pytest.raises(GradientMismatch, match="the difference quotient is"):
+        check_gradient(f, gradient, p, rng=3)
+
+
+@pytest.mark.parametrize(
+    ("name", "mutant"),
+    [
+        ("relu", _derivative_of_relu),
+        ("clipped_relu", _derivative_of_relu),
+        ("sigmoid", _sigmoid_without_one_minus),
+        ("tanh", _tanh_half),
+        ("hard_sigmoid", _no_sixth),
+    ],
+)
+def test_check_gradient_kills_wrong_activations(name, mutant, monkeypatch):
+    """A wrong derivative of any activation is caught."""
+    monkeypatch.setitem(activations.ACTIVATIONS, name, (activations.ACTIVATIONS[name][0], mutant))
+    (f, gradient), p = problem(4, name, "squared_error")
+    with pytest.raises(GradientMismatch):
+        check_gradient(f, gradient, p, rng=4)
+
+
+@pytest.mark.parametrize("position", range(3))
+def test_check_gradient_kills_one_wrong_layer(position):
+    """An error of one in a thousand in one layer's gradient is caught."""
+    (f, gradient), p = problem(5, "tanh", "softmax_cross_entropy")
+    wrong = gradient.copy()
+    part = np.array_split(np.arange(wrong.size), 3)[position]
+    wrong[part] *= 1.001
+    check_gradient(f, gradient, p, rng=5)
+    with pytest.raises(GradientMismatch):
+        check_gradient(f, wrong, p, rng=5)
+
+
+@given(seed=st.integers(0, 2**32 - 1))
+def test_softmax_is_a_distribution_at_any_size(seed):
+    """Rows sum to 1 and nothing overflows, for logits up to 1e30."""
+    logits = np.random.default_rng(seed).normal(size=(5, 4)) * 10.0 ** np.arange(5)[:, None] ** 2
+    p = losses.softmax(logits)
+    # Each of 4 terms and the sum round once: 4 + 1 roundings of at most eps each.
+    assert (np.abs(p.sum(axis=1) - 1) <= 5 * np.finfo(np.float64).eps).all() and (p >= 0).all()
+
+
+def test_sigmoid_has_no_overflow_and_exact_symmetry():
+    """1 - sigmoid(z) is sigmoid(-z) to the last bits, and the far ends are 0 and 1."""
+    z = np.array([-1e6, -50.0, -1.0, 0.0, 1.0, 50.0, 1e6])
+    a, _ = activations.sigmoid_forward(z)
+    assert a[0] == 0 and a[-1] == 1 and a[3] == 0.5
+    assert (np.abs(1 - a - a[::-1]) <= np.finfo(np.float64).eps).all()

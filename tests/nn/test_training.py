@@ -1,0 +1,224 @@
+"""Training: it learns, it stops early, it repeats itself, and it says what is wrong with its input."""
+
+import numpy as np
+import pytest
+
+from npquant.nn.model import DenseLayer, FloatMLP
+from npquant.nn.optimizers import AdamState, MomentumState, adam_step, sgd_momentum_step
+from npquant.nn.training import fine_tune, train
+from npquant.nn.training_data import choose_input_scaling
+
+
+def rings(rows: int = 300, seed: int = 0):
+    """Draw two classes that no straight line separates."""
+    rng = np.random.default_rng(seed)
+    y = rng.integers(0, 2, rows)
+    angle = rng.uniform(0, 2 * np.pi, rows)
+    radius = 1 + y + rng.normal(0, 0.1, rows)
+    return np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1), y
+
+
+@pytest.mark.parametrize("activation", ["relu", "clipped_relu", "hard_sigmoid", "sigmoid", "tanh"])
+def test_train_learns_what_no_linear_model_can(activation):
+    """With a hidden layer the rings are learned, without one they are not."""
+    x, y = rings()
+    net = train(x, y, hidden=(32,), activation=activation, epochs=150, learning_rate=0.01, rng=0)
+    assert (net.predict(x) == y).mean() > 0.97
+    assert (train(x, y, hidden=(), epochs=50, rng=0).predict(x) == y).mean() < 0.7
+
+
+@pytest.mark.parametrize(("optimizer", "rate"), [("adam", 0.1), ("sgd", 0.1)])
+def test_train_fits_a_line(optimizer, rate):
+    """Squared error on a noiseless line reaches its parameters, whatever the units of the input."""
+    x = np.linspace(1000, 2000, 64)[:, None]
+    y = 3 * (x - 1500) / 500 + 7
+    net = train(
+        x, y, hidden=(), loss="squared_error", optimizer=optimizer, learning_rate=rate, epochs=300, dtype=np.float64
+    )
+    assert np.abs(net.logits(x) - y).max() < 1e-2
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_train_repeats_itself(dtype):
+    """The same seed gives the same bytes; another seed does not."""
+    x, y = rings(80)
+    nets = [train(x, y, hidden=(8,), epochs=3, dtype=dtype, rng=seed) for seed in (1, 1, 2)]
+    same = [np.array_equal(nets[0].layers[0].w, net.layers[0].w) for net in nets]
+    assert same == [True, True, False] and nets[0].dtype == dtype
+
+
+def test_train_returns_the_best_epoch():
+    """With a validation set the returned network has the lowest validation loss that was reported."""
+    x, y = rings(60)
+    seen = []
+    validation = rings(100, seed=9)
+    net = train(x, y, hidden=(16,), epochs=60, learning_rate=0.03, validation=validation, progress=seen.append, rng=0)
+    from npquant.nn.losses import softmax_cross_entropy_forward
+
+    loss = softmax_cross_entropy_forward(net.logits(validation[0]).astype(np.float64), validation[1])[0]
+    # The scaling is folded into float32 weights: a few roundings of logits of size ~10.
+    assert abs(loss - min(e.validation_loss for e in seen)) < 1e-4
+    assert [e.number for e in seen] == list(range(1, 61))
+
+
+def test_train_stops_when_patience_ends():
+    """No better validation loss for `patience` epochs ends the training."""
+    x, y = rings(60)
+    seen = []
+    flipped = (x, 1 - y)  # learning makes this validation loss worse
+    train(x, y, hidden=(16,), epochs=100, validation=flipped, patience=4, progress=seen.append, rng=0)
+    assert len(seen) < 100
+    with pytest.raises(ValueError, match="patience needs a validation set"):
+        train(x, y, patience=4)
+
+
+def test_train_takes_raw_inputs():
+    """Scaling is folded into the first layer: constant, huge and tiny features do no harm."""
+    x, y = rings()
+    raw = np.column_stack([x[:, 0] * 1e6 + 3e7, x[:, 1] * 1e-6, np.full(len(x), 5.0)])
+    assert (
+        train(raw, y, hidden=(32,), epochs=150, learning_rate=0.01, dtype=np.float64, rng=0).predict(raw) == y
+    ).mean() > 0.97
+
+
+def test_choose_input_scaling_keeps_zero_for_pixels():
+    """Integers in 0..255 share one factor and no offset; anything else is standardized."""
+    pixels = choose_input_scaling(np.array([[0.0, 255.0], [3.0, 0.0]]))
+    assert not pixels.offset.any() and (pixels.factor == 1 / 255).all()
+    real = choose_input_scaling(np.array([[0.5, 7.0], [1.5, 7.0]]))
+    assert real.offset.tolist() == [1.0, 7.0] and real.factor.tolist() == [2.0, 1.0]
+
+
+def test_fine_tune_keeps_shapes_and_improves():
+    """A damaged network recovers; the one that was given is not changed."""
+    x, y = rings()
+    net = train(x, y, hidden=(32,), epochs=150, learning_rate=0.01, rng=0)
+    rng = np.random.default_rng(0)
+    noisy = FloatMLP(
+        [DenseLayer(p.w + rng.normal(0, 1.0, p.w.shape).astype(p.w.dtype), p.b, p.activation) for p in net.layers]
+    )
+    before = noisy.layers[0].w.copy()
+    tuned = fine_tune(noisy, x, y, epochs=40, rng=0)
+    assert tuned.neurons == noisy.neurons and np.array_equal(noisy.layers[0].w, before)
+    assert (tuned.predict(x) == y).mean() > (noisy.predict(x) == y).mean()
+
+
+def test_adam_step_is_its_equations():
+    """Three steps equal the textbook recursion in float64."""
+    rng = np.random.default_rng(0)
+    p, state = rng.normal(size=5), AdamState(np.zeros(5), np.zeros(5))
+    q, m, v = p.copy(), np.zeros(5), np.zeros(5)
+    for t in range(1, 4):
+        g = rng.normal(size=5)
+        adam_step(p, g.copy(), state, 0.1)
+        m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g * g
+        q = q - 0.1 * (m / (1 - 0.9**t)) / (np.sqrt(v / (1 - 0.999**t)) + 1e-8)
+        # The two orders of the same operations differ by a few roundings.
+        np.testing.assert_allclose(p, q, rtol=0, atol=16 * np.finfo(float).eps * (1 + np.abs(q).max()))
+
+
+def test_sgd_momentum_step_is_its_equations():
+    """Velocity gathers gradients; parameters follow it."""
+    p, state = np.array([1.0]), MomentumState(np.zeros(1))
+    for _ in range(2):
+        sgd_momentum_step(p, np.array([1.0]), state, 0.5, 0.5)
+    assert p[0] == 1 - 0.5 * 1 - 0.5 * 1.5
+
+
+X, Y = np.arange(8.0).reshape(4, 2), np.array([0, 0, 1, 1])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"x": [[np.nan, 1.0]] * 4, "y": Y}, "x is nan at row 0, column 0"),
+        ({"x": np.zeros((0, 2)), "y": []}, r"x has shape \(0, 2\)"),
+        ({"x": np.zeros(4), "y": Y}, r"x has shape \(4,\)"),
+        ({"x": X, "y": [0, 1]}, "one entry for each of the 4 rows"),
+        ({"x": X, "y": [0, 0, 0, 0]}, "only one class"),
+        ({"x": X, "y": [0, 0, 2, 2]}, "class 1 has no row.*np.unique"),
+        ({"x": X, "y": [-1, 0, 1, 1]}, "numbered from 0"),
+        ({"x": X, "y": Y, "epochs": 0}, "epochs is 0"),
+        ({"x": X, "y": Y, "hidden": (0,)}, "hidden is 0"),
+        ({"x": X, "y": Y, "batch_size": 0}, "batch_size is 0"),
+        ({"x": X, "y": Y, "learning_rate": -1}, "learning_rate is -1"),
+        ({"x": X, "y": Y, "momentum": 1.0}, "momentum is 1.0"),
+        ({"x": X, "y": Y, "weight_decay": -0.1}, "weight_decay is -0.1"),
+        ({"x": X, "y": Y, "activation": "swish"}, "unknown activation 'swish'; known: identity"),
+        ({"x": X, "y": Y, "optimizer": "lion"}, "unknown optimizer"),
+        ({"x": X, "y": Y, "loss": "hinge"}, "unknown loss"),
+        ({"x": X, "y": [[np.inf]] * 4, "loss": "squared_error"}, "y is inf"),
+        ({"x": X, "y": Y, "validation": (np.zeros((2, 3)), [0, 1])}, "the validation set has 3 columns"),
+    ],
+)
+def test_train_names_what_is_wrong(arguments, message):
+    """Bad values raise ValueError with the thing and the fix."""
+    with pytest.raises(ValueError, match=message):
+        train(**{"epochs": 1, **arguments})
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"x": X, "y": ["a", "a", "b", "b"]},
+        {"x": X, "y": Y / 2},
+        {"x": X.astype(str), "y": Y},
+        {"x": X, "y": Y, "dtype": int},
+    ],
+)
+def test_train_refuses_wrong_types(arguments):
+    """Strings, real classes and integer parameters raise TypeError."""
+    with pytest.raises(TypeError):
+        train(**{"epochs": 1, **arguments})
+
+
+def test_train_says_when_it_diverges():
+    """A loss that overflows ends with one clear error."""
+    x, y = rings(60)
+    with np.errstate(all="ignore"), pytest.raises(FloatingPointError, match="smaller learning_rate"):
+        train(
+            x,
+            1e3 * y[:, None],
+            hidden=(8,),
+            activation="relu",
+            loss="squared_error",
+            optimizer="sgd",
+            learning_rate=1e6,
+        )
+
+
+def layer(k: int, n: int, activation: str = "identity") -> DenseLayer:
+    """Return a layer of ones."""
+    return DenseLayer(np.ones((k, n)), np.zeros(n), activation)
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "message"),
+    [
+        (lambda: DenseLayer(np.ones((2, 2), int), np.zeros(2, int), "relu"), TypeError, "both must be float32"),
+        (lambda: DenseLayer(np.ones((2, 2)), np.zeros(3), "relu"), ValueError, r"\(K, N\) and \(N,\)"),
+        (lambda: DenseLayer(np.full((2, 2), np.nan), np.zeros(2), "relu"), ValueError, r"nan at \(0, 0\)"),
+        (lambda: layer(2, 2, "swish"), ValueError, "unknown activation"),
+        (lambda: FloatMLP([]), ValueError, "no layers"),
+        (lambda: FloatMLP([layer(2, 3, "relu"), layer(2, 1)]), ValueError, "layer 0 has 3 outputs but layer 1 takes 2"),
+        (lambda: FloatMLP([layer(2, 3, "relu")]), ValueError, "logits need 'identity'"),
+        (lambda: FloatMLP([layer(2, 3)]).logits([[1.0]]), ValueError, r"the network takes \(B, 2\)"),
+        (lambda: FloatMLP([layer(2, 3)]).predict([[1.0, np.inf]]), ValueError, "inf at row 0, column 1"),
+        (lambda: FloatMLP([layer(2, 3)]).predict([["a", "b"]]), TypeError, "real numbers"),
+    ],
+)
+def test_model_names_what_is_wrong(make, error, message):
+    """A network that cannot be right is refused when it is made or used."""
+    with pytest.raises(error, match=message):
+        make()
+
+
+def test_model_is_read_only_and_breaks_ties_low():
+    """Parameters are read-only copies; predict takes the lowest index among equal logits; an empty batch works."""
+    w = np.ones((2, 3))
+    net = FloatMLP([DenseLayer(w, np.zeros(3), "identity")])
+    w[:] = 7
+    assert net.predict([[1.0, 2.0]]).tolist() == [0] and net.logits([[1.0, 2.0]]).tolist() == [[3.0] * 3]
+    with pytest.raises(ValueError):
+        net.layers[0].w[0, 0] = 1
+    assert net.predict(np.zeros((0, 2))).shape == (0,)
