@@ -206,6 +206,8 @@ def prune_with_report(
         tuple(DenseLayer(p.w.astype(np.float64), p.b.astype(np.float64), p.activation) for p in model.layers)
     )
     targets = wide.pre_activations(x_calibration)
+    if len(targets[0]) == 0:
+        raise ValueError("there are no calibration rows; give some of the training rows")
     generator = np.random.default_rng(rng)
     a: NDArray[Any] = np.asarray(x_calibration, np.float64)
     layers, plans = list(wide.layers), []

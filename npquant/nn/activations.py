@@ -1,12 +1,15 @@
 """Activations as adjacent pairs: a forward pass that returns what its backward pass needs, and that backward pass.
 
-Legend: z pre-activations, a = f(z) outputs, da and dz gradients of the loss by a and by z; all of shape (B, N).
+Legend: z pre-activations, a = f(z) outputs, da and dz gradients of the loss by a and by z; all of shape (B, N) and one
+float dtype. A cache is a itself: f'(z) of every one of these functions can be told from a = f(z) alone, so nothing more
+is kept. NaN passes through the forward passes. Where the derivative does not exist (a kink), it is taken as 0.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,7 +63,7 @@ def identity_backward(da: Real, cache: None) -> Real:
     return da
 
 
-def relu_forward(z: Real) -> tuple[Real, NDArray[np.bool_]]:
+def relu_forward(z: Real) -> tuple[Real, Real]:
     """Clamp from below at 0.
 
     Parameters
@@ -72,41 +75,42 @@ def relu_forward(z: Real) -> tuple[Real, NDArray[np.bool_]]:
     -------
     a : ndarray of float, shape (B, N)
         max(z, 0).
-    cache : ndarray of bool
-        Where z > 0.
+    cache : ndarray of float
+        a.
 
     Examples
     --------
     >>> relu_forward(np.array([-1.0, 2.0]))[0]
     array([0., 2.])
     """
-    return np.maximum(z, 0), z > 0
+    a = np.maximum(z, 0)
+    return a, a
 
 
-def relu_backward(da: Real, cache: NDArray[np.bool_]) -> Real:
-    """Let gradients through where the input was above 0.
+def relu_backward(da: Real, cache: Real) -> Real:
+    """Let gradients through where the output is above 0.
 
     Parameters
     ----------
     da : ndarray of float, shape (B, N)
         Gradient by the outputs.
-    cache : ndarray of bool
-        From the forward pass.
+    cache : ndarray of float
+        a of the forward pass.
 
     Returns
     -------
     ndarray of float, shape (B, N)
-        dz; 0 at z = 0, where the derivative does not exist.
+        dz = da where a > 0, else 0.
 
     Examples
     --------
-    >>> relu_backward(np.array([3.0, 3.0]), np.array([False, True]))
+    >>> relu_backward(np.array([3.0, 3.0]), np.array([0.0, 2.0]))
     array([0., 3.])
     """
-    return np.asarray(da * cache)
+    return np.asarray(da * (cache > 0))
 
 
-def clipped_relu_forward(z: Real) -> tuple[Real, NDArray[np.bool_]]:
+def clipped_relu_forward(z: Real) -> tuple[Real, Real]:
     """Clamp to [0, 1]: the bounded activation of rectified quantization.
 
     Parameters
@@ -118,41 +122,43 @@ def clipped_relu_forward(z: Real) -> tuple[Real, NDArray[np.bool_]]:
     -------
     a : ndarray of float, shape (B, N)
         clip(z, 0, 1).
-    cache : ndarray of bool
-        Where 0 < z < 1.
+    cache : ndarray of float
+        a.
 
     Examples
     --------
     >>> clipped_relu_forward(np.array([-1.0, 0.5, 2.0]))[0]
     array([0. , 0.5, 1. ])
     """
-    return np.clip(z, 0, 1), (z > 0) & (z < 1)
+    a = np.maximum(z, 0)
+    np.minimum(a, 1, out=a)
+    return a, a
 
 
-def clipped_relu_backward(da: Real, cache: NDArray[np.bool_]) -> Real:
-    """Let gradients through where the input was inside (0, 1).
+def clipped_relu_backward(da: Real, cache: Real) -> Real:
+    """Let gradients through where the output is inside (0, 1): the bound is part of what is trained.
 
     Parameters
     ----------
     da : ndarray of float, shape (B, N)
         Gradient by the outputs.
-    cache : ndarray of bool
-        From the forward pass.
+    cache : ndarray of float
+        a of the forward pass.
 
     Returns
     -------
     ndarray of float, shape (B, N)
-        dz.
+        dz = da where 0 < a < 1, else 0.
 
     Examples
     --------
-    >>> clipped_relu_backward(np.array([3.0, 3.0]), np.array([False, True]))
-    array([0., 3.])
+    >>> clipped_relu_backward(np.array([3.0, 3.0, 3.0]), np.array([0.0, 0.5, 1.0]))
+    array([0., 3., 0.])
     """
-    return np.asarray(da * cache)
+    return np.asarray(da * ((cache > 0) & (cache < 1)))
 
 
-def hard_sigmoid_forward(z: Real) -> tuple[Real, NDArray[np.bool_]]:
+def hard_sigmoid_forward(z: Real) -> tuple[Real, Real]:
     """Clamp z / 6 + 1/2 to [0, 1].
 
     Parameters
@@ -164,38 +170,42 @@ def hard_sigmoid_forward(z: Real) -> tuple[Real, NDArray[np.bool_]]:
     -------
     a : ndarray of float, shape (B, N)
         clip(z / 6 + 1/2, 0, 1).
-    cache : ndarray of bool
-        Where -3 < z < 3.
+    cache : ndarray of float
+        a.
 
     Examples
     --------
     >>> hard_sigmoid_forward(np.array([-3.0, 0.0, 9.0]))[0]
     array([0. , 0.5, 1. ])
     """
-    return np.clip(z / 6 + z.dtype.type(0.5), 0, 1), np.abs(z) < 3
+    a = z / 6
+    a += 0.5
+    np.maximum(a, 0, out=a)
+    np.minimum(a, 1, out=a)
+    return a, a
 
 
-def hard_sigmoid_backward(da: Real, cache: NDArray[np.bool_]) -> Real:
-    """Let a sixth of the gradient through where the input was inside (-3, 3).
+def hard_sigmoid_backward(da: Real, cache: Real) -> Real:
+    """Let a sixth of the gradient through where the output is inside (0, 1).
 
     Parameters
     ----------
     da : ndarray of float, shape (B, N)
         Gradient by the outputs.
-    cache : ndarray of bool
-        From the forward pass.
+    cache : ndarray of float
+        a of the forward pass.
 
     Returns
     -------
     ndarray of float, shape (B, N)
-        dz.
+        dz = da / 6 where 0 < a < 1, else 0.
 
     Examples
     --------
-    >>> hard_sigmoid_backward(np.array([3.0, 3.0]), np.array([False, True]))
+    >>> hard_sigmoid_backward(np.array([3.0, 3.0]), np.array([0.0, 0.5]))
     array([0. , 0.5])
     """
-    return np.asarray(da * cache / 6)
+    return np.asarray(da * ((cache > 0) & (cache < 1)) / 6)
 
 
 def sigmoid_forward(z: Real) -> tuple[Real, Real]:
@@ -301,14 +311,17 @@ def tanh_backward(da: Real, cache: Real) -> Real:
 Forward = Callable[[Real], tuple[Real, Any]]
 Backward = Callable[[Real, Any], Real]
 
-ACTIVATIONS: dict[str, tuple[Forward, Backward]] = {
-    "identity": (identity_forward, identity_backward),
-    "relu": (relu_forward, relu_backward),
-    "clipped_relu": (clipped_relu_forward, clipped_relu_backward),
-    "hard_sigmoid": (hard_sigmoid_forward, hard_sigmoid_backward),
-    "sigmoid": (sigmoid_forward, sigmoid_backward),
-    "tanh": (tanh_forward, tanh_backward),
-}
+# Each name with its pair; the names are those of `DenseLayer.activation`.
+ACTIVATIONS: Final = MappingProxyType[str, tuple[Forward, Backward]](
+    {
+        "identity": (identity_forward, identity_backward),
+        "relu": (relu_forward, relu_backward),
+        "clipped_relu": (clipped_relu_forward, clipped_relu_backward),
+        "hard_sigmoid": (hard_sigmoid_forward, hard_sigmoid_backward),
+        "sigmoid": (sigmoid_forward, sigmoid_backward),
+        "tanh": (tanh_forward, tanh_backward),
+    }
+)
 
 
 def activate(name: str, z: Real) -> Real:

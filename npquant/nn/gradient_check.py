@@ -53,8 +53,8 @@ def check_gradient(
     Slope: (f(p + h d) - f(p - h d)) / 2h with h = eps^(1/3) max(1, |p|). Its error is h^2 |f'''| / 6 from curvature and
     eps |f| / h from rounding, both of the order eps^(2/3). Third derivatives are not known here; two step sizes measure
     them: the slopes at h and 2h differ by 3 (h^2 |f'''| / 6), so twice their difference, plus 8 eps |f| / h for
-    rounding, bounds the error of the first. A kink between the two points makes the slopes differ as well, and widens the
-    tolerance by no more than it moves the slope. Source of the habit: HIPS/autograd ``autograd/test_util.py``.
+    rounding, bounds the error of the first. A kink between the two points makes the slopes differ as well, and widens
+    the tolerance by no more than it moves the slope. Source of the habit: HIPS/autograd ``autograd/test_util.py``.
 
     Examples
     --------

@@ -1,10 +1,13 @@
-"""The dense layer and the whole network, forward and backward side by side.
+"""The dense layer, and the network as a chain of them: each forward pass beside its backward pass.
 
-Legend: B batch, K inputs, N outputs; x (B, K), w (K, N), b (N,), z = x w + b (B, N); dx dw db dz gradients.
+Legend: B batch, K inputs, N outputs of a layer, C outputs of the network; x (B, K), w (K, N), b (N,), z = x w + b (B, N),
+a = f(z); da, dz, dx, dw, db gradients of the loss by these. Labels F1-F3 are derived in docs/nn.md.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,7 +16,7 @@ from numpy.typing import NDArray
 from npquant.nn.activations import ACTIVATIONS
 
 Real = NDArray[np.floating[Any]]
-Parameters = list[tuple[Real, Real]]
+Parameters = Sequence[tuple[Real, Real]]
 DenseCache = tuple[Real, Real]
 
 
@@ -24,17 +27,21 @@ def dense_forward(x: Real, w: Real, b: Real) -> tuple[Real, DenseCache]:
     ----------
     x : ndarray of float, shape (B, K)
         Inputs, real.
-    w : ndarray of float, shape (K, N)
+    w : ndarray of the same dtype, shape (K, N)
         Weights.
-    b : ndarray of float, shape (N,)
+    b : ndarray of the same dtype, shape (N,)
         Bias.
 
     Returns
     -------
-    z : ndarray of float, shape (B, N)
-        Pre-activations.
+    z : ndarray of the same dtype, shape (B, N)
+        Pre-activations; new memory.
     cache : tuple
-        (x, w).
+        (x, w), not copied.
+
+    Notes
+    -----
+    F1. The order of the sum is the BLAS's own. B = 0 gives shape (0, N); NaN and infinities pass through.
 
     Examples
     --------
@@ -46,7 +53,9 @@ def dense_forward(x: Real, w: Real, b: Real) -> tuple[Real, DenseCache]:
     return z, (x, w)
 
 
-def dense_backward(dz: Real, cache: DenseCache, *, input_gradient: bool = True) -> tuple[Real | None, Real, Real]:
+def dense_backward(
+    dz: Real, cache: DenseCache, *, input_gradient: bool = True, out: tuple[Real, Real] | None = None
+) -> tuple[Real | None, Real, Real]:
     """Return the gradients of a dense layer.
 
     Parameters
@@ -57,6 +66,8 @@ def dense_backward(dz: Real, cache: DenseCache, *, input_gradient: bool = True) 
         From the forward pass.
     input_gradient : bool
         False saves the product for dx where nobody needs it (the first layer).
+    out : tuple of ndarray, shapes (K, N) and (N,), optional
+        Memory for dw and db.
 
     Returns
     -------
@@ -67,6 +78,10 @@ def dense_backward(dz: Real, cache: DenseCache, *, input_gradient: bool = True) 
     db : ndarray of float, shape (N,)
         Sum of dz over rows.
 
+    Notes
+    -----
+    F2. A gradient of the loss of a batch is a sum over its rows; the loss itself brings the division by B.
+
     Examples
     --------
     >>> dx, dw, db = dense_backward(np.array([[2.0]]), (np.array([[1.0, 2.0]]), np.array([[3.0], [4.0]])))
@@ -74,72 +89,111 @@ def dense_backward(dz: Real, cache: DenseCache, *, input_gradient: bool = True) 
     (array([[6., 8.]]), array([2., 4.]), array([2.]))
     """
     x, w = cache
-    return dz @ w.T if input_gradient else None, x.T @ dz, dz.sum(axis=0)
+    dw, db = (None, None) if out is None else out
+    return dz @ w.T if input_gradient else None, np.matmul(x.T, dz, out=dw), np.sum(dz, axis=0, out=db)
 
 
-def network_forward(
-    x: Real, parameters: Parameters, activations: list[str]
-) -> tuple[Real, list[tuple[DenseCache, Any]]]:
+@dataclass(frozen=True, slots=True, eq=False)
+class ForwardCache:
+    """Keep what the backward pass of a network needs, and what a reader may want to see.
+
+    Parameters
+    ----------
+    dense : tuple of DenseCache
+        (x, w) by layer.
+    saved : tuple
+        What each activation's forward pass returned for its backward pass.
+    z, a : tuple of ndarray, shapes (B, N)
+        Pre-activations and outputs, by layer.
+
+    Examples
+    --------
+    >>> network_forward(np.array([[2.0]]), [(np.array([[3.0]]), np.array([-7.0]))], ["relu"])[1].z
+    (array([[-1.]]),)
+    """
+
+    dense: tuple[DenseCache, ...]
+    saved: tuple[Any, ...]
+    z: tuple[Real, ...]
+    a: tuple[Real, ...]
+
+
+def network_forward(x: Real, parameters: Parameters, activations: Sequence[str]) -> tuple[Real, ForwardCache]:
     """Run a network and keep each layer's caches.
 
     Parameters
     ----------
     x : ndarray of float, shape (B, K)
         Inputs, real.
-    parameters : list of (w, b)
+    parameters : sequence of (w, b)
         By layer.
-    activations : list of str
+    activations : sequence of str
         By layer.
 
     Returns
     -------
     outputs : ndarray of float, shape (B, C)
         Of the last layer.
-    caches : list
-        (dense cache, activation cache) by layer.
+    cache : ForwardCache
+        For `network_backward`.
+
+    Notes
+    -----
+    F1 and the activation, layer by layer.
 
     Examples
     --------
     >>> network_forward(np.array([[2.0]]), [(np.array([[3.0]]), np.array([-7.0]))], ["relu"])[0]
     array([[0.]])
     """
-    caches = []
+    dense, saved, z_by_layer, a_by_layer = [], [], [], []
     for (w, b), name in zip(parameters, activations, strict=True):
-        z, dense = dense_forward(x, w, b)
-        x, activation = ACTIVATIONS[name][0](z)
-        caches.append((dense, activation))
-    return x, caches
+        z, pair = dense_forward(x, w, b)
+        x, kept = ACTIVATIONS[name][0](z)
+        dense.append(pair)
+        saved.append(kept)
+        z_by_layer.append(z)
+        a_by_layer.append(x)
+    return x, ForwardCache(tuple(dense), tuple(saved), tuple(z_by_layer), tuple(a_by_layer))
 
 
-def network_backward(da: Real, caches: list[tuple[DenseCache, Any]], activations: list[str]) -> Parameters:
+def network_backward(
+    da: Real, cache: ForwardCache, activations: Sequence[str], out: Parameters | None = None
+) -> Parameters:
     """Return the gradients of all weights and biases.
 
     Parameters
     ----------
     da : ndarray of float, shape (B, C)
         Gradient of the loss by the outputs.
-    caches : list
+    cache : ForwardCache
         From the forward pass.
-    activations : list of str
+    activations : sequence of str
         By layer.
+    out : sequence of (dw, db), optional
+        Memory for the gradients.
 
     Returns
     -------
-    list of (dw, db)
+    tuple of (dw, db)
         By layer.
+
+    Notes
+    -----
+    F3: dz = da f'(z), then F2, from the last layer to the first; dx of a layer is da of the one before.
 
     Examples
     --------
-    >>> _, caches = network_forward(np.array([[2.0]]), [(np.array([[3.0]]), np.array([0.0]))], ["relu"])
-    >>> network_backward(np.array([[1.0]]), caches, ["relu"])
-    [(array([[2.]]), array([1.]))]
+    >>> _, cache = network_forward(np.array([[2.0]]), [(np.array([[3.0]]), np.array([0.0]))], ["relu"])
+    >>> network_backward(np.array([[1.0]]), cache, ["relu"])
+    ((array([[2.]]), array([1.])),)
     """
-    gradients: Parameters = []
-    for i in range(len(caches) - 1, -1, -1):
-        dense, activation = caches[i]
-        dz = ACTIVATIONS[activations[i]][1](da, activation)
-        dx, dw, db = dense_backward(dz, dense, input_gradient=i > 0)
+    gradients: list[tuple[Real, Real]] = []
+    for i in reversed(range(len(activations))):
+        dz = ACTIVATIONS[activations[i]][1](da, cache.saved[i])
+        memory = None if out is None else out[i]
+        dx, dw, db = dense_backward(dz, cache.dense[i], input_gradient=i > 0, out=memory)
         gradients.append((dw, db))
         if dx is not None:
             da = dx
-    return gradients[::-1]
+    return tuple(reversed(gradients))

@@ -5,6 +5,7 @@ Legend: R rows, K features, C classes; x (R, K) raw real inputs, y (R,) class in
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -143,7 +144,7 @@ def train(
     scaling = choose_input_scaling(inputs)
     start = [
         (generator.normal(0, np.sqrt(2 / k), (k, n)).astype(dtype), np.zeros(n, dtype))
-        for k, n in zip(widths, widths[1:], strict=False)
+        for k, n in itertools.pairwise(widths)
     ]
     names = [activation] * (len(widths) - 2) + ["identity"]
     checked = None if validation is None else _checked_validation(validation, inputs.shape[1], outputs, loss)
