@@ -43,6 +43,9 @@ def random_layer(rng: np.random.Generator, x: QuantParams, shape: tuple[int, int
     per_channel = bool(rng.integers(2))
     sw = 2.0 ** rng.integers(-9, -3, outputs) * np.where(rng.random(outputs) < 0.5, 1, rng.uniform(1, 2, outputs))
     zw = 0 if rng.random() < 0.5 else int(rng.integers(-128, 128))
+    if activation in ENCLOSE:
+        # Pre-activations of a few units: the exact enclosures take more terms, the larger they are.
+        sw = sw / float(x.scale) / 2.0**10
     w = QuantParams(sw if per_channel else sw[0], zw, -128, 127)
     w_q = rng.integers(-128, 128, shape).astype(np.int8)
     bias = rng.integers(-3000, 3000, outputs).astype(np.int32)

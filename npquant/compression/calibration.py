@@ -256,11 +256,14 @@ def _per_feature_code(lo: Float64, hi: Float64) -> InputCode:
     size = np.where(stays, np.maximum(np.abs(lo), np.abs(hi)), 1.0)
     below = float(np.min(lo / size, where=stays, initial=0.0))
     above = float(np.max(hi / size, where=stays, initial=0.0))
-    z = int(choose_affine(below, above, 8).zero_point)
+    # One code at least on each side where there are values: R14 alone may round it away.
+    z = int(np.clip(choose_affine(below, above, 8).zero_point, -128 + (below < 0), 127 - (above > 0)))
     with np.errstate(divide="ignore", invalid="ignore"):  # an end of 0 needs no code on its side
         downward = np.where(lo < 0, -lo / (z + 128), 0.0)
         upward = np.where(hi > 0, hi / (127 - z), 0.0)
-    scale = np.where(constant, 1 / 255, np.where(moved, width, np.maximum(downward, upward))).astype(np.float32)
+    real = np.where(constant, 1 / 255, np.where(moved, width, np.maximum(downward, upward)))
+    with np.errstate(over="ignore"):  # reported below
+        scale = real.astype(np.float32)
     if not np.isfinite(scale).all():
         raise ValueError("a feature's range is too wide for a float32 scale: rescale the data")
     start = np.where(constant, 0.0, scale.astype(np.float64) * (z + 128))
