@@ -3,7 +3,7 @@
 The search knows neither networks nor data. It is given what may be chosen (`Space`), what is required
 (`Requirements`), and a function that builds one candidate as a whole and measures it on the validation rows.
 
-G3 (order)        gain / KL added, gain = bytes saved (MACs saved once bytes suffice), measured one axis at a time
+G4 (order)        gain / KL added, gain = bytes saved (MACs saved once bytes suffice), measured one axis at a time
 
 An axis is one layer's bit width or one hidden layer's pruning rate; its levels go from loose to tight.
 """
@@ -11,10 +11,10 @@ An axis is one layer's bit width or one hidden layer's pruning rate; its levels 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
-from npquant.compression.requirements import Measurement, Requirements, accuracy_holds
+from npquant.compression.requirements import Measurement, Requirements, accuracy_holds, expected_to_hold
 
 # Less KL than this is rounding; without a floor a harmless step would have an infinite ratio and every tie one.
 KL_FLOOR: Final = 1e-7
@@ -95,17 +95,19 @@ def search_thresholds(
 
     Notes
     -----
-    1. Sensitivity: from the loosest candidate each axis alone is tightened level by level, until accuracy fails.
-    2. Walk: always the step with the largest ratio G3, ties to the smaller axis; the candidate is measured as a whole.
-       A step that costs too much accuracy closes its axis.
-    3. If limits are still missed, the walk goes on without regard to accuracy, so that the report can say what they
+    1. Sensitivity: from the loosest candidate each axis alone is tightened level by level, while it is expected to
+       hold (`expected_to_hold`).
+    2. Walk: always the step with the largest ratio G4, ties to the smaller axis; the candidate is measured as a whole.
+       A step that is not expected to hold closes its axis.
+    3. If limits are still missed, the walk goes on as long as accuracy holds on the validation rows.
+    4. If they are missed even so, it goes on without regard to accuracy, so that the report can say what the limits
        would cost (`nearest`); the tightest acceptable candidate stays chosen.
     Greedy: not proven smallest. Deterministic, given a deterministic `measure`.
 
     Examples
     --------
     >>> space = Space(bits=((8, 4, 2),), rates=())
-    >>> law = lambda t: Measurement(b=8 - t.bits[0], c=0, rows=400, kl=1 / t.bits[0], n_bytes=t.bits[0], macs=1)
+    >>> law = lambda t: Measurement(b=8 - t.bits[0], c=0, rows=400, kl=2**-t.bits[0] / 4, n_bytes=t.bits[0], macs=1)
     >>> search_thresholds(space, Requirements(1.0), law).chosen.thresholds.bits
     (4,)
     """
@@ -115,16 +117,52 @@ def search_thresholds(
     if not accuracy_holds(first.found, requirements.max_drop):
         return SearchResult(first, False, first, walk.frontier)
     walk.sensitivity(start)
-    state, chosen = walk.tighten(start, keep_accuracy=True)
+    state, chosen = walk.tighten(start, "walk", lambda trial: expected_to_hold(trial.found, requirements.max_drop))
+    if chosen.failing:
+        state, chosen = walk.tighten(state, "stretch", lambda trial: "max_drop" not in trial.failing)
     if not chosen.failing:
         return SearchResult(chosen, True, None, walk.frontier)
-    walk.tighten(state, keep_accuracy=False)
+    walk.tighten(state, "beyond", lambda trial: True)
     return SearchResult(chosen, False, _nearest(walk.frontier, requirements), walk.frontier)
+
+
+def confirm(
+    result: SearchResult, requirements: Requirements, measure: Callable[[Thresholds], Measurement]
+) -> SearchResult:
+    """Build the chosen thresholds in another way, and take that unless it misses more.
+
+    Parameters
+    ----------
+    result : SearchResult
+        Of a search that built its candidates cheaply.
+    requirements : Requirements
+        As in the search.
+    measure : callable
+        Builds the candidate with more care.
+
+    Returns
+    -------
+    SearchResult
+        With one more trial, of the phase "confirmed", which is chosen if it misses nothing that the old one met.
+
+    Examples
+    --------
+    >>> cheap = search_thresholds(Space(((8,),), ()), Requirements(1.0), lambda t: Measurement(0, 0, 9, 0.2, 1, 1))
+    >>> confirm(cheap, Requirements(1.0), lambda t: Measurement(0, 0, 9, 0.1, 1, 1)).chosen.found.kl
+    0.1
+    """
+    found = measure(result.chosen.thresholds)
+    trial = Trial(result.chosen.thresholds, found, requirements.failing(found), "confirmed")
+    frontier = (*result.frontier, trial)
+    if not set(trial.failing) <= set(result.chosen.failing):
+        return replace(result, frontier=frontier)
+    met = not trial.failing
+    return SearchResult(trial, met, None if met else result.nearest, frontier)
 
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """What one axis alone saves and costs from one level to the next, and whether its accuracy holds."""
+    """What one axis alone saves and costs from one level to the next, and whether it is expected to hold."""
 
     n_bytes: int
     macs: int
@@ -161,35 +199,36 @@ class _Walk:
             before = self.trial(start, "start").found
             for level in range(1, levels):
                 trial = self.trial(_with(start, axis, level), "sensitivity")
-                after, holds = trial.found, "max_drop" not in trial.failing
+                after = trial.found
+                holds = expected_to_hold(after, self._requirements.max_drop)
                 saved = before.n_bytes - after.n_bytes, before.macs - after.macs
                 self._steps[axis, level] = _Step(*saved, after.kl - before.kl, holds)
                 if not holds:
                     break
                 before = after
 
-    def tighten(self, state: tuple[int, ...], *, keep_accuracy: bool) -> tuple[tuple[int, ...], Trial]:
-        """Take steps by falling ratio until no limit is missed, or none is left."""
+    def tighten(
+        self, state: tuple[int, ...], phase: str, accept: Callable[[Trial], bool]
+    ) -> tuple[tuple[int, ...], Trial]:
+        """Take acceptable steps by falling ratio until no limit is missed, or none is left."""
         current, closed = self.trial(state, "start"), set[int]()
         unlimited = self._requirements.max_bytes is None and self._requirements.max_macs is None
-        while unlimited or current.failing:
-            axis = self._steepest(state, current.found, closed, keep_accuracy)
+        while unlimited or set(current.failing) - {"max_drop"}:
+            axis = self._steepest(state, current.found, closed, only_sound=phase == "walk")
             if axis is None:
                 break
             step = _with(state, axis, state[axis] + 1)
-            after = self.trial(step, "walk" if keep_accuracy else "beyond")
-            if keep_accuracy and "max_drop" in after.failing:
-                closed.add(axis)
-            else:
+            after = self.trial(step, phase)
+            if accept(after):
                 state, current = step, after
-            if not keep_accuracy and set(current.failing) <= {"max_drop"}:
-                break
+            else:
+                closed.add(axis)
         return state, current
 
     def _steepest(
-        self, state: tuple[int, ...], found: Measurement, closed: set[int], keep_accuracy: bool
+        self, state: tuple[int, ...], found: Measurement, closed: set[int], *, only_sound: bool
     ) -> int | None:
-        """Choose the axis whose next step has the largest ratio G3; the smaller index on ties."""
+        """Choose the axis whose next step has the largest ratio G4; the smaller index on ties."""
         best, choice = 0.0, None
         for axis, level in enumerate(state):
             if axis in closed or level + 1 >= self._space.levels[axis]:
@@ -197,12 +236,12 @@ class _Walk:
             # Beyond the first level that failed alone nothing was measured: that step stands for what follows.
             step = self._steps[axis, min(level + 1, max(at for of, at in self._steps if of == axis))]
             ratio = self._ratio(step, found)
-            if ratio > best and (step.holds or not keep_accuracy):
+            if ratio > best and (step.holds or not only_sound):
                 best, choice = ratio, axis
         return choice
 
     def _ratio(self, step: _Step, found: Measurement) -> float:
-        """G3, to nine digits, so that the last bits of a sum cannot decide an order."""
+        """G4, to nine digits, so that the last bits of a sum cannot decide an order."""
         limits = self._requirements
         bytes_suffice = limits.max_bytes is None or found.n_bytes <= limits.max_bytes
         gain = step.macs if limits.max_macs is not None and bytes_suffice else step.n_bytes

@@ -17,7 +17,7 @@ from npquant.compression.pruning import PruningReport, prune_with_report
 from npquant.compression.rectified import quantize_rectified
 from npquant.compression.requirements import Measurement
 from npquant.integer_mlp import IntegerMLP
-from npquant.nn.model import FloatMLP
+from npquant.nn.model import DenseLayer, FloatMLP
 from npquant.storage import encode_model
 from npquant.workflow.evaluate import Evaluation, compare, evaluate
 
@@ -40,9 +40,11 @@ class PrunedNet:
         outputs = np.arange(self.model.neurons[-1])
         return (*self.report.kept, outputs)
 
-    def to_json(self, rates: tuple[float, ...]) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """Describe what was removed, by hidden layer."""
-        return {"rates": rates, "removed": [], "nothing_pruned": True}
+        kinds = ("zero", "redundant", "unimportant")
+        removed = [{kind: len(getattr(layer, kind)) for kind in kinds} for layer in self.report.layers]
+        return {"rates": self.report.rates, "removed": removed, "nothing_pruned": self.report.nothing_pruned}
 
 
 class CandidateBuilder:
@@ -73,7 +75,7 @@ class CandidateBuilder:
             model, report = prune_with_report(self._floating, self._x_calibration, rates)
             kept = (*report.kept, slice(None))
             targets = tuple(np.asarray(z[:, at], np.float64) for z, at in zip(self._z, kept, strict=True))
-            self._pruned[rates] = PrunedNet(model, report, targets)
+            self._pruned[rates] = PrunedNet(model if report.nothing_pruned else _to_float32(model), report, targets)
         return self._pruned[rates]
 
     def build(self, thresholds: Thresholds) -> IntegerMLP:
@@ -93,3 +95,12 @@ class CandidateBuilder:
         layers = len(self._floating.layers)
         model = self.build(Thresholds((4,) * layers, (0.0,) * (layers - 1)))
         return kl_divergence(self.reference.logits, model.logits(self._x))
+
+
+def _to_float32(model: FloatMLP) -> FloatMLP:
+    """Round weights to float32 values, so that a solver's last bits, which BLAS threads change, decide no code."""
+    layers = []
+    for layer in model.layers:
+        w, b = (np.asarray(values, np.float32).astype(np.float64) for values in (layer.w, layer.b))
+        layers.append(DenseLayer(w, b, layer.activation))
+    return FloatMLP(tuple(layers))

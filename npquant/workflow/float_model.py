@@ -6,12 +6,16 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import resources
-from typing import Any
+from typing import Any, Final
 
 from npquant.nn.model import FloatMLP
+from npquant.nn.training import Epoch, train
 from npquant.storage import load
 from npquant.workflow.config import RunConfig
 from npquant.workflow.sets import Sets
+
+# From this many training rows on, mini-batches are larger: fewer, longer products.
+LARGE: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,6 +94,17 @@ def default_hidden(features: int) -> tuple[int, ...]:
     return (300, 100) if features >= 256 else (64, 32)
 
 
+def default_epochs(rows: int) -> int:
+    """Choose the number of epochs by the number of training rows: about a million row visits, 10 to 60 epochs.
+
+    Examples
+    --------
+    >>> default_epochs(1258), default_epochs(49_000)
+    (60, 20)
+    """
+    return min(60, max(10, 1_000_000 // rows))
+
+
 def _bundled() -> FloatMLP:
     with resources.as_file(resources.files("npquant.workflow") / "data" / "digits_float.npz") as path:
         model = load(path)
@@ -113,4 +128,22 @@ def _given(path: str, sets: Sets) -> FloatStart:
 
 
 def _trained(config: RunConfig, sets: Sets, progress: Callable[[str], None]) -> FloatMLP:
-    raise NotImplementedError
+    x, y = sets.train
+    epochs = default_epochs(len(y)) if config.epochs is None else config.epochs
+
+    def show(epoch: Epoch) -> None:
+        progress(f"1 float model: epoch {epoch.number} of {epochs}")
+
+    return train(
+        x,
+        y,
+        default_hidden(x.shape[1]) if config.hidden is None else config.hidden,
+        "clipped_relu" if config.activation is None else config.activation,
+        epochs,
+        validation=sets.validation,
+        learning_rate=2e-3,
+        weight_decay=0.1,
+        batch_size=64 if len(y) < LARGE else 256,
+        progress=show,
+        rng=config.seed,
+    )

@@ -32,14 +32,15 @@ class Judge:
     def __init__(self, floating: FloatMLP, x: NDArray[Any], y: NDArray[np.int64]) -> None:
         self._floating, self._x, self._y = floating, x, y
         self._integers: dict[str, IntegerMLP] = {}
+        self._bits: dict[str, tuple[int, ...]] = {}
         self._kept: dict[str, Kept | None] = {}
         self._validation = {"float": evaluate(floating, x, y)}
         self._test: dict[str, Evaluation] = {}
         self.comparisons: list[dict[str, Any]] = []
 
-    def add(self, name: str, model: IntegerMLP, kept: Kept | None = None) -> None:
+    def add(self, name: str, model: IntegerMLP, bits: tuple[int, ...], kept: Kept | None = None) -> None:
         """Evaluate an integer network; `kept` says which of the float network's neurons each of its layers has."""
-        self._integers[name], self._kept[name] = model, kept
+        self._integers[name], self._bits[name], self._kept[name] = model, bits, kept
         self._validation[name] = evaluate(model, self._x, self._y)
 
     def integer(self, name: str) -> IntegerMLP:
@@ -78,7 +79,7 @@ class Judge:
         macs = multiply_accumulates(stored.n_inputs, stored.neurons)
         costs = {"float": (bits, len(encode_model(stored)), macs, stored.neurons)}
         for name, net in self._integers.items():
-            costs[name] = (list(net.weight_bits), len(encode_model(net)), net.macs, net.neurons)
+            costs[name] = (list(self._bits[name]), len(encode_model(net)), net.macs, net.neurons)
         entries = []
         for name, (width, n_bytes, macs, neurons) in costs.items():
             validation, test = self._validation[name], self._test[name]

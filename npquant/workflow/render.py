@@ -143,7 +143,7 @@ def _thresholds(budget: dict[str, Any]) -> list[str]:
         f"  asked  {', '.join(asked)}",
         f"  found  weight bits {joined(found['bits'])} by layer; pruning rate {joined(found['rates'])} by hidden layer",
         f"  tried  {len(phases)} candidates: {phases.count('sensitivity')} for sensitivity, "
-        f"{phases.count('walk')} on the way, {phases.count('beyond')} beyond the accuracy",
+        f"{phases.count('walk') + phases.count('stretch')} on the way, {phases.count('beyond')} beyond the accuracy",
     ]
     if budget["kl_at_4_bits"] is not None:
         verdict = "searched" if budget["two_bits_searched"] else "not searched (above 0.002)"

@@ -176,8 +176,8 @@ def notes_of(report: dict[str, Any]) -> list[str]:
             "accuracy on a new writer is lower than these figures."
         )
     if report["pruning"]["nothing_pruned"]:
-        rates = report["pruning"]["rates"]
-        why = "the rates found are 0" if any(rates) is False else f"the rates {rates} are less than half a neuron"
+        small = any(report["pruning"]["rates"])
+        why = "the rates are less than half a neuron of each layer" if small else "every pruning rate is 0"
         notes.append(f"Nothing was pruned: {why}.")
     if report["config"]["bits"] == 2 or 2 in budget["thresholds"]["bits"]:
         notes.append("Two bits suit only networks with width to spare; compare KL, not only accuracy, with 3 bits.")

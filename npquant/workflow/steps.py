@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from itertools import count
 from time import perf_counter
 from typing import Any, Final
 
-from npquant.compression.budget import SearchResult, Thresholds, search_thresholds
+from npquant.compression.budget import SearchResult, Thresholds, confirm, search_thresholds
 from npquant.compression.requirements import Measurement
 from npquant.compression.uniform import quantize_uniform
+from npquant.nn.model import FloatMLP
 from npquant.storage import encode_model, write_atomically
 from npquant.workflow.candidates import KL_FOR_TWO_BITS, CandidateBuilder
 from npquant.workflow.config import RunConfig
@@ -20,7 +21,7 @@ from npquant.workflow.evaluate import in_float64
 from npquant.workflow.float_model import obtain_float
 from npquant.workflow.judge import Judge
 from npquant.workflow.report import SCHEMA, budget_entry, encode_report, environment, notes_of, rounded
-from npquant.workflow.sets import load_sets
+from npquant.workflow.sets import SEARCH_ROWS, Sets, load_sets
 
 STEPS: Final = (
     "float model", "split", "thresholds", "quantize", "validate quantized", "prune", "validate pruned", "deploy",
@@ -77,6 +78,15 @@ def run_workflow(
     return _run(config, _Clock(progress or _silent))
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Chosen:
+    """What step 3 found, who built it, and the KL at 4 bits with what follows from it for 2 bits."""
+
+    builder: CandidateBuilder
+    search: SearchResult
+    four_bits: tuple[float | None, bool]
+
+
 def _run(config: RunConfig, clock: _Clock) -> dict[str, Any]:
     folder = prepare_folder(config.out)
     with clock.step(2):
@@ -85,21 +95,20 @@ def _run(config: RunConfig, clock: _Clock) -> dict[str, Any]:
         start = obtain_float(config, sets, clock.progress)
         floating = in_float64(start.model)
     with clock.step(3):
-        builder = CandidateBuilder(floating, sets.x_calibration, *sets.validation)
-        search, four_bits = _find_thresholds(config, builder, clock.progress)
-        found = search.chosen.thresholds
+        chosen = _find_thresholds(config, floating, sets, clock.progress)
+        builder, found = chosen.builder, chosen.search.chosen.thresholds
     judge = Judge(floating, *sets.validation)
     with clock.step(4):
         dense = Thresholds(found.bits, (0.0,) * len(found.rates))
-        judge.add("uniform", quantize_uniform(floating, sets.x_calibration, found.bits))
-        judge.add("rectified", builder.build(dense))
+        judge.add("uniform", quantize_uniform(floating, sets.x_calibration, found.bits), found.bits)
+        judge.add("rectified", builder.build(dense), found.bits)
     with clock.step(5):
         judge.compare(5, "float", "uniform")
         judge.compare(5, "float", "rectified")
         judge.compare(5, "uniform", "rectified")
     with clock.step(6):
         net = builder.prune(found.rates)
-        judge.add("pruned", builder.build(found), net.kept)
+        judge.add("pruned", builder.build(found), found.bits, net.kept)
     with clock.step(7):
         judge.compare(7, "rectified", "pruned")
         judge.compare(7, "float", "pruned")
@@ -108,10 +117,12 @@ def _run(config: RunConfig, clock: _Clock) -> dict[str, Any]:
         contents = {"float.npz": encode_model(start.model), "deployed.npz": encode_model(pruned)}
         files = write_files(folder, contents)
         proof_rows = pruned.encode(sets.dataset.x[sets.split.train])
-        judge.add("deployed", reload_and_prove(folder / "deployed.npz", pruned, proof_rows), net.kept)
+        deployed = reload_and_prove(folder / "deployed.npz", pruned, proof_rows)
+        judge.add("deployed", deployed, found.bits, net.kept)
         proof = {"rows": len(proof_rows), "equal_codes": True}
-        times = measure_latency(start.model, judge.integer("deployed"), sets.x_calibration)
+        times = measure_latency(start.model, deployed, sets.x_calibration)
         judge.open_test(*sets.test.open())
+    outcome = judge.test_outcome(config.max_drop)
     report: dict[str, Any] = rounded(
         {
             "schema": SCHEMA,
@@ -122,8 +133,8 @@ def _run(config: RunConfig, clock: _Clock) -> dict[str, Any]:
             "steps": clock.entries,
             "models": judge.model_entries(start.model),
             "comparisons": judge.comparisons,
-            "budget": budget_entry(search, config.requirements, four_bits, judge.test_outcome(config.max_drop)),
-            "pruning": net.to_json(found.rates),
+            "budget": budget_entry(chosen.search, config.requirements, chosen.four_bits, outcome),
+            "pruning": net.to_json(),
             "deployment": {**files, "proof": proof, "latency": [asdict(entry) for entry in times]},
             "bounds": judge.bounds("deployed"),
         }
@@ -133,20 +144,21 @@ def _run(config: RunConfig, clock: _Clock) -> dict[str, Any]:
     return report
 
 
-def _find_thresholds(
-    config: RunConfig, builder: CandidateBuilder, progress: Progress
-) -> tuple[SearchResult, tuple[float | None, bool]]:
-    """Search the thresholds; with them the KL at 4 bits, and whether it made 2 bits worth a search."""
-    kl = None if config.bits is not None else builder.kl_at_4_bits()
+def _find_thresholds(config: RunConfig, floating: FloatMLP, sets: Sets, progress: Progress) -> _Chosen:
+    """Search on few calibration rows, then build what was found on all of them, and keep that unless it is worse."""
+    quick = CandidateBuilder(floating, sets.x_calibration[:SEARCH_ROWS], *sets.validation)
+    kl = None if config.bits is not None else quick.kl_at_4_bits()
     two_bits = config.bits == 2 or (kl is not None and kl <= KL_FOR_TWO_BITS)
-    space = config.space(len(builder.neurons), two_bits=two_bits)
     tried = count(1)
 
     def measure(thresholds: Thresholds) -> Measurement:
         progress(f"3 thresholds: candidate {next(tried)}, bits {thresholds.bits}, rates {thresholds.rates}")
-        return builder.measure(thresholds)
+        return quick.measure(thresholds)
 
-    return search_thresholds(space, config.requirements, measure), (kl, two_bits)
+    search = search_thresholds(config.space(len(floating.layers), two_bits=two_bits), config.requirements, measure)
+    full = CandidateBuilder(floating, sets.x_calibration, *sets.validation)
+    confirmed = confirm(search, config.requirements, full.measure)
+    return _Chosen(full if confirmed.chosen.phase == "confirmed" else quick, confirmed, (kl, two_bits))
 
 
 class _Clock:

@@ -1,0 +1,304 @@
+"""The command, as a user runs it: exit codes, files, messages."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from jsonschema import Draft202012Validator
+
+import npquant
+from npquant.cli import main
+from npquant.storage import load, save
+from npquant.workflow.report import load_schema, timeless
+
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+# The package under test, installed or not.
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(npquant.__file__).parents[1])}
+
+
+def run_command(
+    arguments: Sequence[str], folder: Path, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Run ``python -m npquant`` in a folder."""
+    return subprocess.run(
+        [sys.executable, "-m", "npquant", *arguments],
+        cwd=folder, env={**ENVIRONMENT, **environment}, capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def bundled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
+    """Run once without options, with one BLAS thread."""
+    folder = tmp_path_factory.mktemp("bundled")
+    return folder, run_command(["run"], folder, OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
+
+
+def report_of(folder: Path) -> dict[str, Any]:
+    """Read report.json and hold it to its schema."""
+    report: dict[str, Any] = json.loads((folder / "report.json").read_bytes())
+    Draft202012Validator(load_schema()).validate(report)
+    return report
+
+
+def test_run_without_options_meets_its_budget(bundled: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    """Exit 0, three files, no others, a table on stdout, nothing on stderr."""
+    folder, done = bundled
+    assert (done.returncode, done.stderr) == (0, "")
+    assert sorted(os.listdir(folder / "npquant-out")) == ["deployed.npz", "float.npz", "report.json"]
+    assert "Budget met." in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 100
+
+
+def test_run_report_obeys_its_schema(bundled: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    """The report is valid, and its figures fit together."""
+    report = report_of(bundled[0] / "npquant-out")
+    models = {model["name"]: model for model in report["models"]}
+    assert list(models) == ["float", "uniform", "rectified", "pruned", "deployed"]
+    assert [step["number"] for step in report["steps"]] == [*range(1, 9)]
+    assert models["pruned"] == {**models["deployed"], "name": "pruned"}
+    for name in ("float", "deployed"):
+        assert models[name]["bytes"] == (bundled[0] / "npquant-out" / f"{name}.npz").stat().st_size
+    assert models["deployed"]["bits"] == report["budget"]["thresholds"]["bits"]
+    for trial in report["budget"]["frontier"]:
+        assert trial["drop_points"] == pytest.approx(100 * (trial["b"] - trial["c"]) / 270, rel=1e-8)
+    assert report["data"]["rows"] == {"total": 1797, "train": 1258, "validation": 270, "test": 269, "calibration": 1258}
+    assert any("writers" in note for note in report["notes"])
+    assert any("0.37 points" in note for note in report["notes"])
+
+
+def test_run_files_compute_what_the_report_says(bundled: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    """The deployed file, loaded by a stranger, has the accuracy of the report on the validation rows."""
+    from npquant.workflow.sets import load_sets
+
+    folder = bundled[0] / "npquant-out"
+    x, y = load_sets(None, 0).validation
+    for model in report_of(folder)["models"]:
+        if model["name"] in ("float", "deployed"):
+            net = load(folder / f"{model['name']}.npz")
+            assert int(np.sum(net.predict(x) == y)) == model["validation"]["correct"]
+
+
+def test_run_again_gives_the_same_report(
+    bundled: tuple[Path, subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    """A second run differs in nothing but the clock; --json prints the file."""
+    done = run_command(["run", "--json"], tmp_path)
+    assert done.stdout.encode() == (tmp_path / "npquant-out" / "report.json").read_bytes()
+    assert_same_run(bundled[0], tmp_path)
+
+
+@pytest.mark.slow
+def test_run_with_other_threads_gives_the_same_report(
+    bundled: tuple[Path, subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    """Two BLAS threads change nothing (slow: on busy cores two threads wait for each other)."""
+    run_command(["run"], tmp_path, **dict.fromkeys(THREADS, "2"))
+    assert_same_run(bundled[0], tmp_path)
+
+
+def test_run_with_other_threads_gives_the_same_codes(tmp_path: Path) -> None:
+    """The same for fixed thresholds, where a run is short: one thread and two."""
+    for threads in ("1", "2"):
+        (tmp_path / threads).mkdir()
+        options = ["run", "--bits", "3", "--prune", "0.3", "--max-drop", "5"]
+        assert run_command(options, tmp_path / threads, **dict.fromkeys(THREADS, threads)).returncode == 0
+    assert_same_run(tmp_path / "1", tmp_path / "2")
+
+
+def assert_same_run(one: Path, two: Path) -> None:
+    """Compare two folders that a run was started in, but for what the clock and the machine say."""
+    assert timeless(report_of(one / "npquant-out")) == timeless(report_of(two / "npquant-out"))
+    for name in ("float.npz", "deployed.npz"):
+        assert (one / "npquant-out" / name).read_bytes() == (two / "npquant-out" / name).read_bytes()
+
+
+def test_run_budget_missed_exits_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A limit that cannot be met is reported with the nearest point; the files are written all the same."""
+    assert main(["run", "--out", str(tmp_path), "--max-bytes", "900", "--max-drop", "0.5"]) == 1
+    shown = capsys.readouterr().out
+    assert "Budget MISSED: the size of deployed.npz" in shown
+    assert "nearest point" in shown
+    budget = report_of(tmp_path)["budget"]
+    assert (budget["met"], budget["failing"]) == (False, ["max_bytes"])
+    assert budget["nearest"]["bytes"] < min(t["bytes"] for t in budget["frontier"] if t["phase"] != "beyond")
+    assert (tmp_path / "deployed.npz").exists()
+
+
+def test_run_limits_are_met_with_accuracy_to_spare(tmp_path: Path) -> None:
+    """With --max-bytes and --max-macs the deployed file and network obey them."""
+    assert main(["run", "--out", str(tmp_path), "--max-bytes", "6000", "--max-macs", "6000", "--json"]) == 0
+    deployed = report_of(tmp_path)["models"][-1]
+    assert deployed["bytes"] <= 6000
+    assert deployed["macs"] <= 6000
+    assert (tmp_path / "deployed.npz").stat().st_size <= 6000
+
+
+def test_run_fixed_thresholds_are_taken(tmp_path: Path) -> None:
+    """--bits and --prune are not searched, whatever they cost."""
+    assert main(["run", "--out", str(tmp_path), "--bits", "4", "--prune", "0.5", "--max-drop", "100"]) == 0
+    report = report_of(tmp_path)
+    assert report["budget"]["thresholds"] == {"bits": [4, 4, 4], "rates": [0.5, 0.5]}
+    assert report["models"][-1]["neurons"] == [32, 16, 10]
+    assert [trial["phase"] for trial in report["budget"]["frontier"]] == ["start", "confirmed"]
+    assert sum(report["pruning"]["removed"][0].values()) == 32
+
+
+def test_run_nothing_pruned_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A rate of 0 is reported, in the table and in the report."""
+    assert main(["run", "--out", str(tmp_path), "--bits", "8", "--prune", "0"]) == 0
+    assert "Nothing was pruned" in capsys.readouterr().out
+    assert report_of(tmp_path)["pruning"]["nothing_pruned"]
+
+
+def write_csv(path: Path, *, bad: str = "") -> Path:
+    """Write three classes that one feature tells apart."""
+    rng = np.random.default_rng(0)
+    lines = [f"{label + rng.normal(0, 0.1):.4f},{rng.normal():.4f},c{label}" for label in (0, 1, 2) for _ in range(40)]
+    path.write_text("a,b,label\n" + "\n".join(lines) + "\n" + bad)
+    return path
+
+
+def test_run_own_csv_trains_and_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Data without a model trains one; the result can be given back with --model, at the same accuracy."""
+    data = str(write_csv(tmp_path / "own.csv"))
+    options = ["run", "--data", data, "--max-drop", "10", "--out"]
+    assert main([*options, str(tmp_path / "one"), "--hidden", "8", "--epochs", "200"]) == 0
+    assert main([*options, str(tmp_path / "two"), "--model", str(tmp_path / "one" / "float.npz")]) == 0
+    capsys.readouterr()
+    one, two = report_of(tmp_path / "one"), report_of(tmp_path / "two")
+    assert (one["model"]["source"], two["model"]["source"]) == ("trained", "file")
+    assert one["models"] == two["models"]
+    assert one["models"][0]["test"]["accuracy"] > 0.8
+
+
+def test_run_another_seed_does_not_judge_the_checkpoint_on_its_training_rows(tmp_path: Path) -> None:
+    """Another split means another network, and a note."""
+    main(["run", "--seed", "1", "--epochs", "3", "--max-drop", "100", "--out", str(tmp_path / "explicit")])
+    report = report_of(tmp_path / "explicit")
+    assert report["model"]["source"] == "trained"
+
+
+def bad_inputs(folder: Path) -> dict[str, tuple[list[str], str]]:
+    """Name mistakes, the arguments that make them, and a part of the message that each must give."""
+    (folder / "damaged.npz").write_bytes(b"PK\x03\x04" + bytes(50))
+    (folder / "taken").write_text("")
+    (folder / "empty.csv").write_text("")
+    nan = write_csv(folder / "nan.csv", bad="nan,1.0,c0\n")
+    return {
+        "missing data": (["--data", "nowhere.csv"], "nowhere.csv"),
+        "NaN": (["--data", str(nan)], "nan"),
+        "empty": (["--data", str(folder / "empty.csv")], "empty.csv"),
+        "rate": (["--prune", "1.5"], "pruning rate is 1.5"),
+        "bits": (["--bits", "12"], "bit width is 12"),
+        "damaged model": (["--model", str(folder / "damaged.npz")], "damaged.npz"),
+        "missing model": (["--model", "nowhere.npz"], "nowhere.npz"),
+        "exclusive": (["--model", "a.npz", "--train"], "drop one"),
+        "unwritable": (["--out", str(folder / "taken")], "--out"),
+        "activation": (["--train", "--activation", "softplus"], "softplus"),
+        "seed": (["--seed", "-3"], "seed"),
+    }
+
+
+@pytest.mark.parametrize("mistake", [
+    "missing data", "NaN", "empty", "rate", "bits", "damaged model", "missing model", "exclusive", "unwritable",
+    "activation", "seed",
+])  # fmt: skip
+def test_run_bad_input_is_one_line(mistake: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit 2, one line that names the thing, no files."""
+    arguments, message = bad_inputs(tmp_path)[mistake]
+    out = [] if "--out" in arguments else ["--out", str(tmp_path / "out")]
+    assert main(["run", *arguments, *out]) == 2
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err.startswith("npquant: error: ")
+    assert shown.err.count("\n") == 1
+    assert message.lower() in shown.err.lower()
+    assert not (tmp_path / "out").exists() or list((tmp_path / "out").iterdir()) == []
+
+
+def test_run_integer_model_is_refused(
+    bundled: tuple[Path, subprocess.CompletedProcess[str]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A deployed file is no float network, and the message says which one is."""
+    deployed = str(bundled[0] / "npquant-out" / "deployed.npz")
+    assert main(["run", "--model", deployed, "--out", str(tmp_path)]) == 2
+    assert "integer network" in capsys.readouterr().err
+
+
+def test_run_model_of_another_shape_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A network for other features names both numbers."""
+    from npquant.nn.model import DenseLayer, FloatMLP
+
+    save(FloatMLP((DenseLayer(np.ones((3, 2)), np.zeros(2), "identity"),)), tmp_path / "small.npz")
+    assert main(["run", "--model", str(tmp_path / "small.npz"), "--out", str(tmp_path)]) == 2
+    assert "3 inputs" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [[], ["walk"], ["run", "--bits", "x"], ["run", "--hidden", "a,b"], ["run", "-x"]])
+def test_usage_errors_exit_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """What argparse refuses exits 2 with the usage."""
+    with pytest.raises(SystemExit) as stopped:
+        main(arguments)
+    assert stopped.value.code == 2
+    assert "usage: npquant" in capsys.readouterr().err
+
+
+def test_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    """--version names the version."""
+    with pytest.raises(SystemExit):
+        main(["--version"])
+    assert capsys.readouterr().out == f"npquant {npquant.__version__}\n"
+
+
+@pytest.mark.parametrize("error", [MemoryError(), OSError(28, "No space left on device", "deployed.npz")])
+def test_run_exhausted_machine_is_one_line(
+    error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A full disk or memory exits 2 with one line, and leaves no temporary file."""
+
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("npquant.workflow.steps.write_files", fail)
+    assert main(["run", "--bits", "8", "--prune", "0", "--out", str(tmp_path)]) == 2
+    shown = capsys.readouterr().err
+    assert shown.count("\n") == 1
+    assert "memory" in shown or "deployed.npz: No space left" in shown
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_run_mistakes_of_its_own_keep_their_traceback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An exception that bad input cannot cause is not dressed up as bad input."""
+
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("npquant.workflow.steps.write_files", fail)
+    with pytest.raises(ZeroDivisionError):
+        main(["run", "--bits", "8", "--prune", "0", "--out", str(tmp_path)])
+
+
+def test_run_interrupted_exits_130_without_half_written_files(tmp_path: Path) -> None:
+    """Ctrl-C: one line, exit 130, nothing left behind."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "npquant", "run", "--train", "--epochs", "100000", "--hidden", "400,400"],
+        cwd=tmp_path, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    end = time.monotonic() + 60
+    while not (tmp_path / "npquant-out").exists() and time.monotonic() < end:
+        time.sleep(0.05)
+    time.sleep(0.3)
+    process.send_signal(signal.SIGINT)
+    _, shown = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "interrupted" in shown
+    assert "Traceback" not in shown
+    assert list((tmp_path / "npquant-out").iterdir()) == []
