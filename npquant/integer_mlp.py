@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from npquant.integer_layer import IntegerLayer, check_accumulator, run_layer_plain
-from npquant.integer_route import BLOCK_ROWS, PreparedLayer, prepare_layer, run_prepared
-from npquant.kernels.affine import dequantize, quantize
+from npquant.integer_route import PART_ELEMENTS, PreparedLayer, prepare_layer, quantize_into, run_prepared
+from npquant.kernels.affine import dequantize
 from npquant.kernels.linear import accumulate
 from npquant.kernels.profile import NPQUANT, Profile
 from npquant.kernels.qparams import QuantParams
@@ -127,13 +127,14 @@ class IntegerMLP:
         if real.ndim != 2 or real.shape[1] != self.n_inputs:
             raise ValueError(f"x has shape {real.shape}; it must be (B, {self.n_inputs}): one row an example")
         codes = np.empty(real.shape, np.int8)
-        for row in range(0, len(real), BLOCK_ROWS):
-            rows = real[row : row + BLOCK_ROWS].astype(np.float64)
-            if not np.isfinite(rows).all():
+        rows = max(1, PART_ELEMENTS // self.n_inputs)
+        for row in range(0, len(real), rows):
+            part = np.array(real[row : row + rows], np.float64)
+            if not np.isfinite(part).all():
                 raise ValueError("x contains NaN or infinity, which have no code: remove or replace them")
             if self.input_offset is not None:
-                rows -= self.input_offset
-            codes[row : row + BLOCK_ROWS] = quantize(rows, self.input_params)
+                part -= self.input_offset
+            quantize_into(part, self.input_params, codes[row : row + rows])
         return codes
 
     def run(self, x_q: NDArray[np.int8]) -> NDArray[np.int8]:

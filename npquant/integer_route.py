@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from npquant.integer_layer import IntegerLayer, accumulator_interval
 from npquant.kernels.lookup import activation_table
+from npquant.kernels.qparams import QuantParams
 from npquant.kernels.requantize import FixedMultiplier, layer_multiplier, requantize_single_rounding
 
 Int64 = NDArray[np.int64]
@@ -82,7 +83,6 @@ def prepare_layer(layer: IntegerLayer) -> PreparedLayer:
 
     Examples
     --------
-    >>> from npquant.kernels.qparams import QuantParams
     >>> p = QuantParams(0.5, 0, -128, 127)
     >>> layer = IntegerLayer(np.array([[10], [20]], np.int8), np.array([7], np.int32), p, p, p, "relu")
     >>> prepare_layer(layer).offset[0]
@@ -141,7 +141,6 @@ def formula_is_exact(scale: Float, offset: Float, constant: Int64, layer: Intege
 
     Examples
     --------
-    >>> from npquant.kernels.qparams import QuantParams
     >>> p = QuantParams(0.5, 0, -128, 127)
     >>> layer = IntegerLayer(np.array([[10], [20]], np.int8), np.array([7], np.int32), p, p, p, "relu")
     >>> formula_is_exact(np.array([0.5]), np.array([4.0]), np.array([7]), layer)
@@ -175,6 +174,38 @@ def _codes_in_int64(acc: Int64, fixed: FixedMultiplier, layer: IntegerLayer) -> 
     return np.clip(requantize_single_rounding(acc, fixed) + int(layer.target.zero_point), low, high)
 
 
+def quantize_into(real: NDArray[np.float64], params: QuantParams, codes: NDArray[np.int8]) -> None:
+    """Quantize finite values in place: the numbers of `kernels.affine.quantize`, without its temporary arrays.
+
+    Parameters
+    ----------
+    real : ndarray of float64, shape (B, K)
+        Real values; overwritten.
+    params : QuantParams
+        Per-tensor or one scale a feature; one zero point, inside int8.
+    codes : ndarray of int8, shape (B, K)
+        Filled with codes in [qmin, qmax].
+
+    Notes
+    -----
+    R1. A scale of 1 is not divided by. A quotient beyond float64 is infinite and saturates.
+
+    Examples
+    --------
+    >>> codes = np.empty((1, 2), np.int8)
+    >>> quantize_into(np.array([[1.25, -0.25]]), QuantParams(0.5, 0, -128, 127), codes)
+    >>> codes
+    array([[2, 0]], dtype=int8)
+    """
+    z = int(params.zero_point)
+    if np.ndim(params.scale) or params.scale != 1:
+        with np.errstate(over="ignore"):
+            np.divide(real, np.asarray(params.scale, np.float64), out=real)
+    np.rint(real, out=real)
+    real.clip(params.qmin - z, params.qmax - z, out=real)
+    np.add(real, z, out=codes, casting="unsafe")  # an integer inside int8: the cast changes nothing
+
+
 def run_prepared(layers: tuple[PreparedLayer, ...], x_q: NDArray[np.int8]) -> NDArray[np.int8]:
     """Take codes through prepared layers.
 
@@ -196,7 +227,6 @@ def run_prepared(layers: tuple[PreparedLayer, ...], x_q: NDArray[np.int8]) -> ND
 
     Examples
     --------
-    >>> from npquant.kernels.qparams import QuantParams
     >>> p = QuantParams(0.5, 0, -128, 127)
     >>> layer = IntegerLayer(np.array([[10], [20]], np.int8), np.array([7], np.int32), p, p, p, "relu")
     >>> run_prepared((prepare_layer(layer),), np.array([[4, -4], [4, 4]], np.int8))

@@ -1,0 +1,73 @@
+"""Time the exact int8 product through BLAS against float32 @ and integer @, after checking that it is exact.
+
+Run with one BLAS thread: OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 python benchmarks/bench_matmul.py
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Sequence
+from statistics import median
+
+import numpy as np
+
+from npquant.kernels.matmul import matmul_int8, matmul_int8_blas
+
+SIZES = (
+    (16, 16, 16),
+    (64, 64, 64),
+    (128, 128, 128),
+    (256, 256, 256),
+    (512, 512, 512),
+    (1024, 1024, 1024),
+    (1000, 784, 300),
+)
+THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+def interleaved_medians(calls: Sequence[Callable[[], object]], repeats: int) -> list[float]:
+    """Time calls in turn, so that a slow moment of the machine meets all of them; medians in seconds."""
+    times: list[list[float]] = [[] for _ in calls]
+    for _ in range(repeats):
+        for call, seconds in zip(calls, times, strict=True):
+            start = time.perf_counter()
+            call()
+            seconds.append(time.perf_counter() - start)
+    return [median(seconds) for seconds in times]
+
+
+def measure(rows: int, depth: int, columns: int) -> dict[str, object]:
+    """Check equality, then time the three products of one shape."""
+    rng = np.random.default_rng(0)
+    x_q = rng.integers(-128, 128, (rows, depth)).astype(np.int8)
+    w_q = rng.integers(-128, 128, (depth, columns)).astype(np.int8)
+    x, w = x_q.astype(np.float32), w_q.astype(np.float32)
+    repeats = int(np.clip(2e9 / (rows * depth * columns), 7, 400))
+    blas, real = interleaved_medians([lambda: matmul_int8_blas(x_q, w_q), lambda: x @ w], repeats)
+    start = time.perf_counter()
+    exact = matmul_int8(x_q, w_q)
+    plain = time.perf_counter() - start
+    if not np.array_equal(matmul_int8_blas(x_q, w_q), exact):
+        raise AssertionError(f"matmul_int8_blas differs from matmul_int8 at {rows} x {depth} x {columns}")
+    return {
+        "shape": (rows, depth, columns),
+        "blas_ms": round(blas * 1e3, 4),
+        "float32_ms": round(real * 1e3, 4),
+        "int32_ms": round(plain * 1e3, 4),
+        "speed_against_float32": round(real / blas, 3),
+        "speed_against_int32": round(plain / blas, 1),
+    }
+
+
+def main() -> None:
+    """Print one JSON line a shape."""
+    if not any(os.environ.get(name) == "1" for name in THREADS):
+        print(f"warning: BLAS threads are not pinned; set {THREADS[0]}=1")
+    for shape in SIZES:
+        print(json.dumps(measure(*shape)), flush=True)
+
+
+if __name__ == "__main__":
+    main()
