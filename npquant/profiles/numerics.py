@@ -1,0 +1,47 @@
+"""The numerics version: it changes when any golden output of any profile changes, whatever the package version does.
+
+Legend: digest SHA-256 of the codes that a profile gives for a fixed, generated set of accumulators.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+
+from npquant.kernels.profile import Profile
+from npquant.profiles.samples import codes_under, near_ties, realistic
+
+NUMERICS_VERSION = "1"
+
+
+def golden_digest(profile: Profile) -> str:
+    """Hash a profile's answers to a fixed set of accumulators.
+
+    Parameters
+    ----------
+    profile : Profile
+        The arithmetic.
+
+    Returns
+    -------
+    str
+        SHA-256, 64 hexadecimal digits.
+
+    Notes
+    -----
+    The set comes from NumPy's PCG64 with a fixed seed, whose integers are stable across versions; floats are rounded to
+    float32 scales. 96 sets near ties and 32 realistic ones, 256 accumulators each; a refused set adds "refused".
+
+    Examples
+    --------
+    >>> from npquant.profiles import get
+    >>> golden_digest(get("npquant")) == golden_digest(get("tosa_single"))
+    True
+    """
+    rng = np.random.default_rng(20260101)
+    digest = hashlib.sha256()
+    for sample in [*near_ties(rng, 96, 256), *realistic(rng, 32, 256)]:
+        codes = codes_under(profile, sample)
+        digest.update(b"refused" if codes is None else codes.astype(np.int8).tobytes())
+    return digest.hexdigest()
