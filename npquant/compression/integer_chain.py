@@ -9,18 +9,19 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from npquant.compression.calibration import RangeRule, checked_rows, choose_input_code, min_max_range
+from npquant.compression.output_codes import OutputRule, output_params, table_input_params
 from npquant.integer_layer import IntegerLayer, run_layer_plain
 from npquant.integer_mlp import IntegerMLP
 from npquant.kernels.affine import quantize
 from npquant.kernels.lookup import FUNCTIONS
 from npquant.kernels.profile import NPQUANT
-from npquant.kernels.qparams import FLOAT32_TINY, QuantParams, choose_affine
+from npquant.kernels.qparams import FLOAT32_TINY, QuantParams
 
 if TYPE_CHECKING:
     from npquant.nn.model import DenseLayer, FloatMLP
@@ -90,12 +91,6 @@ class LayerCodes:
 
 
 LayerQuantizer = Callable[[LayerProblem], LayerCodes]
-
-
-class OutputRule(Protocol):
-    """Choose the quantization of a layer's output; see `output_params`."""
-
-    def __call__(self, activation: str, pre_activation: Float64, bits: int, calibrate: RangeRule) -> QuantParams: ...
 
 
 def quantize_chain(
@@ -261,83 +256,6 @@ def rescale_for_bias(codes: LayerCodes, x: QuantParams, index: int) -> tuple[NDA
     least = np.where(free, largest / FREE_BIAS, largest / LARGEST_BIAS)
     raised = np.where(free, least, np.maximum(scale, least)).astype(np.float32)
     w = QuantParams(raised, codes.w.zero_point, codes.w.qmin, codes.w.qmax)
-    return np.rint(codes.w_q * (scale / raised)).astype(np.int8), w
-
-
-def output_params(activation: str, pre_activation: Float64, bits: int, calibrate: RangeRule) -> QuantParams:
-    """Choose the quantization of a layer's output.
-
-    Parameters
-    ----------
-    activation : str
-        Name.
-    pre_activation : ndarray of float64, shape (R, N)
-        What the quantized layer gives on calibration rows.
-    bits : int
-        a, 1..8.
-    calibrate : callable
-        Values -> (lo, hi); used where the activation is not bounded.
-
-    Returns
-    -------
-    QuantParams
-        [0, 1] at 1 / (2^a - 1) from code -128 on; tanh at 1 / (2^(a-1) - 1) around 0; ReLU from -128 on; identity R14.
-
-    Raises
-    ------
-    ValueError
-        If bits is outside 1..8, or 1 for tanh.
-
-    Examples
-    --------
-    >>> output_params("clipped_relu", np.zeros((1, 1)), 4, min_max_range)
-    QuantParams(scale=0.06666667014360428, zero_point=-128, qmin=-128, qmax=-113)
-    """
-    if not (2 if activation in ("tanh", "identity") else 1) <= bits <= 8:
-        raise ValueError(f"activation_bits is {bits}; it must be in 1..8, and at least 2 for tanh")
-    if activation == "identity":
-        return choose_affine(*calibrate(pre_activation), bits)
-    if activation == "tanh":
-        top = 2 ** (bits - 1) - 1
-        return QuantParams(1 / top, 0, -top - 1, top)
-    levels = 2**bits - 1
-    high = 1.0
-    if activation == "relu":
-        high = float(choose_affine(0.0, max(calibrate(np.maximum(pre_activation, 0.0))[1], 0.0), 8).scale) * 255
-    return QuantParams(high / levels, -128, -128, -128 + levels)
-
-
-def table_input_params(activation: str, pre_activation: Float64, y: QuantParams, calibrate: RangeRule) -> QuantParams:
-    """Choose the 8-bit pre-activation that a table reads.
-
-    Parameters
-    ----------
-    activation : {"sigmoid", "tanh"}
-        Name.
-    pre_activation : ndarray of float64, shape (R, N)
-        What the quantized layer gives on calibration rows.
-    y : QuantParams
-        Output of the table.
-    calibrate : callable
-        Values -> (lo, hi).
-
-    Returns
-    -------
-    QuantParams
-        R14 of the calibrated range, cut where the output has reached its last code.
-
-    Notes
-    -----
-    Beyond f^-1(1 - sy / 2) every output code is the last one: codes spent there would say nothing.
-
-    Examples
-    --------
-    >>> y = QuantParams(1 / 255, -128, -128, 127)
-    >>> p = table_input_params("sigmoid", np.array([[-100.0, 100.0]]), y, min_max_range)
-    >>> round(float(p.scale) * 127.5, 2)
-    6.23
-    """
-    half = float(y.scale) / 2
-    limit = float(np.log((1 - half) / half)) if activation == "sigmoid" else float(np.arctanh(1 - half))
-    lo, hi = calibrate(pre_activation)
-    return choose_affine(max(min(lo, 0.0), -limit), min(max(hi, 0.0), limit), 8)
+    z = np.asarray(w.zero_point, np.float64)
+    w_q = np.rint((codes.w_q - z) * (scale / raised)) + z  # nearer to z than before: still in the interval
+    return np.where(raised == scale, codes.w_q, w_q).astype(np.int8), w
