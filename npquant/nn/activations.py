@@ -130,8 +130,7 @@ def clipped_relu_forward(z: Real) -> tuple[Real, Real]:
     >>> clipped_relu_forward(np.array([-1.0, 0.5, 2.0]))[0]
     array([0. , 0.5, 1. ])
     """
-    a = np.maximum(z, 0)
-    np.minimum(a, 1, out=a)
+    a = np.minimum(np.maximum(z, 0), 1)
     return a, a
 
 
@@ -178,10 +177,7 @@ def hard_sigmoid_forward(z: Real) -> tuple[Real, Real]:
     >>> hard_sigmoid_forward(np.array([-3.0, 0.0, 9.0]))[0]
     array([0. , 0.5, 1. ])
     """
-    a = z / 6
-    a += 0.5
-    np.maximum(a, 0, out=a)
-    np.minimum(a, 1, out=a)
+    a = np.minimum(np.maximum(z / 6 + 0.5, 0), 1)
     return a, a
 
 

@@ -1,7 +1,7 @@
 """The dense layer, and the network as a chain of them: each forward pass beside its backward pass.
 
-Legend: B batch, K inputs, N outputs of a layer, C outputs of the network; x (B, K), w (K, N), b (N,), z = x w + b (B, N),
-a = f(z); da, dz, dx, dw, db gradients of the loss by these. Labels F1-F3 are derived in docs/nn.md.
+Legend: B batch, K inputs, N outputs of a layer, C outputs of the network; x (B, K), w (K, N), b (N,),
+z = x w + b (B, N), a = f(z); da, dz, dx, dw, db gradients of the loss by these. Labels F1-F3 are derived in docs/nn.md.
 """
 
 from __future__ import annotations

@@ -1,11 +1,14 @@
 """Losses as adjacent pairs: the mean loss of a batch with its cache, and its gradient by the logits.
 
-Legend: B batch, C classes or outputs; logits (B, C); y class indices (B,) or real targets (B, C).
+Legend: B batch (> 0), C classes or outputs; logits (B, C); y class indices (B,) or real targets (B, C); p (B, C)
+probabilities. Labels F6 and F7 are derived in docs/nn.md.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from types import MappingProxyType
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,7 +64,8 @@ def softmax_cross_entropy_forward(
 
     Notes
     -----
-    loss = mean(log sum_c e^l_c - l_y), with the maximum taken out of the logarithm.
+    F6: loss = mean(log sum_c e^l_c - l_y), with the maximum taken out of the logarithm, so that nothing overflows and
+    a confident wrong answer costs its full distance instead of the logarithm of 0.
 
     Examples
     --------
@@ -91,6 +95,10 @@ def softmax_cross_entropy_backward(cache: tuple[Real, NDArray[np.integer]]) -> R
     ndarray of float, shape (B, C)
         (p - onehot(y)) / B.
 
+    Notes
+    -----
+    F6. Each row sums to 0 up to rounding.
+
     Examples
     --------
     >>> _, cache = softmax_cross_entropy_forward(np.array([[0.0, 0.0]]), np.array([1]))
@@ -118,6 +126,10 @@ def squared_error_forward(outputs: Real, y: Real) -> tuple[float, Real]:
     cache : ndarray of float
         o - y.
 
+    Notes
+    -----
+    F7. The sum runs in float64.
+
     Examples
     --------
     >>> squared_error_forward(np.array([[3.0]]), np.array([[1.0]]))[0]
@@ -140,6 +152,10 @@ def squared_error_backward(cache: Real) -> Real:
     ndarray of float, shape (B, C)
         (o - y) / B.
 
+    Notes
+    -----
+    F7.
+
     Examples
     --------
     >>> squared_error_backward(np.array([[2.0], [4.0]]))
@@ -147,3 +163,15 @@ def squared_error_backward(cache: Real) -> Real:
            [2.]])
     """
     return np.asarray(cache / len(cache))
+
+
+LossForward = Callable[[Real, Any], tuple[float, Any]]
+LossBackward = Callable[[Any], Real]
+
+# Each name with its pair; the names are those of `train`.
+LOSSES: Final = MappingProxyType[str, tuple[LossForward, LossBackward]](
+    {
+        "softmax_cross_entropy": (softmax_cross_entropy_forward, softmax_cross_entropy_backward),
+        "squared_error": (squared_error_forward, squared_error_backward),
+    }
+)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from npquant.nn.activations import ACTIVATIONS, activate
+from npquant.nn.layers import ForwardCache, Parameters, dense_forward, network_backward, network_forward
 
 Real = NDArray[np.floating[Any]]
 
@@ -62,28 +63,6 @@ class DenseLayer:
         for name, array in (("w", w), ("b", b)):
             array.flags.writeable = False
             object.__setattr__(self, name, array)
-
-
-@dataclass(frozen=True, slots=True)
-class ForwardCache:
-    """Keep what a backward pass needs: the input, and each layer's pre-activations and outputs.
-
-    Parameters
-    ----------
-    x : ndarray, shape (B, K)
-        Input of the first layer.
-    z, a : tuple of ndarray, shapes (B, N)
-        Pre-activations and outputs, by layer.
-
-    Examples
-    --------
-    >>> ForwardCache(np.zeros((1, 2)), (), ()).x.shape
-    (1, 2)
-    """
-
-    x: Real
-    z: tuple[Real, ...]
-    a: tuple[Real, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -145,16 +124,23 @@ class FloatMLP:
         """dtype of the parameters."""
         return self.layers[0].w.dtype
 
+    @property
+    def parameters(self) -> Parameters:
+        """Weights and bias of each layer."""
+        return tuple((layer.w, layer.b) for layer in self.layers)
+
+    @property
+    def activation_names(self) -> tuple[str, ...]:
+        """Activation of each layer."""
+        return tuple(layer.activation for layer in self.layers)
+
     def forward(self, x: ArrayLike) -> tuple[Real, ForwardCache]:
-        """Return logits (B, C), and the cache that the backward pass takes."""
-        a = first = self._checked(x)
-        z_by_layer, a_by_layer = [], []
-        for layer in self.layers:
-            z = a @ layer.w + layer.b
-            a = activate(layer.activation, z)
-            z_by_layer.append(z)
-            a_by_layer.append(a)
-        return a, ForwardCache(first, tuple(z_by_layer), tuple(a_by_layer))
+        """Return logits (B, C), and the cache that `backward` takes."""
+        return network_forward(self._checked(x), self.parameters, self.activation_names)
+
+    def backward(self, dlogits: Real, cache: ForwardCache) -> Parameters:
+        """Return (dw, db) of each layer, from the gradient of a loss by the logits (B, C)."""
+        return network_backward(dlogits, cache, self.activation_names)
 
     def pre_activations(self, x: ArrayLike) -> tuple[Real, ...]:
         """Return z of every layer."""
@@ -168,7 +154,7 @@ class FloatMLP:
         """Return the outputs (B, C) for real inputs (B, K)."""
         a = self._checked(x)
         for layer in self.layers:
-            a = activate(layer.activation, a @ layer.w + layer.b)
+            a = activate(layer.activation, dense_forward(a, layer.w, layer.b)[0])
         return a
 
     def predict(self, x: ArrayLike) -> NDArray[np.int64]:
@@ -181,8 +167,12 @@ class FloatMLP:
             raise TypeError(f"x has dtype {given.dtype}; it must be real numbers")
         if given.ndim != 2 or given.shape[1] != self.n_inputs:
             raise ValueError(f"x has shape {given.shape}; the network takes (B, {self.n_inputs})")
-        values = given.astype(self.dtype, copy=False)
+        with np.errstate(over="ignore"):
+            values = given.astype(self.dtype, copy=False)
         if not np.isfinite(values).all():
             row, column = np.argwhere(~np.isfinite(values))[0]
-            raise ValueError(f"x is {values[row, column]} at row {row}, column {column}; every input must be finite")
+            raise ValueError(
+                f"x is {given[row, column]} at row {row}, column {column}, which is {values[row, column]} in "
+                f"{self.dtype}; every input must be finite"
+            )
         return values

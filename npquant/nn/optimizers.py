@@ -3,8 +3,8 @@
 A step takes over the arrays that it is given: p, g and the state's arrays are reused for the result, so that a step
 allocates nothing. Pass copies to keep the old values.
 
-Legend: p parameters, g gradient, u discounted sum of gradients, v discounted sum of their squares, t number of the step;
-all vectors of shape (P,) and one dtype. Labels F4 and F5 are derived in docs/nn.md.
+Legend: p parameters, g gradient, u discounted sum of gradients, v discounted sum of their squares, t number of the
+step; all vectors of shape (P,) and one dtype. Labels F4 and F5 are derived in docs/nn.md.
 """
 
 from __future__ import annotations

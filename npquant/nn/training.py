@@ -1,61 +1,33 @@
-"""Training: mini-batches, early stopping on a validation set, input scaling that ends up inside the first layer.
+"""Training: from raw rows to a network that takes raw rows, from scratch or from a given network.
 
-Legend: R rows, K features, C classes; x (R, K) raw real inputs, y (R,) class indices or (R, C) real targets.
+Legend: R rows, K features, C outputs; x (R, K) raw real inputs, y (R,) class indices or (R, C) real targets.
 """
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from npquant.nn.activations import ACTIVATIONS
-from npquant.nn.layers import Parameters, network_backward, network_forward
-from npquant.nn.losses import (
-    softmax_cross_entropy_backward,
-    softmax_cross_entropy_forward,
-    squared_error_backward,
-    squared_error_forward,
-)
+from npquant.nn.descent import Epoch as Epoch
+from npquant.nn.descent import Recipe, check_whole, descend
+from npquant.nn.layers import Parameters, Real
 from npquant.nn.model import DenseLayer, FloatMLP
-from npquant.nn.optimizers import AdamState, MomentumState, adam_step, sgd_momentum_step
-from npquant.nn.training_data import InputScaling, checked_inputs, checked_targets, choose_input_scaling
+from npquant.nn.training_data import (
+    Scaling,
+    checked_inputs,
+    checked_targets,
+    choose_input_scaling,
+    choose_target_scaling,
+)
 
-Real = NDArray[np.floating[Any]]
 Validation = tuple[ArrayLike, ArrayLike]
-LOSSES: dict[str, tuple[Callable[..., Any], Callable[..., Real]]] = {
-    "softmax_cross_entropy": (softmax_cross_entropy_forward, softmax_cross_entropy_backward),
-    "squared_error": (squared_error_forward, squared_error_backward),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Epoch:
-    """Report one epoch to a progress callback.
-
-    Parameters
-    ----------
-    number, of : int
-        1-based number, and how many were asked for.
-    loss : float
-        Mean training loss.
-    validation_loss : float or None
-        Loss on the validation set, where there is one.
-
-    Examples
-    --------
-    >>> Epoch(1, 30, 0.5, None).of
-    30
-    """
-
-    number: int
-    of: int
-    loss: float
-    validation_loss: float | None
+Progress = Callable[[Epoch], None]
 
 
 def train(
@@ -63,18 +35,18 @@ def train(
     y: ArrayLike,
     hidden: Sequence[int] = (64, 32),
     activation: str = "clipped_relu",
-    epochs: int = 60,
+    epochs: int = 30,
     *,
     validation: Validation | None = None,
     loss: str = "softmax_cross_entropy",
     optimizer: str = "adam",
-    learning_rate: float = 3e-3,
+    learning_rate: float = 5e-3,
+    batch_size: int = 64,
     momentum: float = 0.9,
     weight_decay: float = 0.0,
-    batch_size: int = 64,
     patience: int | None = None,
     dtype: DTypeLike = np.float32,
-    progress: Callable[[Epoch], None] | None = None,
+    progress: Progress | None = None,
     rng: int | np.random.Generator | None = None,
 ) -> FloatMLP:
     """Train a network from scratch.
@@ -82,8 +54,8 @@ def train(
     Parameters
     ----------
     x : array of real numbers, shape (R, K)
-        Raw inputs; scaled inside, and the scaling folded into the first layer.
-    y : array of int, shape (R,), or of float, shape (R, C)
+        Raw inputs. They are scaled inside, and the scaling is folded into the first layer (F8).
+    y : array of int, shape (R,), or of real numbers, shape (R, C)
         Class indices 0..C-1, each present; real targets for "squared_error".
     hidden : sequence of int
         Neurons of the hidden layers; empty for a linear model.
@@ -92,40 +64,44 @@ def train(
     epochs : int
         Passes over the rows, >= 1.
     validation : tuple (x, y), optional
-        Rows for early stopping: the parameters of the best epoch are returned.
+        Rows to choose the best epoch by: its parameters are returned, not the last ones.
     loss : {"softmax_cross_entropy", "squared_error"}
         Loss.
     optimizer : {"adam", "sgd"}
-        Optimizer; the rate falls to 0 along a half cosine.
-    learning_rate, momentum, weight_decay : float
-        Momentum is for "sgd"; weight decay is decoupled, a share of the weights (not biases) per step times the rate.
+        Optimizer; its rate falls from learning_rate to 0 along a half cosine (F9).
+    learning_rate : float
+        Positive. The default suits "adam"; for "sgd" ten times as much is a usual start.
     batch_size : int
-        Rows of a mini-batch.
+        Rows of a mini-batch; the last one of an epoch may be smaller.
+    momentum : float
+        In [0, 1); for "sgd" alone.
+    weight_decay : float
+        Share of the weights (in scaled units; not biases) that a step takes off, per unit of the rate.
     patience : int, optional
-        Epochs without a better validation loss before stopping; needs a validation set.
+        Stop after so many epochs without a better one; needs a validation set.
     dtype : float32 or float64
         Of the parameters and the arithmetic.
     progress : callable, optional
-        Called with an `Epoch` after each.
+        Called with an `Epoch` after each; an exception of its own ends the training.
     rng : int, Generator or None
-        Source of initial weights and order of rows.
+        Source of the initial weights and the order of the rows.
 
     Returns
     -------
     FloatMLP
-        Takes raw x.
+        Takes raw x, gives logits (or raw targets).
 
     Raises
     ------
     TypeError, ValueError
-        For data or settings that cannot be trained on; the message names the thing and the fix.
-    FloatingPointError
-        If the loss becomes NaN or infinite.
+        For data or settings that cannot be trained on, and if training diverges; names the thing and the fix.
 
     Notes
     -----
-    Weights start normal with variance 2 / K, biases at 0 (He et al. 2015, equation 10). The same rng seed, machine and
-    library versions give the same bytes.
+    Weights start normal with variance 2 / K', K' the inputs that vary in the rows (or are not 0, for whole numbers),
+    and biases at 0 (He et al. 2015, "Delving deep into rectifiers", equation 10). The other inputs get no gradient:
+    their weights start and stay at 0. The same seed gives the same bytes on one machine with one library and one
+    number of BLAS threads.
 
     Examples
     --------
@@ -133,24 +109,20 @@ def train(
     >>> train(x, [0, 0, 1, 1], hidden=(8,), epochs=200, rng=0).predict(x)
     array([0, 0, 1, 1])
     """
+    recipe = Recipe(epochs, loss, optimizer, learning_rate, batch_size, momentum, weight_decay, patience)
     generator = np.random.default_rng(rng)
-    inputs = checked_inputs(x, "x")
-    targets, outputs = checked_targets(y, inputs.shape[0], loss, LOSSES)
-    widths = [inputs.shape[1], *(_positive(n, "hidden") for n in hidden), outputs]
+    number = np.dtype(dtype)
+    if number not in (np.float32, np.float64):
+        raise TypeError(f"dtype is {number}; it must be float32 or float64")
     if activation not in ACTIVATIONS:
         raise ValueError(f"unknown activation {activation!r}; known: {', '.join(ACTIVATIONS)}")
-    if np.dtype(dtype) not in (np.float32, np.float64):
-        raise TypeError(f"dtype is {np.dtype(dtype)}; it must be float32 or float64")
-    scaling = choose_input_scaling(inputs)
-    start = [
-        (generator.normal(0, np.sqrt(2 / k), (k, n)).astype(dtype), np.zeros(n, dtype))
-        for k, n in itertools.pairwise(widths)
-    ]
-    names = [activation] * (len(widths) - 2) + ["identity"]
-    checked = None if validation is None else _checked_validation(validation, inputs.shape[1], outputs, loss)
-    settings = _Settings(epochs, loss, optimizer, learning_rate, momentum, weight_decay, batch_size, patience, progress)
-    best = _descend(start, names, inputs, targets, checked, scaling, settings, generator)
-    return _folded(best, names, scaling)
+    widths = _checked_widths(hidden)
+    rows = _checked_rows(x, y, validation, recipe, None)
+    scaling = _choose_scaling(rows, number)
+    live = (rows.x != scaling.inputs.o).any(axis=0)
+    start = _initial_parameters([len(live), *widths, rows.outputs], live, number, generator)
+    activations = (*[activation] * len(widths), "identity")
+    return _trained(start, activations, rows, scaling, recipe, progress, generator)
 
 
 def fine_tune(
@@ -161,17 +133,24 @@ def fine_tune(
     *,
     validation: Validation | None = None,
     loss: str = "softmax_cross_entropy",
+    optimizer: str = "adam",
     learning_rate: float = 1e-3,
     batch_size: int = 64,
+    momentum: float = 0.9,
+    weight_decay: float = 0.0,
+    patience: int | None = None,
+    progress: Progress | None = None,
     rng: int | np.random.Generator | None = None,
 ) -> FloatMLP:
-    """Train an existing network further, at its own shapes: after pruning, or on new rows.
+    """Train an existing network further, at its own shapes, activations and dtype: after pruning, or on new rows.
 
     Parameters
     ----------
     model : FloatMLP
         Where to start; not changed.
-    x, y, epochs, validation, loss, learning_rate, batch_size, rng
+    x, y, epochs, validation, loss, optimizer, learning_rate, batch_size, momentum, weight_decay, patience
+        As for `train`. Classes of the network may be without a row.
+    progress, rng
         As for `train`.
 
     Returns
@@ -181,8 +160,13 @@ def fine_tune(
 
     Raises
     ------
-    TypeError, ValueError, FloatingPointError
+    TypeError, ValueError
         As `train`; also if x or y does not fit the network.
+
+    Notes
+    -----
+    Descends in scaled units, as `train` does: the scaling of x is taken out of the first layer and folded in again at
+    the end (F8), so a rate means the same for both.
 
     Examples
     --------
@@ -191,146 +175,111 @@ def fine_tune(
     >>> fine_tune(net, x, [0, 0, 1, 1], rng=0).neurons == net.neurons
     True
     """
-    inputs = checked_inputs(x, "x")
-    if inputs.shape[1] != model.n_inputs:
-        raise ValueError(f"x has {inputs.shape[1]} columns; the network takes {model.n_inputs}")
-    targets, outputs = checked_targets(y, inputs.shape[0], loss, LOSSES, every_class=False)
-    if outputs > model.neurons[-1]:
-        raise ValueError(f"y has {outputs} classes or outputs; the network has {model.neurons[-1]}")
-    checked = None if validation is None else _checked_validation(validation, model.n_inputs, model.neurons[-1], loss)
-    scaling = choose_input_scaling(inputs)
-    names = [layer.activation for layer in model.layers]
-    settings = _Settings(epochs, loss, "adam", learning_rate, 0.0, 0.0, batch_size, None, None)
-    start = _unfolded([(layer.w, layer.b) for layer in model.layers], scaling)
-    best = _descend(start, names, inputs, targets, checked, scaling, settings, np.random.default_rng(rng))
-    return _folded(best, names, scaling)
+    recipe = Recipe(epochs, loss, optimizer, learning_rate, batch_size, momentum, weight_decay, patience)
+    generator = np.random.default_rng(rng)
+    rows = _checked_rows(x, y, validation, recipe, (model.n_inputs, model.neurons[-1]))
+    scaling = _choose_scaling(rows, model.dtype)
+    return _trained(
+        scaling.unfold(model.parameters), model.activation_names, rows, scaling, recipe, progress, generator
+    )
 
 
-@dataclass(frozen=True, slots=True)
-class _Settings:
-    epochs: int
-    loss: str
-    optimizer: str
-    learning_rate: float
-    momentum: float
-    weight_decay: float
-    batch_size: int
-    patience: int | None
-    progress: Callable[[Epoch], None] | None
+@dataclass(frozen=True, slots=True, eq=False)
+class _Rows:
+    """Hold checked raw rows, and the validation rows beside them."""
 
-    def __post_init__(self) -> None:
-        _positive(self.epochs, "epochs")
-        _positive(self.batch_size, "batch_size")
-        if self.optimizer not in ("adam", "sgd"):
-            raise ValueError(f"unknown optimizer {self.optimizer!r}; known: adam, sgd")
-        if not (np.isfinite(self.learning_rate) and self.learning_rate > 0):
-            raise ValueError(f"learning_rate is {self.learning_rate}; it must be positive")
-        if not 0 <= self.momentum < 1:
-            raise ValueError(f"momentum is {self.momentum}; it must be in [0, 1)")
-        if self.weight_decay < 0:
-            raise ValueError(f"weight_decay is {self.weight_decay}; it must not be negative")
+    x: NDArray[Any]
+    y: NDArray[Any]
+    held_out: tuple[NDArray[Any], NDArray[Any]] | None
+    outputs: int
 
 
-def _positive(value: int, name: str) -> int:
-    if not isinstance(value, int | np.integer) or value < 1:
-        raise ValueError(f"{name} is {value!r}; it must be a whole number of at least 1")
-    return int(value)
+@dataclass(frozen=True, slots=True, eq=False)
+class _NetworkScaling:
+    """Hold the scaling of the inputs, and of the outputs: o = 0 and d = 1 for classes."""
+
+    inputs: Scaling
+    outputs: Scaling
+
+    def fold(self, parameters: Parameters) -> Parameters:
+        """Return the parameters that take and give raw values, in the dtype of the given ones."""
+        return self._ends(parameters, self.inputs.fold_into_first, self.outputs.fold_into_last)
+
+    def unfold(self, parameters: Parameters) -> Parameters:
+        """Return the parameters that take and give scaled values."""
+        return self._ends(parameters, self.inputs.unfold_from_first, self.outputs.unfold_from_last)
+
+    def _ends(self, parameters: Parameters, first: Callable[..., Any], last: Callable[..., Any]) -> Parameters:
+        # In float64 up to the one rounding at the end, also where the first layer is the last one.
+        wide = [(w.astype(np.float64), b.astype(np.float64)) for w, b in parameters]
+        wide[0] = first(*wide[0])
+        wide[-1] = last(*wide[-1])
+        dtype = parameters[0][0].dtype
+        return tuple((w.astype(dtype), b.astype(dtype)) for w, b in wide)
 
 
-def _checked_validation(
-    validation: Validation, width: int, outputs: int, loss: str
-) -> tuple[NDArray[np.float64], NDArray[Any]]:
-    x = checked_inputs(validation[0], "the validation x")
-    y, found = checked_targets(validation[1], x.shape[0], loss, LOSSES, every_class=False)
-    if x.shape[1] != width or found > outputs:
-        raise ValueError(
-            f"the validation set has {x.shape[1]} columns and {found} classes; training has {width}, {outputs}"
-        )
-    return x, y
+def _choose_scaling(rows: _Rows, dtype: np.dtype[Any]) -> _NetworkScaling:
+    if rows.y.ndim == 2:
+        return _NetworkScaling(choose_input_scaling(rows.x, dtype), choose_target_scaling(rows.y, dtype))
+    return _NetworkScaling(choose_input_scaling(rows.x, dtype), Scaling(np.zeros(rows.outputs), np.ones(rows.outputs)))
 
 
-def _descend(
-    start: Parameters,
-    names: list[str],
-    x: NDArray[np.float64],
-    y: NDArray[Any],
-    validation: tuple[NDArray[np.float64], NDArray[Any]] | None,
-    scaling: InputScaling,
-    settings: _Settings,
-    rng: np.random.Generator,
+def _checked_rows(
+    x: ArrayLike, y: ArrayLike, validation: Validation | None, recipe: Recipe, shape: tuple[int, int] | None
+) -> _Rows:
+    """Check the data sets; shape is (K, C) where a network is given."""
+    width, outputs = shape or (None, None)
+    inputs = checked_inputs(x, "x", width)
+    targets = checked_targets(y, len(inputs), recipe.loss, "y", outputs)
+    if outputs is None:
+        outputs = targets.shape[1] if targets.ndim == 2 else int(targets.max()) + 1
+    if validation is None:
+        if recipe.patience is not None:
+            raise ValueError("patience needs a validation set: give validation=(x, y)")
+        return _Rows(inputs, targets, None, outputs)
+    if not isinstance(validation, tuple | list) or len(validation) != 2:
+        raise TypeError("validation must be a pair (x, y)")
+    held_x = checked_inputs(validation[0], "validation x", inputs.shape[1])
+    held_y = checked_targets(validation[1], len(held_x), recipe.loss, "validation y", outputs)
+    return _Rows(inputs, targets, (held_x, held_y), outputs)
+
+
+def _checked_widths(hidden: Sequence[int]) -> list[int]:
+    if isinstance(hidden, str) or not hasattr(hidden, "__len__"):
+        raise TypeError(f"hidden is {hidden!r}; give a sequence of layer widths such as (64, 32)")
+    return [check_whole(n, "a width in hidden") for n in hidden]
+
+
+def _initial_parameters(
+    widths: list[int], live: NDArray[np.bool_], dtype: np.dtype[Any], rng: np.random.Generator
 ) -> Parameters:
-    """Run mini-batch descent and return the parameters of the best epoch (the last, without a validation set)."""
-    if settings.patience is not None and validation is None:
-        raise ValueError("patience needs a validation set: give validation=(x, y)")
-    dtype = start[0][0].dtype
-    flat, parameters = _flat_views(start)
-    gradient, gradient_views = _flat_views([(np.zeros_like(w), np.zeros_like(b)) for w, b in start])
-    decays = np.concatenate([np.repeat([1.0, 0.0], [w.size, b.size]) for w, b in start]).astype(dtype)
-    state = AdamState(np.zeros_like(flat), np.zeros_like(flat))
-    velocity = MomentumState(np.zeros_like(flat))
-    scaled = scaling.apply(x).astype(dtype)
-    targets = y.astype(dtype) if y.dtype.kind == "f" else y
-    held_out = None if validation is None else (scaling.apply(validation[0]).astype(dtype), validation[1])
-    batches = -(-len(x) // settings.batch_size)
-    best, best_loss, waited = flat.copy(), np.inf, 0
-    forward, backward = LOSSES[settings.loss]
-    for epoch in range(settings.epochs):
-        order, total = rng.permutation(len(x)), 0.0
-        for batch in range(batches):
-            rows = order[batch * settings.batch_size : (batch + 1) * settings.batch_size]
-            outputs, caches = network_forward(scaled[rows], parameters, names)
-            value, cache = forward(outputs, targets[rows])
-            total += value * len(rows)
-            for views, grads in zip(gradient_views, network_backward(backward(cache), caches, names), strict=True):
-                views[0][...], views[1][...] = grads
-            rate = (
-                settings.learning_rate
-                * 0.5
-                * (1 + np.cos(np.pi * (epoch * batches + batch) / (settings.epochs * batches)))
-            )
-            if settings.weight_decay:
-                flat -= rate * settings.weight_decay * decays * flat
-            if settings.optimizer == "adam":
-                adam_step(flat, gradient, state, float(rate))
-            else:
-                sgd_momentum_step(flat, gradient, velocity, float(rate), settings.momentum)
-        if not np.isfinite(total) or not np.isfinite(flat).all():
-            raise FloatingPointError(f"the loss is {total} after epoch {epoch + 1}: use a smaller learning_rate")
-        judged = (
-            None if held_out is None else forward(network_forward(held_out[0], parameters, names)[0], held_out[1])[0]
-        )
-        if settings.progress is not None:
-            settings.progress(Epoch(epoch + 1, settings.epochs, total / len(x), judged))
-        waited += 1
-        if judged is None or judged < best_loss:
-            best, best_loss, waited = flat.copy(), np.inf if judged is None else judged, 0
-        if settings.patience is not None and waited > settings.patience:
-            break
-    flat[...] = best
+    """Draw the start: variance 2 / K', zeros for inputs that are never anything but 0."""
+    parameters: list[tuple[Real, Real]] = []
+    for i, (depth, width) in enumerate(pairwise(widths)):
+        sources = max(1, int(np.count_nonzero(live))) if i == 0 else depth
+        w = rng.normal(0, np.sqrt(2 / sources), (depth, width))
+        if i == 0:
+            w[~live] = 0
+        parameters.append((w.astype(dtype), np.zeros(width, dtype)))
     return parameters
 
 
-def _flat_views(parameters: Parameters) -> tuple[Real, Parameters]:
-    """Copy all arrays into one vector, and return views of the old shapes: an optimizer step is one operation."""
-    flat = np.concatenate([part.ravel() for pair in parameters for part in pair])
-    views, at = [], 0
-    for w, b in parameters:
-        views.append((flat[at : at + w.size].reshape(w.shape), flat[at + w.size : at + w.size + b.size]))
-        at += w.size + b.size
-    return flat, views
+def _trained(
+    start: Parameters,
+    activations: Sequence[str],
+    rows: _Rows,
+    scaling: _NetworkScaling,
+    recipe: Recipe,
+    progress: Progress | None,
+    rng: np.random.Generator,
+) -> FloatMLP:
+    """Scale the rows, descend, and fold the scaling into the result."""
+    dtype = start[0][0].dtype
 
+    def scaled(x: NDArray[Any], y: NDArray[Any]) -> tuple[Real, NDArray[Any]]:
+        return scaling.inputs.apply(x, dtype), scaling.outputs.apply(y, dtype) if y.ndim == 2 else y
 
-def _folded(parameters: Parameters, names: list[str], scaling: InputScaling) -> FloatMLP:
-    """Put the input scaling into the first layer: ((x - o) f) w + b = x (f w) + (b - (o f) w)."""
-    (w, b), *rest = parameters
-    wide = w.astype(np.float64)
-    bias = b - (scaling.offset * scaling.factor) @ wide
-    first = ((scaling.factor[:, None] * wide).astype(w.dtype), bias.astype(b.dtype))
-    return FloatMLP(tuple(DenseLayer(*pair, name) for pair, name in zip([first, *rest], names, strict=True)))
-
-
-def _unfolded(parameters: Parameters, scaling: InputScaling) -> Parameters:
-    """Undo `_folded`, so that training goes on in scaled units."""
-    (w, b), *rest = parameters
-    wide = w.astype(np.float64)
-    return [((wide / scaling.factor[:, None]).astype(w.dtype), (b + scaling.offset @ wide).astype(b.dtype)), *rest]
+    held_out = None if rows.held_out is None else scaled(*rows.held_out)
+    best = descend(start, activations, scaled(rows.x, rows.y), held_out, recipe, progress, rng)
+    layers = zip(scaling.fold(best), activations, strict=True)
+    return FloatMLP(tuple(DenseLayer(w, b, name) for (w, b), name in layers))
