@@ -10,7 +10,7 @@ import hashlib
 import numpy as np
 
 from npquant.kernels.profile import Profile
-from npquant.profiles.samples import codes_under, near_ties, realistic
+from npquant.profiles.samples import codes_under, extremes, near_ties, realistic
 
 NUMERICS_VERSION = "1"
 
@@ -31,7 +31,7 @@ def golden_digest(profile: Profile) -> str:
     Notes
     -----
     The set comes from NumPy's PCG64 with a fixed seed, whose integers are stable across versions; floats are rounded to
-    float32 scales. 96 sets near ties and 32 realistic ones, 256 accumulators each; a refused set adds "refused".
+    float32 scales. 96 sets near ties and 32 realistic ones, 256 accumulators each, and the extremes.
 
     Examples
     --------
@@ -41,7 +41,7 @@ def golden_digest(profile: Profile) -> str:
     """
     rng = np.random.default_rng(20260101)
     digest = hashlib.sha256()
-    for sample in [*near_ties(rng, 96, 256), *realistic(rng, 32, 256)]:
+    for sample in [*near_ties(rng, 96, 256), *realistic(rng, 32, 256), *extremes()]:
         codes = codes_under(profile, sample)
         digest.update(b"refused" if codes is None else codes.astype(np.int8).tobytes())
     return digest.hexdigest()

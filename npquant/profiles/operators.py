@@ -34,8 +34,33 @@ def _codes(name: str, q: ArrayLike, params: QuantParams, ndim: int | None = 2) -
     return array.astype(params.dtype, copy=False)
 
 
-def _refuse(profile: Profile, x: QuantParams, w: QuantParams, y: QuantParams) -> None:
-    """Raise where the engine would not run this layer."""
+def refuse_unsupported(profile: Profile, x: QuantParams, w: QuantParams, y: QuantParams) -> None:
+    """Raise where an engine would not run a layer.
+
+    Parameters
+    ----------
+    profile : Profile
+        The engine.
+    x, w, y : QuantParams
+        The layer's input, weights and output.
+
+    Returns
+    -------
+    None
+        Where the engine takes the layer.
+
+    Raises
+    ------
+    ValueError
+        With the engine's reason.
+
+    Examples
+    --------
+    >>> p = QuantParams(0.5, 1, -128, 127)
+    >>> refuse_unsupported(get("gemmini_f32"), p, p, p)
+    Traceback (most recent call last):
+    ValueError: gemmini_f32 has no zero points; the input's is 1, it must be 0
+    """
     if x.per_channel or y.per_channel:
         raise ValueError("input and output must be per-tensor: a linear layer has one input and one output scale")
     for role, params in (("input", x), ("output", y)):
@@ -116,7 +141,7 @@ def linear(
     litert_ref_2025 [[-3]]
     """
     record = get(profile)
-    _refuse(record, x, w, y)
+    refuse_unsupported(record, x, w, y)
     inputs, weights = _codes("x_q", x_q, x), _codes("w_q", w_q, w)
     if inputs.shape[1] != weights.shape[0]:
         raise ValueError(f"x_q {inputs.shape} and w_q {weights.shape} do not agree: x_q has K columns, w_q has K rows")
@@ -286,7 +311,7 @@ def requantize(
         raise ValueError("give either a multiplier, or both x and w")
     made: Any = multiplier
     if x is not None and w is not None:
-        _refuse(record, x, w, y)
+        refuse_unsupported(record, x, w, y)
         made = record.make_multiplier(x.scale, w.scale, y.scale)
     elif not isinstance(record.make_multiplier(1.0, 1.0, 1.0), FixedMultiplier):
         raise TypeError(f"{record.name} rescales in floating point: give x and w in place of a fixed multiplier")

@@ -105,6 +105,26 @@ def near_ties(rng: np.random.Generator, sets: int, rows: int) -> list[Sample]:
     return drawn
 
 
+def extremes() -> list[Sample]:
+    """List the ends of int32 and of float32's integers, under multipliers from 2^-30 to 300 and zero points of both signs.
+
+    Returns
+    -------
+    list of Sample
+        The same each time; scales are exact but for the last, 0.7 / 0.3.
+
+    Examples
+    --------
+    >>> int(extremes()[0].acc[0])
+    -2147483648
+    """
+    edges = [-(2**31), -(2**31) + 1, -(2**30), -(2**24) - 1, -(2**24), -1, 0, 1, 2**24, 2**24 + 1, 2**30, 2**31 - 1]
+    acc = np.array(edges, np.int64)
+    reals = (2.0**-30, 2.0**-24, 2.0**-16, 0.5, 1.0, 1.5, 2.0, 4.0, 100.0, 200.0, 300.0)
+    exact = [Sample(acc, real, 1.0, 1.0, zy) for real in reals for zy in (-128, -5, 0, 7, 127)]
+    return [*exact, *(Sample(acc, float(np.float32(0.7)), 1.0, float(np.float32(0.3)), zy) for zy in (-5, 0, 7))]
+
+
 def _scales(rng: np.random.Generator, real: float, *, exact: bool = False) -> tuple[float, float, float]:
     """Return float32 scales with sx sw / sy near `real`, or equal to it where all three are powers of two."""
     if exact:
