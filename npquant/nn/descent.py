@@ -208,8 +208,8 @@ def descend(
     Returns
     -------
     tuple of (w, b)
-        Parameters after the best epoch: the fewest wrong classes on the validation rows, the smaller loss on a tie, the
-        smaller loss alone for real targets. After the last epoch where there are no validation rows.
+        Parameters after the epoch with the smallest loss on the validation rows, or after the last epoch where there
+        are none.
 
     Raises
     ------
@@ -219,6 +219,8 @@ def descend(
     Notes
     -----
     F9: the rate of step i of n is learning_rate (1 + cos(pi i / n)) / 2.
+    The loss chooses the epoch, not the count of wrong classes: among some 270 rows the count is so coarse that it picks
+    lucky early epochs, which costs 0.4 points on unseen rows (digits, mean of 20 seeds).
     F10: weights lose rate x weight_decay of themselves a step, apart from the gradient; biases do not (Loshchilov and
     Hutter 2019, "Decoupled weight decay regularization").
 
@@ -231,17 +233,18 @@ def descend(
     state: AdamState | MomentumState = MomentumState(np.zeros_like(p))
     if recipe.optimizer == "adam":
         state = AdamState(np.zeros_like(p), np.zeros_like(p), 0)
-    best, best_key, waited = p.copy(), (inf, inf), 0
+    best, best_loss, waited = p.copy(), inf, 0
     for number in range(1, recipe.epochs + 1):
         # Nothing that overflows gets by: every loss is checked, and the parameters after every epoch.
         with np.errstate(over="ignore", invalid="ignore", divide="ignore", under="ignore"):
             mean_loss, state = descent.run_epoch(number, state, rng.permutation(len(rows[0])))
-            epoch, key = _judge(number, mean_loss, parameters, activations, held_out, recipe)
+            epoch = _judge(number, mean_loss, parameters, activations, held_out, recipe)
         if progress is not None:
             progress(epoch)
         waited += 1
-        if held_out is None or key < best_key:
-            best[...], best_key, waited = p, key, 0
+        if epoch.validation_loss is None or epoch.validation_loss < best_loss:
+            best[...], waited = p, 0
+            best_loss = inf if epoch.validation_loss is None else epoch.validation_loss
         if recipe.patience is not None and waited >= recipe.patience:
             break
     p[...] = best
@@ -304,14 +307,14 @@ def _judge(
     activations: Sequence[str],
     held_out: tuple[Real, NDArray[Any]] | None,
     recipe: Recipe,
-) -> tuple[Epoch, tuple[float, float]]:
-    """Measure an epoch on the validation rows; the key orders epochs, smaller is better."""
+) -> Epoch:
+    """Measure an epoch on the validation rows, where there are any."""
     if held_out is None:
-        return Epoch(number, recipe.epochs, mean_loss, None, None), (inf, inf)
+        return Epoch(number, recipe.epochs, mean_loss, None, None)
     x, y = held_out
     outputs = network_forward(x, parameters, activations)[0]
     value = LOSSES[recipe.loss][0](outputs, y)[0]
     if y.ndim == 2:
-        return Epoch(number, recipe.epochs, mean_loss, value, None), (value, 0.0)
-    wrong = int(np.count_nonzero(np.argmax(outputs, axis=1) != y))
-    return Epoch(number, recipe.epochs, mean_loss, value, 1 - wrong / len(y)), (float(wrong), value)
+        return Epoch(number, recipe.epochs, mean_loss, value, None)
+    right = int(np.count_nonzero(np.argmax(outputs, axis=1) == y))
+    return Epoch(number, recipe.epochs, mean_loss, value, right / len(y))

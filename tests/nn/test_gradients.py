@@ -7,17 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from npquant.nn import activations, losses
+from npquant.nn import activations, layers, losses
 from npquant.nn.gradient_check import GradientMismatch, check_gradient, flat, unflat
 from npquant.nn.layers import network_backward, network_forward
-from npquant.nn.training import LOSSES
+from npquant.nn.losses import LOSSES
 
 NAMES = list(activations.ACTIVATIONS)
 
 
-def network_loss(parameters, names, x, y, loss):
+def network_loss(parameters, names, x, y, pair):
     """Return the loss of a network as a function of its flat parameters, and its hand-written gradient."""
-    forward, backward = LOSSES[loss]
+    forward, backward = pair
 
     def f(vector):
         return forward(network_forward(x, unflat(vector, parameters), names)[0], y)[0]
@@ -26,14 +26,15 @@ def network_loss(parameters, names, x, y, loss):
     return f, flat(network_backward(backward(forward(outputs, y)[1]), caches, names))
 
 
-def problem(seed: int, name: str, loss: str):
+def problem(seed: int, name: str, loss: str, backward=None):
     """Draw a small network, rows and targets in float64."""
     rng = np.random.default_rng(seed)
     widths = (4, 5, 3, 3)
     parameters = [(rng.normal(0, 0.7, (k, n)), rng.normal(0.3, 0.3, n)) for k, n in itertools.pairwise(widths)]
     x = rng.normal(size=(7, 4))
     y = rng.integers(0, 3, 7) if loss == "softmax_cross_entropy" else rng.normal(size=(7, 3))
-    return network_loss(parameters, [name, name, "identity"], x, y, loss), flat(parameters)
+    pair = LOSSES[loss] if backward is None else (LOSSES[loss][0], backward)
+    return network_loss(parameters, [name, name, "identity"], x, y, pair), flat(parameters)
 
 
 @pytest.mark.parametrize("loss", list(LOSSES))
@@ -53,6 +54,10 @@ def _forgotten_one_hot(cache):
     return cache[0] / len(cache[1])
 
 
+def _seen_from_the_other_side(cache):
+    return -losses.softmax_cross_entropy_backward(cache)
+
+
 def _derivative_of_relu(da, cache):
     return da
 
@@ -66,14 +71,17 @@ def _tanh_half(da, cache):
 
 
 def _no_sixth(da, cache):
-    return da * cache
+    return da * ((cache > 0) & (cache < 1))
 
 
-@pytest.mark.parametrize("mutant", [_missing_batch_mean, _forgotten_one_hot])
-def test_check_gradient_kills_wrong_losses(mutant, monkeypatch):
-    """A loss gradient without its mean, or without the right class, is caught."""
-    monkeypatch.setitem(LOSSES, "softmax_cross_entropy", (losses.softmax_cross_entropy_forward, mutant))
-    (f, gradient), p = problem(3, "sigmoid", "softmax_cross_entropy")
+def _no_upper_bound(da, cache):
+    return da * (cache > 0)
+
+
+@pytest.mark.parametrize("mutant", [_missing_batch_mean, _forgotten_one_hot, _seen_from_the_other_side])
+def test_check_gradient_kills_wrong_losses(mutant):
+    """A loss gradient without its mean, without the right class, or with the wrong sign is caught."""
+    (f, gradient), p = problem(3, "sigmoid", "softmax_cross_entropy", mutant)
     with pytest.raises(GradientMismatch, match="the difference quotient is"):
         check_gradient(f, gradient, p, rng=3)
 
@@ -83,6 +91,7 @@ def test_check_gradient_kills_wrong_losses(mutant, monkeypatch):
     [
         ("relu", _derivative_of_relu),
         ("clipped_relu", _derivative_of_relu),
+        ("clipped_relu", _no_upper_bound),
         ("sigmoid", _sigmoid_without_one_minus),
         ("tanh", _tanh_half),
         ("hard_sigmoid", _no_sixth),
@@ -90,7 +99,8 @@ def test_check_gradient_kills_wrong_losses(mutant, monkeypatch):
 )
 def test_check_gradient_kills_wrong_activations(name, mutant, monkeypatch):
     """A wrong derivative of any activation is caught."""
-    monkeypatch.setitem(activations.ACTIVATIONS, name, (activations.ACTIVATIONS[name][0], mutant))
+    forward = activations.ACTIVATIONS[name][0]
+    monkeypatch.setattr(layers, "ACTIVATIONS", {**activations.ACTIVATIONS, name: (forward, mutant)})
     (f, gradient), p = problem(4, name, "squared_error")
     with pytest.raises(GradientMismatch):
         check_gradient(f, gradient, p, rng=4)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from npquant.nn.losses import softmax_cross_entropy_forward
 from npquant.nn.model import DenseLayer, FloatMLP
 from npquant.nn.optimizers import AdamState, MomentumState, adam_step, sgd_momentum_step
 from npquant.nn.training import fine_tune, train
@@ -53,8 +54,6 @@ def test_train_returns_the_best_epoch():
     seen = []
     validation = rings(100, seed=9)
     net = train(x, y, hidden=(16,), epochs=60, learning_rate=0.03, validation=validation, progress=seen.append, rng=0)
-    from npquant.nn.losses import softmax_cross_entropy_forward
-
     loss = softmax_cross_entropy_forward(net.logits(validation[0]).astype(np.float64), validation[1])[0]
     # The scaling is folded into float32 weights: a few roundings of logits of size ~10.
     assert abs(loss - min(e.validation_loss for e in seen)) < 1e-4
@@ -83,10 +82,12 @@ def test_train_takes_raw_inputs():
 
 def test_choose_input_scaling_keeps_zero_for_pixels():
     """Integers in 0..255 share one factor and no offset; anything else is standardized."""
-    pixels = choose_input_scaling(np.array([[0.0, 255.0], [3.0, 0.0]]))
-    assert not pixels.offset.any() and (pixels.factor == 1 / 255).all()
-    real = choose_input_scaling(np.array([[0.5, 7.0], [1.5, 7.0]]))
-    assert real.offset.tolist() == [1.0, 7.0] and real.factor.tolist() == [2.0, 1.0]
+    for pixels in (np.array([[0.0, 255.0], [3.0, 0.0]]), np.array([[0, 255], [3, 0]], np.uint8)):
+        scaling = choose_input_scaling(pixels, np.float32)
+        assert not scaling.o.any() and (scaling.d == 255).all()
+    assert choose_input_scaling(np.zeros((2, 2), np.uint8), np.float32).d.tolist() == [1.0, 1.0]
+    real = choose_input_scaling(np.array([[0.5, 7.1], [1.5, 7.1], [0.5, 7.1], [1.5, 7.1]]), np.float32)
+    assert real.o.tolist() == [1.0, 7.1] and real.d.tolist() == [0.5, 1.0]
 
 
 def test_fine_tune_keeps_shapes_and_improves():
@@ -106,11 +107,11 @@ def test_fine_tune_keeps_shapes_and_improves():
 def test_adam_step_is_its_equations():
     """Three steps equal the textbook recursion in float64."""
     rng = np.random.default_rng(0)
-    p, state = rng.normal(size=5), AdamState(np.zeros(5), np.zeros(5))
+    p, state = rng.normal(size=5), AdamState(np.zeros(5), np.zeros(5), 0)
     q, m, v = p.copy(), np.zeros(5), np.zeros(5)
     for t in range(1, 4):
         g = rng.normal(size=5)
-        adam_step(p, g.copy(), state, 0.1)
+        p, state = adam_step(p, g.copy(), state, learning_rate=0.1, beta1=0.9, beta2=0.999, epsilon=1e-8)
         m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g * g
         q = q - 0.1 * (m / (1 - 0.9**t)) / (np.sqrt(v / (1 - 0.999**t)) + 1e-8)
         # The two orders of the same operations differ by a few roundings.
@@ -121,7 +122,7 @@ def test_sgd_momentum_step_is_its_equations():
     """Velocity gathers gradients; parameters follow it."""
     p, state = np.array([1.0]), MomentumState(np.zeros(1))
     for _ in range(2):
-        sgd_momentum_step(p, np.array([1.0]), state, 0.5, 0.5)
+        p, state = sgd_momentum_step(p, np.array([1.0]), state, learning_rate=0.5, momentum=0.5)
     assert p[0] == 1 - 0.5 * 1 - 0.5 * 1.5
 
 
@@ -139,7 +140,7 @@ X, Y = np.arange(8.0).reshape(4, 2), np.array([0, 0, 1, 1])
         ({"x": X, "y": [0, 0, 2, 2]}, "class 1 has no row.*np.unique"),
         ({"x": X, "y": [-1, 0, 1, 1]}, "numbered from 0"),
         ({"x": X, "y": Y, "epochs": 0}, "epochs is 0"),
-        ({"x": X, "y": Y, "hidden": (0,)}, "hidden is 0"),
+        ({"x": X, "y": Y, "hidden": (0,)}, "a width in hidden is 0"),
         ({"x": X, "y": Y, "batch_size": 0}, "batch_size is 0"),
         ({"x": X, "y": Y, "learning_rate": -1}, "learning_rate is -1"),
         ({"x": X, "y": Y, "momentum": 1.0}, "momentum is 1.0"),
@@ -148,7 +149,14 @@ X, Y = np.arange(8.0).reshape(4, 2), np.array([0, 0, 1, 1])
         ({"x": X, "y": Y, "optimizer": "lion"}, "unknown optimizer"),
         ({"x": X, "y": Y, "loss": "hinge"}, "unknown loss"),
         ({"x": X, "y": [[np.inf]] * 4, "loss": "squared_error"}, "y is inf"),
-        ({"x": X, "y": Y, "validation": (np.zeros((2, 3)), [0, 1])}, "the validation set has 3 columns"),
+        ({"x": X, "y": Y, "validation": (X, [0, 1, 2, 1])}, "validation y contains class 2"),
+        ({"x": X, "y": np.eye(2, dtype=int)[Y]}, "np.argmax"),
+        ({"x": X, "y": Y, "patience": 3}, "patience needs a validation set"),
+        ({"x": X, "y": Y, "batch_size": 2, "patience": 0, "validation": (X, Y)}, "patience is 0"),
+        ({"x": X + 1e9, "y": Y}, "feature 0 of x has the mean 1e.09 .* float32 cannot tell"),
+        ({"x": X * 1e30, "y": Y}, "feature 0 of x"),
+        ({"x": X, "y": [1e30, 0, 0, 0], "loss": "squared_error"}, "a target is 1e.30"),
+        ({"x": X, "y": Y, "validation": (np.zeros((2, 3)), [0, 1])}, "validation x has 3 columns; it must have 2"),
     ],
 )
 def test_train_names_what_is_wrong(arguments, message):
@@ -164,6 +172,11 @@ def test_train_names_what_is_wrong(arguments, message):
         {"x": X, "y": Y / 2},
         {"x": X.astype(str), "y": Y},
         {"x": X, "y": Y, "dtype": int},
+        {"x": X, "y": Y, "epochs": 2.0},
+        {"x": X, "y": Y, "epochs": True},
+        {"x": X, "y": Y, "hidden": 64},
+        {"x": X, "y": Y, "learning_rate": "fast"},
+        {"x": X, "y": Y, "validation": X},
     ],
 )
 def test_train_refuses_wrong_types(arguments):
@@ -175,7 +188,7 @@ def test_train_refuses_wrong_types(arguments):
 def test_train_says_when_it_diverges():
     """A loss that overflows ends with one clear error."""
     x, y = rings(60)
-    with np.errstate(all="ignore"), pytest.raises(FloatingPointError, match="smaller learning_rate"):
+    with pytest.raises(ValueError, match=r"diverged in epoch \d+: .*learning_rate below 1e\+?0?6|1000000.0"):
         train(
             x,
             1e3 * y[:, None],
