@@ -106,7 +106,7 @@ def near_ties(rng: np.random.Generator, sets: int, rows: int) -> list[Sample]:
 
 
 def extremes() -> list[Sample]:
-    """List the ends of int32 and of float32's integers, under multipliers from 2^-30 to 300 and zero points of both signs.
+    """List the ends of int32 and of float32's integers, under M from 2^-30 to 300 and zero points of both signs.
 
     Returns
     -------
