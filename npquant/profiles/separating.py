@@ -150,7 +150,8 @@ def search(profiles: Sequence[Profile], candidates: Sequence[Vector]) -> list[Ve
     """
     table = [[answer(profile, vector) for profile in profiles] for vector in candidates]
     numbered: NDArray[np.int64] = np.array([np.unique([str(a) for a in row], return_inverse=True)[1] for row in table])
-    group, chosen = np.zeros(len(profiles), np.int64), []
+    group: NDArray[np.int64] = np.zeros(len(profiles), np.int64)
+    chosen: list[Vector] = []
     while True:
         joint = group * (numbered.max() + 1) + numbered
         together = np.array([_pairs(row) for row in joint])
