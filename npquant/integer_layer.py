@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from npquant.kernels.linear import linear
 from npquant.kernels.lookup import FUNCTIONS, activation_table, apply_table
 from npquant.kernels.profile import CLAMPS, Profile, clamp_codes
 from npquant.kernels.qparams import QuantParams
+from npquant.profiles.operators import linear
 
 INT32_MIN, INT32_MAX = -(2**31), 2**31 - 1
 
@@ -226,9 +226,15 @@ def run_layer_plain(layer: IntegerLayer, x_q: NDArray[np.int8], profile: Profile
     ndarray of int8, shape (B, N)
         Output codes.
 
+    Raises
+    ------
+    ValueError
+        If the profile's engine refuses the layer.
+
     Notes
     -----
-    R10, with R11 for a clamp; for a table R10 to the pre-activation, then R12.
+    R10, with R11 for a clamp; for a table R10 to the pre-activation, then R12. Another profile puts its own output stage
+    in place of R10; one whose engine takes uint8 codes alone computes on codes and zero points that are 128 higher.
 
     Examples
     --------
@@ -240,7 +246,16 @@ def run_layer_plain(layer: IntegerLayer, x_q: NDArray[np.int8], profile: Profile
            [64]], dtype=int8)
     """
     clamp = "identity" if layer.pre is not None else layer.activation
-    codes = linear(
-        x_q, layer.w_q, layer.bias, x=layer.x, w=layer.w, y=layer.target, profile=profile, activation=clamp
-    ).astype(np.int8)
-    return codes if layer.pre is None else apply_table(codes, activation_table(layer.activation, layer.pre, layer.y))
+    x, y, shift = layer.x, layer.target, 0
+    if "int8" not in profile.code_types:
+        # The same real values under codes 128 higher: an engine that takes uint8 alone sees what it would be given.
+        x, y, shift = _as_uint8(x), _as_uint8(y), 128
+    raw = (x_q.astype(np.int16) + shift).astype(x.dtype)
+    codes = linear(raw, layer.w_q, layer.bias, x=x, w=layer.w, y=y, profile=profile, activation=clamp)
+    signed: NDArray[np.int8] = (codes.astype(np.int16) - shift).astype(np.int8)
+    return signed if layer.pre is None else apply_table(signed, activation_table(layer.activation, layer.pre, layer.y))
+
+
+def _as_uint8(params: QuantParams) -> QuantParams:
+    """Return the same quantization with codes 128 higher; a zero point of 0 becomes 128."""
+    return QuantParams(params.scale, int(params.zero_point) + 128, params.qmin + 128, params.qmax + 128)

@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import npquant
@@ -64,6 +64,7 @@ SCALAR = {
 def test_linear_equals_spec_beside_ties(name, k, nudge, scales, zy, per_channel, rows, zx):
     """A whole layer under a profile is its scalar definition, with the bias chosen so that acc M is beside k + 1/2."""
     exact = [Fraction(float(np.float32(s))) for s in scales]
+    assume(exact[0] * exact[1] / exact[2] < 250)  # XNNPACK refuses 256
     dot = sum((a - zx) * b for a, b in rows)
     wanted = round((k + Fraction(1, 2)) * exact[2] / (exact[0] * exact[1])) + nudge
     bias = max(-(2**31), min(2**31 - 1, wanted - dot))
