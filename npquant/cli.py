@@ -1,11 +1,12 @@
 """The command line. One function a subcommand; each returns its exit code.
 
-Exit codes: 0 a stated budget is met, 1 it is missed, 2 usage or bad input, 130 interrupted.
+Exit codes: 0 a stated budget is met (diff: nothing differs), 1 it is not, 2 usage or bad input, 130 interrupted.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -76,6 +77,8 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"npquant {npquant.__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add_run(commands)
+    _add_profiles(commands)
+    _add_diff(commands)
     return parser
 
 
@@ -126,6 +129,69 @@ def _run(options: argparse.Namespace) -> int:
     sys.stdout.write(encode_report(report).decode("ascii") if options.json else render_report(report))
     sys.stdout.flush()
     return 0 if report["budget"]["met"] else 1
+
+
+def _add_profiles(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Describe ``npquant profiles``."""
+    profiles = commands.add_parser(
+        "profiles",
+        help="list the engines' arithmetics, or print the card of one",
+        description="List the profiles. With NAME: its equation, an example by hand, its source, and its relatives.",
+    )
+    profiles.add_argument("name", metavar="NAME", nargs="?", help="a profile, such as tflite_ref")
+    profiles.add_argument("--json", action="store_true", help="print the records as JSON")
+    profiles.set_defaults(command=_profiles)
+
+
+def _profiles(options: argparse.Namespace) -> int:
+    """Print the list of profiles, or one card."""
+    from npquant.profiles import get, names
+    from npquant.profiles.cards import record_as_json, render_card
+
+    if options.json:
+        wanted = [get(options.name)] if options.name else [get(name) for name in names()]
+        sys.stdout.write(json.dumps([record_as_json(profile) for profile in wanted], indent=2) + "\n")
+    elif options.name:
+        sys.stdout.write(render_card(options.name))
+    else:
+        for name in names():
+            sys.stdout.write(f"{name:<21} {get(name).engine}\n")
+    return 0
+
+
+def _add_diff(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Describe ``npquant diff``."""
+    diff = commands.add_parser(
+        "diff",
+        help="say where two profiles part on an integer network",
+        description="Run an integer network under two profiles: counts by layer, and the first difference in full.",
+        epilog="Exit code: 0 no output differs, 1 some do, 2 usage or bad input.",
+    )
+    diff.add_argument("model", metavar="MODEL", help="an integer network that npquant saved (npz)")
+    diff.add_argument("--a", metavar="NAME", required=True, help="one profile")
+    diff.add_argument("--b", metavar="NAME", required=True, help="the other profile")
+    diff.add_argument("--data", metavar="PATH", help="rows to run: CSV, npz or IDX (default: the bundled digits)")
+    diff.add_argument("--json", action="store_true", help="print the comparison as JSON")
+    diff.set_defaults(command=_diff)
+
+
+def _diff(options: argparse.Namespace) -> int:
+    """Compare two profiles on a network."""
+    from npquant.integer_mlp import IntegerMLP
+    from npquant.storage import load
+    from npquant.workflow.datasets import load_dataset, load_optdigits
+    from npquant.workflow.divergence import compare_profiles, divergence_as_json, render_divergence
+
+    model = load(options.model)
+    if not isinstance(model, IntegerMLP):
+        raise ValueError(
+            f"{options.model} holds a float network; quantize it first: profiles differ on integers"
+        )
+    x = load_dataset(options.data).x if options.data else load_optdigits().x
+    found = compare_profiles(model, x, options.a, options.b)
+    text = json.dumps(divergence_as_json(found), indent=2) + "\n" if options.json else render_divergence(found)
+    sys.stdout.write(text)
+    return 1 if found.first is not None or found.end_to_end else 0
 
 
 class _Progress:

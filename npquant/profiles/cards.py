@@ -183,3 +183,25 @@ def _relatives(profile: Profile) -> list[str]:
         elif rules:
             lines.append("  no accumulator beside a tie or a rail separates their requantization")
     return lines
+
+
+def record_as_json(profile: Profile) -> dict[str, object]:
+    """Describe a profile in JSON's types.
+
+    Parameters
+    ----------
+    profile : Profile
+        The record.
+
+    Returns
+    -------
+    dict
+        Its values; functions by their names.
+
+    Examples
+    --------
+    >>> record_as_json(get("ort"))["accumulator"]
+    'wrap'
+    """
+    fields = {name: getattr(profile, name) for name in profile.__dataclass_fields__}
+    return {name: value.__name__ if callable(value) else value for name, value in fields.items()}

@@ -206,3 +206,28 @@ def render_divergence(found: Divergence) -> str:
         f"    see: npquant profiles {found.a}, npquant profiles {found.b}",
     ]
     return "\n".join(lines) + "\n"
+
+
+def divergence_as_json(found: Divergence) -> dict[str, object]:
+    """Describe a comparison in JSON's types.
+
+    Parameters
+    ----------
+    found : Divergence
+        From `compare_profiles`.
+
+    Returns
+    -------
+    dict
+        The fields of the record; ``first`` holds the exact value as "numerator/denominator" and as a float.
+
+    Examples
+    --------
+    >>> divergence_as_json(Divergence("a", "b", 1, (0,), (10,), 0, 0, None, ()))["first"] is None
+    True
+    """
+    record = dataclasses.asdict(found)
+    if found.first is not None:
+        exact = found.first.exact
+        record["first"] |= {"exact": f"{exact.numerator}/{exact.denominator}", "exact_float": float(exact)}
+    return record
