@@ -40,7 +40,7 @@ def train(
     validation: Validation | None = None,
     loss: str = "softmax_cross_entropy",
     optimizer: str = "adam",
-    learning_rate: float = 5e-3,
+    learning_rate: float = 3e-3,
     batch_size: int = 64,
     momentum: float = 0.9,
     weight_decay: float = 0.0,
