@@ -73,7 +73,7 @@ class CandidateBuilder:
         """Prune and refit the original network, one rate a hidden layer."""
         if rates not in self._pruned:
             model, report = prune_with_report(self._floating, self._x_calibration, rates)
-            kept = (*report.kept, slice(None))
+            kept = (*report.kept, np.arange(model.neurons[-1]))
             targets = tuple(np.asarray(z[:, at], np.float64) for z, at in zip(self._z, kept, strict=True))
             self._pruned[rates] = PrunedNet(model if report.nothing_pruned else _to_float32(model), report, targets)
         return self._pruned[rates]

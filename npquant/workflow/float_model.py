@@ -95,14 +95,15 @@ def default_hidden(features: int) -> tuple[int, ...]:
 
 
 def default_epochs(rows: int) -> int:
-    """Choose the number of epochs by the number of training rows: about a million row visits, 10 to 60 epochs.
+    """Choose the number of epochs by the number of training rows: enough steps for few rows, few epochs for many.
 
     Examples
     --------
-    >>> default_epochs(1258), default_epochs(49_000)
-    (60, 20)
+    >>> default_epochs(84), default_epochs(1258), default_epochs(49_000)
+    (892, 60, 20)
     """
-    return min(60, max(10, 1_000_000 // rows))
+    few = min(max(60, 75_000 // rows), 2000)
+    return max(10, min(few, 1_000_000 // rows))
 
 
 def _bundled() -> FloatMLP:

@@ -1,0 +1,155 @@
+"""Laws of the eight steps: what may look at the test rows, and when."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from npquant.compression.budget import Thresholds
+from npquant.storage import load
+from npquant.workflow import sets as sets_module
+from npquant.workflow import steps
+from npquant.workflow.candidates import CandidateBuilder
+from npquant.workflow.config import RunConfig
+from npquant.workflow.datasets import Dataset
+from npquant.workflow.evaluate import in_float64
+from npquant.workflow.float_model import bundled_record, obtain_float
+from npquant.workflow.report import rounded, timeless
+from npquant.workflow.sets import SealedRows, Sets, load_sets
+
+Run = Callable[[Path], dict[str, Any]]
+DATA = Path(steps.__file__).parent / "data"
+
+
+def run_fixed(out: Path) -> dict[str, Any]:
+    """Run with a short search."""
+    return steps.run_workflow(out=str(out), prune=0.3, max_drop=2.0)
+
+
+@pytest.fixture
+def poisoned(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Give the test rows other classes, as if they had been drawn from other data."""
+
+    def load_poisoned(path: str | None, seed: int) -> Sets:
+        clean = load_sets(path, seed)
+        x, y = clean.test.open()
+        return Sets(clean.dataset, clean.split, clean.calibration, SealedRows(x[::-1], y))
+
+    monkeypatch.setattr(steps, "load_sets", load_poisoned)
+    yield
+
+
+def law_test_rows_choose_nothing(clean: dict[str, Any], other: dict[str, Any]) -> None:
+    """Other test rows change no threshold, no file, no candidate: only what is said of the test rows."""
+    assert clean["budget"]["frontier"] == other["budget"]["frontier"]
+    assert clean["budget"]["thresholds"] == other["budget"]["thresholds"]
+    assert clean["deployment"]["sha256"] == other["deployment"]["sha256"]
+    assert clean["models"][0]["test"] != other["models"][0]["test"], "the case is vacuous"
+
+
+def test_run_workflow_test_rows_choose_nothing(
+    tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """The law above."""
+    clean = run_fixed(tmp_path)
+    request.getfixturevalue("poisoned")
+    law_test_rows_choose_nothing(clean, run_fixed(tmp_path))
+
+
+def test_run_workflow_law_kills_a_run_that_chooses_on_the_test_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    """A builder that measures on test rows breaks the law."""
+
+    class Cheating(CandidateBuilder):
+        def __init__(self, floating: Any, rows: NDArray[Any], x: NDArray[Any], y: NDArray[np.int64]) -> None:
+            super().__init__(floating, rows, *vars(steps)["load_sets"](None, 0).test.open())
+
+    monkeypatch.setattr(steps, "CandidateBuilder", Cheating)
+    clean = run_fixed(tmp_path)
+    request.getfixturevalue("poisoned")
+    with pytest.raises(AssertionError):
+        law_test_rows_choose_nothing(clean, run_fixed(tmp_path))
+
+
+def test_run_workflow_test_drop_that_is_shown_fails_the_budget(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A budget met on validation rows by luck is missed where the test rows show it."""
+    monkeypatch.setattr("npquant.workflow.judge.shows_larger_drop", lambda b, c, allowed: True)
+    budget = run_fixed(tmp_path)["budget"]
+    assert (budget["met"], budget["failing"]) == (False, ["test_drop"])
+
+
+def test_run_workflow_returns_what_it_writes(tmp_path: Path) -> None:
+    """The returned report is the file; a second run in the same folder replaces it."""
+    import json
+
+    first, second = run_fixed(tmp_path), run_fixed(tmp_path)
+    assert json.loads((tmp_path / "report.json").read_bytes()) == second
+    assert timeless(first) == timeless(second)
+    assert rounded(first) == first
+
+
+def test_run_workflow_tells_its_progress(tmp_path: Path) -> None:
+    """Every step is announced, in the order taken."""
+    told: list[str] = []
+    steps.run_workflow(out=str(tmp_path), bits=8, prune=0.0, progress=told.append)
+    numbers = [int(line.split()[0]) for line in told]
+    assert [n for n, before in zip(numbers, [0, *numbers], strict=False) if n != before] == [2, 1, 3, 4, 5, 6, 7, 8]
+
+
+def test_obtain_float_checkpoint_is_the_one_on_record() -> None:
+    """The bundled network is that of its record, and its split is that of seed 0."""
+    from hashlib import sha256
+
+    record = bundled_record()
+    assert sha256((DATA / "digits_float.npz").read_bytes()).hexdigest() == record["sha256"]
+    assert load_sets(None, 0).split.sha256 == record["split_sha256"]
+    start = obtain_float(RunConfig(), load_sets(None, 0), print)
+    assert (start.source, start.model.neurons) == ("bundled", (64, 32, 10))
+
+
+def test_obtain_float_another_split_trains_and_says_why() -> None:
+    """Under another seed training rows of the checkpoint would be test rows."""
+    start = obtain_float(RunConfig(seed=1), load_sets(None, 1), lambda text: None)
+    assert start.source == "trained"
+    assert "training rows" in start.notes[0]
+
+
+def test_obtain_float_training_is_reproducible() -> None:
+    """The same options give the same bytes."""
+    config, data = RunConfig(train=True, hidden=(5,), epochs=2), load_sets(None, 0)
+    one, two = (obtain_float(config, data, lambda text: None).model for _ in range(2))
+    for a, b in zip(one.layers, two.layers, strict=True):
+        np.testing.assert_array_equal(a.w, b.w)
+
+
+def test_candidate_builder_prunes_before_it_quantizes(tmp_path: Path) -> None:
+    """Bytes and MACs of a candidate are those of the pruned, quantized network; its targets the float network's."""
+    data = load_sets(None, 0)
+    floating = in_float64(load(DATA / "digits_float.npz"))  # type: ignore[arg-type]
+    builder = CandidateBuilder(floating, data.x_calibration[:256], *data.validation)
+    thresholds = Thresholds((4, 4, 4), (0.5, 0.25))
+    found, net = builder.measure(thresholds), builder.prune(thresholds.rates)
+    assert builder.build(thresholds).neurons == (32, 24, 10)
+    assert found.macs == 64 * 32 + 32 * 24 + 24 * 10
+    assert builder.prune(thresholds.rates) is net
+    z = floating.pre_activations(data.x_calibration[:256])
+    for target, whole, kept in zip(net.targets, z, net.kept, strict=True):
+        np.testing.assert_array_equal(target, whole[:, kept])
+
+
+def test_load_sets_other_data_keeps_the_law(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A set with more than 2,048 training rows runs too, calibrated on a sample."""
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 3, 3600)
+    x = (y[:, np.newaxis] + rng.normal(0, 0.3, (3600, 4))).astype(np.float32)
+    data = Dataset(x, y.astype(np.int64), ("a", "b", "c"), tuple("wxyz"), "drawn", "here")
+    monkeypatch.setattr(sets_module, "load_dataset", lambda path: data)
+    report = steps.run_workflow(data="drawn", out=str(tmp_path), hidden=(6,), epochs=10, bits=4)
+    assert report["data"]["rows"]["calibration"] == 2048
+    assert report["data"]["rows"]["train"] == 2520
