@@ -8,8 +8,8 @@ from __future__ import annotations
 import dataclasses
 
 from npquant.kernels.profile import Profile, fixed_multiplier, stage_single_rounding
-from npquant.kernels.requantize_engines import requantize_half_away
-from npquant.profiles.tflite import integer_stage, per_tensor_float32_multiplier, stage_double_rounding
+from npquant.kernels.requantize_engines import requantize_double_rounding, requantize_half_away
+from npquant.profiles.tflite import integer_stage, per_tensor_float32_multiplier
 
 TOSA_SINGLE = Profile(
     name="tosa_single",
@@ -27,7 +27,7 @@ TOSA_DOUBLE = dataclasses.replace(
     name="tosa_double",
     engine="TOSA RESCALE, DOUBLE_ROUND",
     equation="as tflite_ref's requantization, with M_B",
-    output_stage=stage_double_rounding,
+    output_stage=integer_stage(requantize_double_rounding),
 )
 
 TVM_UPWARD = Profile(

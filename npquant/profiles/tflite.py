@@ -14,20 +14,25 @@ from numpy.typing import ArrayLike, NDArray
 from npquant.kernels.activation_bounds import bounds_half_away
 from npquant.kernels.multipliers import multiplier_float32_product
 from npquant.kernels.output_stages import stage_float64_half_away
-from npquant.kernels.profile import Profile, fixed_multiplier, stage_single_rounding
+from npquant.kernels.profile import Profile, fixed_multiplier
 from npquant.kernels.quantize_engines import (
     dequantize_float32,
     dequantize_vectors_of_8,
     quantize_divide_half_away,
     quantize_vectors_of_8,
 )
-from npquant.kernels.requantize import FixedMultiplier, decompose_multiplier, real_multiplier
+from npquant.kernels.requantize import (
+    FixedMultiplier,
+    decompose_multiplier,
+    real_multiplier,
+    requantize_single_rounding,
+)
 from npquant.kernels.requantize_engines import (
     requantize_double_rounding,
     requantize_double_rounding_up,
     requantize_floor_then_half_up,
 )
-from npquant.kernels.rounding import saturate_to
+from npquant.kernels.rounding import saturate_to, wrap_int32
 
 Int64 = NDArray[np.int64]
 
@@ -79,7 +84,38 @@ def integer_stage(requantize: Callable[[Int64, FixedMultiplier], Int64]) -> Call
     return stage
 
 
-stage_double_rounding = integer_stage(requantize_double_rounding)
+def wrapping_stage(requantize: Callable[[Int64, FixedMultiplier], Int64]) -> Callable[[Any, Any, Any, int, int], Int64]:
+    """Build an output stage that requantizes in integers, adds the zero point in wrapping int32, and clamps.
+
+    Parameters
+    ----------
+    requantize : callable
+        (acc, fixed multiplier) -> output steps.
+
+    Returns
+    -------
+    callable
+        (acc, fixed multiplier, zy, qmin, qmax) -> codes.
+
+    Notes
+    -----
+    R38. y_q = saturate(wrap32(v + zy), qmin, qmax): steps within a zero point of +-2^31 come out at the other rail.
+
+    Examples
+    --------
+    >>> stage = wrapping_stage(requantize_double_rounding)
+    >>> stage(np.array([2**31 - 1]), FixedMultiplier(2**31 - 1, 0), 82, -128, 127)
+    array([-128])
+    """
+
+    def stage(acc: Int64, fixed: FixedMultiplier, zy: ArrayLike, qmin: int, qmax: int) -> Int64:
+        return saturate_to(wrap_int32(requantize(acc, fixed) + np.asarray(zy, np.int64)), qmin, qmax)
+
+    return stage
+
+
+stage_double_rounding = wrapping_stage(requantize_double_rounding)
+stage_single_rounding_wrapping = wrapping_stage(requantize_single_rounding)
 
 TFLITE_REF = Profile(
     name="tflite_ref",
@@ -87,7 +123,7 @@ TFLITE_REF = Profile(
     version="TFLite before 2025-04; CMSIS-NN 2026-07-15",
     source="LiteRT tflite/kernels/internal/common.cc, MultiplyByQuantizedMultiplier; "
     "CMSIS-NN Include/arm_nnsupportfunctions.h, arm_nn_requantize",
-    equation="y_q = clamp(half_away(half_up(wrap32(acc 2^max(e,0)) m / 2^31) / 2^max(-e,0)) + zy); "
+    equation="y_q = clamp(wrap32(half_away(half_up(wrap32(acc 2^max(e,0)) m / 2^31) / 2^max(-e,0)) + zy)); "
     "M_A per tensor, M_B per channel",
     make_multiplier=per_tensor_float32_multiplier,
     output_stage=stage_double_rounding,
@@ -115,9 +151,9 @@ TFLITE_SINGLE = Profile(
     engine="TFLite and CMSIS-NN built with TFLITE_SINGLE_ROUNDING / CMSIS_NN_USE_SINGLE_ROUNDING",
     version="LiteRT 2026-08-21; CMSIS-NN 2026-07-15",
     source="LiteRT tflite/kernels/internal/common.cc, MultiplyByQuantizedMultiplier (TFLITE_SINGLE_ROUNDING)",
-    equation="y_q = clamp(half_up(acc m 2^(e-31)) + zy); M_A per tensor, M_B per channel",
+    equation="y_q = clamp(wrap32(half_up(acc m 2^(e-31)) + zy)); M_A per tensor, M_B per channel",
     make_multiplier=per_tensor_float32_multiplier,
-    output_stage=stage_single_rounding,
+    output_stage=stage_single_rounding_wrapping,
     weight_qmin=-127,
     weight_zero_point="per_tensor",
     activation_bounds=bounds_half_away,
@@ -144,10 +180,10 @@ RUY_X86 = Profile(
     engine="LiteRT without default delegates on x86 (ruy)",
     version="ai-edge-litert 2.3.0; ruy 2026-02-16",
     source="google/ruy ruy/kernel_avx512.cc, apply_multiplier",
-    equation="y_q = clamp(half_up(half_up(wrap32(acc 2^max(e,0)) m / 2^31) / 2^max(-e,0)) + zy); "
+    equation="y_q = clamp(wrap32(half_up(half_up(wrap32(acc 2^max(e,0)) m / 2^31) / 2^max(-e,0)) + zy)); "
     "M_A per tensor, M_B per channel",
     make_multiplier=per_tensor_float32_multiplier,
-    output_stage=integer_stage(requantize_double_rounding_up),
+    output_stage=wrapping_stage(requantize_double_rounding_up),
     quantize_codes=quantize_vectors_of_8,
     dequantize_codes=dequantize_vectors_of_8,
     weight_qmin=-127,
@@ -160,9 +196,9 @@ RUY_ARM64 = Profile(
     engine="LiteRT without default delegates on ARM64 (ruy)",
     version="ai-edge-litert 2.3.0; ruy 2026-02-16",
     source="google/ruy ruy/kernel_arm64.cc (SQDMULH, SRSHL)",
-    equation="y_q = clamp(half_up(floor(wrap32(acc 2^l) m / 2^31) / 2^r) + zy), r = max(1,-e), l = e + r",
+    equation="y_q = clamp(wrap32(half_up(floor(wrap32(acc 2^l) m / 2^31) / 2^r) + zy)), r = max(1,-e), l = e + r",
     make_multiplier=per_tensor_float32_multiplier,
-    output_stage=integer_stage(requantize_floor_then_half_up),
+    output_stage=wrapping_stage(requantize_floor_then_half_up),
     weight_qmin=-127,
     weight_zero_point="per_tensor",
     activation_bounds=bounds_half_away,

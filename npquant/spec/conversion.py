@@ -61,6 +61,34 @@ def code_saturating(v: int, zy: int, qmin: int, qmax: int) -> int:
     return saturate(v + zy, qmin, qmax)
 
 
+def code_wrapping(v: int, zy: int, qmin: int, qmax: int) -> int:
+    """Add the zero point in wrapping int32 and clamp.
+
+    Parameters
+    ----------
+    v : int
+        Output steps.
+    zy, qmin, qmax : int
+        Zero point and interval.
+
+    Returns
+    -------
+    int
+        Output code.
+
+    Notes
+    -----
+    R38. y_q = saturate(wrap32(v + zy), qmin, qmax). Source: LiteRT ``reference/integer_ops/fully_connected.h`` (acc +=
+    output_offset, an int32); runs of ai-edge-litert 2.3.0 with steps within a zero point of 2^31.
+
+    Examples
+    --------
+    >>> code_wrapping(2**31 - 10, 82, -128, 127)
+    -128
+    """
+    return saturate(wrap(v + zy, 32), qmin, qmax)
+
+
 def code_wrapping_x86(v: int, zy: int, qmin: int, qmax: int) -> int:
     """Convert as x86 does, add the zero point in wrapping int32, and clamp.
 

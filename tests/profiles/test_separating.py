@@ -18,7 +18,7 @@ GOLDEN = {
     "npquant": "52697c6434bd9d9a4061d889edd31f3810f4883383ddec2087c84d24084a2bf0",
     "tflite_ref": "8daabdb023c96648fae181ad9d06af7a7999678a58fb0ffc0b9380de528bf7c6",
     "tflm": "0a313506ee2dabc45710b717658d9bb610a0e542dc2f135fec5ccd9201b191c9",
-    "tflite_single": "b477b71ec67179dee8a245c1dde0d68d11db9bbca1c897fb51cfa07bdb7a6bdf",
+    "tflite_single": "610f7d62b2c94913cdb3e8096b7ecd5dce4bcae35362d1ba744f201b55b66428",
     "litert_ref_2025": "a582edc79f33ee37d622d5d71933f378671ae2535cbb7aa7fcd88e29956fab84",
     "ruy_x86": "1e92ba4638ea8c3fd507055098cc6ae0d7ea72a63ad16350a379a13078dbaa97",
     "ruy_arm64": "049632ddc1d012da9d553b9bc5be843dfed15003fcf24997c7c27d0fbf937d96",
