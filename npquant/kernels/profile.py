@@ -94,8 +94,8 @@ class Profile:
         Beyond int32: an OverflowError, or two's complement; or pairs of products that saturate to int16 on the way.
     weight_qmin : int
         Smallest weight code that the engine's specification allows, -128 or -127.
-    weight_zero_point : {"honoured", "per_tensor", "zero"}
-        Always honoured; ignored where the weights are per-channel; must be 0.
+    weight_zero_point : {"honoured", "per_tensor", "uint8", "zero"}
+        Always honoured; ignored where the weights are per-channel; 0 unless the weights are uint8; must be 0.
     zero_points : bool
         False where input and output have none.
     code_types : tuple of str
@@ -125,7 +125,7 @@ class Profile:
     add_bias: Callable[[Int64, ArrayLike, Any], Any] | None = None
     accumulator: Literal["exact", "wrap", "pair16"] = "wrap"
     weight_qmin: int = -128
-    weight_zero_point: Literal["honoured", "per_tensor", "zero"] = "honoured"
+    weight_zero_point: Literal["honoured", "per_tensor", "uint8", "zero"] = "honoured"
     zero_points: bool = True
     code_types: tuple[str, ...] = ("int8", "uint8")
     max_multiplier: float = 2.0**30

@@ -40,7 +40,7 @@ def train(
     validation: Validation | None = None,
     loss: str = "softmax_cross_entropy",
     optimizer: str = "adam",
-    learning_rate: float = 3e-3,
+    learning_rate: float | None = None,
     batch_size: int = 64,
     momentum: float = 0.9,
     weight_decay: float = 0.0,
@@ -69,8 +69,8 @@ def train(
         Loss.
     optimizer : {"adam", "sgd"}
         Optimizer; its rate falls from learning_rate to 0 along a half cosine (F9).
-    learning_rate : float
-        Positive. The default suits "adam"; for "sgd" ten times as much is a usual start.
+    learning_rate : float, optional
+        Positive; without one, F11.
     batch_size : int
         Rows of a mini-batch; the last one of an epoch may be smaller.
     momentum : float
@@ -98,6 +98,8 @@ def train(
 
     Notes
     -----
+    F11: the rate that is not given is 0.003 min(1, sqrt(64 / K)) for "adam", and 0.1 min(1, sqrt(64 / K)) for "sgd": a
+    step of Adam moves each weight by about the rate, so z by up to the rate times the sum of K inputs.
     Weights start normal with variance 2 / K', K' the inputs that vary in the rows (or are not 0, for whole numbers),
     and biases at 0 (He et al. 2015, "Delving deep into rectifiers", equation 10). The other inputs get no gradient:
     their weights start and stay at 0. The same seed gives the same bytes on one machine with one library and one
@@ -109,7 +111,8 @@ def train(
     >>> train(x, [0, 0, 1, 1], hidden=(8,), epochs=200, rng=0).predict(x)
     array([0, 0, 1, 1])
     """
-    recipe = Recipe(epochs, loss, optimizer, learning_rate, batch_size, momentum, weight_decay, patience)
+    rate = _default_rate(x, optimizer) if learning_rate is None else learning_rate
+    recipe = Recipe(epochs, loss, optimizer, rate, batch_size, momentum, weight_decay, patience)
     generator = np.random.default_rng(rng)
     number = np.dtype(dtype)
     if number not in (np.float32, np.float64):
@@ -242,6 +245,13 @@ def _checked_rows(
     held_x = checked_inputs(validation[0], "validation x", inputs.shape[1])
     held_y = checked_targets(validation[1], len(held_x), recipe.loss, "validation y", outputs)
     return _Rows(inputs, targets, (held_x, held_y), outputs)
+
+
+def _default_rate(x: ArrayLike, optimizer: str) -> float:
+    """Return the rate of F11; of inputs that are no matrix anything, since they are refused next."""
+    shape = np.shape(x)
+    width = max(64, shape[1]) if len(shape) == 2 else 64
+    return float((0.1 if optimizer == "sgd" else 3e-3) * np.sqrt(64 / width))
 
 
 def _checked_widths(hidden: Sequence[int]) -> list[int]:

@@ -162,6 +162,7 @@ def _weight_zero_point(profile: Profile) -> str:
     return {
         "honoured": "honoured",
         "per_tensor": "honoured per tensor, ignored by the engine per channel (so refused here)",
+        "uint8": "must be 0 unless the weights are uint8",
         "zero": "must be 0",
     }[profile.weight_zero_point]
 

@@ -71,8 +71,9 @@ def refuse_unsupported(profile: Profile, x: QuantParams, w: QuantParams, y: Quan
             )
         if not profile.zero_points and np.any(params.zero_point):
             raise ValueError(f"{profile.name} has no zero points; the {role}'s is {params.zero_point}, it must be 0")
-    if profile.weight_zero_point == "zero" and np.any(w.zero_point):
-        raise ValueError(f"{profile.name} refuses a weight zero point; it is {w.zero_point}, it must be 0")
+    must_be_zero = profile.weight_zero_point == "zero" or (profile.weight_zero_point == "uint8" and w.dtype != np.uint8)
+    if must_be_zero and np.any(w.zero_point):
+        raise ValueError(f"{profile.name} refuses a weight zero point here; it is {w.zero_point}, it must be 0")
     if profile.weight_zero_point == "per_tensor" and w.per_channel and np.any(w.zero_point):
         raise ValueError(f"{profile.name} ignores per-channel weight zero points silently; make them 0")
     largest = float(np.max(np.asarray(x.scale, np.float64) * np.asarray(w.scale, np.float64) / float(y.scale)))

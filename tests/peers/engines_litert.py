@@ -20,6 +20,7 @@ from tests.peers.tflite_writer import Operator, Tensor, write_model
 
 PACKAGE = "ai-edge-litert"
 STUDIED_VERSION = "2.3.0"
+EXTRA = "peers"
 RESOLVERS = ("xnnpack", "ref", "opt")
 
 # The fixed-point softmax shifts by 35 - clz(sum) and kills the process where that exceeds 31,

@@ -17,6 +17,7 @@ from tests.peers.onnx_models import Affine, Codes, affine_arrays, one_node_model
 
 PACKAGE = "onnx"
 STUDIED_VERSION = "1.23.2"
+EXTRA = "peers"
 
 
 def installed_version() -> str:

@@ -16,6 +16,7 @@ from tests.peers.onnx_models import Affine, Codes, affine_arrays, one_node_model
 
 PACKAGE = "onnxruntime"
 STUDIED_VERSION = "1.32.0"
+EXTRA = "peers"
 
 
 def installed_version() -> str:

@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 PACKAGE = "torch"
 STUDIED_VERSION = "2.13.0"
+EXTRA = "torch"
 ENGINES = ("fbgemm", "x86", "qnnpack", "onednn")
 
 Affine = tuple[ArrayLike, ArrayLike]

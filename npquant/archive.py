@@ -1,0 +1,262 @@
+"""Zip archives of .npy arrays (the npz format), written byte-reproducibly and read within bounds.
+
+Reading never unpickles, never evaluates text, and never believes a size that it has not checked: a
+damaged or hostile file raises ValueError, and costs no more memory than the caller allows.
+Each message starts with the name of the file.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import stat
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from math import prod
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+# Exactly the item types that are plain numbers or text: no objects, records, dates or void.
+_ITEM: Final = re.compile(r"[<>|=]?(?:[iu][1248]|f[248]|b1|U[1-9]\d{0,3})")
+_HEADER: Final = re.compile(
+    rb"\{\s*'descr':\s*'([^']*)',\s*'fortran_order':\s*(True|False),"
+    rb"\s*'shape':\s*\(((?:\d{1,18}(?:,\s*\d{1,18})*,?)?)\),?\s*\}\s*"
+)
+_HEADER_LIMIT: Final = 4096
+_MEMBERS_LIMIT: Final = 4096
+# What zipfile raises on damaged archives (RuntimeError: encrypted; NotImplementedError: patched).
+_DAMAGE: Final = (
+    zipfile.BadZipFile, zlib.error, struct.error, ValueError, EOFError, RuntimeError, OverflowError,
+    OSError, IndexError,
+)  # fmt: skip
+
+
+def encode_npy(array: NDArray[Any]) -> bytes:
+    """Write an array in the .npy format, version 1.0.
+
+    Parameters
+    ----------
+    array : ndarray of integers, floats, bool or text, any shape
+        Stored in C order, little-endian.
+
+    Returns
+    -------
+    bytes
+        The file's content; equal arrays give equal bytes, on every machine.
+
+    Raises
+    ------
+    TypeError
+        If the dtype is none of these; objects, for example, would need pickle.
+
+    Examples
+    --------
+    >>> np.load(io.BytesIO(encode_npy(np.array([1, 2], np.int8)))).tolist()
+    [1, 2]
+    """
+    little = array.astype(array.dtype.newbyteorder("<"), order="C", copy=False)
+    if _ITEM.fullmatch(little.dtype.str) is None:
+        raise TypeError(f"an array of {array.dtype} is not stored; convert it to numbers or text")
+    header = f"{{'descr': '{little.dtype.str}', 'fortran_order': False, 'shape': {array.shape}, }}"
+    # Magic and length take 10 bytes, the newline one; the format asks for a multiple of 64.
+    header += " " * (-(len(header) + 11) % 64) + "\n"
+    start = b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode("ascii")
+    return start + little.tobytes()
+
+
+def decode_npy(data: bytes, name: str) -> NDArray[Any]:
+    """Read an array in the .npy format.
+
+    Parameters
+    ----------
+    data : bytes
+        The whole content.
+    name : str
+        What to call it in a message.
+
+    Returns
+    -------
+    ndarray of integers, floats, bool or text, in native byte order
+        Read-only where it shares memory with `data`.
+
+    Raises
+    ------
+    ValueError
+        If the header is not that of plain numbers or text, or the length is not what it promises.
+
+    Notes
+    -----
+    Format versions 1.0, 2.0 and 3.0. The header is matched, not evaluated.
+
+    Examples
+    --------
+    >>> decode_npy(encode_npy(np.eye(2, dtype=np.float32)), "eye").tolist()
+    [[1.0, 0.0], [0.0, 1.0]]
+    """
+    if data[:6] != b"\x93NUMPY" or len(data) < 12 or data[6] not in (1, 2, 3):
+        raise ValueError(f"{name}: not a .npy array; write it with numpy.save or numpy.savez")
+    form, start = ("<H", 10) if data[6] == 1 else ("<I", 12)
+    (length,) = struct.unpack_from(form, data, 8)
+    found = _HEADER.fullmatch(data[start : start + min(length, _HEADER_LIMIT)])
+    if found is None or length > _HEADER_LIMIT:
+        raise ValueError(f"{name}: the .npy header is damaged or describes records")
+    item = found[1].decode("latin-1")
+    if _ITEM.fullmatch(item) is None:
+        raise ValueError(f"{name}: item type {item!r} is refused; store integers, floats or text, never objects")
+    dtype = np.dtype(item)
+    shape = tuple(int(extent) for extent in found[3].split(b",") if extent.strip())
+    if len(shape) > 32 or len(data) - start - length != prod(shape) * dtype.itemsize:
+        raise ValueError(
+            f"{name}: the header promises {dtype} of shape {shape}, "
+            f"{len(data) - start - length} bytes follow; the file is damaged"
+        )
+    stored = np.dtype(np.uint8) if dtype == np.bool_ else dtype
+    flat = np.frombuffer(data, stored, count=prod(shape), offset=start + length)
+    array = flat.reshape(shape, order="F" if found[2] == b"True" else "C")
+    if dtype == np.bool_:
+        return array != 0
+    return array.astype(dtype.newbyteorder("="), copy=False)
+
+
+def encode_zip(members: Mapping[str, bytes]) -> bytes:
+    """Write a stored (not compressed) zip archive.
+
+    Parameters
+    ----------
+    members : mapping from str to bytes
+        Names and contents, in the order they are to stand in.
+
+    Returns
+    -------
+    bytes
+        The archive; no clock, user or system enters it, so equal members give equal bytes.
+
+    Examples
+    --------
+    >>> len(encode_zip({"a": b"1"}))
+    101
+    """
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        for name, content in members.items():
+            entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
+            entry.create_system = 3  # Unix, wherever it is written
+            entry.external_attr = 0o100644 << 16  # an ordinary file, readable by all
+            archive.writestr(entry, content)
+    return buffer.getvalue()
+
+
+def decode_zip(data: bytes, name: str, *, max_bytes: int) -> dict[str, bytes]:
+    """Read every member of a stored or deflated zip archive.
+
+    Parameters
+    ----------
+    data : bytes
+        The whole archive.
+    name : str
+        What to call it in a message.
+    max_bytes : int
+        Most that all members together may take.
+
+    Returns
+    -------
+    dict from str to bytes
+        Contents by name, in the directory's order.
+
+    Raises
+    ------
+    ValueError
+        If the archive is damaged, encrypted, or compressed otherwise, a name stands twice, or the
+        members exceed `max_bytes`.
+
+    Notes
+    -----
+    The sizes of the directory are added up before anything is inflated, and no member is inflated
+    past its own; the checksum of each is compared.
+
+    Examples
+    --------
+    >>> decode_zip(encode_zip({"a": b"1"}), "example", max_bytes=10)
+    {'a': b'1'}
+    """
+    with _naming_damage(name):
+        archive = zipfile.ZipFile(io.BytesIO(data))
+    entries = archive.infolist()
+    _require_modest(entries, name, max_bytes)
+    with _naming_damage(name), archive:
+        members = {entry.filename: archive.read(entry) for entry in entries}
+    for entry in entries:
+        if len(members[entry.filename]) != entry.file_size:
+            raise ValueError(f"{name}: member {entry.filename!r} is cut short; get it anew")
+    return members
+
+
+@contextmanager
+def _naming_damage(name: str) -> Iterator[None]:
+    """Turn whatever a damaged archive makes zipfile raise into ValueError."""
+    try:
+        yield
+    except _DAMAGE as damage:
+        raise ValueError(f"{name}: not an intact zip archive ({damage}); get it anew") from damage
+
+
+def _require_modest(entries: Iterable[zipfile.ZipInfo], name: str, max_bytes: int) -> None:
+    """Refuse an archive by its directory alone."""
+    seen: set[str] = set()
+    total = 0
+    for entry in entries:
+        if entry.filename in seen or len(seen) >= _MEMBERS_LIMIT:
+            raise ValueError(f"{name}: member {entry.filename!r} stands twice, or one too many")
+        seen.add(entry.filename)
+        if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise ValueError(f"{name}: member {entry.filename!r} is neither stored nor deflated")
+        total += entry.file_size
+        if total > max_bytes:
+            raise ValueError(f"{name}: its members promise more than the limit of {max_bytes} bytes")
+
+
+def read_bounded(path: str | os.PathLike[str], *, max_bytes: int) -> bytes:
+    """Read a regular file of a bounded size.
+
+    Parameters
+    ----------
+    path : path
+        The file.
+    max_bytes : int
+        Most that it may take.
+
+    Returns
+    -------
+    bytes
+        Its content.
+
+    Raises
+    ------
+    OSError
+        If it cannot be opened or read.
+    ValueError
+        If it is no regular file, or too long.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "a.bin"
+    ...     _ = path.write_bytes(b"abc")
+    ...     read_bounded(path, max_bytes=3)
+    b'abc'
+    """
+    status = os.stat(path)
+    if not stat.S_ISREG(status.st_mode):
+        raise ValueError(f"{path}: not a regular file")
+    if status.st_size > max_bytes:
+        raise ValueError(f"{path}: {status.st_size} bytes, the limit is {max_bytes}")
+    with Path(path).open("rb") as stream:
+        return stream.read(status.st_size)

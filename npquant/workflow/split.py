@@ -1,0 +1,132 @@
+"""The 70/15/15 split: stratified, disjoint, covering, and named by its hash.
+
+Letters: R rows, C classes. Set 0 trains, set 1 validates (every choice is made on it), set 2 tests
+(opened once).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+PERCENT: Final = (70, 15, 15)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Split:
+    """Row indices of the three sets.
+
+    Attributes
+    ----------
+    train, validation, test : ndarray of int64
+        Row indices, ascending, read-only; no row is in two sets.
+    """
+
+    train: NDArray[np.int64]
+    validation: NDArray[np.int64]
+    test: NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        """Freeze the index arrays, ascending."""
+        for name in ("train", "validation", "test"):
+            rows = np.sort(np.asarray(getattr(self, name), dtype=np.int64))
+            rows.flags.writeable = False
+            object.__setattr__(self, name, rows)
+
+    @property
+    def sha256(self) -> str:
+        """The split's name: SHA-256, in hex, of six runs of little-endian int64.
+
+        The three set sizes come first, so that no row can move over a border unseen; then the
+        indices of train, validation and test.
+        """
+        sets = (self.train, self.validation, self.test)
+        sizes = np.array([rows.size for rows in sets])
+        return sha256(b"".join(part.astype("<i8").tobytes() for part in (sizes, *sets))).hexdigest()
+
+
+def split_70_15_15(y: NDArray[np.integer[Any]], *, rng: int | np.random.Generator | None) -> Split:
+    """Split rows 70/15/15, every class in the same proportion.
+
+    Parameters
+    ----------
+    y : ndarray of an integer dtype, shape (R,)
+        Class index of each row, >= 0.
+    rng : int, Generator or None
+        Seed or generator; chooses which rows of a class go where.
+
+    Returns
+    -------
+    Split
+        Disjoint index arrays that cover every row.
+
+    Raises
+    ------
+    TypeError
+        If `y` does not hold integers.
+    ValueError
+        If `y` is empty, not one-dimensional or negative, or a class has one or two rows.
+
+    Notes
+    -----
+    Largest-remainder rounding, twice. The three totals are R's shares; each class takes the floor
+    of its own shares, and what is left over goes, one row a set, to the sets that are furthest from
+    their totals. So a count is within one row of its share, and the totals are exact, except where
+    a class of 3 to 6 rows must be given a row that it has no share for. Ties go to the set named
+    first.
+
+    Examples
+    --------
+    >>> split = split_70_15_15(np.repeat([0, 1], 10), rng=0)
+    >>> split.train.size, split.validation.size, split.test.size
+    (14, 3, 3)
+    """
+    if not np.issubdtype(y.dtype, np.integer):
+        raise TypeError(f"y must hold integer class indices, got {y.dtype}")
+    if y.ndim != 1 or y.size == 0:
+        raise ValueError(f"y must be (R,) with R >= 1, got shape {y.shape}")
+    if int(y.min()) < 0:
+        raise ValueError(f"class indices start at 0, got {y.min()}")
+    generator = np.random.default_rng(rng)
+    classes, sizes = np.unique(y, return_counts=True)
+    counts = _rows_per_set(classes, sizes)
+    parts: tuple[list[NDArray[np.int64]], ...] = ([], [], [])
+    for label, take in zip(classes, counts, strict=True):
+        rows = generator.permutation(np.flatnonzero(y == label).astype(np.int64))
+        for part, chunk in zip(parts, np.split(rows, np.cumsum(take)[:-1]), strict=True):
+            part.append(chunk)
+    return Split(*(np.concatenate(part) for part in parts))
+
+
+def _rows_per_set(classes: NDArray[np.integer[Any]], sizes: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
+    """Count the rows of each class (line) in each set (column)."""
+    for label, size in zip(classes, sizes, strict=True):
+        if size < len(PERCENT):
+            raise ValueError(
+                f"class {label} has {size} row{'s' * (size != 1)}, a 70/15/15 split needs 3: add rows or drop the class"
+            )
+    # Integer hundredths: a share is size * percent / 100, and nothing is rounded on the way.
+    shares = sizes.astype(np.int64)[:, None] * np.array(PERCENT, np.int64)
+    counts = np.maximum(shares // 100, 1)
+    counts[:, 0] -= np.maximum(counts.sum(axis=1) - sizes, 0)
+    missing = _largest_remainder(int(sizes.sum())) - counts.sum(axis=0)
+    # Gale and Ryser: serving each class from the sets that still miss most meets every total.
+    for line, share, size in zip(counts, shares, sizes, strict=True):
+        left = int(size - line.sum())
+        order = np.lexsort((-(share % 100), -missing))
+        line[order[:left]] += 1
+        missing[order[:left]] -= 1
+    return counts
+
+
+def _largest_remainder(rows: int) -> NDArray[np.int64]:
+    """Divide a number of rows by PERCENT into whole rows; equal remainders: the first set."""
+    shares = rows * np.array(PERCENT, np.int64)
+    totals = shares // 100
+    order = np.argsort(-(shares % 100), kind="stable")
+    totals[order[: rows - int(totals.sum())]] += 1
+    return totals
