@@ -62,7 +62,7 @@ def adaround(
     low = np.floor(problem.w / s)
     share = problem.w / s - low
     latent = -np.log(1.2 / (share + 0.1) - 1)  # so that the soft weight starts at w
-    state = AdamState(np.zeros_like(latent), np.zeros_like(latent))
+    state = AdamState(np.zeros_like(latent), np.zeros_like(latent), 0)
     for step in range(steps):
         at = generator.integers(0, len(problem.x), BATCH_ROWS)
         progress = max(step / steps - WARM_UP, 0) / (1 - WARM_UP)
@@ -72,7 +72,9 @@ def adaround(
         slope = s * inside * _output_slope(problem, at, soft)
         if progress > 0:
             slope += _regularizer_slope(h, BETA_LAST + (BETA_FIRST - BETA_LAST) * (1 - progress))
-        adam_step(latent, slope * dh, state, learning_rate)
+        latent, state = adam_step(
+            latent, slope * dh, state, learning_rate=learning_rate, beta1=0.9, beta2=0.999, epsilon=1e-8
+        )
     q = np.clip(low + (_share_up(latent)[0] >= 0.5), params.qmin, params.qmax)
     return rescaled_by_least_squares(problem, q, params)
 

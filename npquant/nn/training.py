@@ -98,7 +98,7 @@ def train(
 
     Notes
     -----
-    F11: the rate that is not given is 0.003 min(1, sqrt(64 / K)) for "adam", and 0.1 min(1, sqrt(64 / K)) for "sgd": a
+    F11: the rate that is not given is 0.005 min(1, sqrt(64 / K)) for "adam", and 0.1 min(1, sqrt(64 / K)) for "sgd": a
     step of Adam moves each weight by about the rate, so z by up to the rate times the sum of K inputs.
     Weights start normal with variance 2 / K', K' the inputs that vary in the rows (or are not 0, for whole numbers),
     and biases at 0 (He et al. 2015, "Delving deep into rectifiers", equation 10). The other inputs get no gradient:
@@ -251,7 +251,7 @@ def _default_rate(x: ArrayLike, optimizer: str) -> float:
     """Return the rate of F11; of inputs that are no matrix anything, since they are refused next."""
     shape = np.shape(x)
     width = max(64, shape[1]) if len(shape) == 2 else 64
-    return float((0.1 if optimizer == "sgd" else 3e-3) * np.sqrt(64 / width))
+    return float((0.1 if optimizer == "sgd" else 5e-3) * np.sqrt(64 / width))
 
 
 def _checked_widths(hidden: Sequence[int]) -> list[int]:

@@ -235,3 +235,66 @@ def test_model_is_read_only_and_breaks_ties_low():
     with pytest.raises(ValueError):
         net.layers[0].w[0, 0] = 1
     assert net.predict(np.zeros((0, 2))).shape == (0,)
+
+
+def test_train_folds_a_power_of_two_exactly():
+    """F8: with d = 16, the raw network's logits are bit for bit those of a network trained on inputs scaled before."""
+    rng = np.random.default_rng(0)
+    pixels, y = rng.integers(0, 17, (90, 12)), rng.integers(0, 3, 90)
+    pixels[0] = 16
+    raw = train(pixels, y, hidden=(8,), epochs=4, rng=0)
+    scaled = FloatMLP([DenseLayer(raw.layers[0].w * 16, raw.layers[0].b, "clipped_relu"), raw.layers[1]])
+    assert np.array_equal(raw.logits(pixels), scaled.logits(pixels / 16))
+
+
+def test_train_gives_dead_inputs_no_weight():
+    """An input that never varies has weight 0, so that it cannot disturb a later row."""
+    x, y = rings()
+    net = train(np.column_stack([x, np.full(len(x), 5.1)]), y, hidden=(8,), epochs=3, rng=0)
+    assert not net.layers[0].w[2].any() and net.layers[0].w[:2].any()
+
+
+@pytest.mark.parametrize("layers", [(), (8,)])
+def test_fine_tune_at_a_rate_of_nothing_is_the_identity(layers):
+    """F8: taking the scaling out of both ends and folding it in again changes the outputs by rounding only."""
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(1e3, 2.0, (50, 3)), rng.normal(-7e2, 30.0, (50, 2))
+    net = train(x, y, hidden=layers, loss="squared_error", epochs=5, dtype=np.float64, rng=0)
+    same = fine_tune(net, x, y, 1, loss="squared_error", optimizer="sgd", learning_rate=1e-300, rng=0)
+    # Each parameter rounds a few times; sums of 3 + 8 terms of the size of the largest product, a mean of 1e3 times w.
+    largest = 1e3 * max(float(np.abs(layer.w).max()) for layer in net.layers) + 7e2
+    bound = 64 * np.finfo(np.float64).eps * largest * (1 + 8 * float(np.abs(net.layers[-1].w).max()))
+    assert np.abs(net.logits(x) - same.logits(x)).max() <= bound
+
+
+def test_weight_decay_leaves_biases():
+    """F10: with no gradient a step only shrinks the weights, by the rate times the decay."""
+    one = FloatMLP([DenseLayer(np.full((1, 1), 2.0), np.full(1, 3.0), "identity")])
+    x, y = np.array([[0.5], [-0.5]]), np.array([[4.0], [2.0]])  # fitted exactly: the gradient is 0
+    tuned = fine_tune(
+        one, x, y, 1, loss="squared_error", optimizer="sgd", learning_rate=0.5, batch_size=2, weight_decay=0.5, rng=0
+    )
+    assert tuned.layers[0].w.item() == 2 * (1 - 0.25) and tuned.layers[0].b.item() == 3.0
+
+
+def test_train_ends_with_an_exception_of_the_callback():
+    """What the progress callback raises is not swallowed."""
+
+    def stop(epoch):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(X, Y, progress=stop)
+
+
+@pytest.mark.slow
+def test_train_reaches_its_accuracy_on_digits():
+    """The defaults reach 97.3 % on unseen digits, mean of ten splits."""
+    data = pytest.importorskip("sklearn.datasets").load_digits()
+    scores = []
+    for seed in range(10):
+        order = np.random.default_rng(seed).permutation(len(data.target))
+        fit, check, unseen = np.split(order, [1258, 1528])
+        net = train(data.data[fit], data.target[fit], validation=(data.data[check], data.target[check]), rng=seed)
+        scores.append((net.predict(data.data[unseen]) == data.target[unseen]).mean())
+    assert np.mean(scores) >= 0.973

@@ -1,0 +1,23 @@
+"""The chapter on the float network runs, and its labels are those of the code."""
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "nn.md").read_text(encoding="utf-8")
+
+
+def test_page_runs_top_to_bottom():
+    """Every block runs, in one namespace."""
+    namespace = {"__name__": "nn.md"}
+    blocks = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    assert blocks
+    for block in blocks:
+        exec(compile(block, "nn.md", "exec"), namespace)
+
+
+def test_labels_stand_on_both_sides():
+    """Each F label that the page derives is named in the code, and the other way round."""
+    code = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "npquant" / "nn").glob("*.py"))
+    derived = set(re.findall(r"^ {4}(F\d+) ", PAGE, re.MULTILINE))
+    assert derived and derived == set(re.findall(r"\bF\d+\b", code)) | {"F2"}  # "F1-F3" names F2 too
