@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from npquant.workflow.steps import run_workflow
 
 __version__: Final = "0.1.0"
+# Apart from the package version: raised when any golden output of any profile changes (tests/profiles pins them).
+numerics_version: Final = "1"
 
 __all__ = [
     "FixedMultiplier",
@@ -49,6 +51,7 @@ __all__ = [
     "load",
     "matmul_int8",
     "matmul_int8_blas",
+    "numerics_version",
     "profiles",
     "prune_neurons",
     "quantize",

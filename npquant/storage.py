@@ -1,8 +1,8 @@
 """Save and load networks: one npz file, safe to open, written whole or not at all.
 
 F1  the file is a stored zip: `manifest.json` first, then one .npy array a tensor, in the manifest's order
-F2  the manifest is compact JSON: schema, kind, npquant (the version), the facts of the kind (`npquant.layouts`), and
-    tensors: name -> SHA-256, in hex, of that member's bytes (so of dtype and shape as well)
+F2  the manifest is compact JSON: schema, kind, npquant and numerics (their versions), the facts of the kind
+    (`npquant.layouts`), and tensors: name -> SHA-256, in hex, of that member's bytes (so of dtype and shape as well)
 F3  equal networks give equal bytes
 """
 
@@ -190,6 +190,7 @@ def _encode(kind: str, facts: Facts, tensors: Tensors) -> bytes:
         "schema": SCHEMA,
         "kind": kind,
         "npquant": npquant.__version__,
+        "numerics": npquant.numerics_version,
         **facts,
         "tensors": {name: sha256(content).hexdigest() for name, content in arrays.items()},
     }

@@ -1,4 +1,4 @@
-"""The numerics version: it changes when any golden output of any profile changes, whatever the package version does.
+"""What the numerics version stands for: `npquant.numerics_version` is raised when any of these digests changes.
 
 Legend: digest SHA-256 of the codes that a profile gives for a fixed, generated set of accumulators.
 """
@@ -12,8 +12,6 @@ import numpy as np
 from npquant.kernels.profile import Profile
 from npquant.profiles.samples import codes_under, extremes, near_ties, realistic
 from npquant.profiles.separating import SEPARATING_SET, answer
-
-NUMERICS_VERSION = "1"
 
 
 def golden_digest(profile: Profile) -> str:

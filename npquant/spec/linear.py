@@ -33,7 +33,7 @@ def accumulate(x_q: Sequence[int], w_q: Sequence[int], b_q: int, zx: int, zw: in
     ValueError
         If the lengths differ.
     OverflowError
-        If the sum leaves int32 (C4).
+        If the sum leaves int32.
 
     Notes
     -----
@@ -50,6 +50,41 @@ def accumulate(x_q: Sequence[int], w_q: Sequence[int], b_q: int, zx: int, zw: in
     if not INT32_MIN <= acc <= INT32_MAX:
         raise OverflowError(f"the accumulator is {acc}, outside int32")
     return acc
+
+
+def accumulator_interval(w_q: Sequence[int], b_q: int, zx: int, zw: int, qmin: int, qmax: int) -> tuple[int, int]:
+    """Bound one output's accumulator over all inputs whose codes lie in [qmin, qmax].
+
+    Parameters
+    ----------
+    w_q : sequence of int
+        Weight column, K codes.
+    b_q : int
+        Bias code.
+    zx, zw : int
+        Zero points of input and weights.
+    qmin, qmax : int
+        Interval of the input codes; contains zx.
+
+    Returns
+    -------
+    tuple of int
+        Smallest and largest accumulator; both are attained.
+
+    Notes
+    -----
+    C7. high = sum_k max(c a, c b) + b_q and low = sum_k min(c a, c b) + b_q, with c = w_q[k] - zw, a = qmin - zx,
+    b = qmax - zx: each term is worst at one end of the interval, and the terms are free of each other.
+
+    Examples
+    --------
+    >>> accumulator_interval([10, -20], 7, zx=0, zw=0, qmin=-128, qmax=127)
+    (-3813, 3837)
+    """
+    a, b = qmin - zx, qmax - zx
+    low = sum(min((w - zw) * a, (w - zw) * b) for w in w_q) + b_q
+    high = sum(max((w - zw) * a, (w - zw) * b) for w in w_q) + b_q
+    return low, high
 
 
 def output_code(acc: int, multiplier: int, shift: int, zy: int, qmin: int, qmax: int) -> int:
