@@ -6,7 +6,8 @@ v (n, N) outgoing weights, P inverse of the damped covariance of h.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -170,9 +171,11 @@ def score_std_out_l2(h: Float64, w_in: Float64, v: Float64) -> Float64:
 
 
 Score = Callable[[Float64, Float64, Float64], Float64]
-SCORES: dict[str, Score] = {
-    "in_l1": score_in_l1,
-    "in_l2": score_in_l2,
-    "mean_activation": score_mean_activation,
-    "std_out_l2": score_std_out_l2,
-}
+SCORES: Mapping[str, Score] = MappingProxyType(
+    {
+        "in_l1": score_in_l1,
+        "in_l2": score_in_l2,
+        "mean_activation": score_mean_activation,
+        "std_out_l2": score_std_out_l2,
+    }
+)

@@ -5,8 +5,9 @@ Legend: q input code, t[q - qmin] output code, f the real function, (sx, zx) and
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal, localcontext
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,10 +56,12 @@ def _exact_tanh(x: Decimal) -> Decimal:
     return 2 * _exact_sigmoid(2 * x) - 1
 
 
-FUNCTIONS: dict[str, tuple[Callable[[Float64], Float64], Callable[[Decimal], Decimal]]] = {
-    "sigmoid": (sigmoid, _exact_sigmoid),
-    "tanh": (np.tanh, _exact_tanh),
-}
+FUNCTIONS: Mapping[str, tuple[Callable[[Float64], Float64], Callable[[Decimal], Decimal]]] = MappingProxyType(
+    {
+        "sigmoid": (sigmoid, _exact_sigmoid),
+        "tanh": (np.tanh, _exact_tanh),
+    }
+)
 
 
 def activation_table(name: str, x: QuantParams, y: QuantParams) -> NDArray[np.int8]:

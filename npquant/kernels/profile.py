@@ -5,8 +5,9 @@ Legend: acc accumulator, M multiplier (a float, or m and e), sx sw sy scales of 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Literal
 
 import numpy as np
@@ -26,13 +27,15 @@ Int64 = NDArray[np.int64]
 Codes = NDArray[np.integer]
 
 # Real bounds of the activations that are clamps: what R11 quantizes.
-CLAMPS: dict[str, tuple[float, float]] = {
-    "identity": (-np.inf, np.inf),
-    "relu": (0.0, np.inf),
-    "clipped_relu": (0.0, 1.0),
-    "relu6": (0.0, 6.0),
-    "relu_n1_to_1": (-1.0, 1.0),
-}
+CLAMPS: Mapping[str, tuple[float, float]] = MappingProxyType(
+    {
+        "identity": (-np.inf, np.inf),
+        "relu": (0.0, np.inf),
+        "clipped_relu": (0.0, 1.0),
+        "relu6": (0.0, 6.0),
+        "relu_n1_to_1": (-1.0, 1.0),
+    }
+)
 
 
 def clamp_codes(activation: str, y: QuantParams) -> tuple[int, int]:

@@ -5,6 +5,8 @@ Legend: x float32 real values, s scale, z zero point, n number of elements; para
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -16,7 +18,7 @@ from npquant.kernels.rounding import round_half_away
 
 Codes = NDArray[np.integer[Any]]
 Float32 = NDArray[np.float32]
-IGNORED: dict[str, Any] = {"over": "ignore", "under": "ignore", "invalid": "ignore"}
+IGNORED: Mapping[str, Any] = MappingProxyType({"over": "ignore", "under": "ignore", "invalid": "ignore"})
 
 
 def _float32(x: ArrayLike) -> Float32:

@@ -11,6 +11,58 @@ from npquant.spec.rounding import saturate
 INT32_MIN, INT32_MAX = -(2**31), 2**31 - 1
 
 
+def dot(x_q: Sequence[int], w_q: Sequence[int]) -> int:
+    """Multiply a row of codes by a column.
+
+    Parameters
+    ----------
+    x_q, w_q : sequence of int
+        K codes each.
+
+    Returns
+    -------
+    int
+        The exact sum of products.
+
+    Notes
+    -----
+    R15. sum_k x_q[k] w_q[k].
+
+    Examples
+    --------
+    >>> dot([-128, 3], [-128, 1])
+    16387
+    """
+    return sum(x * w for x, w in zip(x_q, w_q, strict=True))
+
+
+def dot_pair16(x_q: Sequence[int], w_q: Sequence[int]) -> int:
+    """Multiply a row of uint8 codes by a column of int8 codes where pairs of products saturate to int16.
+
+    Parameters
+    ----------
+    x_q, w_q : sequence of int
+        K codes each, raw.
+
+    Returns
+    -------
+    int
+        The sum of saturated pairs.
+
+    Notes
+    -----
+    R36. sum_i saturate(x[2i] w[2i] + x[2i+1] w[2i+1], -2^15, 2^15 - 1); an odd K is padded with 0. Source: Intel 64 and
+    IA-32 manual, VPMADDUBSW.
+
+    Examples
+    --------
+    >>> dot_pair16([255, 255, 1], [127, 127, 2])
+    32769
+    """
+    pairs = [dot(x_q[k : k + 2], w_q[k : k + 2]) for k in range(0, len(x_q), 2)]
+    return sum(saturate(pair, -(2**15), 2**15 - 1) for pair in pairs)
+
+
 def accumulate(x_q: Sequence[int], w_q: Sequence[int], b_q: int, zx: int, zw: int) -> int:
     """Sum one output's products and its bias.
 

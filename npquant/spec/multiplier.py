@@ -155,3 +155,37 @@ def multiplier_float32_reciprocal(sx: Fraction, sw: Fraction, sy: Fraction) -> F
     Fraction(1, 8)
     """
     return to_float32(to_float32(sx * sw) * to_float32(1 / sy))
+
+
+def decompose_multiplier_15_bits(real: Fraction) -> tuple[int, int]:
+    """Split M into a 15-bit integer, for a signed 16-bit register, and a power of two.
+
+    Parameters
+    ----------
+    real : Fraction
+        M, in [0, 2^30).
+
+    Returns
+    -------
+    multiplier : int
+        m, 0 or in [2^30, 2^31) with its low 16 bits 0.
+    shift : int
+        e of M ~ m 2^(e-31); 0 where m is 0.
+
+    Notes
+    -----
+    R37. As R5, with m = round_half_away(f 2^15) 2^16.
+
+    Examples
+    --------
+    >>> decompose_multiplier_15_bits(Fraction(1, 3))
+    (1431633920, -1)
+    """
+    if real == 0:
+        return 0, 0
+    e = real.numerator.bit_length() - real.denominator.bit_length()
+    e = e + 1 if real >= Fraction(2) ** e else e
+    m = round_half_away(real / Fraction(2) ** e * 2**15)
+    if m == 2**15:
+        m, e = 2**14, e + 1
+    return (m * 2**16, e) if e >= -31 else (0, 0)

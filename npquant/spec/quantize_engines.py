@@ -232,3 +232,32 @@ def quantize_zero_point_first(x: Fraction, s: Fraction, z: int, qmin: int, qmax:
     -2
     """
     return saturate(round_half_even(to_float32(to_float32(x * to_float32(1 / s)) + z)), qmin, qmax)
+
+
+def dequantize_two_products(q: int, s: Fraction, z: int) -> Fraction:
+    """Return the real value of one code by two float32 products and a float32 sum.
+
+    Parameters
+    ----------
+    q : int
+        Code.
+    s : Fraction
+        Scale, a binary32 number.
+    z : int
+        Zero point.
+
+    Returns
+    -------
+    Fraction
+        A binary32 number.
+
+    Notes
+    -----
+    R58. x = f32(f32(q s) + f32(-z s)). Source: LiteRT ``optimized/optimized_ops.h``, Dequantize, whole vectors of 8.
+
+    Examples
+    --------
+    >>> dequantize_two_products(3, Fraction(1, 2), 1)
+    Fraction(1, 1)
+    """
+    return to_float32(to_float32(q * s) + to_float32(-z * s))
