@@ -6,6 +6,7 @@ import importlib
 import io
 import pkgutil
 import re
+import runpy
 from pathlib import Path
 
 import pytest
@@ -61,3 +62,9 @@ def test_docstring_examples_hold(module: str, tmp_path: Path, monkeypatch: pytes
     monkeypatch.chdir(tmp_path)
     found = doctest.testmod(importlib.import_module(module), optionflags=doctest.NORMALIZE_WHITESPACE)
     assert found.failed == 0
+
+
+def test_equations_page_is_what_its_generator_prints() -> None:
+    """docs/equations.md says what the cards of the specification say."""
+    namespace = runpy.run_path(str(ROOT / "docs" / "generate_equations.py"))
+    assert (ROOT / "docs" / "equations.md").read_text(encoding="utf-8") == namespace["page"]()

@@ -1,0 +1,57 @@
+"""Write docs/equations.md from the cards of npquant/spec: python docs/generate_equations.py > docs/equations.md"""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+HEAD = """# The equations, label by label
+
+Each rounding is written down once in `npquant/spec/`, as an exact scalar, and once in `npquant/kernels/` or
+`npquant/profiles/`, as its array twin under the same label; a law in `tests/` equates the two. This page is made from the
+cards of the specification by `docs/generate_equations.py`.
+
+f32 and f64 round an exact value to the nearest binary32 and binary64 number, ties to even (R0). `saturate` clamps, `wrap`
+reduces to two's complement, and every other name states its tie rule. Where an equation says "R6(acc)", it means the value
+that R6 defines.
+
+## Constraints
+| label | what must hold | where it is checked |
+| --- | --- | --- |
+| C1 | a scale is a positive, normal, finite float32 | `QuantParams` |
+| C2 | a zero point is one of the codes, so that 0 is represented exactly | `QuantParams` |
+| C3 | a code interval has qmin < qmax inside int32 | `QuantParams` |
+| C4 | a fixed multiplier is 0 or in [2^30, 2^31), its shift in [-31, 30] | `FixedMultiplier` |
+| C5 | K is at most 131,071, so that no sum of int8 products leaves int32 | `matmul_int8` |
+| C6 | a block of the contraction has at most 1,024 terms, so that every partial sum is an exact float32 integer | `matmul_int8_blas` |
+| C7 | no input code makes an accumulator leave int32 | `IntegerMLP`, from its weights, when it is made |
+
+## Equations
+| label | equation | defined by |
+| --- | --- | --- |
+"""
+
+
+def equations() -> list[tuple[int, str, str]]:
+    """Return (number, text, where) for every equation on a card of the specification, in order."""
+    found = []
+    for path in sorted((ROOT / "npquant" / "spec").glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.FunctionDef):
+                continue
+            notes = (ast.get_docstring(node) or "").partition("Notes\n-----\n")[2].partition("\nExamples\n")[0]
+            for number, text in re.findall(r"^R(\d+)\. (.*?)(?=\n\n|\Z)", notes, re.DOTALL | re.MULTILINE):
+                equation = " ".join(text.partition("Source:")[0].split())
+                found.append((int(number), equation.replace("|", "\\|"), f"spec/{path.name}, `{node.name}`"))
+    return sorted(found)
+
+
+def page() -> str:
+    """Return the whole page."""
+    return HEAD + "".join(f"| R{number} | {text} | {where} |\n" for number, text, where in equations())
+
+
+if __name__ == "__main__":
+    print(page(), end="")
