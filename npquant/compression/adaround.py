@@ -54,7 +54,10 @@ def adaround(
 
     Examples
     --------
-    See `npquant.compression.peers.round_to_nearest`.
+    >>> x, w = np.array([[1.0, 1.0], [-1.0, -1.0]]), np.array([[0.4], [0.4]])
+    >>> problem = LayerProblem(w, np.zeros(1), x, x @ w, "identity", 0, True)
+    >>> adaround(problem, "ternary", steps=10, learning_rate=0.01, rng=0).bias
+    array([0.])
     """
     generator = np.random.default_rng(rng)
     params = choose_weight_params(problem.w, bits, granularity="per_channel", weight_scale="auto")

@@ -47,9 +47,15 @@ class LayerObjective:
     mass, lam : ndarray of float64, shape (N,)
         E3, E4.
 
+    Notes
+    -----
+    Weights v are s q, or real. x, z and w are finite; every sum is in float64.
+
     Examples
     --------
-    Made by `make_objective`.
+    >>> problem = make_objective([[0.0], [2.0]], [[1.0], [4.0]], [[1.0]], np.ones((2, 1)), pull=0.0)
+    >>> problem.carry(problem.w).ravel(), problem.phi(problem.w).round(6), problem.best_bias(problem.w)
+    (array([-0.5,  0.5]), array([0.5]), array([1.5]))
     """
 
     x: Float64
@@ -58,6 +64,45 @@ class LayerObjective:
     d2: Float64
     mass: Float64
     lam: Float64
+
+    def centred(self, values: Float64) -> Float64:
+        """Return values (R, N) less their d2-weighted mean over rows, neuron by neuron: r - rbar of E5."""
+        return np.asarray(values - np.einsum("rn,rn->n", self.d2, values) / self.mass)
+
+    def residual(self, v: Float64) -> Float64:
+        """Return r - rbar (R, N) of weights v (K, N), real values: E5."""
+        return self.centred(self.z - self.x @ v)
+
+    def carry(self, v: Float64) -> Float64:
+        """Return the carried error u (R, N) of weights v: E5. Its sum over rows is 0."""
+        return self.d2 * self.residual(v)
+
+    def carried_error(self, v: Float64) -> Float64:
+        """Return sum_r d2 (r - rbar)^2 = sum_r u^2 / d2, shape (N,): the part of E6 that the next layer sees."""
+        r = self.residual(v)
+        return np.asarray(np.einsum("rn,rn,rn->n", self.d2, r, r))
+
+    def phi(self, v: Float64) -> Float64:
+        """Return the objective Phi(v), shape (N,): E6."""
+        return np.asarray(self.carried_error(v) + self.lam * np.square(self.w - v).sum(axis=0))
+
+    def best_bias(self, v: Float64) -> Float64:
+        """Return the bias that leaves no weighted mean error, shape (N,): E8."""
+        return np.asarray(np.einsum("rn,rn->n", self.d2, self.z - self.x @ v) / self.mass)
+
+    def means(self) -> Float64:
+        """Return mean_k (K, N), the d2-weighted mean of every input for every neuron: E7."""
+        return np.asarray(self.x.T @ self.d2 / self.mass)
+
+    def energies(self) -> Float64:
+        """Return h (K, N), what one step of a weight costs: E7. At least lam > 0."""
+        spread = np.square(self.x).T @ self.d2 - self.mass * np.square(self.means())
+        return np.maximum(spread, 0) + self.lam
+
+    def select(self, at: slice | NDArray[np.bool_]) -> LayerObjective:
+        """Return the problem of some neurons, contiguous: sums over rows then run along memory."""
+        z, w, d2 = (np.ascontiguousarray(part[:, at]) for part in (self.z, self.w, self.d2))
+        return LayerObjective(self.x, z, w, d2, self.mass[at], self.lam[at])
 
 
 def make_objective(x: ArrayLike, z: ArrayLike, w: ArrayLike, d2: ArrayLike, *, pull: float = PULL) -> LayerObjective:
@@ -101,49 +146,6 @@ def make_objective(x: ArrayLike, z: ArrayLike, w: ArrayLike, d2: ArrayLike, *, p
     return LayerObjective(rows, targets, weights, importance, mass, pull * (k / r) * mean_energy + 1e-12 * mass)
 
 
-def centred(problem: LayerObjective, values: Float64) -> Float64:
-    """Return values (R, N) less their d2-weighted mean over rows, neuron by neuron: r - rbar of E5."""
-    return np.asarray(values - np.einsum("rn,rn->n", problem.d2, values) / problem.mass)
-
-
-def carry(problem: LayerObjective, v: Float64) -> Float64:
-    """Return the carried error u (R, N) of weights v: E5. Its sum over rows is 0."""
-    return problem.d2 * centred(problem, problem.z - problem.x @ v)
-
-
-def carried_error(problem: LayerObjective, v: Float64) -> Float64:
-    """Return sum_r d2 (r - rbar)^2 = sum_r u^2 / d2, shape (N,): the part of E6 that the next layer sees."""
-    r = centred(problem, problem.z - problem.x @ v)
-    return np.asarray(np.einsum("rn,rn,rn->n", problem.d2, r, r))
-
-
-def phi(problem: LayerObjective, v: Float64) -> Float64:
-    """Return the objective Phi(v), shape (N,): E6."""
-    return np.asarray(carried_error(problem, v) + problem.lam * np.square(problem.w - v).sum(axis=0))
-
-
-def best_bias(problem: LayerObjective, v: Float64) -> Float64:
-    """Return the bias that leaves no weighted mean error, shape (N,): E8."""
-    return np.asarray(np.einsum("rn,rn->n", problem.d2, problem.z - problem.x @ v) / problem.mass)
-
-
-def weighted_means(problem: LayerObjective) -> Float64:
-    """Return mean_k (K, N), the d2-weighted mean of every input for every neuron: E7."""
-    return np.asarray(problem.x.T @ problem.d2 / problem.mass)
-
-
-def energies(problem: LayerObjective) -> Float64:
-    """Return h (K, N), what one step of a weight costs: E7. At least lam > 0."""
-    spread = np.square(problem.x).T @ problem.d2 - problem.mass * np.square(weighted_means(problem))
-    return np.maximum(spread, 0) + problem.lam
-
-
-def select_neurons(problem: LayerObjective, at: slice | NDArray[np.bool_]) -> LayerObjective:
-    """Return the problem of some neurons, contiguous: sums over rows then run along memory."""
-    z, w, d2 = (np.ascontiguousarray(part[:, at]) for part in (problem.z, problem.w, problem.d2))
-    return LayerObjective(problem.x, z, w, d2, problem.mass[at], problem.lam[at])
-
-
 def refit(problem: LayerObjective) -> Float64:
     """Find the real weights with the least objective.
 
@@ -172,9 +174,9 @@ def refit(problem: LayerObjective) -> Float64:
     >>> refit(problem).round(6)
     array([[3.]])
     """
-    mean = weighted_means(problem)
+    mean = problem.means()
     step = np.zeros_like(problem.w)
-    residual = problem.x.T @ carry(problem, problem.w)
+    residual = problem.x.T @ problem.carry(problem.w)
     direction, square = residual, np.square(residual).sum(axis=0)
     basis: list[Float64] = []
     for _ in range(REFIT_STEPS):

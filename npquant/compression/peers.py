@@ -45,7 +45,10 @@ def round_to_nearest(problem: LayerProblem, bits: Bits) -> LayerCodes:
 
     Examples
     --------
-    See `npquant.compression.uniform.quantize_uniform`.
+    >>> x = np.array([[1.0, 1.0], [-1.0, -1.0]])
+    >>> w, b = np.array([[0.4], [0.3]]), np.zeros(1)
+    >>> round_to_nearest(LayerProblem(w, b, x, x @ w + 3, "identity", 0, True), "ternary").w_q.ravel()
+    array([1, 1], dtype=int8)
     """
     params = _params(problem.w, bits)
     return LayerCodes(quantize(problem.w, params).astype(np.int8), params, problem.b)
@@ -66,7 +69,10 @@ def round_to_nearest_rescaled(problem: LayerProblem, bits: Bits) -> LayerCodes:
 
     Examples
     --------
-    See `round_to_nearest`.
+    >>> x = np.array([[1.0, 1.0], [-1.0, -1.0]])
+    >>> w, b = np.array([[0.4], [0.3]]), np.zeros(1)
+    >>> round_to_nearest_rescaled(LayerProblem(w, b, x, x @ w + 3, "identity", 0, True), "ternary").bias
+    array([3.])
     """
     params = _params(problem.w, bits)
     return rescaled_by_least_squares(problem, quantize(problem.w, params).astype(np.float64), params)
@@ -89,7 +95,10 @@ def gptq(problem: LayerProblem, bits: Bits, *, damping: float) -> LayerCodes:
 
     Examples
     --------
-    See `round_to_nearest`.
+    >>> x = np.array([[1.0, 1.0], [-1.0, -1.0]])
+    >>> w, b = np.array([[0.4], [0.3]]), np.zeros(1)
+    >>> gptq(LayerProblem(w, b, x, x @ w + 3, "identity", 0, True), "ternary", damping=0.01).w_q.ravel()
+    array([1, 1], dtype=int8)
     """
     return _gptq_of(problem, problem.w, bits, damping)
 
@@ -109,7 +118,10 @@ def gptq_resolved(problem: LayerProblem, bits: Bits, *, damping: float) -> Layer
 
     Examples
     --------
-    See `round_to_nearest`.
+    >>> x = np.array([[1.0, 1.0], [-1.0, -1.0]])
+    >>> w, b = np.array([[0.4], [0.3]]), np.zeros(1)
+    >>> gptq_resolved(LayerProblem(w, b, x, x @ w + 3, "identity", 0, True), "ternary", damping=0.01).w_q.ravel()
+    array([1, 1], dtype=int8)
     """
     flat = make_objective(problem.x, problem.z, problem.w, np.ones_like(problem.z))
     return _gptq_of(problem, refit(flat), bits, damping)
@@ -130,7 +142,10 @@ def gpfq(problem: LayerProblem, bits: Bits) -> LayerCodes:
 
     Examples
     --------
-    See `round_to_nearest`.
+    >>> x = np.array([[1.0, 1.0], [-1.0, -1.0]])
+    >>> w, b = np.array([[0.4], [0.3]]), np.zeros(1)
+    >>> gpfq(LayerProblem(w, b, x, x @ w + 3, "identity", 0, True), "ternary").w_q.ravel()
+    array([1, 1], dtype=int8)
     """
     params = _params(problem.w, bits)
     s = np.asarray(params.scale, np.float64)
@@ -189,7 +204,11 @@ def rescaled_by_least_squares(problem: LayerProblem, q: Float64, params: QuantPa
 
     Examples
     --------
-    See `round_to_nearest`.
+    >>> x = np.array([[1.0], [-1.0]])
+    >>> problem = LayerProblem(np.array([[0.4]]), np.zeros(1), x, 0.5 * x + 3, "identity", 0, True)
+    >>> fitted = rescaled_by_least_squares(problem, np.array([[1.0]]), QuantParams(np.array([0.4]), 0, -1, 1))
+    >>> fitted.w.scale, fitted.bias
+    (array([0.5], dtype=float32), array([3.]))
     """
     y = problem.x @ q
     yc, zc = y - y.mean(axis=0), problem.z - problem.z.mean(axis=0)

@@ -11,17 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from npquant.compression.layer_objective import (
-    PULL,
-    Float64,
-    LayerObjective,
-    best_bias,
-    carried_error,
-    make_objective,
-    phi,
-    refit,
-    select_neurons,
-)
+from npquant.compression.layer_objective import PULL, Float64, LayerObjective, make_objective, refit
 from npquant.compression.rounding_path import RoundedLayer, follow_path
 from npquant.compression.uniform import Bits, choose_weight_params, weight_grid
 from npquant.kernels.affine import quantize
@@ -126,7 +116,7 @@ def rectify_layer(
     for n in range(0, problem.w.shape[1], SLICE):
         columns = slice(n, n + SLICE)
         first = None if start is None else np.asarray(start.scale, np.float64)[columns]
-        parts.append(_rectify(select_neurons(problem, columns), bits, passes, first))
+        parts.append(_rectify(problem.select(columns), bits, passes, first))
     return _joined(parts)
 
 
@@ -147,13 +137,13 @@ def _rectify(problem: LayerObjective, bits: Bits, passes: int, start: Float64 | 
         flipped = other.phi < found.phi
         found = _chosen(flipped, replace(other, q=-other.q), found)
     nearest = _nearest(problem, bits, start, found.bound)
-    worse = nearest.phi < found.phi - INDISTINCT * phi(problem, np.zeros_like(problem.w))
+    worse = nearest.phi < found.phi - INDISTINCT * problem.phi(np.zeros_like(problem.w))
     found = _chosen(worse, nearest, found)
     v_q = found.s * found.q
     codes, scales = found.q.astype(np.int8), found.s.astype(np.float32)
-    carried = np.minimum(carried_error(problem, v_q), found.phi)
+    carried = np.minimum(problem.carried_error(v_q), found.phi)
     return RectifiedLayer(
-        codes, scales, best_bias(problem, v_q), found.phi, nearest.phi, found.bound, carried, flipped & ~worse
+        codes, scales, problem.best_bias(v_q), found.phi, nearest.phi, found.bound, carried, flipped & ~worse
     )
 
 
@@ -172,7 +162,7 @@ def _nearest(problem: LayerObjective, bits: Bits, start: Float64 | None, bound: 
     """Round w itself to nearest, as uniform quantization does."""
     s = start if start is not None else _chosen_scales(problem.w, bits)
     q = quantize(problem.w, QuantParams(s, 0, *weight_grid(bits))).astype(np.float64)
-    return RoundedLayer(q, s, phi(problem, s * q), bound)
+    return RoundedLayer(q, s, problem.phi(s * q), bound)
 
 
 def _chosen(first: NDArray[np.bool_], one: RoundedLayer, two: RoundedLayer) -> RoundedLayer:

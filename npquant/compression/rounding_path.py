@@ -17,16 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from npquant.compression.layer_objective import (
-    Float64,
-    LayerObjective,
-    carry,
-    centred,
-    energies,
-    phi,
-    select_neurons,
-    weighted_means,
-)
+from npquant.compression.layer_objective import Float64, LayerObjective
 from npquant.kernels.qparams import FLOAT32_TINY
 
 FLOAT32_MAX = float(np.finfo(np.float32).max)
@@ -95,12 +86,12 @@ def follow_path(problem: LayerObjective, v: Float64, s: Float64, qmin: int, qmax
     a = np.clip(v / s, qmin, qmax)
     low, high = np.floor(a), np.ceil(a)
     grams = block_covariances(problem)
-    bound = phi(problem, s * a) + 0.25 * s**2 * energies(problem).sum(axis=0)
+    bound = problem.phi(s * a) + 0.25 * s**2 * problem.energies().sum(axis=0)
     q = walk(problem, a, low, high, s, grams)
     nearest = np.rint(a)
-    q = np.where(phi(problem, s * nearest) < phi(problem, s * q), nearest, q)
+    q = np.where(problem.phi(s * nearest) < problem.phi(s * q), nearest, q)
     q, s = _walk_on(problem, q, low, high, s, grams, passes - 1)
-    return RoundedLayer(q, s, phi(problem, s * q), bound)
+    return RoundedLayer(q, s, problem.phi(s * q), bound)
 
 
 def _walk_on(
@@ -113,7 +104,7 @@ def _walk_on(
     walked = walk(problem, q, low, high, s, grams)
     awake = (walked != q).any(axis=0)
     if awake.any():
-        rest = select_neurons(problem, awake), walked[:, awake], low[:, awake], high[:, awake], s[awake]
+        rest = problem.select(awake), walked[:, awake], low[:, awake], high[:, awake], s[awake]
         walked[:, awake], s[awake] = _walk_on(*rest, [gram[..., awake] for gram in grams], passes - 1)
     return walked, s
 
@@ -143,20 +134,47 @@ def walk_plain(problem: LayerObjective, q: Float64, low: Float64, high: Float64,
 
     Examples
     --------
-    See `follow_path`.
+    >>> from npquant.compression.layer_objective import make_objective
+    >>> x = np.ones((1, 2)) * [[1.0], [-1.0]]
+    >>> problem = make_objective(x, x @ [[0.4], [0.4]], [[0.4], [0.4]], np.ones((2, 1)), pull=0.01)
+    >>> walk_plain(problem, problem.w, np.zeros((2, 1)), np.ones((2, 1)), np.ones(1)).ravel()
+    array([0., 1.])
     """
-    after, h, u = q.copy(), energies(problem), carry(problem, s * q)
+    after, h, u = q.copy(), problem.energies(), problem.carry(s * q)
     for k, x in enumerate(problem.x.T):
         t = after[k] + (x @ u + problem.lam * (problem.w[k] - s * after[k])) / (s * h[k])
         after[k] = np.clip(np.rint(t), low[k], high[k])
         change = x[:, np.newaxis] * (s * (after[k] - q[k]))
-        u = u - problem.d2 * centred(problem, change)
+        u = u - problem.d2 * problem.centred(change)
     return after
 
 
 def block_covariances(problem: LayerObjective) -> list[Float64]:
-    """Return, for each block of inputs, the weighted covariances of its pairs plus lam on the diagonal: (B, B, N)."""
-    grams, means = [], weighted_means(problem)
+    """Return how the inputs of each block move together, for every neuron.
+
+    Parameters
+    ----------
+    problem : LayerObjective
+        The layer.
+
+    Returns
+    -------
+    list of ndarray of float64, shape (B, B, N)
+        sum_r d2 (x_i - mean_i) (x_j - mean_j) for the B inputs of a block, plus lam on the diagonal, which is E7.
+
+    Notes
+    -----
+    K B N numbers: what one walk learns about pairs of inputs serves the later ones.
+
+    Examples
+    --------
+    >>> from npquant.compression.layer_objective import make_objective
+    >>> problem = make_objective([[0.0, 1.0], [2.0, 3.0]], np.ones((2, 1)), np.ones((2, 1)), np.ones((2, 1)), pull=0.0)
+    >>> block_covariances(problem)[0][..., 0].round(6)
+    array([[2., 2.],
+           [2., 2.]])
+    """
+    grams, means = [], problem.means()
     for k in range(0, problem.x.shape[1], BLOCK):
         x = problem.x[:, k : k + BLOCK]
         size = x.shape[1]
@@ -191,9 +209,13 @@ def walk(problem: LayerObjective, q: Float64, low: Float64, high: Float64, s: Fl
 
     Examples
     --------
-    See `follow_path`.
+    >>> from npquant.compression.layer_objective import make_objective
+    >>> x = np.ones((1, 2)) * [[1.0], [-1.0]]
+    >>> problem = make_objective(x, x @ [[0.4], [0.4]], [[0.4], [0.4]], np.ones((2, 1)), pull=0.01)
+    >>> walk(problem, problem.w, np.zeros((2, 1)), np.ones((2, 1)), np.ones(1), block_covariances(problem)).ravel()
+    array([0., 1.])
     """
-    after, r = q.copy(), centred(problem, problem.z - problem.x @ (s * q))
+    after, r = q.copy(), problem.residual(s * q)
     for b, gram in enumerate(grams):
         block = slice(b * BLOCK, b * BLOCK + len(gram))
         x = problem.x[:, block]
@@ -202,7 +224,7 @@ def walk(problem: LayerObjective, q: Float64, low: Float64, high: Float64, s: Fl
             t = q[k] + (pressure[j] + problem.lam * (problem.w[k] - s * q[k])) / (s * gram[j, j])
             after[k] = np.clip(np.rint(t), low[k], high[k])
             pressure -= gram[:, j] * (s * (after[k] - q[k]))
-        r = centred(problem, r - x @ (s * (after[block] - q[block])))
+        r = problem.centred(r - x @ (s * (after[block] - q[block])))
     return after
 
 
@@ -235,8 +257,8 @@ def rescale(problem: LayerObjective, q: Float64, s: Float64) -> Float64:
     >>> rescale(problem, np.array([[1.0]]), np.array([1.0]))
     array([1.5])
     """
-    y = centred(problem, problem.x @ q)
-    slope = np.einsum("rn,rn->n", carry(problem, s * q), y) + problem.lam * (q * (problem.w - s * q)).sum(axis=0)
+    y = problem.centred(problem.x @ q)
+    slope = np.einsum("rn,rn->n", problem.carry(s * q), y) + problem.lam * (q * (problem.w - s * q)).sum(axis=0)
     curvature = np.einsum("rn,rn,rn->n", problem.d2, y, y) + problem.lam * np.square(q).sum(axis=0)
     ds = np.divide(slope, curvature, out=np.zeros_like(s), where=curvature > 0)
     ds = np.where(np.abs(ds) < NEGLIGIBLE_RESCALE * s, 0.0, np.clip(ds, -0.5 * s, s))
