@@ -6,6 +6,7 @@ The search knows neither networks nor data. It is given what may be chosen (`Spa
 G4 (order)        gain / KL added, gain = bytes saved (MACs saved once bytes suffice), measured one axis at a time
 
 An axis is one layer's bit width or one hidden layer's pruning rate; its levels go from loose to tight.
+Letters: KL the divergence M2 of the candidate from the float network, in nats.
 """
 
 from __future__ import annotations
@@ -173,9 +174,7 @@ class _Step:
 class _Walk:
     """The candidates tried so far, each measured once."""
 
-    def __init__(
-        self, space: Space, requirements: Requirements, measure: Callable[[Thresholds], Measurement]
-    ) -> None:
+    def __init__(self, space: Space, requirements: Requirements, measure: Callable[[Thresholds], Measurement]) -> None:
         self._space, self._requirements, self._measure = space, requirements, measure
         self._tried: dict[tuple[int, ...], Trial] = {}
         self._steps: dict[tuple[int, int], _Step] = {}  # by (axis, level that the step arrives at)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from types import MappingProxyType
 from typing import Any, Final
 
 WIDTH: Final = 96
-_LABELS: Final = {
-    "max_drop": "the drop of validation accuracy",
-    "max_bytes": "the size of deployed.npz",
-    "max_macs": "the multiply-accumulates a row",
-    "test_drop": "the test rows show a larger drop",
-}
+_LABELS: Final = MappingProxyType(
+    {
+        "max_drop": "the drop of validation accuracy",
+        "max_bytes": "the size of deployed.npz",
+        "max_macs": "the multiply-accumulates a row",
+        "test_drop": "the test rows show a larger drop",
+    }
+)
 
 
 def render_report(report: dict[str, Any]) -> str:
