@@ -14,8 +14,8 @@ Each rounding is written down once in `npquant/spec/`, as an exact scalar, and o
 the cards of the specification by `docs/generate_equations.py`.
 
 f32 and f64 round an exact value to the nearest binary32 and binary64 number, ties to even (R0). `saturate` clamps,
-`wrap` reduces to two's complement, and every other name states its tie rule. Where an equation says "R6(acc)", it means the
-value that R6 defines.
+`wrap` reduces to two's complement, and every other name states its tie rule. Where an equation says
+"R6(acc)", it means the value that R6 defines.
 
 ## Constraints
 | label | what must hold | where it is checked |
@@ -25,7 +25,7 @@ value that R6 defines.
 | C3 | a code interval has qmin < qmax inside int32 | `QuantParams` |
 | C4 | a fixed multiplier is 0 or in [2^30, 2^31), its shift in [-31, 30] | `FixedMultiplier` |
 | C5 | K is at most 131,071, so that no sum of int8 products leaves int32 | `matmul_int8` |
-| C6 | a block of K has at most 1,024 terms, so that every partial sum is an exact float32 integer | `matmul_int8_blas` |
+| C6 | a block of K has at most 1,024 terms, so every partial sum is an exact float32 integer | `matmul_int8_blas` |
 | C7 | no input code makes an accumulator leave int32 | `IntegerMLP`, from its weights, when it is made |
 
 ## Equations
