@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from npquant.kernels.affine import quantize
+from npquant.kernels.dynamic import DynamicCodes
 from npquant.kernels.qparams import QuantParams
 from npquant.kernels.requantize import (
     FixedMultiplier,
@@ -109,6 +110,14 @@ class Profile:
         (name, y) -> (qmin, qmax) of a fused activation.
     quantize_codes, dequantize_codes : callable or None
         The engine's own (x, params) -> codes and (codes, params) -> float32; None where it has no such operator.
+    activation_codes : callable or None
+        Stand-alone activations: (name, codes, x, y) -> codes.
+    softmax_codes : callable or None
+        (codes, x, y, beta) -> codes, over the last axis.
+    requantize_codes : callable or None
+        (codes, x, y) -> codes of another scale, zero point or type.
+    dynamic_quantize : callable or None
+        (x) -> codes, scale and zero point from the tensor's own range.
     conversion : str
         What the engine's float-to-integer conversion makes of overflow and NaN, in words.
 
@@ -135,6 +144,10 @@ class Profile:
     activation_bounds: Callable[[str, QuantParams], tuple[int, int]] = clamp_codes
     quantize_codes: Callable[[ArrayLike, QuantParams], Codes] | None = None
     dequantize_codes: Callable[[Codes, QuantParams], NDArray[np.float32]] | None = None
+    activation_codes: Callable[[str, Codes, QuantParams, QuantParams], Codes] | None = None
+    softmax_codes: Callable[[Codes, QuantParams, QuantParams, float], Codes] | None = None
+    requantize_codes: Callable[[Codes, QuantParams, QuantParams], Codes] | None = None
+    dynamic_quantize: Callable[[ArrayLike], DynamicCodes] | None = None
     conversion: str = "integer arithmetic: nothing to convert"
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 
+from npquant.kernels.dynamic import dynamic_quantize_small_empty, dynamic_quantize_unit_empty
 from npquant.kernels.multipliers import multiplier_float32
 from npquant.kernels.output_stages import stage_float32_half_even, stage_float64_zero_point_first
 from npquant.kernels.profile import Profile
@@ -27,6 +28,7 @@ ORT = Profile(
     output_stage=stage_float32_half_even,
     quantize_codes=quantize_divide_half_even,
     dequantize_codes=dequantize_float32,
+    dynamic_quantize=dynamic_quantize_unit_empty,
     conversion="clipped in float before the conversion: saturates; NaN gives lo",
 )
 
@@ -48,6 +50,7 @@ ONNX_REF = Profile(
     output_stage=stage_float64_zero_point_first,
     quantize_codes=quantize_divide_half_even_wrapping,
     dequantize_codes=dequantize_float32,
+    dynamic_quantize=dynamic_quantize_small_empty,
     conversion="clipped in float64 before the conversion: saturates",
 )
 
