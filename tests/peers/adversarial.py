@@ -61,7 +61,8 @@ def accumulators(rng: np.random.Generator, m: NDArray[np.float64], *, reach: int
     pick = rng.choice(5, size, p=[0.6, 0.1, 0.05, 0.15, 0.1])
     acc = np.choose(pick, choices)
     # float64 holds every int32 exactly; a tie out of reach is pulled to the edge.
-    return np.clip(acc, max(-reach, INT32_MIN), min(reach, INT32_MAX)).astype(np.int32)
+    clipped = np.clip(acc, max(-reach, INT32_MIN), min(reach, INT32_MAX))
+    return np.asarray(clipped, np.int32)
 
 
 def zero_points(dtype: DTypeLike, count: int) -> NDArray[np.int64]:
@@ -97,8 +98,11 @@ def reals(rng: np.random.Generator, scale: float, zero_point: int, count: int) -
 def special_reals() -> NDArray[np.float32]:
     """Return NaN, the infinities, both zeros, subnormals and the largest finite values."""
     info = np.finfo(np.float32)
-    one_sided = [0.0, info.smallest_subnormal, info.tiny, 1.0, 2.0**31, 2.0**63, info.max, np.inf]
-    return np.array([np.nan, *one_sided, *(-v for v in one_sided)], np.float32)
+    one_sided = np.array(
+        [0.0, info.smallest_subnormal, info.tiny, 1.0, 2.0**31, 2.0**63, info.max, np.inf],
+        np.float32,
+    )
+    return np.concatenate([[np.float32(np.nan)], one_sided, -one_sided])
 
 
 def product_for(acc: NDArray[np.int64], depth: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 def differing(got: NDArray[Any], want: NDArray[Any]) -> NDArray[np.bool_]:
     """Mark the elements whose bits differ; any NaN equals any NaN."""
-    same = got == want
+    same = np.asarray(got == want)
     if got.dtype.kind == "f":
         same = (got.view(np.int32) == want.view(np.int32)) | (np.isnan(got) & np.isnan(want))
-    return ~same
+    return np.logical_not(same)
 
 
 def version_note(engine: ModuleType) -> str:
@@ -26,9 +26,7 @@ def version_note(engine: ModuleType) -> str:
     return note
 
 
-def require_equal(
-    engine: ModuleType, got: NDArray[Any], want: NDArray[Any], *, case: object
-) -> int:
+def require_equal(engine: ModuleType, got: NDArray[Any], want: NDArray[Any], *, case: object) -> int:
     """Fail unless the engine's output `got` is the profile's `want`; return how many were compared.
 
     Type, shape and bits must be equal.

@@ -34,9 +34,15 @@ class Layer:
         """Compute the layer with npquant."""
         import npquant
 
-        operands = {"x": self.x, "w": self.w, "y": self.y, "activation": self.activation}
-        result: NDArray[Any] = npquant.linear(  # type: ignore[call-arg]
-            self.x_q, self.w_q, self.bias, profile=profile, **operands
+        result: NDArray[Any] = npquant.linear(
+            self.x_q,
+            self.w_q,
+            self.bias,
+            x=self.x,
+            w=self.w,
+            y=self.y,
+            profile=profile,
+            activation=self.activation,
         )
         return result
 
@@ -111,17 +117,15 @@ def injected(
         )
 
 
-def through_products(
-    seed: int, count: int, n: int, *, codes: DTypeLike, per_channel: bool
-) -> Iterator[Layer]:
+def through_products(seed: int, count: int, n: int, *, codes: DTypeLike, per_channel: bool) -> Iterator[Layer]:
     """Build layers whose products are the accumulator, for engines without an integer bias.
 
-    Depths 2, 65, 130 and 1100 reach 127**2 to 1.8e7; no pair of products saturates int16.
+    Depths from 2 to 1100 reach 127**2 to 1.8e7; no pair of products saturates int16.
     """
     rng = np.random.default_rng(seed)
     zeros = adversarial.zero_points(codes, count)
     for i in range(count):
-        depth = (2, 65, 130, 1100)[i % 4]
+        depth = (2, 65, 130, 9, 300, 33, 17, 1100)[i % 8]
         sx, sw, sy = scales(rng, n, per_channel=per_channel)
         m = real_multipliers(sx, sw, sy, n)
         acc = adversarial.accumulators(rng, m, reach=127**2 * (depth - 1))

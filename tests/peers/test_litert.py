@@ -21,9 +21,7 @@ each_resolver = pytest.mark.parametrize("resolver", ENGINE.RESOLVERS)
 
 
 @each_resolver
-@pytest.mark.parametrize(
-    ("codes", "per_channel"), [("int8", False), ("int8", True), ("uint8", False)]
-)
+@pytest.mark.parametrize(("codes", "per_channel"), [("int8", False), ("int8", True), ("uint8", False)])
 def test_fully_connected_equals_profile(resolver: str, codes: str, per_channel: bool) -> None:
     """FULLY_CONNECTED at chosen accumulators is the profile: ties, rails, all zero points."""
     compared = 0
@@ -45,9 +43,7 @@ def test_fully_connected_equals_profile(resolver: str, codes: str, per_channel: 
 @pytest.mark.parametrize("codes", ["int8", "uint8"])
 def test_fully_connected_equals_profile_on_products(resolver: str, codes: str) -> None:
     """FULLY_CONNECTED on matrix products of every depth around a vector width is the profile."""
-    for layer in layers.products(
-        12, 160, codes=codes, weights=codes, activations=layers.ACTIVATIONS
-    ):
+    for layer in layers.products(12, 160, codes=codes, weights=codes, activations=layers.ACTIVATIONS):
         got = layer.on(ENGINE.fully_connected, resolver=resolver, activation=layer.activation)
         require_equal(ENGINE, got, layer.under(PROFILE[resolver]), case=layer)
 
@@ -106,9 +102,7 @@ def test_fully_connected_kills_other_profiles(resolver: str, per_channel: bool) 
     """The operands tell the engine from every profile that is not its own."""
     wrong = {*PROFILE.values(), "tflite_ref", "tflite_single", "xnnpack_fp32"} - {PROFILE[resolver]}
     killed = set()
-    for layer in layers.injected(
-        11, 64, 2048, codes="int8", weights="int8", per_channel=per_channel
-    ):
+    for layer in layers.injected(11, 64, 2048, codes="int8", weights="int8", per_channel=per_channel):
         got = layer.on(ENGINE.fully_connected, resolver=resolver)
         killed |= {name for name in wrong if differing(got, layer.under(name)).any()}
     assert killed == wrong
