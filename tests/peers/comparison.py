@@ -14,7 +14,8 @@ def differing(got: NDArray[Any], want: NDArray[Any]) -> NDArray[np.bool_]:
     same = np.asarray(got == want)
     if got.dtype.kind == "f":
         same = (got.view(np.int32) == want.view(np.int32)) | (np.isnan(got) & np.isnan(want))
-    return np.logical_not(same)
+    different: NDArray[np.bool_] = np.logical_not(same)
+    return different
 
 
 def version_note(engine: ModuleType) -> str:
