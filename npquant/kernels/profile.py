@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from npquant.kernels.affine import quantize
+from npquant.kernels.bias import bias_half_even
 from npquant.kernels.dynamic import DynamicCodes
 from npquant.kernels.qparams import QuantParams
 from npquant.kernels.requantize import (
@@ -94,6 +95,8 @@ class Profile:
     add_bias : callable or None
         None: the bias is int32 and belongs to the accumulator. Otherwise (acc, float32 bias, multiplier) -> what
         `output_stage` takes in place of acc.
+    quantize_bias : callable
+        Where the bias is int32: (real bias, sx, sw) -> codes.
     accumulator : {"exact", "wrap", "pair16"}
         Beyond int32: an OverflowError, or two's complement; or pairs of products that saturate to int16 on the way.
     weight_qmin : int
@@ -135,6 +138,7 @@ class Profile:
     make_multiplier: Callable[[Any, Any, Any], Any]
     output_stage: Callable[[Any, Any, Any, int, int], Int64]
     add_bias: Callable[[Int64, ArrayLike, Any], Any] | None = None
+    quantize_bias: Callable[[ArrayLike, Any, Any], Int64] = bias_half_even
     accumulator: Literal["exact", "wrap", "pair16"] = "wrap"
     weight_qmin: int = -128
     weight_zero_point: Literal["honoured", "per_tensor", "uint8", "zero"] = "honoured"

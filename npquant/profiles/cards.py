@@ -23,6 +23,7 @@ RULES: tuple[tuple[str, Callable[[Profile], object]], ...] = (
     ("how the multiplier is made", lambda p: p.make_multiplier),
     ("the output stage: where it rounds, ties, zero point", lambda p: p.output_stage),
     ("how the bias is added", lambda p: p.add_bias),
+    ("how a real bias becomes codes", lambda p: p.quantize_bias),
     ("the accumulator", lambda p: p.accumulator),
     ("the bounds of a fused activation", lambda p: p.activation_bounds),
     ("the weight zero point", lambda p: p.weight_zero_point),

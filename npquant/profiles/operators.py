@@ -104,8 +104,8 @@ def linear(
         Weight codes in [w.qmin, w.qmax].
     bias : array of integers or floats, shape (N,), or None
         Integer: codes of scale sx sw, as int32. Float: real values. Each profile takes either: an integer bias becomes
-        real for an engine whose bias is float (f32(b_q sx sw)), a real one becomes codes for the others
-        (round_half_even(b / (sx sw)), saturated to int32).
+        real for an engine whose bias is float (f32(b_q sx sw)), a real one becomes codes for the others, by the
+        profile's own rule.
     x, w, y : QuantParams
         Input (per-tensor), weights (per-tensor, or per-channel with N scales), output (per-tensor).
     profile : str or Profile
@@ -174,7 +174,7 @@ def _bias(bias: ArrayLike | None, profile: Profile, x: QuantParams, w: QuantPara
     if profile.add_bias is not None:
         return np.asarray(given * scale if given.dtype.kind in "iu" else given).astype(np.float32)
     if given.dtype.kind == "f":
-        return np.clip(np.rint(given / scale), -(2.0**31), 2.0**31 - 1).astype(np.int64)
+        return profile.quantize_bias(given, x.scale, w.scale)
     if given.size and (given.min() < -(2**31) or given.max() >= 2**31):
         raise ValueError("the bias has codes outside int32: use a larger input or weight scale")
     return given.astype(np.int64)

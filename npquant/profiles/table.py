@@ -13,7 +13,7 @@ import numpy as np
 from npquant.kernels.profile import Profile
 from npquant.profiles import get, names
 from npquant.profiles.differences import difference_table
-from npquant.profiles.samples import extremes, near_ties, realistic
+from npquant.profiles.samples import Sample, extremes, near_ties, realistic
 
 INTRODUCTION = """\
 # How often two profiles differ
@@ -23,8 +23,8 @@ This page is printed by `python -m npquant.profiles.table`, and a test fails whe
 
 The tables count requantization alone: the same int32 accumulators and float32 scales go to both profiles, and the
 output codes are compared. Accumulation (pairs that saturate to int16), activation bounds, `quantize` and `dequantize`
-are outside them. An engine that takes uint8 alone gets the same numbers 128 higher. Where an engine has no zero points, or
-refuses a multiplier, the share is over the outputs that both give.
+are outside them. An engine that takes uint8 alone gets the same numbers 128 higher. Where an engine has no zero points,
+or refuses a multiplier, the share is over the outputs that both give.
 
 ## Classes
 
@@ -130,23 +130,44 @@ def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list
     return [f"| {' | '.join(cells)} |" for cells in (header, rule, *rows)]
 
 
-def render_page() -> str:
+def page_samples() -> tuple[list[Sample], list[Sample]]:
+    """Draw what the page counts on.
+
+    Returns
+    -------
+    tuple of list of Sample
+        A million realistic outputs, and 120,000 beside ties and at the rails; the same at every call.
+
+    Examples
+    --------
+    >>> [len(samples) for samples in page_samples()]
+    [100, 358]
+    """
+    likely = realistic(np.random.default_rng(0), 100, 10_000)
+    return likely, [*near_ties(np.random.default_rng(1), 300, 400), *extremes()]
+
+
+def render_page(likely: Sequence[Sample], edges: Sequence[Sample]) -> str:
     """Count all differences and write the page.
+
+    Parameters
+    ----------
+    likely, edges : sequence of Sample
+        What the first and the second table count on; the committed page's are `page_samples`.
 
     Returns
     -------
     str
-        Markdown, the same at every call: a million realistic outputs, and 120,000 beside ties and rails.
+        Markdown.
 
     Examples
     --------
-    Printed by ``python -m npquant.profiles.table``; about six seconds.
+    >>> print(render_page(extremes(), extremes()).splitlines()[0])
+    # How often two profiles differ
     """
     groups = requantization_classes([get(name) for name in names()])
     chosen = [representative(group) for group in groups]
     keys = [str(i + 1) for i in range(len(groups))]
-    likely = realistic(np.random.default_rng(0), 100, 10_000)
-    edges = [*near_ties(np.random.default_rng(1), 300, 400), *extremes()]
     counts = [sum(sample.acc.size for sample in samples) for samples in (likely, edges)]
 
     def shares(title: str, text: str, table: list[list[float | None]], unit: float) -> list[str]:
@@ -175,4 +196,4 @@ shows."""
 
 
 if __name__ == "__main__":
-    print(render_page(), end="")
+    print(render_page(*page_samples()), end="")

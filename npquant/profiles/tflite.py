@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from npquant.kernels.activation_bounds import bounds_half_away
+from npquant.kernels.bias import bias_reciprocal_half_away
 from npquant.kernels.multipliers import multiplier_float32_product
 from npquant.kernels.output_stages import stage_float64_half_away
 from npquant.kernels.profile import Profile, fixed_multiplier
@@ -126,6 +127,7 @@ TFLITE_REF = Profile(
     equation="y_q = clamp(wrap32(half_away(half_up(wrap32(acc 2^max(e,0)) m / 2^31) / 2^max(-e,0)) + zy)); "
     "M_A per tensor, M_B per channel",
     make_multiplier=per_tensor_float32_multiplier,
+    quantize_bias=bias_reciprocal_half_away,
     output_stage=stage_double_rounding,
     weight_qmin=-127,
     weight_zero_point="per_tensor",
@@ -139,6 +141,7 @@ TFLM = Profile(
     source="tflite-micro micro/kernels/fully_connected_common.cc, with both scales converted to double first",
     equation="as tflite_ref, with M_B = f64(sx sw / sy) per tensor too",
     make_multiplier=fixed_multiplier,
+    quantize_bias=bias_reciprocal_half_away,
     output_stage=stage_double_rounding,
     weight_qmin=-127,
     weight_zero_point="per_tensor",
@@ -153,6 +156,7 @@ TFLITE_SINGLE = Profile(
     source="LiteRT tflite/kernels/internal/common.cc, MultiplyByQuantizedMultiplier (TFLITE_SINGLE_ROUNDING)",
     equation="y_q = clamp(wrap32(half_up(acc m 2^(e-31)) + zy)); M_A per tensor, M_B per channel",
     make_multiplier=per_tensor_float32_multiplier,
+    quantize_bias=bias_reciprocal_half_away,
     output_stage=stage_single_rounding_wrapping,
     weight_qmin=-127,
     weight_zero_point="per_tensor",
@@ -166,6 +170,7 @@ LITERT_REF_2025 = Profile(
     source="LiteRT reference/integer_ops/fully_connected.h, commit 9213607 (2025-04-14)",
     equation="y_q = clamp(wrap32(int32(half_away(f64(acc M_B))) + zy))",
     make_multiplier=real_multiplier,
+    quantize_bias=bias_reciprocal_half_away,
     output_stage=stage_float64_half_away,
     quantize_codes=quantize_divide_half_away,
     dequantize_codes=dequantize_float32,
@@ -183,6 +188,7 @@ RUY_X86 = Profile(
     equation="y_q = clamp(wrap32(half_up(half_up(wrap32(acc 2^max(e,0)) m / 2^31) / 2^max(-e,0)) + zy)); "
     "M_A per tensor, M_B per channel",
     make_multiplier=per_tensor_float32_multiplier,
+    quantize_bias=bias_reciprocal_half_away,
     output_stage=wrapping_stage(requantize_double_rounding_up),
     quantize_codes=quantize_vectors_of_8,
     dequantize_codes=dequantize_vectors_of_8,
@@ -198,6 +204,7 @@ RUY_ARM64 = Profile(
     source="google/ruy ruy/kernel_arm64.cc (SQDMULH, SRSHL)",
     equation="y_q = clamp(wrap32(half_up(floor(wrap32(acc 2^l) m / 2^31) / 2^r) + zy)), r = max(1,-e), l = e + r",
     make_multiplier=per_tensor_float32_multiplier,
+    quantize_bias=bias_reciprocal_half_away,
     output_stage=wrapping_stage(requantize_floor_then_half_up),
     weight_qmin=-127,
     weight_zero_point="per_tensor",

@@ -10,6 +10,7 @@ import dataclasses
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from npquant.kernels.bias import bias_reciprocal_half_even
 from npquant.kernels.multipliers import multiplier_float32, multiplier_float32_reciprocal
 from npquant.kernels.output_stages import (
     bias_added_divided,
@@ -94,6 +95,7 @@ QNNPACK = Profile(
     source="pytorch aten/src/ATen/native/quantized/cpu/qnnpack/src/q8gemm; qlinear.cpp",
     equation="y_q = clamp(sat16(sat16(int32(half_even(f32(f32(acc) M_D)))) + zy))",
     make_multiplier=multiplier_float32_reciprocal,
+    quantize_bias=bias_reciprocal_half_even,
     output_stage=_qnnpack_stage,
     quantize_codes=quantize_torch,
     dequantize_codes=dequantize_float32,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 
 from npquant.kernels.activation_bounds import bounds_half_even_zero_point_first
+from npquant.kernels.bias import bias_reciprocal_half_away
 from npquant.kernels.multipliers import multiplier_float32
 from npquant.kernels.output_stages import (
     stage_float32_half_even,
@@ -24,6 +25,7 @@ XNNPACK_FP32 = Profile(
     source="XNNPACK src/operators/fully-connected-nc.c, src/qs8-qc8w-gemm/gen",
     equation="y_q = half_even(clip(f32(f32(acc) M_C), lo - zy, hi - zy)) + zy",
     make_multiplier=multiplier_float32,
+    quantize_bias=bias_reciprocal_half_away,
     output_stage=stage_float32_half_even,
     quantize_codes=quantize_reciprocal_half_even,
     dequantize_codes=dequantize_float32,

@@ -71,19 +71,7 @@ def test_linear_equals_profile(engine: str, per_channel: bool) -> None:
     assert compared >= 500_000
 
 
-@pytest.mark.parametrize(
-    "engine",
-    [
-        *(name for name in ENGINE.ENGINES if name != "qnnpack"),
-        pytest.param(
-            "qnnpack",
-            marks=pytest.mark.xfail(
-                reason="QNNPACK makes bias codes as half_even(f32(b f32(1/f32(sx sw)))), product of "
-                "the scales in float64; the profile divides b by sx sw in float64"
-            ),
-        ),
-    ],
-)
+@pytest.mark.parametrize("engine", ENGINE.ENGINES)
 @pytest.mark.parametrize("per_channel", [False, True])
 def test_linear_with_bias_equals_profile(engine: str, per_channel: bool) -> None:
     """A real bias is rounded, fused or divided as the profile says."""
