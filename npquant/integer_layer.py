@@ -234,7 +234,7 @@ def run_layer_plain(layer: IntegerLayer, x_q: NDArray[np.int8], profile: Profile
     Notes
     -----
     R10, with R11 for a clamp; for a table R10 to the pre-activation, then R12. Another profile puts its own output
-    stage in place of R10; one whose engine takes uint8 codes alone computes on codes and zero points that are 128 higher.
+    stage in place of R10; one whose engine takes uint8 codes alone computes on codes and zero points 128 higher.
 
     Examples
     --------

@@ -30,7 +30,8 @@ def bias_half_even(b: ArrayLike, sx: ArrayLike, sw: ArrayLike) -> Int64:
 
     Notes
     -----
-    R39. b_q = saturate(round_half_even(f64(b / (sx sw))), -2^31, 2^31 - 1): the product of two float32 numbers is exact.
+    R39. b_q = saturate(round_half_even(f64(b / (sx sw))), -2^31, 2^31 - 1): the product of two float32
+    numbers is exact.
 
     Examples
     --------
