@@ -44,6 +44,87 @@ def _tensor(q: ArrayLike, x: QuantParams, y: QuantParams, profile: Profile) -> C
     return array.astype(x.dtype, copy=False)
 
 
+def activation(name: str, q: ArrayLike, *, x: QuantParams, y: QuantParams, profile: str | Profile) -> Codes:
+    """Apply a stand-alone activation to codes as an engine does.
+
+    Parameters
+    ----------
+    name : {"relu", "relu6", "relu_n1_to_1", "sigmoid", "tanh"}
+        Activation.
+    q : array of integers
+        Codes of x.
+    x, y : QuantParams
+        Input and output, per-tensor.
+    profile : str or Profile
+        The arithmetic.
+
+    Returns
+    -------
+    ndarray of y.dtype, shape of q
+        Codes of y.
+
+    Raises
+    ------
+    TypeError
+        If q is not an integer array.
+    ValueError
+        If the engine has no such activation or refuses the parameters, or a code is outside its interval.
+
+    Notes
+    -----
+    R65 for the clamps; R70, R71 or R75 for sigmoid and tanh, by engine.
+
+    Examples
+    --------
+    >>> x, y = QuantParams(1 / 16, 0, -128, 127), QuantParams(1 / 256, -128, -128, 127)
+    >>> activation("sigmoid", np.array([-128, 0, 127], np.int8), x=x, y=y, profile="litert_ref_2025")
+    array([-128,    0,  127], dtype=int8)
+    """
+    record = get(profile)
+    operator = _has(record, record.activation_codes, "stand-alone activation")
+    return operator(name, _tensor(q, x, y, record), x, y)
+
+
+def requantize_codes(q: ArrayLike, *, x: QuantParams, y: QuantParams, profile: str | Profile) -> Codes:
+    """Take codes to another scale, zero point or type as an engine does.
+
+    Parameters
+    ----------
+    q : array of integers
+        Codes of x.
+    x, y : QuantParams
+        Before and after, per-tensor.
+    profile : str or Profile
+        The arithmetic.
+
+    Returns
+    -------
+    ndarray of y.dtype, shape of q
+        Codes of y.
+
+    Raises
+    ------
+    TypeError
+        If q is not an integer array.
+    ValueError
+        If the engine has no such operator, a code is outside its interval, or sx / sy is 2^30 or more.
+
+    Notes
+    -----
+    R62, R63 or R64, by engine; under "ruy_x86" the position in C order matters.
+
+    Examples
+    --------
+    >>> one, four = QuantParams(1.0, 0, -128, 127), QuantParams(4.0, 0, -128, 127)
+    >>> for name in ("litert_ref_2025", "xnnpack_fp32"):
+    ...     print(name, requantize_codes(np.array([-6, 6], np.int8), x=one, y=four, profile=name))
+    litert_ref_2025 [-2  2]
+    xnnpack_fp32 [-1  2]
+    """
+    record = get(profile)
+    return _has(record, record.requantize_codes, "requantize of codes")(_tensor(q, x, y, record), x, y)
+
+
 def dynamic_quantize(x: ArrayLike, *, profile: str | Profile) -> DynamicCodes:
     """Quantize a tensor by its own range, as an engine's DynamicQuantizeLinear does.
 

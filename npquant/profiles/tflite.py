@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from npquant.kernels.activation_bounds import bounds_half_away
+from npquant.kernels.activation_tables import activation_codes_half_away
 from npquant.kernels.bias import bias_reciprocal_half_away
 from npquant.kernels.multipliers import multiplier_float32_product
 from npquant.kernels.output_stages import stage_float64_half_away
@@ -28,6 +29,7 @@ from npquant.kernels.requantize import (
     real_multiplier,
     requantize_single_rounding,
 )
+from npquant.kernels.requantize_codes import requantize_codes_double_rounding, requantize_codes_vectors_of_16
 from npquant.kernels.requantize_engines import (
     requantize_double_rounding,
     requantize_double_rounding_up,
@@ -174,6 +176,8 @@ LITERT_REF_2025 = Profile(
     output_stage=stage_float64_half_away,
     quantize_codes=quantize_divide_half_away,
     dequantize_codes=dequantize_float32,
+    activation_codes=activation_codes_half_away,
+    requantize_codes=requantize_codes_double_rounding,
     weight_qmin=-127,
     weight_zero_point="per_tensor",
     activation_bounds=bounds_half_away,
@@ -192,6 +196,8 @@ RUY_X86 = Profile(
     output_stage=wrapping_stage(requantize_double_rounding_up),
     quantize_codes=quantize_vectors_of_8,
     dequantize_codes=dequantize_vectors_of_8,
+    activation_codes=activation_codes_half_away,
+    requantize_codes=requantize_codes_vectors_of_16,
     weight_qmin=-127,
     weight_zero_point="per_tensor",
     activation_bounds=bounds_half_away,

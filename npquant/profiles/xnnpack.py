@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 
 from npquant.kernels.activation_bounds import bounds_half_even_zero_point_first
+from npquant.kernels.activation_tables import activation_codes_half_even
 from npquant.kernels.bias import bias_reciprocal_half_away
 from npquant.kernels.multipliers import multiplier_float32
 from npquant.kernels.output_stages import (
@@ -17,6 +18,7 @@ from npquant.kernels.output_stages import (
 )
 from npquant.kernels.profile import Profile
 from npquant.kernels.quantize_engines import dequantize_float32, quantize_reciprocal_half_even
+from npquant.kernels.requantize_codes import requantize_codes_8_bit_multiplier
 
 XNNPACK_FP32 = Profile(
     name="xnnpack_fp32",
@@ -29,6 +31,8 @@ XNNPACK_FP32 = Profile(
     output_stage=stage_float32_half_even,
     quantize_codes=quantize_reciprocal_half_even,
     dequantize_codes=dequantize_float32,
+    activation_codes=activation_codes_half_even,
+    requantize_codes=requantize_codes_8_bit_multiplier,
     weight_zero_point="uint8",
     max_multiplier=256.0,
     activation_bounds=bounds_half_even_zero_point_first,
@@ -52,6 +56,8 @@ XNNPACK_RNDNU = dataclasses.replace(
     source="XNNPACK src/xnnpack/requantization.h (rndnu)",
     equation="y_q = clamp(half_up(acc mantissa24(M_C) 2^x) + zy): exact product, one rounding",
     output_stage=stage_mantissa24_half_up,
+    activation_codes=None,
+    requantize_codes=None,
     code_types=("uint8",),
     conversion="integer arithmetic: nothing to convert",
 )

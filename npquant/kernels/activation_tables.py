@@ -1,0 +1,282 @@
+"""Tables of sigmoid and tanh as LiteRT's kernels fill them, on arrays.
+
+Legend: q codes, x and y quantization of input and output, d real input, t real output. The float32 exponential and
+tanh are those of float64, rounded: correctly but where float64's own error meets a tie of float32, about once in 2^28.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from npquant.kernels.qparams import QuantParams
+from npquant.kernels.quantize_engines import IGNORED
+from npquant.kernels.requantize_codes import clamp_activation_codes
+from npquant.kernels.rounding import round_half_away
+
+Codes = NDArray[np.integer]
+Float32 = NDArray[np.float32]
+
+
+def exp_float32(x: Float32) -> Float32:
+    """Evaluate e^x in float32, rounded from float64.
+
+    Parameters
+    ----------
+    x : ndarray of float32
+        Arguments.
+
+    Returns
+    -------
+    ndarray of float32
+        e^x; overflow is infinite.
+
+    Notes
+    -----
+    R66. A C library's expf may differ in the last place.
+
+    Examples
+    --------
+    >>> exp_float32(np.zeros(1, np.float32))
+    array([1.], dtype=float32)
+    """
+    with np.errstate(**IGNORED):
+        return np.asarray(np.exp(np.asarray(x, np.float64)).astype(np.float32))
+
+
+def sigmoid_float32(d: Float32) -> Float32:
+    """Evaluate 1 / (1 + e^-d) in float32.
+
+    Parameters
+    ----------
+    d : ndarray of float32
+        Real inputs.
+
+    Returns
+    -------
+    ndarray of float32
+        t.
+
+    Notes
+    -----
+    R67.
+
+    Examples
+    --------
+    >>> sigmoid_float32(np.array([0, -200], np.float32))
+    array([0.5, 0. ], dtype=float32)
+    """
+    return np.asarray(np.float32(1) / (np.float32(1) + exp_float32(-d)))
+
+
+def sigmoid_float64(d: Float32) -> Float32:
+    """Evaluate e^d / (1 + e^d) in float64, then round to float32.
+
+    Parameters
+    ----------
+    d : ndarray of float32
+        Real inputs.
+
+    Returns
+    -------
+    ndarray of float32
+        t.
+
+    Notes
+    -----
+    R68. From d = 100 on, e^d / (1 + e^d) is 1 in float64: e^100 stands for what would overflow. Below -100, 0.
+
+    Examples
+    --------
+    >>> sigmoid_float64(np.array([0, -200], np.float32))
+    array([0.5, 0. ], dtype=float32)
+    """
+    with np.errstate(**IGNORED):
+        e = np.exp(np.minimum(np.asarray(d, np.float64), 100.0))
+        return np.where(d < -100, 0, e / (1 + e)).astype(np.float32)
+
+
+def tanh_float32(d: Float32) -> Float32:
+    """Evaluate tanh(d) in float32, rounded from float64.
+
+    Parameters
+    ----------
+    d : ndarray of float32
+        Real inputs.
+
+    Returns
+    -------
+    ndarray of float32
+        t.
+
+    Notes
+    -----
+    R69.
+
+    Examples
+    --------
+    >>> tanh_float32(np.array([0, -100], np.float32))
+    array([ 0., -1.], dtype=float32)
+    """
+    with np.errstate(**IGNORED):
+        return np.asarray(np.tanh(np.asarray(d, np.float64)).astype(np.float32))
+
+
+def _real(q: Codes, x: QuantParams) -> Float32:
+    """Return f32(sx (q - zx))."""
+    with np.errstate(**IGNORED):
+        return np.asarray((q.astype(np.int64) - x.zero_point).astype(np.float32) * np.float32(x.scale))
+
+
+def table_codes_half_away(function: Callable[[Float32], Float32], q: Codes, x: QuantParams, y: QuantParams) -> Codes:
+    """Evaluate a function on codes: the product rounded half away, then the zero point.
+
+    Parameters
+    ----------
+    function : callable
+        R67 or R69.
+    q : ndarray of integers
+        Codes of x.
+    x, y : QuantParams
+        Input and output, per-tensor.
+
+    Returns
+    -------
+    ndarray of y.dtype, shape of q
+        Codes of y.
+
+    Notes
+    -----
+    R70. An engine tabulates all 256 codes first; the values are the same.
+
+    Examples
+    --------
+    >>> x, y = QuantParams(1 / 16, 0, -128, 127), QuantParams(1 / 128, 0, -128, 127)
+    >>> table_codes_half_away(tanh_float32, np.array([-8, 0, 127], np.int8), x, y)
+    array([-59,   0, 127], dtype=int8)
+    """
+    with np.errstate(**IGNORED):
+        rounded = round_half_away(np.asarray(function(_real(q, x)) * (np.float32(1) / np.float32(y.scale))))
+        shifted = rounded + np.float32(y.zero_point)
+    codes: Codes = np.clip(np.trunc(shifted), y.qmin, y.qmax).astype(y.dtype)
+    return codes
+
+
+def table_codes_half_even(function: Callable[[Float32], Float32], q: Codes, x: QuantParams, y: QuantParams) -> Codes:
+    """Evaluate a function on codes: the zero point, then one rounding half even.
+
+    Parameters
+    ----------
+    function : callable
+        R68 or R69.
+    q : ndarray of integers
+        Codes of x.
+    x, y : QuantParams
+        Input and output, per-tensor.
+
+    Returns
+    -------
+    ndarray of y.dtype, shape of q
+        Codes of y.
+
+    Notes
+    -----
+    R71.
+
+    Examples
+    --------
+    >>> x, y = QuantParams(1 / 16, 0, -128, 127), QuantParams(1 / 256, -128, -128, 127)
+    >>> table_codes_half_even(sigmoid_float64, np.array([-128, 0, 127], np.int8), x, y)
+    array([-128,    0,  127], dtype=int8)
+    """
+    with np.errstate(**IGNORED):
+        v = function(_real(q, x)) * (np.float32(1) / np.float32(y.scale)) + np.float32(y.zero_point)
+    codes: Codes = np.clip(np.rint(v), y.qmin, y.qmax).astype(y.dtype)
+    return codes
+
+
+FLOAT32: Mapping[str, Callable[[Float32], Float32]] = MappingProxyType(
+    {"sigmoid": sigmoid_float32, "tanh": tanh_float32}
+)
+FLOAT64: Mapping[str, Callable[[Float32], Float32]] = MappingProxyType(
+    {"sigmoid": sigmoid_float64, "tanh": tanh_float32}
+)
+
+
+def activation_codes_half_away(name: str, q: Codes, x: QuantParams, y: QuantParams) -> Codes:
+    """Apply a stand-alone activation as LiteRT does without its delegate.
+
+    Parameters
+    ----------
+    name : {"relu", "relu6", "relu_n1_to_1", "sigmoid", "tanh"}
+        Activation.
+    q : ndarray of integers
+        Codes of x.
+    x, y : QuantParams
+        Input and output, per-tensor.
+
+    Returns
+    -------
+    ndarray of y.dtype, shape of q
+        Codes of y.
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown, or LiteRT's own checks refuse the output of a sigmoid.
+
+    Notes
+    -----
+    R65 for the clamps, R70 for the rest. A sigmoid's output is 1 / 256 at qmin.
+
+    Examples
+    --------
+    >>> p = QuantParams(1 / 256, -128, -128, 127)
+    >>> activation_codes_half_away("sigmoid", np.array([-128], np.int8), p, p)
+    array([0], dtype=int8)
+    """
+    if name not in FLOAT32:
+        return clamp_activation_codes(name, q, x, y)
+    if name == "sigmoid" and (y.scale != 2.0**-8 or y.zero_point != y.qmin):
+        raise ValueError(f"LiteRT's LOGISTIC wants an output scale of 1 / 256 at zero point {y.qmin}, not {y}")
+    return table_codes_half_away(FLOAT32[name], q, x, y)
+
+
+def activation_codes_half_even(name: str, q: Codes, x: QuantParams, y: QuantParams) -> Codes:
+    """Apply a stand-alone activation as LiteRT does with XNNPACK.
+
+    Parameters
+    ----------
+    name : {"relu", "relu6", "relu_n1_to_1", "sigmoid", "tanh"}
+        Activation.
+    q : ndarray of integers
+        Codes of x.
+    x, y : QuantParams
+        Input and output, per-tensor.
+
+    Returns
+    -------
+    ndarray of y.dtype, shape of q
+        Codes of y.
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown.
+
+    Notes
+    -----
+    R65 for the clamps (XNNPACK's own agree with it), R71 for the rest.
+
+    Examples
+    --------
+    >>> p = QuantParams(1 / 256, -128, -128, 127)
+    >>> activation_codes_half_even("sigmoid", np.array([-128], np.int8), p, p)
+    array([0], dtype=int8)
+    """
+    if name not in FLOAT64:
+        return clamp_activation_codes(name, q, x, y)
+    return table_codes_half_even(FLOAT64[name], q, x, y)

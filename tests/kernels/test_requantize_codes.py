@@ -1,0 +1,102 @@
+"""Codes to codes: the arrays equal exact scalars, and one law tells the four rules apart."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from npquant.kernels import requantize_codes as kernels
+from npquant.kernels.activation_bounds import bounds_half_away
+from npquant.kernels.qparams import QuantParams
+from npquant.spec import requantize_codes as spec
+
+SCALES = st.floats(2.0**-3, 2.0**3, width=32)
+INT8 = st.integers(-128, 127)
+
+
+def body(q, x, y):
+    """Rescale each code as part of a whole vector of 16."""
+    return kernels.requantize_codes_vectors_of_16(np.repeat(q, 16), x, y)[::16]
+
+
+def relu(q, x, y):
+    """Rescale as ReLU does."""
+    return kernels.clamp_activation_codes("relu_n1_to_1", q, x, y)
+
+
+def exact_relu(q, before, after, qmin, qmax):
+    """Clamp to R34's bounds."""
+    y = QuantParams(float(after[0]), after[1], qmin, qmax)
+    return spec.clamp_activation_code(q, before, after, *bounds_half_away("relu_n1_to_1", y))
+
+
+OPERATORS = [
+    (kernels.requantize_codes_double_rounding, spec.requantize_codes_double_rounding),
+    (body, spec.requantize_codes_double_rounding_up),
+    (kernels.requantize_codes_8_bit_multiplier, spec.requantize_codes_8_bit_multiplier),
+    (relu, exact_relu),
+]
+LABELS = ["R62", "R63", "R64", "R65"]
+
+
+def operator_equals_spec(operator, rule, q, sx, zx, sy, zy) -> bool:
+    """Say whether one code becomes the exact one."""
+    x, y = QuantParams(sx, zx, -128, 127), QuantParams(sy, zy, -128, 127)
+    got = operator(np.array([q], np.int8), x, y)
+    want = rule(q, (Fraction(float(x.scale)), zx), (Fraction(float(y.scale)), zy), -128, 127)
+    return got.dtype == np.int8 and int(got[0]) == want
+
+
+@pytest.mark.parametrize(("operator", "rule"), OPERATORS, ids=LABELS)
+@given(q=INT8, sx=SCALES, zx=INT8, sy=SCALES, zy=INT8)
+def test_requantize_codes_equals_spec(operator, rule, q, sx, zx, sy, zy):
+    """R62 to R65 for any code and scales within XNNPACK's ratios."""
+    assert operator_equals_spec(operator, rule, q, sx, zx, sy, zy)
+
+
+def test_requantize_codes_law_kills_every_other_rule():
+    """Each operator obeys its own rule and breaks every other."""
+    scales = [(1.0, 4.0), (0.3, 0.299), (1.0, 100.0), (0.1, 3.7), (1.0, 2.0)]
+    cases = [(q, sx, 3, sy, -1) for sx, sy in scales for q in range(-128, 128)]
+    for i, (operator, _) in enumerate(OPERATORS):
+        for j, (_, rule) in enumerate(OPERATORS):
+            same = all(operator_equals_spec(operator, rule, *case) for case in cases)
+            assert same == (i == j), (LABELS[i], LABELS[j])
+
+
+def test_clamp_activation_law_kills_a_float64_ratio():
+    """A ratio whose float32 rounding crosses a tie shows that ReLU divides in float32."""
+
+    def in_float64(q, x, y):
+        low, high = bounds_half_away("relu_n1_to_1", y)
+        return np.clip(kernels.requantize_codes_double_rounding(q, x, y), low, high)
+
+    rng = np.random.default_rng(0)
+    quotients = [
+        (int(q), (int(n) + 0.5) / q) for q, n in zip(rng.integers(90, 128, 300), rng.integers(46, 90, 300), strict=True)
+    ]
+    cases = [
+        (q, r * sy, 0, sy, 0) for (q, r), sy in zip(quotients, rng.uniform(0.004, 0.01, 300).tolist(), strict=True)
+    ]
+    assert all(operator_equals_spec(relu, exact_relu, *case) for case in cases)
+    assert not all(operator_equals_spec(in_float64, exact_relu, *case) for case in cases)
+
+
+def test_requantize_codes_depends_on_the_position():
+    """R63 and R62: one code has two answers in a tensor of 21."""
+    x, y = QuantParams(1.0, 0, -128, 127), QuantParams(4.0, 0, -128, 127)
+    got = kernels.requantize_codes_vectors_of_16(np.full((3, 7), -6, np.int8), x, y)
+    assert got.ravel().tolist() == [-1] * 16 + [-2] * 5
+
+
+def test_requantize_codes_leaves_xnnpack_outside_its_ratios():
+    """Ratios above 2^7 and other types are not delegated."""
+    q = np.arange(-128, 128, dtype=np.int8)
+    x, y = QuantParams(1.0, 0, -128, 127), QuantParams(1 / 200, 0, -128, 127)
+    unsigned = QuantParams(1.5, 3, 0, 255)
+    for after in (y, unsigned):
+        got = kernels.requantize_codes_8_bit_multiplier(q, x, after)
+        assert got.tolist() == kernels.requantize_codes_vectors_of_16(q, x, after).tolist()
+        assert got.dtype == after.dtype
