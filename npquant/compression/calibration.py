@@ -15,6 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 from npquant.kernels.qparams import FLOAT32_TINY, QuantParams, choose_affine
 
 Float64 = NDArray[np.float64]
+# A feature this many widths from 0 is offset: codes that cover 0 too would leave it less than 1 in 8.
+FAR = 7
 Range = tuple[float, float]
 RangeRule = Callable[[Float64], Range]
 
@@ -225,10 +227,9 @@ def choose_input_code(x: ArrayLike) -> InputCode:
     Notes
     -----
     Integers: s = 1 and z = -128 - lo (plus half of the codes left over, where values are negative), so every code is
-    exact. Else, per feature: one that lies farther from 0 than it is wide is offset to start at the lowest code; z is
-    that of R14 for the union of the ranges, each divided by its largest magnitude, and -128 where none is negative;
-    s_k = max(-lo / (z + 128), hi / (127 - z)). A constant feature has range 1 from its value upwards, so that its
-    weights stay of the size of the others', and calibration rows all have its exact code.
+    exact. Else, per feature: one that lies more than 7 times its width from 0, so that fewer than 32 codes would tell
+    its values apart, is offset to start at the lowest code; z is that of R14 for the union of the ranges, each divided by its largest magnitude, and -128 where none is negative;
+    s_k = max(-lo / (z + 128), hi / (127 - z)). A constant feature counts as 1 wide.
 
     Examples
     --------
@@ -250,9 +251,9 @@ def choose_input_code(x: ArrayLike) -> InputCode:
 def _per_feature_code(lo: Float64, hi: Float64) -> InputCode:
     """Choose one scale a feature, one zero point, and offsets where a feature is far from 0."""
     width = hi / 255 - lo / 255
-    constant = width < FLOAT32_TINY
-    moved = (np.maximum(lo, -hi) > 255 * width) | (constant & (lo != 0))
-    stays = ~moved & ~constant
+    width = np.where(width < FLOAT32_TINY, 1 / 255, width)
+    moved = np.maximum(lo, -hi) / FAR > 255 * width
+    stays = ~moved & ((lo != 0) | (hi != 0))
     size = np.where(stays, np.maximum(np.abs(lo), np.abs(hi)), 1.0)
     below = float(np.min(lo / size, where=stays, initial=0.0))
     above = float(np.max(hi / size, where=stays, initial=0.0))
@@ -261,11 +262,10 @@ def _per_feature_code(lo: Float64, hi: Float64) -> InputCode:
     with np.errstate(divide="ignore", invalid="ignore"):  # an end of 0 needs no code on its side
         downward = np.where(lo < 0, -lo / (z + 128), 0.0)
         upward = np.where(hi > 0, hi / (127 - z), 0.0)
-    real = np.where(constant, 1 / 255, np.where(moved, width, np.maximum(downward, upward)))
+    real = np.where(stays, np.maximum(downward, upward), width)
     with np.errstate(over="ignore"):  # reported below
         scale = real.astype(np.float32)
     if not np.isfinite(scale).all():
         raise ValueError("a feature's range is too wide for a float32 scale: rescale the data")
-    start = np.where(constant, 0.0, scale.astype(np.float64) * (z + 128))
-    offset = np.where(moved, lo + start, 0.0)
+    offset = np.where(moved, lo + scale.astype(np.float64) * (z + 128), 0.0)
     return InputCode(QuantParams(scale, z, -128, 127), offset if moved.any() else None)
