@@ -45,9 +45,9 @@ def fma_float32(a: ArrayLike, b: ArrayLike, c: ArrayLike) -> Float32:
         back = total - product
         error = (product - (total - back)) + (addend - back)  # two-sum: exact for finite operands
         even = (total.view(np.int64) & 1) == 0
-        nudged = np.nextafter(total, np.where(error > 0, np.inf, -np.inf))
-        odd = np.where((error != 0) & np.isfinite(error) & even, nudged, total)
-        return np.asarray(odd.astype(np.float32))
+        outward = (error < 0) == (total < 0)  # one step is one unit of the bit pattern, away from 0 or toward it
+        step = np.where((error != 0) & np.isfinite(error) & even, np.where(outward, 1, -1), 0)
+        return np.asarray((total.view(np.int64) + step).view(np.float64).astype(np.float32))
 
 
 def to_int32_x86(v: NDArray[np.floating]) -> Int64:
@@ -163,5 +163,5 @@ def code_saturating(v: NDArray[np.floating], zy: ArrayLike, qmin: int, qmax: int
     array([ 127, -128])
     """
     z = np.asarray(zy, np.int64)
-    known = np.where(np.isnan(v), -np.inf, np.asarray(v, np.float64))
-    return np.clip(known, qmin - z, qmax - z).astype(np.int64) + z
+    steps = np.fmax(v, np.asarray(qmin - z, np.float64))  # of a NaN and a number, the number
+    return np.asarray(np.minimum(steps, np.asarray(qmax - z, np.float64)).astype(np.int64) + z)

@@ -17,6 +17,14 @@ from npquant.kernels.rounding import wrap_int32
 
 Int64 = NDArray[np.int64]
 
+# C6: float32 holds every integer of at most this magnitude.
+FLOAT32_EXACT = 2**24
+# Weights that are converted to float32 at a time: 256 kB.
+WEIGHT_ELEMENTS = 2**16
+# Numbers that an output stage works on at a time: temporary arrays of 128 kB stay in the cache and are used again, where
+# large ones would be mapped afresh, page by page, at every operation.
+PART_ELEMENTS = 2**14
+
 
 def accumulate(
     x_q: NDArray[np.integer], w_q: NDArray[np.integer], bias: ArrayLike, zx: ArrayLike, zw: ArrayLike
@@ -41,17 +49,56 @@ def accumulate(
 
     Notes
     -----
-    R9. acc = sum_k (x_q - zx)(w_q - zw) + b_q. Centred codes have at most 9 bits, so float64 BLAS is exact while
-    K 2^18 <= 2^53.
+    R9. acc = sum_k (x_q - zx)(w_q - zw) + b_q. By float32 BLAS in blocks along K, short enough for these operands that
+    no partial sum of a block leaves float32's exact integers (C6); blocks add up in int64.
 
     Examples
     --------
     >>> accumulate(np.array([[3, -4]], np.int8), np.array([[10], [20]], np.int8), 7, 1, 0)
     array([[-73]])
     """
-    x = x_q.astype(np.float64) - np.asarray(zx, np.float64)
-    w = w_q.astype(np.float64) - np.asarray(zw, np.float64)
-    return (x @ w).astype(np.int64) + np.asarray(bias, np.int64)
+    largest = max(1, _largest(x_q, zx) * _largest(w_q, zw))
+    depth = max(1, min(FLOAT32_EXACT // largest, WEIGHT_ELEMENTS // max(1, w_q.shape[1])))
+    weights = np.empty((min(depth, w_q.shape[0]), w_q.shape[1]), np.float32)
+    acc = np.empty((x_q.shape[0], w_q.shape[1]), np.int64)
+    acc[:] = bias
+    rows = _rows_at_a_time(w_q.shape[1])
+    for k in range(0, x_q.shape[1], depth):
+        w = _centred(w_q[k : k + depth], zw, weights[: w_q.shape[0] - k])
+        for row in range(0, len(x_q), rows):
+            codes = x_q[row : row + rows, k : k + depth]
+            product = _centred(codes, zx, np.empty(codes.shape, np.float32)) @ w
+            np.add(acc[row : row + rows], product.astype(np.int64), out=acc[row : row + rows])
+    return acc
+
+
+def _rows_at_a_time(n: int) -> int:
+    return max(1, PART_ELEMENTS // max(1, n))
+
+
+def _centred(codes: NDArray[np.integer], zero: ArrayLike, out: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Fill out with q - z: integers of at most 9 bits, exact in float32."""
+    np.copyto(out, codes)
+    if np.any(zero):
+        np.subtract(out, np.asarray(zero, np.float32), out=out)
+    return out
+
+
+def _largest(codes: NDArray[np.integer], zero: ArrayLike) -> int:
+    """Bound |q - z|."""
+    if not codes.size:
+        return 0
+    z = np.asarray(zero, np.int64)
+    return int(max(int(codes.max()) - z.min(), z.max() - int(codes.min())))
+
+
+def _as_int32(acc: Int64, profile: Profile) -> Int64:
+    """Refuse or wrap what leaves int32, as the profile says."""
+    if not acc.size or (acc.min() >= -(2**31) and acc.max() < 2**31):
+        return acc
+    if profile.accumulator == "exact":
+        raise OverflowError("an accumulator leaves int32: use smaller weights or codes, or a profile that wraps")
+    return wrap_int32(acc)
 
 
 def accumulate_pair16(
@@ -147,9 +194,12 @@ def linear(
         acc = accumulate_pair16(x_q, w_q, integer_bias, x.zero_point, zw)
     else:
         acc = accumulate(x_q, w_q, integer_bias, x.zero_point, zw)
-    if profile.accumulator == "exact" and (np.abs(acc + 0.5) > 2**31).any():
-        raise OverflowError("an accumulator leaves int32: use smaller weights or codes, or a profile that wraps")
-    acc = wrap_int32(acc)
-    staged = acc if profile.add_bias is None else profile.add_bias(acc, bias, multiplier)
+    acc = _as_int32(acc, profile)
     qmin, qmax = profile.activation_bounds(activation, y)
-    return np.asarray(profile.output_stage(staged, multiplier, y.zero_point, qmin, qmax).astype(y.dtype))
+    codes = np.empty(acc.shape, y.dtype)
+    rows = _rows_at_a_time(acc.shape[1])
+    for row in range(0, len(acc), rows):
+        part = acc[row : row + rows]
+        staged = part if profile.add_bias is None else profile.add_bias(part, bias, multiplier)
+        codes[row : row + rows] = profile.output_stage(staged, multiplier, y.zero_point, qmin, qmax)
+    return codes

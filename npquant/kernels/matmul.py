@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 # C6: every partial sum of a block is an integer of magnitude <= 128 * 128 * 1024 = 2^24, which float32 holds exactly,
 # whatever the order in which BLAS adds.
 BLOCK_K = 1024
+# The same for uint8 by int8: 255 * 128 * 512 < 2^24; even, so that no pair is cut.
+PAIRED_K = 512
 # C5: with K at most this, no int8 product sum leaves int32: 128 * 128 * K <= 2^31 - 1.
 MAX_K = (2**31 - 1) // (128 * 128)
 
@@ -126,8 +128,9 @@ def matmul_pair16(x_q: NDArray[np.uint8], w_q: NDArray[np.int8]) -> NDArray[np.i
 
     Notes
     -----
-    R36. acc = sum_i saturate(x[2i] w[2i] + x[2i+1] w[2i+1], -2^15, 2^15 - 1); an odd K is padded with 0. Source: Intel
-    64 and IA-32 manual, VPMADDUBSW; met in ONNX Runtime, FBGEMM and oneDNN on AVX2.
+    R36. acc = sum_i saturate(x[2i] w[2i] + x[2i+1] w[2i+1], -2^15, 2^15 - 1); an odd K is padded with 0. Computed as
+    the exact product, less what saturates: only where the largest inputs of a pair could take its sum beyond int16.
+    Source: Intel 64 and IA-32 manual, VPMADDUBSW; met in ONNX Runtime, FBGEMM and oneDNN on AVX2.
 
     Examples
     --------
@@ -137,11 +140,23 @@ def matmul_pair16(x_q: NDArray[np.uint8], w_q: NDArray[np.int8]) -> NDArray[np.i
     if x_q.dtype != np.uint8 or w_q.dtype != np.int8:
         raise TypeError(f"the operands are {x_q.dtype} and {w_q.dtype}; pairs saturate for uint8 and int8 only")
     depth = x_q.shape[1]
-    acc = np.zeros((x_q.shape[0], w_q.shape[1]), np.int64)
-    for k in range(0, depth, 2):
-        pair = x_q[:, k : k + 2].astype(np.int32) @ w_q[k : k + 2].astype(np.int32)
-        acc += np.clip(pair, -(2**15), 2**15 - 1)
-    return acc
+    x, w = (np.zeros((depth + depth % 2, codes.shape[i]), np.float32) for i, codes in enumerate((x_q, w_q)))
+    x[:depth], w[:depth] = x_q.T, w_q
+    acc = np.zeros((w.shape[1], x.shape[1]))  # (N, B): the columns that saturate are rows here
+    for k in range(0, len(x), PAIRED_K):
+        acc += w[k : k + PAIRED_K].T @ x[k : k + PAIRED_K]
+    reach = x.max(axis=1, initial=0)[:, np.newaxis] * w
+    highest, lowest = (f(reach, 0).reshape(-1, 2, w.shape[1]).sum(axis=1) for f in (np.maximum, np.minimum))
+    saturating = (highest > 2**15 - 1) | (lowest < -(2**15))
+    for i in np.flatnonzero(saturating.any(axis=1)):
+        columns = np.flatnonzero(saturating[i])
+        first, second = w[2 * i : 2 * i + 2, columns, np.newaxis]
+        pair = first * x[2 * i]
+        pair += second * x[2 * i + 1]
+        kept = pair.clip(-(2**15), 2**15 - 1)
+        kept -= pair
+        acc[columns] += kept
+    return np.ascontiguousarray(acc.T).astype(np.int64)
 
 
 def _float_product(x_q: NDArray[np.int8], w_q: NDArray[np.int8], out: NDArray[np.float32]) -> NDArray[np.float32]:
