@@ -134,7 +134,7 @@ def accumulate_pair16(
     columns, rows = w_q.sum(axis=0, dtype=np.int64), x_q.sum(axis=1, dtype=np.int64, keepdims=True)
     x_zero, w_zero = np.asarray(zx, np.int64), np.asarray(zw, np.int64)
     corrections = x_q.shape[1] * x_zero * w_zero - x_zero * columns - w_zero * rows
-    return matmul_pair16(x_q, w_q) + corrections + np.asarray(bias, np.int64)
+    return np.asarray(matmul_pair16(x_q, w_q) + corrections + np.asarray(bias, np.int64))
 
 
 def linear(
