@@ -21,8 +21,8 @@ Int64 = NDArray[np.int64]
 FLOAT32_EXACT = 2**24
 # Weights that are converted to float32 at a time: 256 kB.
 WEIGHT_ELEMENTS = 2**16
-# Numbers that an output stage works on at a time: temporary arrays of 128 kB stay in the cache and are used again, where
-# large ones would be mapped afresh, page by page, at every operation.
+# Numbers that an output stage works on at a time: temporary arrays of 128 kB stay in the cache and are used again,
+# where large ones would be mapped afresh, page by page, at every operation.
 PART_ELEMENTS = 2**14
 
 
