@@ -72,7 +72,9 @@ def activation(name: str, q: ArrayLike, *, x: QuantParams, y: QuantParams, profi
 
     Notes
     -----
-    R65 for the clamps; R70, R71 or R75 for sigmoid and tanh, by engine.
+    R65 for the clamps (R84 for TFLite-Micro's relu6); R70, R71, or R82 and R83 for sigmoid and tanh, by engine. Where
+    LiteRT calls a C library's expf and tanhf, this takes them as correctly rounded. glibc's tanhf is not: a code may
+    be one off where the output lies within 2^-20 of a half. Ship the table where that matters.
 
     Examples
     --------
@@ -83,6 +85,55 @@ def activation(name: str, q: ArrayLike, *, x: QuantParams, y: QuantParams, profi
     record = get(profile)
     operator = _has(record, record.activation_codes, "stand-alone activation")
     return operator(name, _tensor(q, x, y, record), x, y)
+
+
+def softmax(q: ArrayLike, *, x: QuantParams, y: QuantParams, profile: str | Profile, beta: float = 1.0) -> Codes:
+    """Take the softmax of rows of codes as an engine does.
+
+    Parameters
+    ----------
+    q : array of integers, shape (..., C)
+        Codes of x; a row is the last axis.
+    x, y : QuantParams
+        Input and output, per-tensor; the output is 1 / 256 at qmin.
+    profile : str or Profile
+        The arithmetic.
+    beta : float
+        Factor on the real input, positive and finite; a model without one has 1.
+
+    Returns
+    -------
+    ndarray of y.dtype, shape of q
+        Codes of y; they need not sum to 256.
+
+    Raises
+    ------
+    TypeError
+        If q is not an integer array.
+    ValueError
+        If the engine has no softmax on codes or refuses the parameters, q has no axis, a code is outside its interval,
+        or the engine would abort on a row.
+
+    Notes
+    -----
+    R79 in fixed point, R80 and R81 by a table of exponentials.
+
+    Examples
+    --------
+    >>> x, y = QuantParams(0.25, 0, -128, 127), QuantParams(1 / 256, -128, -128, 127)
+    >>> softmax(np.array([[10, 10, -100]], np.int8), x=x, y=y, profile="tflm")
+    array([[   0,    0, -128]], dtype=int8)
+    """
+    record = get(profile)
+    operator = _has(record, record.softmax_codes, "softmax")
+    codes = _tensor(q, x, y, record)
+    if codes.ndim == 0:
+        raise ValueError("q has no axis; softmax needs rows")
+    if x.dtype != y.dtype:
+        raise ValueError(f"the engine's softmax keeps the type: x is {x.dtype}, y is {y.dtype}")
+    if not (np.isfinite(beta) and beta > 0):
+        raise ValueError(f"beta is {beta}; it must be positive and finite")
+    return operator(codes, x, y, beta)
 
 
 def requantize_codes(q: ArrayLike, *, x: QuantParams, y: QuantParams, profile: str | Profile) -> Codes:

@@ -36,6 +36,11 @@ from npquant.kernels.requantize_engines import (
     requantize_floor_then_half_up,
 )
 from npquant.kernels.rounding import saturate_to, wrap_int32
+from npquant.kernels.softmax_engines import (
+    activation_codes_fixed_point,
+    softmax_codes_fixed_point,
+    softmax_codes_table,
+)
 
 Int64 = NDArray[np.int64]
 
@@ -148,6 +153,8 @@ TFLM = Profile(
     weight_qmin=-127,
     weight_zero_point="per_tensor",
     code_types=("int8",),
+    activation_codes=activation_codes_fixed_point,
+    softmax_codes=softmax_codes_fixed_point,
     activation_bounds=bounds_half_away,
 )
 
@@ -178,6 +185,7 @@ LITERT_REF_2025 = Profile(
     dequantize_codes=dequantize_float32,
     activation_codes=activation_codes_half_away,
     requantize_codes=requantize_codes_double_rounding,
+    softmax_codes=softmax_codes_fixed_point,
     weight_qmin=-127,
     weight_zero_point="per_tensor",
     activation_bounds=bounds_half_away,
@@ -198,6 +206,7 @@ RUY_X86 = Profile(
     dequantize_codes=dequantize_vectors_of_8,
     activation_codes=activation_codes_half_away,
     requantize_codes=requantize_codes_vectors_of_16,
+    softmax_codes=softmax_codes_table,
     weight_qmin=-127,
     weight_zero_point="per_tensor",
     activation_bounds=bounds_half_away,

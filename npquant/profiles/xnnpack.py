@@ -19,6 +19,7 @@ from npquant.kernels.output_stages import (
 from npquant.kernels.profile import Profile
 from npquant.kernels.quantize_engines import dequantize_float32, quantize_reciprocal_half_even
 from npquant.kernels.requantize_codes import requantize_codes_8_bit_multiplier
+from npquant.kernels.softmax_engines import softmax_codes_table
 
 XNNPACK_FP32 = Profile(
     name="xnnpack_fp32",
@@ -33,6 +34,7 @@ XNNPACK_FP32 = Profile(
     dequantize_codes=dequantize_float32,
     activation_codes=activation_codes_half_even,
     requantize_codes=requantize_codes_8_bit_multiplier,
+    softmax_codes=softmax_codes_table,
     weight_zero_point="uint8",
     max_multiplier=256.0,
     activation_bounds=bounds_half_even_zero_point_first,
@@ -57,6 +59,7 @@ XNNPACK_RNDNU = dataclasses.replace(
     equation="y_q = clamp(half_up(acc mantissa24(M_C) 2^x) + zy): exact product, one rounding",
     output_stage=stage_mantissa24_half_up,
     activation_codes=None,
+    softmax_codes=None,
     requantize_codes=None,
     code_types=("uint8",),
     conversion="integer arithmetic: nothing to convert",

@@ -1,0 +1,202 @@
+"""Softmax, sigmoid and tanh on codes: LiteRT's table, and gemmlowp's fixed point, on arrays.
+
+Legend: q codes, x and y quantization of input and output, beta factor; rows lie along the last axis.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from npquant.kernels.activation_bounds import bounds_half_away
+from npquant.kernels.activation_tables import exp_float32
+from npquant.kernels.fixed_point import exp_on_negatives, reciprocal_of_one_plus, sigmoid_q4, tanh_q4
+from npquant.kernels.qparams import QuantParams
+from npquant.kernels.quantize_engines import IGNORED
+from npquant.kernels.requantize import FixedMultiplier
+from npquant.kernels.requantize_codes import clamp_activation_codes
+from npquant.kernels.requantize_engines import multiply_high_half_up, requantize_double_rounding
+from npquant.kernels.rounding import round_half_away, saturate_to, shift_right_half_away, wrap_int32
+
+Codes = NDArray[np.integer]
+Int64 = NDArray[np.int64]
+Float32 = NDArray[np.float32]
+
+
+def _scaled_to_shift(real: float) -> tuple[int, int]:
+    """Return (m, e) of R5 for one multiplier of up to 2^31, without R5's flush to 0."""
+    fraction, e = math.frexp(real)
+    m = math.floor(fraction * 2.0**31 + 0.5)
+    return (2**30, e + 1) if m == 2**31 else (m, e)
+
+
+def _wants(y: QuantParams, scale: float | None, zero_point: int, what: str) -> None:
+    """Refuse an output that an engine refuses, or would silently take for another."""
+    if y.zero_point != zero_point or (scale is not None and y.scale != scale):
+        wanted = "any scale" if scale is None else f"scale 1 / {int(1 / scale)}"
+        raise ValueError(f"{what} wants an output of {wanted} at zero point {zero_point}, not {y}")
+
+
+def softmax_codes_fixed_point(q: Codes, x: QuantParams, y: QuantParams, beta: float) -> Codes:
+    """Return the softmax of rows in integers.
+
+    Parameters
+    ----------
+    q : ndarray of integers, shape (..., C)
+        Codes of x.
+    x, y : QuantParams
+        Input and output, per-tensor; the output is 1 / 256 at qmin.
+    beta : float
+        Factor on the real input, > 0.
+
+    Returns
+    -------
+    ndarray of y.dtype, shape of q
+        Codes of y.
+
+    Raises
+    ------
+    ValueError
+        If the output is another, beta sx <= 2^-26, or a row's last shift exceeds 31, where the engine aborts.
+
+    Notes
+    -----
+    R79. The shift exceeds 31 once the sum of exponentials reaches 512, as 512 equal codes make it.
+
+    Examples
+    --------
+    >>> x, y = QuantParams(0.25, 0, -128, 127), QuantParams(1 / 256, -128, -128, 127)
+    >>> softmax_codes_fixed_point(np.array([[10, 10, -100]], np.int8), x, y, 1.0)
+    array([[   0,    0, -128]], dtype=int8)
+    """
+    _wants(y, 2.0**-8, y.qmin, "this softmax")
+    scaled = float(np.float32(beta)) * float(x.scale) * 2.0**26
+    if not scaled > 1:
+        raise ValueError(f"beta sx is {scaled / 2**26:g}; the engine takes more than 2^-26: it shifts left only")
+    m, e = _scaled_to_shift(min(scaled, 2.0**31 - 1))
+    d = q.astype(np.int64) - q.max(axis=-1, keepdims=True, initial=x.qmin)
+    counts = d >= -math.floor(31 * 2.0**26 / 2.0**e)
+    powers = np.where(counts, exp_on_negatives(multiply_high_half_up(wrap_int32(d << e), m), 5), 0)
+    total = shift_right_half_away(powers, 12).sum(axis=-1, keepdims=True)
+    bits = np.frexp(total.astype(np.float64))[1].astype(np.int64)  # exact: sums are far below 2^53
+    if (bits > 28).any():
+        raise ValueError(
+            f"a row of {q.shape[-1]} codes needs a last shift of {int(bits.max()) + 3}; the engine's is at most 31, "
+            "and it aborts the process there: its exponentials sum to 512 or more"
+        )
+    shifted = (total << (32 - bits)) - 2**31
+    # An empty row has a sum of 0 and no element; 0 stands for its reciprocal's argument.
+    r = reciprocal_of_one_plus(np.maximum(shifted, 0))
+    codes = shift_right_half_away(multiply_high_half_up(r, powers), bits + 3) + y.qmin
+    return np.where(counts, saturate_to(codes, y.qmin, y.qmax), y.qmin).astype(y.dtype)
+
+
+def softmax_codes_table(q: Codes, x: QuantParams, y: QuantParams, beta: float) -> Codes:
+    """Return the softmax of rows by a table of float32 exponentials.
+
+    Parameters
+    ----------
+    q : ndarray of integers, shape (..., C)
+        Codes of x.
+    x, y : QuantParams
+        Input and output, per-tensor; int8: 1 / 256 at -128; uint8: any scale, at 0.
+    beta : float
+        Factor on the real input, > 0.
+
+    Returns
+    -------
+    ndarray of y.dtype, shape of q
+        Codes of y.
+
+    Raises
+    ------
+    ValueError
+        If the output is another, which the engine refuses (int8) or whose zero point it ignores (uint8).
+
+    Notes
+    -----
+    R80 for signed codes, R81 for unsigned. The sum runs in order, in float32.
+
+    Examples
+    --------
+    >>> x, y = QuantParams(0.25, 0, -128, 127), QuantParams(1 / 256, -128, -128, 127)
+    >>> softmax_codes_table(np.array([[10, 10, -100]], np.int8), x, y, 1.0)
+    array([[   0,    0, -128]], dtype=int8)
+    """
+    unsigned = y.dtype == np.uint8
+    _wants(y, None if unsigned else 2.0**-8, y.qmin, "LiteRT's softmax")
+    v = _shares(q, x, y, beta)
+    if unsigned:
+        return np.asarray(np.clip(np.trunc(v + np.float32(0.5)), y.qmin, y.qmax).astype(np.uint8))
+    return np.asarray(np.clip(round_half_away(v) + float(y.zero_point), y.qmin, y.qmax).astype(y.dtype))
+
+
+def _shares(q: Codes, x: QuantParams, y: QuantParams, beta: float) -> Float32:
+    """Return f32(p f32(1 / f32(S sy))) with S the sequential float32 sum of p along each row."""
+    k = (q.max(axis=-1, keepdims=True, initial=x.qmin) - q.astype(np.int64)).astype(np.float32)
+    with np.errstate(**IGNORED):
+        powers = exp_float32(-np.float32(x.scale) * np.float32(beta) * k)
+        if not powers.size:
+            return powers
+        total = np.add.accumulate(powers, axis=-1, dtype=np.float32)[..., -1:]
+        return np.asarray(powers * (np.float32(1) / (total * np.float32(y.scale))))
+
+
+def _q4(q: Codes, x: QuantParams) -> tuple[Int64, NDArray[np.bool_], Int64]:
+    """Return q - zx, where it lies within the radius, and its real value in Q4 (0 outside)."""
+    steps = q.astype(np.int64) - np.asarray(x.zero_point, np.int64)
+    m, e = _scaled_to_shift(float(x.scale) * 2.0**27)
+    inside = np.abs(steps) < math.floor(math.ldexp(15, 27 - e))
+    if e > 30 or e < -31:  # e > 30: the radius is 0. e < -31: every step is below 2^-58, far below a unit of Q4
+        return steps, inside, np.zeros_like(steps)
+    return steps, inside, requantize_double_rounding(np.where(inside, steps, 0), FixedMultiplier(m, e))
+
+
+def activation_codes_fixed_point(name: str, q: Codes, x: QuantParams, y: QuantParams) -> Codes:
+    """Apply a stand-alone activation as TFLite-Micro does.
+
+    Parameters
+    ----------
+    name : {"relu", "relu6", "sigmoid", "tanh"}
+        Activation.
+    q : ndarray of int8
+        Codes of x.
+    x, y : QuantParams
+        Input and output, per-tensor; a sigmoid's output is 1 / 256 at -128, tanh's 1 / 128 at 0.
+
+    Returns
+    -------
+    ndarray of int8, shape of q
+        Codes of y.
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown, or the output is one that the engine refuses or, for relu6, would ignore.
+
+    Notes
+    -----
+    R65 for relu. R82 and R83 for sigmoid and tanh. R84: relu6 clamps to R34 of the input and does not rescale, so that
+    y must equal x.
+
+    Examples
+    --------
+    >>> x, y = QuantParams(1 / 16, 0, -128, 127), QuantParams(1 / 256, -128, -128, 127)
+    >>> activation_codes_fixed_point("sigmoid", np.array([-128, 0, 127], np.int8), x, y)
+    array([-128,    0,  127], dtype=int8)
+    """
+    if name == "relu6":
+        if x != y:
+            raise ValueError(f"TFLite-Micro's RELU6 ignores its output parameters: make y equal x, {x}")
+        return saturate_to(q, *bounds_half_away(name, x)).astype(y.dtype)
+    if name == "relu":
+        return clamp_activation_codes(name, q, x, y)
+    if name not in ("sigmoid", "tanh"):
+        raise ValueError(f"TFLite-Micro has no {name!r} on codes; known: relu, relu6, sigmoid, tanh")
+    sigmoid = name == "sigmoid"
+    _wants(y, 2.0**-8 if sigmoid else 2.0**-7, -128 if sigmoid else 0, f"TFLite-Micro's {name}")
+    steps, inside, a = _q4(q, x)
+    codes = shift_right_half_away(sigmoid_q4(a), 23) - 128 if sigmoid else shift_right_half_away(tanh_q4(a), 24)
+    return np.where(inside, saturate_to(codes, -128, 127), np.where(steps <= 0, -128, 127)).astype(np.int8)
