@@ -121,7 +121,7 @@ def decode_npy(data: bytes, name: str) -> NDArray[Any]:
     flat = np.frombuffer(data, stored, count=prod(shape), offset=start + length)
     array = flat.reshape(shape, order="F" if found[2] == b"True" else "C")
     if dtype == np.bool_:
-        return array != 0
+        return np.asarray(array != 0)
     return array.astype(dtype.newbyteorder("="), copy=False)
 
 

@@ -39,8 +39,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     -----
     ValueError, TypeError, OSError, MemoryError and overflow become one line on stderr and exit code 2: they say what
     is wrong with the input. Any other exception is a mistake of npquant's own and keeps its traceback.
+
+    Examples
+    --------
+    >>> import contextlib
+    >>> with contextlib.redirect_stderr(sys.stdout):
+    ...     main(["run", "--bits", "9"])
+    npquant: error: the bit width is 9; give a whole number in [2, 8] with --bits
+    2
     """
-    parser = build_parser()
+    parser = _build_parser()
     options = parser.parse_args(arguments)
     _use_one_thread()
     command: Callable[[argparse.Namespace], int] = options.command
@@ -71,7 +79,7 @@ def _use_one_thread() -> None:
         os.environ.update(dict.fromkeys(_THREADS, "1"))
 
 
-def build_parser() -> argparse.ArgumentParser:
+def _build_parser() -> argparse.ArgumentParser:
     """Build the parser with all subcommands."""
     parser = argparse.ArgumentParser(prog="npquant", description="Quantize and prune MLPs, and say what it costs.")
     parser.add_argument("--version", action="version", version=f"npquant {npquant.__version__}")
@@ -184,9 +192,7 @@ def _diff(options: argparse.Namespace) -> int:
 
     model = load(options.model)
     if not isinstance(model, IntegerMLP):
-        raise ValueError(
-            f"{options.model} holds a float network; quantize it first: profiles differ on integers"
-        )
+        raise ValueError(f"{options.model} holds a float network; quantize it first: profiles differ on integers")
     x = load_dataset(options.data).x if options.data else load_optdigits().x
     found = compare_profiles(model, x, options.a, options.b)
     text = json.dumps(divergence_as_json(found), indent=2) + "\n" if options.json else render_divergence(found)

@@ -170,6 +170,18 @@ def load(path: str | os.PathLike[str]) -> FloatMLP | IntegerMLP:
     -----
     Nothing is unpickled or evaluated; no more memory is taken than the file is long; each tensor is
     compared with its SHA-256 (F2), and members that the manifest does not name are refused.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np
+    >>> from npquant.nn.model import DenseLayer
+    >>> layer = DenseLayer(np.array([[1 / 3]]), np.array([-0.0]), "identity")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save(FloatMLP((layer,)), Path(folder) / "model.npz")
+    ...     loaded = load(Path(folder) / "model.npz").layers[0]
+    >>> loaded.w == layer.w, loaded.b, loaded.w.dtype
+    (array([[ True]]), array([-0.]), dtype('float64'))
     """
     manifest, tensors = _decode(read_bounded(path, max_bytes=_MAX_BYTES), str(path))
     kind = manifest.get("kind")

@@ -140,7 +140,15 @@ def quantize_chain(
 
     Examples
     --------
-    See `npquant.compression.uniform.quantize_uniform`.
+    The quantizer rounds weights to halves; the chain makes the codes of inputs, bias and outputs around it.
+
+    >>> from npquant.nn.model import DenseLayer, FloatMLP
+    >>> def in_halves(problem):
+    ...     return LayerCodes(np.rint(problem.w / 0.5).astype(np.int8), QuantParams(0.5, 0, -128, 127), problem.b)
+    >>> model = FloatMLP((DenseLayer(np.array([[1.0], [-1.5]]), np.array([0.5]), "identity"),))
+    >>> net = quantize_chain(model, [[0.0, 1.0], [1.0, 0.0]], in_halves)
+    >>> net.layers[0].w_q.ravel(), net.layers[0].bias, net.logits([[1.0, 0.0]]).round(2)
+    (array([ 2, -3], dtype=int8), array([1], dtype=int32), array([[1.5]], dtype=float32))
     """
     rows = checked_rows(x_calibration)
     if rows.shape[1] != model.n_inputs:

@@ -78,7 +78,29 @@ class Requirements:
 
 
 def allowed_rows(max_drop: float, rows: int) -> int:
-    """Count the rows that may be lost: G1, with max_drop taken as the decimal number it is written as.
+    """Count the rows that may be lost.
+
+    Parameters
+    ----------
+    max_drop : float
+        Points of accuracy, in [0, 100].
+    rows : int
+        R, >= 0.
+
+    Returns
+    -------
+    int
+        G1, in [0, R]: whole rows, rounded down.
+
+    Raises
+    ------
+    ValueError, OverflowError
+        If `max_drop` is NaN or infinite.
+
+    Notes
+    -----
+    `max_drop` is taken as the decimal number it is written as: 0.1 of 1000 rows is one row, although the float below
+    that name is no tenth.
 
     Examples
     --------

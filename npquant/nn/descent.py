@@ -95,12 +95,34 @@ class Recipe:
 
 
 def check_whole(value: Any, name: str) -> int:
-    """Return a whole number of at least 1, or say what is wrong with it.
+    """Check that a setting is a whole number of at least 1.
+
+    Parameters
+    ----------
+    value : int or NumPy integer
+        The setting; True and False are no numbers here.
+    name : str
+        What it is called, for messages.
+
+    Returns
+    -------
+    int
+        The same number, >= 1.
+
+    Raises
+    ------
+    TypeError
+        If `value` is of another type, 3.0 included.
+    ValueError
+        If it is less than 1.
 
     Examples
     --------
-    >>> check_whole(3, "epochs")
+    >>> check_whole(np.int64(3), "epochs")
     3
+    >>> check_whole(0, "epochs")
+    Traceback (most recent call last):
+    ValueError: epochs is 0; it must be at least 1
     """
     if isinstance(value, bool) or not isinstance(value, int | np.integer):
         raise TypeError(f"{name} is {value!r}; it must be a whole number")
@@ -226,7 +248,14 @@ def descend(
 
     Examples
     --------
-    Made by `npquant.nn.training.train`.
+    Four rows of y = 2 x + 1:
+
+    >>> x = np.array([[0.0], [1.0], [2.0], [3.0]])
+    >>> recipe = Recipe(60, "squared_error", "sgd", 0.05, 4, 0.9, 0.0, None)
+    >>> start = [(np.zeros((1, 1)), np.zeros(1))]
+    >>> ((w, b),) = descend(start, ["identity"], (x, 2 * x + 1), None, recipe, None, np.random.default_rng(0))
+    >>> w.round(1), b.round(1)
+    (array([[2.]]), array([1.]))
     """
     p, parameters = flatten_parameters(start)
     descent = _Descent(p, parameters, *flatten_parameters(start), activations, rows, recipe)

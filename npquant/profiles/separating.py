@@ -76,7 +76,13 @@ def answer(profile: Profile, vector: Vector) -> Answer:
 
     Examples
     --------
-    See `Vector`.
+    An accumulator of 2^31, one beyond int32, from int8 codes: npquant reports it, TFLite lets it wrap to -2^31, and
+    FBGEMM takes uint8 codes only.
+
+    >>> from npquant.profiles import get
+    >>> beyond = Vector((1,), (1,), 2**31 - 1, 1.0, 1.0, 2.0**25, 0, 0, "int8")
+    >>> answer(get("npquant"), beyond), answer(get("tflite_ref"), beyond), answer(get("fbgemm"), beyond)
+    ('overflow', -64, 'refused')
     """
     info = np.iinfo(vector.code_type)
     low, high = int(info.min), int(info.max)

@@ -52,6 +52,16 @@ def read_csv(path: str | os.PathLike[str], *, max_bytes: int) -> RawTable:
     The separator is the one that cuts the first line into most columns. The first line is a header
     if none of its cells is a number, or if one is label, class, target or y (in any case) and does
     not recur below. The labels are that column, else the last one. Blank lines are skipped.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = (Path(folder) / "t.csv").write_text("class;width;height\\ncat;3;4\\ndog;5;6\\n")
+    ...     table = read_csv(Path(folder) / "t.csv", max_bytes=100)
+    >>> table.feature_names, table.x.tolist(), table.labels.tolist()
+    (('width', 'height'), [[3, 4], [5, 6]], ['cat', 'dog'])
     """
     source = str(path)
     text = _decode(read_bounded(path, max_bytes=max_bytes), source)

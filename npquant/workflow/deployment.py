@@ -52,6 +52,13 @@ def prepare_folder(out: str | os.PathLike[str]) -> Path:
     ------
     OSError
         If it cannot be made or written to; names it.
+
+    Examples
+    --------
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     made = prepare_folder(Path(folder) / "runs" / "first")
+    ...     made.name, made.is_dir(), list(made.iterdir())
+    ('first', True, [])
     """
     folder = Path(out)
     try:
@@ -82,6 +89,13 @@ def write_files(folder: Path, contents: Mapping[str, bytes]) -> dict[str, dict[s
     ------
     OSError
         If a file cannot be written, or reads back otherwise than it was written; names it.
+
+    Examples
+    --------
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     written = write_files(Path(folder), {"a.npz": b"one", "b.npz": b""})
+    >>> written["files"], written["sha256"]["b.npz"][:8]
+    ({'a.npz': 3, 'b.npz': 0}, 'e3b0c442')
     """
     lengths, hashes = {}, {}
     for name, content in contents.items():
@@ -114,6 +128,20 @@ def reload_and_prove(path: Path, model: IntegerMLP, x_q: NDArray[np.int8]) -> In
     ------
     ValueError
         If it is another network, or any output code differs; names the file.
+    OSError
+        If the file cannot be read.
+
+    Examples
+    --------
+    >>> from npquant.compression.uniform import quantize_uniform
+    >>> from npquant.nn.model import DenseLayer
+    >>> from npquant.storage import save
+    >>> floating = FloatMLP((DenseLayer(np.eye(2), np.zeros(2), "identity"),))
+    >>> net = quantize_uniform(floating, np.eye(2), 8)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save(net, Path(folder) / "net.npz")
+    ...     reload_and_prove(Path(folder) / "net.npz", net, net.encode(np.eye(2))) == net
+    True
     """
     loaded = load(path)
     if not isinstance(loaded, IntegerMLP) or loaded != model:
@@ -143,7 +171,20 @@ def measure_latency(
     Returns
     -------
     tuple of Latency
-        Medians. Both take turns, so that a busy machine disturbs both alike.
+        Medians in seconds, one a batch size.
+
+    Notes
+    -----
+    Both take turns, so that a busy machine disturbs both alike; one call of each before the clock starts warms caches.
+
+    Examples
+    --------
+    >>> from npquant.compression.uniform import quantize_uniform
+    >>> from npquant.nn.model import DenseLayer
+    >>> floating, x = FloatMLP((DenseLayer(np.eye(2), np.zeros(2), "identity"),)), np.eye(2)
+    >>> found = measure_latency(floating, quantize_uniform(floating, x, 8), x, batches=(1, 64), seconds=0.0)
+    >>> [(entry.batch, entry.float_seconds > 0, entry.integer_seconds > 0) for entry in found]
+    [(1, True, True), (64, True, True)]
     """
     found = []
     for batch in batches:

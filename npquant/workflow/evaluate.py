@@ -153,6 +153,18 @@ def layer_sqnr(
     ------
     ValueError
         If the widths do not agree.
+
+    Notes
+    -----
+    T3 of real outputs against decoded codes. Each layer runs on the codes that the layers before it deliver.
+
+    Examples
+    --------
+    >>> from npquant.compression.uniform import quantize_uniform
+    >>> x = np.linspace(0, 1, 30).reshape(10, 3)
+    >>> model = FloatMLP((DenseLayer(x[:3] - 0.1, np.zeros(3), "identity"),))
+    >>> [round(layer_sqnr(model, quantize_uniform(model, x, bits), x)[0]) for bits in (2, 4, 8)]
+    [6, 28, 47]
     """
     codes: NDArray[Any] = model.encode(x)
     ratios = []

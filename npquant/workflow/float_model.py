@@ -53,6 +53,13 @@ def obtain_float(config: RunConfig, sets: Sets, progress: Callable[[str], None])
     -----
     The bundled checkpoint remembers the split that it was trained on. Under any other split some of its training rows
     would be test rows, so a network is trained instead, and the notes say so.
+
+    Examples
+    --------
+    >>> from npquant.workflow.sets import load_sets
+    >>> start = obtain_float(RunConfig(), load_sets(None, 0), print)
+    >>> start.source, start.model.n_inputs, start.model.neurons
+    ('bundled', 64, (64, 32, 10))
     """
     if config.model is not None:
         return _given(config.model, sets)
@@ -71,7 +78,12 @@ def obtain_float(config: RunConfig, sets: Sets, progress: Callable[[str], None])
 
 
 def bundled_record() -> dict[str, Any]:
-    """Read where the bundled checkpoint comes from: command, split and file hash.
+    """Read where the bundled checkpoint comes from.
+
+    Returns
+    -------
+    dict
+        The command that made it, and SHA-256 of the split that it was trained on and of the file, in hex, by name.
 
     Examples
     --------
@@ -83,23 +95,23 @@ def bundled_record() -> dict[str, Any]:
     return record
 
 
-def default_hidden(features: int) -> tuple[int, ...]:
+def _default_hidden(features: int) -> tuple[int, ...]:
     """Choose hidden widths by the size of the input: LeNet-300-100's from 256 features on.
 
     Examples
     --------
-    >>> default_hidden(64), default_hidden(784)
+    >>> _default_hidden(64), _default_hidden(784)
     ((64, 32), (300, 100))
     """
     return (300, 100) if features >= 256 else (64, 32)
 
 
-def default_epochs(rows: int) -> int:
+def _default_epochs(rows: int) -> int:
     """Choose the number of epochs by the number of training rows: enough steps for few rows, few epochs for many.
 
     Examples
     --------
-    >>> default_epochs(84), default_epochs(1258), default_epochs(49_000)
+    >>> _default_epochs(84), _default_epochs(1258), _default_epochs(49_000)
     (892, 60, 20)
     """
     few = min(max(60, 75_000 // rows), 2000)
@@ -130,7 +142,7 @@ def _given(path: str, sets: Sets) -> FloatStart:
 
 def _trained(config: RunConfig, sets: Sets, progress: Callable[[str], None]) -> FloatMLP:
     x, y = sets.train
-    epochs = default_epochs(len(y)) if config.epochs is None else config.epochs
+    epochs = _default_epochs(len(y)) if config.epochs is None else config.epochs
 
     def show(epoch: Epoch) -> None:
         progress(f"1 float model: epoch {epoch.number} of {epochs}")
@@ -138,7 +150,7 @@ def _trained(config: RunConfig, sets: Sets, progress: Callable[[str], None]) -> 
     return train(
         x,
         y,
-        default_hidden(x.shape[1]) if config.hidden is None else config.hidden,
+        _default_hidden(x.shape[1]) if config.hidden is None else config.hidden,
         "clipped_relu" if config.activation is None else config.activation,
         epochs,
         validation=sets.validation,

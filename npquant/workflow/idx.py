@@ -53,6 +53,14 @@ def read_idx(path: str | os.PathLike[str], *, max_bytes: int) -> NDArray[Any]:
     -----
     The header decides how much is unpacked: its promise and one byte more, whatever follows. So a
     gzip bomb costs what its header admits to, and no more than `max_bytes`.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = (Path(folder) / "labels").write_bytes(bytes([0, 0, 0x0B, 1, 0, 0, 0, 2, 0, 7, 255, 255]))
+    ...     read_idx(Path(folder) / "labels", max_bytes=100)
+    array([ 7, -1], dtype=int16)
     """
     data = read_bounded(path, max_bytes=max_bytes)
     if not data.startswith(_GZIP):
@@ -124,6 +132,17 @@ def read_idx_pair(images: Path, labels: Path, *, max_bytes: int) -> RawTable:
     ------
     OSError, ValueError
         As `read_idx`; also if the two do not belong together.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     images, labels = Path(folder) / "images", Path(folder) / "labels"
+    ...     _ = images.write_bytes(bytes([0, 0, 8, 3, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 2, 30, 40]))
+    ...     _ = labels.write_bytes(bytes([0, 0, 8, 1, 0, 0, 0, 1, 7]))
+    ...     table = read_idx_pair(images, labels, max_bytes=100)
+    >>> table.x, table.labels, table.feature_names
+    (array([[30, 40]], dtype=uint8), array([7], dtype=uint8), ('pixel_0_0', 'pixel_0_1'))
     """
     x = read_idx(images, max_bytes=max_bytes)
     y = read_idx(labels, max_bytes=max_bytes)
@@ -155,6 +174,19 @@ def find_idx_pairs(path: Path) -> list[tuple[Path, Path]]:
     ------
     ValueError
         If there is no image file, or one has no label file beside it.
+
+    Notes
+    -----
+    Of a file that lies there both packed and unpacked, the unpacked one is taken.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for name in ("t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte"):
+    ...         (Path(folder) / name).touch()
+    ...     [(images.name, labels.name) for images, labels in find_idx_pairs(Path(folder))]
+    [('t10k-images-idx3-ubyte.gz', 't10k-labels-idx1-ubyte')]
     """
     folder = path if path.is_dir() else path.parent
     if path.is_dir():

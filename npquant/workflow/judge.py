@@ -38,7 +38,7 @@ class Judge:
         self._test: dict[str, Evaluation] = {}
         self.comparisons: list[dict[str, Any]] = []
 
-    def add(self, name: str, model: IntegerMLP, bits: tuple[int, ...], kept: Kept | None = None) -> None:
+    def evaluate_network(self, name: str, model: IntegerMLP, bits: tuple[int, ...], kept: Kept | None = None) -> None:
         """Evaluate an integer network; `kept` says which of the float network's neurons each of its layers has."""
         self._integers[name], self._bits[name], self._kept[name] = model, bits, kept
         self._validation[name] = evaluate(model, self._x, self._y)

@@ -44,6 +44,15 @@ def npz_table(data: bytes, source: str, *, max_bytes: int) -> RawTable:
     ``class_names`` (C,), which integers in ``y`` then index, and ``feature_names`` (K,), both text.
     Keras' ``x_train``, ``y_train``, ``x_test``, ``y_test`` in place of ``x`` and ``y`` are joined.
     Any other array is refused, since a misspelt name would be lost otherwise.
+
+    Examples
+    --------
+    >>> import io
+    >>> stream = io.BytesIO()
+    >>> np.savez(stream, x=np.arange(8).reshape(2, 2, 2), y=np.array([True, False]))
+    >>> table = npz_table(stream.getvalue(), "t.npz", max_bytes=10_000)
+    >>> table.x.shape, table.labels.tolist()
+    ((2, 4), [1, 0])
     """
     members = decode_zip(data, source, max_bytes=max_bytes)
     arrays = {name.removesuffix(".npy"): decode_npy(content, f"{source}: {name}") for name, content in members.items()}

@@ -29,6 +29,15 @@ def render_report(report: dict[str, Any]) -> str:
     -------
     str
         Lines of at most 96 columns, the last one ended.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from npquant.workflow.steps import run_workflow
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     page = render_report(run_workflow(out=folder, bits=8, prune=0.0))
+    >>> page[page.index("Budget") : page.index("  Test rows")]
+    'Budget met.\\n'
     """
     sections = (
         _head(report),
@@ -79,7 +88,17 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, text_columns: i
 
 
 def joined(values: Iterable[object]) -> str:
-    """Write one value a layer: the value once where all are equal.
+    """Write one value a layer, or the value once where all are equal.
+
+    Parameters
+    ----------
+    values : iterable
+        By layer.
+
+    Returns
+    -------
+    str
+        The values between slashes; a dash where there is none.
 
     Examples
     --------
@@ -91,7 +110,25 @@ def joined(values: Iterable[object]) -> str:
 
 
 def wrap(text: str, indent: str = "  ") -> list[str]:
-    """Break a sentence into lines of at most 96 columns, the later ones indented by two more."""
+    """Break a sentence into lines of at most 96 columns.
+
+    Parameters
+    ----------
+    text : str
+        Words; the spaces between them are not kept.
+    indent : str
+        What stands before the first line; later ones are indented by two more.
+
+    Returns
+    -------
+    list of str
+        Lines without spaces at the end; a word that is longer than a line stands on one alone.
+
+    Examples
+    --------
+    >>> [len(line) for line in wrap("word " * 20)], wrap("word " * 20)[1]
+    ([96, 8], '    word')
+    """
     lines, line = [], indent
     for word in text.split():
         if len(line) + len(word) > WIDTH and line.strip():

@@ -60,7 +60,24 @@ def rounded(value: Any) -> Any:
 
 
 def encode_report(report: dict[str, Any]) -> bytes:
-    """Write a report as JSON: keys in the order of the schema, two spaces, ASCII, a final newline.
+    """Write a report as JSON.
+
+    Parameters
+    ----------
+    report : dict
+        What `rounded` returned: JSON holds nothing else.
+
+    Returns
+    -------
+    bytes
+        ASCII; keys in the order given, which is that of the schema; indented by two, a newline at the end.
+
+    Raises
+    ------
+    ValueError
+        If a float is NaN or infinite.
+    TypeError
+        If a value is of a type that JSON does not have.
 
     Examples
     --------
@@ -71,7 +88,12 @@ def encode_report(report: dict[str, Any]) -> bytes:
 
 
 def load_schema() -> dict[str, Any]:
-    """Load the JSON schema (draft 2020-12) of report.json.
+    """Load the JSON schema of report.json.
+
+    Returns
+    -------
+    dict
+        Draft 2020-12; every object is closed, so that an unknown key is an error.
 
     Examples
     --------
@@ -84,19 +106,74 @@ def load_schema() -> dict[str, Any]:
 
 
 def environment() -> dict[str, str]:
-    """Name the versions that ran."""
+    """Name the versions that ran.
+
+    Returns
+    -------
+    dict of str
+        Versions of npquant, Python and NumPy, by name.
+
+    Examples
+    --------
+    >>> environment()["npquant"] == npquant.__version__
+    True
+    """
     return {"npquant": npquant.__version__, "python": platform.python_version(), "numpy": np.__version__}
 
 
 def accuracy_entry(found: Evaluation) -> dict[str, Any]:
-    """Describe how many rows a network gets right."""
+    """Describe how many rows a network gets right.
+
+    Parameters
+    ----------
+    found : Evaluation
+        Its answers, on one row at least.
+
+    Returns
+    -------
+    dict
+        "accuracy" as a share in [0, 1], and the two counts that it is made of.
+
+    Examples
+    --------
+    >>> accuracy_entry(Evaluation(np.zeros((4, 2)), np.array([True, True, False, True])))
+    {'accuracy': 0.75, 'correct': 3, 'rows': 4}
+    """
     return {"accuracy": found.n_correct / found.rows, "correct": found.n_correct, "rows": found.rows}
 
 
 def comparison_entry(
     step: int, names: tuple[str, str], rows_of: str, found: Comparison, sqnr: tuple[float, ...] | None = None
 ) -> dict[str, Any]:
-    """Describe two networks on the same rows."""
+    """Describe two networks on the same rows.
+
+    Parameters
+    ----------
+    step : int
+        The step that compares them.
+    names : tuple of two str
+        Reference and candidate.
+    rows_of : str
+        "validation" or "test".
+    found : Comparison
+        What `compare` returned.
+    sqnr : tuple of float, optional
+        dB by layer; None: not measured, and no key.
+
+    Returns
+    -------
+    dict
+        An item of "comparisons". "agreement" is a share, "drop_points" a difference of accuracies in points (positive
+        where the candidate loses), "kl" in nats.
+
+    Examples
+    --------
+    >>> from npquant.workflow.statistics import McNemar
+    >>> found = Comparison(rows=200, agreement=190, kl=0.01, paired=McNemar(b=3, c=1, p=0.625))
+    >>> entry = comparison_entry(5, ("float", "uniform"), "validation", found)
+    >>> entry["drop_points"], entry["agreement"], entry["mcnemar"]
+    (1.0, 0.95, {'b': 3, 'c': 1, 'p': 0.625})
+    """
     paired = found.paired
     entry: dict[str, Any] = {
         "step": step,
@@ -113,7 +190,7 @@ def comparison_entry(
     return entry if sqnr is None else {**entry, "sqnr_db": sqnr}
 
 
-def trial_entry(trial: Trial) -> dict[str, Any]:
+def _trial_entry(trial: Trial) -> dict[str, Any]:
     """Describe one candidate of the search."""
     found = trial.found
     return {
@@ -133,7 +210,42 @@ def trial_entry(trial: Trial) -> dict[str, Any]:
 def budget_entry(
     result: SearchResult, requirements: Requirements, four_bits: tuple[float | None, bool], test: dict[str, Any]
 ) -> dict[str, Any]:
-    """Describe step 3: what was required, what was found, everything tried; and what the test rows say of it."""
+    """Describe step 3: what was required, what was found, everything tried; and what the test rows say of it.
+
+    Parameters
+    ----------
+    result : SearchResult
+        What the search found.
+    requirements : Requirements
+        What was asked.
+    four_bits : tuple (float or None, bool)
+        KL of 4 bits everywhere, in nats, None where not measured; whether 2 bits were searched.
+    test : dict
+        What `Judge.test_outcome` returned.
+
+    Returns
+    -------
+    dict
+        "budget" of the report.
+
+    Notes
+    -----
+    The budget is met where the validation rows meet it and the test rows do not show a larger drop: a search may have
+    been lucky on the rows that it chose by, and rows that it never saw are what can tell.
+
+    Examples
+    --------
+    >>> from npquant.compression.budget import Thresholds
+    >>> from npquant.compression.requirements import Measurement
+    >>> found = Measurement(b=1, c=0, rows=270, kl=0.001, n_bytes=900, macs=64)
+    >>> trial = Trial(Thresholds((4,), ()), found, (), "walk")
+    >>> result = SearchResult(trial, True, None, (trial,))
+    >>> for shown in (False, True):
+    ...     entry = budget_entry(result, Requirements(1.0), (0.001, True), {"larger_drop_shown": shown})
+    ...     print(entry["met"], entry["failing"])
+    True []
+    False ['test_drop']
+    """
     found = result.chosen.found
     allowed = allowed_rows(requirements.max_drop, found.rows)
     refuted = test["larger_drop_shown"]
@@ -146,8 +258,8 @@ def budget_entry(
         "larger_drop_shown": shows_larger_drop(found.b, found.c, allowed),
         "kl_at_4_bits": four_bits[0],
         "two_bits_searched": four_bits[1],
-        "nearest": None if result.nearest is None else trial_entry(result.nearest),
-        "frontier": [trial_entry(trial) for trial in result.frontier],
+        "nearest": None if result.nearest is None else _trial_entry(result.nearest),
+        "frontier": [_trial_entry(trial) for trial in result.frontier],
         "test": test,
     }
 
@@ -164,6 +276,14 @@ def notes_of(report: dict[str, Any]) -> list[str]:
     -------
     list of str
         Sentences.
+
+    Examples
+    --------
+    >>> data = {"rows": {"validation": 50, "test": 40}, "points_per_row": {"validation": 2.0, "test": 2.5}}
+    >>> config, budget = {"data": "mine.csv", "bits": None}, {"thresholds": {"bits": [8, 4]}}
+    >>> pruning = {"nothing_pruned": True, "rates": [0.0]}
+    >>> notes_of({"data": data, "config": config, "budget": budget, "pruning": pruning})[1:]
+    ['Nothing was pruned: every pruning rate is 0.']
     """
     rows, points, budget = report["data"]["rows"], report["data"]["points_per_row"], report["budget"]
     notes = [

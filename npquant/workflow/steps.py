@@ -71,6 +71,17 @@ def run_workflow(
     -----
     Everything is chosen on training and validation rows; the test rows are opened once, after the last choice.
     Writes float.npz, deployed.npz and report.json to `out`, each whole or not at all.
+
+    Examples
+    --------
+    The bundled digits and network at 4 bits, with a tenth of the hidden neurons removed:
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     report = run_workflow(out=folder, bits=4, prune=0.1)
+    >>> deployed = report["models"][-1]
+    >>> deployed["name"], deployed["bits"], deployed["neurons"], report["budget"]["met"]
+    ('deployed', [4, 4, 4], [58, 29, 10], True)
     """
     config = RunConfig(
         data, model, train, out, max_drop, max_bytes, max_macs, prune, bits, hidden, epochs, activation, seed
@@ -100,15 +111,15 @@ def _run(config: RunConfig, clock: _Clock) -> dict[str, Any]:
     judge = Judge(floating, *sets.validation)
     with clock.step(4):
         dense = Thresholds(found.bits, (0.0,) * len(found.rates))
-        judge.add("uniform", quantize_uniform(floating, sets.x_calibration, found.bits), found.bits)
-        judge.add("rectified", builder.build(dense), found.bits)
+        judge.evaluate_network("uniform", quantize_uniform(floating, sets.x_calibration, found.bits), found.bits)
+        judge.evaluate_network("rectified", builder.build(dense), found.bits)
     with clock.step(5):
         judge.compare(5, "float", "uniform")
         judge.compare(5, "float", "rectified")
         judge.compare(5, "uniform", "rectified")
     with clock.step(6):
         net = builder.prune(found.rates)
-        judge.add("pruned", builder.build(found), found.bits, net.kept)
+        judge.evaluate_network("pruned", builder.build(found), found.bits, net.kept)
     with clock.step(7):
         judge.compare(7, "rectified", "pruned")
         judge.compare(7, "float", "pruned")
@@ -118,7 +129,7 @@ def _run(config: RunConfig, clock: _Clock) -> dict[str, Any]:
         files = write_files(folder, contents)
         proof_rows = pruned.encode(sets.dataset.x[sets.split.train])
         deployed = reload_and_prove(folder / "deployed.npz", pruned, proof_rows)
-        judge.add("deployed", deployed, found.bits, net.kept)
+        judge.evaluate_network("deployed", deployed, found.bits, net.kept)
         proof = {"rows": len(proof_rows), "equal_codes": True}
         times = measure_latency(start.model, deployed, sets.x_calibration)
         judge.open_test(*sets.test.open())
