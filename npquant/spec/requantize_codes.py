@@ -138,3 +138,30 @@ def clamp_activation_code(q: int, before: Affine, after: Affine, low: int, high:
     """
     fixed = decompose_multiplier(to_float32(before[0] / after[0]))
     return saturate(requantize_double_rounding(q - before[1], *fixed) + after[1], low, high)
+
+
+def clamp_code_without_rescale(q: int, low: int, high: int) -> int:
+    """Clamp a code between the input's own codes of 0 and 6.
+
+    Parameters
+    ----------
+    q : int
+        Code.
+    low, high : int
+        R34 of the input's scale and zero point.
+
+    Returns
+    -------
+    int
+        Output code; the output's scale and zero point do not enter.
+
+    Notes
+    -----
+    R84. saturate(q, low, high). Source: tflite-micro ``micro/kernels/activations_common.cc``, Relu6Quantized.
+
+    Examples
+    --------
+    >>> clamp_code_without_rescale(100, 0, 60)
+    60
+    """
+    return saturate(q, low, high)

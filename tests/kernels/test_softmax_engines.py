@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from npquant.kernels import softmax_engines as kernels
 from npquant.kernels.qparams import QuantParams
 from npquant.spec import softmax_engines as spec
+from npquant.spec.requantize_codes import clamp_code_without_rescale
 
 INT8 = st.integers(-128, 127)
 SCALES = st.floats(2.0**-12, 0.5, width=32)
@@ -175,6 +176,7 @@ def test_relu6_without_rescale_clamps_to_the_input():
     """R84: codes stay, between the codes of 0 and 6; an output that differs is refused, not ignored."""
     x = QuantParams(0.1, -100, -128, 127)
     got = kernels.activation_codes_fixed_point("relu6", np.arange(-128, 128).astype(np.int8), x, x)
-    assert got.tolist() == [min(max(q, -100), -40) for q in range(-128, 128)]
+    assert got.tolist() == [clamp_code_without_rescale(q, -100, -40) for q in range(-128, 128)]
+    assert got.tolist() != np.clip(np.arange(-128, 128), 0, 6).tolist()  # the literal clamp of CMSIS-NN's arm_relu6_s8
     with pytest.raises(ValueError, match="make y equal x"):
         kernels.activation_codes_fixed_point("relu6", np.zeros(1, np.int8), x, SIGNED)
