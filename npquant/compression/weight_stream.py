@@ -50,7 +50,7 @@ def encode_weights(w_q: NDArray[np.int8]) -> tuple[str, NDArray[np.uint8]]:
 
     Examples
     --------
-    >>> encode_weights(np.array([[-2, 2], [1, -1]], np.int8))[0]
+    >>> encode_weights(np.tile(np.array([-2, 2], np.int8), (40, 1)))[0]
     'oriented2'
     """
     if w_q.dtype != np.int8:
