@@ -46,8 +46,8 @@ def exp_rounded(x: Fraction, rounding: Callable[[Fraction], Fraction]) -> Fracti
 
     Notes
     -----
-    R66. e^x is irrational but at 0, so the enclosure always decides. C libraries differ from it in the last place for
-    some arguments; a code differs only where such a one meets a tie of the output.
+    R66. e = rounding(e^x). e^x is irrational but at 0, so the enclosure always decides. A C library may differ in the
+    last place of some arguments; a code differs only where such a one lies beside a half of the output.
 
     Examples
     --------

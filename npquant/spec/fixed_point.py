@@ -35,7 +35,8 @@ def shift_left_saturating(a: int, bits: int) -> int:
 
     Notes
     -----
-    R72. The limit is symmetric, |a| <= 2^(31-bits) - 1, so that -2^(31-bits) saturates, to the value it has anyway.
+    R72. saturate(a 2^bits, -2^31, 2^31 - 1). The engine's limit is |a| <= 2^(31-bits) - 1, so that -2^(31-bits)
+    saturates, to the value it has anyway.
     Source: google/gemmlowp ``fixedpoint/fixedpoint.h``, SaturatingRoundingMultiplyByPOT.
 
     Examples
@@ -62,7 +63,7 @@ def half_sum(a: int, b: int) -> int:
 
     Notes
     -----
-    R73. Source: google/gemmlowp ``fixedpoint/fixedpoint.h``, RoundingHalfSum.
+    R73. toward_zero((a + b + (1 if a + b >= 0, else -1)) / 2). Source: google/gemmlowp ``fixedpoint/fixedpoint.h``, RoundingHalfSum.
 
     Examples
     --------

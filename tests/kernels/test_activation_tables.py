@@ -31,7 +31,7 @@ def function_equals_spec(name, function, d) -> bool:
 @pytest.mark.parametrize("name", FUNCTIONS)
 @given(d=st.floats(-64, 64, width=32).filter(lambda d: d == 0 or abs(d) > 1e-6))
 def test_table_function_equals_spec(name, d):
-    """R66 to R69 on arguments of moderate size."""
+    """R66, R67, R68 and R69 on arguments of moderate size."""
     assert function_equals_spec(name, FUNCTIONS[name][0], d)
 
 

@@ -39,7 +39,7 @@ def function_equals_spec(function, scalar, a) -> bool:
 @pytest.mark.parametrize("name", UNARY)
 @given(data=st.data())
 def test_fixed_point_function_equals_spec(name, data):
-    """R72 and R74 to R78 on any int32 of their domain."""
+    """R72, R74, R75, R76, R77 and R78 on any int32 of their domain."""
     domain, call, _ = UNARY[name]
     a = data.draw(domain)
     assert function_equals_spec(lambda v: call(kernels, v), lambda v: call(spec, v), a)
