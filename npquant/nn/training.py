@@ -14,10 +14,11 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from npquant.nn.activations import ACTIVATIONS
-from npquant.nn.descent import Epoch as Epoch
-from npquant.nn.descent import Recipe, check_whole, descend
+from npquant.nn.descent import descend
 from npquant.nn.layers import Parameters, Real
 from npquant.nn.model import DenseLayer, FloatMLP
+from npquant.nn.recipe import Epoch as Epoch
+from npquant.nn.recipe import Recipe, check_whole
 from npquant.nn.training_data import (
     Scaling,
     checked_inputs,

@@ -13,7 +13,7 @@ from npquant.integer_mlp import IntegerMLP
 from npquant.nn.model import FloatMLP
 from npquant.storage import encode_model
 from npquant.workflow.evaluate import Evaluation, compare, evaluate, layer_sqnr
-from npquant.workflow.report import accuracy_entry, comparison_entry
+from npquant.workflow.report_entries import accuracy_entry, comparison_entry
 
 Kept = tuple[NDArray[np.int64], ...]
 

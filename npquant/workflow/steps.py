@@ -20,7 +20,8 @@ from npquant.workflow.deployment import measure_latency, prepare_folder, reload_
 from npquant.workflow.evaluate import in_float64
 from npquant.workflow.float_model import obtain_float
 from npquant.workflow.judge import Judge
-from npquant.workflow.report import SCHEMA, budget_entry, encode_report, environment, notes_of, rounded
+from npquant.workflow.report import SCHEMA, encode_report, environment, rounded
+from npquant.workflow.report_entries import budget_entry, notes_of
 from npquant.workflow.sets import SEARCH_ROWS, Sets, load_sets
 
 STEPS: Final = (
