@@ -50,9 +50,7 @@ def law_test_rows_choose_nothing(clean: dict[str, Any], other: dict[str, Any]) -
     assert clean["models"][0]["test"] != other["models"][0]["test"], "the case is vacuous"
 
 
-def test_run_workflow_test_rows_choose_nothing(
-    tmp_path: Path, request: pytest.FixtureRequest
-) -> None:
+def test_run_workflow_test_rows_choose_nothing(tmp_path: Path, request: pytest.FixtureRequest) -> None:
     """The law above."""
     clean = run_fixed(tmp_path)
     request.getfixturevalue("poisoned")
@@ -75,9 +73,7 @@ def test_run_workflow_law_kills_a_run_that_chooses_on_the_test_rows(
         law_test_rows_choose_nothing(clean, run_fixed(tmp_path))
 
 
-def test_run_workflow_test_drop_that_is_shown_fails_the_budget(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_run_workflow_test_drop_that_is_shown_fails_the_budget(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A budget met on validation rows by luck is missed where the test rows show it."""
     monkeypatch.setattr("npquant.workflow.judge.shows_larger_drop", lambda b, c, allowed: True)
     budget = run_fixed(tmp_path)["budget"]
