@@ -63,7 +63,8 @@ def half_sum(a: int, b: int) -> int:
 
     Notes
     -----
-    R73. toward_zero((a + b + (1 if a + b >= 0, else -1)) / 2). Source: google/gemmlowp ``fixedpoint/fixedpoint.h``, RoundingHalfSum.
+    R73. toward_zero((a + b + (1 if a + b >= 0, else -1)) / 2). Source: google/gemmlowp
+    ``fixedpoint/fixedpoint.h``, RoundingHalfSum.
 
     Examples
     --------
