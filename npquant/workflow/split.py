@@ -107,7 +107,8 @@ def _rows_per_set(classes: NDArray[np.integer[Any]], sizes: NDArray[np.integer[A
     for label, size in zip(classes, sizes, strict=True):
         if size < len(PERCENT):
             raise ValueError(
-                f"class {label} has {size} row{'s' * (size != 1)}, a 70/15/15 split needs 3: add rows or drop the class"
+                f"class {label} has {size} row{'s' * int(size != 1)}, a 70/15/15 split needs 3: "
+                "add rows or drop the class"
             )
     # Integer hundredths: a share is size * percent / 100, and nothing is rounded on the way.
     shares = sizes.astype(np.int64)[:, None] * np.array(PERCENT, np.int64)

@@ -145,7 +145,7 @@ def indexed_labels(table: RawTable) -> tuple[NDArray[np.int64], tuple[str, ...]]
         places = [f"{table.place(int(row))}: " for row in np.flatnonzero(y == few)[:1]]
         raise ValueError(
             f"{table.source}: {''.join(places)}class {names[few]!r} has {counts[few]} "
-            f"row{'s' * (counts[few] != 1)}, the 70/15/15 split needs {_FEWEST}: add rows, drop "
+            f"row{'s' * int(counts[few] != 1)}, the 70/15/15 split needs {_FEWEST}: add rows, drop "
             "the class, or check which column holds the labels"
         )
     return y, names
