@@ -1,48 +1,29 @@
 """How important a neuron is: the criteria that rank hidden neurons for pruning, lowest score first.
 
-Legend: R calibration rows, n neurons of the layer, N outputs of the next; h (R, n) outputs, w_in (K, n) incoming and
-v (n, N) outgoing weights, P inverse of the damped covariance of h.
+Legend: R calibration rows, K inputs and n neurons of the layer, N outputs of the next, C logits; h (R, n) outputs,
+w_in (K, n) incoming and v (n, N) outgoing weights, P inverse of the damped covariance of h, p (R, C) softmax of the
+logits. Labels S1, S4 and S7 are derived in docs/pruning.md.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from npquant.compression.compensation import damped_covariance
+from npquant.nn.activations import ACTIVATIONS
+from npquant.nn.model import DenseLayer
+
 Float64 = NDArray[np.float64]
-DAMPING = 1e-2
+Indices = NDArray[np.int64]
+# Rows of the Jacobian (rows, C, n) that are held at a time: 256 x 10 x 300 float64 are 6 MB.
+_BLOCK_ROWS = 256
 
 
-def damped_covariance(h: Float64, damping: float = DAMPING) -> Float64:
-    """Return the covariance of the neurons, with a ridge that adapts to its size.
-
-    Parameters
-    ----------
-    h : ndarray of float64, shape (R, n)
-        Outputs of the layer, real.
-    damping : float
-        Ridge as a share of the mean variance.
-
-    Returns
-    -------
-    ndarray of float64, shape (n, n)
-        C + l I, C = (h - mean)^T (h - mean) / R, l = damping trace(C) / n; l = 1 where nothing varies.
-
-    Examples
-    --------
-    >>> damped_covariance(np.array([[0.0], [2.0]]), 0.5)
-    array([[1.5]])
-    """
-    centred = h - h.mean(axis=0)
-    covariance = centred.T @ centred / len(h)
-    ridge = damping * np.trace(covariance) / len(covariance) or 1.0
-    return np.asarray(covariance + ridge * np.eye(len(covariance)))
-
-
-def greedy_obs_order(h: Float64, v: Float64, count: int) -> NDArray[np.int64]:
+def greedy_obs(h: Float64, v: Float64, count: int, share: float) -> tuple[Indices, Float64]:
     """Choose neurons one by one, each the cheapest to remove when the others make up for it.
 
     Parameters
@@ -50,49 +31,61 @@ def greedy_obs_order(h: Float64, v: Float64, count: int) -> NDArray[np.int64]:
     h : ndarray of float64, shape (R, n)
         Outputs of the layer, real.
     v : ndarray of float64, shape (n, N)
-        Outgoing weights.
+        Outgoing weights; not changed.
     count : int
         Neurons to choose, <= n.
+    share : float
+        Damping, as a share of the mean variance of h, > 0.
 
     Returns
     -------
-    ndarray of int64, shape (count,)
+    order : ndarray of int64, shape (count,)
         Neurons in the order of removal.
+    increase : ndarray of float64, shape (count,)
+        What each adds to the damped mean squared error of the next layer's pre-activations.
+
+    Raises
+    ------
+    ValueError
+        If the squares of the outputs overflow.
 
     Notes
     -----
-    R40. The damped least-squares error that removing j adds, after the best update of the other weights, is
-    |v_j|^2 / P_jj with P = (C + l I)^-1. Then v := v - P[:, j] v_j / P_jj, and P loses row and column j by
-    P := P - P[:, j] P[j, :] / P_jj. Ties: the lowest index. Source: Hassibi and Stork 1993, equations 3 to 5, with a
-    neuron's outgoing row in place of one weight.
+    S4. Removing j adds |v_j|^2 / P_jj, P = (C + l I)^-1 of S1, after the best update of the other weights, which is
+    v := v - P[:, j] v_j / P_jj. P loses row and column j by P := P - P[:, j] P[j, :] / P_jj. Ties: the lowest index.
+    O(count n (n + N)). Source: Hassibi and Stork 1993, "Second order derivatives for network pruning: Optimal Brain
+    Surgeon", equation 5, with a neuron's row of outgoing weights in place of one weight.
 
     Examples
     --------
     >>> h = np.array([[0.0, 0.0, 1.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
-    >>> greedy_obs_order(h, np.array([[3.0], [1.0], [2.0]]), 2)
+    >>> greedy_obs(h, np.array([[3.0], [1.0], [2.0]]), 2, 0.01)[0]
     array([1, 2])
     """
-    inverse, weights = np.linalg.inv(damped_covariance(h)), v.astype(np.float64)
-    alive, order = np.ones(len(v), bool), []
+    inverse, weights = np.linalg.inv(damped_covariance(h, share)), v.astype(np.float64)
+    alive, order, increase = np.ones(len(v), bool), [], []
     for _ in range(count):
-        score = np.where(alive, (weights * weights).sum(axis=1) / np.where(alive, np.diag(inverse), 1.0), np.inf)
+        score = np.full(len(v), np.inf)
+        score[alive] = (weights[alive] ** 2).sum(axis=1) / np.diag(inverse)[alive]
         j = int(np.argmin(score))
         column = inverse[:, j] / inverse[j, j]
         weights -= np.outer(column, weights[j])
         inverse -= np.outer(column, inverse[j])
+        # Zero by algebra; set so that rounding cannot leak from a neuron that is gone.
         weights[j], inverse[j], inverse[:, j] = 0.0, 0.0, 0.0
         alive[j] = False
         order.append(j)
-    return np.array(order, np.int64)
+        increase.append(float(score[j]))
+    return np.array(order, np.int64), np.array(increase, np.float64)
 
 
-def score_in_l1(h: Float64, w_in: Float64, v: Float64) -> Float64:
+def score_in_l1(w_in: Float64) -> Float64:
     """Score by the sum of incoming weight magnitudes.
 
     Parameters
     ----------
-    h, w_in, v : ndarrays
-        As in the legend; only w_in is used.
+    w_in : ndarray of float64, shape (K, n)
+        Incoming weights.
 
     Returns
     -------
@@ -101,19 +94,19 @@ def score_in_l1(h: Float64, w_in: Float64, v: Float64) -> Float64:
 
     Examples
     --------
-    >>> score_in_l1(np.zeros((1, 2)), np.array([[1.0, -3.0]]), np.zeros((2, 1)))
+    >>> score_in_l1(np.array([[1.0, -3.0]]))
     array([1., 3.])
     """
     return np.asarray(np.abs(w_in).sum(axis=0))
 
 
-def score_in_l2(h: Float64, w_in: Float64, v: Float64) -> Float64:
+def score_in_l2(w_in: Float64) -> Float64:
     """Score by the length of the incoming weight vector.
 
     Parameters
     ----------
-    h, w_in, v : ndarrays
-        As in the legend; only w_in is used.
+    w_in : ndarray of float64, shape (K, n)
+        Incoming weights.
 
     Returns
     -------
@@ -122,19 +115,19 @@ def score_in_l2(h: Float64, w_in: Float64, v: Float64) -> Float64:
 
     Examples
     --------
-    >>> score_in_l2(np.zeros((1, 2)), np.array([[3.0, 1.0], [4.0, 0.0]]), np.zeros((2, 1)))
+    >>> score_in_l2(np.array([[3.0, 1.0], [4.0, 0.0]]))
     array([5., 1.])
     """
     return np.asarray(np.sqrt((w_in * w_in).sum(axis=0)))
 
 
-def score_mean_activation(h: Float64, w_in: Float64, v: Float64) -> Float64:
+def score_mean_activation(h: Float64) -> Float64:
     """Score by the mean magnitude of the output.
 
     Parameters
     ----------
-    h, w_in, v : ndarrays
-        As in the legend; only h is used.
+    h : ndarray of float64, shape (R, n)
+        Outputs of the layer.
 
     Returns
     -------
@@ -143,39 +136,86 @@ def score_mean_activation(h: Float64, w_in: Float64, v: Float64) -> Float64:
 
     Examples
     --------
-    >>> score_mean_activation(np.array([[1.0, 0.0], [3.0, 0.0]]), np.zeros((1, 2)), np.zeros((2, 1)))
+    >>> score_mean_activation(np.array([[1.0, 0.0], [3.0, 0.0]]))
     array([2., 0.])
     """
     return np.asarray(np.abs(h).mean(axis=0))
 
 
-def score_std_out_l2(h: Float64, w_in: Float64, v: Float64) -> Float64:
+def score_std_out_l2(h: Float64, v: Float64) -> Float64:
     """Score by the spread of the output times the length of the outgoing weights.
 
     Parameters
     ----------
-    h, w_in, v : ndarrays
-        As in the legend; h and v are used.
+    h : ndarray of float64, shape (R, n)
+        Outputs of the layer.
+    v : ndarray of float64, shape (n, N)
+        Outgoing weights.
 
     Returns
     -------
     ndarray of float64, shape (n,)
-        Scores: the error of folding the mean, if the neurons were uncorrelated.
+        Scores: the root of the mean squared error that folding the mean of one neuron leaves.
 
     Examples
     --------
-    >>> score_std_out_l2(np.array([[0.0, 5.0], [2.0, 5.0]]), np.zeros((1, 2)), np.array([[3.0], [9.0]]))
+    >>> score_std_out_l2(np.array([[0.0, 5.0], [2.0, 5.0]]), np.array([[3.0], [9.0]]))
     array([3., 0.])
     """
     return np.asarray(h.std(axis=0) * np.sqrt((v * v).sum(axis=1)))
 
 
-Score = Callable[[Float64, Float64, Float64], Float64]
-SCORES: Mapping[str, Score] = MappingProxyType(
-    {
-        "in_l1": score_in_l1,
-        "in_l2": score_in_l2,
-        "mean_activation": score_mean_activation,
-        "std_out_l2": score_std_out_l2,
-    }
-)
+def score_taylor(h: Float64, tail: Sequence[DenseLayer]) -> Float64:
+    """Score by the second-order Taylor term of the KL divergence that setting the output to 0 causes; needs no labels.
+
+    Parameters
+    ----------
+    h : ndarray of float64, shape (R, n)
+        Outputs of the layer.
+    tail : sequence of DenseLayer
+        The layers after it, the last one giving logits.
+
+    Returns
+    -------
+    ndarray of float64, shape (n,)
+        Scores, nats: KL(p, p without j) to second order, mean over rows.
+
+    Notes
+    -----
+    S7. 1/2 mean over rows of h_j^2 J_j^T (diag p - p p^T) J_j, with J (C, n) the derivative of the logits by h. The
+    first-order term of a KL divergence is zero. A tail whose units all saturate gives 0.
+
+    Examples
+    --------
+    >>> tail = [DenseLayer(np.array([[2.0, 0.0], [1.0, 1.0]]), np.zeros(2), "identity")]
+    >>> score_taylor(np.array([[1.0, 9.0]]), tail).round(3)
+    array([0.21, 0.  ])
+    """
+    total = np.zeros(h.shape[1])
+    for start in range(0, len(h), _BLOCK_ROWS):
+        rows = h[start : start + _BLOCK_ROWS]
+        logits, jacobian = _logits_and_jacobian(rows, tail)
+        p = np.exp(logits - logits.max(axis=1, keepdims=True))
+        p /= p.sum(axis=1, keepdims=True)
+        # v^T (diag p - p p^T) v is the variance of v under p; taken about its mean it cannot be negative.
+        mean = np.einsum("rc,rcn->rn", p, jacobian)
+        variance = np.einsum("rc,rcn->rn", p, (jacobian - mean[:, None]) ** 2)
+        total += (rows * rows * variance).sum(axis=0)
+    return total / (2 * len(h))
+
+
+def _logits_and_jacobian(h: Float64, tail: Sequence[DenseLayer]) -> tuple[Float64, Float64]:
+    """Return logits (R, C) and their derivative (R, C, n) by h, one backward pass a logit."""
+    a: NDArray[np.floating[Any]] = h
+    caches = []
+    for layer in tail:
+        a, cache = ACTIVATIONS[layer.activation][0](a @ layer.w + layer.b)
+        caches.append(cache)
+    columns = []
+    for logit in range(a.shape[1]):
+        da: NDArray[np.floating[Any]] = np.zeros_like(a)
+        da[:, logit] = 1.0
+        for layer, cache in zip(reversed(tail), reversed(caches), strict=True):
+            da = ACTIVATIONS[layer.activation][1](da, cache) @ layer.w.T
+        columns.append(da)
+    return np.asarray(a, np.float64), np.stack(columns, axis=1)

@@ -42,8 +42,15 @@ class PrunedNet:
 
     def to_json(self) -> dict[str, Any]:
         """Describe what was removed, by hidden layer."""
-        kinds = ("zero", "redundant", "unimportant")
-        removed = [{kind: len(getattr(layer, kind)) for kind in kinds} for layer in self.report.layers]
+        # The recipe knows three kinds. A constant neuron is a zero one whose output the next bias takes over.
+        removed = [
+            {
+                "zero": len(layer.zero) + len(layer.constant),
+                "redundant": len(layer.redundant),
+                "unimportant": len(layer.unimportant),
+            }
+            for layer in self.report.layers
+        ]
         return {"rates": self.report.rates, "removed": removed, "nothing_pruned": self.report.nothing_pruned}
 
 
@@ -60,9 +67,7 @@ class CandidateBuilder:
         Validation rows and their classes.
     """
 
-    def __init__(
-        self, floating: FloatMLP, x_calibration: NDArray[Any], x: NDArray[Any], y: NDArray[np.int64]
-    ) -> None:
+    def __init__(self, floating: FloatMLP, x_calibration: NDArray[Any], x: NDArray[Any], y: NDArray[np.int64]) -> None:
         self._floating, self._x_calibration, self._x, self._y = floating, x_calibration, x, y
         self._pruned: dict[tuple[float, ...], PrunedNet] = {}
         self._z = floating.pre_activations(x_calibration.astype(np.float64))
