@@ -191,11 +191,17 @@ def decode_zip(data: bytes, name: str, *, max_bytes: int) -> dict[str, bytes]:
     entries = archive.infolist()
     _require_modest(entries, name, max_bytes)
     with _naming_damage(name), archive:
-        members = {entry.filename: archive.read(entry) for entry in entries}
+        members = {entry.filename: _inflated(archive, entry) for entry in entries}
     for entry in entries:
         if len(members[entry.filename]) != entry.file_size:
             raise ValueError(f"{name}: member {entry.filename!r} is cut short; get it anew")
     return members
+
+
+def _inflated(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
+    """Read a member, one byte further than it promises: ZipFile.read would inflate all before it cuts."""
+    with archive.open(entry) as stream:
+        return stream.read(entry.file_size + 1)
 
 
 @contextmanager
