@@ -8,6 +8,7 @@ F3  equal networks give equal bytes
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import secrets
@@ -74,7 +75,9 @@ def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
         # The system names the temporary file, if any; the reader asked for this one.
         raise OSError(error.errno, error.strerror or "cannot be written", str(path)) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        # Renamed or never made, it is not there; an error about it would hide the one that matters.
+        with contextlib.suppress(OSError):
+            temporary.unlink()
 
 
 def save(model: FloatMLP | IntegerMLP, path: str | os.PathLike[str]) -> None:
