@@ -38,7 +38,7 @@ def test_npy_reads_back_and_is_numpy_s_own(array):
     for layout in (array, np.array(array, order="F")):
         stream = io.BytesIO()
         np.save(stream, layout)
-        law_reads_back(lambda _, written=stream.getvalue(): written, decode_npy, array)
+        law_reads_back(lambda _, stream=stream: stream.getvalue(), decode_npy, array)
 
 
 @given(ARRAYS)
