@@ -1,7 +1,7 @@
 """Compare greedy OBS and the refit with other criteria and compensations: accuracy by pruning rate, and time.
 
     OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python benchmarks/bench_pruning.py [--data PATH] [--seeds 8]
-        [--hidden 64,32] [--activation relu] [--epochs 60] [--rows 2048] [--fine-tune 0]
+        [--hidden 64,32] [--activation relu] [--epochs 60] [--rows 2048] [--weight-decay 0] [--fine-tune 0]
 
 Every seed splits and trains anew; all methods prune the same network on the same training rows, and are judged on the
 test rows, where nothing was chosen. Before any figure is printed, the scores of greedy OBS are compared with the
@@ -63,6 +63,7 @@ def main() -> None:
     parser.add_argument("--hidden", default="64,32", help="widths of the hidden layers")
     parser.add_argument("--activation", default="relu")
     parser.add_argument("--epochs", type=int, default=60)
+    parser.add_argument("--weight-decay", type=float, default=0.0, help="of the training")
     parser.add_argument("--rows", type=int, default=2048, help="calibration rows at most")
     parser.add_argument("--fine-tune", type=int, default=0, help="epochs after pruning, for one more line")
     args = parser.parse_args()
@@ -76,7 +77,7 @@ def main() -> None:
     for seed in range(args.seeds):
         split = split_70_15_15(data.y, rng=seed)
         x, y = data.x[split.train].astype(np.float64), data.y[split.train]
-        model = train(x, y, hidden, args.activation, args.epochs, rng=seed)
+        model = train(x, y, hidden, args.activation, args.epochs, weight_decay=args.weight_decay, rng=seed)
         rows = x[np.random.default_rng(seed).permutation(len(x))[: args.rows]]
         test, truth = data.x[split.test].astype(np.float64), data.y[split.test]
         floats.append(100 * float((model.predict(test) == truth).mean()))
