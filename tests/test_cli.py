@@ -24,9 +24,7 @@ THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(npquant.__file__).parents[1])}
 
 
-def run_command(
-    arguments: Sequence[str], folder: Path, **environment: str
-) -> subprocess.CompletedProcess[str]:
+def run_command(arguments: Sequence[str], folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run ``python -m npquant`` in a folder."""
     return subprocess.run(
         [sys.executable, "-m", "npquant", *arguments],

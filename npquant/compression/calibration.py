@@ -228,8 +228,8 @@ def choose_input_code(x: ArrayLike) -> InputCode:
     -----
     Integers: s = 1 and z = -128 - lo (plus half of the codes left over, where values are negative), so every code is
     exact. Else, per feature: one that lies more than 7 times its width from 0, so that fewer than 32 codes would tell
-    its values apart, is offset to start at the lowest code; z is that of R14 for the union of the ranges, each divided by its
-    largest magnitude, and -128 where none is negative;
+    its values apart, is offset to start at the lowest code; z is that of R14 for the union of the ranges, each divided
+    by its largest magnitude, and -128 where none is negative;
     s_k = max(-lo / (z + 128), hi / (127 - z)). A constant feature counts as 1 wide.
 
     Examples
