@@ -67,6 +67,36 @@ def quantize_divide_half_away(x: ArrayLike, params: QuantParams) -> Codes:
     return code_wrapping_x86(v, params.zero_point, params.qmin, params.qmax).astype(params.dtype)
 
 
+def quantize_divide_half_away_float64(x: ArrayLike, params: QuantParams) -> Codes:
+    """Divide in float64, round half away, wrap as x86 does.
+
+    Parameters
+    ----------
+    x : array of float32
+        Real values.
+    params : QuantParams
+        Per-tensor or per-channel.
+
+    Returns
+    -------
+    ndarray of params.dtype
+        Codes.
+
+    Notes
+    -----
+    R51. q = R23(round_half_away(f64(x / s))). Source: TFLite ``kernels/internal/optimized/optimized_ops.h``,
+    AffineQuantize; runs of tflite-runtime 2.14, where every element takes this rule.
+
+    Examples
+    --------
+    >>> quantize_divide_half_away_float64([-1.25], QuantParams(0.5, 0, -128, 127))
+    array([-3], dtype=int8)
+    """
+    with np.errstate(**IGNORED):
+        v = round_half_away(_float32(x).astype(np.float64) / np.asarray(params.scale, np.float64))
+    return code_wrapping_x86(v, params.zero_point, params.qmin, params.qmax).astype(params.dtype)
+
+
 def quantize_vectors_of_8(x: ArrayLike, params: QuantParams) -> Codes:
     """Quantize as LiteRT's optimized kernel does: whole vectors of 8 by one rule, the last n mod 8 elements by another.
 
@@ -102,11 +132,9 @@ def quantize_vectors_of_8(x: ArrayLike, params: QuantParams) -> Codes:
     values = _float32(x)
     flat = values.ravel()
     whole = flat.size // 8 * 8
-    with np.errstate(**IGNORED):
-        tail = round_half_away(flat[whole:].astype(np.float64) / np.float64(params.scale))
-    v = np.concatenate([np.rint(_multiplied(flat[:whole], params)).astype(np.float64), tail])
-    codes = code_wrapping_x86(v, params.zero_point, params.qmin, params.qmax)
-    return codes.astype(params.dtype).reshape(values.shape)
+    body = code_wrapping_x86(np.rint(_multiplied(flat[:whole], params)), params.zero_point, params.qmin, params.qmax)
+    tail = quantize_divide_half_away_float64(flat[whole:], params)
+    return np.concatenate([body.astype(params.dtype), tail]).reshape(values.shape)
 
 
 def quantize_reciprocal_half_even(x: ArrayLike, params: QuantParams) -> Codes:

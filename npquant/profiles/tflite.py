@@ -21,6 +21,7 @@ from npquant.kernels.quantize_engines import (
     dequantize_float32,
     dequantize_vectors_of_8,
     quantize_divide_half_away,
+    quantize_divide_half_away_float64,
     quantize_vectors_of_8,
 )
 from npquant.kernels.requantize import (
@@ -136,6 +137,8 @@ TFLITE_REF = Profile(
     make_multiplier=per_tensor_float32_multiplier,
     quantize_bias=bias_reciprocal_half_away,
     output_stage=stage_double_rounding,
+    quantize_codes=quantize_divide_half_away_float64,
+    dequantize_codes=dequantize_float32,
     weight_qmin=-127,
     weight_zero_point="per_tensor",
     activation_bounds=bounds_half_away,
@@ -167,6 +170,8 @@ TFLITE_SINGLE = Profile(
     make_multiplier=per_tensor_float32_multiplier,
     quantize_bias=bias_reciprocal_half_away,
     output_stage=stage_single_rounding_wrapping,
+    quantize_codes=quantize_divide_half_away_float64,
+    dequantize_codes=dequantize_float32,
     weight_qmin=-127,
     weight_zero_point="per_tensor",
     activation_bounds=bounds_half_away,

@@ -29,7 +29,7 @@ def per_channel(x, params):
 
 OPERATORS = [
     (kernels.quantize_divide_half_away, spec.quantize_divide_half_away),
-    (lambda x, p: kernels.quantize_vectors_of_8(x[:1], p), spec.quantize_divide_half_away_float64),
+    (kernels.quantize_divide_half_away_float64, spec.quantize_divide_half_away_float64),
     (body, spec.quantize_reciprocal_half_even_wrapping),
     (kernels.quantize_reciprocal_half_even, spec.quantize_reciprocal_half_even),
     (kernels.quantize_divide_half_even, spec.quantize_divide_half_even),

@@ -17,9 +17,9 @@ PROFILES = [get(name) for name in names()]
 # docs/decisions/.
 GOLDEN = {
     "npquant": "3ce302281ddf70ad41c11e041887e6edf71f1fc86e248fdfa969ae3370ff1cdc",
-    "tflite_ref": "2e7700741cfe54d787fdabaa05df763026754d11b639db78d356f9bbad60d76f",
+    "tflite_ref": "bbe21610cda9b01554002fb2c6dcf731f999199167db2e36dac02a8581b8fb91",
     "tflm": "549e7fdbdcea40891cd4cd9cdb6293a3fcf590e0210996ec2878a3649b34263d",
-    "tflite_single": "361ff483f43883317cf345d46bbabeee2311adb58c7907dabb8f6ba630ca6b56",
+    "tflite_single": "008cac1ce1f723f7eb4e65c9ce4b595f3156083f3d9dcc4038eaddcd2b178938",
     "litert_ref_2025": "26f7838c7f87012d75968e99ab3870eabf1e72c6eaca0bf9dc0ca47956d2aa68",
     "ruy_x86": "a7b6ac329599014b3289b468e25d14b3aa0bf21b9cc90def3ab663597ebcde50",
     "ruy_arm64": "090f46875ef8dd97998344af9965b16dd84e03e4a36765429aa06ea44bd5bbd0",
