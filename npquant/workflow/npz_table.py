@@ -56,6 +56,8 @@ def npz_table(data: bytes, source: str, *, max_bytes: int) -> RawTable:
     """
     members = decode_zip(data, source, max_bytes=max_bytes)
     arrays = {name.removesuffix(".npy"): decode_npy(content, f"{source}: {name}") for name, content in members.items()}
+    for name, array in arrays.items():
+        _require_text(array, name, source)
     unknown = set(arrays) - {"x", "y", "x_train", "y_train", "x_test", "y_test", *_NAMES}
     if unknown:
         raise ValueError(f"{source}: unknown arrays {sorted(unknown)}; x and y are read")
@@ -69,8 +71,8 @@ def npz_table(data: bytes, source: str, *, max_bytes: int) -> RawTable:
 
 def _features_and_labels(arrays: dict[str, NDArray[Any]], source: str) -> tuple[NDArray[Any], NDArray[Any]]:
     """Join and check the rows."""
-    parts = [suffix for suffix in ("", "_train", "_test") if "x" + suffix in arrays]
-    if not parts or any("y" + suffix not in arrays for suffix in parts):
+    parts = [suffix for suffix in ("", "_train", "_test") if {"x" + suffix, "y" + suffix} & set(arrays)]
+    if not parts or any(letter + suffix not in arrays for suffix in parts for letter in "xy"):
         raise ValueError(f"{source}: needs arrays x and y, found {sorted(arrays)}")
     for suffix in parts:
         _require_pair(arrays["x" + suffix], arrays["y" + suffix], suffix, source)
@@ -103,7 +105,10 @@ def _names(arrays: dict[str, NDArray[Any]], name: str, source: str) -> tuple[str
         return ()
     if arrays[name].dtype.kind != "U" or arrays[name].ndim != 1:
         raise ValueError(f"{source}: {name} must be one-dimensional text")
-    try:
-        return tuple(arrays[name].tolist())
-    except ValueError as error:
-        raise ValueError(f"{source}: {name} is not text ({error})") from error
+    return tuple(arrays[name].tolist())
+
+
+def _require_text(array: NDArray[Any], name: str, source: str) -> None:
+    """Refuse numbers that stand for no character."""
+    if array.dtype.kind == "U" and array.dtype.itemsize and (array.reshape(-1).view(np.uint32) > 0x10FFFF).any():
+        raise ValueError(f"{source}: {name} is not text: it holds numbers that are no characters")

@@ -136,6 +136,8 @@ def indexed_labels(table: RawTable) -> tuple[NDArray[np.int64], tuple[str, ...]]
     >>> indexed_labels(table)[1]
     ('9', '10')
     """
+    if table.labels.size == 0:
+        raise ValueError(f"{table.source}: needs rows, found none")
     y, names = _own_indices(table) if table.class_names else _indices_by_value(table.labels)
     counts = np.bincount(y, minlength=len(names))
     if len(names) < 2:
