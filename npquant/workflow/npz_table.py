@@ -56,8 +56,6 @@ def npz_table(data: bytes, source: str, *, max_bytes: int) -> RawTable:
     """
     members = decode_zip(data, source, max_bytes=max_bytes)
     arrays = {name.removesuffix(".npy"): decode_npy(content, f"{source}: {name}") for name, content in members.items()}
-    for name, array in arrays.items():
-        _require_text(array, name, source)
     unknown = set(arrays) - {"x", "y", "x_train", "y_train", "x_test", "y_test", *_NAMES}
     if unknown:
         raise ValueError(f"{source}: unknown arrays {sorted(unknown)}; x and y are read")
@@ -106,9 +104,3 @@ def _names(arrays: dict[str, NDArray[Any]], name: str, source: str) -> tuple[str
     if arrays[name].dtype.kind != "U" or arrays[name].ndim != 1:
         raise ValueError(f"{source}: {name} must be one-dimensional text")
     return tuple(arrays[name].tolist())
-
-
-def _require_text(array: NDArray[Any], name: str, source: str) -> None:
-    """Refuse numbers that stand for no character."""
-    if array.dtype.kind == "U" and array.dtype.itemsize and (array.reshape(-1).view(np.uint32) > 0x10FFFF).any():
-        raise ValueError(f"{source}: {name} is not text: it holds numbers that are no characters")

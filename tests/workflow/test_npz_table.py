@@ -81,3 +81,34 @@ def test_npz_is_bounded_and_its_damage_named(tmp_path):
     refused(tmp_path / "a.npz", bomb.getvalue(), "limit of 1048576 bytes", max_bytes=1 << 20)
     refused(tmp_path / "a.npz", npz(x=X, y=Y)[:-30], "not an intact zip archive")
     refused(tmp_path / "a.npz", npz(x=X, y=Y), "the limit is 100", max_bytes=100)
+
+
+@given(
+    x=st.sampled_from([">f4", "f8", "f2", "i8", "u1", "b1"]).flatmap(
+        lambda t: hnp.arrays(t, (6, 2, 2), elements={"allow_nan": False} if "f" in t else None)
+    ),
+    y=hnp.arrays("U2", (6,), elements=st.text("ab1é", max_size=2)) | hnp.arrays(np.int16, (6,)),
+    save=st.sampled_from([np.savez, np.savez_compressed]),
+)
+def test_npz_reads_what_numpy_writes(x, y, save):
+    """Numbers of any type and layout, labels of integers or text, deflated or not: rows and labels come back."""
+    for layout in (x, np.asfortranarray(x)):
+        stream = io.BytesIO()
+        save(stream, x=layout, y=y)
+        table = npz_table(stream.getvalue(), "t", max_bytes=1 << 20)
+        assert table.x.dtype == x.dtype.newbyteorder("=") and np.array_equal(table.x, x.reshape(6, 4))
+        assert np.array_equal(table.labels, y)
+
+
+@given(st.data(), st.sampled_from([np.savez, np.savez_compressed]))
+def test_npz_of_any_damage_is_a_named_value_error(data, save):
+    """Whatever is done to an archive, it is a table or a ValueError that starts with its name."""
+    stream = io.BytesIO()
+    save(stream, x=np.zeros((6, 2)), y=[0, 1] * 3, class_names=["a", "b"])
+    content = bytearray(stream.getvalue())
+    for at, byte in data.draw(st.lists(st.tuples(st.integers(0, len(content) - 1), st.integers(0, 255)), max_size=4)):
+        content[at] = byte
+    try:
+        npz_table(bytes(content), "t", max_bytes=1 << 20)
+    except ValueError as error:
+        assert str(error).startswith("t: ")
