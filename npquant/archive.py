@@ -122,7 +122,16 @@ def decode_npy(data: bytes, name: str) -> NDArray[Any]:
     array = flat.reshape(shape, order="F" if found[2] == b"True" else "C")
     if dtype == np.bool_:
         return np.asarray(array != 0)
+    if dtype.kind == "U":
+        _require_text(flat, name)
     return array.astype(dtype.newbyteorder("="), copy=False)
+
+
+def _require_text(flat: NDArray[Any], name: str) -> None:
+    """Refuse code points that NumPy lets in: one beyond Unicode crashes later, a surrogate cannot be printed."""
+    points = flat.view(np.dtype(np.uint32).newbyteorder(flat.dtype.byteorder))
+    if np.any((points > 0x10FFFF) | ((points >= 0xD800) & (points < 0xE000))):
+        raise ValueError(f"{name}: holds code points that are no text; the file is damaged")
 
 
 def encode_zip(members: Mapping[str, bytes]) -> bytes:

@@ -111,6 +111,20 @@ def test_decode_npy_refuses_hostile_headers(content):
         decode_npy(content, "a.npy")
 
 
+@pytest.mark.parametrize("item", ["<U2", ">U2"])
+@pytest.mark.parametrize("point", [0x110000, 0xFFFFFFFF, 0xD800, 0xDFFF])
+def test_decode_npy_refuses_text_that_is_none(item, point):
+    """Code points beyond Unicode, which crash NumPy later, and surrogates are refused; their neighbours are not."""
+    text = np.array(["a\uffff", "\ue000\U0010ffff"], item)
+    law_reads_back(encode_npy, decode_npy, text)
+    stream = io.BytesIO()
+    np.save(stream, text)
+    broken = bytearray(stream.getvalue())
+    broken[-4:] = struct.pack(item[0] + "I", point)
+    with pytest.raises(ValueError, match=r"^a\.npy: .*no text"):
+        decode_npy(bytes(broken), "a.npy")
+
+
 MEMBERS = st.dictionaries(st.text("abc./é", min_size=1, max_size=5), st.binary(max_size=40), max_size=4)
 
 

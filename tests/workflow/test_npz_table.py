@@ -5,8 +5,12 @@ import zipfile
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 
 from npquant.workflow.datasets import load_dataset
+from npquant.workflow.npz_table import npz_table
 
 
 def npz(save=np.savez, **arrays):
@@ -63,7 +67,11 @@ def test_npz_reads_names_images_text_and_keras_parts(tmp_path):
         ({"x": X, "y": Y, "class_names": ["only"]}, ["integers in [0, 1)"]),
         ({"x": X, "y": Y, "class_names": np.arange(2)}, ["class_names must be one-dimensional text"]),
         ({"x": X, "y": Y, "class_names": ["a", "b", "c"]}, ["class 'c' has 0 rows"]),
-        ({"x": X, "y": np.array([0x110000, 65] * 3, np.uint32).view("U1")}, ["text"]),
+        (
+            {"x": X, "y": np.array([0x110000, 65] * 3, np.uint32).view("U1")},
+            ["y.npy: holds code points"],
+        ),
+        ({"x": X, "y": np.array([0xDFFF, 65] * 3, np.uint32).view("U1")}, ["y.npy"]),
         ({"x": np.where(X == 5, np.nan, X), "y": Y}, ["row 2 (from 0), column 'x1' holds nan"]),
         ({"x_train": X, "y_train": Y, "x_test": X[:, :1], "y_test": Y}, ["different shapes"]),
     ],

@@ -24,8 +24,9 @@ def law_exact_and_narrow(check, x):
     elif x.dtype.kind in "iu" and x.dtype.itemsize <= 2:
         assert found.dtype == x.dtype
     else:
-        span = [int(x.min()), int(x.max())]
-        holds = [t for t in (np.uint8, np.int8, np.uint16, np.int16) if np.array(span).astype(t).tolist() == span]
+        low, high = int(x.min()), int(x.max())
+        intervals = [(np.uint8, 0, 255), (np.int8, -128, 127), (np.uint16, 0, 65535), (np.int16, -32768, 32767)]
+        holds = [dtype for dtype, lowest, highest in intervals if lowest <= low and high <= highest]
         assert found.dtype == (holds[0] if holds else np.float32)
 
 
