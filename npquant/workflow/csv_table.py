@@ -11,6 +11,7 @@ import os
 from array import array
 from collections.abc import Iterator
 from itertools import chain, islice
+from math import isfinite
 from typing import Final
 
 import numpy as np
@@ -169,6 +170,6 @@ def _numbers(cells: list[str], where: str, label: int) -> list[float]:
         place = f"{where}{column + 1 + (column >= label)}"
         if cell.casefold() in _MISSING:
             raise ValueError(f"{place}: the value is missing; fill it in or drop the line")
-        if not _is_number(cell):
-            raise ValueError(f"{place}: {cell!r} is no number; write numbers like -1.5 or 2e3")
+        if not _is_number(cell) or not isfinite(float(cell)):
+            raise ValueError(f"{place}: {cell!r} is no finite number; write numbers like -1.5 or 2e3")
     return numbers
