@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from npquant.integer_engine import EngineLayer, prepare_engine_layer, run_engine
 from npquant.integer_layer import IntegerLayer, check_accumulator, run_layer_plain
 from npquant.integer_route import PART_ELEMENTS, PreparedLayer, prepare_layer, quantize_into, run_prepared
 from npquant.kernels.affine import dequantize
@@ -42,8 +43,8 @@ class IntegerMLP:
 
     Notes
     -----
-    R9 to R12, layer by layer. `run` takes the fast route where the arithmetic is npquant's own; `run_plain` is the
-    definition, and gives the same codes.
+    R9 to R12, layer by layer. `run` takes a fast route where one is exact; `run_plain` is the definition, and gives the
+    same codes.
 
     Examples
     --------
@@ -60,6 +61,7 @@ class IntegerMLP:
     profile: Profile = NPQUANT
     accumulator_bits: tuple[int, ...] = field(init=False)
     _prepared: tuple[PreparedLayer, ...] = field(init=False, repr=False)
+    _engine: tuple[EngineLayer, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "layers", tuple(self.layers))
@@ -70,6 +72,9 @@ class IntegerMLP:
         object.__setattr__(self, "accumulator_bits", bits)
         own = self.profile is NPQUANT
         object.__setattr__(self, "_prepared", tuple(prepare_layer(layer) for layer in self.layers) if own else ())
+        engine = [] if own else [prepare_engine_layer(layer, self.profile) for layer in self.layers]
+        ready = tuple(part for part in engine if part is not None)
+        object.__setattr__(self, "_engine", ready if len(ready) == len(self.layers) else ())
 
     @property
     def n_inputs(self) -> int:
@@ -166,7 +171,9 @@ class IntegerMLP:
         See the class.
         """
         self._check_codes(x_q)
-        return run_prepared(self._prepared, x_q) if self._prepared else self.run_plain(x_q)
+        if self._prepared:
+            return run_prepared(self._prepared, x_q)
+        return run_engine(self._engine, x_q, self.profile) if self._engine else self.run_plain(x_q)
 
     def run_plain(self, x_q: NDArray[np.int8]) -> NDArray[np.int8]:
         """Take input codes to output codes by the definition, one kernel a layer; see `run`."""

@@ -15,7 +15,7 @@ STOREYS = (
     ("kernels", "nn"),
     ("profiles",),
     ("integer_layer",),
-    ("integer_route",),
+    ("integer_route", "integer_engine"),
     ("integer_mlp",),
     ("compression",),
     ("layouts",),
@@ -41,7 +41,17 @@ LABEL = re.compile(r"\b(R\d+|C(?!99\b)\d+)\b")
 LABEL_HOMES = ("npquant/spec", "npquant/kernels", "npquant/profiles")
 ARRAY_ROOMS = ("npquant/kernels", "npquant/profiles", "npquant/nn", "npquant/integer*.py", "npquant/compression")
 LEGEND = re.compile(r"\b(Legend|Letters)\b")
-LEGEND_ROOMS = {"spec", "kernels", "nn", "profiles", "compression", "integer_mlp", "integer_layer", "integer_route"}
+LEGEND_ROOMS = {
+    "spec",
+    "kernels",
+    "nn",
+    "profiles",
+    "compression",
+    "integer_mlp",
+    "integer_layer",
+    "integer_route",
+    "integer_engine",
+}
 
 BANNED_FILES = re.compile(r"\.(pyc|pyo|log|prof|npz|npy|tmp|swp|orig|rej)$|(^|/)(__pycache__|\.DS_Store)")
 ALLOWED_DATA = re.compile(r"^npquant/workflow/data/[^/]+\.npz$")
