@@ -13,10 +13,9 @@ from numpy.typing import NDArray
 
 from npquant.integer_layer import IntegerLayer, accumulator_interval
 from npquant.kernels.lookup import activation_table, apply_table
+from npquant.kernels.matmul import FLOAT32_EXACT
 from npquant.kernels.profile import Profile
 from npquant.profiles.operators import refuse_unsupported
-
-EXACT = 2**24  # float32 holds every integer up to here
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,7 +91,7 @@ def prepare_engine_layer(layer: IntegerLayer, profile: Profile) -> EngineLayer |
         return None
     low, high = accumulator_interval(layer)
     bias = layer.bias.astype(np.int64)
-    if max(int((high - bias).max()), int((bias - low).max())) > EXACT:
+    if max(int((high - bias).max()), int((bias - low).max())) > FLOAT32_EXACT:
         return None
     target = layer.target
     clamp = "identity" if layer.pre is not None else layer.activation

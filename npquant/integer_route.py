@@ -14,14 +14,13 @@ from numpy.typing import NDArray
 
 from npquant.integer_layer import IntegerLayer, accumulator_interval
 from npquant.kernels.lookup import activation_table
+from npquant.kernels.matmul import FLOAT32_EXACT
 from npquant.kernels.qparams import QuantParams
 from npquant.kernels.requantize import FixedMultiplier, layer_multiplier, requantize_single_rounding
 
 Int64 = NDArray[np.int64]
 Float = NDArray[np.floating[Any]]
 
-# C6: float32 holds every integer of at most this magnitude.
-FLOAT32_EXACT = 2**24
 # Rows taken through all layers at a time, so that a block of activations stays in the second-level cache.
 BLOCK_ROWS = 512
 # Numbers that the passes of one requantization work on at a time: 256 kB of float64.

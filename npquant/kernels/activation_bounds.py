@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from npquant.kernels.profile import CLAMPS
+from npquant.kernels.profile import clamp_bounds
 from npquant.kernels.qparams import QuantParams
 from npquant.kernels.rounding import round_half_away
 
@@ -42,7 +42,7 @@ def bounds_half_away(activation: str, y: QuantParams) -> tuple[int, int]:
     >>> bounds_half_away("relu6", QuantParams(0.1, -128, -128, 127))
     (-128, -68)
     """
-    v = np.array(_bounds(activation), np.float32) / np.float32(y.scale)
+    v = np.array(clamp_bounds(activation), np.float32) / np.float32(y.scale)
     low, high = np.clip(round_half_away(v).astype(np.float64) + int(y.zero_point), y.qmin, y.qmax)
     return int(low), int(high)
 
@@ -77,12 +77,6 @@ def bounds_half_even_zero_point_first(activation: str, y: QuantParams) -> tuple[
     >>> bounds_half_even_zero_point_first("relu6", QuantParams(0.1, -128, -128, 127))
     (-128, -68)
     """
-    v = np.array(_bounds(activation), np.float32) / np.float32(y.scale) + np.float32(y.zero_point)
+    v = np.array(clamp_bounds(activation), np.float32) / np.float32(y.scale) + np.float32(y.zero_point)
     low, high = np.rint(np.clip(v, y.qmin, y.qmax))
     return int(low), int(high)
-
-
-def _bounds(activation: str) -> tuple[float, float]:
-    if activation not in CLAMPS:
-        raise ValueError(f"{activation!r} is not a clamp; known: {', '.join(CLAMPS)}")
-    return CLAMPS[activation]

@@ -10,15 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from npquant.kernels.matmul import matmul_pair16
+from npquant.kernels.matmul import FLOAT32_EXACT, matmul_pair16
 from npquant.kernels.profile import Profile
 from npquant.kernels.qparams import QuantParams
 from npquant.kernels.rounding import wrap_int32
 
 Int64 = NDArray[np.int64]
 
-# C6: float32 holds every integer of at most this magnitude.
-FLOAT32_EXACT = 2**24
 # Weights that are converted to float32 at a time: 256 kB.
 WEIGHT_ELEMENTS = 2**16
 # Numbers that an output stage works on at a time: temporary arrays of 128 kB stay in the cache and are used again,

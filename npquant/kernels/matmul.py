@@ -8,6 +8,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+# C6: float32 holds every integer of at most this magnitude.
+FLOAT32_EXACT = 2**24
 # C6: every partial sum of a block is an integer of magnitude <= 128 * 128 * 1024 = 2^24, which float32 holds exactly,
 # whatever the order in which BLAS adds.
 BLOCK_K = 1024

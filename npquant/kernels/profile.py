@@ -40,6 +40,34 @@ CLAMPS: Mapping[str, tuple[float, float]] = MappingProxyType(
 )
 
 
+def clamp_bounds(activation: str) -> tuple[float, float]:
+    """Return the real bounds of an activation which is a clamp.
+
+    Parameters
+    ----------
+    activation : str
+        One of `CLAMPS`.
+
+    Returns
+    -------
+    tuple of float
+        (low, high), infinite where there is no bound.
+
+    Raises
+    ------
+    ValueError
+        If the activation is not a clamp.
+
+    Examples
+    --------
+    >>> clamp_bounds("relu6")
+    (0.0, 6.0)
+    """
+    if activation not in CLAMPS:
+        raise ValueError(f"{activation!r} is not a clamp; known: {', '.join(CLAMPS)}")
+    return CLAMPS[activation]
+
+
 def clamp_codes(activation: str, y: QuantParams) -> tuple[int, int]:
     """Return the output interval that an activation which is a clamp leaves open.
 
@@ -69,9 +97,7 @@ def clamp_codes(activation: str, y: QuantParams) -> tuple[int, int]:
     >>> clamp_codes("clipped_relu", QuantParams(0.01, -28, -128, 127))
     (-28, 72)
     """
-    if activation not in CLAMPS:
-        raise ValueError(f"{activation!r} is not a clamp; known: {', '.join(CLAMPS)}")
-    low, high = quantize(np.array(CLAMPS[activation]), y)
+    low, high = quantize(np.array(clamp_bounds(activation)), y)
     return int(low), int(high)
 
 

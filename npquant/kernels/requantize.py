@@ -132,11 +132,43 @@ def decompose_multiplier(real: ArrayLike) -> FixedMultiplier:
     >>> decompose_multiplier(0.375)
     FixedMultiplier(multiplier=1610612736, shift=-1)
     """
+    return decompose_to_bits(real, 31)
+
+
+def decompose_to_bits(real: ArrayLike, bits: int) -> FixedMultiplier:
+    """Split real multipliers into integers of the given width and shifts.
+
+    Parameters
+    ----------
+    real : float or array of float64 of shape (N,)
+        M, in [0, 2^30).
+    bits : int
+        Width of the integer, 15 or 31.
+
+    Returns
+    -------
+    FixedMultiplier
+        m, filled up to 31 bits with zeros, and e.
+
+    Raises
+    ------
+    ValueError
+        If a multiplier is negative, not finite, or 2^30 or more.
+
+    Notes
+    -----
+    R5 for 31 bits, R37 for 15.
+
+    Examples
+    --------
+    >>> decompose_to_bits(1 / 3, 15)
+    FixedMultiplier(multiplier=1431633920, shift=-1)
+    """
     value = np.asarray(real, dtype=np.float64)
     if not (np.isfinite(value) & (value >= 0)).all():
         raise ValueError(f"the multiplier is {real!r}; it must be finite and not negative: scales are positive")
     fraction, e = np.frexp(value)
-    m = np.floor(np.ldexp(fraction, 31) + 0.5).astype(np.int64)
+    m = np.floor(np.ldexp(fraction, bits) + 0.5).astype(np.int64) << (31 - bits)
     carried = m == 2**31
     m, e = np.where(carried, 2**30, m), e.astype(np.int64) + carried
     if (e > 30).any():

@@ -5,13 +5,12 @@ Legend: acc accumulator, M float32 multiplier, (m, e) fixed multiplier, K = 31 -
 
 from __future__ import annotations
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from npquant.kernels.multipliers import multiplier_float32
 from npquant.kernels.output_stages import stage_float32_half_even
 from npquant.kernels.profile import Profile
-from npquant.kernels.requantize import FixedMultiplier, real_multiplier
+from npquant.kernels.requantize import FixedMultiplier, decompose_to_bits, real_multiplier
 from npquant.kernels.requantize_engines import requantize_half_away
 from npquant.profiles.tflite import integer_stage
 
@@ -44,14 +43,7 @@ def multiplier_15_bits(sx: ArrayLike, sw: ArrayLike, sy: ArrayLike) -> FixedMult
     >>> multiplier_15_bits(0.5, 0.5, 0.5)
     FixedMultiplier(multiplier=1073741824, shift=0)
     """
-    fraction, e = np.frexp(real_multiplier(sx, sw, sy))
-    m = np.floor(np.ldexp(fraction, 15) + 0.5).astype(np.int64)
-    carried = m == 2**15
-    m, e = np.where(carried, 2**14, m), e.astype(np.int64) + carried
-    if (e > 30).any():
-        raise ValueError("the multiplier must be below 2^30: raise the output scale")
-    flushed = e < -31
-    return FixedMultiplier(np.where(flushed, 0, m << 16), np.where(flushed, 0, e))
+    return decompose_to_bits(real_multiplier(sx, sw, sy), 15)
 
 
 GEMMINI_F32 = Profile(

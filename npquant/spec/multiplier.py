@@ -65,13 +65,18 @@ def decompose_multiplier(real: Fraction) -> tuple[int, int]:
     >>> decompose_multiplier(Fraction(3, 8))
     (1610612736, -1)
     """
+    return _decompose(real, 31)
+
+
+def _decompose(real: Fraction, bits: int) -> tuple[int, int]:
+    """Round the mantissa of M to some bits, and fill it up to 31 with zeros."""
     if real < 0:
         raise ValueError(f"the multiplier is {real}; it must not be negative: scales are positive")
     if real == 0:
         return 0, 0
     e = real.numerator.bit_length() - real.denominator.bit_length()
     e = e + 1 if real >= Fraction(2) ** e else e
-    m = round_half_away(real / Fraction(2) ** e * 2**31)
+    m = round_half_away(real / Fraction(2) ** e * 2**bits) * 2 ** (31 - bits)
     if m == 2**31:
         m, e = 2**30, e + 1
     if e > 30:
@@ -181,11 +186,4 @@ def decompose_multiplier_15_bits(real: Fraction) -> tuple[int, int]:
     >>> decompose_multiplier_15_bits(Fraction(1, 3))
     (1431633920, -1)
     """
-    if real == 0:
-        return 0, 0
-    e = real.numerator.bit_length() - real.denominator.bit_length()
-    e = e + 1 if real >= Fraction(2) ** e else e
-    m = round_half_away(real / Fraction(2) ** e * 2**15)
-    if m == 2**15:
-        m, e = 2**14, e + 1
-    return (m * 2**16, e) if e >= -31 else (0, 0)
+    return _decompose(real, 15)
