@@ -9,7 +9,8 @@ import dataclasses
 
 from npquant.kernels.profile import Profile, fixed_multiplier, stage_single_rounding
 from npquant.kernels.requantize_engines import requantize_double_rounding, requantize_half_away
-from npquant.profiles.tflite import integer_stage, per_tensor_float32_multiplier
+from npquant.profiles.stages import integer_stage
+from npquant.profiles.tflite import per_tensor_float32_multiplier
 
 TOSA_SINGLE = Profile(
     name="tosa_single",

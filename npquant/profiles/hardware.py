@@ -12,7 +12,7 @@ from npquant.kernels.output_stages import stage_float32_half_even
 from npquant.kernels.profile import Profile
 from npquant.kernels.requantize import FixedMultiplier, decompose_to_bits, real_multiplier
 from npquant.kernels.requantize_engines import requantize_half_away
-from npquant.profiles.tflite import integer_stage
+from npquant.profiles.stages import integer_stage
 
 
 def multiplier_15_bits(sx: ArrayLike, sw: ArrayLike, sy: ArrayLike) -> FixedMultiplier:
