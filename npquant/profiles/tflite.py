@@ -6,7 +6,7 @@ Legend: acc accumulator, (m, e) fixed multiplier, M real multiplier, zy zero poi
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from npquant.kernels.activation_bounds import bounds_half_away
 from npquant.kernels.activation_tables import activation_codes_half_away
@@ -39,8 +39,6 @@ from npquant.kernels.softmax_engines import (
     softmax_codes_table,
 )
 from npquant.profiles.stages import wrapping_stage
-
-Int64 = NDArray[np.int64]
 
 
 def per_tensor_float32_multiplier(sx: ArrayLike, sw: ArrayLike, sy: ArrayLike) -> FixedMultiplier:
