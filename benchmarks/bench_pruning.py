@@ -16,7 +16,7 @@ from time import perf_counter
 
 import numpy as np
 
-from npquant.compression.pruning import prune_with_report
+from npquant.compression.pruning import prune_neurons_with_report
 from npquant.compression.saliency import greedy_obs
 from npquant.nn.training import fine_tune, train
 from npquant.workflow.datasets import load_dataset, load_optdigits
@@ -33,8 +33,8 @@ METHODS = (
     ("mean_activation", "refit"),
     ("std_out_l2", "refit"),
     ("taylor", "refit"),
-    ("greedy_obs", "fold"),
-    ("greedy_obs", "refit"),
+    ("obs", "fold"),
+    ("obs", "refit"),
 )
 
 
@@ -84,7 +84,7 @@ def main() -> None:
         for rate in RATES:
             for criterion, compensation in METHODS:
                 start = perf_counter()
-                small, report = prune_with_report(
+                small, report = prune_neurons_with_report(
                     model, rows, rate, criterion=criterion, compensation=compensation, rng=seed
                 )
                 seconds = perf_counter() - start

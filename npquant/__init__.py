@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from npquant import profiles
-    from npquant.compression.pruning import prune_neurons
+    from npquant.compression.pruning import prune_neurons, prune_neurons_with_report
     from npquant.compression.rectified import quantize_rectified
     from npquant.compression.uniform import quantize_uniform
     from npquant.integer_mlp import IntegerMLP
@@ -54,6 +54,7 @@ __all__ = [
     "numerics_version",
     "profiles",
     "prune_neurons",
+    "prune_neurons_with_report",
     "quantize",
     "quantize_rectified",
     "quantize_uniform",
@@ -84,6 +85,7 @@ _HOME: Final = MappingProxyType(
         "quantize_uniform": "npquant.compression.uniform",
         "quantize_rectified": "npquant.compression.rectified",
         "prune_neurons": "npquant.compression.pruning",
+        "prune_neurons_with_report": "npquant.compression.pruning",
         "IntegerMLP": "npquant.integer_mlp",
         "load": "npquant.storage",
         "save": "npquant.storage",

@@ -34,7 +34,7 @@ from npquant.nn.model import DenseLayer, FloatMLP
 Float64 = NDArray[np.float64]
 Indices = NDArray[np.int64]
 MAX_RATE: Final = 0.9
-CRITERIA: Final = ("greedy_obs", "in_l1", "in_l2", "mean_activation", "std_out_l2", "taylor", "random")
+CRITERIA: Final = ("obs", "in_l1", "in_l2", "mean_activation", "std_out_l2", "taylor", "random")
 COMPENSATIONS: Final = ("refit", "fold", "bare")
 # Both are shares of the mean variance. From 1e-4 to 1e-1 and from 1e-5 to 1e-2 the results are the same within noise.
 OBS_DAMPING: Final = 1e-2
@@ -45,9 +45,9 @@ def prune_neurons(
     model: FloatMLP,
     x_calibration: ArrayLike,
     rate: float | Sequence[float],
-    *,
-    criterion: str = "greedy_obs",
+    criterion: str = "obs",
     compensation: str = "refit",
+    *,
     rng: int | np.random.Generator | None = None,
 ) -> FloatMLP:
     """Remove a share of the hidden neurons from the arrays, and let the next layers make up for them.
@@ -60,7 +60,7 @@ def prune_neurons(
         Training rows; no labels are needed. A thousand are enough for layers of some hundred neurons.
     rate : float or sequence of float
         Share of each hidden layer to remove, in [0, 0.9]; one number, or one a hidden layer.
-    criterion : {"greedy_obs", "in_l1", "in_l2", "mean_activation", "std_out_l2", "taylor", "random"}
+    criterion : {"obs", "in_l1", "in_l2", "mean_activation", "std_out_l2", "taylor", "random"}
         How unimportant neurons are ranked.
     compensation : {"refit", "fold", "bare"}
         What the next layer does about the unimportant ones: least squares, their mean into the bias, nothing.
@@ -100,7 +100,7 @@ def prune_neurons(
     >>> prune_neurons(FloatMLP(layers), [[1.0], [2.0], [4.0]], 0.5).neurons
     (2, 2)
     """
-    pruned, report = prune_with_report(
+    pruned, report = prune_neurons_with_report(
         model, x_calibration, rate, criterion=criterion, compensation=compensation, rng=rng
     )
     if report.nothing_pruned and any(report.rates):
@@ -108,13 +108,13 @@ def prune_neurons(
     return pruned
 
 
-def prune_with_report(
+def prune_neurons_with_report(
     model: FloatMLP,
     x_calibration: ArrayLike,
     rate: float | Sequence[float],
-    *,
-    criterion: str = "greedy_obs",
+    criterion: str = "obs",
     compensation: str = "refit",
+    *,
     rng: int | np.random.Generator | None = None,
 ) -> tuple[FloatMLP, PruningReport]:
     """Prune as `prune_neurons` does, and say which neurons went and why.
@@ -140,7 +140,7 @@ def prune_with_report(
     --------
     >>> twins = DenseLayer(np.ones((1, 2)), np.zeros(2), "relu")
     >>> layers = [twins, DenseLayer(np.ones((2, 2)), np.zeros(2), "identity")]
-    >>> prune_with_report(FloatMLP(layers), [[1.0], [2.0]], 0.5)[1].layers[0].redundant
+    >>> prune_neurons_with_report(FloatMLP(layers), [[1.0], [2.0]], 0.5)[1].layers[0].redundant
     array([1])
     """
     rates = _checked_rates(rate, len(model.layers) - 1)
@@ -200,7 +200,7 @@ def _prune_layer(
 def _rank(plan: _Plan, h: Float64, w_in: Float64, tail: Sequence[DenseLayer], count: int) -> Indices:
     """Return the `count` least important neurons, the least important first."""
     v = np.asarray(tail[0].w, np.float64)
-    if plan.criterion == "greedy_obs":
+    if plan.criterion == "obs":
         return greedy_obs(h, v, count, OBS_DAMPING)[0]
     if plan.criterion == "random":
         return plan.rng.permutation(h.shape[1])[:count]

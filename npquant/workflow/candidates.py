@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from npquant.compression.budget import Thresholds
 from npquant.compression.metrics import kl_divergence
-from npquant.compression.pruning import PruningReport, prune_with_report
+from npquant.compression.pruning import PruningReport, prune_neurons_with_report
 from npquant.compression.rectified import quantize_rectified
 from npquant.compression.requirements import Measurement
 from npquant.integer_mlp import IntegerMLP
@@ -77,7 +77,7 @@ class CandidateBuilder:
     def prune(self, rates: tuple[float, ...]) -> PrunedNet:
         """Prune and refit the original network, one rate a hidden layer."""
         if rates not in self._pruned:
-            model, report = prune_with_report(self._floating, self._x_calibration, rates)
+            model, report = prune_neurons_with_report(self._floating, self._x_calibration, rates)
             kept = (*report.kept, np.arange(model.neurons[-1]))
             targets = tuple(np.asarray(z[:, at], np.float64) for z, at in zip(self._z, kept, strict=True))
             self._pruned[rates] = PrunedNet(model if report.nothing_pruned else _to_float32(model), report, targets)

@@ -14,7 +14,7 @@ from npquant.compression.pruning import (
     CRITERIA,
     NothingPrunedWarning,
     prune_neurons,
-    prune_with_report,
+    prune_neurons_with_report,
 )
 from npquant.nn.model import DenseLayer, FloatMLP
 
@@ -101,7 +101,7 @@ def test_spare_neurons_law_kills_what_forgets_a_step() -> None:
         return cut(model, np.sort(np.argsort((model.layers[0].w ** 2).sum(axis=0), kind="stable")[count:]))
 
     def unmerged(model: FloatMLP, x: Any, rate: Any) -> FloatMLP:
-        return cut(model, prune_with_report(model, x, rate)[1].kept[0])
+        return cut(model, prune_neurons_with_report(model, x, rate)[1].kept[0])
 
     for mutant in (by_score_alone, unmerged):
         assert not all(spare_neurons_cost_nothing(mutant, seed) for seed in range(10))
@@ -113,7 +113,7 @@ def test_prune_neurons_changes_spare_outputs_by_rounding_alone(seed: int, dtype:
     rng = np.random.default_rng(seed)
     net = with_spare_neurons(network(rng, (3, 5, 2), activation, dtype), rng, 0, ["unused", "constant", "twin"])
     x = rng.normal(size=(40, 3)).astype(dtype)
-    small, report = prune_with_report(net, x, 3 / 8)
+    small, report = prune_neurons_with_report(net, x, 3 / 8)
     assert small.neurons == (5, 2) and len(report.layers[0].unimportant) == 0
     # Each network's logits are within gamma of exact sums of these magnitudes: K + 1 terms, 6 roundings of an
     # activation, n + 1 terms; merging and folding add 3 roundings of a weight, and c is a ratio of two such outputs.
@@ -159,7 +159,7 @@ def test_prune_neurons_accounts_for_every_neuron(seed: int, rate: Any, criterion
     """S8: a layer of n loses min(floor(r n + 1/2), n - 1) neurons from the arrays, each under one name."""
     rng = np.random.default_rng(seed)
     net = network(rng, (3, 7, 5, 2), dtype=np.float32)
-    small, report = prune_with_report(
+    small, report = prune_neurons_with_report(
         net, rng.normal(size=(20, 3)), rate, criterion=criterion, compensation=compensation, rng=seed
     )
     for n, r, layer, left in zip((7, 5), report.rates, report.layers, small.neurons, strict=False):
@@ -180,7 +180,7 @@ def test_prune_neurons_tells_kinds_apart(seed: int) -> None:
     """Each spare neuron is reported under its own name, and nothing else is."""
     rng = np.random.default_rng(seed)
     net = with_spare_neurons(network(rng, (4, 5, 2), "relu"), rng, 0, ["unused", "dead", "constant", "twin", "double"])
-    _, report = prune_with_report(net, rng.normal(size=(60, 4)) + 0.3, 0.5)
+    _, report = prune_neurons_with_report(net, rng.normal(size=(60, 4)) + 0.3, 0.5)
     layer = report.layers[0]
     # A drawn neuron may be dead on all rows, and so may its twin; they are zero ones then, and right so.
     drawn_dead = {int(j) for j in layer.zero} - {5, 6, 8, 9}
@@ -196,7 +196,7 @@ def test_prune_neurons_removes_no_more_than_the_rate_asks_for(seed: int, spare: 
     """With more spare neurons than the rate removes, only spare ones go, and the others stay."""
     rng = np.random.default_rng(seed)
     net = with_spare_neurons(network(rng, (3, 6, 2), integers=True), rng, 0, ["unused", "dead", "constant", "twin"])
-    small, report = prune_with_report(net, LATTICE, spare / 10)
+    small, report = prune_neurons_with_report(net, LATTICE, spare / 10)
     assert report.layers[0].removed == spare and len(report.layers[0].unimportant) == 0
     np.testing.assert_array_equal(small.logits(LATTICE), net.logits(LATTICE))
 
@@ -215,14 +215,14 @@ def order_of_neurons_means_nothing(prune: Callable[..., Any], seed: int, criteri
 @given(seed=SEEDS, criterion=st.sampled_from([c for c in CRITERIA if c != "random"]))
 def test_prune_neurons_is_equivariant_under_permutation(seed: int, criterion: str) -> None:
     """The order of the neurons decides nothing."""
-    assert order_of_neurons_means_nothing(prune_with_report, seed, criterion)
+    assert order_of_neurons_means_nothing(prune_neurons_with_report, seed, criterion)
 
 
 def test_equivariance_law_kills_a_choice_by_index() -> None:
     """Random removal looks at the index, and the law sees it."""
 
     def by_index(model: FloatMLP, x: Any, rate: Any, *, criterion: str) -> Any:
-        return prune_with_report(model, x, rate, criterion="random", rng=0)
+        return prune_neurons_with_report(model, x, rate, criterion="random", rng=0)
 
     assert not all(order_of_neurons_means_nothing(by_index, seed, "") for seed in range(5))
 
@@ -232,7 +232,7 @@ def test_prune_neurons_breaks_ties_to_the_lowest_index() -> None:
     # Four ReLU neurons that look at one feature each: alike under permutation of the rows.
     net = FloatMLP((DenseLayer(np.eye(4), np.zeros(4), "relu"), DenseLayer(np.ones((4, 1)), np.zeros(1), "identity")))
     for criterion in ("in_l1", "in_l2", "mean_activation", "std_out_l2"):
-        assert prune_with_report(net, np.eye(4), 0.5, criterion=criterion)[1].kept[0].tolist() == [2, 3]
+        assert prune_neurons_with_report(net, np.eye(4), 0.5, criterion=criterion)[1].kept[0].tolist() == [2, 3]
 
 
 def test_prune_neurons_random_follows_its_seed() -> None:
@@ -241,7 +241,7 @@ def test_prune_neurons_random_follows_its_seed() -> None:
     x = np.random.default_rng(1).normal(size=(50, 3))
 
     def kept(seed: int) -> list[int]:
-        return [int(j) for j in prune_with_report(net, x, 0.5, criterion="random", rng=seed)[1].kept[0]]
+        return [int(j) for j in prune_neurons_with_report(net, x, 0.5, criterion="random", rng=seed)[1].kept[0]]
 
     assert kept(1) == kept(1) != kept(2)
 
@@ -275,10 +275,10 @@ def test_prune_neurons_survives_degenerate_networks(activation: str, criterion: 
     dead = FloatMLP((DenseLayer(np.zeros_like(net.layers[0].w), net.layers[0].b * 0, activation), *net.layers[1:]))
     for model in (net, dead):
         for x in (rows, rows[:1], np.zeros((4, 2))):
-            small, _ = prune_with_report(model, x, 0.9, criterion=criterion, rng=0)
+            small, _ = prune_neurons_with_report(model, x, 0.9, criterion=criterion, rng=0)
             assert small.neurons[:-1] == (1,) * (len(widths) - 2)
             assert np.isfinite(small.logits(x)).all()
-    same = prune_with_report(dead, rows, [0.9] + [0.0] * (len(widths) - 3))[0]
+    same = prune_neurons_with_report(dead, rows, [0.9] + [0.0] * (len(widths) - 3))[0]
     # Sums of at most 10 terms of magnitude below 10, in either order.
     np.testing.assert_allclose(same.logits(rows), dead.logits(rows), rtol=0, atol=2 * 10 * 10 * 2.0**-52)
 
@@ -288,7 +288,7 @@ def test_a_rate_that_removes_nothing_is_said() -> None:
     net, x = network(np.random.default_rng(0), (2, 3, 2)), np.random.default_rng(1).normal(size=(5, 2))
     with pytest.warns(NothingPrunedWarning, match=r"nothing was pruned: layer 0: 0.1 of 3 .* raise the rate to 0.167"):
         assert prune_neurons(net, x, 0.1) is net
-    assert prune_with_report(net, x, 0.1)[1].nothing_pruned
+    assert prune_neurons_with_report(net, x, 0.1)[1].nothing_pruned
     assert prune_neurons(net, x, 0.167).neurons == (2, 2)
     single = network(np.random.default_rng(0), (2, 1, 2))
     with pytest.warns(NothingPrunedWarning, match="layer 0: its only neuron stays"):
@@ -300,14 +300,14 @@ def test_a_layer_that_loses_nothing_is_said_in_the_report() -> None:
     net = network(np.random.default_rng(0), (2, 20, 3, 2))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        small, report = prune_with_report(net, np.random.default_rng(1).normal(size=(30, 2)), 0.1)
+        small, report = prune_neurons_with_report(net, np.random.default_rng(1).normal(size=(30, 2)), 0.1)
     assert small.neurons == (18, 3, 2) and not report.nothing_pruned
     assert report.reason == "layer 1: 0.1 of 3 neurons rounds to 0; raise the rate to 0.167"
 
 
 def test_layer_pruning_is_read_only() -> None:
     """A report cannot be changed after the fact."""
-    _, report = prune_with_report(network(np.random.default_rng(0), (2, 4, 2)), np.eye(2), 0.5)
+    _, report = prune_neurons_with_report(network(np.random.default_rng(0), (2, 4, 2)), np.eye(2), 0.5)
     with pytest.raises(ValueError, match="read-only"):
         report.kept[0][0] = 1
 
@@ -356,7 +356,7 @@ def test_prune_neurons_names_bad_rows(x: Any, message: str) -> None:
 def test_prune_neurons_names_other_bad_input() -> None:
     """An unknown criterion or compensation, a network without a hidden layer."""
     net, x = network(np.random.default_rng(0), (2, 3, 2)), np.zeros((4, 2))
-    with pytest.raises(ValueError, match="criterion is 'magic'; known are greedy_obs"):
+    with pytest.raises(ValueError, match="criterion is 'magic'; known are obs"):
         prune_neurons(net, x, 0.5, criterion="magic")
     with pytest.raises(ValueError, match="compensation is 'hope'; known are refit"):
         prune_neurons(net, x, 0.5, compensation="hope")
