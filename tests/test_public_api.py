@@ -25,8 +25,8 @@ PROMISED = """
 # The parameters of each function, in order; a star parts positional from keyword-only.
 SIGNATURES = {
     "train": ["x", "y", "hidden", "activation", "epochs"],
-    "quantize_uniform": ["model", "x_calibration", "bits"],
-    "quantize_rectified": ["model", "x_calibration", "bits"],
+    "quantize_uniform": ["model", "x_calibration", "bits", "activation_bits", "rng"],
+    "quantize_rectified": ["model", "x_calibration", "bits", "activation_bits", "rng"],
     "prune_neurons": ["model", "x_calibration", "rate"],
     "save": ["model", "path"],
     "load": ["path"],
@@ -41,7 +41,8 @@ DEFAULTS = {
     ("train", "activation"): "clipped_relu",
     ("train", "rng"): None,
     ("quantize_uniform", "bits"): 8,
-    ("quantize_rectified", "bits"): 8,
+    ("quantize_rectified", "bits"): 4,
+    ("quantize_rectified", "activation_bits"): 8,
     ("linear", "activation"): "none",
 }
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from npquant.compression.calibration import RangeRule, checked_rows, choose_input_code, min_max_range
-from npquant.compression.output_codes import OutputRule, output_params, table_input_params
+from npquant.compression.output_codes import OutputRule, activation_bits_per_layer, output_params, table_input_params
 from npquant.integer_layer import IntegerLayer, run_layer_plain
 from npquant.integer_mlp import IntegerMLP
 from npquant.kernels.affine import quantize
@@ -98,7 +98,7 @@ def quantize_chain(
     x_calibration: ArrayLike,
     quantize_layer: LayerQuantizer,
     *,
-    activation_bits: int = 8,
+    activation_bits: int | Sequence[int] = 8,
     calibrate: RangeRule = min_max_range,
     targets: Sequence[ArrayLike] | None = None,
     choose_output: OutputRule | None = None,
@@ -113,8 +113,8 @@ def quantize_chain(
         Training rows.
     quantize_layer : callable
         LayerProblem -> LayerCodes.
-    activation_bits : int
-        a, 1..8, for hidden outputs; logits always have 8 bits. Tables need at least 2.
+    activation_bits : int or sequence of int
+        a, 1..8, for the outputs of all hidden layers or of each; logits always have 8 bits. tanh needs at least 2.
     calibrate : callable
         Values -> (lo, hi), for ReLU outputs, pre-activations and logits.
     targets : sequence of arrays, shapes (R, N), optional
@@ -129,6 +129,8 @@ def quantize_chain(
 
     Raises
     ------
+    TypeError
+        If the model is an integer one already.
     ValueError
         If the rows are not finite, empty or of the wrong width, or a parameter is out of range.
     OverflowError
@@ -150,6 +152,9 @@ def quantize_chain(
     >>> net.layers[0].w_q.ravel(), net.layers[0].bias, net.logits([[1.0, 0.0]]).round(2)
     (array([ 2, -3], dtype=int8), array([1], dtype=int32), array([[1.5]], dtype=float32))
     """
+    if isinstance(model, IntegerMLP):
+        raise TypeError("the model is an IntegerMLP, so it is integer already: quantize the FloatMLP it was made from")
+    widths = activation_bits_per_layer(activation_bits, len(model.layers))
     rows = checked_rows(x_calibration)
     if rows.shape[1] != model.n_inputs:
         raise ValueError(f"x_calibration has {rows.shape[1]} columns; the model reads {model.n_inputs}")
@@ -164,8 +169,7 @@ def quantize_chain(
             w, b = code.fold(w, b)
         real = (x_q.astype(np.float64) - int(x.zero_point)) * float(x.scale)
         problem = LayerProblem(w, b, real, z, activation, i, i == len(model.layers) - 1)
-        bits = 8 if problem.last else activation_bits
-        output = partial(choose_output or output_params, bits=bits, calibrate=calibrate)
+        output = partial(choose_output or output_params, bits=widths[i], calibrate=calibrate)
         layer = _assemble(problem, quantize_layer(problem), x, output, calibrate)
         layers.append(layer)
         x, x_q = layer.y, run_layer_plain(layer, x_q, NPQUANT)

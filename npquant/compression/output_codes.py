@@ -5,6 +5,7 @@ Legend: R calibration rows, N outputs, a activation bits, s scale; codes start a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
@@ -20,6 +21,46 @@ class OutputRule(Protocol):
     """Choose the quantization of a layer's output; see `output_params`."""
 
     def __call__(self, activation: str, pre_activation: Float64, bits: int, calibrate: RangeRule) -> QuantParams: ...
+
+
+def activation_bits_per_layer(activation_bits: int | Sequence[int], layers: int) -> tuple[int, ...]:
+    """Spread a width of hidden outputs over layers, and check every one.
+
+    Parameters
+    ----------
+    activation_bits : int or sequence of int
+        One width for all hidden layers, or one a hidden layer, 1..8.
+    layers : int
+        Number of layers, that of the logits included.
+
+    Returns
+    -------
+    tuple of int
+        One width a layer; the last, that of the logits, is 8.
+
+    Raises
+    ------
+    ValueError
+        If a width is not an integer in 1..8, or there are not as many as hidden layers.
+
+    Examples
+    --------
+    >>> activation_bits_per_layer(4, 3), activation_bits_per_layer([8, 2], 3)
+    ((4, 4, 8), (8, 2, 8))
+    """
+    if isinstance(activation_bits, Sequence):
+        each = tuple(activation_bits)
+    else:
+        each = (activation_bits,) * (layers - 1)
+    if len(each) != layers - 1:
+        raise ValueError(
+            f"{len(each)} activation_bits for {layers - 1} hidden layers: give one for all, or one a hidden layer "
+            "(logits always have 8)"
+        )
+    for width in each or (() if isinstance(activation_bits, Sequence) else (activation_bits,)):
+        if isinstance(width, bool) or not isinstance(width, int | np.integer) or not 1 <= width <= 8:
+            raise ValueError(f"activation_bits is {width!r}; it must be an integer in 1..8")
+    return (*(int(width) for width in each), 8)
 
 
 def output_params(activation: str, pre_activation: Float64, bits: int, calibrate: RangeRule) -> QuantParams:

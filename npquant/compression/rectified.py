@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from npquant.compression.activation_weights import activation_weights
@@ -65,9 +66,10 @@ class LayerReport:
 def quantize_rectified(
     model: FloatMLP,
     x_calibration: ArrayLike,
-    bits: Bits | Sequence[Bits] = 8,
+    bits: Bits | Sequence[Bits] = 4,
+    activation_bits: int | Sequence[int] = 8,
+    rng: int | np.random.Generator | None = None,
     *,
-    activation_bits: int = 8,
     calibrate: RangeRule = min_max_range,
     targets: Sequence[ArrayLike] | None = None,
     output: str = "softmax",
@@ -82,8 +84,10 @@ def quantize_rectified(
         Training rows; a few hundred suffice.
     bits : int, "ternary" or sequence of these
         Weight width: 2..8 or ternary, for all layers or for each. At 2 bits a neuron lies on [-2, 1] or on [-1, 2].
-    activation_bits : int
-        1..8, for hidden outputs.
+    activation_bits : int or sequence of int
+        1..8, for the outputs of all hidden layers or of each; logits have 8.
+    rng : int, Generator or None
+        Not used: nothing is drawn.
     calibrate : callable
         Values -> (lo, hi), for ranges that the activation does not bound.
     targets : sequence of arrays, shapes (R, N), optional
@@ -98,6 +102,8 @@ def quantize_rectified(
 
     Raises
     ------
+    TypeError
+        If the model is an integer one already.
     ValueError
         If a parameter, the rows or the weights are not valid.
     OverflowError
@@ -110,7 +116,6 @@ def quantize_rectified(
 
     Examples
     --------
-    >>> import numpy as np
     >>> from npquant.nn.model import DenseLayer, FloatMLP
     >>> model = FloatMLP((DenseLayer(np.array([[1.0], [-0.45]]), np.array([0.25]), "identity"),))
     >>> quantize_rectified(model, [[0, 4], [4, 0]], 4).layers[0].w_q.ravel()
@@ -120,7 +125,8 @@ def quantize_rectified(
         model,
         x_calibration,
         bits,
-        activation_bits=activation_bits,
+        activation_bits,
+        rng,
         calibrate=calibrate,
         targets=targets,
         output=output,
@@ -130,9 +136,10 @@ def quantize_rectified(
 def quantize_rectified_with_report(
     model: FloatMLP,
     x_calibration: ArrayLike,
-    bits: Bits | Sequence[Bits] = 8,
+    bits: Bits | Sequence[Bits] = 4,
+    activation_bits: int | Sequence[int] = 8,
+    rng: int | np.random.Generator | None = None,
     *,
-    activation_bits: int = 8,
     calibrate: RangeRule = min_max_range,
     targets: Sequence[ArrayLike] | None = None,
     output: str = "softmax",
@@ -141,7 +148,7 @@ def quantize_rectified_with_report(
 
     Parameters
     ----------
-    model, x_calibration, bits, activation_bits, calibrate, targets, output
+    model, x_calibration, bits, activation_bits, rng, calibrate, targets, output
         As in `quantize_rectified`.
 
     Returns
@@ -153,12 +160,11 @@ def quantize_rectified_with_report(
 
     Raises
     ------
-    ValueError, OverflowError
+    TypeError, ValueError, OverflowError
         As in `quantize_rectified`.
 
     Examples
     --------
-    >>> import numpy as np
     >>> from npquant.nn.model import DenseLayer, FloatMLP
     >>> model = FloatMLP((DenseLayer(np.array([[1.0], [-0.45]]), np.array([0.25]), "identity"),))
     >>> _, (report,) = quantize_rectified_with_report(model, [[0, 4], [4, 0]], "ternary")

@@ -158,10 +158,11 @@ def quantize_uniform(
     model: FloatMLP,
     x_calibration: ArrayLike,
     bits: Bits | Sequence[Bits] = 8,
+    activation_bits: int | Sequence[int] = 8,
+    rng: int | np.random.Generator | None = None,
     *,
     granularity: str = "per_channel",
     weight_scale: str = "auto",
-    activation_bits: int = 8,
     calibrate: RangeRule = min_max_range,
     targets: Sequence[ArrayLike] | None = None,
 ) -> IntegerMLP:
@@ -175,10 +176,12 @@ def quantize_uniform(
         Training rows.
     bits : int, "ternary" or sequence of these
         Weight width: 2..8 or ternary, for all layers or for each.
+    activation_bits : int or sequence of int
+        1..8, for the outputs of all hidden layers or of each; logits have 8.
+    rng : int, Generator or None
+        Not used: rounding draws nothing. All quantizers take it, so that they can be exchanged.
     granularity, weight_scale : str
         As in `choose_weight_params`.
-    activation_bits : int
-        1..8, for hidden outputs.
     calibrate : callable
         Values -> (lo, hi), for ranges that the activation does not bound.
     targets : sequence of arrays, optional
@@ -191,6 +194,8 @@ def quantize_uniform(
 
     Raises
     ------
+    TypeError
+        If the model is an integer one already.
     ValueError
         If a parameter, the rows or the weights are not valid.
     OverflowError
