@@ -1,4 +1,4 @@
-"""The command, as a user runs it: exit codes, files, messages."""
+"""``npquant run``, as a user runs it: exit codes, files, messages."""
 
 import json
 import os
@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,22 +13,12 @@ import numpy as np
 import pytest
 from jsonschema import Draft202012Validator
 
-import npquant
 from npquant.cli import main
 from npquant.storage import load, save
 from npquant.workflow.report import load_schema, timeless
+from tests.cli.process import ENVIRONMENT, run_command
 
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-# The package under test, installed or not.
-ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(npquant.__file__).parents[1])}
-
-
-def run_command(arguments: Sequence[str], folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run ``python -m npquant`` in a folder."""
-    return subprocess.run(
-        [sys.executable, "-m", "npquant", *arguments],
-        cwd=folder, env={**ENVIRONMENT, **environment}, capture_output=True, text=True, timeout=300, check=False,
-    )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -238,22 +227,6 @@ def test_run_model_of_another_shape_is_refused(tmp_path: Path, capsys: pytest.Ca
     save(FloatMLP((DenseLayer(np.ones((3, 2)), np.zeros(2), "identity"),)), tmp_path / "small.npz")
     assert main(["run", "--model", str(tmp_path / "small.npz"), "--out", str(tmp_path)]) == 2
     assert "3 inputs" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("arguments", [[], ["walk"], ["run", "--bits", "x"], ["run", "--hidden", "a,b"], ["run", "-x"]])
-def test_usage_errors_exit_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    """What argparse refuses exits 2 with the usage."""
-    with pytest.raises(SystemExit) as stopped:
-        main(arguments)
-    assert stopped.value.code == 2
-    assert "usage: npquant" in capsys.readouterr().err
-
-
-def test_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
-    """--version names the version."""
-    with pytest.raises(SystemExit):
-        main(["--version"])
-    assert capsys.readouterr().out == f"npquant {npquant.__version__}\n"
 
 
 @pytest.mark.parametrize("error", [MemoryError(), OSError(28, "No space left on device", "deployed.npz")])

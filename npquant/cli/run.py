@@ -1,0 +1,78 @@
+"""``npquant run``: the eight steps, from a float model to deployed integers."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from npquant.cli.progress import ProgressLine
+
+
+def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Describe ``npquant run``.
+
+    Parameters
+    ----------
+    commands : action of argparse
+        What ``add_subparsers`` returned; gains the command.
+
+    Examples
+    --------
+    >>> parser = argparse.ArgumentParser()
+    >>> add_command(parser.add_subparsers())
+    >>> parser.parse_args(["run", "--bits", "4"]).bits
+    4
+    """
+    run = commands.add_parser(
+        "run",
+        help="run the eight steps: float model to deployed integers",
+        description="Run the eight steps. Without options: the bundled digits and network, a search within one point.",
+        epilog="Exit code: 0 budget met, 1 budget missed, 2 usage or bad input.",
+    )
+    source = run.add_argument_group("what to start from")
+    source.add_argument("--data", metavar="PATH", help="CSV, npz, or a folder of IDX files (MNIST's format)")
+    source.add_argument("--model", metavar="FILE", help="a float network that npquant saved (npz)")
+    source.add_argument("--train", action="store_true", help="train a new float network")
+    source.add_argument("--hidden", metavar="N,N", type=_widths, help="hidden widths to train (default: by input size)")
+    source.add_argument("--epochs", metavar="N", type=int, help="most epochs to train")
+    source.add_argument("--activation", metavar="NAME", help="hidden activation to train (default: clipped_relu)")
+    source.add_argument("--seed", metavar="N", type=int, default=0, help="chooses the split and all else (default: 0)")
+    budget = run.add_argument_group("what is required")
+    budget.add_argument("--max-drop", metavar="P", type=float, default=1.0, help="points that may be lost (default: 1)")
+    budget.add_argument("--max-bytes", metavar="N", type=int, help="largest deployed.npz")
+    budget.add_argument("--max-macs", metavar="N", type=int, help="most multiply-accumulates a row")
+    budget.add_argument("--prune", metavar="RATE", type=float, help="fix the pruning rate, 0 to 0.9, not searched")
+    budget.add_argument("--bits", metavar="N", type=int, help="fix the weight bits, 2 to 8, not searched")
+    out = run.add_argument_group("what to write")
+    out.add_argument("--out", metavar="DIR", default="npquant-out", help="folder for the files (default: npquant-out)")
+    out.add_argument("--json", action="store_true", help="print report.json instead of the tables")
+    run.set_defaults(command=_execute)
+
+
+def _execute(options: argparse.Namespace) -> int:
+    """Run the eight steps and print what they found."""
+    from npquant.workflow.render import render_report
+    from npquant.workflow.report import encode_report
+    from npquant.workflow.steps import run_workflow
+
+    progress = ProgressLine()
+    try:
+        report = run_workflow(
+            data=options.data, model=options.model, train=options.train, out=options.out, max_drop=options.max_drop,
+            max_bytes=options.max_bytes, max_macs=options.max_macs, prune=options.prune, bits=options.bits,
+            hidden=options.hidden, epochs=options.epochs, activation=options.activation, seed=options.seed,
+            progress=progress.show,
+        )  # fmt: skip
+    finally:
+        progress.clear()
+    sys.stdout.write(encode_report(report).decode("ascii") if options.json else render_report(report))
+    sys.stdout.flush()
+    return 0 if report["budget"]["met"] else 1
+
+
+def _widths(text: str) -> tuple[int, ...]:
+    """Read hidden widths such as 64,32."""
+    try:
+        return tuple(int(part) for part in text.split(",") if part.strip())
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a list of widths such as 64,32") from None
