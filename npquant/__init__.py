@@ -21,9 +21,11 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from npquant import profiles
+    from npquant.compression.dynamic import quantize_dynamic
     from npquant.compression.pruning import prune_neurons, prune_neurons_with_report
     from npquant.compression.rectified import quantize_rectified
     from npquant.compression.uniform import quantize_uniform
+    from npquant.dynamic_mlp import DynamicMLP
     from npquant.integer_mlp import IntegerMLP
     from npquant.kernels.matmul import matmul_int8, matmul_int8_blas
     from npquant.kernels.profile import Profile
@@ -40,6 +42,7 @@ __version__: Final = "0.1.0"
 numerics_version: Final = "1"
 
 __all__ = [
+    "DynamicMLP",
     "FixedMultiplier",
     "FloatMLP",
     "IntegerMLP",
@@ -56,6 +59,7 @@ __all__ = [
     "prune_neurons",
     "prune_neurons_with_report",
     "quantize",
+    "quantize_dynamic",
     "quantize_rectified",
     "quantize_uniform",
     "requantize",
@@ -84,9 +88,11 @@ _HOME: Final = MappingProxyType(
         # floor 2: float to integer, and the network that results
         "quantize_uniform": "npquant.compression.uniform",
         "quantize_rectified": "npquant.compression.rectified",
+        "quantize_dynamic": "npquant.compression.dynamic",
         "prune_neurons": "npquant.compression.pruning",
         "prune_neurons_with_report": "npquant.compression.pruning",
         "IntegerMLP": "npquant.integer_mlp",
+        "DynamicMLP": "npquant.dynamic_mlp",
         "load": "npquant.storage",
         "save": "npquant.storage",
         # floor 3: the eight steps

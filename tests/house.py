@@ -15,7 +15,7 @@ STOREYS = (
     ("kernels", "nn"),
     ("profiles",),
     ("integer_layer",),
-    ("integer_route", "integer_engine"),
+    ("integer_route", "integer_engine", "dynamic_mlp"),
     ("integer_mlp",),
     ("compression",),
     ("layouts",),
@@ -51,6 +51,7 @@ LEGEND_ROOMS = {
     "integer_layer",
     "integer_route",
     "integer_engine",
+    "dynamic_mlp",
 }
 
 BANNED_FILES = re.compile(r"\.(pyc|pyo|log|prof|npz|npy|tmp|swp|orig|rej)$|(^|/)(__pycache__|\.DS_Store)")
