@@ -21,7 +21,11 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from npquant import profiles
+    from npquant.compression.adaround import quantize_adaround
     from npquant.compression.dynamic import quantize_dynamic
+    from npquant.compression.gpfq import quantize_gpfq
+    from npquant.compression.gptq import quantize_gptq, quantize_gptq_resolved
+    from npquant.compression.nearest import quantize_nearest
     from npquant.compression.pruning import prune_neurons, prune_neurons_with_report
     from npquant.compression.rectified import quantize_rectified
     from npquant.compression.uniform import quantize_uniform
@@ -59,7 +63,12 @@ __all__ = [
     "prune_neurons",
     "prune_neurons_with_report",
     "quantize",
+    "quantize_adaround",
     "quantize_dynamic",
+    "quantize_gpfq",
+    "quantize_gptq",
+    "quantize_gptq_resolved",
+    "quantize_nearest",
     "quantize_rectified",
     "quantize_uniform",
     "requantize",
@@ -88,6 +97,11 @@ _HOME: Final = MappingProxyType(
         # floor 2: float to integer, and the network that results
         "quantize_uniform": "npquant.compression.uniform",
         "quantize_rectified": "npquant.compression.rectified",
+        "quantize_nearest": "npquant.compression.nearest",
+        "quantize_gptq": "npquant.compression.gptq",
+        "quantize_gptq_resolved": "npquant.compression.gptq",
+        "quantize_gpfq": "npquant.compression.gpfq",
+        "quantize_adaround": "npquant.compression.adaround",
         "quantize_dynamic": "npquant.compression.dynamic",
         "prune_neurons": "npquant.compression.pruning",
         "prune_neurons_with_report": "npquant.compression.pruning",

@@ -1,206 +1,209 @@
-"""Laws of the peers: each does what its paper says, shown by slower definitions."""
+"""Laws of the peers as functions of networks: one signature, one chain, and a defined answer to bad input."""
 
 from collections.abc import Callable
 from functools import partial
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from numpy.typing import NDArray
 
-from npquant.compression.adaround import adaround
-from npquant.compression.integer_chain import LayerCodes, LayerProblem
-from npquant.compression.peers import (
-    gpfq,
-    gptq,
-    gptq_resolved,
-    rescaled_by_least_squares,
-    round_to_nearest,
-    round_to_nearest_rescaled,
-)
-from npquant.compression.uniform import Bits, choose_weight_params
-from npquant.kernels.affine import quantize
+import npquant
+from npquant.compression.adaround import quantize_adaround
+from npquant.compression.gpfq import quantize_gpfq
+from npquant.compression.gptq import quantize_gptq, quantize_gptq_resolved
+from npquant.compression.nearest import quantize_nearest
+from npquant.compression.uniform import Bits, quantize_uniform
+from npquant.integer_mlp import IntegerMLP
+from npquant.nn.model import DenseLayer, FloatMLP
 
-Float64 = NDArray[np.float64]
-Rounding = Callable[[LayerProblem, Bits], LayerCodes]
-SEEDS = st.integers(0, 2**32 - 1)
-LEARNED = partial(adaround, steps=200, learning_rate=0.03, rng=0)
-ALL: dict[str, Rounding] = {
-    "nearest rescaled": round_to_nearest_rescaled,
-    "gptq": partial(gptq, damping=0.01),
-    "gptq resolved": partial(gptq_resolved, damping=0.1),
-    "gpfq": gpfq,
-    "adaround": LEARNED,
+Quantizer = Callable[..., IntegerMLP]
+# Few steps: what is tried here does not depend on how well the directions are learned.
+PEERS: dict[str, Quantizer] = {
+    "nearest": quantize_nearest,
+    "gptq": quantize_gptq,
+    "gptq_resolved": quantize_gptq_resolved,
+    "gpfq": quantize_gpfq,
+    "adaround": partial(quantize_adaround, steps=20),
 }
+each_peer = pytest.mark.parametrize("name", list(PEERS))
 
 
-def drawn_layer(seed: int) -> LayerProblem:
-    """Draw a layer with correlated inputs, one of them dead."""
+def drawn_network(seed: int, activation: str = "clipped_relu", widths: tuple[int, ...] = (6, 8, 7, 4)) -> FloatMLP:
+    """Draw weights for a network on inputs 0..15."""
     rng = np.random.default_rng(seed)
-    r, k, n = int(rng.integers(30, 60)), int(rng.integers(2, 14)), int(rng.integers(1, 5))
-    x = np.abs(rng.normal(0, 1, (r, 3)) @ rng.normal(0, 1, (3, k)) + 0.3 * rng.normal(0, 1, (r, k)))
-    x[:, 0] = 0.0
-    w, b = rng.normal(0, 1, (k, n)), rng.normal(0, 1, n)
-    return LayerProblem(w, b, x, x @ w + b, "clipped_relu", 0, False)
-
-
-def output_error(problem: LayerProblem, codes: LayerCodes) -> float:
-    y = problem.x @ (codes.w_q * np.asarray(codes.w.scale, np.float64)) + codes.bias
-    return float(np.square(problem.z - y).sum())
-
-
-def law_scale_and_bias_are_least_squares(rounding: Rounding, seed: int, bits: Bits) -> None:
-    """E15: at its codes no other scale or bias near has less squared error, where the best scale is positive."""
-    problem = drawn_layer(seed)
-    codes = rounding(problem, bits)
-    y = problem.x @ codes.w_q.astype(np.float64)
-    scale = np.asarray(codes.w.scale, np.float64)
-    yc, zc = y - y.mean(axis=0), problem.z - problem.z.mean(axis=0)
-    # Normal equations; the scale is a float32, so the residual is orthogonal up to 2^-24 of the product.
-    fits = (yc * zc).sum(axis=0) > 1e-9
-    slack = 2.0**-22 * scale * np.square(yc).sum(axis=0) + 1e-9
-    assert (np.abs((yc * (zc - scale * yc)).sum(axis=0)) <= slack)[fits].all()
-    np.testing.assert_allclose(codes.bias, (problem.z - scale * y).mean(axis=0), rtol=0, atol=1e-9)
-
-
-@pytest.mark.parametrize("name", list(ALL))
-def test_peers_scale_and_bias_are_least_squares(name: str) -> None:
-    """E15 ends every peer but plain rounding."""
-    for seed in range(8):
-        law_scale_and_bias_are_least_squares(ALL[name], seed, 3)
-
-
-def law_gptq_is_brute_force(rounding: Rounding, seed: int, bits: Bits) -> None:
-    """E16: after each rounding the weights left are those of least damped error, solved anew without a factorization.
-
-    Damping holds them to where they were: rest = argmin |xc (w - w')|^2 + d |w - w'|^2 with the rounded ones fixed.
-    """
-    problem = drawn_layer(seed)
-    params = choose_weight_params(problem.w, bits, granularity="per_channel", weight_scale="auto")
-    s = np.asarray(params.scale, np.float64)
-    xc = problem.x - problem.x.mean(axis=0)
-    hessian = xc.T @ xc
-    hessian += 0.05 * np.trace(hessian) / len(hessian) * np.eye(len(hessian))
-    fixed, q = problem.w.copy(), np.empty_like(problem.w)
-    for k in range(len(fixed)):
-        q[k] = quantize(fixed[k], params)
-        fixed[k] = s * q[k]
-        done, left = slice(0, k + 1), slice(k + 1, None)
-        lost = problem.w[done] - fixed[done]
-        fixed[left] = problem.w[left] + np.linalg.lstsq(hessian[left, left], hessian[left, done] @ lost)[0]
-    np.testing.assert_array_equal(rounding(problem, bits).w_q, q)
-
-
-@given(seed=SEEDS, bits=st.sampled_from([2, 3, 4, "ternary"]))
-def test_gptq_is_brute_force(seed: int, bits: Bits) -> None:
-    """The factorization is a short cut for solving anew after each step."""
-    law_gptq_is_brute_force(partial(gptq, damping=0.05), seed, bits)
-
-
-def law_gpfq_is_greedy(rounding: Rounding, seed: int, bits: Bits) -> None:
-    """E17: each code is, of all codes, one with the least error so far."""
-    problem = drawn_layer(seed)
-    codes = rounding(problem, bits).w_q
-    params = choose_weight_params(problem.w, bits, granularity="per_channel", weight_scale="auto")
-    s = np.asarray(params.scale, np.float64)
-    u = np.zeros_like(problem.z)
-    for k, x in enumerate(problem.x.T):
-        errors = []
-        for code in range(params.qmin, params.qmax + 1):
-            errors.append(np.square(u + np.outer(x, problem.w[k] - s * code)).sum(axis=0))
-        best = np.min(errors, axis=0)
-        u = u + np.outer(x, problem.w[k] - s * codes[k])
-        assert (np.square(u).sum(axis=0) <= best * (1 + 2.0**-30) + 1e-12).all()
-
-
-@given(seed=SEEDS, bits=st.sampled_from([2, 3, "ternary"]))
-def test_gpfq_is_greedy(seed: int, bits: Bits) -> None:
-    """No other code at any step has less error."""
-    law_gpfq_is_greedy(gpfq, seed, bits)
-
-
-def law_re_solving_repairs_earlier_layers(rounding: Rounding, seed: int, bits: Bits) -> None:
-    """Targets of other weights are followed: with 8 bits the error is near 0, however wrong w is."""
-    problem = drawn_layer(seed)
-    wanted = LayerProblem(0.8 * problem.w, problem.b, problem.x, problem.z, "clipped_relu", 0, False)
-    spread = float(np.square(problem.z - problem.z.mean(axis=0)).sum())
-    wrong = output_error(wanted, round_to_nearest(wanted, 8)) / spread
-    assert output_error(wanted, rounding(wanted, bits)) / spread < min(0.05, wrong)
-
-
-def test_gptq_resolved_repairs_earlier_layers() -> None:
-    """E18 moves the weights to where the targets are."""
-    for seed in range(10):
-        law_re_solving_repairs_earlier_layers(partial(gptq_resolved, damping=0.01), seed, 8)
-
-
-def law_adaround_goes_down_or_up(rounding: Rounding, seed: int, bits: Bits) -> None:
-    """E19: a code is the floor or the ceiling of w / s; the error is below nearest rounding's on most layers."""
-    better = 0
-    for i in range(8):
-        problem = drawn_layer(seed + i)
-        codes = rounding(problem, bits)
-        params = choose_weight_params(problem.w, bits, granularity="per_channel", weight_scale="auto")
-        a = problem.w / np.asarray(params.scale, np.float64)
-        between = [np.clip(part, params.qmin, params.qmax) for part in (np.floor(a), np.floor(a) + 1)]
-        assert ((codes.w_q == between[0]) | (codes.w_q == between[1])).all()
-        ours, nearest = (
-            np.square(np.clip(problem.z, 0, 1) - np.clip(problem.x @ v + b, 0, 1)).sum()
-            for v, b in (
-                (c.w_q * np.asarray(c.w.scale, np.float64), c.bias)
-                for c in (codes, round_to_nearest_rescaled(problem, bits))
-            )
+    layers = []
+    for i, (k, n) in enumerate(pairwise(widths)):
+        gain = (0.1 if i == 0 else 1.0) / np.sqrt(k)
+        last = i == len(widths) - 2
+        layers.append(
+            DenseLayer(gain * rng.normal(0, 1, (k, n)), rng.normal(0, 0.2, n), "identity" if last else activation)
         )
-        better += bool(ours <= nearest)
-    assert better >= 5
+    return FloatMLP(tuple(layers))
 
 
-def test_adaround_goes_down_or_up() -> None:
-    """Learned directions, and no others; repeated with the same seed, the same codes."""
-    law_adaround_goes_down_or_up(LEARNED, 0, 3)
-    problem = drawn_layer(0)
-    np.testing.assert_array_equal(LEARNED(problem, 3).w_q, LEARNED(problem, 3).w_q)
+def drawn_rows(seed: int, rows: int = 80, k: int = 6) -> np.ndarray[Any, np.dtype[np.float64]]:
+    return np.random.default_rng(seed).integers(0, 16, (rows, k)).astype(np.float64)
 
 
-def unscaled(problem: LayerProblem, bits: Bits) -> LayerCodes:
-    """Round to nearest, and leave it at that."""
-    return round_to_nearest(problem, bits)
+def assert_same_network(one: IntegerMLP, other: IntegerMLP) -> None:
+    for a, b in zip(one.layers, other.layers, strict=True):
+        np.testing.assert_array_equal(a.w_q, b.w_q)
+        np.testing.assert_array_equal(a.bias, b.bias)
+        np.testing.assert_array_equal(a.w.scale, b.w.scale)
+        assert a.y == b.y
 
 
-def beyond(problem: LayerProblem, bits: Bits) -> LayerCodes:
-    """Round everything two steps too low."""
-    codes = round_to_nearest(problem, bits)
-    return LayerCodes(np.maximum(codes.w_q - 2, codes.w.qmin).astype(np.int8), codes.w, codes.bias)
+def test_quantize_nearest_uncorrected_is_quantize_uniform() -> None:
+    """Without the fit nothing is new."""
+    model, x = drawn_network(0), drawn_rows(0)
+    for bits in (8, 3, "ternary"):
+        for rule in ("auto", "mse", "absmax"):
+            ours = quantize_nearest(model, x, bits, correction="none", weight_scale=rule)
+            assert_same_network(ours, quantize_uniform(model, x, bits, weight_scale=rule))
+
+
+@each_peer
+@pytest.mark.parametrize("activation", ["clipped_relu", "relu", "sigmoid", "tanh", "hard_sigmoid"])
+def test_peers_follow_the_float_network(name: str, activation: str) -> None:
+    """At 8 bits every peer gives the float network's logits, to a few codes of the 8-bit activations between."""
+    model, x = drawn_network(1, activation), drawn_rows(1, 200)
+    net = PEERS[name](model, x, 8, rng=0)
+    logits = model.logits(x)
+    assert np.sqrt(np.square(net.logits(x) - logits).mean()) < 0.02 * np.ptp(logits)
+
+
+@each_peer
+@pytest.mark.parametrize("bits", [2, 4, "ternary", [2, 8, "ternary"]])
+def test_peers_keep_to_their_grids(name: str, bits: Bits | list[Bits]) -> None:
+    """Each layer has its own width, and the hidden outputs theirs."""
+    net = PEERS[name](drawn_network(2), drawn_rows(2), bits, 4, rng=0)
+    each = bits if isinstance(bits, list) else [bits] * 3
+    for layer, width in zip(net.layers, each, strict=True):
+        low, high = (-1, 1) if width == "ternary" else (-(2 ** (int(width) - 1)), 2 ** (int(width) - 1) - 1)
+        assert low <= layer.w_q.min() and layer.w_q.max() <= high
+    assert [layer.y.qmax - layer.y.qmin for layer in net.layers] == [15, 15, 255]
+
+
+@each_peer
+def test_peers_repeat_with_their_seed(name: str) -> None:
+    """The same seed, as a number or as a generator, gives the same network, and the global state stays as it was."""
+    model, x = drawn_network(3), drawn_rows(3)
+    before = np.random.get_state()[1].copy()  # type: ignore[index, union-attr]  # noqa: NPY002
+    one = PEERS[name](model, x, 3, rng=7)
+    assert_same_network(one, PEERS[name](model, x, 3, rng=np.random.default_rng(7)))
+    np.testing.assert_array_equal(before, np.random.get_state()[1])  # type: ignore[index]  # noqa: NPY002
+
+
+@each_peer
+def test_peers_take_targets(name: str) -> None:
+    """Targets of another network, moved by a constant, move the biases by it."""
+    model, x = drawn_network(4), drawn_rows(4)
+    z = [np.asarray(a, np.float64) for a in model.pre_activations(x)]
+    plain = PEERS[name](model, x, 3, rng=0)
+    assert_same_network(plain, PEERS[name](model, x, 3, rng=0, targets=z))
+    moved = PEERS[name](model, x, 3, rng=0, targets=[*z[:-1], z[-1] + 5.0])
+    shift = (moved.layers[-1].bias - plain.layers[-1].bias) * plain.layers[-1].x.scale
+    if name != "adaround":  # what is learned depends on the targets too
+        np.testing.assert_array_equal(moved.layers[-1].w_q, plain.layers[-1].w_q)
+        np.testing.assert_allclose(shift * plain.layers[-1].w.scale, 5.0, rtol=1e-2)
+    else:
+        assert moved.logits(x).mean() > plain.logits(x).mean() + 4
+
+
+def test_quantize_gpfq_follows_the_float_networks_inputs() -> None:
+    """Layers after the first see what the float network would have given them: codes differ from those without."""
+    from npquant.compression.gpfq import gpfq_layer
+    from npquant.compression.nearest import quantize_by_layers
+
+    differs = 0
+    for seed in range(4):
+        model, x = drawn_network(seed), drawn_rows(seed)
+        ours, without = quantize_gpfq(model, x, 2), quantize_by_layers(model, x, 2, 8, gpfq_layer)
+        np.testing.assert_array_equal(ours.layers[0].w_q, without.layers[0].w_q)
+        differs += not np.array_equal(ours.layers[1].w_q, without.layers[1].w_q)
+    assert differs
+
+
+@each_peer
+@pytest.mark.parametrize("rows", [np.full((1, 6), 3.0), np.tile([0.0, 1, 2, 3, 4, 15], (9, 1)), np.zeros((4, 6))])
+def test_peers_reproduce_a_constant_input(name: str, rows: np.ndarray[Any, np.dtype[np.float64]]) -> None:
+    """One row, or rows that are all alike, have no spread to fit: the biases take it all, to 2 codes of the logits."""
+    model = drawn_network(5)
+    net = PEERS[name](model, rows, 3, rng=0)
+    assert np.abs(net.logits(rows) - model.logits(rows)).max() <= 2 * float(net.layers[-1].y.scale)
+
+
+@each_peer
+def test_peers_take_layers_of_zeros(name: str) -> None:
+    """All-zero weights have codes 0, and the network gives its biases."""
+    drawn = drawn_network(6)
+    zeros = [DenseLayer(np.zeros_like(layer.w), layer.b, layer.activation) for layer in drawn.layers]
+    for model in (FloatMLP(tuple(zeros)), FloatMLP((drawn.layers[0], zeros[1], drawn.layers[2]))):
+        x = drawn_rows(6)
+        net = PEERS[name](model, x, 2, rng=0)
+        assert not net.layers[1].w_q.any()
+        assert np.abs(net.logits(x) - model.logits(x)).max() <= 2 * float(net.layers[-1].y.scale)
+
+
+BAD: list[tuple[dict[str, Any], type[Exception], str]] = [
+    ({"x_calibration": np.zeros((0, 6))}, ValueError, "shape"),
+    ({"x_calibration": np.zeros(6)}, ValueError, "shape"),
+    ({"x_calibration": np.zeros((3, 5))}, ValueError, "columns"),
+    ({"x_calibration": np.full((3, 6), np.nan)}, ValueError, "NaN"),
+    ({"bits": 1}, ValueError, "bits"),
+    ({"bits": 9}, ValueError, "bits"),
+    ({"bits": True}, ValueError, "bits"),
+    ({"bits": "binary"}, ValueError, "bits"),
+    ({"bits": [4, 4]}, ValueError, "bit widths"),
+    ({"activation_bits": 0}, ValueError, "activation_bits"),
+    ({"activation_bits": 9}, ValueError, "activation_bits"),
+    ({"targets": [np.zeros((3, 4))]}, ValueError, "targets"),
+]
+
+
+@each_peer
+@pytest.mark.parametrize(("bad", "error", "word"), BAD)
+def test_peers_refuse(name: str, bad: dict[str, Any], error: type[Exception], word: str) -> None:
+    """Bad input is named."""
+    given: dict[str, Any] = {"model": drawn_network(0), "x_calibration": drawn_rows(0), "rng": 0} | bad
+    with pytest.raises(error, match=word):
+        PEERS[name](**given)
+
+
+@each_peer
+def test_peers_refuse_an_integer_network(name: str) -> None:
+    """What has been quantized is not quantized again."""
+    model, x = drawn_network(0), drawn_rows(0)
+    with pytest.raises(TypeError, match="integer"):
+        PEERS[name](quantize_uniform(model, x), x)
 
 
 @pytest.mark.parametrize(
-    ("law", "mutant", "bits"),
+    ("quantizer", "bad", "word"),
     [
-        (law_scale_and_bias_are_least_squares, unscaled, 3),
-        (law_gptq_is_brute_force, partial(gptq, damping=0.5), 3),
-        (law_gptq_is_brute_force, gpfq, 3),
-        (law_gpfq_is_greedy, partial(gptq, damping=0.01), 3),
-        (law_re_solving_repairs_earlier_layers, unscaled, 8),
-        (law_adaround_goes_down_or_up, beyond, 3),
+        (quantize_nearest, {"correction": "bias"}, "correction"),
+        (quantize_nearest, {"weight_scale": "best"}, "weight_scale"),
+        (quantize_gptq, {"damping": 0.0}, "damping"),
+        (quantize_gptq, {"damping": np.nan}, "damping"),
+        (quantize_gptq_resolved, {"damping": -1.0}, "damping"),
+        (quantize_gptq, {"order": "random"}, "order"),
+        (quantize_adaround, {"steps": 0}, "steps"),
+        (quantize_adaround, {"steps": 2.5}, "steps"),
+        (quantize_adaround, {"learning_rate": 0.0}, "learning_rate"),
+        (quantize_adaround, {"regularization": -0.1}, "regularization"),
     ],
 )
-def test_peers_laws_kill(law: Callable[[Rounding, int, Bits], None], mutant: Rounding, bits: Bits) -> None:
-    """Each law catches another method, or the same one with another setting."""
-    caught = 0
-    for seed in range(20):
-        try:
-            law(mutant, seed, bits)
-        except AssertionError:
-            caught += 1
-    assert caught
+def test_peers_refuse_settings(quantizer: Quantizer, bad: dict[str, Any], word: str) -> None:
+    """Each setting out of range is named."""
+    with pytest.raises(ValueError, match=word):
+        quantizer(drawn_network(0), drawn_rows(0), 3, **bad)
 
 
-def test_rescaled_by_least_squares_keeps_a_scale_that_has_no_better() -> None:
-    """No codes, and codes of the wrong sign, keep the scale that they came with."""
-    problem = drawn_layer(1)
-    params = choose_weight_params(problem.w, 3, granularity="per_channel", weight_scale="auto")
-    for q in (np.zeros_like(problem.w), -np.sign(problem.w)):
-        codes = rescaled_by_least_squares(problem, q, params)
-        assert (np.asarray(codes.w.scale) > 0).all()
-    np.testing.assert_array_equal(rescaled_by_least_squares(problem, 0 * problem.w, params).w.scale, params.scale)
+def test_peers_are_public() -> None:
+    """They stand beside `quantize_rectified`, with the same first arguments."""
+    for name in PEERS:
+        function = getattr(npquant, f"quantize_{name}")
+        code = function.__code__
+        assert code.co_varnames[: code.co_argcount] == ("model", "x_calibration", "bits", "activation_bits", "rng")
+        assert function.__defaults__ == (4, 8, None)
