@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 import npquant
-from npquant.cli import diff, profiles, run
+from npquant.cli import diff, inspect, profiles, prune, quantize, run
 
 # What the BLAS libraries that NumPy is built with read, once, when they are loaded.
 _THREADS: Final = (
@@ -86,7 +86,7 @@ def _build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="npquant", description="Quantize and prune MLPs, and say what it costs.")
     parser.add_argument("--version", action="version", version=f"npquant {npquant.__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for command in (run, profiles, diff):
+    for command in (run, quantize, prune, inspect, profiles, diff):
         command.add_command(commands)
     return parser
 

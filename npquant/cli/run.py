@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
+from npquant.cli.arguments import widths
 from npquant.cli.progress import ProgressLine
 
 
@@ -33,7 +34,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     source.add_argument("--data", metavar="PATH", help="CSV, npz, or a folder of IDX files (MNIST's format)")
     source.add_argument("--model", metavar="FILE", help="a float network that npquant saved (npz)")
     source.add_argument("--train", action="store_true", help="train a new float network")
-    source.add_argument("--hidden", metavar="N,N", type=_widths, help="hidden widths to train (default: by input size)")
+    source.add_argument("--hidden", metavar="N,N", type=widths, help="hidden widths to train (default: by input size)")
     source.add_argument("--epochs", metavar="N", type=int, help="most epochs to train")
     source.add_argument("--activation", metavar="NAME", help="hidden activation to train (default: clipped_relu)")
     source.add_argument("--seed", metavar="N", type=int, default=0, help="chooses the split and all else (default: 0)")
@@ -68,11 +69,3 @@ def _execute(options: argparse.Namespace) -> int:
     sys.stdout.write(encode_report(report).decode("ascii") if options.json else render_report(report))
     sys.stdout.flush()
     return 0 if report["budget"]["met"] else 1
-
-
-def _widths(text: str) -> tuple[int, ...]:
-    """Read hidden widths such as 64,32."""
-    try:
-        return tuple(int(part) for part in text.split(",") if part.strip())
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a list of widths such as 64,32") from None

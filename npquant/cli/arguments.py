@@ -1,0 +1,206 @@
+"""Arguments that several commands share, and how their values are read.
+
+A value that is no such thing at all is a usage error here; whether a number suits is for the command to say.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import TypeVar
+
+Value = TypeVar("Value")
+
+
+def add_rows(parser: argparse.ArgumentParser) -> None:
+    """Give a command the rows that it works on.
+
+    Parameters
+    ----------
+    parser : ArgumentParser
+        The command's; gains --data, --rows and --seed.
+
+    Examples
+    --------
+    >>> parser = argparse.ArgumentParser()
+    >>> add_rows(parser)
+    >>> vars(parser.parse_args(["--rows", "200"]))
+    {'data': None, 'rows': 200, 'seed': 0}
+    """
+    rows = parser.add_argument_group("rows")
+    rows.add_argument("--data", metavar="PATH", help="CSV, npz or IDX (default: the bundled digits)")
+    rows.add_argument("--rows", metavar="N", type=int, help="training rows to look at (default: all, at most 2,048)")
+    rows.add_argument("--seed", metavar="N", type=int, default=0, help="chooses the split and all else (default: 0)")
+
+
+def add_output(parser: argparse.ArgumentParser, what: str) -> None:
+    """Give a command the file that it writes.
+
+    Parameters
+    ----------
+    parser : ArgumentParser
+        The command's; gains --out, --max-drop and --json.
+    what : str
+        What is written.
+
+    Examples
+    --------
+    >>> parser = argparse.ArgumentParser()
+    >>> add_output(parser, "the integer network")
+    >>> vars(parser.parse_args(["--out", "net.npz"]))
+    {'out': 'net.npz', 'max_drop': None, 'json': False}
+    """
+    out = parser.add_argument_group("what to write")
+    out.add_argument("--out", metavar="FILE", required=True, help=f"{what}; replaced whole if it exists")
+    out.add_argument("--max-drop", metavar="P", type=float, help="exit 1 if more points of accuracy are lost")
+    out.add_argument("--json", action="store_true", help="print JSON instead of tables")
+
+
+def widths(text: str) -> tuple[int, ...]:
+    """Read hidden widths such as 64,32.
+
+    Parameters
+    ----------
+    text : str
+        Whole numbers between commas.
+
+    Returns
+    -------
+    tuple of int
+        The numbers.
+
+    Raises
+    ------
+    ArgumentTypeError
+        If a part is no whole number.
+
+    Examples
+    --------
+    >>> widths("64,32")
+    (64, 32)
+    """
+    try:
+        return tuple(int(part) for part in text.split(",") if part.strip())
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a list of widths such as 64,32") from None
+
+
+def _one_or_each(text: str, read: Callable[[str], Value], example: str) -> Value | tuple[Value, ...]:
+    """Read one value for all layers, or several between commas, one a layer."""
+    try:
+        values = tuple(read(part.strip()) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not {example}") from None
+    return values[0] if len(values) == 1 else values
+
+
+def weight_bits(text: str) -> int | str | tuple[int | str, ...]:
+    """Read weight bits: one width for all layers, or one a layer.
+
+    Parameters
+    ----------
+    text : str
+        Whole numbers or "ternary", between commas.
+
+    Returns
+    -------
+    int, "ternary" or tuple of these
+        The widths; their interval is checked where they are used.
+
+    Raises
+    ------
+    ArgumentTypeError
+        If a part is neither.
+
+    Examples
+    --------
+    >>> weight_bits("4"), weight_bits("8,ternary,4")
+    (4, (8, 'ternary', 4))
+    """
+    return _one_or_each(text, _weight_width, "a width such as 4 or ternary, or 8,4,4 by layer")
+
+
+def _weight_width(text: str) -> int | str:
+    return text if text == "ternary" else int(text)
+
+
+def activation_bits(text: str) -> int | tuple[int, ...]:
+    """Read activation bits: one width for all hidden layers, or one a hidden layer.
+
+    Parameters
+    ----------
+    text : str
+        Whole numbers between commas.
+
+    Returns
+    -------
+    int or tuple of int
+        The widths; their interval is checked where they are used.
+
+    Raises
+    ------
+    ArgumentTypeError
+        If a part is no whole number.
+
+    Examples
+    --------
+    >>> activation_bits("8"), activation_bits("8,4")
+    (8, (8, 4))
+    """
+    return _one_or_each(text, int, "a width such as 8, or 8,4 by hidden layer")
+
+
+def rates(text: str) -> float | tuple[float, ...]:
+    """Read pruning rates: one for all hidden layers, or one a hidden layer.
+
+    Parameters
+    ----------
+    text : str
+        Numbers between commas.
+
+    Returns
+    -------
+    float or tuple of float
+        The rates; their interval is checked where they are used.
+
+    Raises
+    ------
+    ArgumentTypeError
+        If a part is no number.
+
+    Examples
+    --------
+    >>> rates("0.5"), rates("0.5,0.25")
+    (0.5, (0.5, 0.25))
+    """
+    return _one_or_each(text, float, "a share such as 0.5, or 0.5,0.25 by hidden layer")
+
+
+def pattern(text: str) -> tuple[int, int]:
+    """Read an N:M pattern.
+
+    Parameters
+    ----------
+    text : str
+        Two whole numbers around a colon.
+
+    Returns
+    -------
+    tuple of int
+        (N, M): N weights of every M stay.
+
+    Raises
+    ------
+    ArgumentTypeError
+        If it is nothing of the kind.
+
+    Examples
+    --------
+    >>> pattern("2:4")
+    (2, 4)
+    """
+    try:
+        n, m = (int(part) for part in text.split(":"))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a pattern such as 2:4") from None
+    return n, m

@@ -1,0 +1,135 @@
+"""``npquant inspect``: what a network's file holds, layer by layer and part by part."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import Any
+
+
+def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Describe ``npquant inspect``.
+
+    Parameters
+    ----------
+    commands : action of argparse
+        What ``add_subparsers`` returned; gains the command.
+
+    Examples
+    --------
+    >>> parser = argparse.ArgumentParser()
+    >>> add_command(parser.add_subparsers())
+    >>> parser.parse_args(["inspect", "deployed.npz"]).file
+    'deployed.npz'
+    """
+    inspect = commands.add_parser(
+        "inspect",
+        help="say what a network's file holds: layers, grids, bounds, bytes",
+        description="Describe a network that npquant saved: layers, grids, accumulator bounds, and its bytes by part.",
+        epilog="Exit code: 0 the file is whole, 2 it is not, or is no network.",
+    )
+    inspect.add_argument("file", metavar="FILE", help="a float or quantized network that npquant saved")
+    inspect.add_argument("--json", action="store_true", help="print JSON instead of tables")
+    inspect.set_defaults(command=_execute)
+
+
+def _execute(options: argparse.Namespace) -> int:
+    """Describe the file."""
+    from npquant.cli.description import describe
+    from npquant.cli.output import write_json, write_sections
+
+    record: dict[str, Any] = describe(options.file)
+    if options.json:
+        write_json(record)
+    else:
+        write_sections(_sections(record))
+    return 0
+
+
+def _sections(record: dict[str, Any]) -> list[list[str]]:
+    """Lay the record out for a terminal."""
+    integer = record["kind"] == "IntegerMLP"
+    head = [f"{record['file']}   {record['kind']}, {record['bytes']:,} bytes", "", *_facts(record)]
+    return [head, *(_integer_tables(record["layers"]) if integer else [_float_table(record["layers"])])]
+
+
+def _facts(record: dict[str, Any]) -> list[str]:
+    """Say what holds for the network as a whole."""
+    zeros = 100 - 100 * record["nonzero_weights"] / record["weights"]
+    widths = "-".join(map(str, (record["inputs"], *(layer["shape"][1] for layer in record["layers"]))))
+    lines = [
+        f"  network  {widths}, {record['macs']:,} multiply-accumulates a row",
+        f"  weights  {record['weights']:,}, of which {record['nonzero_weights']:,} are not 0 ({zeros:.1f} % zeros)",
+    ]
+    if "profile" in record:
+        lines.append(f"  profile  {record['profile']}")
+    if "input" in record:
+        entry = record["input"]
+        shifted = ", after an offset a feature" if record["input_offset"] else ""
+        lines.append(f"  input    {_quantization(entry)}{shifted}")
+    return lines
+
+
+def _quantization(entry: dict[str, Any]) -> str:
+    """Write a quantization as an equation."""
+    zero_point = _span(entry["zero_point"], str)
+    return f"real = {_span(entry['scale'], _short)} x (code - {zero_point}), codes {_span(entry['grid'], str)}"
+
+
+def _float_table(layers: list[dict[str, Any]]) -> list[str]:
+    from npquant.workflow.render import table
+
+    head = ("layer", "shape", "activation", "type", "weights", "bias", "MACs", "nonzero", "zeros %")
+    rows = [
+        (
+            str(number), _shape(layer), layer["activation"], layer["dtype"], _span(layer["weights"], _short),
+            _span(layer["bias"], _short), *_counts(layer),
+        )
+        for number, layer in enumerate(layers)
+    ]  # fmt: skip
+    return ["Layers", *table(head, rows, text_columns=4)]
+
+
+def _integer_tables(layers: list[dict[str, Any]]) -> list[list[str]]:
+    from npquant.workflow.render import table
+
+    grids = [
+        (str(number), _shape(layer), layer["activation"], str(layer["bits"]), *_grids(layer))
+        for number, layer in enumerate(layers)
+    ]
+    sums = [(str(number), *_counts(layer), *_bounds(layer["accumulator"])) for number, layer in enumerate(layers)]
+    grid_head = ("layer", "shape", "activation", "bits", "codes", "weight scales", "outputs", "scale", "zero point")
+    sum_head = ("layer", "MACs", "nonzero", "zeros %", "accumulator", "bits", "headroom bits")
+    return [
+        ["Grids", *table(grid_head, grids, text_columns=3)],
+        ["Sums   accumulators over all inputs, and the bits of int32 that they never use", *table(sum_head, sums)],
+    ]
+
+
+def _counts(layer: dict[str, Any]) -> tuple[str, str, str]:
+    return f"{layer['macs']:,}", f"{layer['nonzero_weights']:,}", f"{100 * layer['sparsity']:.1f}"
+
+
+def _grids(layer: dict[str, Any]) -> tuple[str, ...]:
+    w, y = layer["weight_params"], layer["output_params"]
+    codes = [_span(w["grid"], str), _span(w["scale"], _short), _span(y["grid"], str), _span(y["scale"], _short)]
+    return (*codes, _span(y["zero_point"], str))
+
+
+def _bounds(accumulator: dict[str, Any]) -> tuple[str, str, str]:
+    ends = accumulator["low"], accumulator["high"]
+    return _span(ends, "{:,}".format), str(accumulator["bits"]), str(accumulator["headroom_bits"])
+
+
+def _shape(layer: dict[str, Any]) -> str:
+    return "x".join(map(str, layer["shape"]))
+
+
+def _span(ends: tuple[Any, Any], write: Callable[[Any], str]) -> str:
+    """Write an interval, or its one value."""
+    low, high = (write(end) for end in ends)
+    return low if low == high else f"{low}..{high}"
+
+
+def _short(value: Any) -> str:
+    return f"{value:.3g}"

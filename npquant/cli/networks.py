@@ -1,0 +1,99 @@
+"""What the kinds of network have in common, asked in one way."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from npquant.integer_layer import IntegerLayer
+from npquant.integer_mlp import IntegerMLP
+from npquant.nn.model import FloatMLP
+
+Network = FloatMLP | IntegerMLP
+
+
+def layer_weights(model: Network) -> tuple[NDArray[Any], ...]:
+    """Return the weights of each layer, as its sums see them.
+
+    Parameters
+    ----------
+    model : FloatMLP or IntegerMLP
+        The network.
+
+    Returns
+    -------
+    tuple of ndarray, shapes (K, N)
+        Real weights, or codes less their zero point: 0 where a weight is nothing.
+
+    Examples
+    --------
+    >>> from npquant.nn.model import DenseLayer
+    >>> layer_weights(FloatMLP((DenseLayer(np.eye(2), np.zeros(2), "identity"),)))[0].shape
+    (2, 2)
+    """
+    if isinstance(model, FloatMLP):
+        return tuple(layer.w for layer in model.layers)
+    return tuple(layer.centred_weights for layer in model.layers)
+
+
+def nonzero_weights(model: Network) -> tuple[int, ...]:
+    """Count the weights of each layer that are not 0.
+
+    Parameters
+    ----------
+    model : FloatMLP or IntegerMLP
+        The network.
+
+    Returns
+    -------
+    tuple of int
+        One a layer.
+
+    Examples
+    --------
+    >>> from npquant.nn.model import DenseLayer
+    >>> nonzero_weights(FloatMLP((DenseLayer(np.eye(3), np.zeros(3), "identity"),)))
+    (3,)
+    """
+    return tuple(int(np.count_nonzero(w)) for w in layer_weights(model))
+
+
+def weight_widths(model: Network) -> tuple[int | str, ...]:
+    """Name the width of each layer's weights.
+
+    Parameters
+    ----------
+    model : FloatMLP or IntegerMLP
+        The network.
+
+    Returns
+    -------
+    tuple of int or "ternary"
+        Bits: those of the float type, or those of the codes' grid.
+
+    Notes
+    -----
+    A grid [-2^k, 2^k] on which each neuron keeps to [-2^k, 2^k - 1] or to its mirror image has k + 1 bits, since a
+    neuron's mirror image is its scale with the other sign.
+
+    Examples
+    --------
+    >>> from npquant.nn.model import DenseLayer
+    >>> weight_widths(FloatMLP((DenseLayer(np.eye(3), np.zeros(3), "identity"),)))
+    (64,)
+    """
+    if isinstance(model, FloatMLP):
+        return tuple(8 * layer.w.dtype.itemsize for layer in model.layers)
+    return tuple(_grid_width(layer) for layer in model.layers)
+
+
+def _grid_width(layer: IntegerLayer) -> int | str:
+    qmin, qmax = layer.w.qmin, layer.w.qmax
+    if (qmin, qmax) == (-1, 1):
+        return "ternary"
+    mirrored = qmin == -qmax and qmax & (qmax - 1) == 0
+    if mirrored and not np.any((layer.w_q == qmin).any(axis=0) & (layer.w_q == qmax).any(axis=0)):
+        return qmax.bit_length()
+    return (qmax - qmin).bit_length()

@@ -1,0 +1,171 @@
+"""``npquant quantize``: a float network to an integer one, by one method."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from typing import TYPE_CHECKING, Any, Final
+
+from npquant.cli.arguments import activation_bits, add_output, add_rows, weight_bits
+
+if TYPE_CHECKING:
+    from npquant.cli.workpiece import Workpiece
+    from npquant.compression.rectified import LayerReport
+    from npquant.integer_mlp import IntegerMLP
+
+METHODS: Final = ("rectified", "uniform")
+
+
+def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Describe ``npquant quantize``.
+
+    Parameters
+    ----------
+    commands : action of argparse
+        What ``add_subparsers`` returned; gains the command.
+
+    Examples
+    --------
+    >>> parser = argparse.ArgumentParser()
+    >>> add_command(parser.add_subparsers())
+    >>> options = parser.parse_args(["quantize", "float.npz", "--bits", "8,ternary,4", "--out", "net.npz"])
+    >>> options.method, options.bits
+    ('rectified', (8, 'ternary', 4))
+    """
+    quantize = commands.add_parser(
+        "quantize",
+        help="make a float network an integer one, by one method",
+        description="Quantize a float network on training rows, and compare both on validation rows.",
+        epilog="Exit code: 0 done, 1 more accuracy lost than --max-drop allows, 2 usage or bad input.",
+    )
+    quantize.add_argument("model", metavar="MODEL", help="a float network that npquant saved, such as float.npz")
+    how = quantize.add_argument_group("how")
+    how.add_argument(
+        "--method", choices=METHODS, default="rectified", help="what chooses the codes (default: rectified)"
+    )
+    how.add_argument(
+        "--bits",
+        metavar="B",
+        type=weight_bits,
+        default=4,
+        help="of the weights: 2 to 8 or ternary, or one a layer, as in 8,4,4 (default: 4)",
+    )
+    how.add_argument(
+        "--activation-bits",
+        metavar="A",
+        type=activation_bits,
+        default=8,
+        help="of the hidden outputs: 2 to 8, or one a hidden layer (default: 8)",
+    )
+    add_rows(quantize)
+    add_output(quantize, "the integer network")
+    quantize.set_defaults(command=_execute)
+
+
+def _execute(options: argparse.Namespace) -> int:
+    """Quantize, save, and say what it cost."""
+    from npquant.cli.before_after import check_max_drop, compare_networks
+    from npquant.cli.output import check_out, write_json, write_sections
+    from npquant.cli.workpiece import take_up
+    from npquant.storage import save
+
+    check_max_drop(options.max_drop)
+    check_out(options.out, options.model, options.data)
+    piece = take_up(options.model, data=options.data, rows=options.rows, seed=options.seed)
+    net, reports = _quantize(piece, options)
+    save(net, options.out)
+    record = {
+        "command": "quantize",
+        "options": {name: getattr(options, name) for name in ("method", "bits", "activation_bits", "rows", "seed")},
+        **compare_networks(piece, net, options.out, options.max_drop),
+        "layers": _layer_entries(piece, net, reports),
+    }
+    if options.json:
+        write_json(record)
+    else:
+        write_sections(_sections(record))
+    return 0 if record["budget"]["met"] else 1
+
+
+def _quantize(piece: Workpiece, options: argparse.Namespace) -> tuple[IntegerMLP, tuple[LayerReport, ...]]:
+    """Apply the method; only the rectified one reports on its layers."""
+    from npquant.compression.rectified import quantize_rectified_with_report
+    from npquant.compression.uniform import quantize_uniform
+
+    model, x, widths = piece.floating, piece.x_calibration, (options.bits, options.activation_bits)
+    if options.method == "rectified":
+        return quantize_rectified_with_report(model, x, *widths, options.seed)
+    return quantize_uniform(model, x, *widths, options.seed), ()
+
+
+def _layer_entries(piece: Workpiece, net: IntegerMLP, reports: tuple[LayerReport, ...]) -> list[dict[str, Any]]:
+    """Describe what became of each layer."""
+    from npquant.cli.networks import nonzero_weights, weight_widths
+    from npquant.workflow.evaluate import layer_sqnr
+
+    ratios = layer_sqnr(piece.floating, net, piece.sets.validation[0])
+    entries: list[dict[str, Any]] = [
+        {"shape": layer.shape, "bits": width, "nonzero_weights": nonzero, "sqnr_db": ratio}
+        for layer, width, nonzero, ratio in zip(
+            net.layers, weight_widths(net), nonzero_weights(net), ratios, strict=True
+        )
+    ]
+    for entry, report in zip(entries, reports, strict=False):
+        entry["rounding_error"] = {
+            "rectified": report.phi,
+            "nearest": report.phi_uniform,
+            "bound": report.bound,
+            "share_of_bound": report.share_of_bound,
+            "neurons_nearest": report.neurons_nearest,
+        }
+    return entries
+
+
+def _sections(record: dict[str, Any]) -> list[list[str]]:
+    """Lay the record out for a terminal."""
+    from npquant.cli.before_after import before_after_lines, note_lines, rows_line
+    from npquant.workflow.render import joined
+
+    options = record["options"]
+    activations = options["activation_bits"]
+    widths = f"weights {joined(record['after']['bits'])} bits, hidden outputs {joined(_each(activations))} bits"
+    return [
+        [f"npquant quantize   {options['method']}: {widths}   seed {options['seed']}"],
+        [
+            rows_line(record, "look at"),
+            f"  file  {record['after']['file']}: {record['after']['bytes']:,} bytes written",
+        ],
+        before_after_lines(record),
+        _layer_lines(record["layers"]),
+        note_lines(record),
+    ]
+
+
+def _layer_lines(layers: list[dict[str, Any]]) -> list[str]:
+    """Lay out the layers: for the rectified method with its bound beside the error."""
+    from npquant.workflow.render import table
+
+    head = ["layer", "shape", "bits", "zeros %", "SQNR dB"]
+    rows = [
+        [
+            str(number),
+            "x".join(map(str, layer["shape"])),
+            str(layer["bits"]),
+            f"{100 - 100 * layer['nonzero_weights'] / math.prod(layer['shape']):.1f}",
+            f"{layer['sqnr_db']:.1f}" if math.isfinite(layer["sqnr_db"]) else "exact",
+        ]
+        for number, layer in enumerate(layers)
+    ]
+    if "rounding_error" not in layers[0]:
+        return ["Layers", *table(head, rows, text_columns=2)]
+    head += ["error", "if nearest", "bound", "of bound %"]
+    for row, layer in zip(rows, layers, strict=True):
+        error = layer["rounding_error"]
+        row += [f"{error[name]:.4g}" for name in ("rectified", "nearest", "bound")]
+        row.append(f"{100 * error['share_of_bound']:.1f}")
+    title = "Layers   error: of the weighted outputs, squared and summed (E6), beside its bound (E13)"
+    return [title, *table(head, rows, text_columns=2)]
+
+
+def _each(value: Any) -> tuple[Any, ...]:
+    return value if isinstance(value, tuple) else (value,)

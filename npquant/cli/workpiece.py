@@ -1,0 +1,144 @@
+"""What quantize, prune and finetune start from: a float network's file, and the rows that it is judged on."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from npquant.nn.model import FloatMLP
+from npquant.storage import load
+from npquant.workflow.evaluate import in_float64
+from npquant.workflow.float_model import bundled_record
+from npquant.workflow.sets import CALIBRATION_ROWS, Sets, load_sets
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Workpiece:
+    """A float network as its file holds it, the split rows, and those of the training rows that a method looks at."""
+
+    path: str
+    model: FloatMLP
+    n_bytes: int
+    sets: Sets
+    x_calibration: NDArray[Any]
+    notes: tuple[str, ...]
+
+    @property
+    def floating(self) -> FloatMLP:
+        """The network in float64, where no order of a sum decides a code."""
+        return in_float64(self.model)
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """The rows, as reports describe them; the test rows stay sealed."""
+        entry = self.sets.to_json()
+        return {**entry, "rows": {**entry["rows"], "calibration": len(self.x_calibration)}}
+
+
+def take_up(path: str, *, data: str | None, rows: int | None, seed: int) -> Workpiece:
+    """Load the network and the rows that a command's options name.
+
+    Parameters
+    ----------
+    path : str
+        File of a float network.
+    data : str or None
+        The user's data; None: the bundled digits.
+    rows : int or None
+        Training rows to look at; None: those that `npquant run` takes.
+    seed : int
+        Chooses the split, as in `npquant run`, and the order of the rows.
+
+    Returns
+    -------
+    Workpiece
+        The network fits the data.
+
+    Raises
+    ------
+    OSError
+        If a file cannot be read.
+    ValueError
+        If the file holds no float network, the data cannot be used, they do not fit, or the seed or the number of rows
+        is out of range.
+
+    Examples
+    --------
+    >>> from importlib import resources
+    >>> path = resources.files("npquant.workflow") / "data" / "digits_float.npz"
+    >>> piece = take_up(str(path), data=None, rows=200, seed=0)
+    >>> piece.model.neurons, piece.x_calibration.shape, piece.notes
+    ((64, 32, 10), (200, 64), ())
+    """
+    if seed < 0:
+        raise ValueError(f"the seed is {seed}; give a whole number of at least 0 with --seed")
+    model = load_float(path)
+    sets = load_sets(data, seed)
+    features, classes = sets.dataset.x.shape[1], len(sets.dataset.class_names)
+    if (model.n_inputs, model.neurons[-1]) != (features, classes):
+        raise ValueError(
+            f"{path}: takes {model.n_inputs} inputs and tells {model.neurons[-1]} classes apart, but the data has "
+            f"{features} features and {classes} classes: give matching --data"
+        )
+    x = _calibration_rows(sets, rows, seed)
+    return Workpiece(path, model, os.path.getsize(path), sets, x, _notes(path, sets, seed))
+
+
+def load_float(path: str) -> FloatMLP:
+    """Load a file that must hold a float network.
+
+    Parameters
+    ----------
+    path : str
+        The file.
+
+    Returns
+    -------
+    FloatMLP
+        The network.
+
+    Raises
+    ------
+    OSError, ValueError
+        As `npquant.storage.load`; also if it holds another kind of network.
+
+    Examples
+    --------
+    >>> load_float("nowhere.npz")
+    Traceback (most recent call last):
+    FileNotFoundError: [Errno 2] No such file or directory: 'nowhere.npz'
+    """
+    model = load(path)
+    if not isinstance(model, FloatMLP):
+        raise ValueError(f"{path}: holds a network that is quantized already; start from a float one, as in float.npz")
+    return model
+
+
+def _calibration_rows(sets: Sets, count: int | None, seed: int) -> NDArray[Any]:
+    """Return the first of the shuffled training rows; without a number those that `npquant run` takes."""
+    if count is None:
+        return sets.x_calibration
+    train = sets.split.train
+    if not 1 <= count <= len(train):
+        raise ValueError(
+            f"--rows asks for {count} rows; the training part of the data has {len(train)}, give 1 or more"
+        )
+    rows: NDArray[Any] = sets.dataset.x[np.random.default_rng([seed, CALIBRATION_ROWS]).permutation(train)[:count]]
+    return rows
+
+
+def _notes(path: str, sets: Sets, seed: int) -> tuple[str, ...]:
+    """Say what is not known of a network's training rows, unless they are known to be these."""
+    record = bundled_record()
+    content = sha256(Path(path).read_bytes()).hexdigest()
+    known = (sets.split.sha256, content) == (record["split_sha256"], record["sha256"])
+    note = (
+        f"The rows are split by seed {seed}; had the network been trained on another split, its accuracy would flatter."
+    )
+    return () if known else (note,)

@@ -1,0 +1,41 @@
+"""How values between commas are read."""
+
+from argparse import ArgumentTypeError
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from npquant.cli.arguments import activation_bits, pattern, rates, weight_bits, widths
+
+LISTS = st.lists(st.integers(-99, 99), min_size=1, max_size=5)
+
+
+@given(LISTS)
+def test_lists_are_read_as_written(values: list[int]) -> None:
+    """One value stands for itself, several make a tuple in their order; spaces do not matter."""
+    text = ", ".join(map(str, values))
+    expected = values[0] if len(values) == 1 else tuple(values)
+    assert weight_bits(text) == activation_bits(text) == rates(text) == expected
+    assert widths(text) == tuple(values)
+
+
+@given(st.integers(), st.integers())
+def test_pattern_is_read_as_written(n: int, m: int) -> None:
+    """N:M gives (N, M), whatever the numbers: their order is checked where they are used."""
+    assert pattern(f"{n}:{m}") == (n, m)
+
+
+def test_weight_bits_take_ternary_among_numbers() -> None:
+    """The word stands for itself, alone or by layer."""
+    assert weight_bits("ternary") == "ternary"
+    assert weight_bits("8,ternary,2") == (8, "ternary", 2)
+
+
+@pytest.mark.parametrize("read", [weight_bits, activation_bits, rates, widths, pattern])
+@pytest.mark.parametrize("text", ["x", "4,x", "4;4", "binary", "2:4:8", "1.5.1"])
+def test_nonsense_is_a_usage_error(read: Callable[[str], object], text: str) -> None:
+    """What is no number raises what argparse turns into a usage error, and the message quotes it."""
+    with pytest.raises(ArgumentTypeError, match=r"is not a"):
+        read(text)
