@@ -158,9 +158,13 @@ def before_after_lines(record: dict[str, Any]) -> list[str]:
     rows = [_row(name, record[name], record["before"]["bytes"]) for name in ("before", "after")]
     change = (
         f"  agree  {found['agreeing']:,} of {found['rows']:,} rows, {100 * found['agreement']:.2f} %   "
-        f"lost {paired['b']:,}, won {paired['c']:,} (p = {paired['p']:.4f})   KL {found['kl']:.5f} nats"
+        f"lost {paired['b']:,}, won {paired['c']:,} ({_p_value(paired['p'])})   KL {found['kl']:.5f} nats"
     )
     return [*table(_COLUMNS, rows), "", change, *_verdict(record["budget"])]
+
+
+def _p_value(p: float) -> str:
+    return "p < 0.0001" if p < 0.0001 else f"p = {p:.4f}"
 
 
 def _row(name: str, entry: dict[str, Any], n_bytes: int) -> tuple[str, ...]:

@@ -127,10 +127,11 @@ def _sections(record: dict[str, Any]) -> list[list[str]]:
     from npquant.workflow.render import joined
 
     options = record["options"]
-    activations = options["activation_bits"]
-    widths = f"weights {joined(record['after']['bits'])} bits, hidden outputs {joined(_each(activations))} bits"
+    widths = (
+        f"weight bits {joined(record['after']['bits'])}   activation bits {joined(_each(options['activation_bits']))}"
+    )
     return [
-        [f"npquant quantize   {options['method']}: {widths}   seed {options['seed']}"],
+        [f"npquant quantize   {options['method']}   {widths}   seed {options['seed']}"],
         [
             rows_line(record, "look at"),
             f"  file  {record['after']['file']}: {record['after']['bytes']:,} bytes written",

@@ -1,0 +1,69 @@
+"""``npquant inspect``: every figure is that of the file."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from npquant.cli import main
+from npquant.integer_layer import accumulator_interval
+from npquant.integer_mlp import IntegerMLP
+from npquant.storage import load
+
+Shown = pytest.CaptureFixture[str]
+
+
+def inspected(path: Path, shown: Shown) -> tuple[dict[str, Any], str]:
+    """Return the record that --json prints, and the text."""
+    shown.readouterr()
+    assert main(["inspect", str(path), "--json"]) == 0
+    record: dict[str, Any] = json.loads(shown.readouterr().out)
+    assert main(["inspect", str(path)]) == 0
+    return record, shown.readouterr().out
+
+
+def test_inspect_float_network(float_file: Path, capsys: Shown) -> None:
+    """Shapes, activations, types, zeros and intervals are the network's."""
+    record, text = inspected(float_file, capsys)
+    net = load(float_file)
+    assert (record["kind"], record["bytes"]) == ("FloatMLP", float_file.stat().st_size)
+    for layer, own in zip(record["layers"], net.layers, strict=True):
+        assert layer["shape"] == list(own.w.shape)
+        assert (layer["activation"], layer["dtype"], layer["bits"]) == (own.activation, "float32", 32)
+        assert layer["nonzero_weights"] == np.count_nonzero(own.w)
+        assert layer["sparsity"] == pytest.approx(np.mean(own.w == 0), rel=1e-8)
+        assert layer["weights"] == pytest.approx([own.w.min(), own.w.max()], rel=1e-8)
+    assert record["nonzero_weights"] == sum(layer["nonzero_weights"] for layer in record["layers"])
+    assert "64-64-32-10, 6,464 multiply-accumulates a row" in text
+
+
+def test_inspect_integer_network(integer_file: Path, capsys: Shown) -> None:
+    """Grids, scales, accumulator bounds and headroom are the network's; 2-bit codes on mirrored grids count 2 bits."""
+    record, text = inspected(integer_file, capsys)
+    net = load(integer_file)
+    assert isinstance(net, IntegerMLP)
+    assert (record["kind"], record["profile"], record["macs"]) == ("IntegerMLP", "npquant", 6464)
+    assert [layer["bits"] for layer in record["layers"]] == [8, 4, 2]
+    for i, (layer, own) in enumerate(zip(record["layers"], net.layers, strict=True)):
+        low, high = accumulator_interval(own)
+        bits = net.accumulator_bits[i]
+        assert layer["accumulator"] == {
+            "low": low.min(), "high": high.max(), "bits": bits, "headroom_bits": 32 - bits
+        }  # fmt: skip
+        assert layer["nonzero_weights"] == np.count_nonzero(own.w_q)
+        scales = layer["weight_params"]
+        assert scales["grid"] == [own.w.qmin, own.w.qmax]
+        assert scales["scale"] == pytest.approx([np.min(own.w.scale), np.max(own.w.scale)], rel=1e-8)
+        assert layer["output_params"]["zero_point"] == [own.y.zero_point] * 2
+        assert f"{low.min():,}..{high.max():,}" in text
+    assert max(map(len, text.splitlines()[1:])) <= 100
+
+
+def test_inspect_text_has_no_scale_that_the_record_lacks(integer_file: Path, capsys: Shown) -> None:
+    """The interval of each layer's weight scales stands in the table to three digits."""
+    record, text = inspected(integer_file, capsys)
+    for layer in record["layers"]:
+        low, high = layer["weight_params"]["scale"]
+        assert f"{low:.3g}..{high:.3g}" in text

@@ -1,0 +1,92 @@
+"""``npquant prune``: the network it writes, what it says was removed, its exit codes."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from npquant.cli import main
+from npquant.compression.pruning import COMPENSATIONS, CRITERIA, prune_neurons
+from npquant.nn.model import FloatMLP
+from npquant.storage import load
+from npquant.workflow.sets import load_sets
+
+Shown = pytest.CaptureFixture[str]
+
+
+def pruned(float_file: Path, out: Path, *options: str, code: int = 0) -> FloatMLP:
+    """Run the command and load what it wrote."""
+    assert main(["prune", str(float_file), *options, "--out", str(out)]) == code
+    net = load(out)
+    assert isinstance(net, FloatMLP)
+    return net
+
+
+def assert_same(one: FloatMLP, two: FloatMLP) -> None:
+    """Compare two float networks bit for bit."""
+    assert one.activation_names == two.activation_names
+    for a, b in zip(one.parameters, two.parameters, strict=True):
+        assert all(np.array_equal(left, right) and left.dtype == right.dtype for left, right in zip(a, b, strict=True))
+
+
+def test_prune_does_what_the_library_does(float_file: Path, tmp_path: Path) -> None:
+    """The file holds what `prune_neurons` returns for the same rows and seed, in the network's own dtype."""
+    model = load(float_file)
+    assert isinstance(model, FloatMLP)
+    x = load_sets(None, 0).x_calibration[:300]
+    options = ["--rate", "0.25,0.5", "--rows", "300", "--criterion"]
+    net = pruned(float_file, tmp_path / "p.npz", *options, "in_l2", "--compensation", "fold")
+    assert net.neurons == (48, 16, 10)
+    assert_same(net, prune_neurons(model, x, (0.25, 0.5), "in_l2", "fold"))
+    net = pruned(float_file, tmp_path / "p.npz", *options, "random")
+    assert_same(net, prune_neurons(model, x, (0.25, 0.5), "random", rng=0))
+
+
+def test_prune_record_accounts_for_every_neuron(float_file: Path, tmp_path: Path, capsys: Shown) -> None:
+    """Removed by cause and kept are disjoint and cover each hidden layer; the table has their counts."""
+    out = tmp_path / "p.npz"
+    net = pruned(float_file, out, "--rate", "0.5", "--json")
+    record: dict[str, Any] = json.loads(capsys.readouterr().out)
+    pruned(float_file, out, "--rate", "0.5")
+    text = capsys.readouterr().out
+    for layer, neurons, left in zip(record["layers"], (64, 32), net.neurons, strict=False):
+        removed = [neuron for cause in layer["removed"].values() for neuron in cause]
+        assert sorted(removed + layer["kept"]) == list(range(neurons))
+        assert len(layer["kept"]) == left
+        counts = [neurons, *(len(cause) for cause in layer["removed"].values()), left]
+        assert counts in [[int(cell) for cell in line.split()[2:] if cell.isdigit()] for line in text.splitlines()]
+    assert record["after"]["bytes"] == out.stat().st_size < record["before"]["bytes"]
+    assert record["after"]["macs"] == net.macs
+    assert max(map(len, text.splitlines())) <= max(100, len(f"  file  {out}: 10,000 bytes written"))
+
+
+def test_prune_again_gives_the_same_bytes(float_file: Path, tmp_path: Path) -> None:
+    """Same seed, same file, also where neurons are drawn."""
+    for name, seed in (("one", "3"), ("two", "3"), ("other", "4")):
+        pruned(float_file, tmp_path / name, "--rate", "0.3", "--criterion", "random", "--seed", seed)
+    contents = [(tmp_path / name).read_bytes() for name in ("one", "two", "other")]
+    assert contents[0] == contents[1] != contents[2]
+
+
+@pytest.mark.parametrize("rate", ["0", "0.001"])
+def test_prune_nothing_is_an_error(rate: str, float_file: Path, tmp_path: Path, capsys: Shown) -> None:
+    """A rate that removes no neuron exits 2, says why, and writes no file."""
+    assert main(["prune", str(float_file), "--rate", rate, "--out", str(tmp_path / "p.npz")]) == 2
+    assert "nothing was pruned" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_prune_missed_budget_exits_1(float_file: Path, tmp_path: Path, capsys: Shown) -> None:
+    """The file is written all the same."""
+    pruned(float_file, tmp_path / "p.npz", "--rate", "0.9", "--compensation", "bare", "--max-drop", "1", code=1)
+    assert "Budget MISSED" in capsys.readouterr().out
+
+
+def test_prune_help_names_every_criterion_and_compensation(capsys: Shown) -> None:
+    """What the library knows stands in the help, which loads no NumPy to say so."""
+    with pytest.raises(SystemExit):
+        main(["prune", "--help"])
+    text = capsys.readouterr().out
+    assert [name for name in (*CRITERIA, *COMPENSATIONS) if name not in text] == []

@@ -1,0 +1,136 @@
+"""``npquant quantize``: the file it writes, the figures it prints, its exit codes."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from npquant.cli import main
+from npquant.compression.rectified import quantize_rectified
+from npquant.compression.uniform import quantize_uniform
+from npquant.integer_mlp import IntegerMLP
+from npquant.nn.model import FloatMLP
+from npquant.storage import load
+from npquant.workflow.evaluate import in_float64
+from npquant.workflow.sets import load_sets
+
+Shown = pytest.CaptureFixture[str]
+
+
+def quantized(float_file: Path, out: Path, *options: str, code: int = 0) -> IntegerMLP:
+    """Run the command and load what it wrote."""
+    assert main(["quantize", str(float_file), *options, "--out", str(out)]) == code
+    net = load(out)
+    assert isinstance(net, IntegerMLP)
+    return net
+
+
+def record_of(float_file: Path, out: Path, shown: Shown, *options: str) -> dict[str, Any]:
+    """Run the command with --json and return what it printed."""
+    shown.readouterr()
+    quantized(float_file, out, *options, "--json")
+    record: dict[str, Any] = json.loads(shown.readouterr().out)
+    return record
+
+
+def test_quantize_does_what_the_library_does(float_file: Path, tmp_path: Path) -> None:
+    """Same split, rows and float64 weights as `run`: the file holds what the two functions return."""
+    model = load(float_file)
+    assert isinstance(model, FloatMLP)
+    x = load_sets(None, 0).x_calibration
+    expected = quantize_rectified(in_float64(model), x, (8, 4, 2), (8, 4))
+    options = ["--bits", "8,4,2", "--activation-bits", "8,4"]
+    assert quantized(float_file, tmp_path / "net.npz", *options) == expected
+    expected = quantize_uniform(in_float64(model), x[:100], "ternary")
+    options = ["--method", "uniform", "--bits", "ternary", "--rows", "100"]
+    net = quantized(float_file, tmp_path / "net.npz", *options)
+    assert net == expected
+    assert net != quantize_uniform(in_float64(model), x[:20], "ternary"), "the law sees that rows are missing"
+
+
+def test_quantize_again_gives_the_same_bytes(float_file: Path, tmp_path: Path) -> None:
+    """Same seed, same file; another seed calibrates on other rows."""
+    options = ["--bits", "3", "--rows", "50"]
+    for name, seed in (("one", "0"), ("two", "0"), ("other", "1")):
+        quantized(float_file, tmp_path / name, *options, "--seed", seed)
+    contents = [(tmp_path / name).read_bytes() for name in ("one", "two", "other")]
+    assert contents[0] == contents[1] != contents[2]
+
+
+def test_quantize_record_holds_what_the_files_are(float_file: Path, tmp_path: Path, capsys: Shown) -> None:
+    """Sizes are those on the disk, accuracies those of the loaded networks on the validation rows."""
+    out = tmp_path / "net.npz"
+    record = record_of(float_file, out, capsys, "--bits", "2")
+    x, y = load_sets(None, 0).validation
+    answers = {}
+    for name, path in (("before", float_file), ("after", out)):
+        entry, net = record[name], load(path)
+        answers[name] = net.predict(x)
+        assert entry["bytes"] == path.stat().st_size
+        assert entry["macs"] == net.macs == 6464
+        assert entry["validation"] == {
+            "accuracy": pytest.approx(np.mean(answers[name] == y), rel=1e-8),
+            "correct": int(np.sum(answers[name] == y)),
+            "rows": 270,
+        }
+    assert record["comparison"]["agreeing"] == int(np.sum(answers["before"] == answers["after"]))
+    assert record["after"]["bits"] == [2, 2, 2]
+    assert [layer["shape"] for layer in record["layers"]] == [[64, 64], [64, 32], [32, 10]]
+
+
+@pytest.mark.parametrize("bits", ["ternary", "2", "5"])
+def test_quantize_rectified_shows_errors_within_their_bounds(
+    bits: str, float_file: Path, tmp_path: Path, capsys: Shown
+) -> None:
+    """E13: the observed error is at most its bound, and at most that of rounding to nearest."""
+    record = record_of(float_file, tmp_path / "net.npz", capsys, "--bits", bits, "--rows", "300")
+    for layer in record["layers"]:
+        error = layer["rounding_error"]
+        assert 0 < error["rectified"] <= min(error["bound"], error["nearest"])
+        assert error["share_of_bound"] == pytest.approx(error["rectified"] / error["bound"], rel=1e-6)
+
+
+def test_quantize_tables_say_what_the_record_says(float_file: Path, tmp_path: Path, capsys: Shown) -> None:
+    """The figures of --json stand in the text, which keeps to 100 columns."""
+    out = tmp_path / "net.npz"
+    record = record_of(float_file, out, capsys, "--bits", "3")
+    quantized(float_file, out, "--bits", "3")
+    text = capsys.readouterr().out
+    after, found = record["after"], record["comparison"]
+    assert max(map(len, text.splitlines())) <= max(100, len(f"  file  {out}: 10,000 bytes written"))
+    assert f"{out}: {after['bytes']:,} bytes written" in text
+    assert f"{100 * after['validation']['accuracy']:.2f}" in text
+    assert f"agree  {found['agreeing']} of 270 rows" in text
+    assert f"KL {found['kl']:.5f} nats" in text
+    for layer in record["layers"]:
+        assert f"{layer['rounding_error']['bound']:.4g}" in text
+        assert f"{layer['sqnr_db']:.1f}" in text
+
+
+def test_quantize_missed_budget_exits_1(float_file: Path, tmp_path: Path, capsys: Shown) -> None:
+    """The file is written all the same; the verdict counts rows."""
+    options = ["--method", "uniform", "--bits", "ternary", "--max-drop"]
+    quantized(float_file, tmp_path / "net.npz", *options, "0.5", code=1)
+    assert "Budget MISSED" in capsys.readouterr().out
+    quantized(float_file, tmp_path / "net.npz", *options, "100")
+    assert "Budget met" in capsys.readouterr().out
+
+
+def test_quantize_own_data_with_a_network_of_that_shape(tmp_path: Path, capsys: Shown) -> None:
+    """A CSV of one's own goes through run, then quantize on the same split."""
+    rng = np.random.default_rng(0)
+    lines = [f"{label + rng.normal(0, 0.1):.4f},{rng.normal():.4f},c{label}" for label in (0, 1, 2) for _ in range(40)]
+    data = tmp_path / "own.csv"
+    data.write_text("a,b,label\n" + "\n".join(lines) + "\n")
+    out = str(tmp_path / "run")
+    assert main(["run", "--data", str(data), "--hidden", "6", "--epochs", "40", "--bits", "8", "--prune", "0",
+                 "--max-drop", "100", "--out", out]) == 0  # fmt: skip
+    capsys.readouterr()
+    float_file = tmp_path / "run" / "float.npz"
+    record = record_of(float_file, tmp_path / "net.npz", capsys, "--data", str(data), "--bits", "8")
+    report = json.loads((tmp_path / "run" / "report.json").read_bytes())
+    assert record["data"]["split_sha256"] == report["data"]["split_sha256"]
+    assert record["before"]["validation"] == report["models"][0]["validation"]
+    assert "split by seed 0" in record["notes"][0]
