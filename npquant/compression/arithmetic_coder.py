@@ -1,0 +1,158 @@
+"""An adaptive binary arithmetic coder in integers: one bit at a time, each with a probability that both sides know.
+
+A1 (interval)  the message is a number in [low, low + range), first [0, 2^32 - 1); with p = P(bit is 1) 2^16 and
+               bound = floor(range / 2^16) p, a 1 keeps [low, low + bound), a 0 keeps the rest
+A2 (bytes)     while range < 2^24, the top byte of low is written, and low and range are multiplied by 2^8; a carry
+               out of 32 bits is added to the bytes that are written already
+A3 (end)       of the last interval, the number with the most zero bytes behind is taken, and these are not written:
+               reading past the end gives zeros
+A4 (estimate)  an adaptive bit holds p and the count n of bits seen: p += floor((65535 bit - p) rate[n] / 2^16),
+               rate[n] = floor(2^17 / (2n + 3)); n stops at 255. It codes with p held in [32, 65504]
+
+A bit of probability p costs -log2(p / 2^16), and at most 2^-8 / ln 2 more for the floor in A1.
+Letters: p probability of a 1 in units of 2^-16, n bits seen.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Protocol
+
+_TOP: Final = 1 << 24
+_COUNT_LIMIT: Final = 255
+RATES: Final = tuple((1 << 17) // (2 * n + 3) for n in range(_COUNT_LIMIT + 1))
+
+
+class BitCoder(Protocol):
+    """Write or read bits: one model drives both, so they cannot part."""
+
+    def code(self, bit: int, p: int) -> int:
+        """Return the bit: an encoder writes the one it is given, a decoder ignores that and reads."""
+
+
+class BitEncoder:
+    """Write bits (A1 to A3).
+
+    Examples
+    --------
+    >>> encoder = BitEncoder()
+    >>> [encoder.code(bit, 1 << 15) for bit in (0, 1, 1)], encoder.finish()
+    ([0, 1, 1], b'\\x80')
+    """
+
+    __slots__ = ("_low", "_range", "_written")
+
+    def __init__(self) -> None:
+        self._low, self._range = 0, (1 << 32) - 1
+        self._written = bytearray()
+
+    def code(self, bit: int, p: int) -> int:
+        """Write a bit that is 1 with probability p / 2^16, 0 < p < 2^16, and return it."""
+        bound = (self._range >> 16) * p
+        if bit:
+            self._range = bound
+        else:
+            self._low += bound
+            self._range -= bound
+        while self._range < _TOP:
+            self._write_byte()
+        return bit
+
+    def finish(self) -> bytes:
+        """Return the whole message; the encoder is used up."""
+        high = self._low + self._range
+        # Steps of 2^32 down to 2^0: the last always has a number in the interval.
+        steps = (1 << (32 - 8 * kept) for kept in range(5))
+        self._low = next(end for step in steps if (end := -(-self._low // step) * step) < high)
+        for _ in range(4):
+            self._write_byte()
+        return bytes(self._written).rstrip(b"\0")
+
+    def _write_byte(self) -> None:
+        top = self._low >> 24
+        if top > 255:
+            # low + range never passes the first interval's end, so that there is a byte below 255 to take the carry.
+            at = len(self._written) - 1
+            while self._written[at] == 255:
+                self._written[at] = 0
+                at -= 1
+            self._written[at] += 1
+        self._written.append(top & 255)
+        self._low = (self._low & (_TOP - 1)) << 8
+        self._range <<= 8
+
+
+class BitDecoder:
+    """Read what `BitEncoder` wrote.
+
+    Parameters
+    ----------
+    message : bytes
+        The whole message; any bytes decode to something.
+
+    Examples
+    --------
+    >>> decoder = BitDecoder(b"\\x80")
+    >>> [decoder.code(0, 1 << 15) for _ in range(3)]
+    [0, 1, 1]
+    """
+
+    __slots__ = ("_at", "_message", "_range", "_value")
+
+    def __init__(self, message: bytes) -> None:
+        self._message, self._at = message, 4
+        self._value = int.from_bytes(message[:4].ljust(4, b"\0"), "big")
+        self._range = (1 << 32) - 1
+
+    def code(self, bit: int, p: int) -> int:
+        """Read a bit that is 1 with probability p / 2^16; the argument `bit` is not looked at."""
+        bound = (self._range >> 16) * p
+        if self._value < bound:
+            self._range, bit = bound, 1
+        else:
+            self._value -= bound
+            self._range -= bound
+            bit = 0
+        while self._range < _TOP:
+            self._value = (self._value << 8) | (self._message[self._at] if self._at < len(self._message) else 0)
+            self._range <<= 8
+            self._at += 1
+        return bit
+
+    def require_end(self) -> None:
+        """Refuse a message that goes on, or that ends in a zero byte (A3)."""
+        if self._at < len(self._message) or self._message[-1:] == b"\0":
+            raise ValueError("the arithmetic code goes on after its last bit; the stream is damaged")
+
+
+class AdaptiveBits:
+    """Estimate the bits of several contexts, each by its own past (A4).
+
+    Parameters
+    ----------
+    contexts : int
+        How many.
+    p : int
+        First estimate, in units of 2^-16.
+
+    Examples
+    --------
+    >>> bits, encoder = AdaptiveBits(2), BitEncoder()
+    >>> for _ in range(1000):
+    ...     _ = bits.code(encoder, 1, 0)
+    >>> len(encoder.finish()), bits.p
+    (1, [32768, 0])
+    """
+
+    __slots__ = ("n", "p")
+
+    def __init__(self, contexts: int, p: int = 1 << 15) -> None:
+        self.p, self.n = [p] * contexts, [0] * contexts
+
+    def code(self, coder: BitCoder, context: int, bit: int) -> int:
+        """Code a bit in a context, and learn from it."""
+        p, n = self.p[context], self.n[context]
+        bit = coder.code(bit, min(max(p, 32), 65504))
+        self.p[context] = p + (((65535 if bit else 0) - p) * RATES[n] >> 16)
+        if n < _COUNT_LIMIT:
+            self.n[context] = n + 1
+        return bit
