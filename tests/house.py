@@ -11,7 +11,7 @@ from pathlib import Path
 
 # Storey by storey. A room imports from storeys below its own, never from a neighbour on the same one.
 STOREYS = (
-    ("spec", "archive"),
+    ("spec", "archive", "byte_fields"),
     ("kernels", "nn"),
     ("profiles",),
     ("integer_layer",),
