@@ -1,7 +1,8 @@
 """Dynamic quantization: weights made integers once, from a float network; inputs quantized as they come.
 
 Legend: R calibration rows, K inputs, N outputs of a layer; w (K, N), b (N,) real weights and bias. Labels D1-D4 are in
-npquant/dynamic_mlp.py and docs/dynamic.md, E labels in peers, layer_objective and rounding_path.
+npquant/dynamic_mlp.py and docs/dynamic.md, E labels in nearest, gpfq, gptq, layer_objective
+and rounding_path.
 """
 
 from __future__ import annotations
@@ -16,9 +17,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from npquant.compression.activation_weights import activation_weights
 from npquant.compression.calibration import checked_rows
+from npquant.compression.gpfq import gpfq_layer
+from npquant.compression.gptq import gptq_layer
 from npquant.compression.integer_chain import LayerCodes, LayerProblem
+from npquant.compression.nearest import nearest_layer
 from npquant.compression.output_codes import activation_bits_per_layer
-from npquant.compression.peers import gpfq, gptq, gptq_resolved, round_to_nearest, round_to_nearest_rescaled
 from npquant.compression.rectified_layer import rectify_layer
 from npquant.compression.uniform import Bits, bits_per_layer, weight_grid
 from npquant.dynamic_mlp import GRANULARITIES, DynamicLayer, DynamicMLP, input_params, run_dynamic_layer
@@ -31,8 +34,6 @@ if TYPE_CHECKING:
 
 Float64 = NDArray[np.float64]
 Rounding = Callable[[LayerProblem, Bits], LayerCodes]
-# GPTQ's own.
-DAMPING: Final = 0.01
 
 
 def _rectified(problem: LayerProblem, bits: Bits) -> LayerCodes:
@@ -45,11 +46,11 @@ def _rectified(problem: LayerProblem, bits: Bits) -> LayerCodes:
 
 METHODS: Final = MappingProxyType[str, Rounding](
     {
-        "nearest": round_to_nearest,
-        "rescaled": round_to_nearest_rescaled,
-        "gpfq": gpfq,
-        "gptq": partial(gptq, damping=DAMPING),
-        "gptq_resolved": partial(gptq_resolved, damping=DAMPING),
+        "nearest": partial(nearest_layer, correction="none"),
+        "rescaled": nearest_layer,
+        "gpfq": gpfq_layer,
+        "gptq": gptq_layer,
+        "gptq_resolved": partial(gptq_layer, resolve=True),
         "rectified": _rectified,
     }
 )
