@@ -106,15 +106,17 @@ def _entry(path: str, model: Network, answers: Evaluation) -> dict[str, Any]:
     }
 
 
-def rows_line(record: dict[str, Any], used: str) -> str:
+def rows_line(record: dict[str, Any], part: str, used: str) -> str:
     """Say which rows were used.
 
     Parameters
     ----------
     record : dict
         With "data", as `compare_networks` returns it.
+    part : {"calibration", "train"}
+        Which training rows.
     used : str
-        What the training rows were for.
+        What they were for.
 
     Returns
     -------
@@ -124,12 +126,32 @@ def rows_line(record: dict[str, Any], used: str) -> str:
     Examples
     --------
     >>> rows = {"calibration": 200, "validation": 270}
-    >>> rows_line({"data": {"name": "digits", "rows": rows}}, "calibrate")
-    '  rows  digits: 200 training rows to calibrate, 270 validation rows to compare'
+    >>> rows_line({"data": {"name": "digits", "rows": rows}}, "calibration", "look at")
+    '  rows  digits: 200 training rows to look at, 270 validation rows to compare'
     """
     name, rows = record["data"]["name"], record["data"]["rows"]
-    looked = f"{rows['calibration']:,} training rows to {used}"
-    return f"  rows  {name}: {looked}, {rows['validation']:,} validation rows to compare"
+    return f"  rows  {name}: {rows[part]:,} training rows to {used}, {rows['validation']:,} validation rows to compare"
+
+
+def written_line(record: dict[str, Any]) -> str:
+    """Say which file was written.
+
+    Parameters
+    ----------
+    record : dict
+        With "after", as `compare_networks` returns it.
+
+    Returns
+    -------
+    str
+        One line.
+
+    Examples
+    --------
+    >>> written_line({"after": {"file": "net.npz", "bytes": 5493}})
+    '  file  net.npz: 5,493 bytes written'
+    """
+    return f"  file  {record['after']['file']}: {record['after']['bytes']:,} bytes written"
 
 
 def before_after_lines(record: dict[str, Any]) -> list[str]:

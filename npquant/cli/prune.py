@@ -1,16 +1,17 @@
-"""``npquant prune``: a float network with fewer neurons, and what was removed and why."""
+"""``npquant prune``: a float network with fewer neurons or fewer weights, and what was removed and why."""
 
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from npquant.cli.arguments import add_output, add_rows, rates
+from npquant.cli.arguments import add_output, add_rows, pattern, rates
 
 if TYPE_CHECKING:
-    from npquant.compression.pruning_report import PruningReport
+    from npquant.cli.workpiece import Workpiece
+    from npquant.nn.model import FloatMLP
 
-CAUSES = ("zero", "constant", "redundant", "unimportant")
+_CAUSES: Final = ("zero", "constant", "redundant", "unimportant")
 
 
 def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -30,20 +31,27 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     """
     prune = commands.add_parser(
         "prune",
-        help="take neurons out of a float network, and say which and why",
+        help="take neurons or weights out of a float network, and say which and why",
         description="Prune a float network on training rows, and compare both on validation rows.",
         epilog="Exit code: 0 done, 1 more accuracy lost than --max-drop allows, 2 usage or bad input, nothing pruned.",
     )
     prune.add_argument("model", metavar="MODEL", help="a float network that npquant saved, such as float.npz")
-    how = prune.add_argument_group("how")
-    how.add_argument("--rate", metavar="R", type=rates, help="share of neurons to remove, or one a hidden layer")
-    how.add_argument(
-        "--criterion",
-        metavar="C",
-        default="obs",
-        help="obs, in_l1, in_l2, mean_activation, std_out_l2, taylor or random (default: obs)",
+    neurons = prune.add_argument_group("neurons, taken out of the arrays")
+    neurons.add_argument("--rate", metavar="R", type=rates, help="share to remove, 0 to 0.9, or one a hidden layer")
+    weights = prune.add_argument_group("weights, set to 0")
+    weights.add_argument("--weights", action="store_true", help="prune weights, not neurons")
+    weights.add_argument("--density", metavar="D", type=rates, help="share that stays, above 0 to 1, or one a layer")
+    weights.add_argument(
+        "--pattern", metavar="N:M", type=pattern, help="N stay of every M inputs of a neuron, as in 2:4"
     )
-    how.add_argument("--compensation", metavar="C", default="refit", help="refit, fold or bare (default: refit)")
+    weights.add_argument("--allocation", metavar="NAME", help="of the density: uniform (default) or global over layers")
+    how = prune.add_argument_group("how")
+    how.add_argument(
+        "--criterion", metavar="NAME",
+        help="neurons: obs (default), in_l1, in_l2, mean_activation, std_out_l2, taylor or random; "
+        "weights: magnitude (default), wanda, obs or random",
+    )  # fmt: skip
+    how.add_argument("--compensation", metavar="NAME", default="refit", help="refit (default), fold (neurons) or bare")
     add_rows(prune)
     add_output(prune, "the smaller float network")
     prune.set_defaults(command=_execute)
@@ -54,23 +62,19 @@ def _execute(options: argparse.Namespace) -> int:
     from npquant.cli.before_after import check_max_drop, compare_networks
     from npquant.cli.output import check_out, write_json, write_sections
     from npquant.cli.workpiece import take_up
-    from npquant.compression.pruning import prune_neurons_with_report
     from npquant.storage import save
 
+    _check_target(options)
     check_max_drop(options.max_drop)
     check_out(options.out, options.model, options.data)
     piece = take_up(options.model, data=options.data, rows=options.rows, seed=options.seed)
-    net, report = prune_neurons_with_report(
-        piece.model, piece.x_calibration, options.rate, options.criterion, options.compensation, rng=options.seed
-    )
-    if report.nothing_pruned:
-        raise ValueError(f"nothing was pruned: {report.reason or 'every rate is 0'}")
+    net, layers = _prune_weights(piece, options) if options.weights else _prune_neurons(piece, options)
     save(net, options.out)
     record = {
         "command": "prune",
-        "options": {name: getattr(options, name) for name in ("rate", "criterion", "compensation", "rows", "seed")},
+        "options": _options(options),
         **compare_networks(piece, net, options.out, options.max_drop),
-        "layers": _layer_entries(report),
+        "layers": layers,
     }
     if options.json:
         write_json(record)
@@ -79,37 +83,119 @@ def _execute(options: argparse.Namespace) -> int:
     return 0 if record["budget"]["met"] else 1
 
 
-def _layer_entries(report: PruningReport) -> list[dict[str, Any]]:
-    """Describe each hidden layer: neurons by their number before, by cause."""
-    return [
+def _check_target(options: argparse.Namespace) -> None:
+    """Refuse options of which one would be ignored."""
+    shares = [name for name in ("density", "pattern") if getattr(options, name) is not None]
+    if options.weights and options.rate is not None:
+        raise ValueError("--rate removes neurons and --weights single weights: drop one, or prune twice")
+    if options.weights and len(shares) != 1:
+        raise ValueError("--weights needs how many stay: give either --density D or --pattern N:M")
+    if shares and not options.weights:
+        raise ValueError(f"--{shares[0]} is about single weights: add --weights, or give --rate for neurons")
+    if options.allocation is not None and options.density is None:
+        raise ValueError("--allocation is about the density of weights: give --weights --density D with it")
+    if not options.weights and options.rate is None:
+        raise ValueError("nothing to prune: give --rate R for neurons, or --weights with --density or --pattern")
+
+
+def _options(options: argparse.Namespace) -> dict[str, Any]:
+    """Return what was asked for, defaults resolved."""
+    shares = ("density", "pattern", "allocation") if options.weights else ("rate",)
+    asked = {name: getattr(options, name) for name in (*shares, "compensation", "rows", "seed")}
+    return {"target": "weights" if options.weights else "neurons", "criterion": _criterion(options), **asked}
+
+
+def _criterion(options: argparse.Namespace) -> str:
+    return str(options.criterion or ("magnitude" if options.weights else "obs"))
+
+
+def _prune_neurons(piece: Workpiece, options: argparse.Namespace) -> tuple[FloatMLP, list[dict[str, Any]]]:
+    """Remove neurons; describe each hidden layer by the numbers that its neurons had."""
+    from npquant.compression.pruning import prune_neurons_with_report
+
+    net, report = prune_neurons_with_report(
+        piece.model, piece.x_calibration, options.rate, _criterion(options), options.compensation, rng=options.seed
+    )
+    if report.nothing_pruned:
+        raise ValueError(f"nothing was pruned: {report.reason or 'every rate is 0'}")
+    layers = [
         {
             "rate": rate,
             "neurons": len(layer.kept) + layer.removed,
-            "removed": {cause: getattr(layer, cause).tolist() for cause in CAUSES},
+            "removed": {cause: getattr(layer, cause).tolist() for cause in _CAUSES},
             "kept": layer.kept.tolist(),
         }
         for rate, layer in zip(report.rates, report.layers, strict=True)
     ]
+    return net, layers
+
+
+def _prune_weights(piece: Workpiece, options: argparse.Namespace) -> tuple[FloatMLP, list[dict[str, Any]]]:
+    """Set weights to 0; describe each layer by counts."""
+    from npquant.cli.networks import nonzero_weights
+    from npquant.compression.weight_pruning import prune_weights_with_report
+
+    # A tuple is a pattern there, and a list one density a layer.
+    density = list(options.density) if isinstance(options.density, tuple) else options.density
+    net, report = prune_weights_with_report(
+        piece.model, piece.x_calibration, options.pattern or density, _criterion(options), options.compensation,
+        allocation=options.allocation or "uniform", rng=options.seed,
+    )  # fmt: skip
+    if net is piece.model:
+        raise ValueError("nothing was pruned: the network is as sparse as that already; lower --density or N of N:M")
+    layers = [
+        {
+            "weights": layer.weights,
+            "nonzero_before": before,
+            "removed": before - layer.nonzeros,
+            "nonzero": layer.nonzeros,
+            "error_bare": layer.error_bare,
+            "error": layer.error,
+        }
+        for layer, before in zip(report, nonzero_weights(piece.model), strict=True)
+    ]
+    return net, layers
 
 
 def _sections(record: dict[str, Any]) -> list[list[str]]:
     """Lay the record out for a terminal."""
-    from npquant.cli.before_after import before_after_lines, note_lines, rows_line
-    from npquant.workflow.render import table
+    from npquant.cli.before_after import before_after_lines, note_lines, rows_line, written_line
 
-    options, after = record["options"], record["after"]
-    how = f"neurons by {options['criterion']}, compensation {options['compensation']}"
-    head = ("layer", "rate", "neurons", *CAUSES, "kept")
-    rows = [_row(number, layer) for number, layer in enumerate(record["layers"])]
+    options, layers = record["options"], record["layers"]
+    how = f"{options['target']} by {options['criterion']}   compensation {options['compensation']}"
     return [
         [f"npquant prune   {how}   seed {options['seed']}"],
-        [rows_line(record, "look at"), f"  file  {after['file']}: {after['bytes']:,} bytes written"],
+        [rows_line(record, "calibration", "look at"), written_line(record)],
         before_after_lines(record),
-        ["Removed   by cause: zero and constant ones exactly, redundant ones by merging", *table(head, rows)],
+        _weight_lines(layers) if options["target"] == "weights" else _neuron_lines(layers),
         note_lines(record),
     ]
 
 
-def _row(number: int, layer: dict[str, Any]) -> tuple[str, ...]:
-    causes = (f"{len(layer['removed'][cause]):,}" for cause in CAUSES)
-    return (str(number), f"{layer['rate']:g}", f"{layer['neurons']:,}", *causes, f"{len(layer['kept']):,}")
+def _neuron_lines(layers: list[dict[str, Any]]) -> list[str]:
+    from npquant.workflow.render import table
+
+    rows = []
+    for number, layer in enumerate(layers):
+        causes = (f"{len(layer['removed'][cause]):,}" for cause in _CAUSES)
+        rows.append((str(number), f"{layer['rate']:g}", f"{layer['neurons']:,}", *causes, f"{len(layer['kept']):,}"))
+    title = "Removed   by cause; zero, constant and redundant ones cost nothing"
+    return [title, *table(("layer", "rate", "neurons", *_CAUSES, "kept"), rows)]
+
+
+def _weight_lines(layers: list[dict[str, Any]]) -> list[str]:
+    from npquant.workflow.render import table
+
+    rows = [
+        (
+            str(number),
+            *(f"{layer[name]:,}" for name in ("weights", "nonzero_before", "removed", "nonzero")),
+            f"{100 - 100 * layer['nonzero'] / layer['weights']:.1f}",
+            f"{100 * layer['error_bare']:.2f}",
+            f"{100 * layer['error']:.2f}",
+        )
+        for number, layer in enumerate(layers)
+    ]
+    head = ("layer", "weights", "nonzero before", "removed", "nonzero", "zeros %", "masked %", "error %")
+    title = "Removed   error: of the pre-activations, over their variance, merely masked and as compensated"
+    return [title, *table(head, rows)]

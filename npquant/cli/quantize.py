@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from npquant.cli.arguments import activation_bits, add_output, add_rows, weight_bits
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from npquant.compression.rectified import LayerReport
     from npquant.integer_mlp import IntegerMLP
 
-METHODS: Final = ("rectified", "uniform")
+METHODS: Final = ("rectified", "uniform", "nearest", "gptq", "gptq-resolved", "gpfq", "adaround")
 
 
 def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -41,22 +42,17 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     quantize.add_argument("model", metavar="MODEL", help="a float network that npquant saved, such as float.npz")
     how = quantize.add_argument_group("how")
     how.add_argument(
-        "--method", choices=METHODS, default="rectified", help="what chooses the codes (default: rectified)"
-    )
+        "--method", metavar="NAME", choices=METHODS, default="rectified",
+        help=f"what chooses the codes: {', '.join(METHODS)} (default: rectified)",
+    )  # fmt: skip
     how.add_argument(
-        "--bits",
-        metavar="B",
-        type=weight_bits,
-        default=4,
+        "--bits", metavar="B", type=weight_bits, default=4,
         help="of the weights: 2 to 8 or ternary, or one a layer, as in 8,4,4 (default: 4)",
-    )
+    )  # fmt: skip
     how.add_argument(
-        "--activation-bits",
-        metavar="A",
-        type=activation_bits,
-        default=8,
+        "--activation-bits", metavar="A", type=activation_bits, default=8,
         help="of the hidden outputs: 2 to 8, or one a hidden layer (default: 8)",
-    )
+    )  # fmt: skip
     add_rows(quantize)
     add_output(quantize, "the integer network")
     quantize.set_defaults(command=_execute)
@@ -89,13 +85,25 @@ def _execute(options: argparse.Namespace) -> int:
 
 def _quantize(piece: Workpiece, options: argparse.Namespace) -> tuple[IntegerMLP, tuple[LayerReport, ...]]:
     """Apply the method; only the rectified one reports on its layers."""
+    from npquant.compression.adaround import quantize_adaround
+    from npquant.compression.gpfq import quantize_gpfq
+    from npquant.compression.gptq import quantize_gptq, quantize_gptq_resolved
+    from npquant.compression.nearest import quantize_nearest
     from npquant.compression.rectified import quantize_rectified_with_report
     from npquant.compression.uniform import quantize_uniform
 
-    model, x, widths = piece.floating, piece.x_calibration, (options.bits, options.activation_bits)
+    model, x = piece.floating, piece.x_calibration
     if options.method == "rectified":
-        return quantize_rectified_with_report(model, x, *widths, options.seed)
-    return quantize_uniform(model, x, *widths, options.seed), ()
+        return quantize_rectified_with_report(model, x, options.bits, options.activation_bits, options.seed)
+    quantizers: dict[str, Callable[..., IntegerMLP]] = {
+        "uniform": quantize_uniform,
+        "nearest": quantize_nearest,
+        "gptq": quantize_gptq,
+        "gptq-resolved": quantize_gptq_resolved,
+        "gpfq": quantize_gpfq,
+        "adaround": quantize_adaround,
+    }
+    return quantizers[options.method](model, x, options.bits, options.activation_bits, options.seed), ()
 
 
 def _layer_entries(piece: Workpiece, net: IntegerMLP, reports: tuple[LayerReport, ...]) -> list[dict[str, Any]]:
@@ -123,19 +131,15 @@ def _layer_entries(piece: Workpiece, net: IntegerMLP, reports: tuple[LayerReport
 
 def _sections(record: dict[str, Any]) -> list[list[str]]:
     """Lay the record out for a terminal."""
-    from npquant.cli.before_after import before_after_lines, note_lines, rows_line
+    from npquant.cli.before_after import before_after_lines, note_lines, rows_line, written_line
     from npquant.workflow.render import joined
 
     options = record["options"]
-    widths = (
-        f"weight bits {joined(record['after']['bits'])}   activation bits {joined(_each(options['activation_bits']))}"
-    )
+    weights, outputs = joined(record["after"]["bits"]), joined(_each(options["activation_bits"]))
+    how = f"{options['method']}   weight bits {weights}   activation bits {outputs}"
     return [
-        [f"npquant quantize   {options['method']}   {widths}   seed {options['seed']}"],
-        [
-            rows_line(record, "look at"),
-            f"  file  {record['after']['file']}: {record['after']['bytes']:,} bytes written",
-        ],
+        [f"npquant quantize   {how}   seed {options['seed']}"],
+        [rows_line(record, "calibration", "look at"), written_line(record)],
         before_after_lines(record),
         _layer_lines(record["layers"]),
         note_lines(record),

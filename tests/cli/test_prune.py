@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from npquant.cli import main
+from npquant.compression import weight_pruning
 from npquant.compression.pruning import COMPENSATIONS, CRITERIA, prune_neurons
+from npquant.compression.weight_pruning import prune_weights
 from npquant.nn.model import FloatMLP
 from npquant.storage import load
 from npquant.workflow.sets import load_sets
@@ -89,4 +91,33 @@ def test_prune_help_names_every_criterion_and_compensation(capsys: Shown) -> Non
     with pytest.raises(SystemExit):
         main(["prune", "--help"])
     text = capsys.readouterr().out
-    assert [name for name in (*CRITERIA, *COMPENSATIONS) if name not in text] == []
+    own = (*weight_pruning.CRITERIA, *weight_pruning.COMPENSATIONS, *weight_pruning.ALLOCATIONS)
+    assert [name for name in (*CRITERIA, *COMPENSATIONS, *own) if name not in text] == []
+
+
+def test_prune_weights_does_what_the_library_does(float_file: Path, tmp_path: Path) -> None:
+    """The file holds what `prune_weights` returns: a density, one a layer, a pattern."""
+    model = load(float_file)
+    assert isinstance(model, FloatMLP)
+    x = load_sets(None, 0).x_calibration[:300]
+    options = ["--weights", "--rows", "300"]
+    net = pruned(float_file, tmp_path / "w.npz", *options, "--density", "0.5,0.4,0.9", "--criterion", "wanda")
+    assert_same(net, prune_weights(model, x, [0.5, 0.4, 0.9], "wanda"))
+    net = pruned(float_file, tmp_path / "w.npz", *options, "--density", "0.3", "--allocation", "global")
+    assert_same(net, prune_weights(model, x, 0.3, allocation="global"))
+    net = pruned(float_file, tmp_path / "w.npz", *options, "--pattern", "2:4", "--compensation", "bare")
+    assert_same(net, prune_weights(model, x, (2, 4), compensation="bare"))
+    assert np.count_nonzero(net.layers[1].w.reshape(16, 4, 32), axis=1).max() == 2
+
+
+def test_prune_weights_record_accounts_for_every_weight(float_file: Path, tmp_path: Path, capsys: Shown) -> None:
+    """Counts by layer are those of the two files; the refit leaves no more error than the mask alone."""
+    net = pruned(float_file, tmp_path / "w.npz", "--weights", "--density", "0.4", "--rows", "300", "--json")
+    record: dict[str, Any] = json.loads(capsys.readouterr().out)
+    assert record["options"]["criterion"] == "magnitude"
+    before = load(float_file)
+    for layer, old, new in zip(record["layers"], before.layers, net.layers, strict=True):
+        assert layer["nonzero_before"] == np.count_nonzero(old.w)
+        assert layer["nonzero"] == np.count_nonzero(new.w) == layer["nonzero_before"] - layer["removed"]
+        assert layer["weights"] == new.w.size
+        assert 0 < layer["error"] <= layer["error_bare"]

@@ -1,6 +1,7 @@
 """``npquant quantize``: the file it writes, the figures it prints, its exit codes."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,8 @@ import numpy as np
 import pytest
 
 from npquant.cli import main
+from npquant.cli.quantize import METHODS
+from npquant.compression import adaround, gpfq, gptq, nearest
 from npquant.compression.rectified import quantize_rectified
 from npquant.compression.uniform import quantize_uniform
 from npquant.integer_mlp import IntegerMLP
@@ -48,6 +51,35 @@ def test_quantize_does_what_the_library_does(float_file: Path, tmp_path: Path) -
     net = quantized(float_file, tmp_path / "net.npz", *options)
     assert net == expected
     assert net != quantize_uniform(in_float64(model), x[:20], "ternary"), "the law sees that rows are missing"
+
+
+@pytest.mark.parametrize(
+    ("method", "function"),
+    [
+        ("nearest", nearest.quantize_nearest),
+        ("gptq", gptq.quantize_gptq),
+        ("gptq-resolved", gptq.quantize_gptq_resolved),
+        ("gpfq", gpfq.quantize_gpfq),
+        ("adaround", adaround.quantize_adaround),
+    ],
+)
+def test_quantize_by_each_peer(
+    method: str, function: Callable[..., IntegerMLP], float_file: Path, tmp_path: Path
+) -> None:
+    """Each name means the library's function of that name."""
+    model = load(float_file)
+    assert isinstance(model, FloatMLP)
+    expected = function(in_float64(model), load_sets(None, 0).x_calibration[:100], 3, 8, 0)
+    options = ["--method", method, "--bits", "3", "--rows", "100"]
+    assert quantized(float_file, tmp_path / "net.npz", *options) == expected
+
+
+def test_quantize_methods_differ(float_file: Path, tmp_path: Path) -> None:
+    """No two names mean the same method."""
+    for method in METHODS:
+        quantized(float_file, tmp_path / method, "--method", method, "--bits", "3", "--rows", "100")
+    contents = {(tmp_path / method).read_bytes() for method in METHODS}
+    assert len(contents) == len(METHODS)
 
 
 def test_quantize_again_gives_the_same_bytes(float_file: Path, tmp_path: Path) -> None:
