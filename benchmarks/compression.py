@@ -58,7 +58,7 @@ def methods(adaround_steps: list[int]) -> dict[str, Method]:
         "nearest, absmax": partial(quantize_nearest, correction="none", weight_scale="absmax"),
         "nearest + LS + BC": quantize_nearest,
         "GPFQ": quantize_gpfq,
-        "GPTQ": partial(quantize_gptq, damping=0.1),
+        "GPTQ": partial(quantize_gptq, damping=0.3),
         "GPTQ re-solved": partial(quantize_gptq_resolved, damping=0.1),
     }
     for steps in adaround_steps:

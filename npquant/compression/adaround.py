@@ -200,7 +200,7 @@ def adaround_layer(
     """
     generator = np.random.default_rng(rng)
     soft = soft_rounding_of(problem.w, choose_rounding_grid(problem.w, bits, orient=orient))
-    wanted = ACTIVATIONS[problem.activation][0](problem.z)[0]
+    wanted = np.asarray(ACTIVATIONS[problem.activation][0](problem.z)[0], np.float64)
     g = soft.start(problem.w)
     state = AdamState(np.zeros_like(g), np.zeros_like(g), 0)
     for step in range(steps):
@@ -216,7 +216,8 @@ def adaround_layer(
             regularization=regularization if progress >= 0 else 0.0,
             beta=BETA_LAST + (BETA_FIRST - BETA_LAST) * (1 - progress),
         )
-        g, state = adam_step(g, slope, state, learning_rate=learning_rate, beta1=0.9, beta2=0.999, epsilon=1e-8)
+        moved, state = adam_step(g, slope, state, learning_rate=learning_rate, beta1=0.9, beta2=0.999, epsilon=1e-8)
+        g = np.asarray(moved, np.float64)
     return fit_scale_and_bias(problem, soft.codes(g), soft.grid)
 
 
