@@ -93,8 +93,23 @@ class IntegerMLP:
 
     @property
     def macs(self) -> int:
-        """Multiply-accumulates of one row: the dense products that are executed."""
+        """Multiply-accumulates of one row by the layers' shapes; `executed_macs` counts without skipped zeros."""
         return sum(k * n for k, n in (layer.shape for layer in self.layers))
+
+    @property
+    def kernels(self) -> tuple[str, ...]:
+        """Product that `run` uses for each layer: "dense", "sparse", or "plain" where no fast route is exact."""
+        if self._prepared:
+            return tuple(part.kernel for part in self._prepared)
+        return ("dense" if self._engine else "plain",) * len(self.layers)
+
+    @property
+    def executed_macs(self) -> int:
+        """Multiply-accumulates of one row that `run` carries out: nonzero w_q - zw in a sparse layer, K N in others."""
+        return sum(
+            int(np.count_nonzero(layer.centred_weights)) if kernel == "sparse" else layer.w_q.size
+            for layer, kernel in zip(self.layers, self.kernels, strict=True)
+        )
 
     @property
     def weight_bits(self) -> tuple[int, ...]:

@@ -1,13 +1,14 @@
-"""The fast route of the integer network: the same codes through float BLAS, proven when a layer is prepared.
+"""The fast route of the integer network: the same codes through float products, proven when a layer is prepared.
 
-Legend: raw = sum_k x_q (w_q - zw), acc = raw + bias - zx sum_k (w_q - zw); M = m 2^(e-31) multiplier, s = 31 - e shift.
+Legend: B batch, K inputs, N outputs; raw = sum_k x_q (w_q - zw), acc = raw + bias - zx sum_k (w_q - zw);
+M = m 2^(e-31) multiplier, s = 31 - e shift.
 Everything that float arithmetic touches is an integer small enough to be exact, or is checked against int64.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,10 @@ from npquant.kernels.lookup import activation_table
 from npquant.kernels.matmul import FLOAT32_EXACT
 from npquant.kernels.qparams import QuantParams
 from npquant.kernels.requantize import FixedMultiplier, layer_multiplier, requantize_single_rounding
+from npquant.sparse_route import choose_kernel, compress_weights, multiply_compressed
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 Int64 = NDArray[np.int64]
 Float = NDArray[np.floating[Any]]
@@ -34,7 +39,8 @@ class PreparedLayer:
     Parameters
     ----------
     blocks : tuple of (int, ndarray of float32)
-        Centred weights in blocks of K, each with its first k; C6 holds in every block.
+        Centred weights in blocks of K, each with its first k; C6 holds in every block. Empty where the product is
+        sparse.
     scale, offset : ndarray of float32 or float64, shape (rows, N), or None
         code = clip(floor(raw scale + offset)); None where that formula failed its check. The same in every row:
         repeated so that a pass over several rows is one long loop.
@@ -46,6 +52,8 @@ class PreparedLayer:
         Of the target: its zero point, and the codes that the activation leaves open.
     table : ndarray of float32, shape (256,), or None
         R12, as floats.
+    compressed : scipy.sparse.csr_array, shape (N, K), or None
+        The nonzero centred weights, where the product is sparse.
 
     Examples
     --------
@@ -61,15 +69,23 @@ class PreparedLayer:
     low: int
     high: int
     table: NDArray[np.float32] | None
+    compressed: csr_array | None = None
+
+    @property
+    def kernel(self) -> str:
+        """Which product runs: "dense" or "sparse"."""
+        return "dense" if self.compressed is None else "sparse"
 
 
-def prepare_layer(layer: IntegerLayer) -> PreparedLayer:
+def prepare_layer(layer: IntegerLayer, kernel: str | None = None) -> PreparedLayer:
     """Lay out a layer for the fast route, and prove its float requantization.
 
     Parameters
     ----------
     layer : IntegerLayer
         The layer; npquant's own arithmetic (R6).
+    kernel : {"dense", "sparse"}, optional
+        The product; by default that of `choose_kernel`.
 
     Returns
     -------
@@ -91,18 +107,22 @@ def prepare_layer(layer: IntegerLayer) -> PreparedLayer:
     constant = layer.bias.astype(np.int64) - int(layer.x.zero_point) * centred.sum(axis=0, dtype=np.int64)
     fixed = layer_multiplier(layer.x, layer.w, layer.target)
     zero_point, (low, high) = int(layer.target.zero_point), layer.code_range
-    blocks = _exact_blocks(centred, max(abs(layer.x.qmin), abs(layer.x.qmax)))
+    largest_code = max(abs(layer.x.qmin), abs(layer.x.qmax))
+    sparse = (kernel or choose_kernel(centred)) == "sparse"
+    compressed = compress_weights(centred, largest_code) if sparse else None
+    blocks = () if sparse else _exact_blocks(centred, largest_code)
+    in_float32 = compressed.dtype == np.float32 if compressed is not None else len(blocks) == 1
     real = np.broadcast_to(np.asarray(fixed.real, np.float64), constant.shape)
     scale: Float | None = None
     offset: Float | None = None
     start = constant * real + (0.5 + zero_point)
-    for dtype in ("float32", "float64") if len(blocks) == 1 else ("float64",):
+    for dtype in ("float32", "float64") if in_float32 else ("float64",):
         if formula_is_exact(real.astype(dtype), start.astype(dtype), constant, layer):
             rows = max(1, PART_ELEMENTS // len(constant))
             scale, offset = (np.repeat(v[np.newaxis].astype(dtype), rows, axis=0) for v in (real, start))
             break
     table = None if layer.pre is None else activation_table(layer.activation, layer.pre, layer.y).astype(np.float32)
-    return PreparedLayer(blocks, scale, offset, constant, fixed, zero_point, low, high, table)
+    return PreparedLayer(blocks, scale, offset, constant, fixed, zero_point, low, high, table, compressed)
 
 
 def _exact_blocks(centred: NDArray[np.int16], largest_code: int) -> tuple[tuple[int, NDArray[np.float32]], ...]:
@@ -234,35 +254,60 @@ def run_prepared(layers: tuple[PreparedLayer, ...], x_q: NDArray[np.int8]) -> ND
     """
     y_q = np.empty((len(x_q), len(layers[-1].constant)), np.int8)
     for row in range(0, len(x_q), BLOCK_ROWS):
-        codes = x_q[row : row + BLOCK_ROWS].astype(np.float32)
+        part = x_q[row : row + BLOCK_ROWS]
+        if layers[0].compressed is not None:
+            part = np.asfortranarray(part)  # one byte a code to transpose, not four
+        codes = part.astype(np.float32)
         for layer in layers:
-            codes = _run_one(layer, codes)
+            sparse = layer.compressed
+            codes = _run_dense(layer, codes) if sparse is None else _run_sparse(layer, sparse, codes)
         y_q[row : row + BLOCK_ROWS] = codes
     return y_q
 
 
-def _run_one(layer: PreparedLayer, codes: NDArray[np.float32]) -> NDArray[np.float32]:
+def _run_dense(layer: PreparedLayer, codes: NDArray[np.float32]) -> NDArray[np.float32]:
     raw: NDArray[Any] = codes @ layer.blocks[0][1] if len(layer.blocks) == 1 else _raw_sums(layer.blocks, codes)
     if layer.scale is None or layer.offset is None:
-        steps = requantize_single_rounding(raw.astype(np.int64) + layer.constant, layer.fixed) + layer.zero_point
-        out = np.clip(steps, layer.low, layer.high).astype(np.float32)
+        out = _codes_by_int64(layer, raw)
     else:
         out = np.empty(raw.shape, np.float32) if len(layer.blocks) > 1 else raw
         real = np.empty((min(len(raw), len(layer.scale)), raw.shape[1]), layer.scale.dtype)
         for row in range(0, len(raw), len(real)):
             part = out[row : row + len(real)]
-            _requantize_part(raw[row : row + len(real)], layer.scale, layer.offset, real, part)
+            rows = len(part)
+            _requantize_part(raw[row : row + rows], layer.scale[:rows], layer.offset[:rows], real[:rows], part)
             part.clip(layer.low, layer.high, out=part)
     return out if layer.table is None else layer.table[out.astype(np.intp) + 128]
 
 
+def _run_sparse(layer: PreparedLayer, compressed: csr_array, codes: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Run with one example a column: results lie transposed, which the next layer's product takes as they are."""
+    raw = multiply_compressed(compressed, np.ascontiguousarray(codes.T))
+    if layer.scale is None or layer.offset is None:
+        out = _codes_by_int64(layer, raw.T).T
+    else:
+        out = np.empty(raw.shape, np.float32) if raw.dtype != np.float32 else raw
+        neurons = max(1, min(len(raw), PART_ELEMENTS // max(1, raw.shape[1])))
+        real = np.empty((neurons, raw.shape[1]), layer.scale.dtype)
+        for n in range(0, len(raw), neurons):
+            part = slice(n, min(n + neurons, len(raw)))
+            scale, offset = layer.scale[0, part, np.newaxis], layer.offset[0, part, np.newaxis]
+            _requantize_part(raw[part], scale, offset, real[: len(scale)], out[part])
+            out[part].clip(layer.low, layer.high, out=out[part])
+    return (out if layer.table is None else layer.table[out.astype(np.intp) + 128]).T
+
+
+def _codes_by_int64(layer: PreparedLayer, raw: NDArray[Any]) -> NDArray[np.float32]:
+    """Requantize (B, N) sums where no float formula passed its check."""
+    steps = requantize_single_rounding(raw.astype(np.int64) + layer.constant, layer.fixed) + layer.zero_point
+    return np.clip(steps, layer.low, layer.high).astype(np.float32)
+
+
 def _requantize_part(raw: Float, scale: Float, offset: Float, real: Float, out: NDArray[np.float32]) -> None:
-    """Write floor(raw scale + offset) to out, which may be raw."""
-    rows = len(raw)
-    real = real[:rows]
+    """Write floor(raw scale + offset) to out, which may be raw; real is working memory of raw's shape."""
     np.copyto(real, raw)
-    np.multiply(real, scale[:rows], out=real)
-    np.add(real, offset[:rows], out=real)
+    np.multiply(real, scale, out=real)
+    np.add(real, offset, out=real)
     np.floor(real, out=real)
     np.copyto(out, real, casting="same_kind")  # an integer beyond 2^24 may move, and is clipped either way
 

@@ -14,11 +14,11 @@ STOREYS = (
     ("spec", "archive", "byte_fields"),
     ("kernels", "nn"),
     ("profiles",),
-    ("integer_layer",),
+    ("integer_layer", "sparse_route"),
     ("integer_route", "integer_engine", "dynamic_mlp"),
     ("integer_mlp",),
     ("compression",),
-    ("layouts",),
+    ("layouts", "container"),
     ("storage",),
     ("interop",),
     ("workflow",),
@@ -52,6 +52,7 @@ LEGEND_ROOMS = {
     "integer_route",
     "integer_engine",
     "dynamic_mlp",
+    "sparse_route",
 }
 
 BANNED_FILES = re.compile(r"\.(pyc|pyo|log|prof|npz|npy|tmp|swp|orig|rej)$|(^|/)(__pycache__|\.DS_Store)")
