@@ -1,261 +1,312 @@
-"""From an accuracy requirement to thresholds: a greedy search over bit widths and pruning rates.
+"""From a budget to thresholds: a search over bit widths, pruning rates and activation bits.
 
-The search knows neither networks nor data. It is given what may be chosen (`Space`), what is required
-(`Requirements`), and a function that builds one candidate as a whole and measures it on the validation rows.
+The search knows neither networks nor data. It is given what may be chosen (`Space`), what is required (`Budget`), and a
+function that builds one candidate as a whole and measures it on the validation rows.
 
-G4 (order)        gain / KL added, gain = bytes saved (MACs saved once bytes suffice), measured one axis at a time
+G7 (free)         KL <= 1.1 * KL before: how far activation bits may go, which save no byte of the file and no MAC
+G8 (Pareto)       no other candidate has at most the same bytes, MACs and KL, and less of one
 
-An axis is one layer's bit width or one hidden layer's pruning rate; its levels go from loose to tight.
-Letters: KL the divergence M2 of the candidate from the float network, in nats.
+Letters: KL the divergence M2 of the candidate from the float network, in nats; axis and level as in search_space.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from npquant.compression.requirements import Measurement, Requirements, accuracy_holds, expected_to_hold
+from npquant.compression.requirements import POINTS_PER_NAT, Budget, allowed_points, expected_to_hold, low_widths_pay
+from npquant.compression.search_space import LOW_WIDTHS, Space, State, Trial, with_level
+from npquant.compression.tightening import AxisTrial, Measure, Walk
 
-# Less KL than this is rounding; without a floor a harmless step would have an infinite ratio and every tie one.
-KL_FLOOR: Final = 1e-7
-
-
-@dataclass(frozen=True, slots=True)
-class Thresholds:
-    """One candidate: a bit width for each layer, a pruning rate for each hidden layer."""
-
-    bits: tuple[int, ...]
-    rates: tuple[float, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Trial:
-    """A candidate, its measurement, what it misses, and the phase of the search that tried it."""
-
-    thresholds: Thresholds
-    found: Measurement
-    failing: tuple[str, ...]
-    phase: str
+FREE: Final = 1.1
+# A walk from a uniform setting is worth while if that is at most this much larger than the smallest candidate.
+NEAR: Final = 1.2
+# Full builds at most, when candidates that were built on few rows are built on all of them.
+CONFIRMATIONS: Final = 6
+# KL falls when more rows calibrate: a candidate this far above G3 may still hold when it is built on all of them.
+MAY_STILL_HOLD: Final = 1.3
 
 
 @dataclass(frozen=True, slots=True)
-class SearchResult:
-    """The candidate to deploy, whether it meets everything, and all candidates in the order tried.
+class Outcome:
+    """What a search found.
 
-    `nearest` is None when `met`; else the candidate that meets the limits of bytes and MACs at the least drop, or,
-    where none meets them, comes closest to them.
+    Parameters
+    ----------
+    chosen : Trial
+        The candidate to deploy.
+    nearest : Trial or None
+        None where the budget is met; else the candidate that misses limits by the smallest factor, then drops least.
+    frontier : tuple of Trial
+        All candidates in the order tried.
+    sensitivity : tuple of AxisTrial
+        Those that differ from the loosest one in one axis alone.
+    kl_at_4_bits : float or None
+        In nats; None where 2 bits and ternary are not among the widths, or 4 is not.
+    low_widths : bool
+        Whether 2 bits and ternary were walked to from the start (G5).
+
+    Examples
+    --------
+    Made by `search_thresholds`.
     """
 
     chosen: Trial
-    met: bool
     nearest: Trial | None
     frontier: tuple[Trial, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Space:
-    """What may be chosen: for each layer its widths, for each hidden layer its rates, from loose to tight."""
-
-    bits: tuple[tuple[int, ...], ...]
-    rates: tuple[tuple[float, ...], ...]
+    sensitivity: tuple[AxisTrial, ...]
+    kl_at_4_bits: float | None
+    low_widths: bool
 
     @property
-    def levels(self) -> tuple[int, ...]:
-        """Number of levels of each axis: layers first, then hidden layers."""
-        return tuple(len(axis) for axis in (*self.bits, *self.rates))
-
-    def at(self, state: tuple[int, ...]) -> Thresholds:
-        """Return the thresholds at one level for each axis."""
-        n = len(self.bits)
-        bits = tuple(axis[level] for axis, level in zip(self.bits, state[:n], strict=True))
-        return Thresholds(bits, tuple(axis[level] for axis, level in zip(self.rates, state[n:], strict=True)))
+    def met(self) -> bool:
+        """Whether the chosen candidate misses nothing."""
+        return not self.chosen.failing
 
 
-def search_thresholds(
-    space: Space,
-    requirements: Requirements,
-    measure: Callable[[Thresholds], Measurement],
-) -> SearchResult:
-    """Find the thresholds that meet the requirements.
+def search_thresholds(space: Space, budget: Budget, measure: Measure) -> Outcome:
+    """Find the thresholds that meet a budget.
 
     Parameters
     ----------
     space : Space
         Axes and their levels, loosest first.
-    requirements : Requirements
-        Accuracy, and optionally bytes and MACs.
+    budget : Budget
+        Accuracy, and optionally bytes, MACs and SQNR.
     measure : callable
         Builds one candidate as a whole chain and measures it on the validation rows. Called once for each candidate.
 
     Returns
     -------
-    SearchResult
-        Without limits on bytes and MACs the tightest candidate that the walk accepts; with limits the first that meets
-        them, which is the one with the most accuracy to spare.
+    Outcome
+        Without limits on bytes and MACs the smallest file among the candidates that are sound; with limits, among the
+        sound ones that meet them, the least KL; where none is sound, the least KL of those that meet everything.
 
     Notes
     -----
-    1. Sensitivity: from the loosest candidate each axis alone is tightened level by level, while it is expected to
-       hold (`expected_to_hold`).
-    2. Walk: always the step with the largest ratio G4, ties to the smaller axis; the candidate is measured as a whole.
-       A step that is not expected to hold closes its axis.
-    3. If limits are still missed, the walk goes on as long as accuracy holds on the validation rows.
-    4. If they are missed even so, it goes on without regard to accuracy, so that the report can say what the limits
-       would cost (`nearest`); the tightest acceptable candidate stays chosen.
-    Greedy: not proven smallest. Deterministic, given a deterministic `measure`.
+    1. Sensitivity: from the loosest candidate each axis alone is tightened level by level, until it is not sound (G3).
+    2. Walk: always the step with the largest ratio G4; the candidate is measured as a whole.
+    3. Without limits: every uniform setting that may be smaller, but for hopeless ones (G6), so that the choice is not
+       larger than any of them; from those that are sound and nearly as small another walk starts. Then exchanges: one
+       axis of the smallest candidate is loosened by a level, and the others are tightened for it.
+    4. If limits are missed, the walk stretches as long as accuracy holds on the validation rows, 2 bits and ternary
+       included; then uniform settings are tried; then it goes on without regard to accuracy, so that the report can say
+       what the limits would cost (`nearest`).
+    5. Activation bits of the choice go down as far as that is free (G7).
+    Greedy: not proven smallest. Deterministic, given a deterministic `measure`; ties go to the smaller axis.
 
     Examples
     --------
-    >>> space = Space(bits=((8, 4, 2),), rates=())
-    >>> law = lambda t: Measurement(b=8 - t.bits[0], c=0, rows=400, kl=2**-t.bits[0] / 4, n_bytes=t.bits[0], macs=1)
-    >>> search_thresholds(space, Requirements(1.0), law).chosen.thresholds.bits
+    >>> from npquant.compression.requirements import Measurement
+    >>> space = Space(bits=((8, 4, 2),), rates=(), activation_bits=())
+    >>> law = lambda t: Measurement(8 - t.bits[0], 0, 400, 2**-t.bits[0] / 4, t.bits[0], 1, 6.0 * t.bits[0])
+    >>> search_thresholds(space, Budget(max_drop=1.0), law).chosen.thresholds.bits
     (4,)
     """
-    walk = _Walk(space, requirements, measure)
-    start = (0,) * len(space.levels)
-    first = walk.trial(start, "start")
-    if not accuracy_holds(first.found, requirements.max_drop):
-        return SearchResult(first, False, first, walk.frontier)
-    walk.sensitivity(start)
-    state, chosen = walk.tighten(start, "walk", lambda trial: expected_to_hold(trial.found, requirements.max_drop))
-    if chosen.failing:
-        state, chosen = walk.tighten(state, "stretch", lambda trial: "max_drop" not in trial.failing)
-    if not chosen.failing:
-        return SearchResult(chosen, True, None, walk.frontier)
-    walk.tighten(state, "beyond", lambda trial: True)
-    return SearchResult(chosen, False, _nearest(walk.frontier, requirements), walk.frontier)
+    walk = Walk(space, budget, measure)
+    walk.trial(space.loosest, "start")
+    kl, low = _judge_low_widths(walk, space, budget)
+    ceilings = space.ceilings(low=low)
+    walk.study_axes(ceilings)
+    end = walk.tighten(space.loosest, "walk", _is_sound, ceilings, only_sound=True)
+    if not budget.limited:
+        _try_smaller(walk, space, end, ceilings)
+    elif not any(trial.sound and not trial.failing for _, trial in walk.tried):
+        _stretch(walk, space, end)
+    chosen = _choose(walk.tried, budget)
+    if not chosen[1].failing:
+        chosen = _free_activations(walk, space, chosen)
+    frontier = tuple(trial for _, trial in walk.tried)
+    nearest = None if not chosen[1].failing else _nearest(frontier, budget)
+    return Outcome(chosen[1], nearest, frontier, walk.axis_trials, kl, low)
 
 
-def confirm(
-    result: SearchResult, requirements: Requirements, measure: Callable[[Thresholds], Measurement]
-) -> SearchResult:
-    """Build the chosen thresholds in another way, and take that unless it misses more.
+def _judge_low_widths(walk: Walk, space: Space, budget: Budget) -> tuple[float | None, bool]:
+    """Measure 4 bits everywhere, where that decides something, and apply G5."""
+    state = space.at_width(4)
+    if state is None or not any(width in LOW_WIDTHS for axis in space.bits for width in axis):
+        return None, True
+    found = walk.trial(state, "uniform").found
+    return found.kl, low_widths_pay(found.kl, budget.max_drop, found.rows)
+
+
+def _is_sound(trial: Trial) -> bool:
+    return trial.sound
+
+
+def _try_smaller(walk: Walk, space: Space, end: State, ceilings: State) -> None:
+    """Try uniform settings that may be smaller than all that is sound so far, walk on from there, and exchange."""
+
+    def may_be_smaller(trial: Trial) -> bool:
+        best = _smallest(walk)
+        return best is None or trial.found.n_bytes <= best[1].found.n_bytes
+
+    walk.try_uniform(may_be_smaller)
+    for state in _starts(walk, end):
+        walk.tighten(state, "walk", _is_sound, _at_least(state, ceilings), only_sound=True)
+    best = _smallest(walk)
+    if best is None:
+        return
+    for axis in range(space.of_activations.start):
+        if best[0][axis] > 0:
+            looser = with_level(best[0], axis, best[0][axis] - 1)
+            walk.trial(looser, "exchange")
+            caps = with_level(_at_least(looser, ceilings), axis, looser[axis])
+            walk.tighten(looser, "exchange", _is_sound, caps, only_sound=True)
+
+
+def _starts(walk: Walk, end: State) -> list[State]:
+    """Return the sound uniform settings from which another walk may end smaller than the first one did."""
+    best = _smallest(walk)
+    if best is None:
+        return []
+    worth = NEAR * best[1].found.n_bytes
+    near = [(state, trial) for state, trial in walk.tried if trial.sound and trial.found.n_bytes <= worth]
+    return [state for state, trial in near if trial.phase == "uniform" and state != end]
+
+
+def _smallest(walk: Walk) -> tuple[State, Trial] | None:
+    """Return the smallest candidate that is sound; the one with the least KL of equal ones."""
+    sound = [(state, trial) for state, trial in walk.tried if trial.sound]
+    return min(sound, key=lambda pair: (pair[1].found.n_bytes, pair[1].found.kl), default=None)
+
+
+def _at_least(state: State, ceilings: State) -> State:
+    return tuple(max(level, ceiling) for level, ceiling in zip(state, ceilings, strict=True))
+
+
+def _stretch(walk: Walk, space: Space, end: State) -> None:
+    """Go on for limits that are missed: while accuracy holds, then over uniform settings, then at any price."""
+    tightest = space.ceilings(low=True)
+    end = walk.tighten(end, "stretch", lambda trial: trial.holds, tightest, only_sound=False)
+    if any(not trial.failing for _, trial in walk.tried):
+        return
+    walk.try_uniform(lambda trial: not {"max_bytes", "max_macs"} & set(trial.failing))
+    if all(trial.failing for _, trial in walk.tried):
+        walk.tighten(end, "beyond", lambda trial: True, tightest, only_sound=False)
+
+
+def _choose(tried: Sequence[tuple[State, Trial]], budget: Budget) -> tuple[State, Trial]:
+    """Choose what to deploy: see `search_thresholds`; where nothing meets the budget, what keeps most of its word."""
+    meeting = [pair for pair in tried if not pair[1].failing]
+    sound = [pair for pair in meeting if pair[1].sound]
+    if sound and not budget.limited:
+        return min(sound, key=lambda pair: (pair[1].found.n_bytes, pair[1].found.kl))
+    if meeting:
+        return min(sound or meeting, key=lambda pair: pair[1].found.kl)
+    holding = [pair for pair in tried if pair[1].holds]
+    return min(holding or tried[:1], key=lambda pair: (budget.excess(pair[1].found), pair[1].found.kl))
+
+
+def _free_activations(walk: Walk, space: Space, chosen: tuple[State, Trial]) -> tuple[State, Trial]:
+    """Lower activation bits as far as G7 allows: first what the axes alone let expect, then less, axis by axis."""
+    state, trial = chosen
+    axes = [axis for axis in space.of_activations if space.levels[axis] > 1]
+    room = (FREE - 1) * trial.found.kl / max(len(axes), 1)
+    alone = {(one.axis, one.level): one.trial.found.kl for one in walk.axis_trials}
+    base = walk.trial(space.loosest, "start").found.kl
+    target = list(state)
+    for axis in axes:
+        fits = [level for of, level in alone if of == axis and alone[axis, level] - base <= room]
+        target[axis] = max([state[axis], *fits])
+    while tuple(target) != state:
+        after = walk.trial(tuple(target), "activations")
+        free = after.found.kl <= FREE * trial.found.kl and after.found.n_bytes <= trial.found.n_bytes
+        if free and not after.failing and after.sound >= trial.sound:
+            return tuple(target), after
+        lowered = [axis for axis in axes if target[axis] > state[axis]]
+        target[max(lowered, key=lambda axis: alone[axis, target[axis]])] -= 1
+    return chosen
+
+
+def _nearest(frontier: Sequence[Trial], budget: Budget) -> Trial:
+    """Choose the trial that misses limits by the smallest factor, then drops least, then was tried first."""
+    return min(frontier, key=lambda trial: (budget.excess(trial.found), trial.found.drop))
+
+
+def confirm(outcome: Outcome, budget: Budget, measure: Measure) -> Outcome:
+    """Build what a search found in another way, and take the best of it that keeps the budget.
 
     Parameters
     ----------
-    result : SearchResult
+    outcome : Outcome
         Of a search that built its candidates cheaply.
-    requirements : Requirements
+    budget : Budget
         As in the search.
     measure : callable
-        Builds the candidate with more care.
+        Builds a candidate with more care.
 
     Returns
     -------
-    SearchResult
-        With one more trial, of the phase "confirmed", which is chosen if it misses nothing that the old one met.
+    Outcome
+        With up to six more trials, of the phase "confirmed". Without limits the smallest candidates come first, those
+        that the cheap build found not quite sound included; one that is sound now is chosen, and else the old choice is
+        built anew and replaces the old one if it misses nothing that the old one met.
 
     Examples
     --------
-    >>> cheap = search_thresholds(Space(((8,),), ()), Requirements(1.0), lambda t: Measurement(0, 0, 9, 0.2, 1, 1))
-    >>> confirm(cheap, Requirements(1.0), lambda t: Measurement(0, 0, 9, 0.1, 1, 1)).chosen.found.kl
+    >>> from npquant.compression.requirements import Measurement
+    >>> space, cheap = Space(((8,),), (), ()), lambda t: Measurement(0, 0, 9, 0.2, 1, 1, 20.0)
+    >>> found = search_thresholds(space, Budget(), cheap)
+    >>> confirm(found, Budget(), lambda t: Measurement(0, 0, 9, 0.1, 1, 1, 30.0)).chosen.found.kl
     0.1
     """
-    found = measure(result.chosen.thresholds)
-    trial = Trial(result.chosen.thresholds, found, requirements.failing(found), "confirmed")
-    frontier = (*result.frontier, trial)
-    if not set(trial.failing) <= set(result.chosen.failing):
-        return replace(result, frontier=frontier)
-    met = not trial.failing
-    return SearchResult(trial, met, None if met else result.nearest, frontier)
+    trials: list[Trial] = []
+    for old in (*_may_be_smaller(outcome, budget), outcome.chosen):
+        found = measure(old.thresholds)
+        failing = budget.failing(found)
+        sound = "min_sqnr" not in failing and expected_to_hold(found, budget.max_drop)
+        new = Trial(old.thresholds, found, failing, sound, "confirmed")
+        trials.append(new)
+        is_old = old is outcome.chosen
+        if set(failing) <= set(outcome.chosen.failing) and (new.sound or is_old) and (is_old or _smaller(new, outcome)):
+            frontier = (*outcome.frontier, *trials)
+            return replace(outcome, chosen=new, nearest=outcome.nearest if failing else None, frontier=frontier)
+    return replace(outcome, frontier=(*outcome.frontier, *trials))
 
 
-@dataclass(frozen=True, slots=True)
-class _Step:
-    """What one axis alone saves and costs from one level to the next, and whether it is expected to hold."""
-
-    n_bytes: int
-    macs: int
-    kl: float
-    holds: bool
+def _smaller(trial: Trial, outcome: Outcome) -> bool:
+    return trial.found.n_bytes < outcome.chosen.found.n_bytes
 
 
-class _Walk:
-    """The candidates tried so far, each measured once."""
-
-    def __init__(self, space: Space, requirements: Requirements, measure: Callable[[Thresholds], Measurement]) -> None:
-        self._space, self._requirements, self._measure = space, requirements, measure
-        self._tried: dict[tuple[int, ...], Trial] = {}
-        self._steps: dict[tuple[int, int], _Step] = {}  # by (axis, level that the step arrives at)
-
-    @property
-    def frontier(self) -> tuple[Trial, ...]:
-        """All candidates in the order tried."""
-        return tuple(self._tried.values())
-
-    def trial(self, state: tuple[int, ...], phase: str) -> Trial:
-        """Measure a candidate, or recall it."""
-        if state not in self._tried:
-            thresholds = self._space.at(state)
-            found = self._measure(thresholds)
-            self._tried[state] = Trial(thresholds, found, self._requirements.failing(found), phase)
-        return self._tried[state]
-
-    def sensitivity(self, start: tuple[int, ...]) -> None:
-        """Tighten one axis at a time, until accuracy fails, and remember what each step saves and costs."""
-        for axis, levels in enumerate(self._space.levels):
-            before = self.trial(start, "start").found
-            for level in range(1, levels):
-                trial = self.trial(_with(start, axis, level), "sensitivity")
-                after = trial.found
-                holds = expected_to_hold(after, self._requirements.max_drop)
-                saved = before.n_bytes - after.n_bytes, before.macs - after.macs
-                self._steps[axis, level] = _Step(*saved, after.kl - before.kl, holds)
-                if not holds:
-                    break
-                before = after
-
-    def tighten(
-        self, state: tuple[int, ...], phase: str, accept: Callable[[Trial], bool]
-    ) -> tuple[tuple[int, ...], Trial]:
-        """Take acceptable steps by falling ratio until no limit is missed, or none is left."""
-        current, closed = self.trial(state, "start"), set[int]()
-        unlimited = self._requirements.max_bytes is None and self._requirements.max_macs is None
-        while unlimited or set(current.failing) - {"max_drop"}:
-            axis = self._steepest(state, current.found, closed, only_sound=phase == "walk")
-            if axis is None:
-                break
-            step = _with(state, axis, state[axis] + 1)
-            after = self.trial(step, phase)
-            if accept(after):
-                state, current = step, after
-            else:
-                closed.add(axis)
-        return state, current
-
-    def _steepest(
-        self, state: tuple[int, ...], found: Measurement, closed: set[int], *, only_sound: bool
-    ) -> int | None:
-        """Choose the axis whose next step has the largest ratio G4; the smaller index on ties."""
-        best, choice = 0.0, None
-        for axis, level in enumerate(state):
-            if axis in closed or level + 1 >= self._space.levels[axis]:
-                continue
-            # Beyond the first level that failed alone nothing was measured: that step stands for what follows.
-            step = self._steps[axis, min(level + 1, max(at for of, at in self._steps if of == axis))]
-            ratio = self._ratio(step, found)
-            if ratio > best and (step.holds or not only_sound):
-                best, choice = ratio, axis
-        return choice
-
-    def _ratio(self, step: _Step, found: Measurement) -> float:
-        """G4, to nine digits, so that the last bits of a sum cannot decide an order."""
-        limits = self._requirements
-        bytes_suffice = limits.max_bytes is None or found.n_bytes <= limits.max_bytes
-        gain = step.macs if limits.max_macs is not None and bytes_suffice else step.n_bytes
-        return float(f"{gain / max(step.kl, KL_FLOOR):.9g}")
+def _may_be_smaller(outcome: Outcome, budget: Budget) -> list[Trial]:
+    """Return smaller candidates that may hold once they are built with more care, the smallest first."""
+    if budget.limited:
+        return []
+    near = []
+    for trial in outcome.frontier:
+        expected = POINTS_PER_NAT * trial.found.kl / allowed_points(budget.max_drop, trial.found.rows)
+        if _smaller(trial, outcome) and expected <= MAY_STILL_HOLD:
+            near.append(trial)
+    return sorted(near, key=lambda trial: trial.found.n_bytes)[: CONFIRMATIONS - 1]
 
 
-def _with(state: tuple[int, ...], axis: int, level: int) -> tuple[int, ...]:
-    return (*state[:axis], level, *state[axis + 1 :])
+def pareto(trials: Sequence[Trial]) -> tuple[bool, ...]:
+    """Mark the candidates that nothing tried is better than.
+
+    Parameters
+    ----------
+    trials : sequence of Trial
+        Candidates.
+
+    Returns
+    -------
+    tuple of bool
+        G8, one a candidate; of equal ones all or none.
+
+    Examples
+    --------
+    >>> from npquant.compression.requirements import Measurement
+    >>> from npquant.compression.search_space import Thresholds
+    >>> points = ((9, 0.1), (5, 0.2), (9, 0.3))
+    >>> found = [Measurement(0, 0, 9, kl, n_bytes, 1, 20.0) for n_bytes, kl in points]
+    >>> pareto([Trial(Thresholds((8,), (), ()), each, (), True, "walk") for each in found])
+    (True, True, False)
+    """
+    points = [(trial.found.n_bytes, trial.found.macs, trial.found.kl) for trial in trials]
+    return tuple(not any(_dominates(other, point) for other in points) for point in points)
 
 
-def _nearest(frontier: tuple[Trial, ...], requirements: Requirements) -> Trial:
-    """Choose the trial that misses limits by the smallest factor, then drops least, then was tried first."""
-
-    def distance(trial: Trial) -> tuple[float, float]:
-        pairs = ((trial.found.n_bytes, requirements.max_bytes), (trial.found.macs, requirements.max_macs))
-        return max([1.0, *(have / limit for have, limit in pairs if limit is not None)]), trial.found.drop
-
-    return min(frontier, key=distance)
+def _dominates(one: tuple[float, ...], two: tuple[float, ...]) -> bool:
+    return one != two and all(a <= b for a, b in zip(one, two, strict=True))

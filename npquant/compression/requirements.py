@@ -2,8 +2,8 @@
 
 G1 (drop)         drop = b - c rows; allowed = floor(max_drop * R / 100) rows
 G2 (shown)        P(Binomial(b - allowed + c, 1/2) >= b - allowed) < 0.05: the paired test shows a larger drop
-
-G3 (expected)     expected drop = 50 * KL points, at least half a row of R
+G3 (expected)     expected drop = 50 * KL points, which may be max_drop, or half a row of R where that is more
+G5 (low widths)   2 bits and ternary are worth a step where KL at 4 bits <= 0.002 * (the points that G3 allows)
 
 Letters: R validation rows; b rows that the float network alone gets right, c rows that the candidate alone gets right.
 """
@@ -12,17 +12,41 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from math import comb
+from math import comb, isfinite
+from numbers import Real
 from typing import Final
 
 SIGNIFICANCE: Final = Fraction(1, 20)
 # On digits and MNIST at 2 and 3 bits a nat of KL cost 20 to 55 points of accuracy, about 30 as a rule: 50 is cautious.
 POINTS_PER_NAT: Final = 50.0
+# KL at 4 bits for each point that may be lost: up to it, 2 bits stay within about that point.
+KL_FOR_LOW_WIDTHS: Final = 0.002
 
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """What a candidate is on the validation rows (b, c, rows, kl), and what it costs."""
+    """What a candidate is on the validation rows, and what it costs.
+
+    Parameters
+    ----------
+    b, c : int
+        Rows that the float network alone, and the candidate alone, gets right.
+    rows : int
+        R, >= 1.
+    kl : float
+        Divergence M2 of the candidate from the float network, in nats.
+    n_bytes : int
+        Length of the file.
+    macs : int
+        Multiply-accumulates executed a row.
+    sqnr : float
+        Signal-to-quantization-noise ratio T3 of the logits against the float network's, in dB; inf where they agree.
+
+    Examples
+    --------
+    >>> Measurement(b=3, c=1, rows=200, kl=0.01, n_bytes=900, macs=64, sqnr=20.0).drop
+    1.0
+    """
 
     b: int
     c: int
@@ -30,6 +54,7 @@ class Measurement:
     kl: float
     n_bytes: int
     macs: int
+    sqnr: float
 
     @property
     def drop(self) -> float:
@@ -38,43 +63,75 @@ class Measurement:
 
 
 @dataclass(frozen=True, slots=True)
-class Requirements:
-    """What must hold: accuracy on the validation rows, and optionally bytes and MACs.
+class Budget:
+    """What must hold: accuracy on the validation rows, and optionally bytes, MACs and the fidelity of the logits.
 
     Parameters
     ----------
     max_drop : float
-        Points of accuracy, in [0, 100].
+        Points of accuracy that may be lost, in [0, 100].
     max_bytes, max_macs : int or None
-        Upper limits, >= 1; None: no limit.
+        Upper limits for the file and for one row, >= 1; None: no limit.
+    min_sqnr : float or None
+        Lower limit in dB for the SQNR of the logits against the float network's, > 0; None: no limit.
 
     Raises
     ------
+    TypeError
+        If a value is no real number.
     ValueError
-        If a value lies outside its interval.
+        If a value lies outside its interval, NaN and infinity included.
+
+    Examples
+    --------
+    >>> Budget(max_bytes=900).failing(Measurement(b=3, c=1, rows=270, kl=0.0, n_bytes=1000, macs=1, sqnr=20.0))
+    ('max_bytes',)
     """
 
-    max_drop: float
+    max_drop: float = 1.0
     max_bytes: int | None = None
     max_macs: int | None = None
+    min_sqnr: float | None = None
 
     def __post_init__(self) -> None:
-        """Check the intervals, NaN included."""
+        """Check the intervals."""
+        for name in ("max_drop", "max_bytes", "max_macs", "min_sqnr"):
+            value = getattr(self, name)
+            if (value is not None or name == "max_drop") and (isinstance(value, bool) or not isinstance(value, Real)):
+                raise TypeError(f"{name} is {value!r}; give a number")
         if not 0 <= self.max_drop <= 100:
             raise ValueError(f"max_drop is {self.max_drop}; give points of accuracy in [0, 100]")
-        for name in ("max_bytes", "max_macs"):
-            limit = getattr(self, name)
-            if limit is not None and limit < 1:
+        for name, limit in (("max_bytes", self.max_bytes), ("max_macs", self.max_macs)):
+            if limit is not None and not (limit >= 1 and isfinite(limit)):
                 raise ValueError(f"{name} is {limit}; give a limit of at least 1, or none")
+        if self.min_sqnr is not None and not (self.min_sqnr > 0 and isfinite(self.min_sqnr)):
+            raise ValueError(f"min_sqnr is {self.min_sqnr}; give decibels above 0, or none")
+
+    @property
+    def limited(self) -> bool:
+        """Whether bytes or MACs have a limit: then the search stops where they are met, else where accuracy ends."""
+        return self.max_bytes is not None or self.max_macs is not None
 
     def failing(self, found: Measurement) -> tuple[str, ...]:
-        """Name the requirements that a measurement misses, in the order accuracy, bytes, MACs."""
-        names = [] if accuracy_holds(found, self.max_drop) else ["max_drop"]
-        if self.max_bytes is not None and found.n_bytes > self.max_bytes:
-            names.append("max_bytes")
-        if self.max_macs is not None and found.macs > self.max_macs:
-            names.append("max_macs")
-        return tuple(names)
+        """Name the requirements that a measurement misses, in the order accuracy, bytes, MACs, SQNR."""
+        holds = {
+            "max_drop": accuracy_holds(found, self.max_drop),
+            "max_bytes": self.max_bytes is None or found.n_bytes <= self.max_bytes,
+            "max_macs": self.max_macs is None or found.macs <= self.max_macs,
+            "min_sqnr": self.min_sqnr is None or found.sqnr >= self.min_sqnr,
+        }
+        return tuple(name for name, met in holds.items() if not met)
+
+    def excess(self, found: Measurement) -> float:
+        """Return the largest factor by which bytes, MACs or noise (in amplitude) miss their limits; 1 if none does."""
+        factors = [1.0]
+        if self.max_bytes is not None:
+            factors.append(found.n_bytes / self.max_bytes)
+        if self.max_macs is not None:
+            factors.append(found.macs / self.max_macs)
+        if self.min_sqnr is not None:
+            factors.append(10 ** min((self.min_sqnr - found.sqnr) / 20, 300.0))
+        return max(factors)
 
 
 def allowed_rows(max_drop: float, rows: int) -> int:
@@ -157,11 +214,34 @@ def accuracy_holds(found: Measurement, max_drop: float) -> bool:
 
     Examples
     --------
-    >>> accuracy_holds(Measurement(b=3, c=1, rows=270, kl=0.0, n_bytes=1, macs=1), 1.0)
+    >>> accuracy_holds(Measurement(b=3, c=1, rows=270, kl=0.0, n_bytes=1, macs=1, sqnr=40.0), 1.0)
     True
     """
     allowed = allowed_rows(max_drop, found.rows)
     return found.b - found.c <= allowed and not shows_larger_drop(found.b, found.c, allowed)
+
+
+def allowed_points(max_drop: float, rows: int) -> float:
+    """Say how large an expected drop may be.
+
+    Parameters
+    ----------
+    max_drop : float
+        Points.
+    rows : int
+        R, >= 1.
+
+    Returns
+    -------
+    float
+        Points: `max_drop`, or half a row where that is more, since fewer rows than one cannot be lost.
+
+    Examples
+    --------
+    >>> allowed_points(1.0, 200), allowed_points(0.0, 200)
+    (1.0, 0.25)
+    """
+    return max(max_drop, 50 / rows)
 
 
 def expected_to_hold(found: Measurement, max_drop: float) -> bool:
@@ -177,7 +257,7 @@ def expected_to_hold(found: Measurement, max_drop: float) -> bool:
     Returns
     -------
     bool
-        `accuracy_holds`, and G3 <= max(max_drop, half a row).
+        `accuracy_holds`, and G3.
 
     Notes
     -----
@@ -186,8 +266,33 @@ def expected_to_hold(found: Measurement, max_drop: float) -> bool:
 
     Examples
     --------
-    >>> lucky, sound = (Measurement(b=0, c=0, rows=270, kl=kl, n_bytes=1, macs=1) for kl in (0.05, 0.01))
+    >>> lucky, sound = (Measurement(b=0, c=0, rows=270, kl=kl, n_bytes=1, macs=1, sqnr=9.0) for kl in (0.05, 0.01))
     >>> expected_to_hold(lucky, 1.0), expected_to_hold(sound, 1.0)
     (False, True)
     """
-    return accuracy_holds(found, max_drop) and POINTS_PER_NAT * found.kl <= max(max_drop, 50 / found.rows)
+    return accuracy_holds(found, max_drop) and POINTS_PER_NAT * found.kl <= allowed_points(max_drop, found.rows)
+
+
+def low_widths_pay(kl_at_4_bits: float, max_drop: float, rows: int) -> bool:
+    """Decide whether 2 bits and ternary are worth a step, from what 4 bits cost.
+
+    Parameters
+    ----------
+    kl_at_4_bits : float
+        KL of the network with 4 bits everywhere and nothing pruned, in nats.
+    max_drop : float
+        Points.
+    rows : int
+        R, >= 1.
+
+    Returns
+    -------
+    bool
+        G5. Where a point may be lost, 0.002 nats: above, 2 bits were found to cost more than that point.
+
+    Examples
+    --------
+    >>> low_widths_pay(0.0015, 1.0, 270), low_widths_pay(0.0015, 0.5, 270)
+    (True, False)
+    """
+    return kl_at_4_bits <= KL_FOR_LOW_WIDTHS * allowed_points(max_drop, rows)

@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-from npquant.compression.budget import Space
-from npquant.compression.requirements import Requirements
+from npquant.compression.requirements import Budget
+from npquant.compression.uniform import Bits
 
 ACTIVATIONS: Final = ("clipped_relu", "relu", "hard_sigmoid", "sigmoid", "tanh")
-WIDTHS: Final = (8, 6, 4, 3, 2)
-RATES: Final = tuple(tenths / 10 for tenths in range(10))
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +27,14 @@ class RunConfig:
         Points of validation accuracy that may be lost, in [0, 100].
     max_bytes, max_macs : int or None
         Limits for deployed.npz and for one row, >= 1.
+    min_sqnr : float or None
+        Limit for the SQNR of the logits, in dB, > 0.
     prune : float or None
         Pruning rate of every hidden layer, in [0, 0.9]; None: searched.
-    bits : int or None
+    bits : int, "ternary" or None
         Weight bits of every layer, in [2, 8]; None: searched.
+    activation_bits : int or None
+        Bits of every hidden layer's outputs, in [2, 8]; None: searched.
     hidden : tuple of int or None
         Hidden widths to train, each >= 1; None: by the size of the input.
     epochs : int or None
@@ -55,8 +57,10 @@ class RunConfig:
     max_drop: float = 1.0
     max_bytes: int | None = None
     max_macs: int | None = None
+    min_sqnr: float | None = None
     prune: float | None = None
-    bits: int | None = None
+    bits: Bits | None = None
+    activation_bits: int | None = None
     hidden: tuple[int, ...] | None = None
     epochs: int | None = None
     activation: str | None = None
@@ -64,11 +68,13 @@ class RunConfig:
 
     def __post_init__(self) -> None:
         """Check every option."""
-        Requirements(self.max_drop, self.max_bytes, self.max_macs)
+        _ = self.budget
         if self.prune is not None and not 0 <= self.prune <= 0.9:
             raise ValueError(f"the pruning rate is {self.prune}; give a share of neurons in [0, 0.9] with --prune")
-        if self.bits is not None and not 2 <= self.bits <= 8:
+        if self.bits not in (None, "ternary") and self.bits not in range(2, 9):
             raise ValueError(f"the bit width is {self.bits}; give a whole number in [2, 8] with --bits")
+        if self.activation_bits is not None and self.activation_bits not in range(2, 9):
+            raise ValueError(f"the activation bits are {self.activation_bits}; give a whole number in [2, 8]")
         if self.seed < 0:
             raise ValueError(f"the seed is {self.seed}; give a whole number of at least 0 with --seed")
         if self.hidden is not None and min(self.hidden, default=1) < 1:
@@ -86,29 +92,9 @@ class RunConfig:
         return self.train or any(option is not None for option in (self.hidden, self.epochs, self.activation))
 
     @property
-    def requirements(self) -> Requirements:
+    def budget(self) -> Budget:
         """What step 3 must meet."""
-        return Requirements(self.max_drop, self.max_bytes, self.max_macs)
-
-    def space(self, layers: int, *, two_bits: bool) -> Space:
-        """Lay out what step 3 may choose.
-
-        Parameters
-        ----------
-        layers : int
-            Layers of the float network, >= 1.
-        two_bits : bool
-            Whether 2 bits are among the widths that are searched.
-
-        Returns
-        -------
-        Space
-            One width a layer and one rate a hidden layer; a fixed option leaves one level.
-        """
-        widths = WIDTHS if two_bits else WIDTHS[:-1]
-        bits = widths if self.bits is None else (self.bits,)
-        rates = RATES if self.prune is None else (float(self.prune),)
-        return Space((bits,) * layers, (rates,) * (layers - 1))
+        return Budget(self.max_drop, self.max_bytes, self.max_macs, self.min_sqnr)
 
     def to_json(self) -> dict[str, Any]:
         """Return the options by name, as JSON has them."""

@@ -8,12 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from npquant.compression.metrics import multiply_accumulates
+from npquant.compression.rectified import LayerReport
 from npquant.compression.requirements import allowed_rows, shows_larger_drop
+from npquant.compression.uniform import Bits
 from npquant.integer_mlp import IntegerMLP
 from npquant.nn.model import FloatMLP
 from npquant.storage import encode_model
 from npquant.workflow.evaluate import Evaluation, compare, evaluate, layer_sqnr
-from npquant.workflow.report_entries import accuracy_entry, comparison_entry
+from npquant.workflow.report_entries import accuracy_entry, comparison_entry, layer_entry
 
 Kept = tuple[NDArray[np.int64], ...]
 
@@ -32,13 +34,13 @@ class Judge:
     def __init__(self, floating: FloatMLP, x: NDArray[Any], y: NDArray[np.int64]) -> None:
         self._floating, self._x, self._y = floating, x, y
         self._integers: dict[str, IntegerMLP] = {}
-        self._bits: dict[str, tuple[int, ...]] = {}
+        self._bits: dict[str, tuple[Bits, ...]] = {}
         self._kept: dict[str, Kept | None] = {}
         self._validation = {"float": evaluate(floating, x, y)}
         self._test: dict[str, Evaluation] = {}
         self.comparisons: list[dict[str, Any]] = []
 
-    def evaluate_network(self, name: str, model: IntegerMLP, bits: tuple[int, ...], kept: Kept | None = None) -> None:
+    def evaluate_network(self, name: str, model: IntegerMLP, bits: tuple[Bits, ...], kept: Kept | None = None) -> None:
         """Evaluate an integer network; `kept` says which of the float network's neurons each of its layers has."""
         self._integers[name], self._bits[name], self._kept[name] = model, bits, kept
         self._validation[name] = evaluate(model, self._x, self._y)
@@ -75,7 +77,7 @@ class Judge:
 
     def model_entries(self, stored: FloatMLP) -> list[dict[str, Any]]:
         """Describe every network; `stored` is the float network as its file holds it."""
-        bits = [8 * layer.w.dtype.itemsize for layer in stored.layers]
+        bits: list[Bits] = [8 * layer.w.dtype.itemsize for layer in stored.layers]
         macs = multiply_accumulates(stored.n_inputs, stored.neurons)
         costs = {"float": (bits, len(encode_model(stored)), macs, stored.neurons)}
         for name, net in self._integers.items():
@@ -98,7 +100,11 @@ class Judge:
             )
         return entries
 
-    def bounds(self, name: str) -> dict[str, Any]:
-        """Say how many bits the accumulators of an integer network need at most, by layer."""
+    def bounds(self, name: str, layers: tuple[LayerReport, ...]) -> dict[str, Any]:
+        """Say how many bits a network's accumulators need at most, and what its rounding cost, by layer."""
         net = self._integers[name]
-        return {"accumulator_bits": net.accumulator_bits, "headroom_bits": net.headroom_bits}
+        return {
+            "accumulator_bits": net.accumulator_bits,
+            "headroom_bits": net.headroom_bits,
+            "rectified": [layer_entry(layer) for layer in layers],
+        }

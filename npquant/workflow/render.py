@@ -3,18 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from types import MappingProxyType
 from typing import Any, Final
 
+from npquant.workflow.verdict import MISSES
+
 WIDTH: Final = 96
-_LABELS: Final = MappingProxyType(
-    {
-        "max_drop": "the drop of validation accuracy",
-        "max_bytes": "the size of deployed.npz",
-        "max_macs": "the multiply-accumulates a row",
-        "test_drop": "the test rows show a larger drop",
-    }
-)
 
 
 def render_report(report: dict[str, Any]) -> str:
@@ -272,7 +265,7 @@ def _verdict(report: dict[str, Any]) -> list[str]:
 
 
 def _missed(budget: dict[str, Any]) -> str:
-    reasons = " and ".join(_LABELS[name] for name in budget["failing"])
+    reasons = " and ".join(MISSES[name] for name in budget["failing"])
     near = budget["nearest"]
     if near is None:
         return reasons

@@ -16,8 +16,6 @@ from npquant.workflow.split import Split, split_70_15_15
 
 # More calibration rows change KL by a few per cent, and cost time in proportion.
 CALIBRATION_ROWS: Final = 2048
-# Enough to rank candidates; what is found is built on all calibration rows.
-SEARCH_ROWS: Final = 512
 
 
 class SealedRows:

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from itertools import count
+from dataclasses import asdict
 from time import perf_counter
 from typing import Any, Final
 
-from npquant.compression.budget import SearchResult, Thresholds, confirm, search_thresholds
-from npquant.compression.requirements import Measurement
-from npquant.compression.uniform import quantize_uniform
-from npquant.nn.model import FloatMLP
+from npquant.compression.rectified import quantize_rectified
+from npquant.compression.uniform import Bits, quantize_uniform
 from npquant.storage import encode_model, write_atomically
-from npquant.workflow.candidates import KL_FOR_TWO_BITS, CandidateBuilder
 from npquant.workflow.config import RunConfig
 from npquant.workflow.deployment import measure_latency, prepare_folder, reload_and_prove, write_files
 from npquant.workflow.evaluate import in_float64
@@ -22,7 +18,8 @@ from npquant.workflow.float_model import obtain_float
 from npquant.workflow.judge import Judge
 from npquant.workflow.report import SCHEMA, encode_report, environment, rounded
 from npquant.workflow.report_entries import budget_entry, notes_of
-from npquant.workflow.sets import SEARCH_ROWS, Sets, load_sets
+from npquant.workflow.search import search_budget
+from npquant.workflow.sets import load_sets
 
 STEPS: Final = (
     "float model", "split", "thresholds", "quantize", "validate quantized", "prune", "validate pruned", "deploy",
@@ -39,8 +36,10 @@ def run_workflow(
     max_drop: float = 1.0,
     max_bytes: int | None = None,
     max_macs: int | None = None,
+    min_sqnr: float | None = None,
     prune: float | None = None,
-    bits: int | None = None,
+    bits: Bits | None = None,
+    activation_bits: int | None = None,
     hidden: tuple[int, ...] | None = None,
     epochs: int | None = None,
     activation: str | None = None,
@@ -51,7 +50,8 @@ def run_workflow(
 
     Parameters
     ----------
-    data, model, train, out, max_drop, max_bytes, max_macs, prune, bits, hidden, epochs, activation, seed
+    data, model, train, out, max_drop, max_bytes, max_macs, min_sqnr, prune, bits, activation_bits, hidden, epochs,
+    activation, seed
         As `npquant.workflow.config.RunConfig` has them, and ``npquant run --help``.
     progress : callable, optional
         Told in a few words what goes on.
@@ -85,18 +85,10 @@ def run_workflow(
     ('deployed', [4, 4, 4], [58, 29, 10], True)
     """
     config = RunConfig(
-        data, model, train, out, max_drop, max_bytes, max_macs, prune, bits, hidden, epochs, activation, seed
-    )
+        data, model, train, out, max_drop, max_bytes, max_macs, min_sqnr, prune, bits, activation_bits,
+        hidden, epochs, activation, seed,
+    )  # fmt: skip
     return _run(config, _Clock(progress or _silent))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Chosen:
-    """What step 3 found, who built it, and the KL at 4 bits with what follows from it for 2 bits."""
-
-    builder: CandidateBuilder
-    search: SearchResult
-    four_bits: tuple[float | None, bool]
 
 
 def _run(config: RunConfig, clock: _Clock) -> dict[str, Any]:
@@ -107,20 +99,23 @@ def _run(config: RunConfig, clock: _Clock) -> dict[str, Any]:
         start = obtain_float(config, sets, clock.progress)
         floating = in_float64(start.model)
     with clock.step(3):
-        chosen = _find_thresholds(config, floating, sets, clock.progress)
-        builder, found = chosen.builder, chosen.search.chosen.thresholds
+        search = search_budget(
+            start.model, sets, config.budget,
+            bits=config.bits, prune=config.prune, activation_bits=config.activation_bits, progress=clock.progress,
+        )  # fmt: skip
+        made = search.thresholds
     judge = Judge(floating, *sets.validation)
     with clock.step(4):
-        dense = Thresholds(found.bits, (0.0,) * len(found.rates))
-        judge.evaluate_network("uniform", quantize_uniform(floating, sets.x_calibration, found.bits), found.bits)
-        judge.evaluate_network("rectified", builder.build(dense), found.bits)
+        widths = made.bits, made.activation_bits
+        for name, quantize in (("uniform", quantize_uniform), ("rectified", quantize_rectified)):
+            judge.evaluate_network(name, quantize(floating, sets.x_calibration, *widths), made.bits)
     with clock.step(5):
         judge.compare(5, "float", "uniform")
         judge.compare(5, "float", "rectified")
         judge.compare(5, "uniform", "rectified")
     with clock.step(6):
-        net = builder.prune(found.rates)
-        judge.evaluate_network("pruned", builder.build(found), found.bits, net.kept)
+        net = search.pruned
+        judge.evaluate_network("pruned", search.model, made.bits, net.kept)
     with clock.step(7):
         judge.compare(7, "rectified", "pruned")
         judge.compare(7, "float", "pruned")
@@ -130,7 +125,7 @@ def _run(config: RunConfig, clock: _Clock) -> dict[str, Any]:
         files = write_files(folder, contents)
         proof_rows = pruned.encode(sets.dataset.x[sets.split.train])
         deployed = reload_and_prove(folder / "deployed.npz", pruned, proof_rows)
-        judge.evaluate_network("deployed", deployed, found.bits, net.kept)
+        judge.evaluate_network("deployed", deployed, made.bits, net.kept)
         proof = {"rows": len(proof_rows), "equal_codes": True}
         times = measure_latency(start.model, deployed, sets.x_calibration)
         judge.open_test(*sets.test.open())
@@ -145,32 +140,15 @@ def _run(config: RunConfig, clock: _Clock) -> dict[str, Any]:
             "steps": clock.entries,
             "models": judge.model_entries(start.model),
             "comparisons": judge.comparisons,
-            "budget": budget_entry(chosen.search, config.requirements, chosen.four_bits, outcome),
+            "budget": budget_entry(search, outcome),
             "pruning": net.to_json(),
             "deployment": {**files, "proof": proof, "latency": [asdict(entry) for entry in times]},
-            "bounds": judge.bounds("deployed"),
+            "bounds": judge.bounds("deployed", search.layers),
         }
     )
     report["notes"] = [*start.notes, *notes_of(report)]
     write_atomically(folder / "report.json", encode_report(report))
     return report
-
-
-def _find_thresholds(config: RunConfig, floating: FloatMLP, sets: Sets, progress: Progress) -> _Chosen:
-    """Search on few calibration rows, then build what was found on all of them, and keep that unless it is worse."""
-    quick = CandidateBuilder(floating, sets.x_calibration[:SEARCH_ROWS], *sets.validation)
-    kl = None if config.bits is not None else quick.kl_at_4_bits()
-    two_bits = config.bits == 2 or (kl is not None and kl <= KL_FOR_TWO_BITS)
-    tried = count(1)
-
-    def measure(thresholds: Thresholds) -> Measurement:
-        progress(f"3 thresholds: candidate {next(tried)}, bits {thresholds.bits}, rates {thresholds.rates}")
-        return quick.measure(thresholds)
-
-    search = search_thresholds(config.space(len(floating.layers), two_bits=two_bits), config.requirements, measure)
-    full = CandidateBuilder(floating, sets.x_calibration, *sets.validation)
-    confirmed = confirm(search, config.requirements, full.measure)
-    return _Chosen(full if confirmed.chosen.phase == "confirmed" else quick, confirmed, (kl, two_bits))
 
 
 class _Clock:

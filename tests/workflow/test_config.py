@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from npquant.compression.requirements import Budget
 from npquant.workflow.config import RunConfig
 
 
@@ -14,6 +15,9 @@ from npquant.workflow.config import RunConfig
         ({"prune": float("nan")}, "pruning rate"),
         ({"bits": 1}, "bit width is 1.*--bits"),
         ({"bits": 9}, "bit width is 9"),
+        ({"bits": "binary"}, "bit width is binary"),
+        ({"activation_bits": 1}, "activation bits are 1"),
+        ({"min_sqnr": 0.0}, "min_sqnr"),
         ({"seed": -1}, "seed is -1"),
         ({"hidden": (64, 0)}, "hidden widths"),
         ({"epochs": 0}, "epochs"),
@@ -31,16 +35,10 @@ def test_run_config_refuses(options: dict[str, Any], message: str) -> None:
         RunConfig(**options)
 
 
-def test_run_config_space_fixed_options_leave_one_level() -> None:
-    """--bits and --prune leave the search nothing to choose."""
-    assert RunConfig(bits=3, prune=0.3).space(3, two_bits=False).levels == (1, 1, 1, 1, 1)
-    assert RunConfig(bits=2).space(2, two_bits=True).bits == ((2,), (2,))
-
-
-def test_run_config_space_two_bits_only_where_sensible() -> None:
-    """Two bits are a level only where they were found sensible."""
-    assert 2 in RunConfig().space(2, two_bits=True).bits[0]
-    assert 2 not in RunConfig().space(2, two_bits=False).bits[0]
+def test_run_config_budget_is_what_was_asked() -> None:
+    """Every requirement reaches step 3; ternary is a width."""
+    assert RunConfig(max_drop=2.0, max_bytes=9, max_macs=8, min_sqnr=7.0).budget == Budget(2.0, 9, 8, 7.0)
+    assert RunConfig(bits="ternary").bits == "ternary"
 
 
 def test_run_config_to_json_echoes_every_option() -> None:

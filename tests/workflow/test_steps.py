@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from npquant.compression.budget import Thresholds
+from npquant.compression.search_space import Thresholds
 from npquant.storage import load
+from npquant.workflow import search, steps
 from npquant.workflow import sets as sets_module
-from npquant.workflow import steps
 from npquant.workflow.candidates import CandidateBuilder
 from npquant.workflow.config import RunConfig
 from npquant.workflow.datasets import Dataset
@@ -63,10 +63,17 @@ def test_run_workflow_law_kills_a_run_that_chooses_on_the_test_rows(
     """A builder that measures on test rows breaks the law."""
 
     class Cheating(CandidateBuilder):
-        def __init__(self, floating: Any, rows: NDArray[Any], x: NDArray[Any], y: NDArray[np.int64]) -> None:
-            super().__init__(floating, rows, *vars(steps)["load_sets"](None, 0).test.open())
+        def __init__(
+            self,
+            floating: Any,
+            x_calibration: NDArray[Any],
+            x: NDArray[Any],
+            y: NDArray[np.int64],
+            rows: int | None = None,
+        ) -> None:
+            super().__init__(floating, x_calibration, *vars(steps)["load_sets"](None, 0).test.open(), rows)
 
-    monkeypatch.setattr(steps, "CandidateBuilder", Cheating)
+    monkeypatch.setattr(search, "CandidateBuilder", Cheating)
     clean = run_fixed(tmp_path)
     request.getfixturevalue("poisoned")
     with pytest.raises(AssertionError):
@@ -129,7 +136,7 @@ def test_candidate_builder_prunes_before_it_quantizes(tmp_path: Path) -> None:
     data = load_sets(None, 0)
     floating = in_float64(load(DATA / "digits_float.npz"))  # type: ignore[arg-type]
     builder = CandidateBuilder(floating, data.x_calibration[:256], *data.validation)
-    thresholds = Thresholds((4, 4, 4), (0.5, 0.25))
+    thresholds = Thresholds((4, 4, 4), (0.5, 0.25), (8, 8))
     found, net = builder.measure(thresholds), builder.prune(thresholds.rates)
     assert builder.build(thresholds).neurons == (32, 24, 10)
     assert found.macs == 64 * 32 + 32 * 24 + 24 * 10

@@ -1,0 +1,183 @@
+"""Trying candidates: each once, one axis at a time, along a walk, and over the uniform settings.
+
+G4 (order)        gain / KL added, gain = bytes saved (MACs saved once bytes suffice), measured one axis at a time
+G6 (hopeless)     expected drop > 3 * (the points that G3 allows), and accuracy fails: no tighter candidate is tried
+
+Letters: KL the divergence M2 of the candidate from the float network, in nats; axis and level as in search_space.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from npquant.compression.requirements import POINTS_PER_NAT, Budget, Measurement, allowed_points, expected_to_hold
+from npquant.compression.search_space import Space, State, Thresholds, Trial, with_level
+
+# Less KL than this is rounding; without a floor a harmless step would have an infinite ratio and every tie one.
+KL_FLOOR: Final = 1e-7
+HOPELESS: Final = 3.0
+
+Measure = Callable[[Thresholds], Measurement]
+Accept = Callable[[Trial], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class AxisTrial:
+    """What one axis alone does: the candidate that differs from the loosest one in one level of one axis.
+
+    Parameters
+    ----------
+    axis, level : int
+        Where.
+    kind : {"weight_bits", "pruning_rate", "activation_bits"}
+        What the axis sets.
+    layer : int
+        The layer it sets it for.
+    trial : Trial
+        What was found there.
+    """
+
+    axis: int
+    level: int
+    kind: str
+    layer: int
+    trial: Trial
+
+
+class Walk:
+    """The candidates tried so far, each measured once.
+
+    Parameters
+    ----------
+    space : Space
+        What may be chosen.
+    budget : Budget
+        What is required.
+    measure : callable
+        Thresholds -> Measurement.
+
+    Examples
+    --------
+    >>> law = lambda t: Measurement(8 - t.bits[0], 0, 400, 2**-t.bits[0] / 4, t.bits[0], 1, 6.0 * t.bits[0])
+    >>> walk = Walk(Space(((8, 4, 2),), (), ()), Budget(), law)
+    >>> walk.study_axes((2,))
+    >>> [(one.level, one.trial.found.kl, one.trial.sound) for one in walk.axis_trials]
+    [(1, 0.015625, True), (2, 0.0625, False)]
+    >>> walk.tighten((0,), "walk", lambda trial: trial.sound, (2,), only_sound=True)
+    (1,)
+    """
+
+    def __init__(self, space: Space, budget: Budget, measure: Measure) -> None:
+        self._space, self._budget, self._measure = space, budget, measure
+        self._tried: dict[State, Trial] = {}
+        self._alone: dict[tuple[int, int], AxisTrial] = {}  # by (axis, level)
+
+    @property
+    def tried(self) -> tuple[tuple[State, Trial], ...]:
+        """All candidates, in the order tried."""
+        return tuple(self._tried.items())
+
+    @property
+    def axis_trials(self) -> tuple[AxisTrial, ...]:
+        """What each axis does alone, in the order studied."""
+        return tuple(self._alone.values())
+
+    def trial(self, state: State, phase: str) -> Trial:
+        """Measure a candidate, or recall it."""
+        if state not in self._tried:
+            thresholds = self._space.at(state)
+            found = self._measure(thresholds)
+            failing = self._budget.failing(found)
+            sound = "min_sqnr" not in failing and expected_to_hold(found, self._budget.max_drop)
+            self._tried[state] = Trial(thresholds, found, failing, sound, phase)
+        return self._tried[state]
+
+    def study_axes(self, ceilings: State) -> None:
+        """Tighten one axis at a time, up to its ceiling, until a level is not sound."""
+        for axis, ceiling in enumerate(ceilings):
+            for level in range(1, ceiling + 1):
+                if not self._study(axis, level).trial.sound:
+                    break
+
+    def _study(self, axis: int, level: int) -> AxisTrial:
+        if (axis, level) not in self._alone:
+            state = with_level(self._space.loosest, axis, level)
+            self._alone[axis, level] = AxisTrial(axis, level, *self._space.name(axis), self.trial(state, "sensitivity"))
+        return self._alone[axis, level]
+
+    def tighten(self, state: State, phase: str, accept: Accept, ceilings: State, *, only_sound: bool) -> State:
+        """Take acceptable steps by falling ratio G4, until no limit is missed or no step is left.
+
+        A step may pass over levels; one that is not acceptable lowers its axis's ceiling. `only_sound` leaves out
+        levels that were not sound alone.
+        """
+        caps = list(ceilings)
+        for axis in self._space.of_activations:
+            caps[axis] = state[axis]
+        while not self._within_limits(state):
+            step = self._steepest(state, caps, only_sound=only_sound)
+            if step is None:
+                break
+            axis, level = step
+            after = with_level(state, axis, level)
+            if accept(self.trial(after, phase)):
+                state = after
+            else:
+                caps[axis] = level - 1
+        return state
+
+    def _within_limits(self, state: State) -> bool:
+        """Say whether there are limits on bytes and MACs and a candidate keeps them; without limits never."""
+        return self._budget.limited and not {"max_bytes", "max_macs"} & set(self._tried[state].failing)
+
+    def _steepest(self, state: State, caps: list[int], *, only_sound: bool) -> tuple[int, int] | None:
+        """Choose the step with the largest ratio G4; the smaller axis, then the shorter step on ties."""
+        best, choice = 0.0, None
+        for axis, level in self._steps(state, caps, only_sound=only_sound):
+            ratio = self._ratio(axis, state[axis], level, self._tried[state].found)
+            if ratio > best:
+                best, choice = ratio, (axis, level)
+        return choice
+
+    def _steps(self, state: State, caps: list[int], *, only_sound: bool) -> Iterator[tuple[int, int]]:
+        """Yield the steps that each axis has left: to levels studied alone, or else to the next one."""
+        for axis, cap in enumerate(caps):
+            for level in range(state[axis] + 1, cap + 1):
+                if (axis, level) not in self._alone and (only_sound or level > state[axis] + 1):
+                    break
+                if self._study(axis, level).trial.sound or not only_sound:
+                    yield axis, level
+
+    def _ratio(self, axis: int, level: int, after: int, found: Measurement) -> float:
+        """G4, to nine digits, so that the last bits of a sum cannot decide an order."""
+        loose = self._tried[self._space.loosest] if level == 0 else self._study(axis, level).trial
+        one, two, budget = loose.found, self._alone[axis, after].trial.found, self._budget
+        bytes_suffice = budget.max_bytes is None or found.n_bytes <= budget.max_bytes
+        by_macs = budget.max_macs is not None and bytes_suffice
+        gain = one.macs - two.macs if by_macs else one.n_bytes - two.n_bytes
+        return float(f"{gain / max(two.kl - one.kl, KL_FLOOR):.9g}")
+
+    def try_uniform(self, still_wanted: Accept) -> None:
+        """Try one width and one rate for all layers: from each width's largest rate that is not hopeless, down.
+
+        A width is done at the first rate whose candidate is not wanted any more: it is too large, and lower rates are
+        larger.
+        """
+        for states in self._space.uniforms():
+            for state in states:
+                if self._hopeless(state):
+                    continue
+                if not still_wanted(self.trial(state, "uniform")):
+                    break
+
+    def _hopeless(self, state: State) -> bool:
+        """G6: whether a candidate that is nowhere tighter was far beyond the budget."""
+        limit = self._budget.max_drop
+        return any(
+            "max_drop" in trial.failing
+            and POINTS_PER_NAT * trial.found.kl > HOPELESS * allowed_points(limit, trial.found.rows)
+            for other, trial in self._tried.items()
+            if all(a <= b for a, b in zip(other, state, strict=True))
+        )
