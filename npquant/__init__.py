@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from npquant.compression.pruning import prune_neurons, prune_neurons_with_report
     from npquant.compression.rectified import quantize_rectified
     from npquant.compression.uniform import quantize_uniform
+    from npquant.compression.weight_pruning import prune_weights, prune_weights_with_report
     from npquant.dynamic_mlp import DynamicMLP
     from npquant.integer_mlp import IntegerMLP
     from npquant.kernels.matmul import matmul_int8, matmul_int8_blas
@@ -62,6 +63,8 @@ __all__ = [
     "profiles",
     "prune_neurons",
     "prune_neurons_with_report",
+    "prune_weights",
+    "prune_weights_with_report",
     "quantize",
     "quantize_adaround",
     "quantize_dynamic",
@@ -105,6 +108,8 @@ _HOME: Final = MappingProxyType(
         "quantize_dynamic": "npquant.compression.dynamic",
         "prune_neurons": "npquant.compression.pruning",
         "prune_neurons_with_report": "npquant.compression.pruning",
+        "prune_weights": "npquant.compression.weight_pruning",
+        "prune_weights_with_report": "npquant.compression.weight_pruning",
         "IntegerMLP": "npquant.integer_mlp",
         "DynamicMLP": "npquant.dynamic_mlp",
         "load": "npquant.storage",
