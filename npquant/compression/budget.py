@@ -3,7 +3,6 @@
 The search knows neither networks nor data. It is given what may be chosen (`Space`), what is required (`Budget`), and a
 function that builds one candidate as a whole and measures it on the validation rows.
 
-G7 (free)         KL <= 1.1 * KL before: how far activation bits may go, which save no byte of the file and no MAC
 G8 (Pareto)       no other candidate has at most the same bytes, MACs and KL, and less of one
 
 Letters: KL the divergence M2 of the candidate from the float network, in nats; axis and level as in search_space.
@@ -12,20 +11,15 @@ Letters: KL the divergence M2 of the candidate from the float network, in nats; 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
-from npquant.compression.requirements import POINTS_PER_NAT, Budget, allowed_points, expected_to_hold, low_widths_pay
+from npquant.compression.requirements import Budget, low_widths_pay
 from npquant.compression.search_space import LOW_WIDTHS, Space, State, Trial, with_level
 from npquant.compression.tightening import AxisTrial, Measure, Walk
 
-FREE: Final = 1.1
 # A walk from a uniform setting is worth while if that is at most this much larger than the smallest candidate.
 NEAR: Final = 1.2
-# Full builds at most, when candidates that were built on few rows are built on all of them.
-CONFIRMATIONS: Final = 6
-# KL falls when more rows calibrate: a candidate this far above G3 may still hold when it is built on all of them.
-MAY_STILL_HOLD: Final = 1.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +87,7 @@ def search_thresholds(space: Space, budget: Budget, measure: Measure) -> Outcome
     4. If limits are missed, the walk stretches as long as accuracy holds on the validation rows, 2 bits and ternary
        included; then uniform settings are tried; then it goes on without regard to accuracy, so that the report can say
        what the limits would cost (`nearest`).
-    5. Activation bits of the choice go down as far as that is free (G7).
+    Activation bits are studied alone, but no step lowers them: see `lower_activation_bits`.
     Greedy: not proven smallest. Deterministic, given a deterministic `measure`; ties go to the smaller axis.
 
     Examples
@@ -114,12 +108,10 @@ def search_thresholds(space: Space, budget: Budget, measure: Measure) -> Outcome
         _try_smaller(walk, space, end, ceilings)
     elif not any(trial.sound and not trial.failing for _, trial in walk.tried):
         _stretch(walk, space, end)
-    chosen = _choose(walk.tried, budget)
-    if not chosen[1].failing:
-        chosen = _free_activations(walk, space, chosen)
     frontier = tuple(trial for _, trial in walk.tried)
-    nearest = None if not chosen[1].failing else _nearest(frontier, budget)
-    return Outcome(chosen[1], nearest, frontier, walk.axis_trials, kl, low)
+    chosen = _choose(frontier, budget)
+    nearest = _nearest(frontier, budget) if chosen.failing else None
+    return Outcome(chosen, nearest, frontier, walk.axis_trials, kl, low)
 
 
 def _judge_low_widths(walk: Walk, space: Space, budget: Budget) -> tuple[float | None, bool]:
@@ -187,99 +179,21 @@ def _stretch(walk: Walk, space: Space, end: State) -> None:
         walk.tighten(end, "beyond", lambda trial: True, tightest, only_sound=False)
 
 
-def _choose(tried: Sequence[tuple[State, Trial]], budget: Budget) -> tuple[State, Trial]:
+def _choose(tried: Sequence[Trial], budget: Budget) -> Trial:
     """Choose what to deploy: see `search_thresholds`; where nothing meets the budget, what keeps most of its word."""
-    meeting = [pair for pair in tried if not pair[1].failing]
-    sound = [pair for pair in meeting if pair[1].sound]
+    meeting = [trial for trial in tried if not trial.failing]
+    sound = [trial for trial in meeting if trial.sound]
     if sound and not budget.limited:
-        return min(sound, key=lambda pair: (pair[1].found.n_bytes, pair[1].found.kl))
+        return min(sound, key=lambda trial: (trial.found.n_bytes, trial.found.kl))
     if meeting:
-        return min(sound or meeting, key=lambda pair: pair[1].found.kl)
-    holding = [pair for pair in tried if pair[1].holds]
-    return min(holding or tried[:1], key=lambda pair: (budget.excess(pair[1].found), pair[1].found.kl))
-
-
-def _free_activations(walk: Walk, space: Space, chosen: tuple[State, Trial]) -> tuple[State, Trial]:
-    """Lower activation bits as far as G7 allows: first what the axes alone let expect, then less, axis by axis."""
-    state, trial = chosen
-    axes = [axis for axis in space.of_activations if space.levels[axis] > 1]
-    room = (FREE - 1) * trial.found.kl / max(len(axes), 1)
-    alone = {(one.axis, one.level): one.trial.found.kl for one in walk.axis_trials}
-    base = walk.trial(space.loosest, "start").found.kl
-    target = list(state)
-    for axis in axes:
-        fits = [level for of, level in alone if of == axis and alone[axis, level] - base <= room]
-        target[axis] = max([state[axis], *fits])
-    while tuple(target) != state:
-        after = walk.trial(tuple(target), "activations")
-        free = after.found.kl <= FREE * trial.found.kl and after.found.n_bytes <= trial.found.n_bytes
-        if free and not after.failing and after.sound >= trial.sound:
-            return tuple(target), after
-        lowered = [axis for axis in axes if target[axis] > state[axis]]
-        target[max(lowered, key=lambda axis: alone[axis, target[axis]])] -= 1
-    return chosen
+        return min(sound or meeting, key=lambda trial: trial.found.kl)
+    holding = [trial for trial in tried if trial.holds]
+    return min(holding or tried[:1], key=lambda trial: (budget.excess(trial.found), trial.found.kl))
 
 
 def _nearest(frontier: Sequence[Trial], budget: Budget) -> Trial:
     """Choose the trial that misses limits by the smallest factor, then drops least, then was tried first."""
     return min(frontier, key=lambda trial: (budget.excess(trial.found), trial.found.drop))
-
-
-def confirm(outcome: Outcome, budget: Budget, measure: Measure) -> Outcome:
-    """Build what a search found in another way, and take the best of it that keeps the budget.
-
-    Parameters
-    ----------
-    outcome : Outcome
-        Of a search that built its candidates cheaply.
-    budget : Budget
-        As in the search.
-    measure : callable
-        Builds a candidate with more care.
-
-    Returns
-    -------
-    Outcome
-        With up to six more trials, of the phase "confirmed". Without limits the smallest candidates come first, those
-        that the cheap build found not quite sound included; one that is sound now is chosen, and else the old choice is
-        built anew and replaces the old one if it misses nothing that the old one met.
-
-    Examples
-    --------
-    >>> from npquant.compression.requirements import Measurement
-    >>> space, cheap = Space(((8,),), (), ()), lambda t: Measurement(0, 0, 9, 0.2, 1, 1, 20.0)
-    >>> found = search_thresholds(space, Budget(), cheap)
-    >>> confirm(found, Budget(), lambda t: Measurement(0, 0, 9, 0.1, 1, 1, 30.0)).chosen.found.kl
-    0.1
-    """
-    trials: list[Trial] = []
-    for old in (*_may_be_smaller(outcome, budget), outcome.chosen):
-        found = measure(old.thresholds)
-        failing = budget.failing(found)
-        sound = "min_sqnr" not in failing and expected_to_hold(found, budget.max_drop)
-        new = Trial(old.thresholds, found, failing, sound, "confirmed")
-        trials.append(new)
-        is_old = old is outcome.chosen
-        if set(failing) <= set(outcome.chosen.failing) and (new.sound or is_old) and (is_old or _smaller(new, outcome)):
-            frontier = (*outcome.frontier, *trials)
-            return replace(outcome, chosen=new, nearest=outcome.nearest if failing else None, frontier=frontier)
-    return replace(outcome, frontier=(*outcome.frontier, *trials))
-
-
-def _smaller(trial: Trial, outcome: Outcome) -> bool:
-    return trial.found.n_bytes < outcome.chosen.found.n_bytes
-
-
-def _may_be_smaller(outcome: Outcome, budget: Budget) -> list[Trial]:
-    """Return smaller candidates that may hold once they are built with more care, the smallest first."""
-    if budget.limited:
-        return []
-    near = []
-    for trial in outcome.frontier:
-        expected = POINTS_PER_NAT * trial.found.kl / allowed_points(budget.max_drop, trial.found.rows)
-        if _smaller(trial, outcome) and expected <= MAY_STILL_HOLD:
-            near.append(trial)
-    return sorted(near, key=lambda trial: trial.found.n_bytes)[: CONFIRMATIONS - 1]
 
 
 def pareto(trials: Sequence[Trial]) -> tuple[bool, ...]:

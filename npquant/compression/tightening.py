@@ -46,6 +46,38 @@ class AxisTrial:
     trial: Trial
 
 
+def judge(thresholds: Thresholds, budget: Budget, measure: Measure, phase: str) -> Trial:
+    """Build and measure one candidate, and hold it to a budget.
+
+    Parameters
+    ----------
+    thresholds : Thresholds
+        What to build.
+    budget : Budget
+        What is required.
+    measure : callable
+        Thresholds -> Measurement.
+    phase : str
+        The part of the search that asks.
+
+    Returns
+    -------
+    Trial
+        What was found.
+
+    Examples
+    --------
+    >>> law = lambda thresholds: Measurement(0, 0, 400, 0.03, 9, 1, 12.0)
+    >>> trial = judge(Thresholds((4,), (), ()), Budget(), law, "walk")
+    >>> trial.failing, trial.sound
+    ((), False)
+    """
+    found = measure(thresholds)
+    failing = budget.failing(found)
+    sound = "min_sqnr" not in failing and expected_to_hold(found, budget.max_drop)
+    return Trial(thresholds, found, failing, sound, phase)
+
+
 class Walk:
     """The candidates tried so far, each measured once.
 
@@ -62,6 +94,8 @@ class Walk:
     --------
     >>> law = lambda t: Measurement(8 - t.bits[0], 0, 400, 2**-t.bits[0] / 4, t.bits[0], 1, 6.0 * t.bits[0])
     >>> walk = Walk(Space(((8, 4, 2),), (), ()), Budget(), law)
+    >>> walk.trial((0,), "start").sound
+    True
     >>> walk.study_axes((2,))
     >>> [(one.level, one.trial.found.kl, one.trial.sound) for one in walk.axis_trials]
     [(1, 0.015625, True), (2, 0.0625, False)]
@@ -87,11 +121,7 @@ class Walk:
     def trial(self, state: State, phase: str) -> Trial:
         """Measure a candidate, or recall it."""
         if state not in self._tried:
-            thresholds = self._space.at(state)
-            found = self._measure(thresholds)
-            failing = self._budget.failing(found)
-            sound = "min_sqnr" not in failing and expected_to_hold(found, self._budget.max_drop)
-            self._tried[state] = Trial(thresholds, found, failing, sound, phase)
+            self._tried[state] = judge(self._space.at(state), self._budget, self._measure, phase)
         return self._tried[state]
 
     def study_axes(self, ceilings: State) -> None:

@@ -104,7 +104,7 @@ def drop_entry(found: Measurement) -> dict[str, Any]:
     --------
     >>> entry = drop_entry(Measurement(b=3, c=1, rows=200, kl=0.0, n_bytes=1, macs=1, sqnr=9.0))
     >>> entry["points"], entry["b"], entry["c"], round(entry["low"], 2), round(entry["high"], 2)
-    (1.0, 3, 1, -1.36, 3.34)
+    (1.0, 3, 1, -1.18, 3.16)
     """
     low, high = paired_interval(found.b, found.c, found.rows)
     return {"points": found.drop, "b": found.b, "c": found.c, "low": 100 * low, "high": 100 * high}

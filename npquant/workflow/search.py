@@ -15,13 +15,14 @@ from typing import Any, Final, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from npquant.compression.budget import Outcome, confirm, search_thresholds
+from npquant.compression.budget import Outcome, search_thresholds
 from npquant.compression.calibration import checked_rows
 from npquant.compression.output_codes import activation_bits_per_layer
 from npquant.compression.rectified import LayerReport
+from npquant.compression.refinement import confirm, lower_activation_bits
 from npquant.compression.requirements import Budget, Measurement
 from npquant.compression.search_space import Space, Thresholds, Trial
-from npquant.compression.tightening import AxisTrial
+from npquant.compression.tightening import AxisTrial, Measure
 from npquant.compression.uniform import Bits, weight_grid
 from npquant.integer_mlp import IntegerMLP
 from npquant.nn.model import FloatMLP
@@ -188,22 +189,29 @@ def search_budget(
     floating, wanted = in_float64(model), Budget() if budget is None else budget
     x_calibration, x, y = _rows_of(data, model, rng)
     space = search_space(len(model.layers), bits, prune, activation_bits)
-    quick = CandidateBuilder(floating, x_calibration, x, y, SEARCH_ROWS)
-    tried = count(1)
-
-    def measure(thresholds: Thresholds) -> Measurement:
-        if progress is not None:
-            rates, levels = thresholds.rates, thresholds.activation_bits
-            progress(f"3 thresholds: candidate {next(tried)}, bits {thresholds.bits}, rates {rates}, levels {levels}")
-        return quick.measure(thresholds)
-
-    outcome, builder = search_thresholds(space, wanted, measure), quick
+    builder = quick = CandidateBuilder(floating, x_calibration, x, y, SEARCH_ROWS)
+    outcome = search_thresholds(space, wanted, _told(quick, progress))
     if len(x_calibration) > SEARCH_ROWS:
         full = CandidateBuilder(floating, x_calibration, x, y)
-        outcome = confirm(outcome, wanted, full.measure)
+        outcome = confirm(outcome, wanted, _told(full, progress))
         builder = full if outcome.chosen.phase == "confirmed" else quick
+    outcome = lower_activation_bits(outcome, wanted, _told(builder, progress))
     network, layers = builder.build_with_report(outcome.chosen.thresholds)
     return SearchResult(network, wanted, outcome, builder.prune(outcome.chosen.thresholds.rates), layers)
+
+
+def _told(builder: CandidateBuilder, progress: Progress | None) -> Measure:
+    """Measure with a builder, and tell about each candidate."""
+    tried = count(1)
+
+    def measure(made: Thresholds) -> Measurement:
+        if progress is not None:
+            widths, rates = ("/".join(map(str, values)) for values in (made.bits, made.rates))
+            levels = "/".join(map(str, made.activation_bits))
+            progress(f"3 thresholds: candidate {next(tried)}, bits {widths}, rates {rates}, activations {levels}")
+        return builder.measure(made)
+
+    return measure
 
 
 def search_space(layers: int, bits: Bits | None, prune: float | None, activation_bits: int | None) -> Space:

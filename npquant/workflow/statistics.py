@@ -165,7 +165,7 @@ def paired_interval(b: int, c: int, rows: int, *, confidence: float = 0.95) -> t
     --------
     >>> low, high = paired_interval(3, 1, 270)
     >>> f"{100 * low:.2f} {100 * high:.2f}"
-    '-1.02 2.49'
+    '-0.87 2.34'
     """
     if rows < 1 or b < 0 or c < 0 or b + c > rows:
         raise ValueError(f"0 <= b, c and b + c <= rows and rows >= 1, got {b}, {c} of {rows}")

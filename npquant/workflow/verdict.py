@@ -41,13 +41,13 @@ def describe_drop(found: Measurement, max_drop: float) -> str:
     Examples
     --------
     >>> print(describe_drop(Measurement(b=3, c=1, rows=270, kl=0.0, n_bytes=1, macs=1, sqnr=9.0), 1.0))
-    3 of 270 validation rows lost and 1 won: 0.74 points lost, 95 % interval -1.02 to 2.49; 2 rows (1 points) allowed
+    3 of 270 validation rows lost and 1 won: 0.74 points lost, 95 % interval -0.87 to 2.34; allowed 1, or 2 rows
     """
     low, high = paired_interval(found.b, found.c, found.rows)
     return (
         f"{found.b:,} of {found.rows:,} validation rows lost and {found.c:,} won: {found.drop:.2f} points lost, "
-        f"95 % interval {100 * low:.2f} to {100 * high:.2f}; {allowed_rows(max_drop, found.rows):,} rows "
-        f"({max_drop:g} points) allowed"
+        f"95 % interval {100 * low:.2f} to {100 * high:.2f}; allowed {max_drop:g}, or "
+        f"{allowed_rows(max_drop, found.rows):,} rows"
     )
 
 
@@ -73,7 +73,7 @@ def describe(outcome: Outcome, budget: Budget) -> str:
     >>> trial = Trial(Thresholds((4,), (), ()), found, ("max_bytes",), True, "walk")
     >>> print(describe(Outcome(trial, trial, (trial,), (), None, True), Budget(max_bytes=800)))
     missed: the size of deployed.npz
-    1 of 270 validation rows lost and 0 won: 0.37 points lost, 95 % interval -0.65 to 1.38; 2 rows (1 points) allowed
+    1 of 270 validation rows lost and 0 won: 0.37 points lost, 95 % interval -0.65 to 1.39; allowed 1, or 2 rows
     chosen: 900 bytes, 64 MACs, KL 0.00100, SQNR 25.0 dB, weight bits 4
     nearest: 900 bytes, 64 MACs, KL 0.00100, SQNR 25.0 dB, weight bits 4
     """
