@@ -2,7 +2,7 @@
 
 Legend: R calibration rows, K features, n neurons of a hidden layer, N outputs of the next, r pruning rate; a (R, K)
 inputs and h (R, n) outputs of a layer, v (n, N), b (N,) the next layer, z (R, N) the float network's pre-activations
-there. Label S8 is derived in docs/pruning.md.
+there, M (N, N) the metric of S9. Label S8 is derived in docs/pruning.md.
 """
 
 from __future__ import annotations
@@ -16,28 +16,29 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from npquant.compression.compensation import fold_means, refit
+from npquant.compression.joint_refit import joint_refit
+from npquant.compression.output_metric import OUTPUTS, mean_metrics
+from npquant.compression.pruning_allocation import (
+    ALLOCATIONS as ALLOCATIONS,
+)
+from npquant.compression.pruning_allocation import (
+    MAX_RATE,
+    checked_rates,
+    share_of_layer,
+    spend_on_cheapest,
+)
 from npquant.compression.pruning_report import LayerPruning as LayerPruning
 from npquant.compression.pruning_report import NothingPrunedWarning as NothingPrunedWarning
 from npquant.compression.pruning_report import PruningReport as PruningReport
-from npquant.compression.saliency import (
-    greedy_obs,
-    score_in_l1,
-    score_in_l2,
-    score_mean_activation,
-    score_std_out_l2,
-    score_taylor,
-)
-from npquant.compression.spare_neurons import take_out_spare
+from npquant.compression.ranking import CRITERIA as CRITERIA
+from npquant.compression.ranking import Ranking
+from npquant.compression.spare_neurons import SpareNeurons, take_out_spare
 from npquant.nn.activations import activate
 from npquant.nn.model import DenseLayer, FloatMLP
 
 Float64 = NDArray[np.float64]
-Indices = NDArray[np.int64]
-MAX_RATE: Final = 0.9
-CRITERIA: Final = ("obs", "in_l1", "in_l2", "mean_activation", "std_out_l2", "taylor", "random")
-COMPENSATIONS: Final = ("refit", "fold", "bare")
-# Both are shares of the mean variance. From 1e-4 to 1e-1 and from 1e-5 to 1e-2 the results are the same within noise.
-OBS_DAMPING: Final = 1e-2
+COMPENSATIONS: Final = ("refit", "layerwise", "fold", "bare")
+# A share of the mean variance. From 1e-5 to 1e-2 the results are the same within noise.
 REFIT_PULL: Final = 1e-4
 
 
@@ -48,22 +49,30 @@ def prune_neurons(
     criterion: str = "obs",
     compensation: str = "refit",
     *,
+    allocation: str = "uniform",
+    output: str = "softmax",
     rng: int | np.random.Generator | None = None,
 ) -> FloatMLP:
-    """Remove a share of the hidden neurons from the arrays, and let the next layers make up for them.
+    """Remove a share of the hidden neurons from the arrays, and let the layers that are left make up for them.
 
     Parameters
     ----------
     model : FloatMLP
         Network; not changed.
     x_calibration : array of real numbers, shape (R, K)
-        Training rows; no labels are needed. A thousand are enough for layers of some hundred neurons.
+        Training rows; no labels are needed. A thousand do for layers of some hundred neurons; more are better.
     rate : float or sequence of float
         Share of each hidden layer to remove, in [0, 0.9]; one number, or one a hidden layer.
     criterion : {"obs", "in_l1", "in_l2", "mean_activation", "std_out_l2", "taylor", "random"}
-        How unimportant neurons are ranked.
-    compensation : {"refit", "fold", "bare"}
-        What the next layer does about the unimportant ones: least squares, their mean into the bias, nothing.
+        How unimportant neurons are ranked. "random" is the control that a criterion has to beat.
+    compensation : {"refit", "layerwise", "fold", "bare"}
+        What is done about the unimportant ones. "refit": least squares layer by layer, then all layers together;
+        "layerwise": the first half of that; "fold": their mean goes into the next bias; "bare": nothing.
+    allocation : {"uniform", "global"}
+        "uniform": each layer loses its share; "global": `rate` is the share of all hidden neurons, and those of all
+        layers compete.
+    output : {"softmax", "identity"}
+        What the logits are: "softmax" for classes, "identity" for real values. It is the measure of a loss.
     rng : int, Generator or None
         For "random" alone.
 
@@ -91,7 +100,8 @@ def prune_neurons(
     S8. A layer of n loses min(floor(r n + 1/2), n - 1) neurons: first zero and constant ones, then redundant ones (both
     exactly, whatever the compensation; never more than the rate asks for), then unimportant ones by rank, the lowest
     index on ties. Layers are pruned in order. Each sees what the pruned network delivers; the targets of its refit are
-    the float network's own pre-activations. A layer that loses no unimportant neuron is not refitted. Sums are float64.
+    the float network's own pre-activations. A network that loses no unimportant neuron is not refitted. Sums are
+    float64. S11. A global budget removes min(floor(r sum n + 1/2), the most that rate 0.9 takes from each layer).
 
     Examples
     --------
@@ -101,7 +111,7 @@ def prune_neurons(
     (2, 2)
     """
     pruned, report = prune_neurons_with_report(
-        model, x_calibration, rate, criterion=criterion, compensation=compensation, rng=rng
+        model, x_calibration, rate, criterion, compensation, allocation=allocation, output=output, rng=rng
     )
     if report.nothing_pruned and any(report.rates):
         warnings.warn(f"nothing was pruned: {report.reason}", NothingPrunedWarning, stacklevel=2)
@@ -115,13 +125,15 @@ def prune_neurons_with_report(
     criterion: str = "obs",
     compensation: str = "refit",
     *,
+    allocation: str = "uniform",
+    output: str = "softmax",
     rng: int | np.random.Generator | None = None,
 ) -> tuple[FloatMLP, PruningReport]:
     """Prune as `prune_neurons` does, and say which neurons went and why.
 
     Parameters
     ----------
-    model, x_calibration, rate, criterion, compensation, rng
+    model, x_calibration, rate, criterion, compensation, allocation, output, rng
         As for `prune_neurons`.
 
     Returns
@@ -140,24 +152,31 @@ def prune_neurons_with_report(
     --------
     >>> twins = DenseLayer(np.ones((1, 2)), np.zeros(2), "relu")
     >>> layers = [twins, DenseLayer(np.ones((2, 2)), np.zeros(2), "identity")]
-    >>> prune_neurons_with_report(FloatMLP(layers), [[1.0], [2.0]], 0.5)[1].layers[0].redundant
-    array([1])
+    >>> report = prune_neurons_with_report(FloatMLP(layers), [[1.0], [2.0]], 0.5)[1]
+    >>> report.layers[0].why(1)
+    'redundant: 1 times neuron 0 on every row'
     """
-    rates = _checked_rates(rate, len(model.layers) - 1)
-    for name, given, known in (("criterion", criterion, CRITERIA), ("compensation", compensation, COMPENSATIONS)):
-        if given not in known:
-            raise ValueError(f"the {name} is {given!r}; known are {', '.join(known)}")
-    plan = _Plan(criterion, compensation, np.random.default_rng(rng), model.dtype)
-    layers = [_in_dtype(layer, np.dtype(np.float64)) for layer in model.layers]
-    a, targets = _checked_targets(FloatMLP(tuple(layers)), x_calibration)
-    done = []
-    for i, r in enumerate(rates):
-        count = min(int(np.floor(r * layers[i].w.shape[1] + 0.5)), layers[i].w.shape[1] - 1)
-        removed, layers[i : i + 2], a = _prune_layer(plan, a, layers[i:], targets[i + 1], count)
-        done.append(removed)
-    report = PruningReport(rates, tuple(done))
+    rates = checked_rates(rate, len(model.layers) - 1, allocation)
+    known = (("criterion", criterion, CRITERIA), ("compensation", compensation, COMPENSATIONS))
+    for name, given, names in (*known, ("output", output, OUTPUTS)):
+        if given not in names:
+            raise ValueError(f"the {name} is {given!r}; known are {', '.join(names)}")
+    wide = FloatMLP(tuple(_in_dtype(layer, np.dtype(np.float64)) for layer in model.layers))
+    x, z = _checked_targets(wide, x_calibration)
+    plan = _Plan(Ranking(criterion, output, np.random.default_rng(rng)), compensation, float(np.finfo(model.dtype).eps))
+    metrics = [np.eye(0)] * len(z)
+    if criterion == "obs" and any(rates):
+        metrics = mean_metrics(wide.layers, [np.asarray(a, np.float64) for a in wide.activations(x)], output)
+    if allocation == "global":
+        counts = _global_counts(plan, wide, x, metrics, rates[0])
+    else:
+        counts = tuple(share_of_layer(n, r) for n, r in zip(wide.neurons, rates, strict=False))
+    layers, removed = _prune_layers(plan, wide.layers, x, z, metrics, counts)
+    report = PruningReport(rates, removed, allocation)
     if report.nothing_pruned:
         return model, report
+    if compensation == "refit" and report.counts["unimportant"]:
+        layers = joint_refit(layers, x, z[-1], output)
     return FloatMLP(tuple(_in_dtype(layer, model.dtype) for layer in layers)), report
 
 
@@ -165,71 +184,77 @@ def prune_neurons_with_report(
 class _Plan:
     """How to prune: what is the same for every layer."""
 
-    criterion: str
+    ranking: Ranking
     compensation: str
-    rng: np.random.Generator
-    dtype: np.dtype[Any]
+    eps: float
+
+
+def _global_counts(plan: _Plan, wide: FloatMLP, x: Float64, metrics: Sequence[Float64], rate: float) -> tuple[int, ...]:
+    """Return how many neurons each hidden layer loses if all compete: S11. Spare ones cost nothing."""
+    inputs = [x, *(np.asarray(a, np.float64) for a in wide.activations(x))]
+    costs = []
+    for i, layer in enumerate(wide.layers[:-1]):
+        following, h = wide.layers[i + 1], inputs[i + 1]
+        limit = share_of_layer(h.shape[1], MAX_RATE)
+        spare = _take_out_spare(plan, inputs[i], h, layer, following, limit)
+        others = np.setdiff1d(np.arange(h.shape[1]), spare.all)
+        tail = [DenseLayer(spare.v[others], spare.b, following.activation), *wide.layers[i + 2 :]]
+        w = np.asarray(layer.w, np.float64)
+        ranked = plan.ranking.costs(h[:, others], w[:, others], tail, metrics[i + 1])
+        costs.append(np.concatenate([np.zeros(len(spare.all)), ranked])[:limit])
+    return spend_on_cheapest(costs, int(np.floor(rate * sum(wide.neurons[:-1]) + 0.5)))
+
+
+def _prune_layers(
+    plan: _Plan,
+    layers: Sequence[DenseLayer],
+    x: Float64,
+    z: Sequence[Float64],
+    metrics: Sequence[Float64],
+    counts: Sequence[int],
+) -> tuple[tuple[DenseLayer, ...], tuple[LayerPruning, ...]]:
+    """Prune the hidden layers in order, each on what the layers before it deliver by now."""
+    left, a, done = list(layers), x, []
+    for i, count in enumerate(counts):
+        removed, left[i : i + 2], a = _prune_layer(plan, a, left[i:], z[i + 1], metrics[i + 1], count)
+        done.append(removed)
+    return tuple(left), tuple(done)
 
 
 def _prune_layer(
-    plan: _Plan, a: Float64, layers: Sequence[DenseLayer], z: Float64, count: int
+    plan: _Plan, a: Float64, layers: Sequence[DenseLayer], z: Float64, metric: Float64, count: int
 ) -> tuple[LayerPruning, list[DenseLayer], Float64]:
     """Remove `count` neurons of the first of the layers; return it and the next one, and what it delivers now."""
     layer, following = layers[0], layers[1]
-    (w, b_in), (v, b) = _float64_parameters(layer), _float64_parameters(following)
+    w, b_in = _float64_parameters(layer)
     h = np.asarray(activate(layer.activation, a @ w + b_in), np.float64)
-    spare = take_out_spare(a, w, b_in, h, v, b, count, float(np.finfo(plan.dtype).eps))
+    spare = _take_out_spare(plan, a, h, layer, following, count)
+    v, b, unimportant, scores = spare.v, spare.b, np.array([], np.int64), np.array([])
     others = np.setdiff1d(np.arange(h.shape[1]), spare.all)
     wanted = count - len(spare.all)
-    v, b, unimportant = spare.v, spare.b, np.array([], np.int64)
     if wanted:
         tail = [DenseLayer(v[others], b, following.activation), *layers[2:]]
-        unimportant = others[_rank(plan, h[:, others], w[:, others], tail, wanted)]
+        order, scores = plan.ranking.rank(h[:, others], w[:, others], tail, metric, wanted)
+        unimportant = others[order]
     kept = np.setdiff1d(others, unimportant)
     if wanted and plan.compensation == "fold":
         b = fold_means(h, v, b, unimportant)
     v = v[kept]
-    if wanted and plan.compensation == "refit":
+    if wanted and plan.compensation in ("refit", "layerwise"):
         v, b = refit(h[:, kept], v, z, REFIT_PULL)
-    following = DenseLayer(v, b, following.activation)
-    narrow = DenseLayer(w[:, kept], b_in[kept], layer.activation)
-    removed = LayerPruning(spare.zero, spare.constant, spare.redundant, unimportant, kept)
-    return removed, [narrow, following], h[:, kept]
+    pair = [DenseLayer(w[:, kept], b_in[kept], layer.activation), DenseLayer(v, b, following.activation)]
+    unheard, unfed = (
+        np.intersect1d(spare.all, np.flatnonzero(~any_weight))
+        for any_weight in (np.asarray(following.w).any(axis=1), w.any(axis=0))
+    )
+    exact = (spare.zero, spare.constant, spare.redundant)
+    return LayerPruning(*exact, unimportant, kept, unheard, unfed, spare.twins, spare.factors, scores), pair, h[:, kept]
 
 
-def _rank(plan: _Plan, h: Float64, w_in: Float64, tail: Sequence[DenseLayer], count: int) -> Indices:
-    """Return the `count` least important neurons, the least important first."""
-    v = np.asarray(tail[0].w, np.float64)
-    if plan.criterion == "obs":
-        return greedy_obs(h, v, count, OBS_DAMPING)[0]
-    if plan.criterion == "random":
-        return plan.rng.permutation(h.shape[1])[:count]
-    if plan.criterion == "taylor":
-        scores = score_taylor(h, tail)
-    elif plan.criterion == "std_out_l2":
-        scores = score_std_out_l2(h, v)
-    elif plan.criterion == "mean_activation":
-        scores = score_mean_activation(h)
-    else:
-        scores = (score_in_l1 if plan.criterion == "in_l1" else score_in_l2)(w_in)
-    return np.argsort(scores, kind="stable")[:count]
-
-
-def _checked_rates(rate: float | Sequence[float], hidden: int) -> tuple[float, ...]:
-    if hidden == 0:
-        raise ValueError("the network has no hidden layer, so there are no neurons to prune")
-    given = np.asarray(rate)
-    if given.dtype.kind not in "biuf":
-        raise TypeError(f"the pruning rate is {rate!r}; it must be a real number, or one a hidden layer")
-    if given.ndim and given.shape != (hidden,):
-        raise ValueError(
-            f"the pruning rates have shape {given.shape} for {hidden} hidden layers; give one number, or one a layer"
-        )
-    rates = tuple(float(r) for r in np.broadcast_to(given, hidden))
-    for r in rates:
-        if not 0 <= r <= MAX_RATE:
-            raise ValueError(f"the pruning rate is {r}; it must be in [0, {MAX_RATE}]")
-    return rates
+def _take_out_spare(
+    plan: _Plan, a: Float64, h: Float64, layer: DenseLayer, following: DenseLayer, limit: int
+) -> SpareNeurons:
+    return take_out_spare(a, *_float64_parameters(layer), h, *_float64_parameters(following), limit, plan.eps)
 
 
 def _checked_targets(wide: FloatMLP, x: ArrayLike) -> tuple[Float64, list[Float64]]:

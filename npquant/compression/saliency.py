@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from npquant.compression.compensation import damped_covariance
+from npquant.compression.metrics import log_softmax
 from npquant.nn.activations import ACTIVATIONS
 from npquant.nn.model import DenseLayer
 
@@ -23,7 +24,9 @@ Indices = NDArray[np.int64]
 _BLOCK_ROWS = 256
 
 
-def greedy_obs(h: Float64, v: Float64, count: int, share: float) -> tuple[Indices, Float64]:
+def greedy_obs(
+    h: Float64, v: Float64, count: int, share: float, metric: Float64 | None = None
+) -> tuple[Indices, Float64]:
     """Choose neurons one by one, each the cheapest to remove when the others make up for it.
 
     Parameters
@@ -36,13 +39,15 @@ def greedy_obs(h: Float64, v: Float64, count: int, share: float) -> tuple[Indice
         Neurons to choose, <= n.
     share : float
         Damping, as a share of the mean variance of h, > 0.
+    metric : ndarray of float64, shape (N, N), optional
+        M of S9: what errors of the next pre-activations cost. Without it every output counts alike.
 
     Returns
     -------
     order : ndarray of int64, shape (count,)
         Neurons in the order of removal.
     increase : ndarray of float64, shape (count,)
-        What each adds to the damped mean squared error of the next layer's pre-activations.
+        What each adds to the damped mean of e^T M e, e the error of the next layer's pre-activations.
 
     Raises
     ------
@@ -51,10 +56,11 @@ def greedy_obs(h: Float64, v: Float64, count: int, share: float) -> tuple[Indice
 
     Notes
     -----
-    S4. Removing j adds |v_j|^2 / P_jj, P = (C + l I)^-1 of S1, after the best update of the other weights, which is
-    v := v - P[:, j] v_j / P_jj. P loses row and column j by P := P - P[:, j] P[j, :] / P_jj. Ties: the lowest index.
-    O(count n (n + N)). Source: Hassibi and Stork 1993, "Second order derivatives for network pruning: Optimal Brain
-    Surgeon", equation 5, with a neuron's row of outgoing weights in place of one weight.
+    S4. Removing j adds v_j M v_j^T / P_jj, P = (C + l I)^-1 of S1, after the best update of the other weights, which is
+    v := v - P[:, j] v_j / P_jj; M has no say in it, as every output has weights of its own. P loses row and column j by
+    P := P - P[:, j] P[j, :] / P_jj. Ties: the lowest index. O(count n (n + N)). Source: Hassibi and Stork 1993, "Second
+    order derivatives for network pruning: Optimal Brain Surgeon", equation 5, with a neuron's row of outgoing weights
+    in place of one weight.
 
     Examples
     --------
@@ -63,6 +69,8 @@ def greedy_obs(h: Float64, v: Float64, count: int, share: float) -> tuple[Indice
     array([1, 2])
     """
     inverse, weights = np.linalg.inv(damped_covariance(h, share)), v.astype(np.float64)
+    if metric is not None:
+        weights = weights @ _root(metric)
     alive, order, increase = np.ones(len(v), bool), [], []
     for _ in range(count):
         score = np.full(len(v), np.inf)
@@ -77,6 +85,12 @@ def greedy_obs(h: Float64, v: Float64, count: int, share: float) -> tuple[Indice
         order.append(j)
         increase.append(float(score[j]))
     return np.array(order, np.int64), np.array(increase, np.float64)
+
+
+def _root(metric: Float64) -> Float64:
+    """Return A with A A^T = M, for M positive semidefinite up to rounding."""
+    size, direction = np.linalg.eigh(metric)
+    return np.asarray(direction * np.sqrt(np.maximum(size, 0.0)))
 
 
 def score_in_l1(w_in: Float64) -> Float64:
@@ -165,8 +179,8 @@ def score_std_out_l2(h: Float64, v: Float64) -> Float64:
     return np.asarray(h.std(axis=0) * np.sqrt((v * v).sum(axis=1)))
 
 
-def score_taylor(h: Float64, tail: Sequence[DenseLayer]) -> Float64:
-    """Score by the second-order Taylor term of the KL divergence that setting the output to 0 causes; needs no labels.
+def score_taylor(h: Float64, tail: Sequence[DenseLayer], output: str = "softmax") -> Float64:
+    """Score by the second-order Taylor term of what setting the output to 0 does to the logits; needs no labels.
 
     Parameters
     ----------
@@ -174,16 +188,18 @@ def score_taylor(h: Float64, tail: Sequence[DenseLayer]) -> Float64:
         Outputs of the layer.
     tail : sequence of DenseLayer
         The layers after it, the last one giving logits.
+    output : {"softmax", "identity"}
+        Whether the logits stand for classes or are real values.
 
     Returns
     -------
     ndarray of float64, shape (n,)
-        Scores, nats: KL(p, p without j) to second order, mean over rows.
+        Scores: KL(p, p without j) in nats, or half the squared error, to second order, mean over rows.
 
     Notes
     -----
-    S7. 1/2 mean over rows of h_j^2 J_j^T (diag p - p p^T) J_j, with J (C, n) the derivative of the logits by h. The
-    first-order term of a KL divergence is zero. A tail whose units all saturate gives 0.
+    S7. 1/2 mean over rows of h_j^2 J_j^T (diag p - p p^T) J_j, with J (C, n) the derivative of the logits by h; without
+    classes I in place of the matrix. The first-order term is zero. A tail whose units all saturate gives 0.
 
     Examples
     --------
@@ -195,8 +211,10 @@ def score_taylor(h: Float64, tail: Sequence[DenseLayer]) -> Float64:
     for start in range(0, len(h), _BLOCK_ROWS):
         rows = h[start : start + _BLOCK_ROWS]
         logits, jacobian = _logits_and_jacobian(rows, tail)
-        p = np.exp(logits - logits.max(axis=1, keepdims=True))
-        p /= p.sum(axis=1, keepdims=True)
+        if output == "identity":
+            total += (rows * rows * (jacobian * jacobian).sum(axis=1)).sum(axis=0)
+            continue
+        p = np.exp(log_softmax(logits))
         # v^T (diag p - p p^T) v is the variance of v under p; taken about its mean it cannot be negative.
         mean = np.einsum("rc,rcn->rn", p, jacobian)
         variance = np.einsum("rc,rcn->rn", p, (jacobian - mean[:, None]) ** 2)

@@ -27,6 +27,8 @@ class SpareNeurons:
     ----------
     zero, constant, redundant : ndarray of int64
         Neurons, by kind.
+    twins, factors : ndarrays of int64 and float64, shaped as redundant
+        Neuron redundant[m] is factors[m] times twins[m], a neuron that stays.
     v, b : ndarray of float64, shapes (n, N), (N,)
         The next layer. It gives what the old one gave as soon as the rows of the neurons named here are left out.
     """
@@ -34,6 +36,8 @@ class SpareNeurons:
     zero: Indices
     constant: Indices
     redundant: Indices
+    twins: Indices
+    factors: Float64
     v: Float64
     b: Float64
 
@@ -86,10 +90,11 @@ def take_out_spare(
     left = limit - len(zero) - len(constant)
     gone = np.concatenate([zero, constant])
     candidates = np.setdiff1d(np.arange(h.shape[1]), gone)
-    pairs = find_redundant(h, candidates, rounding_of_outputs(x, w, b_in, eps)) if left else []
-    for j, i, c in pairs[:left]:
+    pairs = find_redundant(h, candidates, rounding_of_outputs(x, w, b_in, eps))[:left] if left else []
+    for j, i, c in pairs:
         v[i] += c * v[j]
-    return SpareNeurons(zero, constant, np.array([j for j, _, _ in pairs[:left]], np.int64), v, b)
+    redundant, twins = (np.array([pair[k] for pair in pairs], np.int64) for k in (0, 1))
+    return SpareNeurons(zero, constant, redundant, twins, np.array([c for _, _, c in pairs], np.float64), v, b)
 
 
 def find_zero(h: Float64, v: Float64) -> Indices:

@@ -140,10 +140,10 @@ def test_prune_neurons_rate_zero_is_the_identity(seed: int, activation: str, dty
 
 @given(seed=SEEDS)
 def test_prune_neurons_leaves_a_layer_of_rate_zero_alone(seed: int) -> None:
-    """A layer whose own rate is 0 and whose inputs stay keeps its bytes while another layer is pruned."""
+    """Layer by layer, one whose own rate is 0 and whose inputs stay keeps its bytes while another is pruned."""
     rng = np.random.default_rng(seed)
     net = network(rng, (3, 6, 6, 2), dtype=np.float32)
-    small = prune_neurons(net, rng.normal(size=(30, 3)), [0.0, 0.5])
+    small = prune_neurons(net, rng.normal(size=(30, 3)), [0.0, 0.5], compensation="layerwise")
     assert small.neurons == (6, 3, 2)
     assert small.layers[0].w.tobytes() == net.layers[0].w.tobytes()
     assert small.layers[0].b.tobytes() == net.layers[0].b.tobytes()
@@ -172,7 +172,8 @@ def test_prune_neurons_accounts_for_every_neuron(seed: int, rate: Any, criterion
     assert [layer.w.shape for layer in small.layers] == [(3, a), (a, b), (b, 2)]
     assert small.dtype == np.float32
     kept = report.kept[0]
-    assert small.layers[0].w.tobytes() == np.ascontiguousarray(net.layers[0].w[:, kept]).tobytes()
+    if compensation != "refit":
+        assert small.layers[0].w.tobytes() == np.ascontiguousarray(net.layers[0].w[:, kept]).tobytes()
 
 
 @given(seed=SEEDS)
@@ -247,11 +248,11 @@ def test_prune_neurons_random_follows_its_seed() -> None:
 
 
 @given(seed=SEEDS, rate=st.sampled_from([0.3, 0.6, 0.9]))
-def test_refit_is_no_worse_than_fold_or_bare_on_its_own_rows(seed: int, rate: Any) -> None:
+def test_layerwise_is_no_worse_than_fold_or_bare_on_its_own_rows(seed: int, rate: Any) -> None:
     """S6: for one hidden layer and the same neurons left, least squares has the smallest damped error."""
     rng = np.random.default_rng(seed)
     net, x = network(rng, (4, 9, 3), "sigmoid"), rng.normal(size=(40, 4))
-    nets = {c: prune_neurons(net, x, rate, compensation=c) for c in COMPENSATIONS}
+    nets = {c: prune_neurons(net, x, rate, compensation=c) for c in ("layerwise", "fold", "bare")}
     h = nets["bare"].activations(x)[0]
     pull = 1e-4 * h.var(axis=0).mean()
 
@@ -259,7 +260,7 @@ def test_refit_is_no_worse_than_fold_or_bare_on_its_own_rows(seed: int, rate: An
         moved = small.layers[1].w - nets["bare"].layers[1].w
         return float(((net.logits(x) - small.logits(x)) ** 2).sum() / len(x) + pull * (moved**2).sum())
 
-    least = objective(nets["refit"])
+    least = objective(nets["layerwise"])
     # The three values are sums of len(x) * 3 squares, each rounded; their minimum is flat to first order.
     assert least <= min(objective(nets["fold"]), objective(nets["bare"])) * (1 + 1e-9)
 
