@@ -18,7 +18,8 @@ import numpy as np
 
 from npquant.compression.pruning import prune_neurons_with_report
 from npquant.compression.saliency import greedy_obs
-from npquant.nn.training import fine_tune, train
+from npquant.nn.finetuning import finetune
+from npquant.nn.training import train
 from npquant.workflow.datasets import load_dataset, load_optdigits
 from npquant.workflow.split import split_70_15_15
 
@@ -92,7 +93,7 @@ def main() -> None:
                 found.setdefault((f"{criterion}, {compensation}", rate), []).append((accuracy, seconds))
             # The last method is greedy OBS with the refit.
             if args.fine_tune:
-                tuned = fine_tune(small, x, y, args.fine_tune, rng=seed)
+                tuned = finetune(small, x, y, args.fine_tune, rng=seed)
                 accuracy = 100 * float((tuned.predict(test) == truth).mean())
                 found.setdefault((f"  + {args.fine_tune} epochs", rate), []).append((accuracy, float("nan")))
         spare.append([len(p.zero) + len(p.constant) + len(p.redundant) for p in report.layers])

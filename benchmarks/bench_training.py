@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 
-from npquant.nn.descent import flatten_parameters, loss_and_gradient
+from npquant.nn.descent import loss_and_gradient
+from npquant.nn.free_parameters import flatten_parameters
 from npquant.nn.training import train
 
 # Rows, features, hidden widths, batch, epochs a timing, rounds.

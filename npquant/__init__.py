@@ -25,9 +25,13 @@ if TYPE_CHECKING:
     from npquant.compression.dynamic import quantize_dynamic
     from npquant.compression.gpfq import quantize_gpfq
     from npquant.compression.gptq import quantize_gptq, quantize_gptq_resolved
+    from npquant.compression.gradual import prune_gradually
     from npquant.compression.nearest import quantize_nearest
+    from npquant.compression.on_grid import quantize_on_grid
     from npquant.compression.pruning import prune_neurons, prune_neurons_with_report
     from npquant.compression.rectified import quantize_rectified
+    from npquant.compression.requirements import Budget
+    from npquant.compression.straight_through import StraightThrough
     from npquant.compression.uniform import quantize_uniform
     from npquant.compression.weight_pruning import prune_weights, prune_weights_with_report
     from npquant.dynamic_mlp import DynamicMLP
@@ -36,10 +40,12 @@ if TYPE_CHECKING:
     from npquant.kernels.profile import Profile
     from npquant.kernels.qparams import QuantParams
     from npquant.kernels.requantize import FixedMultiplier
+    from npquant.nn.finetuning import finetune
     from npquant.nn.model import FloatMLP
     from npquant.nn.training import train
     from npquant.profiles.operators import dequantize, linear, quantize, requantize
     from npquant.storage import load, save
+    from npquant.workflow.search import SearchResult, search_budget
     from npquant.workflow.steps import run_workflow
 
 __version__: Final = "0.1.0"
@@ -47,20 +53,25 @@ __version__: Final = "0.1.0"
 numerics_version: Final = "1"
 
 __all__ = [
+    "Budget",
     "DynamicMLP",
     "FixedMultiplier",
     "FloatMLP",
     "IntegerMLP",
     "Profile",
     "QuantParams",
+    "SearchResult",
+    "StraightThrough",
     "__version__",
     "dequantize",
+    "finetune",
     "linear",
     "load",
     "matmul_int8",
     "matmul_int8_blas",
     "numerics_version",
     "profiles",
+    "prune_gradually",
     "prune_neurons",
     "prune_neurons_with_report",
     "prune_weights",
@@ -72,11 +83,13 @@ __all__ = [
     "quantize_gptq",
     "quantize_gptq_resolved",
     "quantize_nearest",
+    "quantize_on_grid",
     "quantize_rectified",
     "quantize_uniform",
     "requantize",
     "run_workflow",
     "save",
+    "search_budget",
     "train",
 ]
 
@@ -91,6 +104,7 @@ _HOME: Final = MappingProxyType(
         "matmul_int8_blas": "npquant.kernels.matmul",
         # floor 1, nn: the float network
         "FloatMLP": "npquant.nn.model",
+        "finetune": "npquant.nn.finetuning",
         "train": "npquant.nn.training",
         # floor 1, profiles: operators under an engine's arithmetic
         "quantize": "npquant.profiles.operators",
@@ -110,11 +124,17 @@ _HOME: Final = MappingProxyType(
         "prune_neurons_with_report": "npquant.compression.pruning",
         "prune_weights": "npquant.compression.weight_pruning",
         "prune_weights_with_report": "npquant.compression.weight_pruning",
+        "prune_gradually": "npquant.compression.gradual",
+        "StraightThrough": "npquant.compression.straight_through",
+        "quantize_on_grid": "npquant.compression.on_grid",
         "IntegerMLP": "npquant.integer_mlp",
         "DynamicMLP": "npquant.dynamic_mlp",
         "load": "npquant.storage",
         "save": "npquant.storage",
-        # floor 3: the eight steps
+        # floor 3: the search and the eight steps
+        "Budget": "npquant.compression.requirements",
+        "SearchResult": "npquant.workflow.search",
+        "search_budget": "npquant.workflow.search",
         "run_workflow": "npquant.workflow.steps",
     }
 )

@@ -1,7 +1,7 @@
 """The descent: mini-batches over one flat vector of parameters, and the best epoch kept.
 
-Legend: R rows, B rows of a mini-batch, P parameters; p (P,) all weights, then all biases; w (K, N) and b (N,) are views
-into p, so that an optimizer's step is one operation on p. Labels F9 and F10 are derived in docs/nn.md.
+Legend: R rows, B rows of a mini-batch; w (K, N) and b (N,) of each layer. Labels F9 and F10 are derived in docs/nn.md,
+F12, F14 and F15 in docs/finetuning.md.
 """
 
 from __future__ import annotations
@@ -14,46 +14,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from npquant.nn.layers import Parameters, Real, network_backward, network_forward
+from npquant.nn.free_parameters import FreeParameters, start_parameters
+from npquant.nn.layers import OutputMap, Parameters, Real, network_backward, network_forward
+from npquant.nn.limits import Forward, Limits
 from npquant.nn.losses import LOSSES
-from npquant.nn.optimizers import AdamState, MomentumState, adam_step, sgd_momentum_step
 from npquant.nn.recipe import Epoch, Recipe
-
-# The discounts and the epsilon of Kingma and Ba 2015, algorithm 1.
-_BETA1, _BETA2, _EPSILON = 0.9, 0.999, 1e-8
-
-
-def flatten_parameters(parameters: Parameters) -> tuple[Real, Parameters]:
-    """Copy all parameters into one vector.
-
-    Parameters
-    ----------
-    parameters : sequence of (w, b)
-        By layer.
-
-    Returns
-    -------
-    p : ndarray of float, shape (P,)
-        All weights, then all biases.
-    views : tuple of (w, b)
-        The same parameters, as views into p.
-
-    Examples
-    --------
-    >>> p, views = flatten_parameters([(np.array([[1.0, 2.0]]), np.array([3.0, 4.0]))])
-    >>> p += 1
-    >>> views[0][0]
-    array([[2., 3.]])
-    """
-    parts = [w for w, _ in parameters] + [b for _, b in parameters]
-    p = np.concatenate([part.ravel() for part in parts])
-    ends = np.cumsum([part.size for part in parts])
-    views = [p[end - part.size : end].reshape(part.shape) for part, end in zip(parts, ends, strict=True)]
-    return p, tuple(zip(views[: len(parameters)], views[len(parameters) :], strict=True))
 
 
 def loss_and_gradient(
-    parameters: Parameters, activations: Sequence[str], x: Real, y: NDArray[Any], loss: str, out: Parameters
+    parameters: Parameters,
+    activations: Sequence[str],
+    x: Real,
+    y: NDArray[Any],
+    loss: str,
+    out: Parameters,
+    on_output: OutputMap | None = None,
 ) -> float:
     """Return the mean loss of a batch, and write its gradient.
 
@@ -71,6 +46,8 @@ def loss_and_gradient(
         Name of the loss.
     out : sequence of (dw, db)
         Memory for the gradient, by layer; overwritten.
+    on_output : callable, optional
+        As in `network_forward`.
 
     Returns
     -------
@@ -80,14 +57,14 @@ def loss_and_gradient(
     Examples
     --------
     >>> parameters = [(np.array([[1.0]]), np.array([0.0]))]
-    >>> _, gradient = flatten_parameters(parameters)
+    >>> gradient = [(np.zeros((1, 1)), np.zeros(1))]
     >>> loss_and_gradient(parameters, ["identity"], np.array([[2.0]]), np.array([[5.0]]), "squared_error", gradient)
     4.5
     >>> gradient
-    ((array([[-6.]]), array([-3.])),)
+    [(array([[-6.]]), array([-3.]))]
     """
     forward, backward = LOSSES[loss]
-    outputs, cache = network_forward(x, parameters, activations)
+    outputs, cache = network_forward(x, parameters, activations, on_output)
     value, kept = forward(outputs, y)
     network_backward(backward(kept), cache, activations, out)
     return value
@@ -101,6 +78,7 @@ def descend(
     recipe: Recipe,
     progress: Callable[[Epoch], None] | None,
     rng: np.random.Generator,
+    limits: Limits | None = None,
 ) -> Parameters:
     """Run mini-batch descent.
 
@@ -111,19 +89,22 @@ def descend(
     activations : sequence of str
         By layer.
     rows, held_out : tuple (x, y)
-        Scaled training rows, and validation rows where there are any.
+        Scaled training rows, and validation rows where there are any. Training rows may have target probabilities
+        (R, C) where the recipe's loss takes classes (F12).
     recipe : Recipe
         How.
     progress : callable, optional
         Called with an `Epoch` after each.
     rng : Generator
         Order of the rows.
+    limits : Limits, optional
+        Masks, a quantizer, a pruning schedule.
 
     Returns
     -------
     tuple of (w, b)
-        Parameters after the epoch with the smallest loss on the validation rows, or after the last epoch where there
-        are none.
+        Parameters, as the forward pass uses them, after the epoch with the smallest loss on the validation rows, or
+        after the last epoch where there are none.
 
     Raises
     ------
@@ -137,6 +118,8 @@ def descend(
     lucky early epochs, which costs 0.4 points on unseen rows (digits, mean of 20 seeds).
     F10: weights lose rate x weight_decay of themselves a step, apart from the gradient; biases do not (Loshchilov and
     Hutter 2019, "Decoupled weight decay regularization").
+    F15: inputs and neurons that the masks leave no weight are not computed with: a sparse network trains in the time of
+    its live part.
 
     Examples
     --------
@@ -149,76 +132,111 @@ def descend(
     >>> w.round(1), b.round(1)
     (array([[2.]]), array([1.]))
     """
-    p, parameters = flatten_parameters(start)
-    descent = _Descent(p, parameters, *flatten_parameters(start), activations, rows, recipe)
-    state: AdamState | MomentumState = MomentumState(np.zeros_like(p))
-    if recipe.optimizer == "adam":
-        state = AdamState(np.zeros_like(p), np.zeros_like(p), 0)
-    best, best_loss, waited = p.copy(), inf, 0
+    limits = limits or Limits()
+    descent = _start(start, activations, rows, recipe, limits)
+    best, best_loss, waited = descent.used(), inf, 0
     for number in range(1, recipe.epochs + 1):
         # Nothing that overflows gets by: every loss is checked, and the parameters after every epoch.
         with np.errstate(over="ignore", invalid="ignore", divide="ignore", under="ignore"):
-            mean_loss, state = descent.run_epoch(number, state, rng.permutation(len(rows[0])))
-            epoch = _judge(number, mean_loss, parameters, activations, held_out, recipe)
+            mean_loss = descent.run_epoch(number, rng.permutation(len(rows[0])))
+            now = descent.used()
+            epoch = _judge(number, mean_loss, now, activations, held_out, recipe, descent.on_output)
         if progress is not None:
             progress(epoch)
         waited += 1
-        if epoch.validation_loss is None or epoch.validation_loss < best_loss:
-            best[...], waited = p, 0
+        if epoch.validation_loss is None or limits.renew is not None or epoch.validation_loss < best_loss:
+            best, waited = now, 0
             best_loss = inf if epoch.validation_loss is None else epoch.validation_loss
         if recipe.patience is not None and waited >= recipe.patience:
             break
-    p[...] = best
-    return parameters
+    return best
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class _Descent:
-    """Hold the memory that all steps share."""
+    """Hold what all steps share; a schedule that renews masks changes x with the arrays."""
 
-    p: Real
-    parameters: Parameters
-    g: Real
-    gradient: Parameters
+    memory: FreeParameters
     activations: Sequence[str]
-    rows: tuple[Real, NDArray[Any]]
+    x: Real
+    y: NDArray[Any]
+    all_x: Real
     recipe: Recipe
+    limits: Limits
+    forward: Forward | None
 
-    def run_epoch(
-        self, number: int, state: AdamState | MomentumState, order: NDArray[np.int64]
-    ) -> tuple[float, AdamState | MomentumState]:
-        """Step through all rows once; return their mean loss and the optimizer's state."""
-        (x, y), recipe = self.rows, self.recipe
-        size = min(recipe.batch_size, len(x))
-        batch, steps = np.empty((size, x.shape[1]), x.dtype), -(-len(x) // size)
-        total = 0.0
+    @property
+    def on_output(self) -> OutputMap | None:
+        """What happens to hidden outputs in the forward pass."""
+        return None if self.forward is None else self.forward.output
+
+    def used(self) -> Parameters:
+        """Return copies of the parameters that the forward pass uses, at the shapes of the start."""
+        parameters = self.memory.parameters
+        return self.memory.whole(parameters if self.forward is None else self.forward.weights(parameters))
+
+    def run_epoch(self, number: int, order: NDArray[np.int64]) -> float:
+        """Step through all rows once; return their mean loss."""
+        recipe, size = self.recipe, min(self.recipe.batch_size, len(order))
+        steps, total = -(-len(order) // size), 0.0
+        batch = np.empty((size, self.x.shape[1]), self.x.dtype)
         for i in range(steps):
             chosen = order[i * size : (i + 1) * size]
+            if batch.shape[1] != self.x.shape[1]:
+                batch = np.empty((size, self.x.shape[1]), self.x.dtype)
             # "clip" reads straight into the batch; the indices are a permutation, so that nothing is clipped.
-            x_batch = np.take(x, chosen, axis=0, out=batch[: len(chosen)], mode="clip")
-            value = loss_and_gradient(self.parameters, self.activations, x_batch, y[chosen], recipe.loss, self.gradient)
+            x_batch = np.take(self.x, chosen, axis=0, out=batch[: len(chosen)], mode="clip")
+            value = self._gradient_of(x_batch, self.y[chosen])
             if not isfinite(value):
                 raise self._divergence(number, f"the loss is {value} in batch {i + 1}")
             total += value * len(chosen)
-            share = ((number - 1) * steps + i) / (recipe.epochs * steps)
-            state = self._step(state, recipe.learning_rate * (1 + cos(pi * share)) / 2)
-        if not np.isfinite(self.p).all():
+            step, of = (number - 1) * steps + i, recipe.epochs * steps
+            self.memory.step(recipe.learning_rate * (1 + cos(pi * (step / of))) / 2, recipe)
+            if self.limits.renew is not None:
+                self._renew(step + 1, of)
+        if not np.isfinite(self.memory.p).all():
             raise self._divergence(number, "a parameter is not finite")
-        return total / len(x), state
+        return total / len(order)
 
-    def _step(self, state: AdamState | MomentumState, rate: float) -> AdamState | MomentumState:
-        recipe = self.recipe
-        if recipe.weight_decay:
-            weights = self.p[: sum(w.size for w, _ in self.parameters)]
-            weights *= 1 - rate * recipe.weight_decay
-        if isinstance(state, AdamState):
-            return adam_step(self.p, self.g, state, learning_rate=rate, beta1=_BETA1, beta2=_BETA2, epsilon=_EPSILON)[1]
-        return sgd_momentum_step(self.p, self.g, state, learning_rate=rate, momentum=recipe.momentum)[1]
+    def _gradient_of(self, x: Real, y: NDArray[Any]) -> float:
+        """Write the gradient of a batch by the used parameters, which the free ones take as their own (F14)."""
+        memory, loss = self.memory, self.recipe.loss
+        used = memory.parameters if self.forward is None else self.forward.weights(memory.parameters)
+        if y.ndim == 2 and loss == "softmax_cross_entropy":
+            loss = "soft_cross_entropy"
+        return loss_and_gradient(used, self.activations, x, y, loss, memory.gradient, self.on_output)
+
+    def _renew(self, step: int, steps: int) -> None:
+        """Ask for new masks; follow the arrays where they shrink."""
+        memory = self.memory
+        if self.limits.renew is None or memory.masks is None:
+            return
+        # Only a step that renews pays for the second moments.
+        masks = self.limits.renew(step, steps, memory.parameters, memory.masks, memory.second_moments)
+        if masks is not None:
+            memory.cut(masks, self.activations)
+            if len(memory.part.inputs) < self.x.shape[1]:
+                self.x = np.ascontiguousarray(self.all_x[:, memory.part.inputs])
 
     def _divergence(self, number: int, what: str) -> ValueError:
         return ValueError(
             f"training diverged in epoch {number}: {what}; give a learning_rate below {self.recipe.learning_rate}"
         )
+
+
+def _start(
+    start: Parameters,
+    activations: Sequence[str],
+    rows: tuple[Real, NDArray[Any]],
+    recipe: Recipe,
+    limits: Limits,
+) -> _Descent:
+    """Copy the parameters into one vector, and leave the inputs that no weight reads."""
+    memory, (all_x, y) = start_parameters(start, limits.masks, recipe.optimizer), rows
+    inputs = memory.part.inputs
+    x = all_x if len(inputs) == all_x.shape[1] else np.ascontiguousarray(all_x[:, inputs])
+    forward = None if limits.start_forward is None else limits.start_forward(memory.parameters, inputs)
+    return _Descent(memory, activations, x, y, all_x, recipe, limits, forward)
 
 
 def _judge(
@@ -228,12 +246,13 @@ def _judge(
     activations: Sequence[str],
     held_out: tuple[Real, NDArray[Any]] | None,
     recipe: Recipe,
+    on_output: OutputMap | None,
 ) -> Epoch:
     """Measure an epoch on the validation rows, where there are any."""
     if held_out is None:
         return Epoch(number, recipe.epochs, mean_loss, None, None)
     x, y = held_out
-    outputs = network_forward(x, parameters, activations)[0]
+    outputs = network_forward(x, parameters, activations, on_output)[0]
     value = LOSSES[recipe.loss][0](outputs, y)[0]
     if y.ndim == 2:
         return Epoch(number, recipe.epochs, mean_loss, value, None)

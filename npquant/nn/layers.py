@@ -1,12 +1,13 @@
 """The dense layer, and the network as a chain of them: each forward pass beside its backward pass.
 
 Legend: B batch, K inputs, N outputs of a layer, C outputs of the network; x (B, K), w (K, N), b (N,),
-z = x w + b (B, N), a = f(z); da, dz, dx, dw, db gradients of the loss by these. Labels F1-F3 are derived in docs/nn.md.
+z = x w + b (B, N), a = f(z); da, dz, dx, dw, db gradients of the loss by these. Labels F1-F3 are derived in docs/nn.md,
+F14 in docs/finetuning.md.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,8 @@ from npquant.nn.activations import ACTIVATIONS
 Real = NDArray[np.floating[Any]]
 Parameters = Sequence[tuple[Real, Real]]
 DenseCache = tuple[Real, Real]
+# Number of the layer and its outputs -> what the next layer reads, of the same shape.
+OutputMap = Callable[[int, Real], Real]
 
 
 def dense_forward(x: Real, w: Real, b: Real) -> tuple[Real, DenseCache]:
@@ -118,7 +121,9 @@ class ForwardCache:
     a: tuple[Real, ...]
 
 
-def network_forward(x: Real, parameters: Parameters, activations: Sequence[str]) -> tuple[Real, ForwardCache]:
+def network_forward(
+    x: Real, parameters: Parameters, activations: Sequence[str], on_output: OutputMap | None = None
+) -> tuple[Real, ForwardCache]:
     """Run a network and keep each layer's caches.
 
     Parameters
@@ -129,6 +134,8 @@ def network_forward(x: Real, parameters: Parameters, activations: Sequence[str])
         By layer.
     activations : sequence of str
         By layer.
+    on_output : callable, optional
+        Changes the outputs of each hidden layer before the next one reads them, such as by rounding.
 
     Returns
     -------
@@ -139,7 +146,7 @@ def network_forward(x: Real, parameters: Parameters, activations: Sequence[str])
 
     Notes
     -----
-    F1 and the activation, layer by layer.
+    F1 and the activation, layer by layer. The backward pass takes `on_output` for the identity (F14).
 
     Examples
     --------
@@ -147,13 +154,15 @@ def network_forward(x: Real, parameters: Parameters, activations: Sequence[str])
     array([[0.]])
     """
     dense, saved, z_by_layer, a_by_layer = [], [], [], []
-    for (w, b), name in zip(parameters, activations, strict=True):
+    for i, ((w, b), name) in enumerate(zip(parameters, activations, strict=True)):
         z, pair = dense_forward(x, w, b)
         x, kept = ACTIVATIONS[name][0](z)
         dense.append(pair)
         saved.append(kept)
         z_by_layer.append(z)
         a_by_layer.append(x)
+        if on_output is not None and i < len(activations) - 1:
+            x = on_output(i, x)
     return x, ForwardCache(tuple(dense), tuple(saved), tuple(z_by_layer), tuple(a_by_layer))
 
 

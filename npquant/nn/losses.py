@@ -1,7 +1,7 @@
 """Losses as adjacent pairs: the mean loss of a batch with its cache, and its gradient by the logits.
 
 Legend: B batch (> 0), C classes or outputs; logits (B, C); y class indices (B,) or real targets (B, C); p (B, C)
-probabilities. Labels F6 and F7 are derived in docs/nn.md.
+probabilities, t (B, C) target probabilities. Labels F6 and F7 are derived in docs/nn.md, F12 in docs/finetuning.md.
 """
 
 from __future__ import annotations
@@ -111,6 +111,67 @@ def softmax_cross_entropy_backward(cache: tuple[Real, NDArray[np.integer]]) -> R
     return np.asarray(d / len(y))
 
 
+def soft_cross_entropy_forward(logits: Real, t: Real) -> tuple[float, tuple[Real, Real]]:
+    """Average the cross-entropy between target probabilities and the softmax of logits.
+
+    Parameters
+    ----------
+    logits : ndarray of float, shape (B, C)
+        Real values.
+    t : ndarray of float, shape (B, C)
+        Target probabilities: rows >= 0 that sum to 1.
+
+    Returns
+    -------
+    loss : float
+        Mean over the batch.
+    cache : tuple
+        (softmax(logits), t).
+
+    Notes
+    -----
+    F12: loss = mean_r(log sum_c e^l[r,c] - sum_c t[r,c] l[r,c]), the maximum taken out of both. One-hot rows give F6.
+
+    Examples
+    --------
+    >>> loss, _ = soft_cross_entropy_forward(np.array([[0.0, 0.0]]), np.array([[0.25, 0.75]]))
+    >>> round(loss, 6)
+    0.693147
+    """
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    with np.errstate(under="ignore"):
+        e = np.exp(shifted)
+        total = e.sum(axis=1)
+        right = (t * shifted).sum(axis=1)
+    return float(np.mean(np.log(total) - right, dtype=np.float64)), (e / total[:, None], t)
+
+
+def soft_cross_entropy_backward(cache: tuple[Real, Real]) -> Real:
+    """Return the gradient of the mean loss by the logits.
+
+    Parameters
+    ----------
+    cache : tuple
+        From the forward pass.
+
+    Returns
+    -------
+    ndarray of float, shape (B, C)
+        (p - t) / B.
+
+    Notes
+    -----
+    F12. The derivative of the logarithm is p times the sum of t, which is 1.
+
+    Examples
+    --------
+    >>> soft_cross_entropy_backward(soft_cross_entropy_forward(np.array([[0.0, 0.0]]), np.array([[0.25, 0.75]]))[1])
+    array([[ 0.25, -0.25]])
+    """
+    p, t = cache
+    return np.asarray((p - t) / len(p))
+
+
 def squared_error_forward(outputs: Real, y: Real) -> tuple[float, Real]:
     """Average half the squared error, summed over outputs.
 
@@ -168,10 +229,13 @@ def squared_error_backward(cache: Real) -> Real:
 LossForward = Callable[[Real, Any], tuple[float, Any]]
 LossBackward = Callable[[Any], Real]
 
-# Each name with its pair; the names are those of `train`.
+# The losses of labelled data, by the names that `train` takes.
+LABEL_LOSSES: Final = ("softmax_cross_entropy", "squared_error")
+# Each name with its pair.
 LOSSES: Final = MappingProxyType[str, tuple[LossForward, LossBackward]](
     {
         "softmax_cross_entropy": (softmax_cross_entropy_forward, softmax_cross_entropy_backward),
         "squared_error": (squared_error_forward, squared_error_backward),
+        "soft_cross_entropy": (soft_cross_entropy_forward, soft_cross_entropy_backward),
     }
 )

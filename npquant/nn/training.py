@@ -1,12 +1,11 @@
-"""Training: from raw rows to a network that takes raw rows, from scratch or from a given network.
+"""Training from scratch: from raw rows to a network that takes raw rows.
 
 Legend: R rows, K features, C outputs; x (R, K) raw real inputs, y (R,) class indices or (R, C) real targets.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -14,21 +13,17 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from npquant.nn.activations import ACTIVATIONS
-from npquant.nn.descent import descend
 from npquant.nn.layers import Parameters, Real
-from npquant.nn.model import DenseLayer, FloatMLP
+from npquant.nn.model import FloatMLP
+from npquant.nn.raw_descent import (
+    Progress,
+    Validation,
+    check_training_rows,
+    choose_network_scaling,
+    descend_on_raw_rows,
+)
 from npquant.nn.recipe import Epoch as Epoch
 from npquant.nn.recipe import Recipe, check_whole
-from npquant.nn.training_data import (
-    Scaling,
-    checked_inputs,
-    checked_targets,
-    choose_input_scaling,
-    choose_target_scaling,
-)
-
-Validation = tuple[ArrayLike, ArrayLike]
-Progress = Callable[[Epoch], None]
 
 
 def train(
@@ -121,131 +116,12 @@ def train(
     if activation not in ACTIVATIONS:
         raise ValueError(f"unknown activation {activation!r}; known: {', '.join(ACTIVATIONS)}")
     widths = _checked_widths(hidden)
-    rows = _checked_rows(x, y, validation, recipe, None)
-    scaling = _choose_scaling(rows, number)
+    rows = check_training_rows(x, y, validation, recipe, None)
+    scaling = choose_network_scaling(rows, number)
     live = (rows.x != scaling.inputs.o).any(axis=0)
     start = _initial_parameters([len(live), *widths, rows.outputs], live, number, generator)
     activations = (*[activation] * len(widths), "identity")
-    return _trained(start, activations, rows, scaling, recipe, progress, generator)
-
-
-def fine_tune(
-    model: FloatMLP,
-    x: ArrayLike,
-    y: ArrayLike,
-    epochs: int = 5,
-    *,
-    validation: Validation | None = None,
-    loss: str = "softmax_cross_entropy",
-    optimizer: str = "adam",
-    learning_rate: float = 1e-3,
-    batch_size: int = 64,
-    momentum: float = 0.9,
-    weight_decay: float = 0.0,
-    patience: int | None = None,
-    progress: Progress | None = None,
-    rng: int | np.random.Generator | None = None,
-) -> FloatMLP:
-    """Train an existing network further, at its own shapes, activations and dtype: after pruning, or on new rows.
-
-    Parameters
-    ----------
-    model : FloatMLP
-        Where to start; not changed.
-    x, y, epochs, validation, loss, optimizer, learning_rate, batch_size, momentum, weight_decay, patience
-        As for `train`. Classes of the network may be without a row.
-    progress, rng
-        As for `train`.
-
-    Returns
-    -------
-    FloatMLP
-        A new network of the same shapes.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As `train`; also if x or y does not fit the network.
-
-    Notes
-    -----
-    Descends in scaled units, as `train` does: the scaling of x is taken out of the first layer and folded in again at
-    the end (F8), so a rate means the same for both.
-
-    Examples
-    --------
-    >>> x = np.array([[0.0], [1.0], [2.0], [3.0]])
-    >>> net = train(x, [0, 0, 1, 1], hidden=(8,), epochs=200, rng=0)
-    >>> fine_tune(net, x, [0, 0, 1, 1], rng=0).neurons == net.neurons
-    True
-    """
-    recipe = Recipe(epochs, loss, optimizer, learning_rate, batch_size, momentum, weight_decay, patience)
-    generator = np.random.default_rng(rng)
-    rows = _checked_rows(x, y, validation, recipe, (model.n_inputs, model.neurons[-1]))
-    scaling = _choose_scaling(rows, model.dtype)
-    return _trained(
-        scaling.unfold(model.parameters), model.activation_names, rows, scaling, recipe, progress, generator
-    )
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Rows:
-    """Hold checked raw rows, and the validation rows beside them."""
-
-    x: NDArray[Any]
-    y: NDArray[Any]
-    held_out: tuple[NDArray[Any], NDArray[Any]] | None
-    outputs: int
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _NetworkScaling:
-    """Hold the scaling of the inputs, and of the outputs: o = 0 and d = 1 for classes."""
-
-    inputs: Scaling
-    outputs: Scaling
-
-    def fold(self, parameters: Parameters) -> Parameters:
-        """Return the parameters that take and give raw values, in the dtype of the given ones."""
-        return self._ends(parameters, self.inputs.fold_into_first, self.outputs.fold_into_last)
-
-    def unfold(self, parameters: Parameters) -> Parameters:
-        """Return the parameters that take and give scaled values."""
-        return self._ends(parameters, self.inputs.unfold_from_first, self.outputs.unfold_from_last)
-
-    def _ends(self, parameters: Parameters, first: Callable[..., Any], last: Callable[..., Any]) -> Parameters:
-        # In float64 up to the one rounding at the end, also where the first layer is the last one.
-        wide = [(w.astype(np.float64), b.astype(np.float64)) for w, b in parameters]
-        wide[0] = first(*wide[0])
-        wide[-1] = last(*wide[-1])
-        dtype = parameters[0][0].dtype
-        return tuple((w.astype(dtype), b.astype(dtype)) for w, b in wide)
-
-
-def _choose_scaling(rows: _Rows, dtype: np.dtype[Any]) -> _NetworkScaling:
-    if rows.y.ndim == 2:
-        return _NetworkScaling(choose_input_scaling(rows.x, dtype), choose_target_scaling(rows.y, dtype))
-    return _NetworkScaling(choose_input_scaling(rows.x, dtype), Scaling(np.zeros(rows.outputs), np.ones(rows.outputs)))
-
-
-def _checked_rows(
-    x: ArrayLike, y: ArrayLike, validation: Validation | None, recipe: Recipe, shape: tuple[int, int] | None
-) -> _Rows:
-    """Check the data sets; shape is (K, C) where a network is given."""
-    width, outputs = shape or (None, None)
-    inputs = checked_inputs(x, "x", width)
-    targets = checked_targets(y, len(inputs), recipe.loss, "y", outputs)
-    if outputs is None:
-        outputs = targets.shape[1] if targets.ndim == 2 else int(targets.max()) + 1
-    if validation is None:
-        if recipe.patience is not None:
-            raise ValueError("patience needs a validation set: give validation=(x, y)")
-        return _Rows(inputs, targets, None, outputs)
-    if not isinstance(validation, tuple | list) or len(validation) != 2:
-        raise TypeError("validation must be a pair (x, y)")
-    held_x = checked_inputs(validation[0], "validation x", inputs.shape[1])
-    held_y = checked_targets(validation[1], len(held_x), recipe.loss, "validation y", outputs)
-    return _Rows(inputs, targets, (held_x, held_y), outputs)
+    return descend_on_raw_rows(start, activations, rows, scaling, recipe, progress, generator)
 
 
 def _default_rate(x: ArrayLike, optimizer: str) -> float:
@@ -273,24 +149,3 @@ def _initial_parameters(
             w[~live] = 0
         parameters.append((w.astype(dtype), np.zeros(width, dtype)))
     return parameters
-
-
-def _trained(
-    start: Parameters,
-    activations: Sequence[str],
-    rows: _Rows,
-    scaling: _NetworkScaling,
-    recipe: Recipe,
-    progress: Progress | None,
-    rng: np.random.Generator,
-) -> FloatMLP:
-    """Scale the rows, descend, and fold the scaling into the result."""
-    dtype = start[0][0].dtype
-
-    def scaled(x: NDArray[Any], y: NDArray[Any]) -> tuple[Real, NDArray[Any]]:
-        return scaling.inputs.apply(x, dtype), scaling.outputs.apply(y, dtype) if y.ndim == 2 else y
-
-    held_out = None if rows.held_out is None else scaled(*rows.held_out)
-    best = descend(start, activations, scaled(rows.x, rows.y), held_out, recipe, progress, rng)
-    layers = zip(scaling.fold(best), activations, strict=True)
-    return FloatMLP(tuple(DenseLayer(w, b, name) for (w, b), name in layers))

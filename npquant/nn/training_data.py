@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from npquant.nn.losses import LOSSES
+from npquant.nn.losses import LABEL_LOSSES
 
 Real = NDArray[np.floating[Any]]
 Float64 = NDArray[np.float64]
@@ -226,8 +226,8 @@ def checked_targets(y: ArrayLike, rows: int, loss: str, name: str, outputs: int 
     >>> checked_targets([0, 1, 1], 3, "softmax_cross_entropy", "y")
     array([0, 1, 1])
     """
-    if loss not in LOSSES:
-        raise ValueError(f"unknown loss {loss!r}; known: {', '.join(LOSSES)}")
+    if loss not in LABEL_LOSSES:
+        raise ValueError(f"unknown loss {loss!r}; known: {', '.join(LABEL_LOSSES)}")
     given = np.asarray(y)
     if given.ndim == 0 or given.shape[0] != rows:
         raise ValueError(f"{name} has shape {given.shape}; it must have one entry for each of the {rows} rows")

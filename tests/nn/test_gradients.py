@@ -32,7 +32,12 @@ def problem(seed: int, name: str, loss: str, backward=None):
     widths = (4, 5, 3, 3)
     parameters = [(rng.normal(0, 0.7, (k, n)), rng.normal(0.3, 0.3, n)) for k, n in itertools.pairwise(widths)]
     x = rng.normal(size=(7, 4))
-    y = rng.integers(0, 3, 7) if loss == "softmax_cross_entropy" else rng.normal(size=(7, 3))
+    targets = {
+        "softmax_cross_entropy": rng.integers(0, 3, 7),
+        "squared_error": rng.normal(size=(7, 3)),
+        "soft_cross_entropy": rng.dirichlet(np.ones(3), 7),
+    }
+    y = targets[loss]
     pair = LOSSES[loss] if backward is None else (LOSSES[loss][0], backward)
     return network_loss(parameters, [name, name, "identity"], x, y, pair), flat(parameters)
 
@@ -56,6 +61,22 @@ def _forgotten_one_hot(cache):
 
 def _seen_from_the_other_side(cache):
     return -losses.softmax_cross_entropy_backward(cache)
+
+
+def _soft_targets_forgotten(cache):
+    return cache[0] / len(cache[1])
+
+
+def _sharpest_target_alone(cache):
+    return (cache[0] - np.eye(3)[cache[1].argmax(axis=1)]) / len(cache[1])
+
+
+@pytest.mark.parametrize("mutant", [_soft_targets_forgotten, _sharpest_target_alone])
+def test_check_gradient_kills_wrong_soft_losses(mutant):
+    """A gradient that leaves the target probabilities out, or takes the likeliest class for all, is caught."""
+    (f, gradient), p = problem(3, "tanh", "soft_cross_entropy", mutant)
+    with pytest.raises(GradientMismatch, match="the difference quotient is"):
+        check_gradient(f, gradient, p, rng=3)
 
 
 def _derivative_of_relu(da, cache):

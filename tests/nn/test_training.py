@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
+from npquant.nn.finetuning import finetune
 from npquant.nn.losses import softmax_cross_entropy_forward
 from npquant.nn.model import DenseLayer, FloatMLP
 from npquant.nn.optimizers import AdamState, MomentumState, adam_step, sgd_momentum_step
-from npquant.nn.training import fine_tune, train
+from npquant.nn.training import train
 from npquant.nn.training_data import choose_input_scaling
 
 
@@ -90,7 +91,7 @@ def test_choose_input_scaling_keeps_zero_for_pixels():
     assert real.o.tolist() == [1.0, 7.1] and real.d.tolist() == [0.5, 1.0]
 
 
-def test_fine_tune_keeps_shapes_and_improves():
+def test_finetune_keeps_shapes_and_improves():
     """A damaged network recovers; the one that was given is not changed."""
     x, y = rings()
     net = train(x, y, hidden=(32,), epochs=150, learning_rate=0.01, rng=0)
@@ -99,7 +100,7 @@ def test_fine_tune_keeps_shapes_and_improves():
         [DenseLayer(p.w + rng.normal(0, 1.0, p.w.shape).astype(p.w.dtype), p.b, p.activation) for p in net.layers]
     )
     before = noisy.layers[0].w.copy()
-    tuned = fine_tune(noisy, x, y, epochs=40, rng=0)
+    tuned = finetune(noisy, x, y, epochs=40, rng=0)
     assert tuned.neurons == noisy.neurons and np.array_equal(noisy.layers[0].w, before)
     assert (tuned.predict(x) == y).mean() > (noisy.predict(x) == y).mean()
 
@@ -255,12 +256,12 @@ def test_train_gives_dead_inputs_no_weight():
 
 
 @pytest.mark.parametrize("layers", [(), (8,)])
-def test_fine_tune_at_a_rate_of_nothing_is_the_identity(layers):
+def test_finetune_at_a_rate_of_nothing_is_the_identity(layers):
     """F8: taking the scaling out of both ends and folding it in again changes the outputs by rounding only."""
     rng = np.random.default_rng(0)
     x, y = rng.normal(1e3, 2.0, (50, 3)), rng.normal(-7e2, 30.0, (50, 2))
     net = train(x, y, hidden=layers, loss="squared_error", epochs=5, dtype=np.float64, rng=0)
-    same = fine_tune(net, x, y, 1, loss="squared_error", optimizer="sgd", learning_rate=1e-300, rng=0)
+    same = finetune(net, x, y, 1, loss="squared_error", optimizer="sgd", learning_rate=1e-300, rng=0)
     # Each parameter rounds a few times; sums of 3 + 8 terms of the size of the largest product, a mean of 1e3 times w.
     largest = 1e3 * max(float(np.abs(layer.w).max()) for layer in net.layers) + 7e2
     bound = 64 * np.finfo(np.float64).eps * largest * (1 + 8 * float(np.abs(net.layers[-1].w).max()))
@@ -271,7 +272,7 @@ def test_weight_decay_leaves_biases():
     """F10: with no gradient a step only shrinks the weights, by the rate times the decay."""
     one = FloatMLP([DenseLayer(np.full((1, 1), 2.0), np.full(1, 3.0), "identity")])
     x, y = np.array([[0.5], [-0.5]]), np.array([[4.0], [2.0]])  # fitted exactly: the gradient is 0
-    tuned = fine_tune(
+    tuned = finetune(
         one, x, y, 1, loss="squared_error", optimizer="sgd", learning_rate=0.5, batch_size=2, weight_decay=0.5, rng=0
     )
     assert tuned.layers[0].w.item() == 2 * (1 - 0.25) and tuned.layers[0].b.item() == 3.0

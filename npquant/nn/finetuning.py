@@ -1,0 +1,136 @@
+"""Fine-tuning: a given network trained further, with a teacher, through a quantizer, and without waking dead weights.
+
+Legend: R rows, K features, C outputs; x (R, K) raw real inputs, y (R,) class indices or (R, C) real targets. Labels F13
+to F15 are derived in docs/finetuning.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from npquant.nn.distillation import Teacher, checked_teacher, mixed_targets
+from npquant.nn.layers import Parameters
+from npquant.nn.limits import Forward, Limits, Quantizer
+from npquant.nn.live_part import Indices
+from npquant.nn.model import FloatMLP
+from npquant.nn.raw_descent import (
+    NetworkScaling,
+    Progress,
+    TrainingRows,
+    Validation,
+    check_training_rows,
+    choose_network_scaling,
+    descend_on_raw_rows,
+)
+from npquant.nn.recipe import Recipe
+
+
+def finetune(
+    model: FloatMLP,
+    x: ArrayLike,
+    y: ArrayLike,
+    epochs: int = 5,
+    *,
+    teacher: Teacher | None = None,
+    temperature: float = 2.0,
+    teacher_share: float = 0.7,
+    quantizer: Quantizer | None = None,
+    validation: Validation | None = None,
+    loss: str = "softmax_cross_entropy",
+    optimizer: str = "adam",
+    learning_rate: float = 1e-3,
+    batch_size: int = 64,
+    momentum: float = 0.9,
+    weight_decay: float = 0.0,
+    patience: int | None = None,
+    progress: Progress | None = None,
+    rng: int | np.random.Generator | None = None,
+) -> FloatMLP:
+    """Train an existing network further, at its own shapes, activations and dtype; weights that are 0 stay 0.
+
+    Parameters
+    ----------
+    model : FloatMLP
+        Where to start; not changed.
+    x, y, epochs, validation, loss, optimizer, learning_rate, batch_size, momentum, weight_decay, patience
+        As for `train`. Classes of the network may be without a row.
+    teacher : FloatMLP or array of float, shape (R, C), optional
+        A network of the same inputs and outputs, or its outputs on x: what to imitate besides y (F13).
+    temperature : float
+        Divides the teacher's logits, > 0; for classes alone.
+    teacher_share : float
+        Weight of the teacher against y, in [0, 1].
+    quantizer : Quantizer, optional
+        What the forward pass rounds the weights by (F14): `npquant.compression.straight_through.StraightThrough`. The
+        weights that are returned lie on its grid.
+    progress, rng
+        As for `train`.
+
+    Returns
+    -------
+    FloatMLP
+        A new network of the same shapes.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `train`; also if x, y, the teacher or the quantizer does not fit the network.
+
+    Notes
+    -----
+    Descends in scaled units, as `train` does: the scaling of x is taken out of the first layer and folded in again at
+    the end (F8), so a rate means the same for both.
+    F15: a weight that is exactly 0 has been pruned. It gets no step, so a sparse network stays as sparse as it is;
+    where all weights of an input are 0, the input is not even read. Biases are always free.
+
+    Examples
+    --------
+    >>> from npquant.nn.training import train
+    >>> x = np.array([[0.0], [1.0], [2.0], [3.0]])
+    >>> net = train(x, [0, 0, 1, 1], hidden=(8,), epochs=200, rng=0)
+    >>> finetune(net, x, [0, 0, 1, 1], teacher=net, rng=0).neurons == net.neurons
+    True
+    """
+    recipe = Recipe(epochs, loss, optimizer, learning_rate, batch_size, momentum, weight_decay, patience)
+    if quantizer is not None:
+        quantizer.check(len(model.layers))
+    rows = check_training_rows(x, y, validation, recipe, (model.n_inputs, model.neurons[-1]))
+    scaling = choose_network_scaling(rows, model.dtype)
+    if teacher is not None:
+        given = checked_teacher(teacher, rows.x, model.neurons[-1])
+        rows = replace(rows, y=mixed_targets(rows.y, given, temperature, teacher_share))
+    return descend_on_raw_rows(
+        scaling.unfold(model.parameters),
+        model.activation_names,
+        rows,
+        scaling,
+        recipe,
+        progress,
+        np.random.default_rng(rng),
+        _limits(model, rows, scaling, quantizer),
+    )
+
+
+def _limits(model: FloatMLP, rows: TrainingRows, scaling: NetworkScaling, quantizer: Quantizer | None) -> Limits:
+    """Keep zeros where there are any, and put the quantizer into the forward pass."""
+    masks = [layer.w != 0 for layer in model.layers]
+    dense = all(mask.all() for mask in masks)
+    start = None
+    if quantizer is not None:
+        unit = quantizer.input_steps(rows.x) / scaling.inputs.d
+        start = partial(_start_forward, quantizer, model.activation_names, unit)
+    return Limits(None if dense else masks, start)
+
+
+def _start_forward(
+    quantizer: Quantizer,
+    activations: tuple[str, ...],
+    unit: NDArray[np.float64],
+    parameters: Parameters,
+    inputs: Indices,
+) -> Forward:
+    return quantizer.start(parameters, activations, unit[inputs])
