@@ -1,38 +1,33 @@
-"""How the two networks are laid out as named arrays and facts; `npquant.storage` puts these into a file.
+"""Networks as zips that NumPy opens: named arrays, and a manifest that vouches for them.
 
-L1 (float)    tensors w0, b0, w1, b1, ... as the layers hold them; fact `activations`
-L2 (integer)  tensors: `weights` uint8, the packed codes of all layers one after the other; `biases` int32, all layers;
-              `scales` float32, all QuantParams in L3's order; `offset` float64 (K,), only if inputs are shifted.
-              Facts: `profile`; `input` and `x`, QuantParams of the real inputs and of layer 0; `layers`, for each
-              [K, N, activation, form of the codes, w, y, pre or null]
-L3 (params)   a QuantParams is [n, zero_point, qmin, qmax]: n scales (0: one for the whole tensor, without an axis) are
-              the next in `scales`; zero_point an integer or a list. Order: input, x, then w, y, pre of each layer.
-
-A layer reads what the one before it writes, so only layer 0's x is stored. Letters: K inputs, N outputs of a layer.
+L1 (zip)       stored, not compressed: `manifest.json` first, then one .npy array a tensor, in the manifest's order
+L2 (manifest)  compact JSON: schema, kind, npquant and numerics (their versions), the facts of the kind, and tensors:
+               name -> SHA-256, in hex, of that member's bytes (so of dtype and shape as well)
+L3 (float)     tensors w0, b0, w1, b1, ... as the layers hold them; fact `activations`
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from importlib import import_module
-from typing import Any
+from hashlib import sha256
+from typing import Any, Final
 
-import numpy as np
 from numpy.typing import NDArray
 
-from npquant.compression.weight_stream import decode_weights, encode_weights, weights_bytes
-from npquant.integer_layer import IntegerLayer
-from npquant.integer_mlp import IntegerMLP
-from npquant.kernels.profile import NPQUANT, Profile
-from npquant.kernels.qparams import QuantParams
+import npquant
+from npquant.archive import decode_npy, decode_zip, encode_npy, encode_zip
 from npquant.nn.model import DenseLayer, FloatMLP
 
+SCHEMA: Final = "npquant.model/1"
+_MANIFEST: Final = "manifest.json"
+_MANIFEST_LIMIT: Final = 1 << 20
 Facts = Mapping[str, Any]
 Tensors = Mapping[str, NDArray[Any]]
 
 
 def float_layout(model: FloatMLP) -> tuple[Facts, Tensors]:
-    """Lay a float network out (L1).
+    """Lay a float network out (L3).
 
     Parameters
     ----------
@@ -48,6 +43,7 @@ def float_layout(model: FloatMLP) -> tuple[Facts, Tensors]:
 
     Examples
     --------
+    >>> import numpy as np
     >>> layer = DenseLayer(np.zeros((1, 2), np.float32), np.zeros(2, np.float32), "identity")
     >>> list(float_layout(FloatMLP((layer,)))[1])
     ['w0', 'b0']
@@ -65,7 +61,7 @@ def float_model(facts: Facts, tensors: Tensors) -> FloatMLP:
     Parameters
     ----------
     facts, tensors : mappings
-        L1; nothing in them is trusted.
+        L3; nothing in them is trusted.
 
     Returns
     -------
@@ -79,6 +75,7 @@ def float_model(facts: Facts, tensors: Tensors) -> FloatMLP:
 
     Examples
     --------
+    >>> import numpy as np
     >>> layer = DenseLayer(np.zeros((1, 2), np.float32), np.zeros(2, np.float32), "identity")
     >>> float_model(*float_layout(FloatMLP((layer,)))).n_inputs
     1
@@ -90,173 +87,109 @@ def float_model(facts: Facts, tensors: Tensors) -> FloatMLP:
     return FloatMLP(tuple(DenseLayer(tensors[f"w{n}"], tensors[f"b{n}"], name) for n, name in enumerate(activations)))
 
 
-def integer_layout(model: IntegerMLP) -> tuple[Facts, Tensors]:
-    """Lay an integer network out (L2).
-
-    Parameters
-    ----------
-    model : IntegerMLP
-        The network.
-
-    Returns
-    -------
-    facts : mapping
-        What JSON can hold.
-    tensors : mapping from str to ndarray
-        The arrays, in their order.
-
-    Raises
-    ------
-    ValueError
-        If the profile is none that `npquant.profiles` knows: it could not be found again.
-
-    Examples
-    --------
-    >>> p = QuantParams(0.5, 0, -128, 127)
-    >>> layer = IntegerLayer(np.array([[10], [20]], np.int8), np.array([7], np.int32), p, p, p, "relu")
-    >>> integer_layout(IntegerMLP((layer,), p))[0]["layers"]
-    [[2, 1, 'relu', 'dense6', [0, 0, -128, 127], [0, 0, -128, 127], None]]
-    """
-    if _profile(model.profile.name) is not model.profile:
-        raise ValueError(
-            f"profile {model.profile.name!r} is not npquant's own of that name; it cannot be stored by name"
-        )
-    scales: list[NDArray[np.float32]] = []
-    facts: dict[str, Any] = {
-        "profile": model.profile.name,
-        "input": _params_facts(model.input_params, scales),
-        "x": _params_facts(model.layers[0].x, scales),
-        "layers": [],
-    }
-    streams = []
-    for layer in model.layers:
-        form, stream = encode_weights(layer.w_q)
-        streams.append(stream)
-        w, y = _params_facts(layer.w, scales), _params_facts(layer.y, scales)
-        pre = None if layer.pre is None else _params_facts(layer.pre, scales)
-        facts["layers"].append([*layer.shape, layer.activation, form, w, y, pre])
-    tensors: dict[str, NDArray[Any]] = {
-        "weights": np.concatenate(streams),
-        "biases": np.concatenate([layer.bias for layer in model.layers]),
-        "scales": np.concatenate(scales),
-    }
-    if model.input_offset is not None:
-        tensors["offset"] = model.input_offset
-    return facts, tensors
-
-
-def integer_model(facts: Facts, tensors: Tensors) -> IntegerMLP:
-    """Undo `integer_layout`.
-
-    Parameters
-    ----------
-    facts, tensors : mappings
-        L2; nothing in them is trusted.
-
-    Returns
-    -------
-    IntegerMLP
-        The network; its accumulator bounds are proven anew.
-
-    Raises
-    ------
-    ValueError, TypeError, KeyError, OverflowError
-        If they do not describe one.
-
-    Examples
-    --------
-    >>> p = QuantParams(0.5, 0, -128, 127)
-    >>> layer = IntegerLayer(np.array([[10], [20]], np.int8), np.array([7], np.int32), p, p, p, "relu")
-    >>> net = IntegerMLP((layer,), p)
-    >>> integer_model(*integer_layout(net)) == net
-    True
-    """
-    offset = ["offset"] if "offset" in tensors else []
-    _require_tensors(tensors, ["weights", "biases", "scales", *offset])
-    for name, dtype in (("weights", "uint8"), ("biases", "int32"), ("scales", "float32"), ("offset", "float64")):
-        if name in tensors and (tensors[name].dtype != dtype or tensors[name].ndim != 1):
-            raise TypeError(f"tensor {name} must be one-dimensional {dtype}")
-    weights, biases, scales = (_Reader(tensors[name], name) for name in ("weights", "biases", "scales"))
-    input_params = _params(facts["input"], scales)
-    x = _params(facts["x"], scales)
-    layers = []
-    if not isinstance(facts["layers"], list):
-        raise TypeError("layers must be a list")
-    for fact in facts["layers"]:
-        k, n, activation, form = _layer_facts(fact)
-        w, y = _params(fact[4], scales), _params(fact[5], scales)
-        pre = None if fact[6] is None else _params(fact[6], scales)
-        w_q = decode_weights(form, weights.take(weights_bytes(form, (k, n))), (k, n))
-        layers.append(IntegerLayer(w_q, biases.take(n), x, w, y, activation, pre))
-        x = y
-    for reader in (weights, biases, scales):
-        reader.require_end()
-    return IntegerMLP(tuple(layers), input_params, tensors.get("offset"), _profile(facts["profile"]))
-
-
-class _Reader:
-    """Hand out the items of a tensor from front to back."""
-
-    def __init__(self, tensor: NDArray[Any], name: str) -> None:
-        self._tensor, self._name, self._at = tensor, name, 0
-
-    def take(self, count: int) -> NDArray[Any]:
-        """Return the next items."""
-        self._at += count
-        if self._at > self._tensor.size:
-            raise ValueError(f"tensor {self._name} has {self._tensor.size} items, at least {self._at} are needed")
-        return self._tensor[self._at - count : self._at]
-
-    def require_end(self) -> None:
-        """Refuse a tensor with items to spare."""
-        if self._at != self._tensor.size:
-            raise ValueError(f"tensor {self._name} has {self._tensor.size} items, {self._at} are used")
-
-
-def _layer_facts(fact: Any) -> tuple[int, int, str, str]:
-    """Check the plain facts of one layer."""
-    if not isinstance(fact, list) or len(fact) != 7:
-        raise TypeError("a layer is [K, N, activation, form, w, y, pre]")
-    k, n, activation, form = fact[:4]
-    if type(k) is not int or type(n) is not int or k < 1 or n < 1:
-        raise ValueError(f"a layer has K, N >= 1, not {k!r}, {n!r}")
-    if not isinstance(activation, str) or not isinstance(form, str):
-        raise TypeError("activation and form must be names")
-    return k, n, activation, form
-
-
-def _params_facts(params: QuantParams, scales: list[NDArray[np.float32]]) -> list[Any]:
-    """Lay QuantParams out (L3); their scales go to the end of `scales`."""
-    scale = np.asarray(params.scale, np.float32)
-    scales.append(scale.reshape(-1))
-    zero_point = np.asarray(params.zero_point).tolist()
-    return [scale.size if scale.ndim else 0, zero_point, params.qmin, params.qmax]
-
-
-def _params(fact: Any, scales: _Reader) -> QuantParams:
-    """Undo `_params_facts`."""
-    if not isinstance(fact, list) or len(fact) != 4 or type(fact[0]) is not int or fact[0] < 0:
-        raise TypeError("quantization parameters are [n, zero_point, qmin, qmax]")
-    count, zero_point, qmin, qmax = fact
-    values = zero_point if isinstance(zero_point, list) else [zero_point]
-    if not all(type(value) is int for value in values):
-        raise TypeError(f"a zero point is an integer or a list of integers, not {zero_point!r}")
-    scale = scales.take(max(count, 1))
-    return QuantParams(scale if count else scale[0], zero_point, qmin, qmax)
-
-
-def _profile(name: Any) -> Profile:
-    """Find an engine's arithmetic by its name."""
-    if name == NPQUANT.name:
-        return NPQUANT
-    # On demand: a network of npquant's own arithmetic needs no other engine's record.
-    profile = import_module("npquant.profiles").get(name)
-    if not isinstance(profile, Profile):
-        raise ValueError(f"unknown profile {name!r}; see npquant.profiles.names()")
-    return profile
-
-
 def _require_tensors(tensors: Tensors, expected: list[str]) -> None:
     """Refuse missing, additional and reordered tensors."""
     if list(tensors) != expected:
         raise ValueError(f"expected the tensors {expected}, found {list(tensors)}")
+
+
+def encode_archive(kind: str, facts: Facts, tensors: Tensors) -> bytes:
+    """Write named arrays and what they mean (L1, L2).
+
+    Parameters
+    ----------
+    kind : str
+        Of the network.
+    facts : mapping
+        More entries of the manifest: what JSON can hold.
+    tensors : mapping from str to ndarray
+        The arrays, in their order.
+
+    Returns
+    -------
+    bytes
+        The zip.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> encode_archive("Example", {}, {"x": np.zeros(3)})[30:43]
+    b'manifest.json'
+    """
+    arrays = {name: encode_npy(tensor) for name, tensor in tensors.items()}
+    manifest = {
+        "schema": SCHEMA,
+        "kind": kind,
+        "npquant": npquant.__version__,
+        "numerics": npquant.numerics_version,
+        **facts,
+        "tensors": {name: sha256(content).hexdigest() for name, content in arrays.items()},
+    }
+    text = json.dumps(manifest, separators=(",", ":"), allow_nan=False).encode("ascii")
+    return encode_zip({_MANIFEST: text, **{f"{name}.npy": content for name, content in arrays.items()}})
+
+
+def decode_archive(data: bytes, name: str) -> tuple[dict[str, Any], dict[str, NDArray[Any]], int]:
+    """Read named arrays and what they mean (L1, L2).
+
+    Parameters
+    ----------
+    data : bytes
+        The zip; nothing in it is trusted.
+    name : str
+        What to call it in a message.
+
+    Returns
+    -------
+    manifest : dict
+        L2.
+    tensors : dict from str to ndarray
+        The arrays that it names.
+    manifest_bytes : int
+        Length of the manifest.
+
+    Raises
+    ------
+    ValueError
+        If the zip is damaged, holds what the manifest does not name, or an array does not match its SHA-256.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> decode_archive(encode_archive("Example", {}, {"x": np.zeros(3)}), "example")[1]
+    {'x': array([0., 0., 0.])}
+    """
+    # A stored archive cannot hold more than its own length: a deflated bomb ends here.
+    members = decode_zip(data, name, max_bytes=len(data))
+    text = members.pop(_MANIFEST, b"")
+    manifest = _decode_manifest(text, name)
+    return manifest, _decode_tensors(manifest, members, name), len(text)
+
+
+def _decode_tensors(manifest: dict[str, Any], members: dict[str, bytes], name: str) -> dict[str, NDArray[Any]]:
+    """Compare each tensor with its hash, and read it."""
+    hashes = manifest.get("tensors")
+    if not isinstance(hashes, dict):
+        raise ValueError(f"{name}: the manifest names no tensors")
+    if [f"{tensor}.npy" for tensor in hashes] != list(members):
+        raise ValueError(f"{name}: the manifest names {list(hashes)}, the members are {list(members)}")
+    tensors = {}
+    for tensor, expected in hashes.items():
+        content = members[f"{tensor}.npy"]
+        if sha256(content).hexdigest() != expected:
+            raise ValueError(f"{name}: tensor {tensor!r} does not match its SHA-256; get it anew")
+        tensors[tensor] = decode_npy(content, f"{name}: tensor {tensor!r}")
+    return tensors
+
+
+def _decode_manifest(text: bytes, name: str) -> dict[str, Any]:
+    """Parse the manifest and check what it claims to be."""
+    if not 0 < len(text) <= _MANIFEST_LIMIT:
+        raise ValueError(f"{name}: no {_MANIFEST} of a plausible size; not saved by npquant")
+    try:
+        manifest = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{name}: {_MANIFEST} is not JSON ({error})") from error
+    if not isinstance(manifest, dict) or manifest.get("schema") != SCHEMA:
+        raise ValueError(f"{name}: not of the schema {SCHEMA!r}; this npquant reads no other")
+    return manifest

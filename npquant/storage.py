@@ -1,33 +1,30 @@
-"""Save and load networks: one npz file, safe to open, written whole or not at all.
+"""Save and load networks: one file, safe to open, written whole or not at all.
 
-F1  the file is a stored zip: `manifest.json` first, then one .npy array a tensor, in the manifest's order
-F2  the manifest is compact JSON: schema, kind, npquant and numerics (their versions), the facts of the kind
-    (`npquant.layouts`), and tensors: name -> SHA-256, in hex, of that member's bytes (so of dtype and shape as well)
+F1  an npz is the zip of `npquant.layouts`; every other file the bytes of `npquant.container`
+F2  a float network's tensors are L3; an integer network is one, `network`: the container's bytes as uint8
 F3  equal networks give equal bytes
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import secrets
 import stat
-from hashlib import sha256
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from numpy.typing import NDArray
+import numpy as np
 
-import npquant
-from npquant.archive import decode_npy, decode_zip, encode_npy, encode_zip, read_bounded
+from npquant.archive import read_bounded
+from npquant.container.decode import decode_container
+from npquant.container.encode import encode_container
+from npquant.container.layout import MAGIC, Part
 from npquant.integer_mlp import IntegerMLP
-from npquant.layouts import Facts, Tensors, float_layout, float_model, integer_layout, integer_model
+from npquant.layouts import decode_archive, encode_archive, float_layout, float_model
 from npquant.nn.model import FloatMLP
 
-SCHEMA: Final = "npquant.model/1"
-_MANIFEST: Final = "manifest.json"
-_MANIFEST_LIMIT: Final = 1 << 20
+_NETWORK: Final = "network"
 _MAX_BYTES: Final = 1 << 31
 
 
@@ -80,7 +77,7 @@ def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
             temporary.unlink()
 
 
-def save(model: FloatMLP | IntegerMLP, path: str | os.PathLike[str]) -> None:
+def save(model: FloatMLP | IntegerMLP, path: str | os.PathLike[str], encoding: str = "auto") -> None:
     """Save a network in the native format.
 
     Parameters
@@ -88,19 +85,21 @@ def save(model: FloatMLP | IntegerMLP, path: str | os.PathLike[str]) -> None:
     model : FloatMLP or IntegerMLP
         The network.
     path : path
-        The file, by custom NAME.npz; replaced whole if it exists.
+        The file; replaced whole if it exists. NAME.npz gives a zip that NumPy opens, every other name (by custom
+        NAME.npq) the bare container, some 600 bytes shorter. A float network is a zip under every name.
+    encoding : {"auto", "dense", "bitmask", "relative", "arithmetic"}
+        That of an integer network's weights; "auto" takes the shortest for each layer.
 
     Raises
     ------
     TypeError
         If `model` is no such network.
     OSError, ValueError
-        As `write_atomically`.
+        As `encode_model` and `write_atomically`.
 
     Notes
     -----
-    F1 to F3. The arrays are stored as they are, so ``load`` gives them back bit for bit;
-    ``numpy.load(path)`` reads them as well.
+    F1 to F3. ``load`` gives every number back bit for bit.
 
     Examples
     --------
@@ -113,16 +112,21 @@ def save(model: FloatMLP | IntegerMLP, path: str | os.PathLike[str]) -> None:
     ...     load(Path(folder) / "model.npz").neurons
     (2,)
     """
-    write_atomically(path, encode_model(model))
+    zipped = isinstance(model, FloatMLP) or Path(path).suffix.lower() == ".npz"
+    write_atomically(path, encode_model(model, encoding, "npz" if zipped else "npq"))
 
 
-def encode_model(model: FloatMLP | IntegerMLP) -> bytes:
+def encode_model(model: FloatMLP | IntegerMLP, encoding: str = "auto", container: str = "npz") -> bytes:
     """Encode a network in the native format.
 
     Parameters
     ----------
     model : FloatMLP or IntegerMLP
         The network.
+    encoding : {"auto", "dense", "bitmask", "relative", "arithmetic"}
+        That of an integer network's weights.
+    container : {"npz", "npq"}
+        The zip, or the bare container; a float network has the zip alone.
 
     Returns
     -------
@@ -133,6 +137,12 @@ def encode_model(model: FloatMLP | IntegerMLP) -> bytes:
     ------
     TypeError
         If `model` is no such network.
+    ValueError
+        If encoding or container are none of these, not for a float network, or as `encode_container`.
+
+    Notes
+    -----
+    Encodings are those of `npquant.compression.weight_stream` (W3).
 
     Examples
     --------
@@ -142,15 +152,22 @@ def encode_model(model: FloatMLP | IntegerMLP) -> bytes:
     >>> encode_model(FloatMLP((layer,)))[:2]
     b'PK'
     """
-    if isinstance(model, FloatMLP):
-        return _encode("FloatMLP", *float_layout(model))
+    if not isinstance(model, FloatMLP | IntegerMLP):
+        raise TypeError(f"only a FloatMLP or an IntegerMLP can be saved, got {type(model).__name__}")
+    if container not in ("npz", "npq"):
+        raise ValueError(f"unknown container {container!r}; a network is written as npz or npq")
     if isinstance(model, IntegerMLP):
-        return _encode("IntegerMLP", *integer_layout(model))
-    raise TypeError(f"only a FloatMLP or an IntegerMLP can be saved, got {type(model).__name__}")
+        data = encode_container(model, encoding)
+        if container == "npq":
+            return data
+        return encode_archive("IntegerMLP", {}, {_NETWORK: np.frombuffer(data, np.uint8)})
+    if encoding != "auto" or container != "npz":
+        raise ValueError("encodings and the bare container are for integer networks: quantize the float network first")
+    return encode_archive("FloatMLP", *float_layout(model))
 
 
 def load(path: str | os.PathLike[str]) -> FloatMLP | IntegerMLP:
-    """Load a network from the native format.
+    """Load a network from the native format, whatever the name of the file.
 
     Parameters
     ----------
@@ -169,10 +186,15 @@ def load(path: str | os.PathLike[str]) -> FloatMLP | IntegerMLP:
     ValueError
         If it is damaged, is of another format, or does not describe a network; names `path`.
 
+    Warns
+    -----
+    UserWarning
+        If an integer network was written under another numerics version: its outputs may differ.
+
     Notes
     -----
-    Nothing is unpickled or evaluated; no more memory is taken than the file is long; each tensor is
-    compared with its SHA-256 (F2), and members that the manifest does not name are refused.
+    Nothing is unpickled or evaluated. Memory and time are bounded by the length of the file (N6); each tensor of a zip
+    is compared with its SHA-256 (L2), a container with its CRC-32 (N1).
 
     Examples
     --------
@@ -186,60 +208,82 @@ def load(path: str | os.PathLike[str]) -> FloatMLP | IntegerMLP:
     >>> loaded.w == layer.w, loaded.b, loaded.w.dtype
     (array([[ True]]), array([-0.]), dtype('float64'))
     """
-    manifest, tensors = _decode(read_bounded(path, max_bytes=_MAX_BYTES), str(path))
+    return _decode(read_bounded(path, max_bytes=_MAX_BYTES), str(path))[0]
+
+
+def itemize(source: str | os.PathLike[str] | bytes) -> tuple[Part, ...]:
+    """Say what each byte of a saved network is for.
+
+    Parameters
+    ----------
+    source : path or bytes
+        A file that ``save`` wrote, or what `encode_model` returned.
+
+    Returns
+    -------
+    tuple of Part
+        Their bytes sum to the file's length, exactly. "zip" is what the npz needs beside its content.
+
+    Raises
+    ------
+    OSError, ValueError
+        As ``load``; bytes are called "bytes".
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from npquant.nn.model import DenseLayer
+    >>> layer = DenseLayer(np.zeros((3, 2), np.float32), np.zeros(2, np.float32), "identity")
+    >>> for part in itemize(encode_model(FloatMLP((layer,)))):
+    ...     print(part)
+    Part(name='zip', layer=None, encoding='', n_bytes=556)
+    Part(name='manifest', layer=None, encoding='', n_bytes=262)
+    Part(name='weights', layer=0, encoding='float32', n_bytes=24)
+    Part(name='biases', layer=0, encoding='float32', n_bytes=8)
+    """
+    if isinstance(source, bytes):
+        return _decode(source, "bytes")[1]
+    return _decode(read_bounded(source, max_bytes=_MAX_BYTES), str(source))[1]
+
+
+def _decode(data: bytes, name: str) -> tuple[FloatMLP | IntegerMLP, tuple[Part, ...]]:
+    """Read a file by its first bytes."""
+    if data[:2] == b"PK":
+        return _decode_archive(data, name)
+    if data[:3] != MAGIC:
+        raise ValueError(f"{name}: neither a zip nor an npquant container; not saved by npquant")
+    return _decode_integer(data, name)
+
+
+def _decode_integer(data: bytes, name: str) -> tuple[IntegerMLP, tuple[Part, ...]]:
+    try:
+        return decode_container(data)
+    except (ValueError, OverflowError) as error:
+        raise ValueError(f"{name}: does not describe an IntegerMLP: {error}") from error
+
+
+def _decode_archive(data: bytes, name: str) -> tuple[FloatMLP | IntegerMLP, tuple[Part, ...]]:
+    """Read the network inside a zip."""
+    manifest, tensors, manifest_bytes = decode_archive(data, name)
     kind = manifest.get("kind")
+    if kind == "IntegerMLP":
+        network = tensors.get(_NETWORK)
+        if network is None or len(tensors) != 1 or network.dtype != np.uint8 or network.ndim != 1:
+            raise ValueError(f"{name}: an IntegerMLP is one uint8 tensor {_NETWORK!r}, found {list(tensors)}")
+        model, parts = _decode_integer(network.tobytes(), name)
+        return model, _zip_parts(len(data), manifest_bytes, parts)
+    if kind != "FloatMLP":
+        raise ValueError(f"{name}: unknown kind {kind!r}; this npquant reads FloatMLP and IntegerMLP")
     try:
-        if kind == "FloatMLP":
-            return float_model(manifest, tensors)
-        if kind == "IntegerMLP":
-            return integer_model(manifest, tensors)
+        floating = float_model(manifest, tensors)
     except (ValueError, TypeError, KeyError, OverflowError) as error:
-        raise ValueError(f"{path}: does not describe a {kind}: {error}") from error
-    raise ValueError(f"{path}: unknown kind {kind!r}; this npquant reads FloatMLP and IntegerMLP")
+        raise ValueError(f"{name}: does not describe a FloatMLP: {error}") from error
+    named = [(i, *pair) for i, y in enumerate(floating.layers) for pair in (("weights", y.w), ("biases", y.b))]
+    stored = tuple(Part(what, i, array.dtype.name, array.nbytes) for i, what, array in named)
+    return floating, _zip_parts(len(data), manifest_bytes, stored)
 
 
-def _encode(kind: str, facts: Facts, tensors: Tensors) -> bytes:
-    """Lay out F1 and F2."""
-    arrays = {name: encode_npy(tensor) for name, tensor in tensors.items()}
-    manifest = {
-        "schema": SCHEMA,
-        "kind": kind,
-        "npquant": npquant.__version__,
-        "numerics": npquant.numerics_version,
-        **facts,
-        "tensors": {name: sha256(content).hexdigest() for name, content in arrays.items()},
-    }
-    text = json.dumps(manifest, separators=(",", ":"), allow_nan=False).encode("ascii")
-    return encode_zip({_MANIFEST: text, **{f"{name}.npy": content for name, content in arrays.items()}})
-
-
-def _decode(data: bytes, name: str) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-    """Read F1 and F2, and compare each tensor with its hash."""
-    # A stored archive cannot hold more than its own length: a deflated bomb ends here.
-    members = decode_zip(data, name, max_bytes=len(data))
-    manifest = _decode_manifest(members.pop(_MANIFEST, b""), name)
-    hashes = manifest.get("tensors")
-    if not isinstance(hashes, dict):
-        raise ValueError(f"{name}: the manifest names no tensors")
-    if [f"{tensor}.npy" for tensor in hashes] != list(members):
-        raise ValueError(f"{name}: the manifest names {list(hashes)}, the members are {list(members)}")
-    tensors = {}
-    for tensor, expected in hashes.items():
-        content = members[f"{tensor}.npy"]
-        if sha256(content).hexdigest() != expected:
-            raise ValueError(f"{name}: tensor {tensor!r} does not match its SHA-256; get it anew")
-        tensors[tensor] = decode_npy(content, f"{name}: tensor {tensor!r}")
-    return manifest, tensors
-
-
-def _decode_manifest(text: bytes, name: str) -> dict[str, Any]:
-    """Parse the manifest and check what it claims to be."""
-    if not 0 < len(text) <= _MANIFEST_LIMIT:
-        raise ValueError(f"{name}: no {_MANIFEST} of a plausible size; not saved by npquant")
-    try:
-        manifest = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{name}: {_MANIFEST} is not JSON ({error})") from error
-    if not isinstance(manifest, dict) or manifest.get("schema") != SCHEMA:
-        raise ValueError(f"{name}: not of the schema {SCHEMA!r}; this npquant reads no other")
-    return manifest
+def _zip_parts(total: int, manifest: int, parts: tuple[Part, ...]) -> tuple[Part, ...]:
+    """Add what the zip takes: its directory and the headers of its members."""
+    overhead = total - manifest - sum(part.n_bytes for part in parts)
+    return (Part("zip", None, "", overhead), Part("manifest", None, "", manifest), *parts)

@@ -213,6 +213,73 @@ def unpack_ternary(packed: NDArray[np.uint8], shape: tuple[int, ...]) -> NDArray
     return codes[:n].reshape(shape)
 
 
+def pack_fields(values: NDArray[np.unsignedinteger[Any]], width: int) -> NDArray[np.uint8]:
+    """Pack unsigned numbers densely, `width` bits each.
+
+    Parameters
+    ----------
+    values : ndarray of unsigned integers, shape (n,)
+        In [0, 2**width - 1].
+    width : int
+        Bits a number, in [1, 16].
+
+    Returns
+    -------
+    ndarray of uint8, shape (ceil(n * width / 8),)
+        The stream P1, of unsigned numbers.
+
+    Raises
+    ------
+    ValueError
+        If a number does not fit, or `width` lies outside [1, 16].
+
+    Examples
+    --------
+    >>> pack_fields(np.array([1, 0, 1, 511], np.uint16), 9).tolist()
+    [1, 0, 4, 248, 15]
+    """
+    if not 1 <= width <= 16 or (values.size and int(values.max()) >> width):
+        raise ValueError(f"{width} bits do not hold these numbers; widths are 1 to 16")
+    digits = (values[:, None] >> np.arange(width, dtype=np.uint8)) & 1
+    return np.packbits(digits.astype(np.uint8).reshape(-1), bitorder="little")
+
+
+def unpack_fields(packed: NDArray[np.uint8], width: int, n: int) -> NDArray[np.uint16]:
+    """Undo `pack_fields`.
+
+    Parameters
+    ----------
+    packed : ndarray of uint8, shape (ceil(n * width / 8),)
+        The stream.
+    width : int
+        Bits a number, in [1, 16].
+    n : int
+        How many numbers.
+
+    Returns
+    -------
+    ndarray of uint16, shape (n,)
+        In [0, 2**width - 1].
+
+    Raises
+    ------
+    ValueError
+        If the length is another, or a spare bit of the last byte is set.
+
+    Examples
+    --------
+    >>> unpack_fields(np.array([1, 0, 4, 248, 15], np.uint8), 9, 4).tolist()
+    [1, 0, 1, 511]
+    """
+    _require_stream(packed, (n,), -(-n * width // 8))
+    stream = np.unpackbits(packed, bitorder="little")
+    if np.any(stream[n * width :]):
+        raise ValueError("packed numbers: a spare bit of the last byte is set; the stream is damaged")
+    digits = stream[: n * width].reshape(n, width).astype(np.uint16)
+    values: NDArray[np.uint16] = (digits << np.arange(width, dtype=np.uint16)).sum(axis=1, dtype=np.uint16)
+    return values
+
+
 def _require_range(q: NDArray[Any], lowest: int, highest: int, what: str) -> None:
     """Refuse codes that are not int8 or do not fit."""
     if q.dtype != np.int8:

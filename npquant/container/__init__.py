@@ -1,0 +1,19 @@
+"""The compact file of an integer network: every byte counts, none is believed.
+
+N1 (order)   b"NPQ", container version 1, kind 1 (IntegerMLP); numerics version (B3); profile (B3, empty for npquant's
+             own); K of layer 0 and the number of layers, varints; the offset; the input; the layers; CRC-32 of all
+             that stands before, 4 bytes
+N2 (offset)  a byte: 0 none, 1 K float32, 2 K float64 (where one is no float32)
+N3 (input)   QuantParams of the real inputs; if it has a scale a feature, the float32 scale of layer 0's x behind
+N4 (layer)   N, varint; activation, its place in ACTIVATIONS, a byte; QuantParams w, y, and for a table pre; biases and
+             weights: the biases' length, varint, and `integer_stream`; the weights' form, its place in FORMS, a byte;
+             their length, varint, and the stream. A layer reads what the one before it writes: its x is not stored
+N5 (params)  a byte: bit 0 the scale is an array, bit 1 the zero point is one; bits 2 to 5 the interval: b - 1 for
+             [-2^(b-1), 2^(b-1) - 1], b + 6 for [-2^(b-1) + 1, 2^(b-1) - 1], b = 2..8, else 0; bits 6 and 7 the zero
+             point: 0 it is 0, 1 it is qmin, 2 stored. Then qmin and qmax, zigzags, if the interval is 0; zero points,
+             zigzags, if stored; scales, float32. Arrays have N items (w) or K (input)
+N6 (bounds)  decoding takes at most 2^22 + 2048 (bytes of the file) steps, where a layer is K (N + 64) + 16 N of them:
+             a file of a few bytes cannot stand for a network of gigabytes
+
+All numbers are little-endian. Equal networks give equal bytes. Letters: K inputs, N outputs of a layer, b bits.
+"""
