@@ -6,23 +6,29 @@ d2 (R, N) weights of squared errors, q (K, N) codes, s (N,) scales.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from npquant.compression.layer_objective import PULL, Float64, LayerObjective, make_objective, refit
-from npquant.compression.rounding_path import RoundedLayer, follow_path
+from npquant.compression.quadratic_form import make_form
+from npquant.compression.rounding_path import FLOAT32_MAX, RoundedLayer, follow_path
+from npquant.compression.rounding_search import INDISTINCT, search_paths
 from npquant.compression.uniform import Bits, choose_weight_params, weight_grid
 from npquant.kernels.affine import quantize
-from npquant.kernels.qparams import QuantParams
+from npquant.kernels.qparams import FLOAT32_TINY, QuantParams
 
 # One walk on real codes, and up to five among integers; three were found to be nearly as good.
 PASSES = 6
-# Neurons are worked on in slices, so that memory does not grow with N.
+# Shares of the scale of uniform quantization that paths start from.
+START_SCALES = (1.0, 0.8, 0.9, 1.1, 1.2)
+# A layer with more inputs is rounded row by row, from one scale: its K^2 covariances a neuron would cost more.
+FEW_INPUTS = 256
+# Neurons are worked on in slices, so that memory does not grow with N: so many neurons, or so many covariances.
 SLICE = 256
-# Objectives that differ by less than this share of Phi(0) differ by rounding errors.
-INDISTINCT = 1e-12
+SLICE_COVARIANCES = 2**22
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,6 +73,7 @@ def rectify_layer(
     pull: float = PULL,
     passes: int = PASSES,
     scale: ArrayLike | None = None,
+    start_scales: Sequence[float] | None = None,
 ) -> RectifiedLayer:
     """Round one layer's weights so that the weighted error of its outputs is small.
 
@@ -82,6 +89,9 @@ def rectify_layer(
         Walks at most, >= 1.
     scale : array of float, shape (N,), optional
         Scales to start from; by default those of `choose_weight_params`, for the refitted weights and for w.
+    start_scales : sequence of float, optional
+        Shares of these scales to start from, > 0; each neuron keeps its best. By default 1, .8, .9, 1.1 and 1.2 for up
+        to 256 inputs, and 1 where there are more or `scale` is given.
 
     Returns
     -------
@@ -91,13 +101,14 @@ def rectify_layer(
     Raises
     ------
     ValueError
-        If the arrays do not agree or are not finite, bits is not valid, passes < 1, or a scale is not a positive
-        normal float32.
+        If the arrays do not agree or are not finite, bits is not valid, passes < 1, a scale is not a positive normal
+        float32, or a start scale is not positive.
 
     Notes
     -----
-    E9 to E14 of layer_objective and rounding_path. At 2 bits [-2, 1] is lopsided: each neuron also tries [-1, 2], as
-    -w on [-2, 1]. At last, w rounded to nearest is taken where it has less Phi. Deterministic; float64 throughout.
+    E9 to E14 of layer_objective and rounding_path; for up to 256 inputs the same by E21 to E23. At 2 bits [-2, 1] is
+    lopsided: each neuron also tries [-1, 2], as -w on [-2, 1]. At last, w rounded to nearest is taken where it has less
+    Phi. Deterministic; float64 throughout.
 
     Examples
     --------
@@ -111,13 +122,26 @@ def rectify_layer(
         raise ValueError(f"passes is {passes}; at least one walk is needed")
     qmin, qmax = weight_grid(bits)
     problem = make_objective(x, z, w, d2, pull=pull)
-    start = None if scale is None else QuantParams(np.asarray(scale).reshape(problem.w.shape[1]), 0, qmin, qmax)
+    inputs, neurons = problem.w.shape
+    start = None if scale is None else QuantParams(np.asarray(scale).reshape(neurons), 0, qmin, qmax)
+    shares = _checked_shares(start_scales, inputs, given=scale is not None)
+    size = max(1, SLICE_COVARIANCES // inputs**2) if inputs <= FEW_INPUTS else SLICE
     parts = []
-    for n in range(0, problem.w.shape[1], SLICE):
-        columns = slice(n, n + SLICE)
+    for n in range(0, neurons, size):
+        columns = slice(n, n + size)
         first = None if start is None else np.asarray(start.scale, np.float64)[columns]
-        parts.append(_rectify(problem.select(columns), bits, passes, first))
+        parts.append(_rectify(problem.select(columns), bits, passes, first, shares))
     return _joined(parts)
+
+
+def _checked_shares(start_scales: Sequence[float] | None, inputs: int, *, given: bool) -> tuple[float, ...]:
+    """Return the shares of the chosen scale to start from."""
+    if start_scales is None:
+        return (1.0,) if given or inputs > FEW_INPUTS else START_SCALES
+    shares = tuple(float(share) for share in start_scales)
+    if not shares or not all(0 < share < np.inf for share in shares):
+        raise ValueError(f"start_scales is {shares}; at least one is needed, and each must be positive")
+    return shares
 
 
 def _joined(parts: list[RectifiedLayer]) -> RectifiedLayer:
@@ -126,16 +150,12 @@ def _joined(parts: list[RectifiedLayer]) -> RectifiedLayer:
     return RectifiedLayer(*(np.concatenate([getattr(part, name) for part in parts], axis=-1) for name in fields))
 
 
-def _rectify(problem: LayerObjective, bits: Bits, passes: int, start: Float64 | None) -> RectifiedLayer:
-    """Take the path of either orientation, then nearest rounding where that is better."""
-    v = refit(problem)
-    found = _path(problem, v, bits, passes, start)
-    flipped = np.zeros(len(found.s), bool)
-    if bits == 2:
-        mirrored = replace(problem, z=-problem.z, w=-problem.w)
-        other = _path(mirrored, -v, bits, passes, start)
-        flipped = other.phi < found.phi
-        found = _chosen(flipped, replace(other, q=-other.q), found)
+def _rectify(
+    problem: LayerObjective, bits: Bits, passes: int, start: Float64 | None, shares: tuple[float, ...]
+) -> RectifiedLayer:
+    """Take the best path of either orientation, then nearest rounding where that is better."""
+    search = _search_few_inputs if len(problem.w) <= FEW_INPUTS else _search_rows
+    found, flipped = search(problem, bits, passes, start, shares)
     nearest = _nearest(problem, bits, start, found.bound)
     worse = nearest.phi < found.phi - INDISTINCT * problem.phi(np.zeros_like(problem.w))
     found = _chosen(worse, nearest, found)
@@ -147,10 +167,48 @@ def _rectify(problem: LayerObjective, bits: Bits, passes: int, start: Float64 | 
     )
 
 
-def _path(problem: LayerObjective, v: Float64, bits: Bits, passes: int, start: Float64 | None) -> RoundedLayer:
-    """Follow the path from v, at the scales given or chosen for v."""
+Found = tuple[RoundedLayer, NDArray[np.bool_]]
+
+
+def _search_few_inputs(
+    problem: LayerObjective, bits: Bits, passes: int, start: Float64 | None, shares: tuple[float, ...]
+) -> Found:
+    """Search from all scales, and at 2 bits on both grids, at once."""
+    form = make_form(problem)
+    v = form.refit()
+    qmin, qmax = weight_grid(bits)
+    grids = [(qmin, qmax), (-qmax, -qmin)] if bits == 2 else [(qmin, qmax)]
+    scales = np.concatenate([_starting_scales(sign * v, bits, start, shares) for sign in (1, -1)[: len(grids)]])
+    ends = np.repeat(grids, len(shares), axis=0)
+    found, taken = search_paths(form, v, scales, ends[:, 0], ends[:, 1], passes)
+    # By the rows, as every report and law computes it: the form is right to 2^-53 of Phi(0), not of Phi.
+    return replace(found, phi=problem.phi(found.s * found.q)), taken >= len(shares)
+
+
+def _search_rows(
+    problem: LayerObjective, bits: Bits, passes: int, start: Float64 | None, shares: tuple[float, ...]
+) -> Found:
+    """Follow one path after another."""
+    v, grid = refit(problem), weight_grid(bits)
+    mirrored = replace(problem, z=-problem.z, w=-problem.w)
+    found, flipped = None, np.zeros(problem.w.shape[1], bool)
+    for turned in (False, True)[: 2 if bits == 2 else 1]:
+        sign, towards = (-1, mirrored) if turned else (1, problem)
+        for s in _starting_scales(sign * v, bits, start, shares):
+            path = follow_path(towards, sign * v, s, *grid, passes)
+            path = replace(path, q=sign * path.q)
+            better = np.zeros(len(s), bool) if found is None else path.phi < found.phi
+            bound = path.bound if found is None else np.minimum(path.bound, found.bound)
+            found = replace(path if found is None else _chosen(better, path, found), bound=bound)
+            flipped = np.where(better, turned, flipped)
+    assert found is not None  # there is at least one share
+    return found, flipped
+
+
+def _starting_scales(v: Float64, bits: Bits, start: Float64 | None, shares: tuple[float, ...]) -> Float64:
+    """Return scales (S, N), each a float32: those given, or chosen for v, times each share."""
     s = start if start is not None else _chosen_scales(v, bits)
-    return follow_path(problem, v, s, *weight_grid(bits), passes)
+    return np.asarray(np.multiply.outer(shares, s).clip(FLOAT32_TINY, FLOAT32_MAX).astype(np.float32), np.float64)
 
 
 def _chosen_scales(w: Float64, bits: Bits) -> Float64:

@@ -260,6 +260,27 @@ def rescale(problem: LayerObjective, q: Float64, s: Float64) -> Float64:
     y = problem.centred(problem.x @ q)
     slope = np.einsum("rn,rn->n", problem.carry(s * q), y) + problem.lam * (q * (problem.w - s * q)).sum(axis=0)
     curvature = np.einsum("rn,rn,rn->n", problem.d2, y, y) + problem.lam * np.square(q).sum(axis=0)
+    return clipped_rescale(s, slope, curvature)
+
+
+def clipped_rescale(s: Float64, slope: Float64, curvature: Float64) -> Float64:
+    """Return s + slope / curvature, ds clipped to [-s/2, s], as float32 values; see `rescale`.
+
+    Parameters
+    ----------
+    s, slope, curvature : ndarray of float64, of one shape
+        Scales; numerator and denominator of E14.
+
+    Returns
+    -------
+    ndarray of float64
+        New scales.
+
+    Examples
+    --------
+    >>> clipped_rescale(np.array([1.0, 1.0]), np.array([0.5, 9.0]), np.array([2.0, 1.0]))
+    array([1.25, 2.  ])
+    """
     ds = np.divide(slope, curvature, out=np.zeros_like(s), where=curvature > 0)
     ds = np.where(np.abs(ds) < NEGLIGIBLE_RESCALE * s, 0.0, np.clip(ds, -0.5 * s, s))
     stored: NDArray[np.float32] = np.clip(s + ds, FLOAT32_TINY, FLOAT32_MAX).astype(np.float32)
