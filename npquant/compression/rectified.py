@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from npquant.compression.activation_weights import activation_weights
 from npquant.compression.calibration import RangeRule, min_max_range
@@ -24,43 +24,85 @@ from npquant.kernels.qparams import QuantParams
 if TYPE_CHECKING:
     from npquant.nn.model import FloatMLP
 
+Float64 = NDArray[np.float64]
 OUTPUTS = ("softmax", "identity")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class LayerReport:
-    """Say what one layer's rounding cost, summed over its neurons.
+    """Say what one layer's rounding cost, neuron by neuron.
 
     Parameters
     ----------
     bits : int or "ternary"
         Width of the weights.
-    phi, phi_uniform : float
-        E6 of the rectified codes, and of the same weights rounded to nearest on the same inputs: phi <= phi_uniform.
-    bound : float
-        Right side of E13: phi <= bound.
-    carried : float
+    phi_by_neuron, phi_nearest_by_neuron : ndarray of float64, shape (N,)
+        E6 of the rectified codes, and of the same weights rounded to nearest on the same inputs: phi <= phi_nearest.
+    bound_by_neuron : ndarray of float64, shape (N,)
+        Right side of E13, known before a weight is rounded: phi <= bound.
+    real_by_neuron : ndarray of float64, shape (N,)
+        E6 of the best real weights (E9), which no codes can undercut: real <= phi.
+    carried_by_neuron : ndarray of float64, shape (N,)
         Weighted squared error of the pre-activations, sum u^2 / d2 <= phi.
-    neurons_nearest : int
-        Neurons for which nearest rounding of w was as good as the path, so that phi equals phi_uniform.
+
+    Notes
+    -----
+    The arrays are copied and set read-only; `phi`, `phi_uniform`, `bound`, `real` and `carried` are their sums.
 
     Examples
     --------
-    >>> LayerReport(4, 1.0, 3.0, 4.0, 0.5, 0).share_of_bound
-    0.25
+    >>> report = LayerReport(4, *(np.array([v, v]) for v in (1.0, 3.0, 4.0, 0.5, 0.75)))
+    >>> report.phi, report.share_of_bound, report.neurons_nearest
+    (2.0, 0.25, 0)
     """
 
     bits: Bits
-    phi: float
-    phi_uniform: float
-    bound: float
-    carried: float
-    neurons_nearest: int
+    phi_by_neuron: Float64
+    phi_nearest_by_neuron: Float64
+    bound_by_neuron: Float64
+    real_by_neuron: Float64
+    carried_by_neuron: Float64
+
+    def __post_init__(self) -> None:
+        for name in self.__slots__[1:]:
+            array = np.array(getattr(self, name), np.float64)
+            array.flags.writeable = False
+            object.__setattr__(self, name, array)
+
+    @property
+    def phi(self) -> float:
+        """E6, summed over neurons."""
+        return float(self.phi_by_neuron.sum())
+
+    @property
+    def phi_uniform(self) -> float:
+        """E6 of nearest rounding, summed over neurons."""
+        return float(self.phi_nearest_by_neuron.sum())
+
+    @property
+    def bound(self) -> float:
+        """Right side of E13, summed over neurons."""
+        return float(self.bound_by_neuron.sum())
+
+    @property
+    def real(self) -> float:
+        """E6 of the best real weights, summed over neurons."""
+        return float(self.real_by_neuron.sum())
+
+    @property
+    def carried(self) -> float:
+        """Carried error, summed over neurons."""
+        return float(self.carried_by_neuron.sum())
 
     @property
     def share_of_bound(self) -> float:
         """phi / bound; 0 where both are 0."""
         return self.phi / self.bound if self.bound > 0 else 0.0
+
+    @property
+    def neurons_nearest(self) -> int:
+        """Neurons for which nearest rounding of w was as good as the path, so that phi equals that of nearest."""
+        return int((self.phi_by_neuron >= self.phi_nearest_by_neuron).sum())
 
 
 def quantize_rectified(
@@ -197,11 +239,4 @@ def _grid(layer: RectifiedLayer, bits: Bits) -> tuple[int, int]:
 
 
 def _report(layer: RectifiedLayer, bits: Bits) -> LayerReport:
-    return LayerReport(
-        bits,
-        phi=float(layer.phi.sum()),
-        phi_uniform=float(layer.phi_rtn.sum()),
-        bound=float(layer.bound.sum()),
-        carried=float(layer.carried.sum()),
-        neurons_nearest=int((layer.phi >= layer.phi_rtn).sum()),
-    )
+    return LayerReport(bits, layer.phi, layer.phi_rtn, layer.bound, layer.phi_real, layer.carried)

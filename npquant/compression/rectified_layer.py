@@ -43,8 +43,9 @@ class RectifiedLayer:
         Scales.
     bias : ndarray of float64, shape (N,)
         Real bias: E8.
-    phi, phi_rtn, bound, carried : ndarray of float64, shape (N,)
-        E6 of the codes; E6 of w rounded to nearest; the right side of E13; the carried error, at most phi.
+    phi, phi_rtn, bound, phi_real, carried : ndarray of float64, shape (N,)
+        E6 of the codes; E6 of w rounded to nearest; the right side of E13; E6 of the best real weights (E9), at most
+        phi; the carried error, at most phi.
     flipped : ndarray of bool, shape (N,)
         Neurons on [-qmax, -qmin].
 
@@ -59,6 +60,7 @@ class RectifiedLayer:
     phi: Float64
     phi_rtn: Float64
     bound: Float64
+    phi_real: Float64
     carried: Float64
     flipped: NDArray[np.bool_]
 
@@ -155,19 +157,18 @@ def _rectify(
 ) -> RectifiedLayer:
     """Take the best path of either orientation, then nearest rounding where that is better."""
     search = _search_few_inputs if len(problem.w) <= FEW_INPUTS else _search_rows
-    found, flipped = search(problem, bits, passes, start, shares)
+    found, flipped, v = search(problem, bits, passes, start, shares)
     nearest = _nearest(problem, bits, start, found.bound)
     worse = nearest.phi < found.phi - INDISTINCT * problem.phi(np.zeros_like(problem.w))
     found = _chosen(worse, nearest, found)
     v_q = found.s * found.q
     codes, scales = found.q.astype(np.int8), found.s.astype(np.float32)
-    carried = np.minimum(problem.carried_error(v_q), found.phi)
-    return RectifiedLayer(
-        codes, scales, problem.best_bias(v_q), found.phi, nearest.phi, found.bound, carried, flipped & ~worse
-    )
+    real, carried = (np.minimum(cost, found.phi) for cost in (problem.phi(v), problem.carried_error(v_q)))
+    costs = found.phi, nearest.phi, found.bound, real, carried
+    return RectifiedLayer(codes, scales, problem.best_bias(v_q), *costs, flipped & ~worse)
 
 
-Found = tuple[RoundedLayer, NDArray[np.bool_]]
+Found = tuple[RoundedLayer, NDArray[np.bool_], Float64]
 
 
 def _search_few_inputs(
@@ -182,7 +183,7 @@ def _search_few_inputs(
     ends = np.repeat(grids, len(shares), axis=0)
     found, taken = search_paths(form, v, scales, ends[:, 0], ends[:, 1], passes)
     # By the rows, as every report and law computes it: the form is right to 2^-53 of Phi(0), not of Phi.
-    return replace(found, phi=problem.phi(found.s * found.q)), taken >= len(shares)
+    return replace(found, phi=problem.phi(found.s * found.q)), taken >= len(shares), v
 
 
 def _search_rows(
@@ -202,7 +203,7 @@ def _search_rows(
             found = replace(path if found is None else _chosen(better, path, found), bound=bound)
             flipped = np.where(better, turned, flipped)
     assert found is not None  # there is at least one share
-    return found, flipped
+    return found, flipped, v
 
 
 def _starting_scales(v: Float64, bits: Bits, start: Float64 | None, shares: tuple[float, ...]) -> Float64:

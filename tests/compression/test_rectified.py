@@ -1,6 +1,7 @@
 """Laws of rectified quantization of networks: never worse than uniform on its objective, within its stated bound."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -67,9 +68,14 @@ def law_report_is_true(quantize: Quantize, seed: int, bits: Bits, activation: st
         near = 2.0**-36 * max(report.bound, report.phi_uniform, 1e-12)
         assert report.phi <= report.phi_uniform + near
         assert report.phi <= report.bound + near
-        assert report.carried <= report.phi
-        assert abs(report.phi - phi.sum()) <= near
-        assert abs(report.carried - carried.sum()) <= near
+        assert (report.carried_by_neuron <= report.phi_by_neuron).all()
+        assert (report.real_by_neuron <= report.phi_by_neuron).all()
+        assert (report.phi_by_neuron <= report.phi_nearest_by_neuron + near).all()
+        assert (report.phi_by_neuron <= report.bound_by_neuron + near).all()
+        assert (np.abs(report.phi_by_neuron - phi) <= near).all()
+        assert (np.abs(report.carried_by_neuron - carried) <= near).all()
+        assert report.phi == report.phi_by_neuron.sum() and report.carried == report.carried_by_neuron.sum()
+        assert not report.bound_by_neuron.flags.writeable and report.bound_by_neuron.dtype == np.float64
         assert 0 <= report.share_of_bound <= 1 + 1e-9
 
 
@@ -91,9 +97,7 @@ def with_uniform_codes(model: FloatMLP, x: Float64, bits: Bits) -> tuple[Integer
 def with_unbounded_phi(model: FloatMLP, x: Float64, bits: Bits) -> tuple[IntegerMLP, tuple[LayerReport, ...]]:
     """Deliver rectified codes, and report a bound without the walk's quarter steps."""
     network, reports = quantize_rectified_with_report(model, x, bits)
-    return network, tuple(
-        LayerReport(r.bits, r.phi, r.phi_uniform, r.phi / 2, r.carried, r.neurons_nearest) for r in reports
-    )
+    return network, tuple(replace(r, bound_by_neuron=r.phi_by_neuron / 2) for r in reports)
 
 
 @pytest.mark.parametrize("mutant", [with_uniform_codes, with_unbounded_phi])
