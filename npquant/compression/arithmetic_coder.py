@@ -7,7 +7,7 @@ A2 (bytes)     while range < 2^24, the top byte of low is written, and low and r
 A3 (end)       of the last interval, the number with the most zero bytes behind is taken, and these are not written:
                reading past the end gives zeros
 A4 (estimate)  an adaptive bit holds p and the count n of bits seen: p += floor((65535 bit - p) rate[n] / 2^16),
-               rate[n] = floor(2^17 / (2n + 3)); n stops at 255. It codes with p held in [32, 65504]
+               rate[n] = floor(2^17 / (2n + 3)); n stops at 127. It codes with p held in [32, 65504]
 
 A bit of probability p costs -log2(p / 2^16), and at most 2^-8 / ln 2 more for the floor in A1.
 Letters: p probability of a 1 in units of 2^-16, n bits seen.
@@ -18,7 +18,7 @@ from __future__ import annotations
 from typing import Final, Protocol
 
 _TOP: Final = 1 << 24
-_COUNT_LIMIT: Final = 255
+_COUNT_LIMIT: Final = 127
 RATES: Final = tuple((1 << 17) // (2 * n + 3) for n in range(_COUNT_LIMIT + 1))
 
 

@@ -10,12 +10,14 @@ Letters: N integers.
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 from numpy.typing import NDArray
 
 from npquant.compression.arithmetic_coder import AdaptiveBits, BitCoder, BitDecoder, BitEncoder
 
-_EVEN = 1 << 15
+_EVEN: Final = 1 << 15
 
 
 def encode_integers(values: NDArray[np.int32]) -> bytes:

@@ -1,10 +1,10 @@
 """Several estimates of one bit become one: weighted sums of log odds, with weights that learn. Integers only.
 
-M1 (squash)   SQUASH[x + 2047] = floor(2^80 / (2^64 + t_|x|)) for x <= 0, and 65536 minus that of -x for x > 0, where
+A5 (squash)   SQUASH[x + 2047] = floor(2^80 / (2^64 + t_|x|)) for x <= 0, and 65536 minus that of -x for x > 0, where
               t_k = floor(2^64 e^(k/256)), got by multiplying: 2^16 / (1 + e^(-x/256)) for x = -2047..2047
-M2 (stretch)  STRETCH[i] = the least x with SQUASH[x + 2047] >= 16 i + 8, or 2047: the log odds of that p, times 256
-M3 (mix)      x = clip(floor(sum_j w_j s_j / 2^16), -2047, 2047); the bit is coded with p = SQUASH[x + 2047]
-M4 (learn)    w_j += floor((s_j (2^16 bit - p) + 2^15) / 2^16)
+A6 (stretch)  STRETCH[i] = the least x with SQUASH[x + 2047] >= 16 i + 8, or 2047: the log odds of that p, times 256
+A7 (mix)      x = clip(floor(sum_j w_j s_j / 2^16), -2047, 2047); the bit is coded with p = SQUASH[x + 2047]
+A8 (learn)    w_j += floor((s_j (2^16 bit - p) + 2^15) / 2^16)
 
 Letters: p probability of a 1 in units of 2^-16, s stretched estimates, w weights in units of 2^-16.
 """
@@ -17,7 +17,7 @@ LIMIT: Final = 2047
 
 
 def _squash_table() -> tuple[int, ...]:
-    """Tabulate M1."""
+    """Tabulate A5."""
     # floor(2^64 e^(1/256)) from the series, 30 terms of which leave an error far below one unit of 2^-64.
     term, growth = 1 << 128, 0
     for k in range(1, 31):
@@ -34,7 +34,7 @@ SQUASH: Final = _squash_table()
 
 
 def _stretch_table() -> tuple[int, ...]:
-    """Tabulate M2, by walking both tables upwards."""
+    """Tabulate A6, by walking both tables upwards."""
     table, x = [], -LIMIT
     for p in range(8, 1 << 16, 16):
         while x < LIMIT and SQUASH[x + LIMIT] < p:

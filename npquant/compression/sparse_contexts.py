@@ -9,7 +9,7 @@ X1 (lines)    a flag for each row, 1 if it has a code other than 0, in context 2
 X2 (support)  neighbours of code (k, n) are those of rows k-1 and k-s (weight 2), k-2, k-s-1 and k-s+1 (weight 1) in
               column n; at s = 1 only k-1 and k-2; a row before the first is 0. v sums the weights of those that are not
               0, z the weights times the signs
-X3 (zero?)    is c not 0: M3 over the estimates of the row, of the column and of context (v, column's log odds / 64),
+X3 (zero?)    is c not 0: A7 over the estimates of the row, of the column and of context (v, column's log odds / 64),
               and a constant 256, with a set of weights for each v. A row's first estimate is what the last flagged row
               ended with, or the mean of that and what row k-s ended with, at n = 8
 X4 (sign)     is c < 0: in context z + 7 if z is not 0, else in 15, 16 or 17: the last code in the column was < 0, there

@@ -13,13 +13,15 @@ Letters: K inputs, N neurons, v values, b bits a value, g bits a gap.
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 from numpy.typing import NDArray
 
 from npquant.byte_fields import ByteReader, varint
 from npquant.compression.packing import pack_codes, pack_fields, packed_bytes, unpack_codes, unpack_fields
 
-_GAP_WIDTHS = range(1, 17)
+_GAP_WIDTHS: Final = range(1, 17)
 Values = NDArray[np.int8]
 
 
