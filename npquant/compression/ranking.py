@@ -107,7 +107,7 @@ class Ranking:
 
     def _scores(self, h: Float64, w_in: Float64, tail: Sequence[DenseLayer]) -> Float64:
         if self.criterion == "random":
-            return self.rng.random(h.shape[1])
+            return np.asarray(self.rng.random(h.shape[1]), np.float64)
         if self.criterion == "taylor":
             return score_taylor(h, tail, self.output)
         if self.criterion == "std_out_l2":
