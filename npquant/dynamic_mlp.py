@@ -18,7 +18,6 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from npquant.kernels.affine import quantize
 from npquant.kernels.dynamic import rescale_float32
 from npquant.kernels.matmul import matmul_int8_blas
 from npquant.kernels.qparams import QuantParams, choose_affine
@@ -159,6 +158,38 @@ def input_params(x: Real, bits: int, granularity: str) -> QuantParams:
     return choose_affine(float(x.min()), float(x.max()), bits)
 
 
+def quantize_rows(x: Real, params: QuantParams) -> NDArray[np.int8]:
+    """Quantize real inputs under one quantization, or under one a row.
+
+    Parameters
+    ----------
+    x : ndarray of float, shape (B, K)
+        Real inputs, finite.
+    params : QuantParams
+        From `input_params`: per-tensor, or of shape (B,).
+
+    Returns
+    -------
+    ndarray of int8, shape (B, K)
+        Codes.
+
+    Notes
+    -----
+    R1, as `kernels.affine.quantize` of x^T, whose channels are these rows; without turning the matrix over.
+
+    Examples
+    --------
+    >>> quantize_rows(np.array([[0.0, 127.5]]), QuantParams([0.5], [-128], -128, 127))
+    array([[-128,  127]], dtype=int8)
+    """
+    scale, zero = (np.reshape(v, (-1, 1)).astype(np.float64) for v in (params.scale, params.zero_point))
+    codes = np.divide(x, scale, dtype=np.float64)
+    np.rint(codes, out=codes)
+    np.clip(codes, params.qmin - zero, params.qmax - zero, out=codes)
+    codes += zero
+    return codes.astype(np.int8)
+
+
 def run_dynamic_layer(layer: DynamicLayer, x: Real, granularity: str) -> Float32:
     """Compute one layer: quantize the inputs by their own range, multiply in integers, come back to float32.
 
@@ -196,7 +227,7 @@ def run_dynamic_layer(layer: DynamicLayer, x: Real, granularity: str) -> Float32
     if not len(x):
         return np.zeros((0, layer.shape[1]), np.float32)
     params = input_params(x, layer.x_bits, granularity)
-    acc = layer.accumulate(quantize(x.T, params).T.astype(np.int8), params.zero_point)
+    acc = layer.accumulate(quantize_rows(x, params), params.zero_point)
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         z = rescale_float32(acc, np.reshape(params.scale, (-1, 1)), layer.w.scale) + layer.b
     if not np.isfinite(z).all():
@@ -288,7 +319,7 @@ class DynamicMLP:
         sums = []
         for layer in self.layers:
             params = input_params(values, layer.x_bits, self.granularity)
-            sums.append(layer.accumulate(quantize(values.T, params).T.astype(np.int8), params.zero_point))
+            sums.append(layer.accumulate(quantize_rows(values, params), params.zero_point))
             values = run_dynamic_layer(layer, values, self.granularity)
         return tuple(sums)
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from npquant.dynamic_mlp import GRANULARITIES, DynamicLayer, DynamicMLP, input_params, run_dynamic_layer
+from npquant.dynamic_mlp import GRANULARITIES, DynamicLayer, DynamicMLP, input_params, quantize_rows, run_dynamic_layer
 from npquant.kernels.affine import quantize, quantize_truncating
 from npquant.kernels.dynamic import dynamic_quantize_unit_empty
 from npquant.kernels.qparams import FLOAT32_TINY, QuantParams, choose_affine
@@ -89,6 +89,16 @@ def law_run_is_its_definition(run: Run, layer: DynamicLayer, x: Float64, granula
 def test_run_dynamic_layer_is_its_definition(case: tuple[DynamicLayer, Float64, str]) -> None:
     """The layer on arrays is the layer in whole numbers."""
     law_run_is_its_definition(run_dynamic_layer, *case)
+
+
+@given(SEEDS, st.integers(2, 8), st.sampled_from(GRANULARITIES), st.sampled_from([np.float32, np.float64]))
+def test_quantize_rows_is_the_kernel(seed: int, bits: int, granularity: str, dtype: type) -> None:
+    """R1: the codes of `quantize`, whose channels are the last axis, bit for bit."""
+    x = drawn_rows(np.random.default_rng(seed), 9, 6).astype(dtype)
+    params = input_params(x, bits, granularity)
+    codes = quantize_rows(x, params)
+    assert codes.dtype == np.int8
+    np.testing.assert_array_equal(codes, quantize(x.T, params).T)
 
 
 def without_zero_point(layer: DynamicLayer, x: Real, granularity: str) -> Real:

@@ -24,8 +24,7 @@ from npquant.compression.nearest import nearest_layer
 from npquant.compression.output_codes import activation_bits_per_layer
 from npquant.compression.rectified_layer import rectify_layer
 from npquant.compression.uniform import Bits, bits_per_layer, weight_grid
-from npquant.dynamic_mlp import GRANULARITIES, DynamicLayer, DynamicMLP, input_params, run_dynamic_layer
-from npquant.kernels.affine import quantize
+from npquant.dynamic_mlp import GRANULARITIES, DynamicLayer, DynamicMLP, input_params, quantize_rows, run_dynamic_layer
 from npquant.kernels.qparams import QuantParams
 from npquant.nn.model import FloatMLP
 
@@ -144,7 +143,7 @@ def _delivered(x: NDArray[np.floating], bits: int, granularity: str) -> Float64:
     """Return the real values of the codes that stand for x."""
     params = input_params(x, bits, granularity)
     scale, zero = (np.reshape(v, (-1, 1)).astype(np.float64) for v in (params.scale, params.zero_point))
-    return np.asarray((quantize(x.T, params).T - zero) * scale)
+    return np.asarray((quantize_rows(x, params) - zero) * scale)
 
 
 def _problem(dense: DenseLayer, x: Float64, z: Float64, index: int, last: bool) -> LayerProblem:
