@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from npquant.compression.activation_weights import activation_weights
 from npquant.compression.calibration import RangeRule, min_max_range
 from npquant.compression.integer_chain import LayerCodes, LayerProblem, quantize_chain
+from npquant.compression.polish import polish
 from npquant.compression.rectified_layer import RectifiedLayer, rectify_layer
 from npquant.compression.uniform import Bits, bits_per_layer, weight_grid
 from npquant.integer_mlp import IntegerMLP
@@ -115,6 +116,8 @@ def quantize_rectified(
     calibrate: RangeRule = min_max_range,
     targets: Sequence[ArrayLike] | None = None,
     output: str = "softmax",
+    start_scales: Sequence[float] | None = None,
+    polish_steps: int = 0,
 ) -> IntegerMLP:
     """Quantize a network so that its weighted output errors, not its weight errors, are small.
 
@@ -129,13 +132,17 @@ def quantize_rectified(
     activation_bits : int or sequence of int
         1..8, for the outputs of all hidden layers or of each; logits have 8.
     rng : int, Generator or None
-        Not used: nothing is drawn.
+        Order of the rows in the polish; without one nothing is drawn.
     calibrate : callable
         Values -> (lo, hi), for ranges that the activation does not bound.
     targets : sequence of arrays, shapes (R, N), optional
         Z of every layer; by default `model.pre_activations(x_calibration)`. A pruned model takes the original's.
     output : {"softmax", "identity"}
         What follows the last layer: "softmax" weighs errors of logits as a classifier does, "identity" all alike.
+    start_scales : sequence of float, optional
+        Shares of the chosen weight scale to start from, as in `rectify_layer`.
+    polish_steps : int
+        Steps of `polish` at the end, 0 for none; it needs 512 rows. 300 are enough.
 
     Returns
     -------
@@ -154,7 +161,7 @@ def quantize_rectified(
     Notes
     -----
     E1 to E14, layer by layer in `quantize_chain`, so that each layer repairs what the integer layers before it did.
-    Deterministic.
+    Deterministic, but for the polish (E24 to E26), which is given by rng.
 
     Examples
     --------
@@ -172,6 +179,8 @@ def quantize_rectified(
         calibrate=calibrate,
         targets=targets,
         output=output,
+        start_scales=start_scales,
+        polish_steps=polish_steps,
     )[0]
 
 
@@ -185,12 +194,14 @@ def quantize_rectified_with_report(
     calibrate: RangeRule = min_max_range,
     targets: Sequence[ArrayLike] | None = None,
     output: str = "softmax",
+    start_scales: Sequence[float] | None = None,
+    polish_steps: int = 0,
 ) -> tuple[IntegerMLP, tuple[LayerReport, ...]]:
     """Quantize as `quantize_rectified` does, and say what each layer's rounding cost.
 
     Parameters
     ----------
-    model, x_calibration, bits, activation_bits, rng, calibrate, targets, output
+    model, x_calibration, bits, activation_bits, rng, calibrate, targets, output, start_scales, polish_steps
         As in `quantize_rectified`.
 
     Returns
@@ -198,7 +209,7 @@ def quantize_rectified_with_report(
     network : IntegerMLP
         That of `quantize_rectified`.
     reports : tuple of LayerReport
-        One a layer.
+        One a layer, before the polish.
 
     Raises
     ------
@@ -216,17 +227,23 @@ def quantize_rectified_with_report(
     widths = bits_per_layer(bits, len(model.layers))
     if output not in OUTPUTS:
         raise ValueError(f"output is {output!r}; it must be one of {OUTPUTS}")
+    if isinstance(polish_steps, bool) or not isinstance(polish_steps, int | np.integer) or polish_steps < 0:
+        raise ValueError(f"polish_steps is {polish_steps!r}; it must be an integer, at least 0")
     reports: list[LayerReport] = []
 
     def rectify(problem: LayerProblem) -> LayerCodes:
         d2 = activation_weights(output if problem.last else problem.activation, problem.z)
-        layer = rectify_layer(problem.x, problem.z, problem.w, d2, widths[problem.index])
-        reports.append(_report(layer, widths[problem.index]))
-        return LayerCodes(layer.q, QuantParams(layer.s, 0, *_grid(layer, widths[problem.index])), layer.bias)
+        bits = widths[problem.index]
+        layer = rectify_layer(problem.x, problem.z, problem.w, d2, bits, start_scales=start_scales)
+        reports.append(_report(layer, bits))
+        return LayerCodes(layer.q, QuantParams(layer.s, 0, *_grid(layer, bits)), layer.bias)
 
     network = quantize_chain(
         model, x_calibration, rectify, activation_bits=activation_bits, calibrate=calibrate, targets=targets
     )
+    if polish_steps:
+        logits = model.logits(x_calibration) if targets is None else targets[-1]
+        network = polish(network, x_calibration, logits, steps=polish_steps, output=output, rng=rng)
     return network, tuple(reports)
 
 
