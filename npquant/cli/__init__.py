@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 import npquant
-from npquant.cli import diff, inspect, profiles, prune, quantize, run
+from npquant.cli import diff, finetune, inspect, profiles, prune, quantize, run
 
 # What the BLAS libraries that NumPy is built with read, once, when they are loaded.
 _THREADS: Final = (
@@ -83,10 +83,14 @@ def _use_one_thread() -> None:
 
 def _build_parser() -> argparse.ArgumentParser:
     """Build the parser with all subcommands, in the order of the work."""
-    parser = argparse.ArgumentParser(prog="npquant", description="Quantize and prune MLPs, and say what it costs.")
+    parser = argparse.ArgumentParser(
+        prog="npquant",
+        description="Quantize and prune MLPs, and say what it costs.",
+        epilog="Each command explains itself: npquant COMMAND --help.",
+    )
     parser.add_argument("--version", action="version", version=f"npquant {npquant.__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for command in (run, quantize, prune, inspect, profiles, diff):
+    for command in (run, prune, finetune, quantize, inspect, profiles, diff):
         command.add_command(commands)
     return parser
 

@@ -33,7 +33,7 @@ def add_rows(parser: argparse.ArgumentParser) -> None:
     rows.add_argument("--seed", metavar="N", type=int, default=0, help="chooses the split and all else (default: 0)")
 
 
-def add_output(parser: argparse.ArgumentParser, what: str) -> None:
+def add_output(parser: argparse.ArgumentParser, what: str) -> argparse._ArgumentGroup:
     """Give a command the file that it writes.
 
     Parameters
@@ -43,17 +43,23 @@ def add_output(parser: argparse.ArgumentParser, what: str) -> None:
     what : str
         What is written.
 
+    Returns
+    -------
+    argument group of argparse
+        That of the three, for what a command has to add.
+
     Examples
     --------
     >>> parser = argparse.ArgumentParser()
-    >>> add_output(parser, "the integer network")
+    >>> group = add_output(parser, "the integer network")
     >>> vars(parser.parse_args(["--out", "net.npz"]))
     {'out': 'net.npz', 'max_drop': None, 'json': False}
     """
     out = parser.add_argument_group("what to write")
     out.add_argument("--out", metavar="FILE", required=True, help=f"{what}; replaced whole if it exists")
-    out.add_argument("--max-drop", metavar="P", type=float, help="exit 1 if more points of accuracy are lost")
+    out.add_argument("--max-drop", metavar="P", type=float, help="points of accuracy that may be lost (more: exit 1)")
     out.add_argument("--json", action="store_true", help="print JSON instead of tables")
+    return out
 
 
 def widths(text: str) -> tuple[int, ...]:
@@ -148,6 +154,27 @@ def activation_bits(text: str) -> int | tuple[int, ...]:
     (8, (8, 4))
     """
     return _one_or_each(text, int, "a width such as 8, or 8,4 by hidden layer")
+
+
+def by_layer(value: Value | tuple[Value, ...]) -> tuple[Value, ...]:
+    """Undo the shorthand of one value for all layers.
+
+    Parameters
+    ----------
+    value : value or tuple
+        As the readers above return it.
+
+    Returns
+    -------
+    tuple
+        Of one value, or of one a layer.
+
+    Examples
+    --------
+    >>> by_layer(4), by_layer((8, 4))
+    ((4,), (8, 4))
+    """
+    return value if isinstance(value, tuple) else (value,)
 
 
 def rates(text: str) -> float | tuple[float, ...]:

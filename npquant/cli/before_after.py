@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from npquant.cli.networks import Network, nonzero_weights, weight_widths
+from npquant.cli.networks import Network, executed_macs, nonzero_weights, weight_widths
 from npquant.cli.workpiece import Workpiece
 from npquant.compression.requirements import allowed_rows
 from npquant.nn.model import FloatMLP
@@ -16,7 +16,7 @@ from npquant.workflow.evaluate import Evaluation, compare, evaluate, in_float64
 from npquant.workflow.render import joined, table, wrap
 from npquant.workflow.report_entries import accuracy_entry, comparison_entry
 
-_COLUMNS = ("", "bits", "neurons", "bytes", "smaller", "MACs", "nonzero weights", "accuracy %")
+_COLUMNS = ("", "bits", "neurons", "bytes", "smaller", "MACs", "executed", "nonzero", "accuracy %")
 
 
 def check_max_drop(max_drop: float | None) -> None:
@@ -101,6 +101,7 @@ def _entry(path: str, model: Network, answers: Evaluation) -> dict[str, Any]:
         "bits": weight_widths(model),
         "neurons": model.neurons,
         "macs": model.macs,
+        "executed_macs": executed_macs(model),
         "nonzero_weights": sum(nonzero_weights(model)),
         "validation": accuracy_entry(answers),
     }
@@ -169,8 +170,8 @@ def before_after_lines(record: dict[str, Any]) -> list[str]:
 
     Examples
     --------
-    >>> one = {"bits": [32], "neurons": [2], "bytes": 900, "macs": 4, "nonzero_weights": 4}
-    >>> one["validation"] = {"accuracy": 0.9}
+    >>> one = {"bits": [32], "neurons": [2], "bytes": 900, "macs": 4, "executed_macs": 4}
+    >>> one["nonzero_weights"], one["validation"] = 4, {"accuracy": 0.9}
     >>> comparison = {"rows": 10, "agreeing": 10, "agreement": 1.0, "kl": 0.0, "mcnemar": {"b": 0, "c": 0, "p": 1.0}}
     >>> record = {"before": one, "after": one, "comparison": comparison, "budget": {"max_drop": None}}
     >>> before_after_lines(record)[-1]
@@ -197,6 +198,7 @@ def _row(name: str, entry: dict[str, Any], n_bytes: int) -> tuple[str, ...]:
         f"{entry['bytes']:,}",
         f"{n_bytes / entry['bytes']:.1f}x",
         f"{entry['macs']:,}",
+        f"{entry['executed_macs']:,}",
         f"{entry['nonzero_weights']:,}",
         f"{100 * entry['validation']['accuracy']:.2f}",
     )

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from npquant.cli.networks import layer_weights, nonzero_weights, weight_widths
+from npquant.cli.networks import executed_macs, layer_weights, nonzero_weights, weight_widths
 from npquant.integer_layer import IntegerLayer, accumulator_interval
 from npquant.integer_mlp import IntegerMLP
 from npquant.kernels.qparams import QuantParams
-from npquant.nn.model import DenseLayer
-from npquant.storage import load
+from npquant.nn.model import FloatMLP
+from npquant.storage import itemize, load
 
 
 def describe(path: str) -> dict[str, Any]:
@@ -43,29 +43,48 @@ def describe(path: str) -> dict[str, Any]:
     ('FloatMLP', 6464, (64, 64))
     """
     model = load(path)
-    kind: dict[str, Any] = {"kind": type(model).__name__}
-    if isinstance(model, IntegerMLP):
-        layers = [_integer_layer(layer, bits) for layer, bits in zip(model.layers, model.accumulator_bits, strict=True)]
-        offset = model.input_offset
-        kind |= {
-            "profile": model.profile.name,
-            "input": _params(model.input_params),
-            "input_offset": offset is not None,
-        }
-    else:
-        layers = [_float_layer(layer) for layer in model.layers]
-    common = zip(layers, weight_widths(model), layer_weights(model), nonzero_weights(model), strict=True)
+    facts, layers = _integer_facts(model) if isinstance(model, IntegerMLP) else _float_facts(model)
+    weights = layer_weights(model)
+    common = zip(layers, weight_widths(model), weights, nonzero_weights(model), strict=True)
     return {
         "command": "inspect",
         "file": path,
         "bytes": os.path.getsize(path),
-        **kind,
+        "kind": type(model).__name__,
+        **facts,
         "inputs": model.n_inputs,
         "macs": model.macs,
-        "weights": sum(w.size for w in layer_weights(model)),
+        "executed_macs": executed_macs(model),
+        "weights": sum(w.size for w in weights),
         "nonzero_weights": sum(nonzero_weights(model)),
         "layers": [{**_weights(width, w, nonzero), **layer} for layer, width, w, nonzero in common],
+        "parts": [
+            {"name": part.name, "layer": part.layer, "encoding": part.encoding, "bytes": part.n_bytes}
+            for part in itemize(path)
+        ],
     }
+
+
+def _float_facts(model: FloatMLP) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Describe what only a float network has: of the whole, and layer by layer."""
+    layers = [
+        {
+            "activation": layer.activation,
+            "dtype": str(layer.w.dtype),
+            "weights": _interval(layer.w),
+            "bias": _interval(layer.b),
+        }
+        for layer in model.layers
+    ]
+    return {}, layers
+
+
+def _integer_facts(model: IntegerMLP) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Describe what only an integer network has: of the whole, and layer by layer."""
+    shifted = model.input_offset is not None
+    facts = {"profile": model.profile.name, "input": _params(model.input_params), "input_offset": shifted}
+    described = zip(model.layers, model.accumulator_bits, model.kernels, strict=True)
+    return facts, [{**_integer_layer(layer, bits), "kernel": kernel} for layer, bits, kernel in described]
 
 
 def _weights(width: int | str, w: NDArray[Any], nonzero: int) -> dict[str, Any]:
@@ -76,15 +95,6 @@ def _weights(width: int | str, w: NDArray[Any], nonzero: int) -> dict[str, Any]:
         "macs": w.size,
         "nonzero_weights": nonzero,
         "sparsity": 1 - nonzero / w.size,
-    }
-
-
-def _float_layer(layer: DenseLayer) -> dict[str, Any]:
-    return {
-        "activation": layer.activation,
-        "dtype": str(layer.w.dtype),
-        "weights": _interval(layer.w),
-        "bias": _interval(layer.b),
     }
 
 

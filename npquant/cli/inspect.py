@@ -24,7 +24,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     """
     inspect = commands.add_parser(
         "inspect",
-        help="say what a network's file holds: layers, grids, bounds, bytes",
+        help="say what a file holds: layers, grids, bounds, bytes",
         description="Describe a network that npquant saved: layers, grids, accumulator bounds, and its bytes by part.",
         epilog="Exit code: 0 the file is whole, 2 it is not, or is no network.",
     )
@@ -50,7 +50,8 @@ def _sections(record: dict[str, Any]) -> list[list[str]]:
     """Lay the record out for a terminal."""
     integer = record["kind"] == "IntegerMLP"
     head = [f"{record['file']}   {record['kind']}, {record['bytes']:,} bytes", "", *_facts(record)]
-    return [head, *(_integer_tables(record["layers"]) if integer else [_float_table(record["layers"])])]
+    tables = _integer_tables(record["layers"]) if integer else [_float_table(record["layers"])]
+    return [head, *tables, _byte_table(record)]
 
 
 def _facts(record: dict[str, Any]) -> list[str]:
@@ -58,7 +59,7 @@ def _facts(record: dict[str, Any]) -> list[str]:
     zeros = 100 - 100 * record["nonzero_weights"] / record["weights"]
     widths = "-".join(map(str, (record["inputs"], *(layer["shape"][1] for layer in record["layers"]))))
     lines = [
-        f"  network  {widths}, {record['macs']:,} multiply-accumulates a row",
+        f"  network  {widths}, {record['macs']:,} multiply-accumulates a row, {record['executed_macs']:,} executed",
         f"  weights  {record['weights']:,}, of which {record['nonzero_weights']:,} are not 0 ({zeros:.1f} % zeros)",
     ]
     if "profile" in record:
@@ -97,13 +98,42 @@ def _integer_tables(layers: list[dict[str, Any]]) -> list[list[str]]:
         (str(number), _shape(layer), layer["activation"], str(layer["bits"]), *_grids(layer))
         for number, layer in enumerate(layers)
     ]
-    sums = [(str(number), *_counts(layer), *_bounds(layer["accumulator"])) for number, layer in enumerate(layers)]
+    sums = [
+        (str(number), layer["kernel"], *_counts(layer), *_bounds(layer["accumulator"]))
+        for number, layer in enumerate(layers)
+    ]
     grid_head = ("layer", "shape", "activation", "bits", "codes", "weight scales", "outputs", "scale", "zero point")
-    sum_head = ("layer", "MACs", "nonzero", "zeros %", "accumulator", "bits", "headroom bits")
+    sum_head = ("layer", "kernel", "MACs", "nonzero", "zeros %", "accumulator", "bits", "headroom bits")
     return [
         ["Grids", *table(grid_head, grids, text_columns=3)],
-        ["Sums   accumulators over all inputs, and the bits of int32 that they never use", *table(sum_head, sums)],
+        [
+            "Sums   accumulators over all inputs, and the bits of int32 that they never use",
+            *table(sum_head, sums, text_columns=2),
+        ],
     ]
+
+
+def _byte_table(record: dict[str, Any]) -> list[str]:
+    """Lay the file's bytes out: a line a layer, a column a kind of part, then what belongs to no layer."""
+    from npquant.workflow.render import table
+
+    parts = record["parts"]
+    names = list(dict.fromkeys(part["name"] for part in parts if part["layer"] is not None))
+    rows = [_layer_bytes(number, names, parts) for number in range(len(record["layers"]))]
+    blank = [""] * len(names)
+    rows += [(part["name"], part["encoding"], *blank, f"{part['bytes']:,}") for part in parts if part["layer"] is None]
+    rows.append(("file", "", *blank, f"{record['bytes']:,}"))
+    return [
+        "Bytes   each of the file's, by what it is for",
+        *table(("layer", "encoding", *names, "sum"), rows, text_columns=2),
+    ]
+
+
+def _layer_bytes(number: int, names: list[str], parts: list[dict[str, Any]]) -> tuple[str, ...]:
+    own = [part for part in parts if part["layer"] == number]
+    encoding = "/".join(dict.fromkeys(part["encoding"] for part in own if part["name"] == "weights"))
+    sums = [sum(part["bytes"] for part in own if part["name"] == name) for name in names]
+    return (str(number), encoding, *(f"{size:,}" for size in sums), f"{sum(sums):,}")
 
 
 def _counts(layer: dict[str, Any]) -> tuple[str, str, str]:

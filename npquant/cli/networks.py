@@ -60,6 +60,28 @@ def nonzero_weights(model: Network) -> tuple[int, ...]:
     return tuple(int(np.count_nonzero(w)) for w in layer_weights(model))
 
 
+def executed_macs(model: Network) -> int:
+    """Count the multiply-accumulates that one row takes.
+
+    Parameters
+    ----------
+    model : FloatMLP or IntegerMLP
+        The network.
+
+    Returns
+    -------
+    int
+        Without those of zeros that an integer network's kernel skips; a dense product executes all.
+
+    Examples
+    --------
+    >>> from npquant.nn.model import DenseLayer
+    >>> executed_macs(FloatMLP((DenseLayer(np.eye(3), np.zeros(3), "identity"),)))
+    9
+    """
+    return model.executed_macs if isinstance(model, IntegerMLP) else model.macs
+
+
 def weight_widths(model: Network) -> tuple[int | str, ...]:
     """Name the width of each layer's weights.
 

@@ -31,7 +31,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     """
     prune = commands.add_parser(
         "prune",
-        help="take neurons or weights out of a float network, and say which and why",
+        help="take neurons or weights out of a float network",
         description="Prune a float network on training rows, and compare both on validation rows.",
         epilog="Exit code: 0 done, 1 more accuracy lost than --max-drop allows, 2 usage or bad input, nothing pruned.",
     )
@@ -44,16 +44,19 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     weights.add_argument(
         "--pattern", metavar="N:M", type=pattern, help="N stay of every M inputs of a neuron, as in 2:4"
     )
-    weights.add_argument("--allocation", metavar="NAME", help="of the density: uniform (default) or global over layers")
     how = prune.add_argument_group("how")
     how.add_argument(
         "--criterion", metavar="NAME",
         help="neurons: obs (default), in_l1, in_l2, mean_activation, std_out_l2, taylor or random; "
         "weights: magnitude (default), wanda, obs or random",
     )  # fmt: skip
-    how.add_argument("--compensation", metavar="NAME", default="refit", help="refit (default), fold (neurons) or bare")
+    how.add_argument(
+        "--compensation", metavar="NAME", default="refit", help="refit (default), bare; neurons also layerwise, fold"
+    )
+    how.add_argument("--allocation", metavar="NAME", default="uniform", help="uniform (default) or global over layers")
     add_rows(prune)
-    add_output(prune, "the smaller float network")
+    out = add_output(prune, "the smaller float network")
+    out.add_argument("--explain", action="store_true", help="print a line for every neuron that went (--json has them)")
     prune.set_defaults(command=_execute)
 
 
@@ -79,7 +82,7 @@ def _execute(options: argparse.Namespace) -> int:
     if options.json:
         write_json(record)
     else:
-        write_sections(_sections(record))
+        write_sections(_sections(record, explain=options.explain))
     return 0 if record["budget"]["met"] else 1
 
 
@@ -92,16 +95,16 @@ def _check_target(options: argparse.Namespace) -> None:
         raise ValueError("--weights needs how many stay: give either --density D or --pattern N:M")
     if shares and not options.weights:
         raise ValueError(f"--{shares[0]} is about single weights: add --weights, or give --rate for neurons")
-    if options.allocation is not None and options.density is None:
-        raise ValueError("--allocation is about the density of weights: give --weights --density D with it")
+    if options.weights and options.explain:
+        raise ValueError("--explain is about neurons: drop it, --weights removes single weights by the criterion alone")
     if not options.weights and options.rate is None:
         raise ValueError("nothing to prune: give --rate R for neurons, or --weights with --density or --pattern")
 
 
 def _options(options: argparse.Namespace) -> dict[str, Any]:
     """Return what was asked for, defaults resolved."""
-    shares = ("density", "pattern", "allocation") if options.weights else ("rate",)
-    asked = {name: getattr(options, name) for name in (*shares, "compensation", "rows", "seed")}
+    shares = ("density", "pattern") if options.weights else ("rate",)
+    asked = {name: getattr(options, name) for name in (*shares, "compensation", "allocation", "rows", "seed")}
     return {"target": "weights" if options.weights else "neurons", "criterion": _criterion(options), **asked}
 
 
@@ -114,8 +117,9 @@ def _prune_neurons(piece: Workpiece, options: argparse.Namespace) -> tuple[Float
     from npquant.compression.pruning import prune_neurons_with_report
 
     net, report = prune_neurons_with_report(
-        piece.model, piece.x_calibration, options.rate, _criterion(options), options.compensation, rng=options.seed
-    )
+        piece.model, piece.x_calibration, options.rate, _criterion(options), options.compensation,
+        allocation=options.allocation, rng=options.seed,
+    )  # fmt: skip
     if report.nothing_pruned:
         raise ValueError(f"nothing was pruned: {report.reason or 'every rate is 0'}")
     layers = [
@@ -123,6 +127,7 @@ def _prune_neurons(piece: Workpiece, options: argparse.Namespace) -> tuple[Float
             "rate": rate,
             "neurons": len(layer.kept) + layer.removed,
             "removed": {cause: getattr(layer, cause).tolist() for cause in _CAUSES},
+            "reasons": {neuron: layer.why(neuron) for cause in _CAUSES for neuron in getattr(layer, cause).tolist()},
             "kept": layer.kept.tolist(),
         }
         for rate, layer in zip(report.rates, report.layers, strict=True)
@@ -139,7 +144,7 @@ def _prune_weights(piece: Workpiece, options: argparse.Namespace) -> tuple[Float
     density = list(options.density) if isinstance(options.density, tuple) else options.density
     net, report = prune_weights_with_report(
         piece.model, piece.x_calibration, options.pattern or density, _criterion(options), options.compensation,
-        allocation=options.allocation or "uniform", rng=options.seed,
+        allocation=options.allocation, rng=options.seed,
     )  # fmt: skip
     if net is piece.model:
         raise ValueError("nothing was pruned: the network is as sparse as that already; lower --density or N of N:M")
@@ -157,7 +162,7 @@ def _prune_weights(piece: Workpiece, options: argparse.Namespace) -> tuple[Float
     return net, layers
 
 
-def _sections(record: dict[str, Any]) -> list[list[str]]:
+def _sections(record: dict[str, Any], *, explain: bool) -> list[list[str]]:
     """Lay the record out for a terminal."""
     from npquant.cli.before_after import before_after_lines, note_lines, rows_line, written_line
 
@@ -168,6 +173,7 @@ def _sections(record: dict[str, Any]) -> list[list[str]]:
         [rows_line(record, "calibration", "look at"), written_line(record)],
         before_after_lines(record),
         _weight_lines(layers) if options["target"] == "weights" else _neuron_lines(layers),
+        _reason_lines(layers) if explain else [],
         note_lines(record),
     ]
 
@@ -181,6 +187,14 @@ def _neuron_lines(layers: list[dict[str, Any]]) -> list[str]:
         rows.append((str(number), f"{layer['rate']:g}", f"{layer['neurons']:,}", *causes, f"{len(layer['kept']):,}"))
     title = "Removed   by cause; zero, constant and redundant ones cost nothing"
     return [title, *table(("layer", "rate", "neurons", *_CAUSES, "kept"), rows)]
+
+
+def _reason_lines(layers: list[dict[str, Any]]) -> list[str]:
+    return [
+        f"  layer {number}, neuron {neuron}   {reason}"
+        for number, layer in enumerate(layers)
+        for neuron, reason in sorted(layer["reasons"].items())
+    ]
 
 
 def _weight_lines(layers: list[dict[str, Any]]) -> list[str]:

@@ -7,14 +7,16 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from npquant.cli.arguments import activation_bits, add_output, add_rows, weight_bits
+from npquant.cli.arguments import activation_bits, add_output, add_rows, by_layer, weight_bits
 
 if TYPE_CHECKING:
     from npquant.cli.workpiece import Workpiece
     from npquant.compression.rectified import LayerReport
     from npquant.integer_mlp import IntegerMLP
 
-METHODS: Final = ("rectified", "uniform", "nearest", "gptq", "gptq-resolved", "gpfq", "adaround")
+METHODS: Final = ("rectified", "uniform", "nearest", "gptq", "gptq-resolved", "gpfq", "adaround", "on-grid")
+ENCODINGS: Final = ("auto", "dense", "bitmask", "relative", "arithmetic")
+_ASKED: Final = ("method", "bits", "activation_bits", "rows", "encoding", "seed")
 
 
 def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -35,7 +37,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     """
     quantize = commands.add_parser(
         "quantize",
-        help="make a float network an integer one, by one method",
+        help="turn a float network into integers, by one method",
         description="Quantize a float network on training rows, and compare both on validation rows.",
         epilog="Exit code: 0 done, 1 more accuracy lost than --max-drop allows, 2 usage or bad input.",
     )
@@ -54,7 +56,11 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         help="of the hidden outputs: 2 to 8, or one a hidden layer (default: 8)",
     )  # fmt: skip
     add_rows(quantize)
-    add_output(quantize, "the integer network")
+    out = add_output(quantize, "the integer network: NAME.npz opens with NumPy, NAME.npq is shorter")
+    out.add_argument(
+        "--encoding", metavar="NAME", choices=ENCODINGS, default="auto",
+        help=f"of the weights in the file: {', '.join(ENCODINGS)} (default: auto, the shortest for each layer)",
+    )  # fmt: skip
     quantize.set_defaults(command=_execute)
 
 
@@ -69,10 +75,10 @@ def _execute(options: argparse.Namespace) -> int:
     check_out(options.out, options.model, options.data)
     piece = take_up(options.model, data=options.data, rows=options.rows, seed=options.seed)
     net, reports = _quantize(piece, options)
-    save(net, options.out)
+    save(net, options.out, options.encoding)
     record = {
         "command": "quantize",
-        "options": {name: getattr(options, name) for name in ("method", "bits", "activation_bits", "rows", "seed")},
+        "options": {name: getattr(options, name) for name in _ASKED},
         **compare_networks(piece, net, options.out, options.max_drop),
         "layers": _layer_entries(piece, net, reports),
     }
@@ -92,6 +98,8 @@ def _quantize(piece: Workpiece, options: argparse.Namespace) -> tuple[IntegerMLP
     from npquant.compression.rectified import quantize_rectified_with_report
     from npquant.compression.uniform import quantize_uniform
 
+    if options.method == "on-grid":
+        return _read_codes(piece, options), ()
     model, x = piece.floating, piece.x_calibration
     if options.method == "rectified":
         return quantize_rectified_with_report(model, x, options.bits, options.activation_bits, options.seed)
@@ -104,6 +112,18 @@ def _quantize(piece: Workpiece, options: argparse.Namespace) -> tuple[IntegerMLP
         "adaround": quantize_adaround,
     }
     return quantizers[options.method](model, x, options.bits, options.activation_bits, options.seed), ()
+
+
+def _read_codes(piece: Workpiece, options: argparse.Namespace) -> IntegerMLP:
+    """Read the codes off a network that was fine-tuned through the quantizer, on the rows that it was trained on."""
+    from npquant.compression.on_grid import quantize_on_grid
+    from npquant.compression.straight_through import StraightThrough
+
+    if options.rows is not None:
+        raise ValueError("on-grid reads the codes off the weights, on the rows of the training: drop --rows")
+    grid = StraightThrough(options.bits, activation_bits=options.activation_bits)
+    # Of the stored dtype: its rounding is what the weights may be off their grid by.
+    return quantize_on_grid(piece.model, piece.sets.train[0], grid, options.seed)
 
 
 def _layer_entries(piece: Workpiece, net: IntegerMLP, reports: tuple[LayerReport, ...]) -> list[dict[str, Any]]:
@@ -123,6 +143,7 @@ def _layer_entries(piece: Workpiece, net: IntegerMLP, reports: tuple[LayerReport
             "rectified": report.phi,
             "nearest": report.phi_uniform,
             "bound": report.bound,
+            "real_weights": report.real,
             "share_of_bound": report.share_of_bound,
             "neurons_nearest": report.neurons_nearest,
         }
@@ -135,11 +156,14 @@ def _sections(record: dict[str, Any]) -> list[list[str]]:
     from npquant.workflow.render import joined
 
     options = record["options"]
-    weights, outputs = joined(record["after"]["bits"]), joined(_each(options["activation_bits"]))
+    weights, outputs = joined(record["after"]["bits"]), joined(by_layer(options["activation_bits"]))
     how = f"{options['method']}   weight bits {weights}   activation bits {outputs}"
     return [
         [f"npquant quantize   {how}   seed {options['seed']}"],
-        [rows_line(record, "calibration", "look at"), written_line(record)],
+        [
+            rows_line(record, "train" if options["method"] == "on-grid" else "calibration", "look at"),
+            written_line(record),
+        ],
         before_after_lines(record),
         _layer_lines(record["layers"]),
         note_lines(record),
@@ -163,14 +187,12 @@ def _layer_lines(layers: list[dict[str, Any]]) -> list[str]:
     ]
     if "rounding_error" not in layers[0]:
         return ["Layers", *table(head, rows, text_columns=2)]
-    head += ["error", "if nearest", "bound", "of bound %"]
+    head += ["real", "codes", "nearest", "bound", "of bound %"]
     for row, layer in zip(rows, layers, strict=True):
         error = layer["rounding_error"]
-        row += [f"{error[name]:.4g}" for name in ("rectified", "nearest", "bound")]
+        # What the solver leaves of nothing is nothing.
+        real = error["real_weights"] if error["real_weights"] > 1e-12 * error["bound"] else 0.0
+        row += [f"{value:.4g}" for value in (real, error["rectified"], error["nearest"], error["bound"])]
         row.append(f"{100 * error['share_of_bound']:.1f}")
-    title = "Layers   error: of the weighted outputs, squared and summed (E6), beside its bound (E13)"
+    title = "Layers   error (E6) that real weights, the codes and nearest rounding leave, and its bound (E13)"
     return [title, *table(head, rows, text_columns=2)]
-
-
-def _each(value: Any) -> tuple[Any, ...]:
-    return value if isinstance(value, tuple) else (value,)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from npquant.cli.arguments import widths
+from npquant.cli.arguments import weight_bits, widths
 from npquant.cli.progress import ProgressLine
 
 
@@ -38,16 +38,24 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     source.add_argument("--epochs", metavar="N", type=int, help="most epochs to train")
     source.add_argument("--activation", metavar="NAME", help="hidden activation to train (default: clipped_relu)")
     source.add_argument("--seed", metavar="N", type=int, default=0, help="chooses the split and all else (default: 0)")
-    budget = run.add_argument_group("what is required")
-    budget.add_argument("--max-drop", metavar="P", type=float, default=1.0, help="points that may be lost (default: 1)")
-    budget.add_argument("--max-bytes", metavar="N", type=int, help="largest deployed.npz")
-    budget.add_argument("--max-macs", metavar="N", type=int, help="most multiply-accumulates a row")
-    budget.add_argument("--prune", metavar="RATE", type=float, help="fix the pruning rate, 0 to 0.9, not searched")
-    budget.add_argument("--bits", metavar="N", type=int, help="fix the weight bits, 2 to 8, not searched")
+    _add_budget(run)
     out = run.add_argument_group("what to write")
     out.add_argument("--out", metavar="DIR", default="npquant-out", help="folder for the files (default: npquant-out)")
     out.add_argument("--json", action="store_true", help="print report.json instead of the tables")
     run.set_defaults(command=_execute)
+
+
+def _add_budget(run: argparse.ArgumentParser) -> None:
+    """Add what is required of the deployed network, and what is not left to the search."""
+    budget = run.add_argument_group("what is required")
+    budget.add_argument("--max-drop", metavar="P", type=float, default=1.0, help="points that may be lost (default: 1)")
+    budget.add_argument("--max-bytes", metavar="N", type=int, help="largest deployed.npz")
+    budget.add_argument("--max-macs", metavar="N", type=int, help="most multiply-accumulates a row")
+    budget.add_argument("--min-sqnr", metavar="DB", type=float, help="least signal-to-noise ratio of the logits, in dB")
+    fixed = run.add_argument_group("what is not searched")
+    fixed.add_argument("--prune", metavar="RATE", type=float, help="pruning rate of every hidden layer, 0 to 0.9")
+    fixed.add_argument("--bits", metavar="B", type=weight_bits, help="weight bits of every layer, 2 to 8 or ternary")
+    fixed.add_argument("--activation-bits", metavar="A", type=int, help="bits of every hidden output, 2 to 8")
 
 
 def _execute(options: argparse.Namespace) -> int:
@@ -60,9 +68,9 @@ def _execute(options: argparse.Namespace) -> int:
     try:
         report = run_workflow(
             data=options.data, model=options.model, train=options.train, out=options.out, max_drop=options.max_drop,
-            max_bytes=options.max_bytes, max_macs=options.max_macs, prune=options.prune, bits=options.bits,
-            hidden=options.hidden, epochs=options.epochs, activation=options.activation, seed=options.seed,
-            progress=progress.show,
+            max_bytes=options.max_bytes, max_macs=options.max_macs, min_sqnr=options.min_sqnr, prune=options.prune,
+            bits=options.bits, activation_bits=options.activation_bits, hidden=options.hidden, epochs=options.epochs,
+            activation=options.activation, seed=options.seed, progress=progress.show,
         )  # fmt: skip
     finally:
         progress.clear()

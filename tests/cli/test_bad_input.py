@@ -11,7 +11,7 @@ from npquant.storage import save
 
 Shown = pytest.CaptureFixture[str]
 # The commands that take a float network to a file, each with options that would do.
-WORK = {"quantize": ["--bits", "4"], "prune": ["--rate", "0.5"]}
+WORK = {"quantize": ["--bits", "4"], "prune": ["--rate", "0.5"], "finetune": ["--epochs", "1"]}
 
 
 @pytest.fixture(scope="module")
@@ -55,8 +55,6 @@ def test_damaged_file_is_named(command: str, kind: str, files: dict[str, str], t
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--rows", "0"], "--rows asks for 0"),
-        (["--rows", "1259"], "has 1258"),
         (["--seed", "-1"], "--seed"),
         (["--max-drop", "-1"], "--max-drop is -1"),
         (["--max-drop", "nan"], "--max-drop is nan"),
@@ -81,6 +79,10 @@ def test_network_that_does_not_suit_is_named(
     assert_one_line([command, files["integer"], *out], "is quantized already", capsys)
     assert_one_line([command, files["small"], *out], "3 inputs", capsys)
     assert_one_line([command, files["float"], "--data", files["nan"], *out], "nan.csv", capsys)
+    if command == "finetune":
+        teacher = [command, files["float"], "--teacher"]
+        assert_one_line([*teacher, files["integer"], *out], "is quantized already", capsys)
+        assert_one_line([*teacher, files["small"], *out], "the teacher takes 3 inputs", capsys)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -105,6 +107,8 @@ def test_place_that_cannot_be_written_is_named(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
+        (["quantize", "--rows", "0"], "--rows asks for 0"),
+        (["prune", "--rate", "0.5", "--rows", "1259"], "has 1258"),
         (["quantize", "--bits", "9"], "9"),
         (["quantize", "--bits", "1"], "1"),
         (["quantize", "--bits", "4,4"], "2 bit widths for 3 layers"),
@@ -116,6 +120,34 @@ def test_place_that_cannot_be_written_is_named(
         (["prune", "--rate", "0.5,0.5,0.5"], "3"),
         (["prune", "--rate", "0.5", "--criterion", "magic"], "magic"),
         (["prune", "--rate", "0.5", "--compensation", "none"], "none"),
+        (["prune"], "nothing to prune"),
+        (["prune", "--rate", "0.5", "--allocation", "fair"], "fair"),
+        (["prune", "--rate", "0.5,0.4", "--allocation", "global"], "global"),
+        (["prune", "--weights", "--density", "0.5", "--explain"], "--explain is about neurons"),
+        (["prune", "--rate", "0.5", "--density", "0.5"], "add --weights"),
+        (["prune", "--pattern", "2:4"], "add --weights"),
+        (["prune", "--weights"], "either --density D or --pattern N:M"),
+        (["prune", "--weights", "--density", "0.5", "--pattern", "2:4"], "either"),
+        (["prune", "--weights", "--rate", "0.5", "--density", "0.5"], "drop one"),
+        (["prune", "--weights", "--density", "0"], "0"),
+        (["prune", "--weights", "--density", "1.5"], "1.5"),
+        (["prune", "--weights", "--density", "0.5,0.5"], "3"),
+        (["prune", "--weights", "--pattern", "5:4"], "5"),
+        (["prune", "--weights", "--pattern", "0:4"], "0"),
+        (["prune", "--weights", "--density", "0.5", "--criterion", "taylor"], "taylor"),
+        (["prune", "--weights", "--density", "0.5", "--compensation", "fold"], "fold"),
+        (["prune", "--weights", "--density", "0.5", "--allocation", "fair"], "fair"),
+        (["prune", "--weights", "--density", "1"], "nothing was pruned"),
+        (["quantize", "--method", "on-grid"], "lie on no grid"),
+        (["quantize", "--method", "on-grid", "--rows", "100"], "drop --rows"),
+        (["finetune", "--bits", "9"], "9"),
+        (["finetune", "--bits", "4,4"], "2 bit widths for 3 layers"),
+        (["finetune", "--activation-bits", "4"], "give --bits with it"),
+        (["finetune", "--epochs", "0"], "0"),
+        (["finetune", "--epochs", "1", "--learning-rate", "-1"], "-1"),
+        (["finetune", "--epochs", "1", "--batch-size", "0"], "0"),
+        (["finetune", "--epochs", "1", "--temperature", "2"], "name its file with --teacher"),
+        (["finetune", "--epochs", "1", "--teacher", "nowhere.npz"], "nowhere.npz"),
     ],
 )
 def test_method_option_out_of_range_is_named(
@@ -133,6 +165,7 @@ def test_method_option_out_of_range_is_named(
         ["quantize", "float.npz"],
         ["quantize", "float.npz", "--out", "net.npz", "--method", "magic"],
         ["quantize", "float.npz", "--out", "net.npz", "--bits", "many"],
+        ["quantize", "float.npz", "--out", "net.npz", "--encoding", "morse"],
         ["prune", "float.npz", "--out", "net.npz", "--rate", "half"],
         ["inspect"],
     ],

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from npquant.cli import main
+from npquant.cli.quantize import ENCODINGS
 from npquant.integer_layer import accumulator_interval
 from npquant.integer_mlp import IntegerMLP
 from npquant.storage import load
@@ -36,7 +37,7 @@ def test_inspect_float_network(float_file: Path, capsys: Shown) -> None:
         assert layer["sparsity"] == pytest.approx(np.mean(own.w == 0), rel=1e-8)
         assert layer["weights"] == pytest.approx([own.w.min(), own.w.max()], rel=1e-8)
     assert record["nonzero_weights"] == sum(layer["nonzero_weights"] for layer in record["layers"])
-    assert "64-64-32-10, 6,464 multiply-accumulates a row" in text
+    assert "64-64-32-10, 6,464 multiply-accumulates a row, 6,464 executed" in text
 
 
 def test_inspect_integer_network(integer_file: Path, capsys: Shown) -> None:
@@ -45,6 +46,7 @@ def test_inspect_integer_network(integer_file: Path, capsys: Shown) -> None:
     net = load(integer_file)
     assert isinstance(net, IntegerMLP)
     assert (record["kind"], record["profile"], record["macs"]) == ("IntegerMLP", "npquant", 6464)
+    assert record["executed_macs"] == net.executed_macs
     assert [layer["bits"] for layer in record["layers"]] == [8, 4, 2]
     for i, (layer, own) in enumerate(zip(record["layers"], net.layers, strict=True)):
         low, high = accumulator_interval(own)
@@ -53,6 +55,7 @@ def test_inspect_integer_network(integer_file: Path, capsys: Shown) -> None:
             "low": low.min(), "high": high.max(), "bits": bits, "headroom_bits": 32 - bits
         }  # fmt: skip
         assert layer["nonzero_weights"] == np.count_nonzero(own.w_q)
+        assert layer["kernel"] == net.kernels[i]
         scales = layer["weight_params"]
         assert scales["grid"] == [own.w.qmin, own.w.qmax]
         assert scales["scale"] == pytest.approx([np.min(own.w.scale), np.max(own.w.scale)], rel=1e-8)
@@ -67,3 +70,29 @@ def test_inspect_text_has_no_scale_that_the_record_lacks(integer_file: Path, cap
     for layer in record["layers"]:
         low, high = layer["weight_params"]["scale"]
         assert f"{low:.3g}..{high:.3g}" in text
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+@pytest.mark.parametrize("name", ["net.npz", "net.npq"])
+def test_inspect_accounts_for_every_byte(
+    encoding: str, name: str, float_file: Path, tmp_path: Path, capsys: Shown
+) -> None:
+    """The parts sum to the file's length, in both containers and every encoding, and the table's sums do too."""
+    out = tmp_path / name
+    options = ["--method", "nearest", "--bits", "3", "--rows", "50", "--encoding", encoding]
+    assert main(["quantize", str(float_file), *options, "--out", str(out)]) == 0
+    record, text = inspected(out, capsys)
+    assert sum(part["bytes"] for part in record["parts"]) == record["bytes"] == out.stat().st_size
+    rows = text[text.index("Bytes") :].splitlines()[3:]
+    sums = [int(row.split()[-1].replace(",", "")) for row in rows]
+    assert sums[-1] == sum(sums[:-1]) == record["bytes"]
+    used = {part["encoding"] for part in record["parts"] if part["name"] == "weights"}
+    assert all(encoding == "auto" or kind.startswith(encoding) for kind in used)
+
+
+def test_inspect_float_bytes(float_file: Path, capsys: Shown) -> None:
+    """Four bytes a weight and a bias, and what the zip needs."""
+    record, _ = inspected(float_file, capsys)
+    assert sum(part["bytes"] for part in record["parts"]) == record["bytes"]
+    sizes = {(part["name"], part["layer"]): part["bytes"] for part in record["parts"]}
+    assert [sizes["weights", i] for i in range(3)] == [4 * 64 * 64, 4 * 64 * 32, 4 * 32 * 10]

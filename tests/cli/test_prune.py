@@ -9,7 +9,8 @@ import pytest
 
 from npquant.cli import main
 from npquant.compression import weight_pruning
-from npquant.compression.pruning import COMPENSATIONS, CRITERIA, prune_neurons
+from npquant.compression.pruning import COMPENSATIONS, prune_neurons
+from npquant.compression.ranking import CRITERIA
 from npquant.compression.weight_pruning import prune_weights
 from npquant.nn.model import FloatMLP
 from npquant.storage import load
@@ -44,6 +45,8 @@ def test_prune_does_what_the_library_does(float_file: Path, tmp_path: Path) -> N
     assert_same(net, prune_neurons(model, x, (0.25, 0.5), "in_l2", "fold"))
     net = pruned(float_file, tmp_path / "p.npz", *options, "random")
     assert_same(net, prune_neurons(model, x, (0.25, 0.5), "random", rng=0))
+    net = pruned(float_file, tmp_path / "p.npz", "--rate", "0.4", "--allocation", "global", "--rows", "300")
+    assert_same(net, prune_neurons(model, x, 0.4, allocation="global"))
 
 
 def test_prune_record_accounts_for_every_neuron(float_file: Path, tmp_path: Path, capsys: Shown) -> None:
@@ -51,11 +54,15 @@ def test_prune_record_accounts_for_every_neuron(float_file: Path, tmp_path: Path
     out = tmp_path / "p.npz"
     net = pruned(float_file, out, "--rate", "0.5", "--json")
     record: dict[str, Any] = json.loads(capsys.readouterr().out)
-    pruned(float_file, out, "--rate", "0.5")
+    pruned(float_file, out, "--rate", "0.5", "--explain")
     text = capsys.readouterr().out
     for layer, neurons, left in zip(record["layers"], (64, 32), net.neurons, strict=False):
         removed = [neuron for cause in layer["removed"].values() for neuron in cause]
         assert sorted(removed + layer["kept"]) == list(range(neurons))
+        assert sorted(map(int, layer["reasons"])) == sorted(removed)
+        for cause, numbers in layer["removed"].items():
+            assert all(layer["reasons"][str(neuron)].startswith(cause) for neuron in numbers)
+        assert all(f"neuron {neuron}   {reason}" in text for neuron, reason in layer["reasons"].items())
         assert len(layer["kept"]) == left
         counts = [neurons, *(len(cause) for cause in layer["removed"].values()), left]
         assert counts in [[int(cell) for cell in line.split()[2:] if cell.isdigit()] for line in text.splitlines()]

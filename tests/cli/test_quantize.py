@@ -76,10 +76,11 @@ def test_quantize_by_each_peer(
 
 def test_quantize_methods_differ(float_file: Path, tmp_path: Path) -> None:
     """No two names mean the same method."""
-    for method in METHODS:
+    # on-grid needs a network that was trained through the quantizer.
+    methods = [method for method in METHODS if method != "on-grid"]
+    for method in methods:
         quantized(float_file, tmp_path / method, "--method", method, "--bits", "3", "--rows", "100")
-    contents = {(tmp_path / method).read_bytes() for method in METHODS}
-    assert len(contents) == len(METHODS)
+    assert len({(tmp_path / method).read_bytes() for method in methods}) == len(methods)
 
 
 def test_quantize_again_gives_the_same_bytes(float_file: Path, tmp_path: Path) -> None:
@@ -120,7 +121,8 @@ def test_quantize_rectified_shows_errors_within_their_bounds(
     record = record_of(float_file, tmp_path / "net.npz", capsys, "--bits", bits, "--rows", "300")
     for layer in record["layers"]:
         error = layer["rounding_error"]
-        assert 0 < error["rectified"] <= min(error["bound"], error["nearest"])
+        assert 0 <= error["real_weights"] <= error["rectified"] <= min(error["bound"], error["nearest"])
+        assert error["rectified"] > 0
         assert error["share_of_bound"] == pytest.approx(error["rectified"] / error["bound"], rel=1e-6)
 
 

@@ -14,6 +14,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from npquant.cli import main
+from npquant.integer_mlp import IntegerMLP
 from npquant.storage import load, save
 from npquant.workflow.report import load_schema, timeless
 from tests.cli.process import ENVIRONMENT, run_command
@@ -138,6 +139,27 @@ def test_run_fixed_thresholds_are_taken(tmp_path: Path) -> None:
     assert sum(report["pruning"]["removed"][0].values()) == 32
 
 
+def test_run_ternary_weights_and_narrow_activations_are_taken(tmp_path: Path) -> None:
+    """--bits ternary and --activation-bits are not searched either; the deployed file has them."""
+    options = ["--bits", "ternary", "--activation-bits", "5", "--prune", "0", "--max-drop", "100"]
+    assert main(["run", "--out", str(tmp_path), *options]) == 0
+    assert report_of(tmp_path)["budget"]["thresholds"]["bits"] == ["ternary"] * 3
+    net = load(tmp_path / "deployed.npz")
+    assert isinstance(net, IntegerMLP)
+    assert all(set(np.unique(layer.w_q)) == {-1, 0, 1} for layer in net.layers)
+    assert [layer.y.qmax - layer.y.qmin for layer in net.layers] == [31, 31, 255]
+
+
+@pytest.mark.parametrize(("limit", "code"), [("10", 0), ("60", 1)])
+def test_run_fidelity_is_required(limit: str, code: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """--min-sqnr is met or missed by the logits of the deployed file on the validation rows."""
+    options = ["--bits", "4", "--prune", "0", "--max-drop", "100", "--min-sqnr", limit]
+    assert main(["run", "--out", str(tmp_path), *options]) == code
+    budget = report_of(tmp_path)["budget"]
+    assert (budget["met"], budget["failing"]) == (code == 0, [] if code == 0 else ["min_sqnr"])
+    assert ("Budget met" in capsys.readouterr().out) == (code == 0)
+
+
 def test_run_nothing_pruned_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A rate of 0 is reported, in the table and in the report."""
     assert main(["run", "--out", str(tmp_path), "--bits", "8", "--prune", "0"]) == 0
@@ -191,12 +213,15 @@ def bad_inputs(folder: Path) -> dict[str, tuple[list[str], str]]:
         "unwritable": (["--out", str(folder / "taken")], "--out"),
         "activation": (["--train", "--activation", "softplus"], "softplus"),
         "seed": (["--seed", "-3"], "seed"),
+        "bits by layer": (["--bits", "8,4,4"], "bit width is (8, 4, 4)"),
+        "activation bits": (["--activation-bits", "1"], "activation bits are 1"),
+        "fidelity": (["--min-sqnr", "0"], "min_sqnr is 0"),
     }
 
 
 @pytest.mark.parametrize("mistake", [
     "missing data", "NaN", "empty", "rate", "bits", "damaged model", "missing model", "exclusive", "unwritable",
-    "activation", "seed",
+    "activation", "seed", "bits by layer", "activation bits", "fidelity",
 ])  # fmt: skip
 def test_run_bad_input_is_one_line(mistake: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Exit 2, one line that names the thing, no files."""

@@ -1,0 +1,149 @@
+"""``npquant finetune``: a float network trained further; weights that are 0 stay 0."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any, Final
+
+from npquant.cli.arguments import activation_bits, add_output, by_layer, weight_bits
+from npquant.cli.progress import ProgressLine
+
+if TYPE_CHECKING:
+    from npquant.cli.workpiece import Workpiece
+    from npquant.nn.model import FloatMLP
+    from npquant.nn.recipe import Epoch
+
+_ASKED: Final = (
+    "epochs", "learning_rate", "batch_size", "weight_decay", "teacher", "teacher_share", "temperature", "bits",
+    "activation_bits", "seed",
+)  # fmt: skip
+
+
+def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Describe ``npquant finetune``.
+
+    Parameters
+    ----------
+    commands : action of argparse
+        What ``add_subparsers`` returned; gains the command.
+
+    Examples
+    --------
+    >>> parser = argparse.ArgumentParser()
+    >>> add_command(parser.add_subparsers())
+    >>> parser.parse_args(["finetune", "pruned.npz", "--teacher", "float.npz", "--out", "tuned.npz"]).epochs
+    5
+    """
+    finetune = commands.add_parser(
+        "finetune",
+        help="train a float network further; zeros stay zero",
+        description="Fine-tune a float network on training rows, and compare both on validation rows.",
+        epilog="Exit code: 0 done, 1 more accuracy lost than --max-drop allows, 2 usage or bad input.",
+    )
+    finetune.add_argument("model", metavar="MODEL", help="a float network that npquant saved, such as pruned.npz")
+    how = finetune.add_argument_group("how")
+    how.add_argument("--epochs", metavar="N", type=int, default=5, help="passes over the training rows (default: 5)")
+    how.add_argument("--learning-rate", metavar="R", type=float, default=1e-3, help="of Adam (default: 0.001)")
+    how.add_argument("--batch-size", metavar="N", type=int, default=64, help="rows of a step (default: 64)")
+    how.add_argument("--weight-decay", metavar="D", type=float, default=0.0, help="taken off a step (default: 0)")
+    teacher = finetune.add_argument_group("what else to learn from")
+    teacher.add_argument("--teacher", metavar="FILE", help="a float network to imitate besides the labels")
+    teacher.add_argument(
+        "--teacher-share", metavar="S", type=float, help="its weight against the labels (default: 0.7)"
+    )
+    teacher.add_argument("--temperature", metavar="T", type=float, help="divides its logits (default: 2)")
+    grid = finetune.add_argument_group("what to train through")
+    grid.add_argument(
+        "--bits", metavar="B", type=weight_bits,
+        help="a grid for the weights: 2 to 8 or ternary, or one a layer; quantize it by --method on-grid",
+    )  # fmt: skip
+    grid.add_argument("--activation-bits", metavar="A", type=activation_bits, help="one for the hidden outputs, too")
+    rows = finetune.add_argument_group("rows")
+    rows.add_argument("--data", metavar="PATH", help="CSV, npz or IDX (default: the bundled digits)")
+    rows.add_argument("--seed", metavar="N", type=int, default=0, help="chooses the split and all else (default: 0)")
+    add_output(finetune, "the float network")
+    finetune.set_defaults(command=_execute)
+
+
+def _execute(options: argparse.Namespace) -> int:
+    """Fine-tune, save, and say what changed."""
+    from npquant.cli.before_after import check_max_drop, compare_networks
+    from npquant.cli.output import check_out, write_json, write_sections
+    from npquant.cli.workpiece import take_up
+    from npquant.storage import save
+
+    check_max_drop(options.max_drop)
+    _check_pairs(options)
+    check_out(options.out, options.model, options.teacher, options.data)
+    piece = take_up(options.model, data=options.data, rows=None, seed=options.seed)
+    net, losses = _finetune(piece, options)
+    save(net, options.out)
+    record = {
+        "command": "finetune",
+        "options": {name: getattr(options, name) for name in _ASKED},
+        **compare_networks(piece, net, options.out, options.max_drop),
+        "losses": losses,
+    }
+    if options.json:
+        write_json(record)
+    else:
+        write_sections(_sections(record))
+    return 0 if record["budget"]["met"] else 1
+
+
+def _check_pairs(options: argparse.Namespace) -> None:
+    """Refuse settings of what is not there."""
+    given = [name for name in ("teacher_share", "temperature") if getattr(options, name) is not None]
+    if given and options.teacher is None:
+        raise ValueError(f"--{given[0].replace('_', '-')} is about a teacher: name its file with --teacher")
+    if options.activation_bits is not None and options.bits is None:
+        raise ValueError("--activation-bits is about training through a quantizer: give --bits with it")
+
+
+def _finetune(piece: Workpiece, options: argparse.Namespace) -> tuple[FloatMLP, list[float]]:
+    """Train on the training rows alone, so that the validation rows, which chose nothing, can judge."""
+    from npquant.cli.workpiece import load_float
+    from npquant.compression.straight_through import StraightThrough
+    from npquant.nn.finetuning import finetune
+
+    progress, losses = ProgressLine(), []
+
+    def note(epoch: Epoch) -> None:
+        progress.show(f"epoch {epoch.number} of {epoch.of}")
+        losses.append(epoch.loss)
+
+    grid = None if options.bits is None else StraightThrough(options.bits, activation_bits=options.activation_bits)
+    settings = {name: getattr(options, name) for name in ("teacher_share", "temperature")}
+    try:
+        net = finetune(
+            piece.model, *piece.sets.train, options.epochs,
+            teacher=None if options.teacher is None else load_float(options.teacher),
+            **{name: value for name, value in settings.items() if value is not None}, quantizer=grid,
+            learning_rate=options.learning_rate, batch_size=options.batch_size,
+            weight_decay=options.weight_decay, progress=note, rng=options.seed,
+        )  # fmt: skip
+    finally:
+        progress.clear()
+    return net, losses
+
+
+def _sections(record: dict[str, Any]) -> list[list[str]]:
+    """Lay the record out for a terminal."""
+    from npquant.cli.before_after import before_after_lines, note_lines, rows_line, written_line
+    from npquant.workflow.render import joined
+
+    options, losses = record["options"], record["losses"]
+    how = f"{options['epochs']} epochs   learning rate {options['learning_rate']:g}"
+    how += "" if options["bits"] is None else f"   through {joined(by_layer(options['bits']))} bits"
+    teacher = [] if options["teacher"] is None else [f"  from  {options['teacher']}, the teacher, and the labels"]
+    return [
+        [f"npquant finetune   {how}   seed {options['seed']}"],
+        [
+            rows_line(record, "train", "train on"),
+            *teacher,
+            f"  loss  {losses[0]:.5f} in the first epoch, {losses[-1]:.5f} in the last",
+            written_line(record),
+        ],
+        before_after_lines(record),
+        note_lines(record),
+    ]
