@@ -15,7 +15,8 @@ from time import perf_counter
 
 import numpy as np
 
-from npquant.compression.dynamic import METHODS, quantize_dynamic
+from npquant.compression.dynamic import quantize_dynamic
+from npquant.compression.layer_rounding import METHODS
 from npquant.compression.metrics import kl_divergence
 from npquant.compression.rectified import quantize_rectified
 from npquant.compression.uniform import quantize_uniform

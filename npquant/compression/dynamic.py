@@ -7,52 +7,24 @@ and rounding_path.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import partial
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from npquant.compression.activation_weights import activation_weights
 from npquant.compression.calibration import checked_rows
-from npquant.compression.gpfq import gpfq_layer
-from npquant.compression.gptq import gptq_layer
-from npquant.compression.integer_chain import LayerCodes, LayerProblem
-from npquant.compression.nearest import nearest_layer
+from npquant.compression.integer_chain import LayerProblem
+from npquant.compression.layer_rounding import METHODS
 from npquant.compression.output_codes import activation_bits_per_layer
-from npquant.compression.rectified_layer import rectify_layer
-from npquant.compression.uniform import Bits, bits_per_layer, weight_grid
+from npquant.compression.uniform import Bits, bits_per_layer
 from npquant.dynamic_mlp import GRANULARITIES, DynamicLayer, DynamicMLP, input_params, quantize_rows, run_dynamic_layer
-from npquant.kernels.qparams import QuantParams
 from npquant.nn.model import FloatMLP
 
 if TYPE_CHECKING:
     from npquant.nn.model import DenseLayer
 
 Float64 = NDArray[np.float64]
-Rounding = Callable[[LayerProblem, Bits], LayerCodes]
-
-
-def _rectified(problem: LayerProblem, bits: Bits) -> LayerCodes:
-    """Apply E1 to E14 to the inputs that the dynamic chain delivers."""
-    d2 = activation_weights("softmax" if problem.last else problem.activation, problem.z)
-    layer = rectify_layer(problem.x, problem.z, problem.w, d2, bits)
-    qmin, qmax = weight_grid(bits)
-    return LayerCodes(layer.q, QuantParams(layer.s, 0, qmin, -qmin if layer.flipped.any() else qmax), layer.bias)
-
-
-METHODS: Final = MappingProxyType[str, Rounding](
-    {
-        "nearest": partial(nearest_layer, correction="none"),
-        "rescaled": nearest_layer,
-        "gpfq": gpfq_layer,
-        "gptq": gptq_layer,
-        "gptq_resolved": partial(gptq_layer, resolve=True),
-        "rectified": _rectified,
-    }
-)
 
 
 def quantize_dynamic(

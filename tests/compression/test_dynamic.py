@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from npquant.compression.dynamic import METHODS, quantize_dynamic
+from npquant.compression.dynamic import quantize_dynamic
+from npquant.compression.layer_rounding import METHODS
 from npquant.compression.uniform import Bits, choose_weight_params, quantize_uniform
 from npquant.dynamic_mlp import DynamicMLP
 from npquant.kernels.affine import quantize
