@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from npquant.compression.pruning import prune_neurons, prune_neurons_with_report
     from npquant.compression.rectified import quantize_rectified
     from npquant.compression.requirements import Budget
+    from npquant.compression.sparse_rounding import quantize_keeping_zeros
     from npquant.compression.straight_through import StraightThrough
     from npquant.compression.uniform import quantize_uniform
     from npquant.compression.weight_pruning import prune_weights, prune_weights_with_report
@@ -82,6 +83,7 @@ __all__ = [
     "quantize_gpfq",
     "quantize_gptq",
     "quantize_gptq_resolved",
+    "quantize_keeping_zeros",
     "quantize_nearest",
     "quantize_on_grid",
     "quantize_rectified",
@@ -124,6 +126,7 @@ _HOME: Final = MappingProxyType(
         "prune_neurons_with_report": "npquant.compression.pruning",
         "prune_weights": "npquant.compression.weight_pruning",
         "prune_weights_with_report": "npquant.compression.weight_pruning",
+        "quantize_keeping_zeros": "npquant.compression.sparse_rounding",
         "prune_gradually": "npquant.compression.gradual",
         "StraightThrough": "npquant.compression.straight_through",
         "quantize_on_grid": "npquant.compression.on_grid",
