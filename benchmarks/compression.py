@@ -46,8 +46,8 @@ RECTIFIED_WIDTHS: tuple[Bits, ...] = (4, 3, 2, "ternary")
 LEAST_KL = 1e-5
 # What rectified / peer should be at 2 bits, by how a peer's name starts.
 TARGETS = (("GPTQ re-solved", 0.75), ("GPTQ", 0.5), ("AdaRound", 0.8))
-# Chosen on validation rows: the best rate for a number of steps, the largest below it counts.
-ADAROUND_RATES = {1: 0.1, 3000: 0.03}
+# Steps from which on, and the rate and regularization that were the best for them on validation rows.
+ADAROUND = ((3000, 0.03, 0.01), (1, 0.1, 0.03))
 
 
 def methods(adaround_steps: list[int]) -> dict[str, Method]:
@@ -62,8 +62,8 @@ def methods(adaround_steps: list[int]) -> dict[str, Method]:
         "GPTQ re-solved": partial(quantize_gptq_resolved, damping=0.1),
     }
     for steps in adaround_steps:
-        rate = max((least, rate) for least, rate in ADAROUND_RATES.items() if least <= steps)[1]
-        table[f"AdaRound {steps}"] = partial(quantize_adaround, steps=steps, learning_rate=rate)
+        rate, lam = next((rate, lam) for least, rate, lam in ADAROUND if steps >= least)
+        table[f"AdaRound {steps}"] = partial(quantize_adaround, steps=steps, learning_rate=rate, regularization=lam)
     plain = ("rectified", "nearest", "nearest, absmax")
     return table | {f"{name}, 2 sides": partial(m, orient=True) for name, m in table.items() if name not in plain}
 

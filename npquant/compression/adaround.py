@@ -172,7 +172,7 @@ def adaround_layer(
     bits: Bits,
     *,
     steps: int = 1000,
-    learning_rate: float = 0.01,
+    learning_rate: float = 0.1,
     regularization: float = 0.01,
     orient: bool = False,
     rng: int | np.random.Generator | None = None,
@@ -229,7 +229,7 @@ def quantize_adaround(
     rng: int | np.random.Generator | None = None,
     *,
     steps: int = 1000,
-    learning_rate: float = 0.01,
+    learning_rate: float = 0.1,
     regularization: float = 0.01,
     orient: bool = False,
     calibrate: RangeRule = min_max_range,
@@ -246,7 +246,7 @@ def quantize_adaround(
     steps : int
         Steps of Adam a layer, >= 1. The paper makes 10,000; the table shows 1,000 and 5,000.
     learning_rate : float
-        Adam's, > 0.
+        Adam's, > 0. For 1,000 steps 0.1 was the best on validation rows, for 5,000 steps 0.03.
     regularization : float
         lam of E20, >= 0.
 
