@@ -125,8 +125,10 @@ class _Problem:
             inputs.append(z)
         residual = -self._backward(layers, inputs, output_loss(self.target, z, self.output)[1]) - self.pull * t
         step, direction, size = self.zeros(), residual.copy(), float(residual @ residual)
+        # A residual this much smaller than the first is rounding, and has no curvature to speak of.
+        least = size * np.finfo(np.float64).eps ** 1.5
         for _ in range(CG_STEPS):
-            if not size > 0:
+            if not size > least:
                 break
             bent = output_curvature(z, self._forward(layers, inputs, direction), self.output)
             product = self._backward(layers, inputs, bent) + self.pull * direction
