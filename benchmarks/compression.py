@@ -44,6 +44,7 @@ WIDTHS: tuple[Bits, ...] = (8, 6, 4, 3, 2, "ternary")
 RECTIFIED_WIDTHS: tuple[Bits, ...] = (4, 3, 2, "ternary")
 # KL below this is rounding of the 8-bit logits; a ratio of such figures says nothing.
 LEAST_KL = 1e-5
+POLISHED, POLISH_ROWS = "rectified + polish", 512
 # What rectified / peer should be at 2 bits, by how a peer's name starts.
 TARGETS = (("GPTQ re-solved", 0.75), ("GPTQ", 0.5), ("AdaRound", 0.8))
 # Steps from which on, and the rate and regularization that were the best for them on validation rows.
@@ -54,6 +55,7 @@ def methods(adaround_steps: list[int]) -> dict[str, Method]:
     """Name the methods of the table; "2 sides" lets the peers, too, lie on [-2, 1] or [-1, 2] at 2 bits."""
     table: dict[str, Method] = {
         "rectified": quantize_rectified,
+        POLISHED: partial(quantize_rectified, polish_steps=300),
         "nearest": partial(quantize_nearest, correction="none"),
         "nearest, absmax": partial(quantize_nearest, correction="none", weight_scale="absmax"),
         "nearest + LS + BC": quantize_nearest,
@@ -64,7 +66,7 @@ def methods(adaround_steps: list[int]) -> dict[str, Method]:
     for steps in adaround_steps:
         rate, lam = next((rate, lam) for least, rate, lam in ADAROUND if steps >= least)
         table[f"AdaRound {steps}"] = partial(quantize_adaround, steps=steps, learning_rate=rate, regularization=lam)
-    plain = ("rectified", "nearest", "nearest, absmax")
+    plain = ("rectified", POLISHED, "nearest", "nearest, absmax")
     return table | {f"{name}, 2 sides": partial(m, orient=True) for name, m in table.items() if name not in plain}
 
 
@@ -89,6 +91,8 @@ def quantize_all(case: Case, table: dict[str, Method], widths: list[Bits], seed:
         for name, method in table.items():
             if name.endswith("2 sides") and bits != 2:
                 continue  # the same network as without
+            if name == POLISHED and (len(rows) < POLISH_ROWS or bits == 8):
+                continue
             start = process_time()
             network = method(model, rows, bits, rng=seed)
             networks[name, bits] = network, process_time() - start
@@ -130,13 +134,16 @@ def print_rectified(judged: Judged) -> None:
 
 def print_pooled(all_judged: list[Judged], bits: Bits) -> None:
     """Print geometric means over sets, nets and seeds of rectified / peer, for KL and time."""
-    names = [name for name, width in all_judged[0] if width == bits and name != "rectified"]
+    found = [name for judged in all_judged for name, width in judged if width == bits and name != "rectified"]
+    names = dict.fromkeys(found)
     print(f"\npooled, {bits if bits == 'ternary' else f'{bits} bits'}: rectified / peer, geometric means", end="")
     print(f" of {sum(len(judged['rectified', bits]) for judged in all_judged)} networks")
     print(f"  {'peer':26}{'KL':>8}{'worst net':>12}{'time':>10}{'KL target':>12}")
     for name in names:
         logs, times = [], []
         for judged in all_judged:
+            if (name, bits) not in judged:
+                continue
             ours, theirs = (np.array(judged[key, bits]) for key in ("rectified", name))
             logs.append(np.log(np.maximum(ours[:, 1], LEAST_KL) / np.maximum(theirs[:, 1], LEAST_KL)))
             times.append(np.log(ours[:, 2] / theirs[:, 2]))

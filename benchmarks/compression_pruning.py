@@ -9,10 +9,9 @@ from time import process_time
 
 import bench_pruning
 import numpy as np
-from compression_sets import Case, tables, trained
+from compression_sets import tables
 from numpy.typing import NDArray
 
-from npquant.compression.pruning import prune_neurons
 from npquant.compression.uniform import quantize_uniform
 from npquant.nn.model import DenseLayer, FloatMLP
 
@@ -22,42 +21,17 @@ LEAST_SHARE = 0.7
 
 
 def print_losses(args: argparse.Namespace) -> None:
-    """Print accuracy minus float by criterion, compensation and rate."""
+    """Print accuracy minus float by criterion, compensation and rate: the table of bench_pruning."""
     bench_pruning.check_scores()
-    for table in tables(args):
+    for data in tables(args):
         for hidden in args.hidden:
             for activation in args.activation:
-                _print_losses_of(list(trained(args, table, hidden, activation)))
-
-
-def _print_losses_of(cases: list[Case]) -> None:
-    lost: dict[tuple[str, float], list[float]] = {}
-    seconds: dict[str, list[float]] = {}
-    small = {}
-    for seed, (_, model, rows, _, _) in enumerate(cases):
-        for criterion, compensation in bench_pruning.METHODS:
-            for rate in RATES:
-                start = process_time()
-                small[seed, criterion, compensation, rate] = prune_neurons(
-                    model, rows, rate, criterion, compensation, rng=seed
-                )
-                seconds.setdefault(f"{criterion}, {compensation}", []).append(process_time() - start)
-    floats = []
-    for seed, (_, model, _, test, y) in enumerate(cases):  # the test rows, opened once
-        floats.append(100 * float((model.predict(test) == y).mean()))
-        for criterion, compensation in bench_pruning.METHODS:
-            for rate in RATES:
-                accuracy = 100 * float((small[seed, criterion, compensation, rate].predict(test) == y).mean())
-                lost.setdefault((f"{criterion}, {compensation}", rate), []).append(accuracy - floats[-1])
-    print(f"\n{cases[0][0]}; {len(cases)} seeds; float {np.mean(floats):.2f} ± {np.std(floats):.2f}")
-    print(f"{'accuracy - float, points':26}" + "".join(f"{rate:>16}" for rate in RATES) + "   seconds")
-    for name in seconds:
-        cells = [np.array(lost[name, rate]) for rate in RATES]
-        print(
-            f"{name:26}"
-            + "".join(f"{c.mean():9.2f} ±{c.std():5.2f}" for c in cells)
-            + f" {np.mean(seconds[name]):9.3f}"
-        )
+                widths = tuple(int(n) for n in hidden.split(",") if n)
+                setting = bench_pruning.Setting(widths, activation, args.epochs, rows=args.rows)
+                cells = bench_pruning.pruning_table(data, setting, args.seeds, RATES)
+                print(f"\n=== {data.name}, {widths}, {activation}; {args.seeds} seeds; ", end="")
+                print(f"float {np.mean(cells.floats):.2f} ± {np.std(cells.floats):.2f}")
+                print(*cells.lines(RATES), sep="\n")
 
 
 def half_of(model: FloatMLP) -> tuple[FloatMLP, FloatMLP]:

@@ -10,26 +10,33 @@ from numpy.typing import NDArray
 
 from npquant.nn.model import FloatMLP
 from npquant.nn.training import train
-from npquant.workflow.datasets import load_dataset, load_optdigits
+from npquant.workflow.datasets import Dataset, load_dataset, load_optdigits
 from npquant.workflow.split import split_70_15_15
 
 Float64 = NDArray[np.float64]
 Labels = NDArray[np.int64]
-Table = tuple[str, Float64, Labels]
 # One trained network: its set and shape, the network, calibration rows, test rows, test labels.
 Case = tuple[str, FloatMLP, Float64, Float64, Labels]
 
 SKLEARN = ("wine", "breast_cancer", "iris")
-MIXTURE_INPUTS, MIXTURE_CLASSES, MIXTURE_ROWS = 9, 20, 3000
+MIXTURE_INPUTS, MIXTURE_CLASSES, MIXTURE_PARTS, MIXTURE_ROWS = 9, 20, 3, 3000
 
 
-def mixture(rng: int = 2026) -> Table:
-    """Draw few inputs and many classes, one Gaussian each: SYNTHETIC, and hard for 2 bits by construction."""
+def mixture(rng: int = 2026) -> Dataset:
+    """Draw few inputs and many classes of three Gaussians each: SYNTHETIC, and too hard for 2 bits by construction."""
     generator = np.random.default_rng(rng)
-    centres = generator.normal(0, 1.6, (MIXTURE_CLASSES, MIXTURE_INPUTS))
+    centres = generator.normal(0, 3, (MIXTURE_CLASSES, MIXTURE_PARTS, MIXTURE_INPUTS))
     y = generator.integers(0, MIXTURE_CLASSES, MIXTURE_ROWS)
-    x = centres[y] + generator.normal(0, 1, (MIXTURE_ROWS, MIXTURE_INPUTS))
-    return f"SYNTHETIC mixture ({MIXTURE_INPUTS} inputs, {MIXTURE_CLASSES} classes)", x, y.astype(np.int64)
+    part = generator.integers(0, MIXTURE_PARTS, MIXTURE_ROWS)
+    x = centres[y, part] + generator.normal(0, 1, (MIXTURE_ROWS, MIXTURE_INPUTS))
+    name = f"SYNTHETIC mixture ({MIXTURE_INPUTS} inputs, {MIXTURE_CLASSES} classes)"
+    return _dataset(name, x, y, f"npquant's own, drawn with rng={rng}")
+
+
+def _dataset(name: str, x: Float64, y: Labels, source: str) -> Dataset:
+    classes = tuple(str(c) for c in range(int(y.max()) + 1))
+    features = tuple(str(k) for k in range(x.shape[1]))
+    return Dataset(x.astype(np.float32), y.astype(np.int64), classes, features, name, source)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,31 +52,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rows", type=int, default=2048, help="calibration rows at most")
 
 
-def tables(args: argparse.Namespace) -> Iterator[Table]:
+def tables(args: argparse.Namespace) -> Iterator[Dataset]:
     """Load what was named."""
     if args.digits or not (args.data or args.synthetic or args.sklearn):
-        digits = load_optdigits()
-        yield digits.name, digits.x.astype(np.float64), digits.y
+        yield load_optdigits()
     for path in args.data:
-        data = load_dataset(path)
-        yield data.name, data.x.astype(np.float64), data.y
+        yield load_dataset(path)
     if args.sklearn:
         from sklearn import datasets
 
         for name in SKLEARN:
             bunch = getattr(datasets, f"load_{name}")()
-            yield name, np.asarray(bunch.data, np.float64), np.asarray(bunch.target, np.int64)
+            yield _dataset(name, np.asarray(bunch.data), np.asarray(bunch.target), "scikit-learn")
     if args.synthetic:
         yield mixture()
 
 
-def trained(args: argparse.Namespace, table: Table, hidden: str, activation: str) -> Iterator[Case]:
+def trained(args: argparse.Namespace, data: Dataset, hidden: str, activation: str) -> Iterator[Case]:
     """Split and train anew for every seed; nothing is chosen on the test rows."""
-    name, x, y = table
+    x, y = data.x.astype(np.float64), data.y
     widths = [int(n) for n in hidden.split(",") if n]
     for seed in range(args.seeds):
         split = split_70_15_15(y, rng=seed)
         model = train(x[split.train], y[split.train], widths, activation, args.epochs, rng=seed)
         rows = np.random.default_rng(seed).permutation(split.train)[: args.rows]
         shape = "-".join(str(n) for n in (x.shape[1], *widths, model.neurons[-1]))
-        yield f"{name}, {shape}, {activation}", model, x[rows], x[split.test], y[split.test]
+        yield f"{data.name}, {shape}, {activation}", model, x[rows], x[split.test], y[split.test]
