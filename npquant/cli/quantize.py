@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 METHODS: Final = ("rectified", "uniform", "nearest", "gptq", "gptq-resolved", "gpfq", "adaround", "on-grid")
 ENCODINGS: Final = ("auto", "dense", "bitmask", "relative", "arithmetic")
-_ASKED: Final = ("method", "bits", "activation_bits", "rows", "encoding", "seed")
+_ASKED: Final = ("method", "bits", "activation_bits", "polish", "rows", "encoding", "reorder", "seed")
 
 
 def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -55,12 +55,16 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         "--activation-bits", metavar="A", type=activation_bits, default=8,
         help="of the hidden outputs: 2 to 8, or one a hidden layer (default: 8)",
     )  # fmt: skip
+    how.add_argument(
+        "--polish", metavar="N", type=int, help="steps that fit scales and biases at the end (rectified only)"
+    )
     add_rows(quantize)
     out = add_output(quantize, "the integer network: NAME.npz opens with NumPy, NAME.npq is shorter")
     out.add_argument(
         "--encoding", metavar="NAME", choices=ENCODINGS, default="auto",
         help=f"of the weights in the file: {', '.join(ENCODINGS)} (default: auto, the shortest for each layer)",
     )  # fmt: skip
+    out.add_argument("--reorder", action="store_true", help="order hidden neurons for a shorter file; outputs stay")
     quantize.set_defaults(command=_execute)
 
 
@@ -69,17 +73,22 @@ def _execute(options: argparse.Namespace) -> int:
     from npquant.cli.before_after import check_max_drop, compare_networks
     from npquant.cli.output import check_out, write_json, write_sections
     from npquant.cli.workpiece import take_up
+    from npquant.compression.neuron_order import reorder_neurons
     from npquant.storage import save
 
     check_max_drop(options.max_drop)
+    if options.polish is not None and options.method != "rectified":
+        raise ValueError(f"--polish ends the rectified method; drop it, or --method {options.method}")
     check_out(options.out, options.model, options.data)
     piece = take_up(options.model, data=options.data, rows=options.rows, seed=options.seed)
     net, reports = _quantize(piece, options)
-    save(net, options.out, options.encoding)
+    # What is said of the layers is said in the float network's order.
+    stored = reorder_neurons(net) if options.reorder else net
+    save(stored, options.out, options.encoding)
     record = {
         "command": "quantize",
         "options": {name: getattr(options, name) for name in _ASKED},
-        **compare_networks(piece, net, options.out, options.max_drop),
+        **compare_networks(piece, stored, options.out, options.max_drop),
         "layers": _layer_entries(piece, net, reports),
     }
     if options.json:
@@ -102,7 +111,9 @@ def _quantize(piece: Workpiece, options: argparse.Namespace) -> tuple[IntegerMLP
         return _read_codes(piece, options), ()
     model, x = piece.floating, piece.x_calibration
     if options.method == "rectified":
-        return quantize_rectified_with_report(model, x, options.bits, options.activation_bits, options.seed)
+        return quantize_rectified_with_report(
+            model, x, options.bits, options.activation_bits, options.seed, polish_steps=options.polish or 0
+        )
     quantizers: dict[str, Callable[..., IntegerMLP]] = {
         "uniform": quantize_uniform,
         "nearest": quantize_nearest,

@@ -139,6 +139,8 @@ def test_place_that_cannot_be_written_is_named(
         (["prune", "--weights", "--density", "0.5", "--allocation", "fair"], "fair"),
         (["prune", "--weights", "--density", "1"], "nothing was pruned"),
         (["quantize", "--method", "on-grid"], "lie on no grid"),
+        (["quantize", "--method", "gptq", "--polish", "5"], "--polish ends the rectified method"),
+        (["quantize", "--polish", "-5"], "-5"),
         (["quantize", "--method", "on-grid", "--rows", "100"], "drop --rows"),
         (["finetune", "--bits", "9"], "9"),
         (["finetune", "--bits", "4,4"], "2 bit widths for 3 layers"),

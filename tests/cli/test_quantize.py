@@ -83,6 +83,23 @@ def test_quantize_methods_differ(float_file: Path, tmp_path: Path) -> None:
     assert len({(tmp_path / method).read_bytes() for method in methods}) == len(methods)
 
 
+def test_quantize_polish_and_reorder(float_file: Path, tmp_path: Path, capsys: Shown) -> None:
+    """--polish fits anew; --reorder leaves every output code, and gives another, no longer file here."""
+    options = ["--bits", "2", "--rows", "512"]
+    plain = quantized(float_file, tmp_path / "plain.npq", *options)
+    polished = quantized(float_file, tmp_path / "polished.npq", *options, "--polish", "20")
+    model = load(float_file)
+    assert isinstance(model, FloatMLP)
+    x = load_sets(None, 0).x_calibration[:512]
+    assert polished == quantize_rectified(in_float64(model), x, 2, rng=0, polish_steps=20)
+    assert polished != plain
+    ordered = quantized(float_file, tmp_path / "ordered.npq", *options, "--reorder")
+    rows = plain.encode(load_sets(None, 0).validation[0])
+    assert np.array_equal(ordered.run(rows), plain.run(rows))
+    assert ordered != plain
+    assert (tmp_path / "ordered.npq").stat().st_size <= (tmp_path / "plain.npq").stat().st_size
+
+
 def test_quantize_again_gives_the_same_bytes(float_file: Path, tmp_path: Path) -> None:
     """Same seed, same file; another seed calibrates on other rows."""
     options = ["--bits", "3", "--rows", "50"]
