@@ -167,7 +167,7 @@ def prune_neurons_with_report(
     metrics = [np.eye(0)] * len(z)
     if criterion == "obs" and any(rates):
         metrics = mean_metrics(wide.layers, [np.asarray(a, np.float64) for a in wide.activations(x)], output)
-    if allocation == "global":
+    if allocation == "global" and any(rates):
         counts = _global_counts(plan, wide, x, metrics, rates[0])
     else:
         counts = tuple(share_of_layer(n, r) for n, r in zip(wide.neurons, rates, strict=False))

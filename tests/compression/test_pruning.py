@@ -6,16 +6,19 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from npquant.compression.output_metric import output_loss
 from npquant.compression.pruning import (
+    ALLOCATIONS,
     COMPENSATIONS,
     CRITERIA,
     NothingPrunedWarning,
     prune_neurons,
     prune_neurons_with_report,
 )
+from npquant.compression.pruning_allocation import share_of_layer
 from npquant.nn.model import DenseLayer, FloatMLP
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -366,3 +369,97 @@ def test_prune_neurons_names_other_bad_input() -> None:
         prune_neurons(network(np.random.default_rng(0), (2, 2)), x, 0.5)
     with pytest.raises(TypeError, match="must be real numbers"):
         prune_neurons(net, [["a", "b"]], 0.5)
+
+
+def budget_is_kept(prune: Callable[..., Any], seed: int, rate: float, criterion: str) -> bool:
+    """Say whether a global rate removes its share of all neurons, and leaves each layer what it must leave."""
+    rng = np.random.default_rng(seed)
+    net, x = network(rng, (3, 9, 4, 6, 2)), rng.normal(size=(25, 3))
+    small, report = prune(net, x, rate, criterion, "layerwise", allocation="global", rng=seed)
+    most = [share_of_layer(n, 0.9) for n in net.neurons[:-1]]
+    gone = [n - k for n, k in zip(net.neurons[:-1], small.neurons, strict=False)]
+    wanted = min(int(np.floor(rate * sum(net.neurons[:-1]) + 0.5)), sum(most))
+    return sum(gone) == wanted == sum(p.removed for p in report.layers) and all(map(int.__le__, gone, most))
+
+
+@settings(max_examples=25)
+@given(seed=SEEDS, rate=st.floats(0, 0.9), criterion=st.sampled_from(CRITERIA))
+def test_global_allocation_keeps_its_budget(seed: int, rate: float, criterion: str) -> None:
+    """S11: min(floor(r sum n + 1/2), what 0.9 takes from each layer) neurons go, whatever the criterion."""
+    assert budget_is_kept(prune_neurons_with_report, seed, rate, criterion)
+
+
+def test_budget_law_kills_shares_of_each_layer() -> None:
+    """Uniform counts round layer by layer, and sum to something else."""
+
+    def uniform(*args: Any, allocation: str, rng: int) -> Any:
+        return prune_neurons_with_report(*args, allocation="uniform", rng=rng)
+
+    assert not all(budget_is_kept(uniform, 0, rate, "obs") for rate in (0.125, 0.375))
+
+
+@settings(max_examples=25)
+@given(seed=SEEDS, rate=st.floats(0, 0.9), criterion=st.sampled_from([c for c in CRITERIA if c != "random"]))
+def test_global_allocation_of_one_layer_is_uniform(seed: int, rate: float, criterion: str) -> None:
+    """S11: with nobody to compete with, the same bytes."""
+    rng = np.random.default_rng(seed)
+    net, x = network(rng, (3, 8, 2)), rng.normal(size=(20, 3))
+    nets = [prune_neurons_with_report(net, x, rate, criterion, allocation=a)[0] for a in ALLOCATIONS]
+    for one, two in zip(*(small.layers for small in nets), strict=True):
+        assert one.w.tobytes() == two.w.tobytes() and one.b.tobytes() == two.b.tobytes()
+
+
+@settings(max_examples=25)
+@given(seed=SEEDS, layer=st.integers(0, 1), criterion=st.sampled_from(CRITERIA))
+def test_global_allocation_takes_spare_neurons_where_they_are(seed: int, layer: int, criterion: str) -> None:
+    """S11: spare neurons cost nothing, so a budget of their number changes no output, bit for bit."""
+    rng = np.random.default_rng(seed)
+    base = network(rng, (3, 6, 5, 2), integers=True)
+    net = with_spare_neurons(base, rng, layer, [str(k) for k in rng.choice(KINDS[:3], 3)])
+    small = prune_neurons(net, LATTICE, 3 / 14, criterion, allocation="global", rng=seed)
+    assert sum(small.neurons) == sum(net.neurons) - 3
+    np.testing.assert_array_equal(small.logits(LATTICE), net.logits(LATTICE))
+
+
+def test_global_allocation_prunes_the_layer_with_width_to_spare() -> None:
+    """S11: a layer whose neurons are noisy copies of a few loses more of them than one that has none to spare."""
+    rng = np.random.default_rng(0)
+    narrow, wide, out = rng.normal(size=(4, 6)), rng.normal(size=(6, 3)), rng.normal(size=(12, 3))
+    copies = np.hstack([wide] * 4) + rng.normal(0, 1e-3, (6, 12))
+    layers = [DenseLayer(narrow, np.zeros(6), "tanh"), DenseLayer(copies, np.zeros(12), "tanh")]
+    net, x = FloatMLP((*layers, DenseLayer(out, np.zeros(3), "identity"))), rng.normal(size=(200, 4))
+    report = prune_neurons_with_report(net, x, 0.5, allocation="global")[1]
+    assert [p.removed for p in report.layers] == [0, 9]
+
+
+@settings(max_examples=25)
+@given(seed=SEEDS, power=st.integers(-30, 30))
+def test_real_outputs_have_no_unit(seed: int, power: int) -> None:
+    """S9: with output "identity", targets times 2^k remove the same neurons and give outputs times 2^k, bit for bit."""
+    rng = np.random.default_rng(seed)
+    net, x = network(rng, (3, 8, 5, 2), "tanh"), rng.normal(size=(30, 3))
+    last = net.layers[-1]
+    larger = FloatMLP((*net.layers[:-1], DenseLayer(last.w * 2.0**power, last.b * 2.0**power, "identity")))
+    one, two = (prune_neurons(n, x, 0.4, output="identity") for n in (net, larger))
+    np.testing.assert_array_equal(one.logits(x) * 2.0**power, two.logits(x))
+
+
+def test_refit_comes_closer_than_layer_by_layer() -> None:
+    """S10: on trained-like networks the joint refit lowers the divergence on its own rows for every criterion."""
+    for seed in range(2):
+        rng = np.random.default_rng(seed)
+        net, x = network(rng, (6, 16, 12, 4), "clipped_relu"), rng.normal(size=(150, 6))
+        for criterion in CRITERIA:
+            joint, layerwise = (prune_neurons(net, x, 0.5, criterion, c, rng=seed) for c in ("refit", "layerwise"))
+            losses = [output_loss(net.logits(x), small.logits(x), "softmax")[0] for small in (joint, layerwise)]
+            assert losses[0] < losses[1]
+
+
+def test_prune_neurons_of_a_wide_layer_on_few_rows() -> None:
+    """Three hundred neurons and twelve rows: finite, the right count, and the rows themselves well fitted."""
+    rng = np.random.default_rng(0)
+    net, x = network(rng, (20, 300, 3), dtype=np.float32), rng.normal(size=(12, 20)).astype(np.float32)
+    small = prune_neurons(net, x, 0.9)
+    assert small.neurons == (30, 3)
+    assert np.isfinite(small.logits(x)).all()
+    assert np.array_equal(small.predict(x), net.predict(x))

@@ -1,11 +1,12 @@
 """Laws of the scores, of spare neurons and of compensation, each against a definition by brute force."""
 
 from collections.abc import Callable
+from itertools import combinations
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -34,14 +35,18 @@ def problem(seed: int) -> tuple[Float64, Float64]:
     return rng.normal(size=(rows, n)) @ rng.normal(size=(n, n)), rng.normal(size=(n, 3))
 
 
-def least_error(h: Any, v: Any, left: list[int]) -> float:
-    """Return min over u, and c, of |h v - h u - c|^2 / R + l |v - u|^2 with u = 0 outside `left`, by stacked lstsq."""
+def least_error(h: Any, v: Any, left: list[int], root: Any = 1.0) -> float:
+    """Return min over u, and c, of |h v - h u - c|^2 / R + l |v - u|^2 with u = 0 outside `left`, by stacked lstsq.
+
+    A root of M weighs the errors of the outputs; lstsq is blind to it, since each output has weights of its own.
+    """
     centred = (h - h.mean(axis=0)) / np.sqrt(len(h))
     ridge = np.sqrt(SHARE * h.var(axis=0).mean()) * np.eye(h.shape[1])
     system = np.vstack([centred, ridge])
     target = system @ v
     u = np.linalg.lstsq(system[:, left], target, rcond=None)[0]
-    return float(((target - system[:, left] @ u) ** 2).sum())
+    error = target - system[:, left] @ u
+    return float(((error @ root if np.ndim(root) else error) ** 2).sum())
 
 
 def scores_are_the_increases(choose: Callable[..., Any], h: Any, v: Any) -> bool:
@@ -63,6 +68,44 @@ def scores_are_the_increases(choose: Callable[..., Any], h: Any, v: Any) -> bool
 def test_greedy_obs_scores_are_the_increases(seed: int) -> None:
     """S4: at every step the score is the brute-force increase of the least-squares error, and the smallest one."""
     assert scores_are_the_increases(greedy_obs, *problem(seed))
+
+
+@given(seed=SEEDS)
+def test_greedy_obs_in_a_metric_scores_the_increases_there(seed: int) -> None:
+    """S4, S9: with M, each score is the brute-force increase of the error's cost e^T M e, and the smallest one."""
+    h, v = problem(seed)
+    root = np.random.default_rng(seed).normal(size=(3, 3))
+    order, increase = greedy_obs(h, v, len(v), SHARE, root @ root.T)
+    alive, before = list(range(len(v))), 0.0
+    # As above; the root of M is one more factor of condition below 1e3 but for draws that eps covers.
+    slack = 1e3 * 1e2 * 2.0**-52 * (1 + (root**2).sum()) * (1 + least_error(h, v, []))
+    for j, score in zip(order.tolist(), increase.tolist(), strict=True):
+        after = {i: least_error(h, v, [k for k in alive if k != i], root) for i in alive}
+        assert abs(score - (after[j] - before)) <= slack and after[j] <= min(after.values()) + slack
+        alive.remove(j)
+        before = after[j]
+
+
+def test_metric_changes_the_choice() -> None:
+    """The law above would not see a metric that is ignored if it never mattered: here it decides."""
+    h, v = np.vstack([np.eye(2), -np.eye(2)]), np.array([[2.0, 0.0], [0.0, 1.0]])
+    assert greedy_obs(h, v, 1, SHARE)[0].tolist() == [1]
+    assert greedy_obs(h, v, 1, SHARE, np.diag([0.01, 1.0]))[0].tolist() == [0]
+
+
+@settings(max_examples=30)
+@given(seed=SEEDS)
+def test_greedy_obs_against_the_best_set_of_all(seed: int) -> None:
+    """S4: the first neuron is the best of all; later sets are no better than the best of their size, which is tried."""
+    h, v = problem(seed)
+    increase = greedy_obs(h, v, len(v), SHARE)[1]
+    slack = 1e3 * 1e2 * 2.0**-52 * (1 + least_error(h, v, []))
+    for count in range(1, len(v) + 1):
+        sets = (set(gone) for gone in combinations(range(len(v)), count))
+        best = min(least_error(h, v, [k for k in range(len(v)) if k not in gone]) for gone in sets)
+        greedy = float(increase[:count].sum())
+        assert greedy >= best - slack
+        assert count > 1 or greedy <= best + slack
 
 
 def test_increase_law_kills_scores_without_updates() -> None:
