@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 from collections.abc import Callable
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from npquant.cli.arguments import activation_bits, add_output, add_rows, by_layer, weight_bits
@@ -16,7 +17,11 @@ if TYPE_CHECKING:
 
 METHODS: Final = ("rectified", "uniform", "nearest", "gptq", "gptq-resolved", "gpfq", "adaround", "on-grid")
 ENCODINGS: Final = ("auto", "dense", "bitmask", "relative", "arithmetic")
-_ASKED: Final = ("method", "bits", "activation_bits", "polish", "rows", "encoding", "reorder", "seed")
+# What --keep-zeros can be had with, and its name among the ways to round a layer.
+_KEEPING_ZEROS: Final = MappingProxyType(
+    {"rectified": "rectified", "nearest": "rescaled", "gptq": "gptq", "gptq-resolved": "gptq_resolved", "gpfq": "gpfq"}
+)
+_ASKED: Final = ("method", "bits", "activation_bits", "keep_zeros", "polish", "rows", "encoding", "reorder", "seed")
 
 
 def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -56,6 +61,9 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         help="of the hidden outputs: 2 to 8, or one a hidden layer (default: 8)",
     )  # fmt: skip
     how.add_argument(
+        "--keep-zeros", action="store_true", help="let no weight that is 0 come back (after pruning weights)"
+    )
+    how.add_argument(
         "--polish", metavar="N", type=int, help="steps that fit scales and biases at the end (rectified only)"
     )
     add_rows(quantize)
@@ -77,8 +85,7 @@ def _execute(options: argparse.Namespace) -> int:
     from npquant.storage import save
 
     check_max_drop(options.max_drop)
-    if options.polish is not None and options.method != "rectified":
-        raise ValueError(f"--polish ends the rectified method; drop it, or --method {options.method}")
+    _check_method(options)
     check_out(options.out, options.model, options.data)
     piece = take_up(options.model, data=options.data, rows=options.rows, seed=options.seed)
     net, reports = _quantize(piece, options)
@@ -91,11 +98,23 @@ def _execute(options: argparse.Namespace) -> int:
         **compare_networks(piece, stored, options.out, options.max_drop),
         "layers": _layer_entries(piece, net, reports),
     }
+    record["notes"] += _zero_notes(piece, net)
     if options.json:
         write_json(record)
     else:
         write_sections(_sections(record))
     return 0 if record["budget"]["met"] else 1
+
+
+def _check_method(options: argparse.Namespace) -> None:
+    """Refuse options that the method would ignore."""
+    if options.polish is not None and options.method != "rectified":
+        raise ValueError(f"--polish ends the rectified method; drop it, or --method {options.method}")
+    if options.polish is not None and options.keep_zeros:
+        raise ValueError("--polish and --keep-zeros do not go together: drop one")
+    if options.keep_zeros and options.method not in _KEEPING_ZEROS:
+        known = ", ".join(_KEEPING_ZEROS)
+        raise ValueError(f"--keep-zeros goes with {known}; drop it, or --method {options.method}")
 
 
 def _quantize(piece: Workpiece, options: argparse.Namespace) -> tuple[IntegerMLP, tuple[LayerReport, ...]]:
@@ -107,6 +126,8 @@ def _quantize(piece: Workpiece, options: argparse.Namespace) -> tuple[IntegerMLP
     from npquant.compression.rectified import quantize_rectified_with_report
     from npquant.compression.uniform import quantize_uniform
 
+    if options.keep_zeros:
+        return _keep_zeros(piece, options), ()
     if options.method == "on-grid":
         return _read_codes(piece, options), ()
     model, x = piece.floating, piece.x_calibration
@@ -125,6 +146,14 @@ def _quantize(piece: Workpiece, options: argparse.Namespace) -> tuple[IntegerMLP
     return quantizers[options.method](model, x, options.bits, options.activation_bits, options.seed), ()
 
 
+def _keep_zeros(piece: Workpiece, options: argparse.Namespace) -> IntegerMLP:
+    """Apply the method to each neuron's nonzero weights alone."""
+    from npquant.compression.sparse_rounding import quantize_keeping_zeros
+
+    method, widths = _KEEPING_ZEROS[options.method], (options.bits, options.activation_bits)
+    return quantize_keeping_zeros(piece.floating, piece.x_calibration, *widths, options.seed, method=method)
+
+
 def _read_codes(piece: Workpiece, options: argparse.Namespace) -> IntegerMLP:
     """Read the codes off a network that was fine-tuned through the quantizer, on the rows that it was trained on."""
     from npquant.compression.on_grid import quantize_on_grid
@@ -135,6 +164,15 @@ def _read_codes(piece: Workpiece, options: argparse.Namespace) -> IntegerMLP:
     grid = StraightThrough(options.bits, activation_bits=options.activation_bits)
     # Of the stored dtype: its rounding is what the weights may be off their grid by.
     return quantize_on_grid(piece.model, piece.sets.train[0], grid, options.seed)
+
+
+def _zero_notes(piece: Workpiece, net: IntegerMLP) -> list[str]:
+    """Say how many zeros came back: methods that carry errors on put them into zeros, too."""
+    from npquant.cli.networks import layer_weights
+
+    pairs = zip(layer_weights(piece.model), layer_weights(net), strict=True)
+    back = sum(int(((w == 0) & (q != 0)).sum()) for w, q in pairs)
+    return [f"{back:,} weights that were 0 are 0 no longer; --keep-zeros keeps them."] if back else []
 
 
 def _layer_entries(piece: Workpiece, net: IntegerMLP, reports: tuple[LayerReport, ...]) -> list[dict[str, Any]]:

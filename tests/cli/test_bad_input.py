@@ -141,6 +141,8 @@ def test_place_that_cannot_be_written_is_named(
         (["quantize", "--method", "on-grid"], "lie on no grid"),
         (["quantize", "--method", "gptq", "--polish", "5"], "--polish ends the rectified method"),
         (["quantize", "--polish", "-5"], "-5"),
+        (["quantize", "--polish", "5", "--keep-zeros"], "drop one"),
+        (["quantize", "--method", "adaround", "--keep-zeros"], "--keep-zeros goes with rectified"),
         (["quantize", "--method", "on-grid", "--rows", "100"], "drop --rows"),
         (["finetune", "--bits", "9"], "9"),
         (["finetune", "--bits", "4,4"], "2 bit widths for 3 layers"),

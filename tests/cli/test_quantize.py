@@ -100,6 +100,39 @@ def test_quantize_polish_and_reorder(float_file: Path, tmp_path: Path, capsys: S
     assert (tmp_path / "ordered.npq").stat().st_size <= (tmp_path / "plain.npq").stat().st_size
 
 
+@pytest.fixture(scope="module")
+def sparse_file(float_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The bundled network with one weight of five."""
+    path = tmp_path_factory.mktemp("sparse") / "sparse.npz"
+    assert main(["prune", str(float_file), "--weights", "--density", "0.2", "--rows", "300", "--out", str(path)]) == 0
+    return path
+
+
+@pytest.mark.parametrize("method", ["rectified", "nearest", "gptq", "gptq-resolved", "gpfq"])
+def test_quantize_keep_zeros(method: str, sparse_file: Path, tmp_path: Path) -> None:
+    """No code stands where a weight is 0, whatever the method."""
+    options = ["--method", method, "--rows", "100", "--keep-zeros"]
+    net = quantized(sparse_file, tmp_path / "net.npq", *options)
+    model = load(sparse_file)
+    assert not any(np.any(q.w_q[w.w == 0]) for q, w in zip(net.layers, model.layers, strict=True))
+
+
+def test_quantize_says_how_many_zeros_came_back(sparse_file: Path, tmp_path: Path, capsys: Shown) -> None:
+    """Without --keep-zeros, their number stands in the notes; with it, and for nearest rounding, there is none."""
+    model = load(sparse_file)
+    out = tmp_path / "net.npq"
+    record = record_of(sparse_file, out, capsys, "--rows", "100")
+    net = load(out)
+    back = sum(int(np.sum(q.w_q[w.w == 0] != 0)) for q, w in zip(net.layers, model.layers, strict=True))
+    assert back > 0
+    assert [note for note in record["notes"] if "--keep-zeros" in note] == [
+        f"{back:,} weights that were 0 are 0 no longer; --keep-zeros keeps them."
+    ]
+    for options in (["--keep-zeros"], ["--method", "nearest"]):
+        record = record_of(sparse_file, out, capsys, "--rows", "100", *options)
+        assert not any("--keep-zeros" in note for note in record["notes"])
+
+
 def test_quantize_again_gives_the_same_bytes(float_file: Path, tmp_path: Path) -> None:
     """Same seed, same file; another seed calibrates on other rows."""
     options = ["--bits", "3", "--rows", "50"]
