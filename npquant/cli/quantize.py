@@ -4,23 +4,17 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Callable
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from npquant.cli.arguments import activation_bits, add_output, add_rows, by_layer, weight_bits
+from npquant.cli.methods import METHODS, check_method, quantize_by_name
 
 if TYPE_CHECKING:
     from npquant.cli.workpiece import Workpiece
     from npquant.compression.rectified import LayerReport
     from npquant.integer_mlp import IntegerMLP
 
-METHODS: Final = ("rectified", "uniform", "nearest", "gptq", "gptq-resolved", "gpfq", "adaround", "on-grid")
 ENCODINGS: Final = ("auto", "dense", "bitmask", "relative", "arithmetic")
-# What --keep-zeros can be had with, and its name among the ways to round a layer.
-_KEEPING_ZEROS: Final = MappingProxyType(
-    {"rectified": "rectified", "nearest": "rescaled", "gptq": "gptq", "gptq-resolved": "gptq_resolved", "gpfq": "gpfq"}
-)
 _ASKED: Final = ("method", "bits", "activation_bits", "keep_zeros", "polish", "rows", "encoding", "reorder", "seed")
 
 
@@ -85,10 +79,10 @@ def _execute(options: argparse.Namespace) -> int:
     from npquant.storage import save
 
     check_max_drop(options.max_drop)
-    _check_method(options)
+    check_method(options)
     check_out(options.out, options.model, options.data)
     piece = take_up(options.model, data=options.data, rows=options.rows, seed=options.seed)
-    net, reports = _quantize(piece, options)
+    net, reports = quantize_by_name(piece, options)
     # What is said of the layers is said in the float network's order.
     stored = reorder_neurons(net) if options.reorder else net
     save(stored, options.out, options.encoding)
@@ -104,66 +98,6 @@ def _execute(options: argparse.Namespace) -> int:
     else:
         write_sections(_sections(record))
     return 0 if record["budget"]["met"] else 1
-
-
-def _check_method(options: argparse.Namespace) -> None:
-    """Refuse options that the method would ignore."""
-    if options.polish is not None and options.method != "rectified":
-        raise ValueError(f"--polish ends the rectified method; drop it, or --method {options.method}")
-    if options.polish is not None and options.keep_zeros:
-        raise ValueError("--polish and --keep-zeros do not go together: drop one")
-    if options.keep_zeros and options.method not in _KEEPING_ZEROS:
-        known = ", ".join(_KEEPING_ZEROS)
-        raise ValueError(f"--keep-zeros goes with {known}; drop it, or --method {options.method}")
-
-
-def _quantize(piece: Workpiece, options: argparse.Namespace) -> tuple[IntegerMLP, tuple[LayerReport, ...]]:
-    """Apply the method; only the rectified one reports on its layers."""
-    from npquant.compression.adaround import quantize_adaround
-    from npquant.compression.gpfq import quantize_gpfq
-    from npquant.compression.gptq import quantize_gptq, quantize_gptq_resolved
-    from npquant.compression.nearest import quantize_nearest
-    from npquant.compression.rectified import quantize_rectified_with_report
-    from npquant.compression.uniform import quantize_uniform
-
-    if options.keep_zeros:
-        return _keep_zeros(piece, options), ()
-    if options.method == "on-grid":
-        return _read_codes(piece, options), ()
-    model, x = piece.floating, piece.x_calibration
-    if options.method == "rectified":
-        return quantize_rectified_with_report(
-            model, x, options.bits, options.activation_bits, options.seed, polish_steps=options.polish or 0
-        )
-    quantizers: dict[str, Callable[..., IntegerMLP]] = {
-        "uniform": quantize_uniform,
-        "nearest": quantize_nearest,
-        "gptq": quantize_gptq,
-        "gptq-resolved": quantize_gptq_resolved,
-        "gpfq": quantize_gpfq,
-        "adaround": quantize_adaround,
-    }
-    return quantizers[options.method](model, x, options.bits, options.activation_bits, options.seed), ()
-
-
-def _keep_zeros(piece: Workpiece, options: argparse.Namespace) -> IntegerMLP:
-    """Apply the method to each neuron's nonzero weights alone."""
-    from npquant.compression.sparse_rounding import quantize_keeping_zeros
-
-    method, widths = _KEEPING_ZEROS[options.method], (options.bits, options.activation_bits)
-    return quantize_keeping_zeros(piece.floating, piece.x_calibration, *widths, options.seed, method=method)
-
-
-def _read_codes(piece: Workpiece, options: argparse.Namespace) -> IntegerMLP:
-    """Read the codes off a network that was fine-tuned through the quantizer, on the rows that it was trained on."""
-    from npquant.compression.on_grid import quantize_on_grid
-    from npquant.compression.straight_through import StraightThrough
-
-    if options.rows is not None:
-        raise ValueError("on-grid reads the codes off the weights, on the rows of the training: drop --rows")
-    grid = StraightThrough(options.bits, activation_bits=options.activation_bits)
-    # Of the stored dtype: its rounding is what the weights may be off their grid by.
-    return quantize_on_grid(piece.model, piece.sets.train[0], grid, options.seed)
 
 
 def _zero_notes(piece: Workpiece, net: IntegerMLP) -> list[str]:

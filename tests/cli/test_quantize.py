@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from npquant.cli import main
-from npquant.cli.quantize import METHODS
+from npquant.cli.methods import METHODS
 from npquant.compression import adaround, gpfq, gptq, nearest
 from npquant.compression.rectified import quantize_rectified
 from npquant.compression.uniform import quantize_uniform
