@@ -21,7 +21,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from npquant.compression.calibration import RangeRule, checked_rows, min_max_range
 from npquant.compression.integer_chain import LayerCodes, LayerProblem
-from npquant.compression.nearest import choose_rounding_grid, fit_scale_and_bias, quantize_by_layers
+from npquant.compression.nearest import quantize_by_layers
+from npquant.compression.rounding_grid import choose_rounding_grid, fit_scale_and_bias
 from npquant.compression.uniform import Bits
 from npquant.integer_mlp import IntegerMLP
 

@@ -1,156 +1,32 @@
-"""Nearest rounding, its scale and bias fitted afterwards: the plainest peer, and what all peers share.
+"""Nearest rounding, its scale and bias fitted afterwards: the plainest peer; and the way of every peer to a network.
 
-Legend: R calibration rows, K inputs, N neurons; x (R, K) delivered inputs, z (R, N) float targets, w (K, N) weights,
-s (N,) scales, lo, hi (N,) ends of each neuron's grid, q (K, N) codes; yc, zc less their means over rows.
-
-E15 (rescale)   s := zc . yc / yc . yc,  y = x q:  least squares; then b = mean_r(z - s y):  bias correction
+Legend: R calibration rows, K inputs, N neurons; E15 as in rounding_grid.
 
 A peer's layer function is (LayerProblem, bits) -> LayerCodes; `quantize_by_layers` takes it through the same integer
-chain as rectified quantization. All peers round on the grid chosen here, and all but plain rounding end in E15.
+chain as rectified quantization.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from npquant.compression.calibration import RangeRule, min_max_range
 from npquant.compression.integer_chain import LayerCodes, LayerProblem, quantize_chain
-from npquant.compression.uniform import Bits, bits_per_layer, choose_weight_params
+from npquant.compression.rounding_grid import choose_rounding_grid, fit_scale_and_bias
+from npquant.compression.uniform import Bits, bits_per_layer
 from npquant.integer_mlp import IntegerMLP
-from npquant.kernels.qparams import FLOAT32_TINY, QuantParams
 
 if TYPE_CHECKING:
     from npquant.nn.model import FloatMLP
 
-Float64 = NDArray[np.float64]
 LayerRounding = Callable[[LayerProblem, Bits], LayerCodes]
 
 CORRECTIONS = ("least_squares", "none")
-# Errors that differ by less than this share differ by rounding errors.
-INDISTINCT = 1e-12
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class RoundingGrid:
-    """Hold where the codes of every neuron may lie.
-
-    Parameters
-    ----------
-    s : ndarray of float64, shape (N,)
-        Scales: float32 values, > 0.
-    lo, hi : ndarray of float64, shape (N,)
-        Ends of the code intervals; 0 lies inside.
-
-    Examples
-    --------
-    >>> choose_rounding_grid(np.array([[0.9], [-2.0]]), 2).nearest(np.array([[0.9], [-3.0]])).ravel()
-    array([ 1., -2.])
-    """
-
-    s: Float64
-    lo: Float64
-    hi: Float64
-
-    def nearest(self, w: Float64) -> Float64:
-        """Return the codes nearest to real weights (K, N) or (N,), ties to even, as float64 integers: R1."""
-        return np.asarray(np.clip(np.rint(w / self.s), self.lo, self.hi))
-
-    def params(self, scale: NDArray[np.float32]) -> QuantParams:
-        """Return these scales with one interval that holds every neuron's."""
-        return QuantParams(scale, 0, int(self.lo.min()), int(self.hi.max()))
-
-
-def choose_rounding_grid(w: Float64, bits: Bits, *, weight_scale: str = "auto", orient: bool = False) -> RoundingGrid:
-    """Choose the scales of a layer, and at 2 bits on which side of 0 a neuron has its extra code.
-
-    Parameters
-    ----------
-    w : ndarray of float64, shape (K, N)
-        Real weights.
-    bits : int or "ternary"
-        Width.
-    weight_scale : {"auto", "mse", "absmax"}
-        As in `choose_weight_params`.
-    orient : bool
-        At 2 bits, let a neuron lie on [-1, 2] where its weights round with less squared error there than on [-2, 1].
-
-    Returns
-    -------
-    RoundingGrid
-        One scale and one interval a neuron.
-
-    Raises
-    ------
-    ValueError
-        If w is not a finite matrix, or a name is unknown.
-
-    Examples
-    --------
-    >>> w = np.array([[-1.0, 1.0], [2.0, -2.0]])
-    >>> grid = choose_rounding_grid(w, 2, orient=True)
-    >>> grid.lo, grid.hi, grid.s * grid.nearest(w)
-    (array([-1., -2.]), array([2., 1.]), array([[-1.,  1.],
-           [ 2., -2.]]))
-    """
-    one = _grid_of(w, choose_weight_params(w, bits, granularity="per_channel", weight_scale=weight_scale))
-    if not orient or bits != 2:
-        return one
-    other = _grid_of(w, choose_weight_params(-w, bits, granularity="per_channel", weight_scale=weight_scale))
-    other = RoundingGrid(other.s, -other.hi, -other.lo)
-    lost, lost_other = (np.square(w - grid.s * grid.nearest(w)).sum(axis=0) for grid in (one, other))
-    # A difference below rounding errors is a tie, and stays on [-2, 1].
-    flipped = lost_other < lost * (1 - INDISTINCT)
-    return RoundingGrid(*(np.where(flipped, getattr(other, k), getattr(one, k)) for k in RoundingGrid.__slots__))
-
-
-def _grid_of(w: Float64, params: QuantParams) -> RoundingGrid:
-    n = w.shape[1]
-    s = np.asarray(params.scale, np.float64)
-    return RoundingGrid(s, np.full(n, float(params.qmin)), np.full(n, float(params.qmax)))
-
-
-def fit_scale_and_bias(problem: LayerProblem, q: Float64, grid: RoundingGrid) -> LayerCodes:
-    """Fit scales and biases to codes: E15.
-
-    Parameters
-    ----------
-    problem : LayerProblem
-        The layer.
-    q : ndarray of float64, shape (K, N)
-        Integer codes on the grid.
-    grid : RoundingGrid
-        Its scale is kept where the best one is not a positive normal float32.
-
-    Returns
-    -------
-    LayerCodes
-        The codes with scale and bias of E15.
-
-    Notes
-    -----
-    The scale is rounded to float32 first, and the bias is fitted to the rounded one.
-
-    Examples
-    --------
-    >>> x = np.array([[1.0], [-1.0]])
-    >>> problem = LayerProblem(np.array([[0.4]]), np.zeros(1), x, 0.5 * x + 3, "identity", 0, True)
-    >>> fitted = fit_scale_and_bias(problem, np.array([[1.0]]), choose_rounding_grid(problem.w, 3))
-    >>> fitted.w.scale, fitted.bias
-    (array([0.5], dtype=float32), array([3.]))
-    """
-    y = problem.x @ q
-    yc, zc = y - y.mean(axis=0), problem.z - problem.z.mean(axis=0)
-    energy = np.square(yc).sum(axis=0)
-    fitted = np.divide((yc * zc).sum(axis=0), energy, out=np.zeros_like(energy), where=energy > 0)
-    scale = np.where(fitted >= FLOAT32_TINY, fitted, grid.s).astype(np.float32)
-    bias = (problem.z - y * scale.astype(np.float64)).mean(axis=0)
-    return LayerCodes(q.astype(np.int8), grid.params(scale), bias)
 
 
 def nearest_layer(

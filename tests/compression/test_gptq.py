@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from npquant.compression.gpfq import gpfq_layer
 from npquant.compression.gptq import damped_hessian, gptq_layer, resolve_weights, round_with_feedback
 from npquant.compression.integer_chain import LayerCodes, LayerProblem
-from npquant.compression.nearest import RoundingGrid, choose_rounding_grid, nearest_layer
+from npquant.compression.nearest import nearest_layer
+from npquant.compression.rounding_grid import RoundingGrid, choose_rounding_grid
 from npquant.compression.uniform import Bits
 from tests.compression.drawn_layers import drawn_layer, output_error
 
