@@ -12,14 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from npquant.compression.requirements import Budget, low_widths_pay
-from npquant.compression.search_space import LOW_WIDTHS, Space, State, Trial, with_level
+from npquant.compression.search_space import LOW_WIDTHS, Space, State, Trial
 from npquant.compression.tightening import AxisTrial, Measure, Walk
-
-# A walk from a uniform setting is worth while if that is at most this much larger than the smallest candidate.
-NEAR: Final = 1.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +32,8 @@ class Outcome:
         All candidates in the order tried.
     sensitivity : tuple of AxisTrial
         Those that differ from the loosest one in one axis alone.
+    base : Trial
+        The loosest one, measured as they were.
     kl_at_4_bits : float or None
         In nats; None where 2 bits and ternary are not among the widths, or 4 is not.
     low_widths : bool
@@ -50,6 +48,7 @@ class Outcome:
     nearest: Trial | None
     frontier: tuple[Trial, ...]
     sensitivity: tuple[AxisTrial, ...]
+    base: Trial
     kl_at_4_bits: float | None
     low_widths: bool
 
@@ -59,7 +58,7 @@ class Outcome:
         return not self.chosen.failing
 
 
-def search_thresholds(space: Space, budget: Budget, measure: Measure) -> Outcome:
+def search_thresholds(space: Space, budget: Budget, measure: Measure, study: Measure | None = None) -> Outcome:
     """Find the thresholds that meet a budget.
 
     Parameters
@@ -70,6 +69,8 @@ def search_thresholds(space: Space, budget: Budget, measure: Measure) -> Outcome
         Accuracy, and optionally bytes, MACs and SQNR.
     measure : callable
         Builds one candidate as a whole chain and measures it on the validation rows. Called once for each candidate.
+    study : callable or None
+        Does the same more cheaply, to see what one axis alone does; what it measures is never chosen. None: `measure`.
 
     Returns
     -------
@@ -79,14 +80,14 @@ def search_thresholds(space: Space, budget: Budget, measure: Measure) -> Outcome
 
     Notes
     -----
-    1. Sensitivity: from the loosest candidate each axis alone is tightened level by level, until it is not sound (G3).
-    2. Walk: always the step with the largest ratio G4; the candidate is measured as a whole.
-    3. Without limits: every uniform setting that may be smaller, but for hopeless ones (G6), so that the choice is not
-       larger than any of them; from those that are sound and nearly as small another walk starts. Then exchanges: one
-       axis of the smallest candidate is loosened by a level, and the others are tightened for it.
-    4. If limits are missed, the walk stretches as long as accuracy holds on the validation rows, 2 bits and ternary
-       included; then uniform settings are tried; then it goes on without regard to accuracy, so that the report can say
-       what the limits would cost (`nearest`).
+    1. Sensitivity: from the loosest candidate each axis alone is tightened level by level, until it is beyond the
+       budget (G6).
+    2. Without limits: the uniform settings that may be the smallest, but for those beyond the budget (G6), so that the
+       choice is not larger than any of them. From the smallest a walk goes on: always the step with the largest ratio
+       G4, the candidate measured as a whole.
+    3. With limits: a walk from the loosest candidate, until they are met. If they are not, it stretches as long as
+       accuracy holds on the validation rows, 2 bits and ternary included; then uniform settings are tried; then it goes
+       on without regard to accuracy, so that the report can say what the limits would cost (`nearest`).
     Activation bits are studied alone, but no step lowers them: see `lower_activation_bits`.
     Greedy: not proven smallest. Deterministic, given a deterministic `measure`; ties go to the smaller axis.
 
@@ -98,20 +99,24 @@ def search_thresholds(space: Space, budget: Budget, measure: Measure) -> Outcome
     >>> search_thresholds(space, Budget(max_drop=1.0), law).chosen.thresholds.bits
     (4,)
     """
-    walk = Walk(space, budget, measure)
+    walk = Walk(space, budget, measure, study)
     walk.trial(space.loosest, "start")
     kl, low = _judge_low_widths(walk, space, budget)
     ceilings = space.ceilings(low=low)
     walk.study_axes(ceilings)
-    end = walk.tighten(space.loosest, "walk", _is_sound, ceilings, only_sound=True)
-    if not budget.limited:
-        _try_smaller(walk, space, end, ceilings)
-    elif not any(trial.sound and not trial.failing for _, trial in walk.tried):
-        _stretch(walk, space, end)
-    frontier = tuple(trial for _, trial in walk.tried)
-    chosen = _choose(frontier, budget)
+    if budget.limited:
+        end = walk.tighten(space.loosest, "walk", _is_sound, ceilings, only_sound=True)
+        if not any(trial.sound and not trial.failing for _, trial in walk.tried):
+            _stretch(walk, space, end)
+    else:
+        walk.try_uniform()
+        start = walk.smallest()
+        if start is not None:
+            walk.tighten(start[0], "walk", _is_sound, _at_least(start[0], ceilings), only_sound=False)
+    frontier, tried = walk.frontier, [trial for _, trial in walk.tried]
+    chosen = _choose(tried, budget)
     nearest = _nearest(frontier, budget) if chosen.failing else None
-    return Outcome(chosen, nearest, frontier, walk.axis_trials, kl, low)
+    return Outcome(chosen, nearest, frontier, walk.axis_trials, walk.base, kl, low)
 
 
 def _judge_low_widths(walk: Walk, space: Space, budget: Budget) -> tuple[float | None, bool]:
@@ -127,43 +132,6 @@ def _is_sound(trial: Trial) -> bool:
     return trial.sound
 
 
-def _try_smaller(walk: Walk, space: Space, end: State, ceilings: State) -> None:
-    """Try uniform settings that may be smaller than all that is sound so far, walk on from there, and exchange."""
-
-    def may_be_smaller(trial: Trial) -> bool:
-        best = _smallest(walk)
-        return best is None or trial.found.n_bytes <= best[1].found.n_bytes
-
-    walk.try_uniform(may_be_smaller)
-    for state in _starts(walk, end):
-        walk.tighten(state, "walk", _is_sound, _at_least(state, ceilings), only_sound=True)
-    best = _smallest(walk)
-    if best is None:
-        return
-    for axis in range(space.of_activations.start):
-        if best[0][axis] > 0:
-            looser = with_level(best[0], axis, best[0][axis] - 1)
-            walk.trial(looser, "exchange")
-            caps = with_level(_at_least(looser, ceilings), axis, looser[axis])
-            walk.tighten(looser, "exchange", _is_sound, caps, only_sound=True)
-
-
-def _starts(walk: Walk, end: State) -> list[State]:
-    """Return the sound uniform settings from which another walk may end smaller than the first one did."""
-    best = _smallest(walk)
-    if best is None:
-        return []
-    worth = NEAR * best[1].found.n_bytes
-    near = [(state, trial) for state, trial in walk.tried if trial.sound and trial.found.n_bytes <= worth]
-    return [state for state, trial in near if trial.phase == "uniform" and state != end]
-
-
-def _smallest(walk: Walk) -> tuple[State, Trial] | None:
-    """Return the smallest candidate that is sound; the one with the least KL of equal ones."""
-    sound = [(state, trial) for state, trial in walk.tried if trial.sound]
-    return min(sound, key=lambda pair: (pair[1].found.n_bytes, pair[1].found.kl), default=None)
-
-
 def _at_least(state: State, ceilings: State) -> State:
     return tuple(max(level, ceiling) for level, ceiling in zip(state, ceilings, strict=True))
 
@@ -174,7 +142,10 @@ def _stretch(walk: Walk, space: Space, end: State) -> None:
     end = walk.tighten(end, "stretch", lambda trial: trial.holds, tightest, only_sound=False)
     if any(not trial.failing for _, trial in walk.tried):
         return
-    walk.try_uniform(lambda trial: not {"max_bytes", "max_macs"} & set(trial.failing))
+    for states in space.uniforms():
+        for state in (state for state in states if not walk.hopeless(state)):
+            if {"max_bytes", "max_macs"} & set(walk.trial(state, "uniform").failing):
+                break
     if all(trial.failing for _, trial in walk.tried):
         walk.tighten(end, "beyond", lambda trial: True, tightest, only_sound=False)
 

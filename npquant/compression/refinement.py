@@ -17,7 +17,7 @@ from npquant.compression.tightening import Measure, judge
 
 FREE: Final = 1.1
 # Full builds at most, when candidates that were built on few rows are built on all of them.
-CONFIRMATIONS: Final = 6
+CONFIRMATIONS: Final = 3
 # KL falls when more rows calibrate: a candidate this far above G3 may still hold when it is built on all of them.
 MAY_STILL_HOLD: Final = 1.3
 
@@ -37,7 +37,7 @@ def confirm(outcome: Outcome, budget: Budget, measure: Measure) -> Outcome:
     Returns
     -------
     Outcome
-        With up to six more trials, of the phase "confirmed". Without limits the smallest candidates come first, those
+        With up to three more trials, of the phase "confirmed". Without limits the smallest candidates come first, those
         that the cheap build found not quite sound included; one that is sound now is chosen, and else the old choice is
         built anew and replaces the old one if it misses nothing that the old one met.
 
@@ -140,6 +140,6 @@ def _cost_of_levels(outcome: Outcome) -> list[dict[int, float]]:
     costs: list[dict[int, float]] = [{} for _ in range(hidden)]
     for one in outcome.sensitivity:
         if one.kind == "activation_bits":
-            added = one.trial.found.kl - outcome.frontier[0].found.kl
+            added = one.trial.found.kl - outcome.base.found.kl
             costs[one.layer][one.trial.thresholds.activation_bits[one.layer]] = added
     return costs

@@ -150,11 +150,11 @@ class Space:
         wanted = (width,) * len(self.bits) + (rate,) * len(self.rates) + (0,) * len(self.activation_bits)
         return tuple(min(level, count - 1) for level, count in zip(wanted, self.levels, strict=True))
 
-    def uniforms(self) -> Iterator[Iterator[State]]:
-        """Yield, for each width from loose to tight, its uniform states from the largest rate down."""
+    def uniforms(self) -> Iterator[tuple[State, ...]]:
+        """Yield, for each rate from the largest down, its uniform states from the tightest width to the loosest."""
         widths, rates = (max(map(len, axes), default=1) for axes in (self.bits, self.rates))
-        for width in range(widths):
-            yield (self.uniform(width, rate) for rate in reversed(range(rates)))
+        for rate in reversed(range(rates)):
+            yield tuple(self.uniform(width, rate) for width in reversed(range(widths)))
 
     def at_width(self, width: Bits) -> State | None:
         """Return the loosest state with one width in every layer; None where a layer does not offer it."""

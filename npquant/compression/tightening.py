@@ -1,7 +1,8 @@
 """Trying candidates: each once, one axis at a time, along a walk, and over the uniform settings.
 
 G4 (order)        gain / KL added, gain = bytes saved (MACs saved once bytes suffice), measured one axis at a time
-G6 (hopeless)     expected drop > 3 * (the points that G3 allows), and accuracy fails: no tighter candidate is tried
+G6 (beyond)       expected drop > 4 * (the points that G3 allows): no tighter candidate can be sound; nor can one with
+                  fewer bits alone where it is > 1.2 times those points
 
 Letters: KL the divergence M2 of the candidate from the float network, in nats; axis and level as in search_space.
 """
@@ -17,7 +18,10 @@ from npquant.compression.search_space import Space, State, Thresholds, Trial, wi
 
 # Less KL than this is rounding; without a floor a harmless step would have an infinite ratio and every tie one.
 KL_FLOOR: Final = 1e-7
-HOPELESS: Final = 3.0
+# A full refit of all layers brought KL down to a third of what layer-by-layer refits leave, and no further.
+HOPELESS: Final = 4.0
+# Fewer bits can lower KL only by luck: by less than this.
+DEAD: Final = 1.2
 
 Measure = Callable[[Thresholds], Measurement]
 Accept = Callable[[Trial], bool]
@@ -89,6 +93,8 @@ class Walk:
         What is required.
     measure : callable
         Thresholds -> Measurement.
+    study : callable or None
+        Measures one axis alone, more cheaply; None: `measure` does.
 
     Examples
     --------
@@ -103,20 +109,29 @@ class Walk:
     (1,)
     """
 
-    def __init__(self, space: Space, budget: Budget, measure: Measure) -> None:
-        self._space, self._budget, self._measure = space, budget, measure
+    def __init__(self, space: Space, budget: Budget, measure: Measure, study: Measure | None = None) -> None:
+        self._space, self._budget, self._measure, self._cheap = space, budget, measure, study
         self._tried: dict[State, Trial] = {}
         self._alone: dict[tuple[int, int], AxisTrial] = {}  # by (axis, level)
+        self._base: Trial | None = None
 
     @property
     def tried(self) -> tuple[tuple[State, Trial], ...]:
-        """All candidates, in the order tried."""
+        """All candidates that may be chosen, in the order tried."""
         return tuple(self._tried.items())
 
     @property
     def axis_trials(self) -> tuple[AxisTrial, ...]:
         """What each axis does alone, in the order studied."""
         return tuple(self._alone.values())
+
+    @property
+    def frontier(self) -> tuple[Trial, ...]:
+        """Everything measured: the first candidate, then what was studied more cheaply, then all others."""
+        first, *others = self._tried.values()
+        studied = [one.trial for one in self._alone.values() if self._cheap is not None]
+        base = [] if self._base is None else [self._base]
+        return (first, *base, *studied, *others)
 
     def trial(self, state: State, phase: str) -> Trial:
         """Measure a candidate, or recall it."""
@@ -125,16 +140,29 @@ class Walk:
         return self._tried[state]
 
     def study_axes(self, ceilings: State) -> None:
-        """Tighten one axis at a time, up to its ceiling, until a level is not sound."""
+        """Tighten one axis at a time, up to its ceiling, until a level is far beyond the budget."""
         for axis, ceiling in enumerate(ceilings):
             for level in range(1, ceiling + 1):
-                if not self._study(axis, level).trial.sound:
+                if self._far_beyond(self._study(axis, level).trial, HOPELESS):
                     break
+
+    @property
+    def base(self) -> Trial:
+        """The loosest candidate, as the axes are studied from it."""
+        if self._cheap is None:
+            return self.trial(self._space.loosest, "start")
+        if self._base is None:
+            self._base = judge(self._space.at(self._space.loosest), self._budget, self._cheap, "sensitivity")
+        return self._base
 
     def _study(self, axis: int, level: int) -> AxisTrial:
         if (axis, level) not in self._alone:
             state = with_level(self._space.loosest, axis, level)
-            self._alone[axis, level] = AxisTrial(axis, level, *self._space.name(axis), self.trial(state, "sensitivity"))
+            if self._cheap is None:
+                trial = self.trial(state, "sensitivity")
+            else:
+                trial = judge(self._space.at(state), self._budget, self._cheap, "sensitivity")
+            self._alone[axis, level] = AxisTrial(axis, level, *self._space.name(axis), trial)
         return self._alone[axis, level]
 
     def tighten(self, state: State, phase: str, accept: Accept, ceilings: State, *, only_sound: bool) -> State:
@@ -182,32 +210,51 @@ class Walk:
 
     def _ratio(self, axis: int, level: int, after: int, found: Measurement) -> float:
         """G4, to nine digits, so that the last bits of a sum cannot decide an order."""
-        loose = self._tried[self._space.loosest] if level == 0 else self._study(axis, level).trial
+        loose = self.base if level == 0 else self._study(axis, level).trial
         one, two, budget = loose.found, self._alone[axis, after].trial.found, self._budget
         bytes_suffice = budget.max_bytes is None or found.n_bytes <= budget.max_bytes
         by_macs = budget.max_macs is not None and bytes_suffice
         gain = one.macs - two.macs if by_macs else one.n_bytes - two.n_bytes
         return float(f"{gain / max(two.kl - one.kl, KL_FLOOR):.9g}")
 
-    def try_uniform(self, still_wanted: Accept) -> None:
-        """Try one width and one rate for all layers: from each width's largest rate that is not hopeless, down.
+    def hopeless(self, state: State) -> bool:
+        """G6: whether a candidate that is nowhere tighter was far beyond the budget."""
+        alone = (one.trial for one in self._alone.values() if one.level <= state[one.axis])
+        looser = (
+            trial for other, trial in self._tried.items() if all(a <= b for a, b in zip(other, state, strict=True))
+        )
+        return any(self._far_beyond(trial, HOPELESS) for trial in (*alone, *looser))
 
-        A width is done at the first rate whose candidate is not wanted any more: it is too large, and lower rates are
-        larger.
+    def smallest(self) -> tuple[State, Trial] | None:
+        """Return the smallest candidate that is sound, the one with the least KL of equal ones; None: none is."""
+        sound = [(state, trial) for state, trial in self._tried.items() if trial.sound]
+        return min(sound, key=lambda pair: (pair[1].found.n_bytes, pair[1].found.kl), default=None)
+
+    def try_uniform(self) -> None:
+        """Try one width and one rate for all layers, wherever that may be smaller than all that is sound so far.
+
+        From the largest rate down, and from the tightest width on: a rate is done with its first sound width, or where
+        a width is too large, for looser widths are larger. Lower rates are larger too. Until a rate has had a sound
+        width, its loosest width is tried first: where that is beyond the budget (G6), so are the others.
         """
+        alive = False
         for states in self._space.uniforms():
-            for state in states:
-                if self._hopeless(state):
-                    continue
-                if not still_wanted(self.trial(state, "uniform")):
+            if self.hopeless(states[-1]):
+                continue
+            if not alive and self._far_beyond(self.trial(states[-1], "uniform"), DEAD):
+                continue
+            for number, state in enumerate(states):
+                best = self.smallest()
+                trial = self.trial(state, "uniform")
+                if best is not None and trial.found.n_bytes > best[1].found.n_bytes:
+                    if number == 0:
+                        return
+                    break
+                if trial.sound:
+                    alive = True
                     break
 
-    def _hopeless(self, state: State) -> bool:
-        """G6: whether a candidate that is nowhere tighter was far beyond the budget."""
-        limit = self._budget.max_drop
-        return any(
-            "max_drop" in trial.failing
-            and POINTS_PER_NAT * trial.found.kl > HOPELESS * allowed_points(limit, trial.found.rows)
-            for other, trial in self._tried.items()
-            if all(a <= b for a, b in zip(other, state, strict=True))
-        )
+    def _far_beyond(self, trial: Trial, factor: float) -> bool:
+        """Say whether a candidate is not sound, and its expected drop this many times what is allowed."""
+        allowed = allowed_points(self._budget.max_drop, trial.found.rows)
+        return not trial.sound and POINTS_PER_NAT * trial.found.kl > factor * allowed

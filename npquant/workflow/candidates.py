@@ -1,27 +1,33 @@
 """One candidate of step 3: pruned and refitted, quantized as a whole chain, encoded, measured on validation rows.
 
-The order is prune, refit, quantize what is left; the targets Z always come from the original float network.
+The order is prune, refit, quantize what is left; the targets Z of the logits always come from the original float
+network, those of hidden layers too unless pruning moved all layers together.
 
-G9 (memory)       layer i of a candidate depends on bits[:i + 1], activation_bits[:i], rates[:i] and on the neurons kept
-                  in it, each by itself: what one candidate's layer was rounded to serves every other with the same
+G9 (memory)       layer i of a candidate depends on the rates, on bits[:i + 1] and activation_bits[:i]: what it was
+                  rounded to serves every other candidate with the same. Where pruning goes layer by layer, it depends
+                  on rates[:i] and on the neurons that rates[i] keeps, each by itself
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from npquant.byte_fields import varint
 from npquant.compression.activation_weights import activation_weights
 from npquant.compression.integer_chain import LayerCodes, LayerProblem, quantize_chain
-from npquant.compression.pruning import LayerPruning, PruningReport, prune_neurons_with_report
+from npquant.compression.pruning import PruningReport, prune_neurons_with_report
 from npquant.compression.rectified import LayerReport, quantize_rectified_with_report
 from npquant.compression.rectified_layer import rectify_layer
 from npquant.compression.requirements import Measurement
 from npquant.compression.search_space import Thresholds
 from npquant.compression.uniform import Bits, weight_grid
+from npquant.compression.weight_stream import encode_weights
+from npquant.integer_layer import IntegerLayer
 from npquant.integer_mlp import IntegerMLP
 from npquant.kernels.qparams import QuantParams
 from npquant.nn.model import DenseLayer, FloatMLP
@@ -77,6 +83,8 @@ class CandidateBuilder:
         Validation rows and their classes.
     rows : int or None
         How many of the first training rows quantization sees; None: all.
+    compensation : {"refit", "layerwise"}
+        As in `prune_neurons`. With "layerwise" files are measured in the dense encoding, which takes less time too.
     """
 
     def __init__(
@@ -86,25 +94,47 @@ class CandidateBuilder:
         x: NDArray[Any],
         y: NDArray[np.int64],
         rows: int | None = None,
+        compensation: str = "refit",
     ) -> None:
         self._floating, self._x_calibration, self._x = floating, x_calibration, x
         self._x_rounding = x_calibration[:rows]
         self._z = floating.pre_activations(self._x_rounding.astype(np.float64))
         self._pruned: dict[tuple[float, ...], PrunedNet] = {}
         self._rounded: dict[Key, _Rounded] = {}
+        self._shorter: dict[bytes, int] = {}
+        self._compensation = compensation
+        self.encoding = "dense" if compensation == "layerwise" else "auto"
+        self._nets: dict[tuple[float, ...], tuple[FloatMLP, PruningReport]] = {}
         self.reference: Evaluation = evaluate(floating, x, y)
         self._y = y
 
+    def on_all_rows(self) -> CandidateBuilder:
+        """Return a builder whose quantization sees all training rows; what was pruned serves both."""
+        builder = CandidateBuilder(self._floating, self._x_calibration, self._x, self._y, None, self._compensation)
+        builder._nets, builder._shorter = self._nets, self._shorter
+        return builder
+
     def prune(self, rates: tuple[float, ...]) -> PrunedNet:
         """Prune and refit the original network, one rate a hidden layer."""
+        if rates and rates not in self._nets:
+            self._nets[rates] = prune_neurons_with_report(
+                self._floating, self._x_calibration, rates, compensation=self._compensation
+            )
         if rates not in self._pruned:
-            model, report = self._floating, PruningReport(rates, ())
-            if rates:
-                model, report = prune_neurons_with_report(self._floating, self._x_calibration, rates)
-            kept = (*report.kept, np.arange(model.neurons[-1]))
-            targets = tuple(np.asarray(z[:, at], np.float64) for z, at in zip(self._z, kept, strict=True))
-            self._pruned[rates] = PrunedNet(_refits_in_float32(model, report.layers), report, targets)
+            self._pruned[rates] = self._pruned_net(*self._nets.get(rates, (self._floating, PruningReport(rates, ()))))
         return self._pruned[rates]
+
+    def _pruned_net(self, model: FloatMLP, report: PruningReport) -> PrunedNet:
+        """Round what was refitted to float32, and choose the targets."""
+        kept = (*report.kept, np.arange(model.neurons[-1]))
+        if self._compensation == "layerwise" or report.nothing_pruned:
+            model = _in_float32(model, [False, *(layer.removed > 0 for layer in report.layers)])
+            targets = tuple(np.asarray(z[:, at], np.float64) for z, at in zip(self._z, kept, strict=True))
+            return PrunedNet(model, report, targets)
+        # All layers moved together: hidden neurons mean something else now, and only the logits are the original's.
+        model = _in_float32(model, [True] * len(model.layers))
+        own = model.pre_activations(self._x_rounding.astype(np.float64))
+        return PrunedNet(model, report, tuple(np.asarray(z, np.float64) for z in (*own[:-1], self._z[-1])))
 
     def build(self, thresholds: Thresholds) -> IntegerMLP:
         """Prune, refit and quantize as `quantize_rectified` does, from memory where it can."""
@@ -112,7 +142,8 @@ class CandidateBuilder:
 
         def rectify(problem: LayerProblem) -> LayerCodes:
             i, kept = problem.index, pruned.kept[problem.index]
-            key = (i, thresholds.bits[: i + 1], thresholds.activation_bits[:i], thresholds.rates[:i])
+            rates = thresholds.rates[:i] if self._compensation == "layerwise" else thresholds.rates
+            key = (i, thresholds.bits[: i + 1], thresholds.activation_bits[:i], rates)
             store = self._recall(key, problem, kept)
             w = QuantParams(store.s[kept], 0, *_interval(thresholds.bits[i], store.flipped[kept]))
             return LayerCodes(np.ascontiguousarray(store.q[:, kept]), w, store.bias[kept])
@@ -134,15 +165,29 @@ class CandidateBuilder:
 
     def measure(self, thresholds: Thresholds) -> Measurement:
         """Build a candidate and compare it with the float network on the validation rows."""
-        return self.measure_network(self.build(thresholds))
+        model = self.build(thresholds)
+        size = len(encode_model(model, "dense"))
+        if self.encoding == "auto":
+            size -= sum(self._saved(layer) for layer in model.layers)
+        return self._compare(model, size)
 
     def measure_network(self, model: IntegerMLP) -> Measurement:
-        """Compare an integer network with the float network on the validation rows."""
+        """Compare an integer network with the float network on the validation rows; its size is that of its file."""
+        return self._compare(model, len(encode_model(model, self.encoding)))
+
+    def _compare(self, model: IntegerMLP, size: int) -> Measurement:
         answers = evaluate(model, self._x, self._y)
         found = compare(self.reference, answers)
         sqnr = sqnr_db(self.reference.logits, answers.logits)
-        size = len(encode_model(model))
         return Measurement(found.paired.b, found.paired.c, found.rows, found.kl, size, model.macs, sqnr)
+
+    def _saved(self, layer: IntegerLayer) -> int:
+        """Return the bytes by which the shortest encoding of a layer's weights is shorter than the dense one."""
+        content = layer.w_q.tobytes() + np.asarray(layer.w_q.shape).tobytes()
+        if content not in self._shorter:
+            dense, short = (len(encode_weights(layer.w_q, encoding=name)[1]) for name in ("dense", "auto"))
+            self._shorter[content] = dense + len(varint(dense)) - short - len(varint(short))
+        return self._shorter[content]
 
     def _recall(self, key: Key, problem: LayerProblem, kept: NDArray[np.int64]) -> _Rounded:
         """Return a layer's rounding, after rounding the neurons that no candidate has asked for yet (G9)."""
@@ -169,12 +214,10 @@ def _interval(bits: Bits, flipped: NDArray[np.bool_]) -> tuple[int, int]:
     return (-qmax, -qmin) if flipped.all() else (qmin, -qmin)
 
 
-def _refits_in_float32(model: FloatMLP, removed: tuple[LayerPruning, ...]) -> FloatMLP:
+def _in_float32(model: FloatMLP, refitted: Sequence[bool]) -> FloatMLP:
     """Round refitted weights to float32: a solver's last bits, which BLAS threads change, then decide no code."""
-    layers = [model.layers[0]]
-    for layer, before in zip(model.layers[1:], removed, strict=True):
-        if before.removed:
-            w, b = (np.asarray(values, np.float32).astype(np.float64) for values in (layer.w, layer.b))
-            layer = DenseLayer(w, b, layer.activation)
-        layers.append(layer)
+    layers = []
+    for layer, moved in zip(model.layers, refitted, strict=True):
+        w, b = (np.asarray(values, np.float32).astype(np.float64) for values in (layer.w, layer.b))
+        layers.append(DenseLayer(w, b, layer.activation) if moved else layer)
     return FloatMLP(tuple(layers))

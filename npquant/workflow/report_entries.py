@@ -169,7 +169,7 @@ def sensitivity_entries(result: SearchResult) -> list[dict[str, Any]]:
     >>> sensitivity_entries.__name__
     'sensitivity_entries'
     """
-    start = result.frontier[0].found
+    start = result.outcome.base.found
     entries = []
     for one in result.sensitivity:
         made, found = one.trial.thresholds, one.trial.found

@@ -1,6 +1,7 @@
 """Step 3 for a network and rows: from a budget to thresholds, and to the integer network that has them.
 
-G10 (two builds)  candidates are rounded on the first 512 calibration rows; what may be deployed is rounded on all
+G10 (builds)      one axis alone is studied with layer-by-layer refits, rounded on 256 calibration rows; candidates have
+                  the full refit, rounded on 512; what is found is rounded on all
 
 Letters: R rows, K features, C classes.
 """
@@ -33,7 +34,8 @@ from npquant.workflow.verdict import describe
 WIDTHS: Final = (8, 6, 5, 4, 3, 2, "ternary")
 RATES: Final = tuple(tenths / 10 for tenths in range(10))
 ACTIVATION_BITS: Final = (8, 7, 6, 5, 4, 3, 2)
-# Enough to rank candidates; what is found is rounded on all calibration rows.
+# Calibration rows that rounding sees: enough to rank axes; enough to rank candidates, whose pruning sees all.
+STUDY_ROWS: Final = 256
 SEARCH_ROWS: Final = 512
 VALIDATION_SHARE: Final = 0.3
 
@@ -189,10 +191,11 @@ def search_budget(
     floating, wanted = in_float64(model), Budget() if budget is None else budget
     x_calibration, x, y = _rows_of(data, model, rng)
     space = search_space(len(model.layers), bits, prune, activation_bits)
+    cheap = CandidateBuilder(floating, x_calibration[:SEARCH_ROWS], x, y, STUDY_ROWS, "layerwise")
     builder = quick = CandidateBuilder(floating, x_calibration, x, y, SEARCH_ROWS)
-    outcome = search_thresholds(space, wanted, _told(quick, progress))
+    outcome = search_thresholds(space, wanted, _told(quick, progress), _told(cheap, progress))
     if len(x_calibration) > SEARCH_ROWS:
-        full = CandidateBuilder(floating, x_calibration, x, y)
+        full = quick.on_all_rows()
         outcome = confirm(outcome, wanted, _told(full, progress))
         builder = full if outcome.chosen.phase == "confirmed" else quick
     outcome = lower_activation_bits(outcome, wanted, _told(builder, progress))

@@ -71,7 +71,7 @@ def describe(outcome: Outcome, budget: Budget) -> str:
     >>> from npquant.compression.search_space import Thresholds, Trial
     >>> found = Measurement(b=1, c=0, rows=270, kl=0.001, n_bytes=900, macs=64, sqnr=25.0)
     >>> trial = Trial(Thresholds((4,), (), ()), found, ("max_bytes",), True, "walk")
-    >>> print(describe(Outcome(trial, trial, (trial,), (), None, True), Budget(max_bytes=800)))
+    >>> print(describe(Outcome(trial, trial, (trial,), (), trial, None, True), Budget(max_bytes=800)))
     missed: the size of deployed.npz
     1 of 270 validation rows lost and 0 won: 0.37 points lost, 95 % interval -0.65 to 1.39; allowed 1, or 2 rows
     chosen: 900 bytes, 64 MACs, KL 0.00100, SQNR 25.0 dB, weight bits 4

@@ -340,7 +340,7 @@ def _uniform_widths(space: Space, budget: Budget, measure: Measure) -> Outcome:
         found = measure(thresholds)
         trials.append(Trial(thresholds, found, budget.failing(found), is_sound(found, budget), "walk"))
     good = [trial for trial in trials if not trial.failing]
-    return Outcome(good[-1], None, tuple(trials), (), None, True)
+    return Outcome(good[-1], None, tuple(trials), (), trials[0], None, True)
 
 
 def _greedy_alone(space: Space, budget: Budget, measure: Measure) -> Outcome:
@@ -351,7 +351,7 @@ def _greedy_alone(space: Space, budget: Budget, measure: Measure) -> Outcome:
     walk.study_axes(tightest)
     end = walk.tighten(space.loosest, "walk", lambda trial: trial.sound, tightest, only_sound=True)
     chosen = walk.trial(end, "walk")
-    return Outcome(chosen, None, tuple(trial for _, trial in walk.tried), (), None, True)
+    return Outcome(chosen, None, walk.frontier, (), chosen, None, True)
 
 
 def _activations_at_any_price(space: Space, budget: Budget, measure: Measure) -> Outcome:

@@ -70,8 +70,10 @@ def test_run_workflow_law_kills_a_run_that_chooses_on_the_test_rows(
             x: NDArray[Any],
             y: NDArray[np.int64],
             rows: int | None = None,
+            compensation: str = "refit",
         ) -> None:
-            super().__init__(floating, x_calibration, *vars(steps)["load_sets"](None, 0).test.open(), rows)
+            test = vars(steps)["load_sets"](None, 0).test.open()
+            super().__init__(floating, x_calibration, *test, rows, compensation)
 
     monkeypatch.setattr(search, "CandidateBuilder", Cheating)
     clean = run_fixed(tmp_path)
@@ -132,7 +134,7 @@ def test_obtain_float_training_is_reproducible() -> None:
 
 
 def test_candidate_builder_prunes_before_it_quantizes(tmp_path: Path) -> None:
-    """Bytes and MACs of a candidate are those of the pruned, quantized network; its targets the float network's."""
+    """Bytes and MACs of a candidate are those of the pruned, quantized network; its logits' targets the float one's."""
     data = load_sets(None, 0)
     floating = in_float64(load(DATA / "digits_float.npz"))  # type: ignore[arg-type]
     builder = CandidateBuilder(floating, data.x_calibration[:256], *data.validation)
@@ -142,6 +144,9 @@ def test_candidate_builder_prunes_before_it_quantizes(tmp_path: Path) -> None:
     assert found.macs == 64 * 32 + 32 * 24 + 24 * 10
     assert builder.prune(thresholds.rates) is net
     z = floating.pre_activations(data.x_calibration[:256])
+    np.testing.assert_array_equal(net.targets[-1], z[-1])
+    layerwise = CandidateBuilder(floating, data.x_calibration[:256], *data.validation, None, "layerwise")
+    net = layerwise.prune(thresholds.rates)
     for target, whole, kept in zip(net.targets, z, net.kept, strict=True):
         np.testing.assert_array_equal(target, whole[:, kept])
 
