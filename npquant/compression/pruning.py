@@ -84,7 +84,8 @@ def prune_neurons(
     Raises
     ------
     TypeError
-        If the rate or the rows are not real numbers.
+        If the model is not a FloatMLP (an integer network is not pruned any more), or the rate or the rows are not
+        real numbers.
     ValueError
         If a rate is outside [0, 0.9] or there are too many or too few, the network has no hidden layer, a name is
         unknown, there are no rows, or the rows do not fit, are not finite, or make a layer overflow.
@@ -156,6 +157,8 @@ def prune_neurons_with_report(
     >>> report.layers[0].why(1)
     'redundant: 1 times neuron 0 on every row'
     """
+    if not isinstance(model, FloatMLP):
+        raise TypeError(f"the model is of type {type(model).__name__}; prune a FloatMLP, and quantize what is left")
     rates = checked_rates(rate, len(model.layers) - 1, allocation)
     known = (("criterion", criterion, CRITERIA), ("compensation", compensation, COMPENSATIONS))
     for name, given, names in (*known, ("output", output, OUTPUTS)):

@@ -19,6 +19,7 @@ from npquant.compression.pruning import (
     prune_neurons_with_report,
 )
 from npquant.compression.pruning_allocation import share_of_layer
+from npquant.compression.uniform import quantize_uniform
 from npquant.nn.model import DenseLayer, FloatMLP
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -359,12 +360,18 @@ def test_prune_neurons_names_bad_rows(x: Any, message: str) -> None:
 
 
 def test_prune_neurons_names_other_bad_input() -> None:
-    """An unknown criterion or compensation, a network without a hidden layer."""
+    """Unknown names, a network without a hidden layer or of integers, text for rows."""
     net, x = network(np.random.default_rng(0), (2, 3, 2)), np.zeros((4, 2))
     with pytest.raises(ValueError, match="criterion is 'magic'; known are obs"):
         prune_neurons(net, x, 0.5, criterion="magic")
     with pytest.raises(ValueError, match="compensation is 'hope'; known are refit"):
         prune_neurons(net, x, 0.5, compensation="hope")
+    with pytest.raises(ValueError, match="output is 'votes'; known are softmax, identity"):
+        prune_neurons(net, x, 0.5, output="votes")
+    with pytest.raises(ValueError, match="allocation is 'fair'"):
+        prune_neurons(net, x, 0.5, allocation="fair")
+    with pytest.raises(TypeError, match="of type IntegerMLP; prune a FloatMLP, and quantize what is left"):
+        prune_neurons(quantize_uniform(net, np.eye(2)), x, 0.5)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="no hidden layer"):
         prune_neurons(network(np.random.default_rng(0), (2, 2)), x, 0.5)
     with pytest.raises(TypeError, match="must be real numbers"):
