@@ -157,7 +157,7 @@ def print_pooled(all_judged: list[Judged], bits: Bits) -> None:
 def compare_quantizers(args: argparse.Namespace) -> None:
     """Print every table, then what all networks say together."""
     check_routes()
-    shown: list[Bits] = list(WIDTHS) if "all" in args.bits else [w if w == "ternary" else int(w) for w in args.bits]
+    shown = list(WIDTHS) if "all" in args.bits else args.bits
     table = methods(args.adaround)
     all_judged: list[Judged] = []
     for data in tables(args):
@@ -181,12 +181,20 @@ def compare_quantizers(args: argparse.Namespace) -> None:
     print("\ntime target: rectified / AdaRound at most 0.33")
 
 
+def width(word: str) -> Bits:
+    """Read a width, or the word for all."""
+    bits: Bits = int(word) if word.isdecimal() else word
+    if bits != "all":
+        weight_grid(bits)
+    return bits
+
+
 def main() -> None:
     """Read the flags and run one half."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", nargs="?", choices=("quantization", "pruning"), default="quantization")
     add_arguments(parser)
-    parser.add_argument("--bits", nargs="+", default=["2"], help="widths: 2..8, ternary, or all")
+    parser.add_argument("--bits", nargs="+", type=width, default=[2], help="widths: 2..8, ternary, or all")
     parser.add_argument("--adaround", type=int, action="append", help="steps a layer; repeatable; 0 leaves it out")
     parser.add_argument("--speed", default="784,1024,1024,10", help="pruning: widths of the network that is timed")
     args = parser.parse_args()

@@ -59,8 +59,10 @@ def tables(args: argparse.Namespace) -> Iterator[Dataset]:
     for path in args.data:
         yield load_dataset(path)
     if args.sklearn:
-        from sklearn import datasets
-
+        try:
+            from sklearn import datasets
+        except ImportError:
+            raise SystemExit("--sklearn needs scikit-learn, which is not installed") from None
         for name in SKLEARN:
             bunch = getattr(datasets, f"load_{name}")()
             yield _dataset(name, np.asarray(bunch.data), np.asarray(bunch.target), "scikit-learn")
