@@ -14,6 +14,7 @@ from npquant.compression.pruning import (
     ALLOCATIONS,
     COMPENSATIONS,
     CRITERIA,
+    MOST_ROWS,
     NothingPrunedWarning,
     prune_neurons,
     prune_neurons_with_report,
@@ -470,3 +471,15 @@ def test_prune_neurons_of_a_wide_layer_on_few_rows() -> None:
     assert small.neurons == (30, 3)
     assert np.isfinite(small.logits(x)).all()
     assert np.array_equal(small.predict(x), net.predict(x))
+
+
+def test_refit_sees_rows_of_every_part() -> None:
+    """S10: of more rows than it looks at, it looks at evenly spaced ones, so that the last third is fitted as well."""
+    rng = np.random.default_rng(0)
+    net = network(rng, (2, 12, 3), "tanh")
+    x = rng.normal(size=(3 * MOST_ROWS, 2))
+    x[2 * MOST_ROWS :] += 4.0  # rows that the first two thirds do not resemble
+    joint, layerwise = (prune_neurons(net, x, 0.5, compensation=c) for c in ("refit", "layerwise"))
+    part = x[2 * MOST_ROWS :]
+    losses = [output_loss(net.logits(part), small.logits(part), "softmax")[0] for small in (joint, layerwise)]
+    assert losses[0] < losses[1]
