@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from npquant.compression.calibration import RangeRule, checked_rows, choose_input_code, min_max_range
 from npquant.compression.output_codes import OutputRule, activation_bits_per_layer, output_params, table_input_params
-from npquant.integer_layer import IntegerLayer, run_layer_plain
+from npquant.integer_layer import IntegerLayer, check_accumulator, run_layer_plain
 from npquant.integer_mlp import IntegerMLP
 from npquant.kernels.affine import quantize
 from npquant.kernels.lookup import FUNCTIONS
@@ -171,6 +171,7 @@ def quantize_chain(
         problem = LayerProblem(w, b, real, z, activation, i, i == len(model.layers) - 1)
         output = partial(choose_output or output_params, bits=widths[i], calibrate=calibrate)
         layer = _assemble(problem, quantize_layer(problem), x, output, calibrate)
+        check_accumulator(layer, i)
         layers.append(layer)
         x, x_q = layer.y, run_layer_plain(layer, x_q, NPQUANT)
     return IntegerMLP(tuple(layers), code.params, code.offset)

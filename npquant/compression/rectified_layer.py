@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from npquant.compression.layer_objective import PULL, Float64, LayerObjective, make_objective, refit
 from npquant.compression.quadratic_form import make_form
-from npquant.compression.rounding_path import FLOAT32_MAX, RoundedLayer, follow_path
+from npquant.compression.rounding_path import FLOAT32_MAX, RoundedLayer, block_covariances, follow_path
 from npquant.compression.rounding_search import INDISTINCT, search_paths
 from npquant.compression.uniform import Bits, choose_weight_params, weight_grid
 from npquant.kernels.affine import quantize
@@ -25,7 +25,7 @@ PASSES = 6
 # Shares of the scale of uniform quantization that paths start from.
 START_SCALES = (1.0, 0.8, 0.9, 1.1, 1.2)
 # A layer with more inputs is rounded row by row, from one scale: its K^2 covariances a neuron would cost more.
-FEW_INPUTS = 256
+FEW_INPUTS = 384
 # Neurons are worked on in slices, so that memory does not grow with N: so many neurons, or so many covariances.
 SLICE = 256
 SLICE_COVARIANCES = 2**22
@@ -93,7 +93,7 @@ def rectify_layer(
         Scales to start from; by default those of `choose_weight_params`, for the refitted weights and for w.
     start_scales : sequence of float, optional
         Shares of these scales to start from, > 0; each neuron keeps its best. By default 1, .8, .9, 1.1 and 1.2 for up
-        to 256 inputs, and 1 where there are more or `scale` is given.
+        to 384 inputs, and 1 where there are more or `scale` is given.
 
     Returns
     -------
@@ -108,7 +108,7 @@ def rectify_layer(
 
     Notes
     -----
-    E9 to E14 of layer_objective and rounding_path; for up to 256 inputs the same by E21 to E23. At 2 bits [-2, 1] is
+    E9 to E14 of layer_objective and rounding_path; for up to 384 inputs the same by E21 to E23. At 2 bits [-2, 1] is
     lopsided: each neuron also tries [-1, 2], as -w on [-2, 1]. At last, w rounded to nearest is taken where it has less
     Phi. Deterministic; float64 throughout.
 
@@ -190,13 +190,13 @@ def _search_rows(
     problem: LayerObjective, bits: Bits, passes: int, start: Float64 | None, shares: tuple[float, ...]
 ) -> Found:
     """Follow one path after another."""
-    v, grid = refit(problem), weight_grid(bits)
+    v, grid, grams = refit(problem), weight_grid(bits), block_covariances(problem)
     mirrored = replace(problem, z=-problem.z, w=-problem.w)
     found, flipped = None, np.zeros(problem.w.shape[1], bool)
     for turned in (False, True)[: 2 if bits == 2 else 1]:
         sign, towards = (-1, mirrored) if turned else (1, problem)
         for s in _starting_scales(sign * v, bits, start, shares):
-            path = follow_path(towards, sign * v, s, *grid, passes)
+            path = follow_path(towards, sign * v, s, *grid, passes, grams)
             path = replace(path, q=sign * path.q)
             better = np.zeros(len(s), bool) if found is None else path.phi < found.phi
             bound = path.bound if found is None else np.minimum(path.bound, found.bound)

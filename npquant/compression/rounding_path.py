@@ -22,7 +22,7 @@ from npquant.kernels.qparams import FLOAT32_TINY
 
 FLOAT32_MAX = float(np.finfo(np.float32).max)
 NEGLIGIBLE_RESCALE = 1e-9
-BLOCK = 8
+BLOCK = 16
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,7 +49,15 @@ class RoundedLayer:
     bound: Float64
 
 
-def follow_path(problem: LayerObjective, v: Float64, s: Float64, qmin: int, qmax: int, passes: int) -> RoundedLayer:
+def follow_path(
+    problem: LayerObjective,
+    v: Float64,
+    s: Float64,
+    qmin: int,
+    qmax: int,
+    passes: int,
+    grams: list[Float64] | None = None,
+) -> RoundedLayer:
     """Round real weights along their inputs, then walk on among integers.
 
     Parameters
@@ -64,6 +72,8 @@ def follow_path(problem: LayerObjective, v: Float64, s: Float64, qmin: int, qmax
         Grid, qmin < 0 < qmax.
     passes : int
         Walks at most, >= 1.
+    grams : list of ndarray, optional
+        Of `block_covariances`, where they are known: they hold for (x, d2), whatever z and w.
 
     Returns
     -------
@@ -85,7 +95,7 @@ def follow_path(problem: LayerObjective, v: Float64, s: Float64, qmin: int, qmax
     """
     a = np.clip(v / s, qmin, qmax)
     low, high = np.floor(a), np.ceil(a)
-    grams = block_covariances(problem)
+    grams = block_covariances(problem) if grams is None else grams
     bound = problem.phi(s * a) + 0.25 * s**2 * problem.energies().sum(axis=0)
     q = walk(problem, a, low, high, s, grams)
     nearest = np.rint(a)
