@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
@@ -19,6 +19,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from npquant.dynamic_mlp import DynamicMLP
 from npquant.integer_mlp import IntegerMLP
 from npquant.nn.model import FloatMLP
 from npquant.storage import load, write_atomically
@@ -28,11 +29,12 @@ BATCHES: Final = (1, 64, 1000)
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """Median seconds that a batch takes in the float and in the integer network, real inputs to real logits."""
+    """Median seconds that a batch takes in each network, real inputs to real logits."""
 
     batch: int
     float_seconds: float
     integer_seconds: float
+    dynamic_seconds: float
 
 
 def prepare_folder(out: str | os.PathLike[str]) -> Path:
@@ -152,15 +154,15 @@ def reload_and_prove(path: Path, model: IntegerMLP, x_q: NDArray[np.int8]) -> In
 
 
 def measure_latency(
-    floating: FloatMLP, integer: IntegerMLP, x: NDArray[Any], *, batches: tuple[int, ...] = BATCHES,
-    seconds: float = 0.04,
+    floating: FloatMLP, integer: IntegerMLP, dynamic: DynamicMLP, x: NDArray[Any], *,
+    batches: tuple[int, ...] = BATCHES, seconds: float = 0.03,
 ) -> tuple[Latency, ...]:  # fmt: skip
-    """Take the time of both networks side by side.
+    """Take the time of three networks side by side.
 
     Parameters
     ----------
-    floating, integer : FloatMLP, IntegerMLP
-        The two networks.
+    floating, integer, dynamic : FloatMLP, IntegerMLP, DynamicMLP
+        The networks.
     x : ndarray of numbers, shape (R, K)
         Real inputs; repeated where a batch is larger.
     batches : tuple of int
@@ -175,34 +177,36 @@ def measure_latency(
 
     Notes
     -----
-    Both take turns, so that a busy machine disturbs both alike; one call of each before the clock starts warms caches.
+    They take turns, so that a busy machine disturbs all alike; one call of each before the clock starts warms caches.
 
     Examples
     --------
     >>> from npquant.compression.uniform import quantize_uniform
     >>> from npquant.nn.model import DenseLayer
+    >>> from npquant.compression.dynamic import quantize_dynamic
     >>> floating, x = FloatMLP((DenseLayer(np.eye(2), np.zeros(2), "identity"),)), np.eye(2)
-    >>> found = measure_latency(floating, quantize_uniform(floating, x, 8), x, batches=(1, 64), seconds=0.0)
-    >>> [(entry.batch, entry.float_seconds > 0, entry.integer_seconds > 0) for entry in found]
-    [(1, True, True), (64, True, True)]
+    >>> nets = floating, quantize_uniform(floating, x, 8), quantize_dynamic(floating)
+    >>> found = measure_latency(*nets, x, batches=(1, 64), seconds=0.0)
+    >>> [(entry.batch, min(entry.float_seconds, entry.integer_seconds, entry.dynamic_seconds) > 0) for entry in found]
+    [(1, True), (64, True)]
     """
     found = []
     for batch in batches:
         rows = np.resize(x, (batch, x.shape[1]))
-        times = _alternate(partial(floating.logits, rows), partial(integer.logits, rows), seconds)
-        found.append(Latency(batch, *times))
+        calls = [partial(network.logits, rows) for network in (floating, integer, dynamic)]
+        found.append(Latency(batch, *_alternate(calls, seconds)))
     return tuple(found)
 
 
-def _alternate(first: Callable[[], object], second: Callable[[], object], seconds: float) -> tuple[float, float]:
-    """Time two calls in turn, after one call each that warms the caches."""
-    calls = (first, second)
-    taken: tuple[list[float], list[float]] = ([], [])
-    first(), second()
-    end = perf_counter() + 2 * seconds
-    while len(taken[1]) < 3 or perf_counter() < end:
+def _alternate(calls: Sequence[Callable[[], object]], seconds: float) -> list[float]:
+    """Time calls in turn, after one call each that warms the caches; return the medians."""
+    taken: list[list[float]] = [[] for _ in calls]
+    for call in calls:
+        call()
+    end = perf_counter() + len(calls) * seconds
+    while len(taken[-1]) < 3 or perf_counter() < end:
         for call, times in zip(calls, taken, strict=True):
             start = perf_counter()
             call()
             times.append(perf_counter() - start)
-    return median(taken[0]), median(taken[1])
+    return [median(times) for times in taken]

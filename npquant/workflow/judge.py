@@ -11,6 +11,7 @@ from npquant.compression.metrics import multiply_accumulates
 from npquant.compression.rectified import LayerReport
 from npquant.compression.requirements import allowed_rows, shows_larger_drop
 from npquant.compression.uniform import Bits
+from npquant.dynamic_mlp import DynamicMLP
 from npquant.integer_mlp import IntegerMLP
 from npquant.nn.model import FloatMLP
 from npquant.storage import encode_model
@@ -38,6 +39,7 @@ class Judge:
         self._kept: dict[str, Kept | None] = {}
         self._validation = {"float": evaluate(floating, x, y)}
         self._test: dict[str, Evaluation] = {}
+        self._test_rows: tuple[NDArray[Any], NDArray[np.int64]] = (x[:0], y[:0])
         self.comparisons: list[dict[str, Any]] = []
 
     def evaluate_network(self, name: str, model: IntegerMLP, bits: tuple[Bits, ...], kept: Kept | None = None) -> None:
@@ -57,6 +59,7 @@ class Judge:
 
     def open_test(self, x: NDArray[Any], y: NDArray[np.int64]) -> None:
         """Evaluate every network on the test rows, and compare each with the float one."""
+        self._test_rows = x, y
         self._test = {"float": evaluate(self._floating, x, y)}
         self._test |= {name: evaluate(model, x, y) for name, model in self._integers.items()}
         for name in self._integers:
@@ -95,10 +98,35 @@ class Judge:
                     "bits": width,
                     "bytes": n_bytes,
                     "macs": macs,
+                    "executed_macs": macs if name == "float" else self._integers[name].executed_macs,
                     "neurons": neurons,
                 }
             )
         return entries
+
+    def dynamic_entry(self, model: DynamicMLP, bits: tuple[Bits, ...]) -> dict[str, Any]:
+        """Describe the dynamic twin of the deployed network: the same pruned network and widths, ranges at run time."""
+        answers = evaluate(model, *self._test_rows)
+        dynamic = compare(self._test["float"], answers)
+        static = compare(self._test["float"], self._test["deployed"])
+        return {
+            "bits": bits,
+            "granularity": model.granularity,
+            "validation": accuracy_entry(evaluate(model, self._x, self._y)),
+            "test": accuracy_entry(answers),
+            "agreement": dynamic.agreement / dynamic.rows,
+            "kl": dynamic.kl,
+            "static_kl": static.kl,
+        }
+
+    def kernel_entries(self, name: str) -> list[dict[str, Any]]:
+        """Say by which product each layer of an integer network runs, and how many weights it multiplies."""
+        net = self._integers[name]
+        nonzero = [int(np.count_nonzero(layer.centred_weights)) for layer in net.layers]
+        return [
+            {"kernel": kernel, "macs": layer.w_q.size, "executed_macs": few if kernel == "sparse" else layer.w_q.size}
+            for kernel, layer, few in zip(net.kernels, net.layers, nonzero, strict=True)
+        ]
 
     def bounds(self, name: str, layers: tuple[LayerReport, ...]) -> dict[str, Any]:
         """Say how many bits a network's accumulators need at most, and what its rounding cost, by layer."""

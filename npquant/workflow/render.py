@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Any
 
+from npquant.workflow.text_layout import joined as joined
+from npquant.workflow.text_layout import labelled
+from npquant.workflow.text_layout import table as table
+from npquant.workflow.text_layout import wrap as wrap
 from npquant.workflow.verdict import MISSES
-
-WIDTH: Final = 96
 
 
 def render_report(report: dict[str, Any]) -> str:
@@ -36,99 +38,12 @@ def render_report(report: dict[str, Any]) -> str:
         _head(report),
         _thresholds(report["budget"]),
         _compared(report, 5, "Step 5   quantized, against float, on the validation rows"),
-        _compared(report, 7, "Step 7   pruned and quantized, on the validation rows"),
+        _compared(report, 7, "Step 7   pruned and quantized, on the validation rows") + _pruning(report),
         _models(report),
         _deployment(report),
         _verdict(report),
     )
     return "\n\n".join("\n".join(lines) for lines in sections) + "\n"
-
-
-def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, text_columns: int = 1) -> list[str]:
-    """Align cells in columns: text to the left, numbers to the right.
-
-    Parameters
-    ----------
-    head : sequence of str
-        Column titles.
-    rows : iterable of sequences of str
-        Cells, as many as titles.
-    text_columns : int
-        How many of the first columns hold text.
-
-    Returns
-    -------
-    list of str
-        Title line, rule, rows; indented by two, without spaces at the end.
-
-    Examples
-    --------
-    >>> print("\\n".join(table(("name", "bytes"), [("float", "12,345")])))
-      name    bytes
-      -----  ------
-      float  12,345
-    """
-    cells = [tuple(head), *map(tuple, rows)]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    cells.insert(1, tuple("-" * width for width in widths))
-
-    def line(row: tuple[str, ...]) -> str:
-        sides = ("<" if column < text_columns else ">" for column in range(len(row)))
-        aligned = (f"{cell:{side}{width}}" for cell, side, width in zip(row, sides, widths, strict=True))
-        return ("  " + "  ".join(aligned)).rstrip()
-
-    return [line(row) for row in cells]
-
-
-def joined(values: Iterable[object]) -> str:
-    """Write one value a layer, or the value once where all are equal.
-
-    Parameters
-    ----------
-    values : iterable
-        By layer.
-
-    Returns
-    -------
-    str
-        The values between slashes; a dash where there is none.
-
-    Examples
-    --------
-    >>> joined([8, 8, 8]), joined([4, 8]), joined([])
-    ('8', '4/8', '-')
-    """
-    parts = [str(value) for value in values]
-    return "-" if not parts else parts[0] if len(set(parts)) == 1 else "/".join(parts)
-
-
-def wrap(text: str, indent: str = "  ") -> list[str]:
-    """Break a sentence into lines of at most 96 columns.
-
-    Parameters
-    ----------
-    text : str
-        Words; the spaces between them are not kept.
-    indent : str
-        What stands before the first line; later ones are indented by two more.
-
-    Returns
-    -------
-    list of str
-        Lines without spaces at the end; a word that is longer than a line stands on one alone.
-
-    Examples
-    --------
-    >>> [len(line) for line in wrap("word " * 20)], wrap("word " * 20)[1]
-    ([96, 8], '    word')
-    """
-    lines, line = [], indent
-    for word in text.split():
-        if len(line) + len(word) > WIDTH and line.strip():
-            lines.append(line.rstrip())
-            line = indent + "  "
-        line += word + " "
-    return [*lines, line.rstrip()]
 
 
 def _points(value: float) -> str:
@@ -167,21 +82,40 @@ def _head(report: dict[str, Any]) -> list[str]:
 
 
 def _thresholds(budget: dict[str, Any]) -> list[str]:
-    found, phases = budget["thresholds"], [trial["phase"] for trial in budget["frontier"]]
+    found, drop = budget["thresholds"], budget["drop"]
     asked = [f"at most {budget['max_drop']:g} points ({budget['allowed_rows']} validation rows) lost"]
-    limits = (("max_bytes", "bytes"), ("max_macs", "MACs"))
-    asked += [f"at most {budget[name]:,} {unit}" for name, unit in limits if budget[name] is not None]
+    limits = (("max_bytes", "at most {:,} bytes"), ("max_macs", "at most {:,} MACs"), ("min_sqnr", "at least {:g} dB"))
+    asked += [text.format(budget[name]) for name, text in limits if budget[name] is not None]
+    by_hidden = f"pruning rate {joined(found['rates'])}, activation bits {joined(found['activation_bits'])}"
     lines = [
-        "Step 3   thresholds from the requirement",
+        "Step 3   thresholds from the budget",
         f"  asked  {', '.join(asked)}",
-        f"  found  weight bits {joined(found['bits'])} by layer; pruning rate {joined(found['rates'])} by hidden layer",
-        f"  tried  {len(phases)} candidates: {phases.count('sensitivity')} for sensitivity, "
-        f"{phases.count('walk') + phases.count('stretch')} on the way, {phases.count('beyond')} beyond the accuracy",
+        f"  found  weight bits {joined(found['bits'])} by layer; {by_hidden} by hidden layer",
+        f"  lost   {drop['points']:.2f} points ({drop['b']} rows lost, {drop['c']} won), "
+        f"95 % interval {drop['low']:.2f} to {drop['high']:.2f}",
+        *_tried(budget),
     ]
     if budget["kl_at_4_bits"] is not None:
-        verdict = "searched" if budget["two_bits_searched"] else "not searched (above 0.002)"
+        verdict = "searched" if budget["two_bits_searched"] else "only where a limit needs them or for all layers alike"
         lines.append(f"  2 bits {verdict}: KL of 4 bits everywhere is {budget['kl_at_4_bits']:.5f}")
     return lines
+
+
+def _tried(budget: dict[str, Any]) -> list[str]:
+    """Count the candidates by what they were tried for."""
+    phases = [trial["phase"] for trial in budget["frontier"]]
+    names = {
+        "sensitivity": "of one layer alone",
+        "uniform": "alike in all layers",
+        "walk": "on the way",
+        "stretch": "stretched",
+        "beyond": "beyond the accuracy",
+        "activations": "with fewer activation bits",
+        "confirmed": "built anew on all rows",
+    }
+    counts = [f"{phases.count(phase)} {what}" for phase, what in names.items() if phase in phases]
+    front = sum(trial["pareto"] for trial in budget["frontier"])
+    return labelled("tried", f"{len(phases)} candidates ({', '.join(counts)}), {front} of them on the Pareto front")
 
 
 def _compared(report: dict[str, Any], step: int, title: str) -> list[str]:
@@ -223,26 +157,69 @@ def _models(report: dict[str, Any]) -> list[str]:
     return ["All models   the test rows were opened once, here", *table(head, rows, text_columns=3)]
 
 
+def _pruning(report: dict[str, Any]) -> list[str]:
+    removed = report["pruning"]["removed"]
+    if report["pruning"]["nothing_pruned"]:
+        return []
+    causes = [", ".join(f"{count} {cause}" for cause, count in layer.items() if count) or "none" for layer in removed]
+    return labelled("gone", "; ".join(f"layer {number}: {text}" for number, text in enumerate(causes)))
+
+
 def _deployment(report: dict[str, Any]) -> list[str]:
-    deployment, bounds = report["deployment"], report["bounds"]
+    deployment, dynamic = report["deployment"], report["dynamic"]
     rows = [
         (
             str(entry["batch"]),
-            _seconds(entry["float_seconds"]),
-            _seconds(entry["integer_seconds"]),
+            *(_seconds(entry[f"{name}_seconds"]) for name in ("float", "integer", "dynamic")),
             f"{entry['integer_seconds'] / entry['float_seconds']:.2f}",
+            f"{entry['dynamic_seconds'] / entry['float_seconds']:.2f}",
         )
         for entry in deployment["latency"]
     ]
     files = ", ".join(f"{name} {size:,} bytes" for name, size in deployment["files"].items())
     return [
         f"Step 8   deployed to {report['config']['out']}",
-        *wrap(f"files  {files}, report.json"),
-        *wrap(f"proof  deployed.npz, read back, computes the same codes on {deployment['proof']['rows']:,} rows"),
-        *wrap(f"bound  no input makes an accumulator exceed {joined(bounds['accumulator_bits'])} bits, by layer"),
+        *labelled("files", f"{files}, report.json"),
+        *labelled("bytes", f"{_parts(deployment['parts'])}"),
+        *labelled("proof", f"deployed.npz, read back, computes the same codes on {deployment['proof']['rows']:,} rows"),
+        *_bounds(report["bounds"]),
+        *labelled("runs", f"{_kernels(deployment['kernels'])}"),
+        *labelled(
+            "other",
+            f"dynamic quantization of the same network: test {_percent(dynamic['test']['accuracy'])} %, agreement "
+            f"{_percent(dynamic['agreement'])} %, KL {dynamic['kl']:.5f} (deployed {dynamic['static_kl']:.5f})",
+        ),
         "",
-        *table(("batch", "float", "integer", "integer/float"), rows, text_columns=0),
+        *table(("batch", "float", "integer", "dynamic", "integer/float", "dynamic/float"), rows, text_columns=0),
     ]
+
+
+def _parts(parts: Sequence[dict[str, Any]]) -> str:
+    """Sum the bytes of a file by name, the largest first; the rest in one word."""
+    sums: dict[str, int] = {}
+    for part in parts:
+        sums[part["name"]] = sums.get(part["name"], 0) + part["n_bytes"]
+    return ", ".join(f"{size:,} {name}" for name, size in sorted(sums.items(), key=lambda item: (-item[1], item[0])))
+
+
+def _bounds(bounds: dict[str, Any]) -> list[str]:
+    layers = bounds["rectified"]
+    shares = joined(f"{_percent(layer['share'])} %" for layer in layers)
+    worst = max(range(len(layers)), key=lambda layer: layers[layer]["worst_neuron"]["share"])
+    neuron = layers[worst]["worst_neuron"]
+    return [
+        *labelled("bound", f"no input makes an accumulator exceed {joined(bounds['accumulator_bits'])} bits, by layer"),
+        *labelled(
+            "error",
+            f"rounding costs {shares} of its proven bound, by layer; at most "
+            f"{_percent(neuron['share'])} % (layer {worst}, neuron {neuron['neuron']})",
+        ),
+    ]
+
+
+def _kernels(kernels: Sequence[dict[str, Any]]) -> str:
+    done, whole = (sum(layer[name] for layer in kernels) for name in ("executed_macs", "macs"))
+    return f"{joined(layer['kernel'] for layer in kernels)} kernels by layer, {done:,} of {whole:,} MACs a row"
 
 
 def _verdict(report: dict[str, Any]) -> list[str]:
@@ -269,7 +246,8 @@ def _missed(budget: dict[str, Any]) -> str:
     near = budget["nearest"]
     if near is None:
         return reasons
+    sqnr = "exact" if near["sqnr_db"] is None else f"{near['sqnr_db']:.1f} dB"
     return (
-        f"{reasons}\n  nearest point: {near['bytes']:,} bytes, {near['macs']:,} MACs, {_points(near['drop_points'])} "
-        f"points lost (bits {joined(near['bits'])}, rates {joined(near['rates'])})"
+        f"{reasons}\n  nearest point: {near['bytes']:,} bytes, {near['macs']:,} MACs, {sqnr}, "
+        f"{_points(near['drop_points'])} points lost (bits {joined(near['bits'])}, rates {joined(near['rates'])})"
     )

@@ -8,16 +8,18 @@ from dataclasses import asdict
 from time import perf_counter
 from typing import Any, Final
 
+from npquant.compression.dynamic import quantize_dynamic
 from npquant.compression.rectified import quantize_rectified
 from npquant.compression.uniform import Bits, quantize_uniform
-from npquant.storage import encode_model, write_atomically
+from npquant.storage import encode_model, itemize, write_atomically
+from npquant.workflow.budget_entries import budget_entry
 from npquant.workflow.config import RunConfig
 from npquant.workflow.deployment import measure_latency, prepare_folder, reload_and_prove, write_files
 from npquant.workflow.evaluate import in_float64
 from npquant.workflow.float_model import obtain_float
 from npquant.workflow.judge import Judge
 from npquant.workflow.report import SCHEMA, encode_report, environment, rounded
-from npquant.workflow.report_entries import budget_entry, notes_of
+from npquant.workflow.report_entries import notes_of
 from npquant.workflow.search import search_budget
 from npquant.workflow.sets import load_sets
 
@@ -127,7 +129,8 @@ def _run(config: RunConfig, clock: _Clock) -> dict[str, Any]:
         deployed = reload_and_prove(folder / "deployed.npz", pruned, proof_rows)
         judge.evaluate_network("deployed", deployed, made.bits, net.kept)
         proof = {"rows": len(proof_rows), "equal_codes": True}
-        times = measure_latency(start.model, deployed, sets.x_calibration)
+        dynamic = quantize_dynamic(net.model, sets.x_calibration, made.bits, made.activation_bits, method="rectified")
+        times = measure_latency(start.model, deployed, dynamic, sets.x_calibration)
         judge.open_test(*sets.test.open())
     outcome = judge.test_outcome(config.max_drop)
     report: dict[str, Any] = rounded(
@@ -142,7 +145,14 @@ def _run(config: RunConfig, clock: _Clock) -> dict[str, Any]:
             "comparisons": judge.comparisons,
             "budget": budget_entry(search, outcome),
             "pruning": net.to_json(),
-            "deployment": {**files, "proof": proof, "latency": [asdict(entry) for entry in times]},
+            "dynamic": judge.dynamic_entry(dynamic, made.bits),
+            "deployment": {
+                **files,
+                "parts": [asdict(part) for part in itemize(contents["deployed.npz"])],
+                "proof": proof,
+                "kernels": judge.kernel_entries("deployed"),
+                "latency": [asdict(entry) for entry in times],
+            },
             "bounds": judge.bounds("deployed", search.layers),
         }
     )

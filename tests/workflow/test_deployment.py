@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from npquant.compression.dynamic import quantize_dynamic
 from npquant.compression.uniform import quantize_uniform
 from npquant.integer_mlp import IntegerMLP
 from npquant.nn.model import DenseLayer, FloatMLP
@@ -61,6 +62,6 @@ def test_prepare_folder_leaves_nothing_behind(tmp_path: Path) -> None:
 def test_measure_latency_covers_every_batch() -> None:
     """One positive figure a network and batch, larger batches than rows included."""
     floating, net = small_nets()
-    found = measure_latency(floating, net, np.ones((3, 4)), batches=(1, 7), seconds=0.001)
+    found = measure_latency(floating, net, quantize_dynamic(floating), np.ones((3, 4)), batches=(1, 7), seconds=0.001)
     assert [entry.batch for entry in found] == [1, 7]
     assert all(entry.float_seconds > 0 and entry.integer_seconds > 0 for entry in found)
