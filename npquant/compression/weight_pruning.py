@@ -301,8 +301,10 @@ def _pre_activation(layer: DenseLayer, a: Float64) -> Float64:
 
 
 def _relative_error(got: Float64, z: Float64) -> float:
-    """Return the mean squared distance over the variance of z; over 1 where z does not vary."""
-    variance = float(np.square(z - z.mean(axis=0)).mean())
+    """Return the mean squared distance over the variance of z, or over its mean square where it does not vary."""
+    size = max(float(np.abs(z).max()), float(np.abs(got).max())) or 1.0  # so that no square overflows
+    got, z = got / size, z / size
+    variance = float(np.square(z - z.mean(axis=0)).mean()) or float(np.square(z).mean())
     return float(np.square(got - z).mean()) / (variance or 1.0)
 
 

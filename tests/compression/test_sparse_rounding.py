@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -36,9 +36,10 @@ def law_zeros_stay_zero(quantizer: Quantizer, model: FloatMLP, x: Float64, bits:
 @pytest.mark.parametrize("method", list(METHODS))
 @pytest.mark.parametrize("bits", [*BITS, [8, 2, "ternary"]], ids=str)
 def test_quantize_keeping_zeros_keeps_them(method: str, bits: Any) -> None:
-    """Every method, every width, every activation."""
-    for i, activation in enumerate(ACTIVATIONS):
-        model, x = drawn_model(i, activation)
+    """Every method and width, with two of the activations each."""
+    turn = list(METHODS).index(method)
+    for i in (turn, turn + 3):
+        model, x = drawn_model(i, list(ACTIVATIONS)[i % len(ACTIVATIONS)])
 
         def keeping(model: FloatMLP, x: Float64, bits: Any) -> IntegerMLP:
             return quantize_keeping_zeros(model, x, bits, method=method)
@@ -63,6 +64,7 @@ def test_quantize_keeping_zeros_is_the_method_where_there_are_none(bits: Any) ->
     assert quantize_keeping_zeros(model, x, bits, method="nearest") == quantize_uniform(model, x, bits)
 
 
+@settings(max_examples=30)
 @given(SEEDS, st.sampled_from(list(METHODS)), st.sampled_from(BITS))
 def test_round_keeping_zeros_rounds_each_neuron_alone(seed: int, method: str, bits: Any) -> None:
     """Columns are those of layers of one neuron that have only its inputs; an empty neuron has codes 0."""
@@ -89,9 +91,9 @@ def test_round_keeping_zeros_rounds_each_neuron_alone(seed: int, method: str, bi
 
 @pytest.mark.parametrize("bits", [3, 2, "ternary"])
 def test_quantize_keeping_zeros_beats_nearest(bits: Any) -> None:
-    """Over 5 sparse networks, the rectified nonzeros have less error than nearest ones, fitted or not."""
+    """Over 3 sparse networks, the rectified nonzeros have less error than nearest ones, fitted or not."""
     ratios = []
-    for seed in range(5):
+    for seed in range(3):
         model, x = drawn_model(seed, "clipped_relu")
         pruned = prune_weights(model, x, 0.4)
         wanted = [quantize_keeping_zeros(pruned, x, bits, method=m) for m in ("rectified", "rescaled", "nearest")]

@@ -420,6 +420,33 @@ def test_prune_weights_refuses(arguments: dict[str, Any], error: type[Exception]
         prune_weights(model, **{"x_calibration": x, "density_or_pattern": 0.5, **arguments})
 
 
+def test_prune_weights_bare_takes_rows_whose_squares_overflow() -> None:
+    """Ranking and masking need no squares of the rows; the refit does, and says so."""
+    model, x = drawn_model(0)
+    for criterion in ("magnitude", "wanda", "random"):
+        pruned, report = prune_weights_with_report(model, x * 1e200, 0.5, criterion, "bare", rng=0)
+        assert np.isfinite([layer.error for layer in report]).all()
+        # The first layer sees the same rows but for their size; later ones see biases that no longer count.
+        one, two = (net.layers[0].w != 0 for net in (pruned, prune_weights(model, x, 0.5, criterion, "bare", rng=0)))
+        np.testing.assert_array_equal(one, two)
+    with pytest.raises(ValueError, match="square overflows"):
+        prune_weights(model, x * 1e200, 0.5)
+
+
+@pytest.mark.parametrize("criterion", CRITERIA)
+@pytest.mark.parametrize("shape", [(1, 1), (1, 4), (5, 1)])
+def test_prune_weights_takes_the_smallest_networks(shape: tuple[int, int], criterion: str) -> None:
+    """One layer, one input or one output: the counts hold, and one weight always stays."""
+    model = FloatMLP(
+        (DenseLayer(np.arange(1.0, 1 + shape[0] * shape[1]).reshape(shape), np.zeros(shape[1]), "identity"),)
+    )
+    x = np.random.default_rng(0).normal(0, 1, (7, shape[0]))
+    for what, count in ((1e-9, 1), (0.5, kept_count(0.5, shape[0] * shape[1])), ((1, 4), shape[1] * -(-shape[0] // 4))):
+        for allocation in ALLOCATIONS if isinstance(what, float) else ("uniform",):
+            pruned = prune_weights(model, x, what, criterion, allocation=allocation, rng=0)
+            assert np.count_nonzero(pruned.layers[0].w) == count
+
+
 def test_prune_weights_refuses_an_integer_network() -> None:
     """A network that is integer already is pruned before it is quantized."""
     model, x = drawn_model(0)
