@@ -1,5 +1,7 @@
 """Fine-tuning: zeros stay zeros, the teacher is heard, the live part alone is trained, and bad input is named."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -30,7 +32,7 @@ def sparse(seed: int = 0, widths=(5, 7, 6, 3), density: float = 0.4, activation:
     """Draw a network with zeros."""
     rng = np.random.default_rng(seed)
     layers = []
-    for i, (k, n) in enumerate(zip(widths, widths[1:], strict=False)):
+    for i, (k, n) in enumerate(pairwise(widths)):
         w = rng.normal(size=(k, n)) * (rng.random((k, n)) < density)
         layers.append(DenseLayer(w, rng.normal(size=n), activation if i < len(widths) - 2 else "identity"))
     return FloatMLP(layers)
