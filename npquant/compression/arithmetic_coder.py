@@ -4,8 +4,8 @@ A1 (interval)  the message is a number in [low, low + range), first [0, 2^32 - 1
                bound = floor(range / 2^16) p, a 1 keeps [low, low + bound), a 0 keeps the rest
 A2 (bytes)     while range < 2^24, the top byte of low is written, and low and range are multiplied by 2^8; a carry
                out of 32 bits is added to the bytes that are written already
-A3 (end)       of the last interval, the number with the most zero bytes behind is taken, and these are not written:
-               reading past the end gives zeros
+A3 (end)       of the last interval, the number with the most zero bytes behind is taken; these, at most four, are not
+               written. Reading past the end gives up to four zeros; a fifth would be of a message cut short
 A4 (estimate)  an adaptive bit holds p and the count n of bits seen: p += floor((65535 bit - p) rate[n] / 2^16),
                rate[n] = floor(2^17 / (2n + 3)); n stops at 127. It codes with p held in [32, 65504]
 
@@ -61,24 +61,30 @@ class BitEncoder:
         """Return the whole message; the encoder is used up."""
         high = self._low + self._range
         # Steps of 2^32 down to 2^0: the last always has a number in the interval.
-        steps = (1 << (32 - 8 * kept) for kept in range(5))
-        self._low = next(end for step in steps if (end := -(-self._low // step) * step) < high)
-        for _ in range(4):
+        ends = ((kept, -(-self._low >> (32 - 8 * kept)) << (32 - 8 * kept)) for kept in range(5))
+        kept, self._low = next((kept, end) for kept, end in ends if end < high)
+        if self._low >> 32:
+            self._carry()
+        for _ in range(kept):
             self._write_byte()
-        return bytes(self._written).rstrip(b"\0")
+        return bytes(self._written)
 
     def _write_byte(self) -> None:
-        top = self._low >> 24
-        if top > 255:
-            # low + range never passes the first interval's end, so that there is a byte below 255 to take the carry.
-            at = len(self._written) - 1
-            while self._written[at] == 255:
-                self._written[at] = 0
-                at -= 1
-            self._written[at] += 1
-        self._written.append(top & 255)
+        if self._low >> 32:
+            self._carry()
+        self._written.append(self._low >> 24)
         self._low = (self._low & (_TOP - 1)) << 8
         self._range <<= 8
+
+    def _carry(self) -> None:
+        """Add 1 to the bytes that are written."""
+        # low + range never passes the first interval's end, so that there is a byte below 255 to take it.
+        at = len(self._written) - 1
+        while self._written[at] == 255:
+            self._written[at] = 0
+            at -= 1
+        self._written[at] += 1
+        self._low -= 1 << 32
 
 
 class BitDecoder:
@@ -87,7 +93,7 @@ class BitDecoder:
     Parameters
     ----------
     message : bytes
-        The whole message; any bytes decode to something.
+        The whole message.
 
     Examples
     --------
@@ -99,8 +105,8 @@ class BitDecoder:
     __slots__ = ("_at", "_message", "_range", "_value")
 
     def __init__(self, message: bytes) -> None:
-        self._message, self._at = message, 4
-        self._value = int.from_bytes(message[:4].ljust(4, b"\0"), "big")
+        self._message, self._at = message + bytes(4), 4
+        self._value = int.from_bytes(self._message[:4], "big")
         self._range = (1 << 32) - 1
 
     def code(self, bit: int, p: int) -> int:
@@ -113,14 +119,16 @@ class BitDecoder:
             self._range -= bound
             bit = 0
         while self._range < _TOP:
-            self._value = (self._value << 8) | (self._message[self._at] if self._at < len(self._message) else 0)
+            if self._at == len(self._message):
+                raise ValueError("the arithmetic code ends before its last bit; the stream is damaged")
+            self._value = (self._value << 8) | self._message[self._at]
             self._range <<= 8
             self._at += 1
         return bit
 
     def require_end(self) -> None:
-        """Refuse a message that goes on, or that ends in a zero byte (A3)."""
-        if self._at < len(self._message) or self._message[-1:] == b"\0":
+        """Refuse a message that goes on (A3)."""
+        if self._at < len(self._message) - 4:
             raise ValueError("the arithmetic code goes on after its last bit; the stream is damaged")
 
 

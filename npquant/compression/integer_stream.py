@@ -45,7 +45,7 @@ def encode_integers(values: NDArray[np.int32]) -> bytes:
     Examples
     --------
     >>> len(encode_integers(np.zeros(100, np.int32))), len(encode_integers(np.full(100, -4096, np.int32)))
-    (2, 1)
+    (2, 2)
     """
     if values.dtype != np.int32:
         raise TypeError(f"integers must be int32, got {values.dtype}")

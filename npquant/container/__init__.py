@@ -12,7 +12,7 @@ N5 (params)  a byte: bit 0 the scale is an array, bit 1 the zero point is one; b
              [-2^(b-1), 2^(b-1) - 1], b + 6 for [-2^(b-1) + 1, 2^(b-1) - 1], b = 2..8, else 0; bits 6 and 7 the zero
              point: 0 it is 0, 1 it is qmin, 2 stored. Then qmin and qmax, zigzags, if the interval is 0; zero points,
              zigzags, if stored; scales, float32. Arrays have N items (w) or K (input)
-N6 (bounds)  decoding takes at most 2^22 + 2048 (bytes of the file) steps, where a layer is K (N + 64) + 16 N of them:
+N6 (bounds)  decoding takes at most 2^20 + 1024 (bytes of the file) steps, where a layer is K (N + 64) + 16 N of them:
              a file of a few bytes cannot stand for a network of gigabytes
 
 All numbers are little-endian. Equal networks give equal bytes. Letters: K inputs, N outputs of a layer, b bits.

@@ -84,7 +84,7 @@ class _Decoder:
     def decode(self) -> tuple[IntegerMLP, tuple[Part, ...]]:
         """Read all of it."""
         reader = self._reader
-        _warn_of_numerics(reader.text())
+        numerics = reader.text()
         profile = find_profile(reader.text() or NPQUANT.name)
         inputs, layers = reader.varint(), reader.varint()
         self._count("header")
@@ -101,6 +101,7 @@ class _Decoder:
             raise ValueError(f"{reader.left} bytes follow the last layer")
         model = IntegerMLP(tuple(read), input_params, offset, profile)
         self._parts["checksum", None, ""] = 4
+        _warn_of_numerics(numerics)
         return model, tuple(Part(*key, n_bytes) for key, n_bytes in self._parts.items())
 
     def _count(self, name: str, layer: int | None = None, encoding: str = "") -> None:

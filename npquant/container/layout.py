@@ -14,8 +14,8 @@ INTEGER_MLP: Final = 1
 # A file names an activation by its place here: new ones go to the end.
 ACTIVATIONS: Final = ("identity", "relu", "clipped_relu", "relu6", "relu_n1_to_1", "sigmoid", "tanh")
 OFFSETS: Final = ("", "<f4", "<f8")
-_FREE_STEPS: Final = 1 << 22
-_STEPS_PER_BYTE: Final = 2048
+_FREE_STEPS: Final = 1 << 20
+_STEPS_PER_BYTE: Final = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ def decoding_steps(inputs: int, outputs: int) -> int:
     Returns
     -------
     int
-        Steps of about two microseconds: a row of weights takes as long as 64 weights, a bias as long as 16.
+        Steps of at most some four microseconds: a row of weights takes as long as 64 weights, a bias as long as 16.
 
     Examples
     --------
@@ -109,6 +109,6 @@ def allowed_steps(n_bytes: int) -> int:
     Examples
     --------
     >>> allowed_steps(100)
-    4399104
+    1150976
     """
     return _FREE_STEPS + _STEPS_PER_BYTE * n_bytes

@@ -77,15 +77,16 @@ def test_a_plain_decoder_reads_random_messages_the_same():
     """Both decoders read the same from bytes that no encoder wrote, or this one refuses what goes on."""
     rng = np.random.default_rng(3)
     equal = 0
-    for _ in range(120):
-        data = bytes([int(rng.integers(1, 6))]) + rng.bytes(int(rng.integers(0, 30)))
-        try:
-            codes = decode_codes(data, (9, 7))
-        except ValueError as error:
-            assert "damaged" in str(error)
-        else:
+    for _ in range(20):
+        message = bytes([int(rng.integers(1, 6))]) + rng.bytes(40)
+        for length in range(1, 41):
+            try:
+                codes = decode_codes(message[:length], (9, 7))
+            except ValueError as error:
+                assert "damaged" in str(error)
+                continue
             equal += 1
-            np.testing.assert_array_equal(read_plainly(data, (9, 7)), codes)
+            np.testing.assert_array_equal(read_plainly(message[:length], (9, 7)), codes)
     assert equal > 10
 
 
@@ -195,6 +196,6 @@ def test_codes_refuse_what_they_cannot_hold():
     with pytest.raises(ValueError, match="these span"):
         encode_codes(np.array([[256]], np.int16))
     data = encode_codes(np.eye(4, dtype=np.int16))
-    for bad in (b"\0" + data[1:], b"\5" + data[1:], data + b"\1" * 5, data + b"\0"):
+    for bad in (b"\0" + data[1:], b"\5" + data[1:], data + b"\1" * 5, data[:-5]):
         with pytest.raises(ValueError, match="damaged"):
             decode_codes(bad, (4, 4))
