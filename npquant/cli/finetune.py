@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from npquant.cli.arguments import activation_bits, add_output, by_layer, weight_bits
@@ -17,6 +18,9 @@ _ASKED: Final = (
     "epochs", "learning_rate", "batch_size", "weight_decay", "teacher", "teacher_share", "temperature", "bits",
     "activation_bits", "seed",
 )  # fmt: skip
+
+# At a temperature of 1 the network comes as near to the teacher's probabilities as it can; above it, to softer ones.
+_TEACHING: Final = MappingProxyType({"teacher_share": 0.7, "temperature": 1.0})
 
 
 def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -51,7 +55,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     teacher.add_argument(
         "--teacher-share", metavar="S", type=float, help="its weight against the labels (default: 0.7)"
     )
-    teacher.add_argument("--temperature", metavar="T", type=float, help="divides its logits (default: 2)")
+    teacher.add_argument("--temperature", metavar="T", type=float, help="divides its logits (default: 1)")
     grid = finetune.add_argument_group("what to train through")
     grid.add_argument(
         "--bits", metavar="B", type=weight_bits,
@@ -69,20 +73,24 @@ def _execute(options: argparse.Namespace) -> int:
     """Fine-tune, save, and say what changed."""
     from npquant.cli.before_after import check_max_drop, compare_networks
     from npquant.cli.output import check_out, write_json, write_sections
-    from npquant.cli.workpiece import take_up
+    from npquant.cli.workpiece import load_float, take_up
     from npquant.storage import save
 
     check_max_drop(options.max_drop)
-    _check_pairs(options)
+    _complete(options)
     check_out(options.out, options.model, options.teacher, options.data)
     piece = take_up(options.model, data=options.data, rows=None, seed=options.seed)
-    net, losses = _finetune(piece, options)
+    teacher = None if options.teacher is None else load_float(options.teacher)
+    net, losses = _finetune(piece, teacher, options)
     save(net, options.out)
     record = {
         "command": "finetune",
         "options": {name: getattr(options, name) for name in _ASKED},
         **compare_networks(piece, net, options.out, options.max_drop),
         "losses": losses,
+        "teacher": None
+        if teacher is None
+        else [_compare_with(teacher, piece, student) for student in (piece.model, net)],
     }
     if options.json:
         write_json(record)
@@ -91,40 +99,46 @@ def _execute(options: argparse.Namespace) -> int:
     return 0 if record["budget"]["met"] else 1
 
 
-def _check_pairs(options: argparse.Namespace) -> None:
-    """Refuse settings of what is not there."""
-    given = [name for name in ("teacher_share", "temperature") if getattr(options, name) is not None]
-    if given and options.teacher is None:
-        raise ValueError(f"--{given[0].replace('_', '-')} is about a teacher: name its file with --teacher")
+def _complete(options: argparse.Namespace) -> None:
+    """Refuse settings of what is not there, and fill in those of a teacher that were not given."""
+    for name, default in _TEACHING.items():
+        if getattr(options, name) is None:
+            setattr(options, name, default)
+        elif options.teacher is None:
+            raise ValueError(f"--{name.replace('_', '-')} is about a teacher: name its file with --teacher")
     if options.activation_bits is not None and options.bits is None:
         raise ValueError("--activation-bits is about training through a quantizer: give --bits with it")
 
 
-def _finetune(piece: Workpiece, options: argparse.Namespace) -> tuple[FloatMLP, list[float]]:
+def _finetune(piece: Workpiece, teacher: FloatMLP | None, options: argparse.Namespace) -> tuple[FloatMLP, list[float]]:
     """Train on the training rows alone, so that the validation rows, which chose nothing, can judge."""
-    from npquant.cli.workpiece import load_float
     from npquant.compression.straight_through import StraightThrough
     from npquant.nn.finetuning import finetune
 
-    progress, losses = ProgressLine(), []
-
-    def note(epoch: Epoch) -> None:
-        progress.show(f"epoch {epoch.number} of {epoch.of}")
-        losses.append(epoch.loss)
-
+    losses: list[float] = []
     grid = None if options.bits is None else StraightThrough(options.bits, activation_bits=options.activation_bits)
-    settings = {name: getattr(options, name) for name in ("teacher_share", "temperature")}
-    try:
+    with ProgressLine() as progress:
+
+        def note(epoch: Epoch) -> None:
+            progress.show(f"epoch {epoch.number} of {epoch.of}")
+            losses.append(epoch.loss)
+
         net = finetune(
             piece.model, *piece.sets.train, options.epochs,
-            teacher=None if options.teacher is None else load_float(options.teacher),
-            **{name: value for name, value in settings.items() if value is not None}, quantizer=grid,
-            learning_rate=options.learning_rate, batch_size=options.batch_size,
-            weight_decay=options.weight_decay, progress=note, rng=options.seed,
+            teacher=teacher, teacher_share=options.teacher_share, temperature=options.temperature, quantizer=grid,
+            learning_rate=options.learning_rate, batch_size=options.batch_size, weight_decay=options.weight_decay,
+            progress=note, rng=options.seed,
         )  # fmt: skip
-    finally:
-        progress.clear()
     return net, losses
+
+
+def _compare_with(teacher: FloatMLP, piece: Workpiece, student: FloatMLP) -> dict[str, Any]:
+    """Say how near a student's answers are to the teacher's, on the validation rows."""
+    from npquant.workflow.evaluate import compare, evaluate, in_float64
+
+    said, answered = (evaluate(in_float64(model), *piece.sets.validation) for model in (teacher, student))
+    found = compare(said, answered)
+    return {"agreeing": found.agreement, "rows": found.rows, "kl": found.kl}
 
 
 def _sections(record: dict[str, Any]) -> list[list[str]]:
@@ -135,15 +149,22 @@ def _sections(record: dict[str, Any]) -> list[list[str]]:
     options, losses = record["options"], record["losses"]
     how = f"{options['epochs']} epochs   learning rate {options['learning_rate']:g}"
     how += "" if options["bits"] is None else f"   through {joined(by_layer(options['bits']))} bits"
-    teacher = [] if options["teacher"] is None else [f"  from  {options['teacher']}, the teacher, and the labels"]
     return [
         [f"npquant finetune   {how}   seed {options['seed']}"],
         [
             rows_line(record, "train", "train on"),
-            *teacher,
             f"  loss  {losses[0]:.5f} in the first epoch, {losses[-1]:.5f} in the last",
             written_line(record),
         ],
-        before_after_lines(record),
+        [*before_after_lines(record), *_teacher_lines(record)],
         note_lines(record),
     ]
+
+
+def _teacher_lines(record: dict[str, Any]) -> list[str]:
+    """Say whether the network came nearer to its teacher."""
+    if record["teacher"] is None:
+        return []
+    one, two = record["teacher"]
+    agreeing = f"agrees on {one['agreeing']:,} before, {two['agreeing']:,} after, of {one['rows']:,} rows"
+    return [f"  with the teacher  {agreeing}   KL {one['kl']:.5f} before, {two['kl']:.5f} after"]

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import sys
+from types import TracebackType
 
 
 class ProgressLine:
-    """One line on stderr that is overwritten, and only where stderr is a terminal."""
+    """One line on stderr that is overwritten, and only where stderr is a terminal; empty again when its block ends."""
 
-    def __init__(self) -> None:
+    def __init__(self, text: str = "") -> None:
         self._shown = sys.stderr.isatty()
+        self.show(text)
+
+    def __enter__(self) -> ProgressLine:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.show("")
 
     def show(self, text: str) -> None:
         """Replace the line."""
         if self._shown:
             sys.stderr.write(f"\r\x1b[K{text[:79]}")
             sys.stderr.flush()
-
-    def clear(self) -> None:
-        """Leave the line empty."""
-        self.show("")

@@ -6,6 +6,7 @@ import argparse
 from typing import TYPE_CHECKING, Any, Final
 
 from npquant.cli.arguments import add_output, add_rows, pattern, rates
+from npquant.cli.progress import ProgressLine
 
 if TYPE_CHECKING:
     from npquant.cli.workpiece import Workpiece
@@ -71,7 +72,8 @@ def _execute(options: argparse.Namespace) -> int:
     check_max_drop(options.max_drop)
     check_out(options.out, options.model, options.data)
     piece = take_up(options.model, data=options.data, rows=options.rows, seed=options.seed)
-    net, layers = _prune_weights(piece, options) if options.weights else _prune_neurons(piece, options)
+    with ProgressLine(f"prune {options.model}"):
+        net, layers = _prune_weights(piece, options) if options.weights else _prune_neurons(piece, options)
     save(net, options.out)
     record = {
         "command": "prune",

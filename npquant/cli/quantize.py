@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from npquant.cli.arguments import activation_bits, add_output, add_rows, by_layer, weight_bits
 from npquant.cli.methods import METHODS, check_method, quantize_by_name
+from npquant.cli.progress import ProgressLine
 
 if TYPE_CHECKING:
     from npquant.cli.workpiece import Workpiece
@@ -82,7 +83,8 @@ def _execute(options: argparse.Namespace) -> int:
     check_method(options)
     check_out(options.out, options.model, options.data)
     piece = take_up(options.model, data=options.data, rows=options.rows, seed=options.seed)
-    net, reports = quantize_by_name(piece, options)
+    with ProgressLine(f"quantize {options.model} by {options.method}"):
+        net, reports = quantize_by_name(piece, options)
     # What is said of the layers is said in the float network's order.
     stored = reorder_neurons(net) if options.reorder else net
     save(stored, options.out, options.encoding)

@@ -64,16 +64,13 @@ def _execute(options: argparse.Namespace) -> int:
     from npquant.workflow.report import encode_report
     from npquant.workflow.steps import run_workflow
 
-    progress = ProgressLine()
-    try:
+    with ProgressLine() as progress:
         report = run_workflow(
             data=options.data, model=options.model, train=options.train, out=options.out, max_drop=options.max_drop,
             max_bytes=options.max_bytes, max_macs=options.max_macs, min_sqnr=options.min_sqnr, prune=options.prune,
             bits=options.bits, activation_bits=options.activation_bits, hidden=options.hidden, epochs=options.epochs,
             activation=options.activation, seed=options.seed, progress=progress.show,
         )  # fmt: skip
-    finally:
-        progress.clear()
     sys.stdout.write(encode_report(report).decode("ascii") if options.json else render_report(report))
     sys.stdout.flush()
     return 0 if report["budget"]["met"] else 1

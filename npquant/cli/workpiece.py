@@ -138,7 +138,5 @@ def _notes(path: str, sets: Sets, seed: int) -> tuple[str, ...]:
     record = bundled_record()
     content = sha256(Path(path).read_bytes()).hexdigest()
     known = (sets.split.sha256, content) == (record["split_sha256"], record["sha256"])
-    note = (
-        f"The rows are split by seed {seed}; had the network been trained on another split, its accuracy would flatter."
-    )
+    note = f"Split by seed {seed}: accuracy flatters a network that was trained on another split."
     return () if known else (note,)

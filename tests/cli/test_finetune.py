@@ -1,6 +1,10 @@
 """``npquant finetune``: the network it writes, zeros kept, its exit codes."""
 
 import json
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +15,7 @@ from npquant.nn.finetuning import finetune
 from npquant.nn.model import FloatMLP
 from npquant.storage import load, save
 from npquant.workflow.sets import load_sets
+from tests.cli.process import ENVIRONMENT
 
 Shown = pytest.CaptureFixture[str]
 SHORT = ["--epochs", "2", "--learning-rate", "0.002"]
@@ -101,3 +106,34 @@ def test_finetune_through_the_quantizer_gives_what_on_grid_reads(
     assert record["after"]["bits"] == [8, "ternary", 4]
     assert record["after"]["nonzero_weights"] == record["before"]["nonzero_weights"]
     assert min(layer["sqnr_db"] for layer in record["layers"]) > 20
+
+
+def test_finetune_says_how_near_the_teacher_is(
+    float_file: Path, sparse_file: Path, tmp_path: Path, capsys: Shown
+) -> None:
+    """Before and after: rows on which both answer alike, and KL from the teacher; nearer after three epochs."""
+    options = ["--epochs", "3", "--teacher", str(float_file), "--temperature", "1", "--teacher-share", "1"]
+    capsys.readouterr()
+    net = tuned(sparse_file, tmp_path / "tuned.npz", *options, "--json")
+    before, after = json.loads(capsys.readouterr().out)["teacher"]
+    x, _ = load_sets(None, 0).validation
+    said = float_network(float_file).predict(x)
+    assert before["agreeing"] == int(np.sum(float_network(sparse_file).predict(x) == said))
+    assert after["agreeing"] == int(np.sum(net.predict(x) == said))
+    assert after["kl"] < before["kl"]
+    tuned(sparse_file, tmp_path / "tuned.npz", *options)
+    assert f"KL {before['kl']:.5f} before, {after['kl']:.5f} after" in capsys.readouterr().out
+
+
+def test_finetune_interrupted_leaves_no_file(sparse_file: Path, tmp_path: Path) -> None:
+    """Ctrl-C: one line, exit 130, nothing left behind."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "npquant", "finetune", str(sparse_file), "--epochs", "100000", "--out", "tuned.npz"],
+        cwd=tmp_path, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    time.sleep(2.5)
+    process.send_signal(signal.SIGINT)
+    shown, error = process.communicate(timeout=60)
+    assert (process.returncode, shown) == (130, "")
+    assert error == "npquant: error: interrupted; no file is half written\n"
+    assert list(tmp_path.iterdir()) == []
