@@ -23,7 +23,7 @@ from npquant.integer_mlp import IntegerMLP
 from npquant.kernels.profile import NPQUANT
 from npquant.kernels.qparams import QuantParams
 from npquant.nn.model import DenseLayer, FloatMLP
-from npquant.storage import encode_model, load, save, write_atomically
+from npquant.storage import encode_model, itemize, load, save, write_atomically
 
 CLAMPED = ["identity", "relu", "clipped_relu", "relu6", "relu_n1_to_1"]
 FLOAT = ["relu", "clipped_relu", "hard_sigmoid", "sigmoid", "tanh"]
@@ -119,14 +119,19 @@ def assert_same_integer(a, b):
 
 
 def law_same_back(save, load, model, folder):
-    """What is loaded is what was saved, and saves to the same bytes."""
-    path = folder / "model.npz"
-    save(model, path)
-    loaded = load(path)
-    (assert_same_float if isinstance(model, FloatMLP) else assert_same_integer)(model, loaded)
-    first = path.read_bytes()
-    save(loaded, folder / "again.npz")
-    assert (folder / "again.npz").read_bytes() == first == encode_model(model)
+    """What is loaded is what was saved, under either suffix, and saves to the same bytes; the parts sum to the file."""
+    same = assert_same_float if isinstance(model, FloatMLP) else assert_same_integer
+    for suffix in ("npz", "npq"):
+        path = folder / f"model.{suffix}"
+        save(model, path)
+        loaded = load(path)
+        same(model, loaded)
+        first = path.read_bytes()
+        assert first[:2] == (b"PK" if suffix == "npz" or isinstance(model, FloatMLP) else b"NP")
+        save(loaded, folder / f"again.{suffix}")
+        assert (folder / f"again.{suffix}").read_bytes() == first
+        assert sum(part.n_bytes for part in itemize(path)) == len(first)
+    assert (folder / "model.npz").read_bytes() == encode_model(model)
 
 
 @pytest.fixture(scope="module")
@@ -263,10 +268,8 @@ FILES = [
 ]
 
 
-@pytest.mark.parametrize(
-    "original",
-    [pytest.param(FILES[0], id="float"), pytest.param(FILES[1], id="integer", marks=pytest.mark.slow)],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("original", FILES, ids=["float", "integer"])
 def test_no_single_flip_passes(original, tmp_path):
     """Every bit of the file, one after the other."""
     for at in range(8 * len(original)):
@@ -277,8 +280,8 @@ def test_no_single_flip_passes(original, tmp_path):
 
 @pytest.mark.parametrize("original", FILES, ids=["float", "integer"])
 def test_no_truncation_passes(original, tmp_path):
-    """Every proper beginning of a file is refused by name."""
-    for length in range(len(original)):
+    """Every third proper beginning of a file, and the last ones, are refused by name."""
+    for length in [*range(0, len(original), 3), *range(len(original) - 30, len(original))]:
         assert refused_or_same(load, original[:length], original, tmp_path / "model.npz")
 
 
@@ -401,6 +404,56 @@ def test_file_is_an_npz_that_states_its_versions(tmp_path, small_float):
     assert manifest["numerics"] == npquant.numerics_version
     assert manifest["tensors"]["w0"] == sha256(members["w0.npy"]).hexdigest()
     assert decode_npy(members["b1.npy"], "b1").tolist() == [-1.0]
+
+
+def test_load_recognizes_a_file_by_its_first_bytes(tmp_path, small_float, small_integer):
+    """The name decides how a network is written, and nothing about how it is read."""
+    for model, name in (
+        (small_integer, "a.npz"),
+        (small_integer, "b.NPZ"),
+        (small_integer, "c.npq"),
+        (small_float, "d"),
+    ):
+        save(model, tmp_path / name)
+        os.rename(tmp_path / name, tmp_path / "renamed.bin")
+        (assert_same_float if model is small_float else assert_same_integer)(load(tmp_path / "renamed.bin"), model)
+        starts = (tmp_path / "renamed.bin").read_bytes()[:3]
+        assert starts == (b"NPQ" if name == "c.npq" else b"PK\3")
+
+
+def test_zip_holds_the_bare_container(tmp_path, small_integer):
+    """F2: the npz's one array is the npq file, so that there is one layout for both; NumPy opens it."""
+    save(small_integer, tmp_path / "a.npz")
+    save(small_integer, tmp_path / "a.npq")
+    with np.load(tmp_path / "a.npz", allow_pickle=False) as arrays:
+        assert arrays["network"].tobytes() == (tmp_path / "a.npq").read_bytes()
+    zipped, bare = (itemize(tmp_path / name) for name in ("a.npz", "a.npq"))
+    assert zipped[2:] == bare and [part.name for part in zipped[:2]] == ["zip", "manifest"]
+    assert itemize(encode_model(small_integer, "auto", "npq")) == bare
+
+
+@pytest.mark.parametrize("encoding", ["dense", "bitmask", "relative", "arithmetic"])
+def test_save_takes_the_encoding_by_name(encoding, tmp_path, small_integer):
+    """The layers are encoded as asked for, in either container, and no way is shorter than "auto"."""
+    for suffix in ("npz", "npq"):
+        save(small_integer, tmp_path / f"a.{suffix}", encoding)
+        assert_same_integer(load(tmp_path / f"a.{suffix}"), small_integer)
+        forms = [part.encoding for part in itemize(tmp_path / f"a.{suffix}") if part.name == "weights"]
+        assert all(form.startswith(encoding) for form in forms)
+        size = (tmp_path / f"a.{suffix}").stat().st_size
+        assert size == len(encode_model(small_integer, encoding, suffix))
+        assert size >= len(encode_model(small_integer, "auto", suffix))
+
+
+def test_encodings_are_for_integer_networks(small_float, small_integer):
+    """An encoding or the bare container for a float network, and unknown ones, are refused with a way out."""
+    for arguments in (("dense", "npz"), ("auto", "npq")):
+        with pytest.raises(ValueError, match="quantize the float network first"):
+            encode_model(small_float, *arguments)
+    with pytest.raises(ValueError, match="unknown container 'zip'"):
+        encode_model(small_integer, "auto", "zip")
+    with pytest.raises(ValueError, match="unknown encoding 'huffman'"):
+        encode_model(small_integer, "huffman")
 
 
 def test_save_refuses_other_things_and_unknown_arithmetic(tmp_path, small_integer):
