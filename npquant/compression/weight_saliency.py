@@ -121,18 +121,28 @@ def removal_order(criterion: str, a: Float64, w: Float64, damping: float, rng: n
         score = weight_scores(criterion, a, w, rng).ravel()
         order = np.argsort(score, kind="stable")
         return RemovalOrder(order, score[order])
+    return _obs_order(a, w, damping)
+
+
+def _obs_order(a: Float64, w: Float64, damping: float) -> RemovalOrder:
+    """Merge the neurons' own orders of removal by cost."""
     covariance = damped_covariance(a, damping)
-    depth, neurons = w.shape
-    indices, costs = np.empty((neurons, depth), np.int64), np.empty((neurons, depth))
-    inverse = np.asarray(np.linalg.inv(covariance), np.float64)
-    for n in range(neurons):
-        indices[n], costs[n] = obs_removals(inverse, w[:, n], depth)
-        indices[n] = indices[n] * neurons + n
-    highest = np.maximum.accumulate(costs, axis=1)
-    # By cost, then by position in the neuron's own order, then by neuron: a prefix of each neuron's order, always.
-    position = np.broadcast_to(np.arange(depth), highest.shape)
-    merged = np.lexsort((position.ravel(), highest.ravel()))
-    return RemovalOrder(indices.ravel()[merged], highest.ravel()[merged])
+    # An input that is the same in all rows is coupled to none: its weight costs w^2 l, whatever else is gone.
+    varies = (a != a[0]).any(axis=0)
+    moving, still = np.flatnonzero(varies), np.flatnonzero(~varies)
+    inverse = np.asarray(np.linalg.inv(covariance[np.ix_(moving, moving)]), np.float64)
+    place = np.tile(np.append(moving, still), (w.shape[1], 1))
+    cost = np.square(w[place[0]].T) * np.diag(covariance)[place[0]]
+    position = np.zeros(place.shape, np.int64)
+    for n in range(w.shape[1]):
+        order, rise = obs_removals(inverse, w[moving, n], len(moving))
+        place[n, : len(moving)], position[n, : len(moving)] = moving[order], np.arange(len(moving))
+        cost[n, : len(moving)] = np.maximum.accumulate(rise)
+    # By cost, then by position in the neuron's own order: a prefix of each neuron's order, always. Zeros go by index.
+    position = np.where(cost > 0, position, place)
+    merged = np.lexsort((position.ravel(), cost.ravel()))
+    flat = place * w.shape[1] + np.arange(w.shape[1])[:, np.newaxis]
+    return RemovalOrder(flat.ravel()[merged], cost.ravel()[merged])
 
 
 def obs_removals(
