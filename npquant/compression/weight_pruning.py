@@ -117,8 +117,8 @@ def prune_weights(
     U1 to U5, layer by layer; each layer sees what the pruned layers before it deliver, and its targets are the float
     network's own pre-activations. With "global" the masks come first, from the float network's activations. A weight
     that is 0 stays 0; a layer that loses no other is left as it is. Every layer keeps at least one weight. Time: the
-    refit a second or so for 300 neurons of 784 inputs; "obs" some 0.03 s for each such neuron. Sources: as in weight_saliency
-    and weight_masks.
+    refit a second or so for 300 neurons of 784 inputs, "obs" some 0.03 s for each such neuron. Sources: as in
+    weight_saliency and weight_masks.
 
     Examples
     --------
