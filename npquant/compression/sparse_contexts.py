@@ -38,6 +38,7 @@ _SUPPORTS: Final = 8
 _COUNT_LIMIT: Final = len(RATES) - 1
 
 LARGEST: Final = 255
+_PATIENCE: Final = 1 << 26
 Codes = NDArray[np.int16]
 
 
@@ -59,12 +60,12 @@ def encode_codes(codes: Codes) -> bytes:
     TypeError
         If `codes` is not int16.
     ValueError
-        If a code lies outside [-255, 255].
+        If a code lies outside [-255, 255], or K (N + 64) exceeds 2^26: minutes of decoding.
 
     Notes
     -----
     Integers only, so the bytes are the same on every machine. Cost: about 2 microseconds for each code in a flagged row
-    and column, and as much again for each that is not zero.
+    and column, and twice as much for each that is not zero.
 
     Examples
     --------
@@ -75,6 +76,7 @@ def encode_codes(codes: Codes) -> bytes:
         raise TypeError(f"codes must be int16, got {codes.dtype}")
     if codes.size and (codes.min() < -LARGEST or codes.max() > LARGEST):
         raise ValueError(f"codes lie in [-{LARGEST}, {LARGEST}], these span [{codes.min()}, {codes.max()}]")
+    _require_patience(codes.shape)
     stride, encoder = choose_stride(codes), BitEncoder()
     _code_matrix(encoder, codes, stride)
     return varint(stride) + encoder.finish()
@@ -98,13 +100,14 @@ def decode_codes(data: bytes, shape: tuple[int, int]) -> Codes:
     Raises
     ------
     ValueError
-        If the bytes are no such message.
+        If the bytes are no such message, or the shape exceeds what `encode_codes` takes.
 
     Examples
     --------
     >>> bool((decode_codes(encode_codes(np.eye(9, dtype=np.int16)), (9, 9)) == np.eye(9)).all())
     True
     """
+    _require_patience(shape)
     reader = ByteReader(data)
     stride = reader.varint()
     if not 1 <= stride <= max(shape[0], 1):
@@ -113,6 +116,11 @@ def decode_codes(data: bytes, shape: tuple[int, int]) -> Codes:
     codes = _code_matrix(decoder, np.zeros(shape, np.int16), stride)
     decoder.require_end()
     return codes
+
+
+def _require_patience(shape: tuple[int, ...]) -> None:
+    if shape[0] * (shape[1] + 64) > _PATIENCE:
+        raise ValueError(f"a matrix of shape {shape} would take minutes in arithmetic code: use encoding='relative'")
 
 
 class _Sizes:

@@ -8,7 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from npquant.compression.packing import pack_codes, pack_ternary, packed_bytes, unpack_codes, unpack_ternary
+from npquant.compression.packing import (
+    pack_codes,
+    pack_fields,
+    pack_ternary,
+    packed_bytes,
+    unpack_codes,
+    unpack_fields,
+    unpack_ternary,
+)
 
 SHAPES = hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=7)
 
@@ -157,3 +165,32 @@ def test_packing_refuses_other_types_widths_and_lengths():
             with pytest.raises(ValueError, match="take 2 bytes"):
                 unpack(wrong)
     assert prod(()) == 1 and unpack_codes(np.array([5], np.uint8), 8, ()).item() == 5
+
+
+def law_fields_are_p1(pack, values, width):
+    """P1 of unsigned numbers, digit by digit, and back."""
+    number = sum(int(value) << (i * width) for i, value in enumerate(values))
+    packed = pack(values, width)
+    assert packed.dtype == np.uint8 and packed.tobytes() == number.to_bytes(ceil(len(values) * width / 8), "little")
+    np.testing.assert_array_equal(unpack_fields(packed, width, len(values)), values)
+
+
+@given(st.integers(1, 16), st.data())
+def test_pack_fields_is_p1_and_reads_back(width, data):
+    """Unsigned numbers of 1 to 16 bits are one large number, lowest first; the law kills another number."""
+    values = data.draw(hnp.arrays(np.uint16, st.integers(0, 20), elements=st.integers(0, (1 << width) - 1)))
+    law_fields_are_p1(pack_fields, values, width)
+    if width > 1 and len(values) and values[0] not in (0, (1 << width) - 1):
+        with pytest.raises(AssertionError):
+            law_fields_are_p1(lambda v, w: pack_fields(((1 << w) - 1 - v).astype(np.uint16), w), values, width)
+
+
+def test_fields_refuse_what_does_not_fit():
+    """A number too large, widths of 0 and 17, another length and a spare bit are refused."""
+    for values, width in (([4], 2), ([0], 0), ([0], 17)):
+        with pytest.raises(ValueError, match="widths are 1 to 16"):
+            pack_fields(np.array(values, np.uint16), width)
+    with pytest.raises(ValueError, match="take 2 bytes"):
+        unpack_fields(np.zeros(1, np.uint8), 3, 3)
+    with pytest.raises(ValueError, match="spare bit"):
+        unpack_fields(np.array([8], np.uint8), 3, 1)

@@ -195,6 +195,9 @@ def test_codes_refuse_what_they_cannot_hold():
         encode_codes(np.zeros((2, 2), np.int8))
     with pytest.raises(ValueError, match="these span"):
         encode_codes(np.array([[256]], np.int16))
+    for attempt in (lambda: decode_codes(b"\1", (1 << 20, 1)), lambda: encode_codes(np.zeros((1 << 20, 1), np.int16))):
+        with pytest.raises(ValueError, match="would take minutes"):
+            attempt()
     data = encode_codes(np.eye(4, dtype=np.int16))
     for bad in (b"\0" + data[1:], b"\5" + data[1:], data + b"\1" * 5, data[:-5]):
         with pytest.raises(ValueError, match="damaged"):
