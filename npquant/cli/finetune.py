@@ -148,7 +148,7 @@ def _sections(record: dict[str, Any]) -> list[list[str]]:
 
     options, losses = record["options"], record["losses"]
     how = f"{options['epochs']} epochs   learning rate {options['learning_rate']:g}"
-    how += "" if options["bits"] is None else f"   through {joined(by_layer(options['bits']))} bits"
+    how += "" if options["bits"] is None else f"   through weight bits {joined(by_layer(options['bits']))}"
     return [
         [f"npquant finetune   {how}   seed {options['seed']}"],
         [

@@ -143,6 +143,8 @@ def _sections(record: dict[str, Any]) -> list[list[str]]:
     options = record["options"]
     weights, outputs = joined(record["after"]["bits"]), joined(by_layer(options["activation_bits"]))
     how = f"{options['method']}   weight bits {weights}   activation bits {outputs}"
+    how += "   zeros kept" if options["keep_zeros"] else ""
+    how += f"   polish {options['polish']}" if options["polish"] else ""
     return [
         [f"npquant quantize   {how}   seed {options['seed']}"],
         [

@@ -12,6 +12,7 @@ from npquant.cli import main
 from npquant.cli.methods import METHODS
 from npquant.compression import adaround, gpfq, gptq, nearest
 from npquant.compression.rectified import quantize_rectified
+from npquant.compression.sparse_rounding import quantize_keeping_zeros
 from npquant.compression.uniform import quantize_uniform
 from npquant.integer_mlp import IntegerMLP
 from npquant.nn.model import FloatMLP
@@ -108,12 +109,21 @@ def sparse_file(float_file: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     return path
 
 
-@pytest.mark.parametrize("method", ["rectified", "nearest", "gptq", "gptq-resolved", "gpfq"])
-def test_quantize_keep_zeros(method: str, sparse_file: Path, tmp_path: Path) -> None:
-    """No code stands where a weight is 0, whatever the method."""
+@pytest.mark.parametrize(
+    ("method", "name"),
+    [
+        ("rectified", "rectified"), ("nearest", "rescaled"), ("gptq", "gptq"), ("gptq-resolved", "gptq_resolved"),
+        ("gpfq", "gpfq"),
+    ],
+)  # fmt: skip
+def test_quantize_keep_zeros(method: str, name: str, sparse_file: Path, tmp_path: Path) -> None:
+    """No code stands where a weight is 0, whatever the method, and each is the library's."""
     options = ["--method", method, "--rows", "100", "--keep-zeros"]
     net = quantized(sparse_file, tmp_path / "net.npq", *options)
     model = load(sparse_file)
+    assert isinstance(model, FloatMLP)
+    x = load_sets(None, 0).x_calibration[:100]
+    assert net == quantize_keeping_zeros(in_float64(model), x, 4, method=name)
     assert not any(np.any(q.w_q[w.w == 0]) for q, w in zip(net.layers, model.layers, strict=True))
 
 
@@ -200,6 +210,18 @@ def test_quantize_missed_budget_exits_1(float_file: Path, tmp_path: Path, capsys
     assert "Budget MISSED" in capsys.readouterr().out
     quantized(float_file, tmp_path / "net.npz", *options, "100")
     assert "Budget met" in capsys.readouterr().out
+
+
+def test_quantize_budget_counts_whole_rows(float_file: Path, tmp_path: Path, capsys: Shown) -> None:
+    """As many rows as are lost are within the budget, one row fewer is not."""
+    options = ["--method", "uniform", "--bits", "ternary", "--rows", "100"]
+    lost = record_of(float_file, tmp_path / "net.npz", capsys, *options)["budget"]["lost_rows"]
+    assert lost > 5
+    for allowed, code in ((lost, 0), (lost - 1, 1)):
+        limit = f"{(allowed + 0.01) * 100 / 270:.4f}"
+        quantized(float_file, tmp_path / "net.npz", *options, "--max-drop", limit, "--json", code=code)
+        budget = json.loads(capsys.readouterr().out)["budget"]
+        assert (budget["allowed_rows"], budget["lost_rows"], budget["met"]) == (allowed, lost, code == 0)
 
 
 def test_quantize_own_data_with_a_network_of_that_shape(tmp_path: Path, capsys: Shown) -> None:
