@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from npquant.compression.gptq import quantize_gptq, quantize_gptq_resolved
     from npquant.compression.gradual import prune_gradually
     from npquant.compression.nearest import quantize_nearest
+    from npquant.compression.neuron_order import reorder_neurons
     from npquant.compression.on_grid import quantize_on_grid
     from npquant.compression.pruning import prune_neurons, prune_neurons_with_report
     from npquant.compression.rectified import quantize_rectified
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
     from npquant.nn.model import FloatMLP
     from npquant.nn.training import train
     from npquant.profiles.operators import dequantize, linear, quantize, requantize
-    from npquant.storage import load, save
+    from npquant.storage import itemize, load, save
     from npquant.workflow.search import SearchResult, search_budget
     from npquant.workflow.steps import run_workflow
 
@@ -66,6 +67,7 @@ __all__ = [
     "__version__",
     "dequantize",
     "finetune",
+    "itemize",
     "linear",
     "load",
     "matmul_int8",
@@ -88,6 +90,7 @@ __all__ = [
     "quantize_on_grid",
     "quantize_rectified",
     "quantize_uniform",
+    "reorder_neurons",
     "requantize",
     "run_workflow",
     "save",
@@ -132,6 +135,8 @@ _HOME: Final = MappingProxyType(
         "quantize_on_grid": "npquant.compression.on_grid",
         "IntegerMLP": "npquant.integer_mlp",
         "DynamicMLP": "npquant.dynamic_mlp",
+        "reorder_neurons": "npquant.compression.neuron_order",
+        "itemize": "npquant.storage",
         "load": "npquant.storage",
         "save": "npquant.storage",
         # floor 3: the search and the eight steps
