@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from npquant.compression.compensation import refit
 from npquant.compression.output_metric import output_loss
 from npquant.compression.pruning import (
     ALLOCATIONS,
@@ -16,6 +17,7 @@ from npquant.compression.pruning import (
     CRITERIA,
     MOST_ROWS,
     NothingPrunedWarning,
+    PruningReport,
     prune_neurons,
     prune_neurons_with_report,
 )
@@ -143,6 +145,14 @@ def test_prune_neurons_rate_zero_is_the_identity(seed: int, activation: str, dty
     assert same is net
 
 
+def test_identity_law_kills_a_refit_that_always_runs() -> None:
+    """Solving the next layer anew where nothing is missing moves its last bits."""
+    rng = np.random.default_rng(0)
+    net, x = network(rng, (3, 4, 2)), rng.normal(size=(9, 3))
+    v, b = refit(net.activations(x)[0], net.layers[1].w, net.logits(x), 1e-4)
+    assert v.tobytes() != net.layers[1].w.tobytes() or b.tobytes() != net.layers[1].b.tobytes()
+
+
 @given(seed=SEEDS)
 def test_prune_neurons_leaves_a_layer_of_rate_zero_alone(seed: int) -> None:
     """Layer by layer, one whose own rate is 0 and whose inputs stay keeps its bytes while another is pruned."""
@@ -154,6 +164,25 @@ def test_prune_neurons_leaves_a_layer_of_rate_zero_alone(seed: int) -> None:
     assert small.layers[0].b.tobytes() == net.layers[0].b.tobytes()
 
 
+def accounts_for_every_neuron(prune: Callable[..., Any], seed: int, rate: Any, criterion: str, how: str) -> bool:
+    """Say whether S8's count of neurons left the arrays, each under one name, in its place."""
+    rng = np.random.default_rng(seed)
+    net = network(rng, (3, 7, 5, 2), dtype=np.float32)
+    small, report = prune(net, rng.normal(size=(20, 3)), rate, criterion, how, rng=seed)
+    right = small.dtype == np.float32
+    for n, r, layer, left in zip((7, 5), report.rates, report.layers, small.neurons, strict=False):
+        right &= layer.removed == min(int(np.floor(r * n + 0.5)), n - 1) == n - left
+        parts = [layer.zero, layer.constant, layer.redundant, layer.unimportant, layer.kept]
+        right &= sorted(np.concatenate(parts)) == list(range(n)) and sum(layer.counts.values()) == n
+        right &= layer.kept.tolist() == sorted(layer.kept)
+    a, b = small.neurons[:2]
+    right &= [layer.w.shape for layer in small.layers] == [(3, a), (a, b), (b, 2)]
+    if how != "refit":
+        kept = report.kept[0]
+        right &= small.layers[0].w.tobytes() == np.ascontiguousarray(net.layers[0].w[:, kept]).tobytes()
+    return bool(right)
+
+
 @given(
     seed=SEEDS,
     rate=st.one_of(st.floats(0, 0.9), st.tuples(st.floats(0, 0.9), st.floats(0, 0.9))),
@@ -162,23 +191,27 @@ def test_prune_neurons_leaves_a_layer_of_rate_zero_alone(seed: int) -> None:
 )
 def test_prune_neurons_accounts_for_every_neuron(seed: int, rate: Any, criterion: str, compensation: str) -> None:
     """S8: a layer of n loses min(floor(r n + 1/2), n - 1) neurons from the arrays, each under one name."""
-    rng = np.random.default_rng(seed)
-    net = network(rng, (3, 7, 5, 2), dtype=np.float32)
-    small, report = prune_neurons_with_report(
-        net, rng.normal(size=(20, 3)), rate, criterion=criterion, compensation=compensation, rng=seed
-    )
-    for n, r, layer, left in zip((7, 5), report.rates, report.layers, small.neurons, strict=False):
-        assert layer.removed == min(int(np.floor(r * n + 0.5)), n - 1) == n - left
-        assert sum(layer.counts.values()) == n
-        parts = [layer.zero, layer.constant, layer.redundant, layer.unimportant, layer.kept]
-        assert sorted(np.concatenate(parts)) == list(range(n))
-        assert layer.kept.tolist() == sorted(layer.kept)
-    a, b = small.neurons[:2]
-    assert [layer.w.shape for layer in small.layers] == [(3, a), (a, b), (b, 2)]
-    assert small.dtype == np.float32
-    kept = report.kept[0]
-    if compensation != "refit":
-        assert small.layers[0].w.tobytes() == np.ascontiguousarray(net.layers[0].w[:, kept]).tobytes()
+    assert accounts_for_every_neuron(prune_neurons_with_report, seed, rate, criterion, compensation)
+
+
+def test_account_law_kills_masks_and_other_rounding() -> None:
+    """Neurons that are set to 0 and stay, and a count that rounds down, are each seen."""
+
+    def masked(net: FloatMLP, x: Any, rate: float, criterion: str, how: str, *, rng: int) -> Any:
+        report = prune_neurons_with_report(net, x, rate, criterion, how, rng=rng)[1]
+        layers = list(net.layers)
+        for i, kept in enumerate(report.kept):
+            on = np.isin(np.arange(net.neurons[i]), kept)
+            layers[i] = DenseLayer(layers[i].w * on, layers[i].b * on, "relu")
+        return FloatMLP(tuple(layers)), report
+
+    def rounded_down(net: FloatMLP, x: Any, rate: float, criterion: str, how: str, *, rng: int) -> Any:
+        rates = [np.floor(rate * n) / n for n in net.neurons[:-1]]
+        small, report = prune_neurons_with_report(net, x, rates, criterion, how, rng=rng)
+        return small, PruningReport((rate, rate), report.layers)
+
+    for wrong in (masked, rounded_down):
+        assert not accounts_for_every_neuron(wrong, 0, 0.5, "in_l2", "bare")
 
 
 @given(seed=SEEDS)
@@ -483,3 +516,16 @@ def test_refit_sees_rows_of_every_part() -> None:
     part = x[2 * MOST_ROWS :]
     losses = [output_loss(net.logits(part), small.logits(part), "softmax")[0] for small in (joint, layerwise)]
     assert losses[0] < losses[1]
+
+
+def test_obs_is_better_than_its_control() -> None:
+    """Random neurons are the control: on ten networks OBS leaves a smaller divergence than the mean of five draws."""
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        net, x = network(rng, (6, 16, 4), "sigmoid"), rng.normal(size=(150, 6))
+
+        def loss(criterion: str, draw: int, net: FloatMLP = net, x: Any = x) -> float:
+            small = prune_neurons(net, x, 0.5, criterion, "layerwise", rng=draw)
+            return output_loss(net.logits(x), small.logits(x), "softmax")[0]
+
+        assert loss("obs", 0) < np.mean([loss("random", draw) for draw in range(5)])
