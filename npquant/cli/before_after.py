@@ -131,7 +131,8 @@ def rows_line(record: dict[str, Any], part: str, used: str) -> str:
     '  rows  digits: 200 training rows to look at, 270 validation rows to compare'
     """
     name, rows = record["data"]["name"], record["data"]["rows"]
-    return f"  rows  {name}: {rows[part]:,} training rows to {used}, {rows['validation']:,} validation rows to compare"
+    training = f"{rows[part]:,} training row{'s' * (rows[part] != 1)} to {used}"
+    return f"  rows  {name}: {training}, {rows['validation']:,} validation rows to compare"
 
 
 def written_line(record: dict[str, Any]) -> str:

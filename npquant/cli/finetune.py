@@ -147,13 +147,14 @@ def _sections(record: dict[str, Any]) -> list[list[str]]:
     from npquant.workflow.render import joined
 
     options, losses = record["options"], record["losses"]
-    how = f"{options['epochs']} epochs   learning rate {options['learning_rate']:g}"
+    epochs = f"{options['epochs']:,} epoch{'s' * (options['epochs'] != 1)}"
+    how = f"{epochs}   learning rate {options['learning_rate']:g}"
     how += "" if options["bits"] is None else f"   through weight bits {joined(by_layer(options['bits']))}"
     return [
         [f"npquant finetune   {how}   seed {options['seed']}"],
         [
             rows_line(record, "train", "train on"),
-            f"  loss  {losses[0]:.5f} in the first epoch, {losses[-1]:.5f} in the last",
+            f"  loss  {losses[0]:.5g} in the first epoch, {losses[-1]:.5g} in the last",
             written_line(record),
         ],
         [*before_after_lines(record), *_teacher_lines(record)],

@@ -168,7 +168,7 @@ def _layer_lines(layers: list[dict[str, Any]]) -> list[str]:
             "x".join(map(str, layer["shape"])),
             str(layer["bits"]),
             f"{100 - 100 * layer['nonzero_weights'] / math.prod(layer['shape']):.1f}",
-            f"{layer['sqnr_db']:.1f}" if math.isfinite(layer["sqnr_db"]) else "exact",
+            "exact" if layer["sqnr_db"] == math.inf else f"{layer['sqnr_db']:.1f}",
         ]
         for number, layer in enumerate(layers)
     ]

@@ -86,7 +86,7 @@ def test_finetune_tables_say_what_the_record_says(sparse_file: Path, tmp_path: P
     record = json.loads(capsys.readouterr().out)
     tuned(sparse_file, out, *SHORT)
     text = capsys.readouterr().out
-    assert f"{record['losses'][0]:.5f} in the first epoch, {record['losses'][-1]:.5f} in the last" in text
+    assert f"{record['losses'][0]:.5g} in the first epoch, {record['losses'][-1]:.5g} in the last" in text
     assert f"{100 * record['after']['validation']['accuracy']:.2f}" in text
     assert f"{out}: {out.stat().st_size:,} bytes written" in text
 
