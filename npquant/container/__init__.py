@@ -11,7 +11,8 @@ N4 (layer)   N, varint; activation, its place in ACTIVATIONS, a byte; QuantParam
 N5 (params)  a byte: bit 0 the scale is an array, bit 1 the zero point is one; bits 2 to 5 the interval: b - 1 for
              [-2^(b-1), 2^(b-1) - 1], b + 6 for [-2^(b-1) + 1, 2^(b-1) - 1], b = 2..8, else 0; bits 6 and 7 the zero
              point: 0 it is 0, 1 it is qmin, 2 stored. Then qmin and qmax, zigzags, if the interval is 0; zero points,
-             zigzags, if stored; scales, float32. Arrays have N items (w) or K (input)
+             zigzags, if stored; the scale, float32. Arrays have N items (w) or K (input); one of scales is the bits of
+             the least, 4 bytes, and a varint length and `integer_stream` of by how much the others' bits exceed them
 N6 (bounds)  decoding takes at most 2^20 + 1024 (bytes of the file) steps, where a layer is K (N + 64) + 16 N of them:
              a file of a few bytes cannot stand for a network of gigabytes
 

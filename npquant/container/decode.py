@@ -87,6 +87,8 @@ class _Decoder:
         numerics = reader.text()
         profile = find_profile(reader.text() or NPQUANT.name)
         inputs, layers = reader.varint(), reader.varint()
+        if decoding_steps(inputs, 1) > self._steps:
+            raise ValueError(f"{inputs} inputs are too many for so short a file (N6)")
         self._count("header")
         offset = self._offset(inputs)
         input_params = x = self._params(inputs)

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
-from npquant.byte_fields import ByteReader, zigzag
+from npquant.byte_fields import ByteReader, varint, zigzag
+from npquant.compression.integer_stream import decode_integers, encode_integers
 from npquant.kernels.qparams import QuantParams
 
 _INTERVALS: Final = (
@@ -43,7 +45,8 @@ def encode_params(params: QuantParams) -> bytes:
     fields = [bytes([(np.ndim(params.scale) > 0) | several << 1 | form << 2 | zero << 6])]
     fields += [zigzag(end) for end in interval if form == 0]
     fields += [zigzag(point) for point in zero_points if zero == 2]
-    return b"".join(fields) + np.asarray(params.scale, "<f4").tobytes()
+    scale = np.asarray(params.scale, "<f4")
+    return b"".join(fields) + (_encode_scales(scale) if scale.ndim else scale.tobytes())
 
 
 def decode_params(reader: ByteReader, channels: int, count: Callable[[str], None]) -> QuantParams:
@@ -86,6 +89,24 @@ def decode_params(reader: ByteReader, channels: int, count: Callable[[str], None
         raise ValueError(f"{points} zero points do not stand in {reader.left} bytes")
     stored = [reader.zigzag() for _ in range(points)] if zero == 2 else [(0, qmin)[zero]]
     count("parameters")
-    scale = np.frombuffer(reader.take(4 * (channels if head & 1 else 1)), "<f4")
+    scale = _decode_scales(reader, channels) if head & 1 else np.frombuffer(reader.take(4), "<f4")[0]
     count("scales")
-    return QuantParams(scale if head & 1 else scale[0], stored if head & 2 else stored[0], qmin, qmax)
+    return QuantParams(scale, stored if head & 2 else stored[0], qmin, qmax)
+
+
+def _encode_scales(scales: NDArray[np.float32]) -> bytes:
+    """Write the bits of the least scale, and by how much those of the others exceed them."""
+    # Scales of a layer share most of their exponents. Positive floats have the order of their bits, which lie in
+    # [2^23, 2^31), so that the differences are int32.
+    bits = scales.view("<i4")
+    excess = encode_integers((bits - bits.min()).astype(np.int32))
+    return bytes(bits.min().tobytes()) + varint(len(excess)) + excess
+
+
+def _decode_scales(reader: ByteReader, channels: int) -> NDArray[np.float32]:
+    """Undo `_encode_scales`."""
+    least = int.from_bytes(reader.take(4), "little")
+    bits = least + decode_integers(reader.take(reader.varint()), channels).astype(np.int64)
+    if bits.min() < 0 or bits.max() >= 1 << 31:
+        raise ValueError("a scale is no positive float32; the data is damaged")
+    return bits.astype("<i4").view("<f4")
