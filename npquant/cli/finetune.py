@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from npquant.nn.recipe import Epoch
 
 _ASKED: Final = (
-    "epochs", "learning_rate", "batch_size", "weight_decay", "teacher", "teacher_share", "temperature", "bits",
-    "activation_bits", "seed",
+    "epochs", "learning_rate", "batch_size", "weight_decay", "teacher", "teacher_share", "temperature", "density",
+    "bits", "activation_bits", "seed",
 )  # fmt: skip
 
 # At a temperature of 1 the network comes as near to the teacher's probabilities as it can; above it, to softer ones.
@@ -56,6 +56,8 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         "--teacher-share", metavar="S", type=float, help="its weight against the labels (default: 0.7)"
     )
     teacher.add_argument("--temperature", metavar="T", type=float, help="divides its logits (default: 1)")
+    sparse = finetune.add_argument_group("what to give up")
+    sparse.add_argument("--density", metavar="D", type=float, help="share of the weights left in the end, above 0 to 1")
     grid = finetune.add_argument_group("what to train through")
     grid.add_argument(
         "--bits", metavar="B", type=weight_bits,
@@ -108,13 +110,17 @@ def _complete(options: argparse.Namespace) -> None:
             raise ValueError(f"--{name.replace('_', '-')} is about a teacher: name its file with --teacher")
     if options.activation_bits is not None and options.bits is None:
         raise ValueError("--activation-bits is about training through a quantizer: give --bits with it")
+    if options.density is not None and options.bits is not None:
+        raise ValueError("--density prunes and --bits rounds: do one after the other, pruning first")
 
 
 def _finetune(piece: Workpiece, teacher: FloatMLP | None, options: argparse.Namespace) -> tuple[FloatMLP, list[float]]:
     """Train on the training rows alone, so that the validation rows, which chose nothing, can judge."""
+    from npquant.compression.gradual import prune_gradually
     from npquant.compression.straight_through import StraightThrough
     from npquant.nn.finetuning import finetune
 
+    x, y = piece.sets.train
     losses: list[float] = []
     grid = None if options.bits is None else StraightThrough(options.bits, activation_bits=options.activation_bits)
     with ProgressLine() as progress:
@@ -123,8 +129,16 @@ def _finetune(piece: Workpiece, teacher: FloatMLP | None, options: argparse.Name
             progress.show(f"epoch {epoch.number} of {epoch.of}")
             losses.append(epoch.loss)
 
+        if options.density is not None:
+            net = prune_gradually(
+                piece.model, x, y, options.density, options.epochs,
+                teacher=teacher, teacher_share=options.teacher_share, temperature=options.temperature,
+                learning_rate=options.learning_rate, batch_size=options.batch_size, weight_decay=options.weight_decay,
+                progress=note, rng=options.seed,
+            )  # fmt: skip
+            return net, losses
         net = finetune(
-            piece.model, *piece.sets.train, options.epochs,
+            piece.model, x, y, options.epochs,
             teacher=teacher, teacher_share=options.teacher_share, temperature=options.temperature, quantizer=grid,
             learning_rate=options.learning_rate, batch_size=options.batch_size, weight_decay=options.weight_decay,
             progress=note, rng=options.seed,
@@ -149,6 +163,7 @@ def _sections(record: dict[str, Any]) -> list[list[str]]:
     options, losses = record["options"], record["losses"]
     epochs = f"{options['epochs']:,} epoch{'s' * (options['epochs'] != 1)}"
     how = f"{epochs}   learning rate {options['learning_rate']:g}"
+    how += "" if options["density"] is None else f"   down to {100 * options['density']:g} % of the weights"
     how += "" if options["bits"] is None else f"   through weight bits {joined(by_layer(options['bits']))}"
     return [
         [f"npquant finetune   {how}   seed {options['seed']}"],

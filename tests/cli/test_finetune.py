@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from npquant.cli import main
+from npquant.compression.gradual import prune_gradually
 from npquant.nn.finetuning import finetune
 from npquant.nn.model import FloatMLP
 from npquant.storage import load, save
@@ -106,6 +107,20 @@ def test_finetune_through_the_quantizer_gives_what_on_grid_reads(
     assert record["after"]["bits"] == [8, "ternary", 4]
     assert record["after"]["nonzero_weights"] == record["before"]["nonzero_weights"]
     assert min(layer["sqnr_db"] for layer in record["layers"]) > 20
+
+
+def test_finetune_down_to_a_density(float_file: Path, tmp_path: Path) -> None:
+    """--density prunes while it trains, as `prune_gradually` does; dead neurons leave the arrays."""
+    options = ["--density", "0.1", "--teacher", str(float_file)]
+    net = tuned(float_file, tmp_path / "tuned.npz", *SHORT, *options)
+    model = float_network(float_file)
+    expected = prune_gradually(
+        model, *load_sets(None, 0).train, 0.1, 2, teacher=model, temperature=1.0, learning_rate=0.002, rng=0
+    )
+    save(expected, tmp_path / "expected.npz")
+    assert (tmp_path / "tuned.npz").read_bytes() == (tmp_path / "expected.npz").read_bytes()
+    assert sum(int(np.count_nonzero(layer.w)) for layer in net.layers) <= 646
+    assert sum(net.neurons) < sum(model.neurons)
 
 
 def test_finetune_says_how_near_the_teacher_is(
