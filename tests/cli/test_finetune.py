@@ -12,9 +12,11 @@ import pytest
 
 from npquant.cli import main
 from npquant.compression.gradual import prune_gradually
+from npquant.compression.metrics import kl_divergence
 from npquant.nn.finetuning import finetune
 from npquant.nn.model import FloatMLP
 from npquant.storage import load, save
+from npquant.workflow.evaluate import in_float64
 from npquant.workflow.sets import load_sets
 from tests.cli.process import ENVIRONMENT
 
@@ -135,6 +137,9 @@ def test_finetune_says_how_near_the_teacher_is(
     said = float_network(float_file).predict(x)
     assert before["agreeing"] == int(np.sum(float_network(sparse_file).predict(x) == said))
     assert after["agreeing"] == int(np.sum(net.predict(x) == said))
+    logits = [in_float64(model).logits(x) for model in (float_network(float_file), net)]
+    assert after["kl"] == pytest.approx(kl_divergence(*logits), rel=1e-6)
+    assert after["kl"] != pytest.approx(kl_divergence(*logits[::-1]), rel=1e-6), "the law sees the direction"
     assert after["kl"] < before["kl"]
     tuned(sparse_file, tmp_path / "tuned.npz", *options)
     assert f"KL {before['kl']:.5f} before, {after['kl']:.5f} after" in capsys.readouterr().out
