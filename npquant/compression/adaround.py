@@ -10,6 +10,7 @@ has lam = 0.01, no regularizer for the first fifth of the steps, then beta from 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from npquant.compression.calibration import RangeRule, min_max_range
 from npquant.compression.integer_chain import LayerCodes, LayerProblem
 from npquant.compression.nearest import quantize_by_layers
-from npquant.compression.rounding_grid import choose_rounding_grid, fit_scale_and_bias
+from npquant.compression.rounding_grid import better_side, choose_rounding_grid, fit_scale_and_bias
 from npquant.compression.soft_rounding import soft_rounding_gradient, soft_rounding_of
 from npquant.compression.uniform import Bits
 from npquant.integer_mlp import IntegerMLP
@@ -43,8 +44,8 @@ def adaround_layer(
     steps: int = 1000,
     learning_rate: float = 0.1,
     regularization: float = 0.01,
-    orient: bool = False,
     rng: int | np.random.Generator | None = None,
+    above: bool = False,
 ) -> LayerCodes:
     """Learn for every weight of a layer whether to round it down or up; then fit scale and bias.
 
@@ -52,8 +53,10 @@ def adaround_layer(
     ----------
     problem, bits
         As in `nearest_layer`.
-    steps, learning_rate, regularization, orient, rng
+    steps, learning_rate, regularization, rng
         As in `quantize_adaround`.
+    above : bool
+        As in `choose_rounding_grid`.
 
     Returns
     -------
@@ -68,7 +71,7 @@ def adaround_layer(
     array([0.])
     """
     generator = np.random.default_rng(rng)
-    soft = soft_rounding_of(problem.w, choose_rounding_grid(problem.w, bits, orient=orient))
+    soft = soft_rounding_of(problem.w, choose_rounding_grid(problem.w, bits, above=above))
     wanted = np.asarray(ACTIVATIONS[problem.activation][0](problem.z)[0], np.float64)
     g = soft.start(problem.w)
     state = AdamState(np.zeros_like(g), np.zeros_like(g), 0)
@@ -146,18 +149,18 @@ def quantize_adaround(
         raise ValueError(
             f"learning_rate is {learning_rate}, regularization {regularization}; they must be > 0 and >= 0"
         )
-    generator = np.random.default_rng(rng)
+    layer = partial(
+        adaround_layer,
+        steps=int(steps),
+        learning_rate=learning_rate,
+        regularization=regularization,
+        rng=np.random.default_rng(rng),
+    )
 
     def rounding(problem: LayerProblem, width: Bits) -> LayerCodes:
-        return adaround_layer(
-            problem,
-            width,
-            steps=int(steps),
-            learning_rate=learning_rate,
-            regularization=regularization,
-            orient=orient,
-            rng=generator,
-        )
+        if orient:
+            return better_side(problem, width, layer, activation=problem.activation)
+        return layer(problem, width)
 
     return quantize_by_layers(
         model, x_calibration, bits, activation_bits, rounding, calibrate=calibrate, targets=targets

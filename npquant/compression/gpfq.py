@@ -14,6 +14,7 @@ the bias carry the mean, and is the better one here.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,7 +23,7 @@ from numpy.typing import ArrayLike, NDArray
 from npquant.compression.calibration import RangeRule, checked_rows, min_max_range
 from npquant.compression.integer_chain import LayerCodes, LayerProblem
 from npquant.compression.nearest import quantize_by_layers
-from npquant.compression.rounding_grid import choose_rounding_grid, fit_scale_and_bias
+from npquant.compression.rounding_grid import better_side, choose_rounding_grid, fit_scale_and_bias
 from npquant.compression.uniform import Bits
 from npquant.integer_mlp import IntegerMLP
 
@@ -32,14 +33,12 @@ if TYPE_CHECKING:
 Float64 = NDArray[np.float64]
 
 
-def gpfq_layer(
-    problem: LayerProblem, bits: Bits, *, x_float: Float64 | None = None, orient: bool = False
-) -> LayerCodes:
+def gpfq_layer(problem: LayerProblem, bits: Bits, *, x_float: Float64 | None = None, above: bool = False) -> LayerCodes:
     """Round one layer by GPFQ, then fit scale and bias.
 
     Parameters
     ----------
-    problem, bits, orient
+    problem, bits, above
         As in `nearest_layer`.
     x_float : ndarray of float64, shape (R, K), optional
         f, the inputs of this layer in the float network; by default the delivered ones.
@@ -60,7 +59,7 @@ def gpfq_layer(
     >>> gpfq_layer(LayerProblem(w, b, x, x @ w + 3, "identity", 0, True), "ternary").w_q.ravel()
     array([1, 1], dtype=int8)
     """
-    grid = choose_rounding_grid(problem.w, bits, orient=orient)
+    grid = choose_rounding_grid(problem.w, bits, above=above)
     xc = problem.x - problem.x.mean(axis=0)
     fc = xc if x_float is None else x_float - x_float.mean(axis=0)
     q, u = np.empty_like(problem.w), np.zeros_like(problem.z)
@@ -117,7 +116,8 @@ def quantize_gpfq(
         if problem.index == 1:  # the model and the rows have passed the chain's checks by then
             hidden = model.activations(checked_rows(x_calibration))
             inputs.extend(np.asarray(a, np.float64) for a in hidden)
-        return gpfq_layer(problem, width, x_float=inputs[problem.index], orient=orient)
+        layer = partial(gpfq_layer, x_float=inputs[problem.index])
+        return better_side(problem, width, layer) if orient else layer(problem, width)
 
     return quantize_by_layers(
         model, x_calibration, bits, activation_bits, rounding, calibrate=calibrate, targets=targets

@@ -27,7 +27,7 @@ from npquant.compression.calibration import RangeRule, min_max_range
 from npquant.compression.integer_chain import LayerCodes, LayerProblem
 from npquant.compression.layer_objective import NEGLIGIBLE, PULL
 from npquant.compression.nearest import quantize_by_layers
-from npquant.compression.rounding_grid import RoundingGrid, choose_rounding_grid, fit_scale_and_bias
+from npquant.compression.rounding_grid import RoundingGrid, better_side, choose_rounding_grid, fit_scale_and_bias
 from npquant.compression.uniform import Bits
 from npquant.integer_mlp import IntegerMLP
 
@@ -140,7 +140,7 @@ def gptq_layer(
     damping: float = 0.01,
     order: str = "natural",
     resolve: bool = False,
-    orient: bool = False,
+    above: bool = False,
 ) -> LayerCodes:
     """Round one layer by GPTQ, then fit scale and bias.
 
@@ -148,10 +148,12 @@ def gptq_layer(
     ----------
     problem, bits
         As in `nearest_layer`.
-    damping, order, orient
+    damping, order
         As in `quantize_gptq`.
     resolve : bool
         E18 first.
+    above : bool
+        As in `choose_rounding_grid`.
 
     Returns
     -------
@@ -166,7 +168,7 @@ def gptq_layer(
     array([1, 1], dtype=int8)
     """
     w = resolve_weights(problem) if resolve else problem.w
-    grid = choose_rounding_grid(w, bits, orient=orient)
+    grid = choose_rounding_grid(w, bits, above=above)
     at = np.arange(len(w))
     if order == "energy":
         at = np.argsort(-problem.x.var(axis=0), kind="stable")
@@ -221,9 +223,15 @@ def quantize_gptq(
     array([ 7, -3], dtype=int8)
     """
     _check(damping, order)
-    rounding = partial(gptq_layer, damping=damping, order=order, orient=orient)
+    rounding = partial(gptq_layer, damping=damping, order=order)
     return quantize_by_layers(
-        model, x_calibration, bits, activation_bits, rounding, calibrate=calibrate, targets=targets
+        model,
+        x_calibration,
+        bits,
+        activation_bits,
+        partial(better_side, round_layer=rounding) if orient else rounding,
+        calibrate=calibrate,
+        targets=targets,
     )
 
 
@@ -269,9 +277,15 @@ def quantize_gptq_resolved(
     array([ 7, -3], dtype=int8)
     """
     _check(damping, order)
-    rounding = partial(gptq_layer, damping=damping, order=order, resolve=True, orient=orient)
+    rounding = partial(gptq_layer, damping=damping, order=order, resolve=True)
     return quantize_by_layers(
-        model, x_calibration, bits, activation_bits, rounding, calibrate=calibrate, targets=targets
+        model,
+        x_calibration,
+        bits,
+        activation_bits,
+        partial(better_side, round_layer=rounding) if orient else rounding,
+        calibrate=calibrate,
+        targets=targets,
     )
 
 

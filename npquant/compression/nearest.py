@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike
 
 from npquant.compression.calibration import RangeRule, min_max_range
 from npquant.compression.integer_chain import LayerCodes, LayerProblem, quantize_chain
-from npquant.compression.rounding_grid import choose_rounding_grid, fit_scale_and_bias
+from npquant.compression.rounding_grid import better_side, choose_rounding_grid, fit_scale_and_bias
 from npquant.compression.uniform import Bits, bits_per_layer
 from npquant.integer_mlp import IntegerMLP
 
@@ -35,7 +35,7 @@ def nearest_layer(
     *,
     weight_scale: str = "auto",
     correction: str = "least_squares",
-    orient: bool = False,
+    above: bool = False,
 ) -> LayerCodes:
     """Round one layer's weights to nearest.
 
@@ -45,7 +45,7 @@ def nearest_layer(
         The layer.
     bits : int or "ternary"
         Width.
-    weight_scale, orient
+    weight_scale, above
         As in `choose_rounding_grid`.
     correction : {"least_squares", "none"}
         E15, or scale and bias as they are.
@@ -63,7 +63,7 @@ def nearest_layer(
     >>> nearest_layer(problem, "ternary").bias, nearest_layer(problem, "ternary", correction="none").bias
     (array([3.]), array([0.]))
     """
-    grid = choose_rounding_grid(problem.w, bits, weight_scale=weight_scale, orient=orient)
+    grid = choose_rounding_grid(problem.w, bits, weight_scale=weight_scale, above=above)
     q = grid.nearest(problem.w)
     if correction == "none":
         return LayerCodes(q.astype(np.int8), grid.params(grid.s.astype(np.float32)), problem.b)
@@ -148,7 +148,7 @@ def quantize_nearest(
     correction : {"least_squares", "none"}
         E15, or scale and bias as they are: then this is `quantize_uniform`.
     orient : bool
-        At 2 bits, each neuron on [-2, 1] or [-1, 2], whichever its weights fit better.
+        At 2 bits, each neuron on [-2, 1] or [-1, 2], wherever its outputs come nearer to the targets: twice the time.
     calibrate : callable
         Values -> (lo, hi), for ranges that the activation does not bound.
     targets : sequence of arrays, shapes (R, N), optional
@@ -182,7 +182,13 @@ def quantize_nearest(
     """
     if correction not in CORRECTIONS:
         raise ValueError(f"correction is {correction!r}; it must be one of {CORRECTIONS}")
-    rounding = partial(nearest_layer, weight_scale=weight_scale, correction=correction, orient=orient)
+    rounding = partial(nearest_layer, weight_scale=weight_scale, correction=correction)
     return quantize_by_layers(
-        model, x_calibration, bits, activation_bits, rounding, calibrate=calibrate, targets=targets
+        model,
+        x_calibration,
+        bits,
+        activation_bits,
+        partial(better_side, round_layer=rounding) if orient else rounding,
+        calibrate=calibrate,
+        targets=targets,
     )

@@ -9,6 +9,7 @@ E15 (rescale)   s := zc . yc / yc . yc,  y = x q:  least squares; then b = mean_
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,11 +17,18 @@ from numpy.typing import NDArray
 from npquant.compression.integer_chain import LayerCodes, LayerProblem
 from npquant.compression.uniform import Bits, choose_weight_params
 from npquant.kernels.qparams import FLOAT32_TINY, QuantParams
+from npquant.nn.activations import ACTIVATIONS
 
 Float64 = NDArray[np.float64]
 
 # Errors that differ by less than this share differ by rounding errors.
 INDISTINCT = 1e-12
+
+
+class SidedRounding(Protocol):
+    """Round a layer, at 2 bits on [-2, 1] or `above`, on [-1, 2]."""
+
+    def __call__(self, problem: LayerProblem, bits: Bits, *, above: bool = False) -> LayerCodes: ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,8 +61,8 @@ class RoundingGrid:
         return QuantParams(scale, 0, int(self.lo.min()), int(self.hi.max()))
 
 
-def choose_rounding_grid(w: Float64, bits: Bits, *, weight_scale: str = "auto", orient: bool = False) -> RoundingGrid:
-    """Choose the scales of a layer, and at 2 bits on which side of 0 a neuron has its extra code.
+def choose_rounding_grid(w: Float64, bits: Bits, *, weight_scale: str = "auto", above: bool = False) -> RoundingGrid:
+    """Choose the scales of a layer, and at 2 bits on which side of 0 the extra code is.
 
     Parameters
     ----------
@@ -64,8 +72,8 @@ def choose_rounding_grid(w: Float64, bits: Bits, *, weight_scale: str = "auto", 
         Width.
     weight_scale : {"auto", "mse", "absmax"}
         As in `choose_weight_params`.
-    orient : bool
-        At 2 bits, let a neuron lie on [-1, 2] where its weights round with less squared error there than on [-2, 1].
+    above : bool
+        At 2 bits [-1, 2], with the scales that fit it, instead of [-2, 1]. Other widths stay as they are.
 
     Returns
     -------
@@ -79,21 +87,15 @@ def choose_rounding_grid(w: Float64, bits: Bits, *, weight_scale: str = "auto", 
 
     Examples
     --------
-    >>> w = np.array([[-1.0, 1.0], [2.0, -2.0]])
-    >>> grid = choose_rounding_grid(w, 2, orient=True)
-    >>> grid.lo, grid.hi, grid.s * grid.nearest(w)
-    (array([-1., -2.]), array([2., 1.]), array([[-1.,  1.],
-           [ 2., -2.]]))
+    >>> w = np.array([[-1.0], [2.0]])
+    >>> below, above = choose_rounding_grid(w, 2), choose_rounding_grid(w, 2, above=True)
+    >>> (below.s * below.nearest(w)).round(2).ravel(), (above.s * above.nearest(w)).ravel()
+    (array([-1.5,  1.5]), array([-1.,  2.]))
     """
-    one = _grid_of(w, choose_weight_params(w, bits, granularity="per_channel", weight_scale=weight_scale))
-    if not orient or bits != 2:
-        return one
-    other = _grid_of(w, choose_weight_params(-w, bits, granularity="per_channel", weight_scale=weight_scale))
-    other = RoundingGrid(other.s, -other.hi, -other.lo)
-    lost, lost_other = (np.square(w - grid.s * grid.nearest(w)).sum(axis=0) for grid in (one, other))
-    # A difference below rounding errors is a tie, and stays on [-2, 1].
-    flipped = lost_other < lost * (1 - INDISTINCT)
-    return RoundingGrid(*(np.where(flipped, getattr(other, k), getattr(one, k)) for k in RoundingGrid.__slots__))
+    if not above or bits != 2:
+        return _grid_of(w, choose_weight_params(w, bits, granularity="per_channel", weight_scale=weight_scale))
+    mirrored = _grid_of(-w, choose_weight_params(-w, bits, granularity="per_channel", weight_scale=weight_scale))
+    return RoundingGrid(mirrored.s, -mirrored.hi, -mirrored.lo)
 
 
 def _grid_of(w: Float64, params: QuantParams) -> RoundingGrid:
@@ -138,3 +140,50 @@ def fit_scale_and_bias(problem: LayerProblem, q: Float64, grid: RoundingGrid) ->
     scale = np.where(fitted >= FLOAT32_TINY, fitted, grid.s).astype(np.float32)
     bias = (problem.z - y * scale.astype(np.float64)).mean(axis=0)
     return LayerCodes(q.astype(np.int8), grid.params(scale), bias)
+
+
+def better_side(
+    problem: LayerProblem, bits: Bits, round_layer: SidedRounding, *, activation: str = "identity"
+) -> LayerCodes:
+    """Round a layer on [-2, 1] and on [-1, 2], and take each neuron from where its outputs are nearer to the targets.
+
+    Parameters
+    ----------
+    problem : LayerProblem
+        The layer.
+    bits : int or "ternary"
+        Width; other widths than 2 have one side.
+    round_layer : callable
+        (problem, bits, above=...) -> LayerCodes.
+    activation : str
+        What the errors are looked at behind.
+
+    Returns
+    -------
+    LayerCodes
+        Each neuron with less squared error; [-2, 1] on ties.
+
+    Examples
+    --------
+    >>> from npquant.compression.nearest import nearest_layer
+    >>> x, w = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]), np.array([[-1.0], [2.0]])
+    >>> problem = LayerProblem(w, np.zeros(1), x, x @ w, "identity", 0, True)
+    >>> better_side(problem, 2, nearest_layer).w_q.ravel()
+    array([-1,  2], dtype=int8)
+    """
+    below = round_layer(problem, bits)
+    if bits != 2:
+        return below
+    above = round_layer(problem, bits, above=True)
+    errors = [_output_errors(problem, codes, activation) for codes in (below, above)]
+    take = errors[1] < errors[0] * (1 - INDISTINCT)
+    scale = np.where(take, above.w.scale, below.w.scale)
+    w = QuantParams(scale, 0, min(below.w.qmin, above.w.qmin), max(below.w.qmax, above.w.qmax))
+    return LayerCodes(np.where(take, above.w_q, below.w_q), w, np.where(take, above.bias, below.bias))
+
+
+def _output_errors(problem: LayerProblem, codes: LayerCodes, activation: str) -> Float64:
+    """Return each neuron's squared error over the rows."""
+    forward = ACTIVATIONS[activation][0]
+    found = problem.x @ (codes.w_q * np.asarray(codes.w.scale, np.float64)) + codes.bias
+    return np.asarray(np.square(forward(found)[0] - forward(problem.z)[0]).sum(axis=0), np.float64)

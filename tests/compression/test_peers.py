@@ -86,6 +86,17 @@ def test_peers_keep_to_their_grids(name: str, bits: Bits | list[Bits]) -> None:
 
 
 @each_peer
+def test_peers_orient(name: str) -> None:
+    """Asked to, each neuron takes one of two sides at 2 bits, and some take the other; other widths do not change."""
+    model, x = drawn_network(2), drawn_rows(2)
+    net, other = PEERS[name](model, x, 2, rng=0, orient=True), PEERS[name](model, x, 2, rng=0)
+    assert any(layer.w.qmax == 2 for layer in net.layers) and all(layer.w.qmax == 1 for layer in other.layers)
+    for layer in net.layers:
+        assert not ((layer.w_q == -2).any(axis=0) & (layer.w_q == 2).any(axis=0)).any()
+    assert_same_network(PEERS[name](model, x, 3, rng=0, orient=True), PEERS[name](model, x, 3, rng=0))
+
+
+@each_peer
 def test_peers_repeat_with_their_seed(name: str) -> None:
     """The same seed, as a number or as a generator, gives the same network, and the global state stays as it was."""
     model, x = drawn_network(3), drawn_rows(3)

@@ -5,8 +5,6 @@ from functools import partial
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from npquant.compression.adaround import adaround_layer
@@ -14,16 +12,14 @@ from npquant.compression.gpfq import gpfq_layer
 from npquant.compression.gptq import gptq_layer
 from npquant.compression.integer_chain import LayerCodes, LayerProblem
 from npquant.compression.nearest import nearest_layer
-from npquant.compression.rounding_grid import RoundingGrid, choose_rounding_grid, fit_scale_and_bias
-from npquant.compression.uniform import Bits, choose_weight_params
-from npquant.kernels.affine import quantize
-from tests.compression.drawn_layers import drawn_layer, layer_on_grid
+from npquant.compression.rounding_grid import SidedRounding, better_side, choose_rounding_grid, fit_scale_and_bias
+from npquant.compression.uniform import Bits
+from tests.compression.drawn_layers import drawn_layer, layer_on_grid, real_weights
 
 Float64 = NDArray[np.float64]
 Rounding = Callable[[LayerProblem, Bits], LayerCodes]
-SEEDS = st.integers(0, 2**32 - 1)
 EPS = float(np.finfo(np.float64).eps)
-FITTED: dict[str, Rounding] = {
+FITTED: dict[str, SidedRounding] = {
     "nearest": nearest_layer,
     "gptq": gptq_layer,
     "gptq resolved": partial(gptq_layer, resolve=True),
@@ -98,63 +94,65 @@ def test_layers_on_grid_come_back(name: str, bits: Bits) -> None:
         np.testing.assert_array_equal(np.asarray(codes.w.scale)[varies], s[varies])
 
 
-def law_orientation_is_the_better_of_two(choose: Callable[[Float64], RoundingGrid], seed: int) -> None:
-    """At 2 bits each neuron has the side on which its weights round with less error, by trying both."""
-    w = drawn_layer(seed).w
-    grid = choose(w)
-    for n in range(w.shape[1]):
-        lost = {}
-        for sign in (1, -1):
-            params = choose_weight_params(sign * w[:, [n]], 2, granularity="per_channel", weight_scale="auto")
-            q = quantize(sign * w[:, [n]], params) * np.asarray(params.scale, np.float64)
-            lost[sign] = float(np.square(sign * w[:, [n]] - q).sum())
-        found = float(np.square(w[:, n] - (grid.s * grid.nearest(w))[:, n]).sum())
-        assert found <= min(lost.values()) * (1 + 1e-11)
-        assert (grid.lo[n], grid.hi[n]) in ((-2, 1), (-1, 2))
+def squared_errors(problem: LayerProblem, codes: LayerCodes) -> Float64:
+    return np.asarray(np.square(problem.z - problem.x @ real_weights(codes) - codes.bias).sum(axis=0))
 
 
-@given(seed=SEEDS)
-def test_choose_rounding_grid_orients(seed: int) -> None:
-    """2 bits may lie on either side."""
-    law_orientation_is_the_better_of_two(partial(choose_rounding_grid, bits=2, orient=True), seed)
+def law_side_is_the_better_of_two(choose: Callable[[LayerProblem, SidedRounding], LayerCodes], name: str) -> None:
+    """At 2 bits each neuron has the codes of the side on which its outputs err less, by doing both by hand.
 
-
-def test_choose_rounding_grid_orients_kills() -> None:
-    """A grid that always has its extra code below 0 is seen; so is one that always has it above."""
-
-    def above(w: Float64) -> RoundingGrid:
-        grid = choose_rounding_grid(-w, 2)
-        return RoundingGrid(grid.s, -grid.hi, -grid.lo)
-
-    for mutant in (partial(choose_rounding_grid, bits=2), above):
-        with pytest.raises(AssertionError):
-            for seed in range(5):
-                law_orientation_is_the_better_of_two(mutant, seed)
-
-
-def test_choose_rounding_grid_orients_at_two_bits_only() -> None:
-    """Other widths, and 2 bits unless asked, stay where they are; a tie stays on [-2, 1]."""
-    w = np.array([[1.0, -1.0], [0.0, 0.0]])
-    for bits in (3, 8, "ternary"):
-        one, other = choose_rounding_grid(w, bits, orient=True), choose_rounding_grid(w, bits)
-        assert (one.lo == other.lo).all() and (one.hi == other.hi).all() and (one.s == other.s).all()
-    assert (choose_rounding_grid(w, 2).lo == -2).all()
-    assert (choose_rounding_grid(np.zeros((2, 1)), 2, orient=True).lo == -2).all()
-
-
-@pytest.mark.parametrize("name", list(FITTED))
-def test_layers_orient(name: str) -> None:
-    """Oriented, every code lies on its neuron's own grid, and the negated layer has the negated codes.
-
-    Odd activations only: a clipped ReLU is not the same upside down.
+    Above is what the mirrored layer, -w towards -z, has below, mirrored back.
     """
     for seed in range(5):
         drawn = drawn_layer(seed)
         problem = LayerProblem(drawn.w, drawn.b, drawn.x, drawn.z, "identity", 0, True)
         mirrored = LayerProblem(-drawn.w, -drawn.b, drawn.x, -drawn.z, "identity", 0, True)
-        rounding = partial(FITTED[name], orient=True)
-        if name != "adaround":  # floor is not symmetric: h and 1 - h take other paths
-            np.testing.assert_array_equal(rounding(problem, 2).w_q, -rounding(mirrored, 2).w_q)
-        codes = rounding(problem, 2).w_q
+        below, above = FITTED[name](problem, 2), FITTED[name](mirrored, 2)
+        errors = squared_errors(problem, below), squared_errors(mirrored, above)
+        wanted = np.where(errors[1] < errors[0], -above.w_q, below.w_q)
+        np.testing.assert_array_equal(choose(problem, FITTED[name]).w_q, wanted)
+
+
+def better(problem: LayerProblem, rounding: SidedRounding) -> LayerCodes:
+    return better_side(problem, 2, rounding)
+
+
+# AdaRound's floors and shares are not symmetric: a mirrored layer takes another path.
+@pytest.mark.parametrize("name", ["nearest", "gptq", "gptq resolved", "gpfq"])
+def test_better_side_is_the_better_of_two(name: str) -> None:
+    """Both sides are tried."""
+    law_side_is_the_better_of_two(better, name)
+
+
+def test_better_side_is_the_better_of_two_kills() -> None:
+    """A grid that always has its extra code below 0 is seen; so is one that always has it above."""
+    for above in (False, True):
+        with pytest.raises(AssertionError):
+            law_side_is_the_better_of_two(
+                lambda problem, rounding, above=above: rounding(problem, 2, above=above), "gptq"
+            )
+
+
+@pytest.mark.parametrize("name", list(FITTED))
+def test_better_side_errs_no_more_and_keeps_to_one_side(name: str) -> None:
+    """No neuron errs more than on [-2, 1], and none has codes of both sides; other widths have one side."""
+    for seed in range(5):
+        problem = drawn_layer(seed)
+        both, below = better(problem, FITTED[name]), FITTED[name](problem, 2)
+        assert (squared_errors(problem, both) <= squared_errors(problem, below) * (1 + 1e-9)).all()
+        codes = both.w_q
         assert ((codes >= -2) & (codes <= 2)).all()
         assert not ((codes == -2).any(axis=0) & (codes == 2).any(axis=0)).any()
+        np.testing.assert_array_equal(better_side(problem, 3, FITTED[name]).w_q, FITTED[name](problem, 3).w_q)
+
+
+def test_choose_rounding_grid_is_above_at_two_bits_only() -> None:
+    """Other widths, and 2 bits unless asked, stay where they are."""
+    w = np.array([[1.0, -1.0], [0.0, 0.0]])
+    for bits in (3, 8, "ternary"):
+        one, other = choose_rounding_grid(w, bits, above=True), choose_rounding_grid(w, bits)
+        assert (one.lo == other.lo).all() and (one.hi == other.hi).all() and (one.s == other.s).all()
+    assert (choose_rounding_grid(w, 2).lo == -2).all() and (choose_rounding_grid(w, 2).hi == 1).all()
+    assert (choose_rounding_grid(w, 2, above=True).lo == -1).all() and (
+        choose_rounding_grid(w, 2, above=True).hi == 2
+    ).all()
