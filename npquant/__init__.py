@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from npquant import profiles
     from npquant.compression.adaround import quantize_adaround
+    from npquant.compression.bias_step import coarsen_biases
     from npquant.compression.dynamic import quantize_dynamic
     from npquant.compression.gpfq import quantize_gpfq
     from npquant.compression.gptq import quantize_gptq, quantize_gptq_resolved
@@ -65,6 +66,7 @@ __all__ = [
     "SearchResult",
     "StraightThrough",
     "__version__",
+    "coarsen_biases",
     "dequantize",
     "finetune",
     "itemize",
@@ -135,6 +137,7 @@ _HOME: Final = MappingProxyType(
         "quantize_on_grid": "npquant.compression.on_grid",
         "IntegerMLP": "npquant.integer_mlp",
         "DynamicMLP": "npquant.dynamic_mlp",
+        "coarsen_biases": "npquant.compression.bias_step",
         "reorder_neurons": "npquant.compression.neuron_order",
         "itemize": "npquant.storage",
         "load": "npquant.storage",
