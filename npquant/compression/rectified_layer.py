@@ -177,9 +177,10 @@ def _search_few_inputs(
     """Search from all scales, and at 2 bits on both grids, at once."""
     form = make_form(problem)
     v = form.refit()
+    seen = _seen(problem, v)
     qmin, qmax = weight_grid(bits)
     grids = [(qmin, qmax), (-qmax, -qmin)] if bits == 2 else [(qmin, qmax)]
-    scales = np.concatenate([_starting_scales(sign * v, bits, start, shares) for sign in (1, -1)[: len(grids)]])
+    scales = np.concatenate([_starting_scales(sign * seen, bits, start, shares) for sign in (1, -1)[: len(grids)]])
     ends = np.repeat(grids, len(shares), axis=0)
     found, taken = search_paths(form, v, scales, ends[:, 0], ends[:, 1], passes)
     # By the rows, as every report and law computes it: the form is right to 2^-53 of Phi(0), not of Phi.
@@ -195,7 +196,7 @@ def _search_rows(
     found, flipped = None, np.zeros(problem.w.shape[1], bool)
     for turned in (False, True)[: 2 if bits == 2 else 1]:
         sign, towards = (-1, mirrored) if turned else (1, problem)
-        for s in _starting_scales(sign * v, bits, start, shares):
+        for s in _starting_scales(sign * _seen(problem, v), bits, start, shares):
             path = follow_path(towards, sign * v, s, *grid, passes, grams)
             path = replace(path, q=sign * path.q)
             better = np.zeros(len(s), bool) if found is None else path.phi < found.phi
@@ -204,6 +205,12 @@ def _search_rows(
             flipped = np.where(better, turned, flipped)
     assert found is not None  # there is at least one share
     return found, flipped, v
+
+
+def _seen(problem: LayerObjective, v: Float64) -> Float64:
+    """Return v with zeros for inputs that are constant on all rows, unless all are: these decide no scale."""
+    varies = problem.x.min(axis=0) < problem.x.max(axis=0)
+    return v * varies[:, np.newaxis] if varies.any() else v
 
 
 def _starting_scales(v: Float64, bits: Bits, start: Float64 | None, shares: tuple[float, ...]) -> Float64:

@@ -10,11 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from npquant.compression import rectified_layer
 from npquant.compression.layer_objective import LayerObjective, make_objective, refit
 from npquant.compression.quadratic_form import QuadraticForm, make_form, nearest_plane, rescale_form, walk_form
 from npquant.compression.rectified_layer import RectifiedLayer, rectify_layer
-from npquant.compression.rounding_path import rescale, walk_plain
+from npquant.compression.rounding_path import RoundedLayer, rescale, walk_plain
 from npquant.compression.rounding_search import search_paths
+from npquant.compression.uniform import choose_weight_params
 
 Float64 = NDArray[np.float64]
 SEEDS = st.integers(0, 2**32 - 1)
@@ -280,3 +282,40 @@ def test_rectify_layer_more_starts_cost_less_error() -> None:
         patch.setattr("npquant.compression.rectified_layer.FEW_INPUTS", 0)
         by_rows = [rectify_layer(*arrays, 2, start_scales=shares) for shares in ((1.0,), (1.0, 0.8, 1.2))]
     assert by_rows[1].phi.sum() < by_rows[0].phi.sum() and (by_rows[1].bound <= by_rows[0].bound).all()
+
+
+Search = Callable[[LayerObjective], RoundedLayer]
+
+
+def law_constant_inputs_decide_no_scale(search: Search, seed: int) -> None:
+    """Huge weights on inputs that never vary change neither the scale nor the codes of the other inputs.
+
+    Before the last word, that is, and after one walk: nearest rounding and later scales answer to the pull of all.
+    """
+    rng = np.random.default_rng(seed)
+    x, w = rng.random((60, 8)), rng.normal(0, 1, (8, 3))
+    x[:, ::4] = [0.0, 0.5]
+    small, huge = w.copy(), w.copy()
+    small[::4], huge[::4] = 0.0, 40.0
+    problems = (make_objective(x, x[:, 1:] @ w[1:], weights, np.ones((60, 3))) for weights in (small, huge))
+    one, two = (search(problem) for problem in problems)
+    np.testing.assert_array_equal(one.s, two.s)
+    varies = np.arange(8) % 4 != 0
+    np.testing.assert_array_equal(one.q[varies], two.q[varies])
+
+
+@pytest.mark.parametrize("search", [rectified_layer._search_few_inputs, rectified_layer._search_rows])
+def test_search_constant_inputs_decide_no_scale(search: Callable[..., tuple[RoundedLayer, object, object]]) -> None:
+    """On both routes."""
+    for seed in range(5):
+        law_constant_inputs_decide_no_scale(lambda problem: search(problem, 3, 1, None, (1.0,))[0], seed)
+
+
+def test_constant_inputs_law_kills() -> None:
+    """A scale chosen for all weights alike is caught."""
+
+    def by_all(problem: LayerObjective) -> RoundedLayer:
+        s = np.asarray(choose_weight_params(problem.w, 3, granularity="per_channel", weight_scale="mse").scale)
+        return rectified_layer._search_rows(problem, 3, 1, s.astype(np.float64), (1.0,))[0]
+
+    assert any(fails(law_constant_inputs_decide_no_scale, by_all, seed) for seed in range(5))
