@@ -149,7 +149,7 @@ def _draw_weights(plt: Any) -> Any:
     edges, seen = curves["seen-clipped_relu"]
     axes[1, 0].step(edges, seen, where="post", color=ORANGE, lw=1.2, gid="seen-clipped_relu")
     axes[1, 0].fill_between(edges, seen, step="post", color=ORANGE, alpha=0.25, lw=0)
-    axes[1, 0].text(-1.95, 0.84, "where the values\nof a layer lie", color=ORANGE, fontsize=10)
+    axes[1, 0].text(-1.95, 0.76, "where the\nvalues of a\nlayer lie", color=ORANGE, fontsize=10)
     axes[1, 0].text(1.6, 0.9, "weight d2 (E1)", color=BLUE, fontsize=10)
     axes[1, 1].text(2.9, 0.1, "saturated: 1/100", color=BLUE, fontsize=10)
     axes[0, 0].set_ylabel("output")
