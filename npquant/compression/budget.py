@@ -57,6 +57,16 @@ class Outcome:
         """Whether the chosen candidate misses nothing."""
         return not self.chosen.failing
 
+    @property
+    def bolder(self) -> Trial | None:
+        """The smallest candidate that meets everything on these rows, though KL says that this is luck; None: no such.
+
+        Only candidates smaller than the choice count, and not those that were measured to see what one axis alone does.
+        """
+        lucky = [trial for trial in self.frontier if not trial.failing and trial.phase != "sensitivity"]
+        smaller = [trial for trial in lucky if trial.found.n_bytes < self.chosen.found.n_bytes and not trial.sound]
+        return min(smaller, key=lambda trial: (trial.found.n_bytes, trial.found.kl), default=None)
+
 
 def search_thresholds(space: Space, budget: Budget, measure: Measure, study: Measure | None = None) -> Outcome:
     """Find the thresholds that meet a budget.

@@ -167,13 +167,15 @@ def budget_entry(result: SearchResult, test: dict[str, Any]) -> dict[str, Any]:
         "larger_drop_shown": shows_larger_drop(found.b, found.c, allowed),
         "kl_at_4_bits": result.outcome.kl_at_4_bits,
         "two_bits_searched": result.outcome.low_widths,
-        "nearest": None if result.nearest is None else trial_entry(result.nearest, on_front=_on_front(result, front)),
+        "nearest": _named(result, result.nearest, front),
+        "bolder": _named(result, result.bolder, front),
         "sensitivity": sensitivity_entries(result),
         "frontier": [trial_entry(trial, on_front=on) for trial, on in zip(result.frontier, front, strict=True)],
         "test": test,
     }
 
 
-def _on_front(result: SearchResult, front: tuple[bool, ...]) -> bool:
-    """Whether the nearest candidate is on the Pareto front."""
-    return any(on for trial, on in zip(result.frontier, front, strict=True) if trial is result.nearest)
+def _named(result: SearchResult, wanted: Trial | None, front: tuple[bool, ...]) -> dict[str, Any] | None:
+    """Describe one candidate of the frontier, if there is such."""
+    pairs = zip(result.frontier, front, strict=True)
+    return next((trial_entry(trial, on_front=on) for trial, on in pairs if trial is wanted), None)

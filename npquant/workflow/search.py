@@ -109,6 +109,11 @@ class SearchResult:
         return self.outcome.nearest
 
     @property
+    def bolder(self) -> Trial | None:
+        """A smaller candidate that meets everything on these rows, though KL says that this is luck."""
+        return self.outcome.bolder
+
+    @property
     def frontier(self) -> tuple[Trial, ...]:
         """Every candidate tried, in order."""
         return self.outcome.frontier

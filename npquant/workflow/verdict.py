@@ -64,7 +64,8 @@ def describe(outcome: Outcome, budget: Budget) -> str:
     Returns
     -------
     str
-        One line for the verdict, one for the accuracy, one for the network, one for the nearest point of a missed one.
+        One line for the verdict, one for the accuracy, one for the network; one for the nearest point of a missed
+        budget, and one for a smaller network that met it by luck, if there are such.
 
     Examples
     --------
@@ -80,8 +81,8 @@ def describe(outcome: Outcome, budget: Budget) -> str:
     chosen = outcome.chosen
     missed = " and ".join(MISSES[name] for name in chosen.failing)
     lines = [f"missed: {missed}" if missed else "met", describe_drop(chosen.found, budget.max_drop)]
-    near = [] if outcome.nearest is None else [("nearest", outcome.nearest)]
-    for name, trial in [("chosen", chosen), *near]:
+    others = (("nearest", outcome.nearest), ("smaller by luck", outcome.bolder))
+    for name, trial in [("chosen", chosen), *((name, trial) for name, trial in others if trial is not None)]:
         found, made = trial.found, trial.thresholds
         parts = [("weight bits", made.bits), ("rates", made.rates), ("activation bits", made.activation_bits)]
         with_what = ", ".join(f"{what} {'/'.join(map(str, values))}" for what, values in parts if values)

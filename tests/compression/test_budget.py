@@ -153,7 +153,7 @@ def law_low_widths_wait_for_a_reason(search: Search) -> None:
     """Where 4 bits are costly no walk leads to 2 bits, unless a limit needs them."""
 
     def measure(t: Thresholds) -> Measurement:
-        kl = sum({8: 0.0, 4: 0.0011, 2: 0.0115, "ternary": 0.012}[bits] for bits in t.bits)
+        kl = sum({8: 0.0, 4: 0.0011, 2: 0.0135, "ternary": 0.014}[bits] for bits in t.bits)
         sizes = {8: 80, 4: 40, 2: 20, "ternary": 16}
         return Measurement(0, 0, ROWS, kl, sum(sizes[bits] for bits in t.bits), 1, 20.0)
 
@@ -400,7 +400,7 @@ def test_search_law_of_uniform_settings_kills_a_greedy_walk() -> None:
 
     def measure(t: Thresholds) -> Measurement:
         alike = len({*t.bits}) == 1 and len({*t.rates}) == 1
-        kl = 0.0001 * sum(8 - int(bits) for bits in t.bits) if alike else 0.021 * (max(t.bits) != min(t.bits))
+        kl = 0.0001 * sum(8 - int(bits) for bits in t.bits) if alike else 0.026 * (max(t.bits) != min(t.bits))
         kl += 0.05 * max(t.rates)
         return Measurement(0, 0, ROWS, kl, 10 * sum(int(bits) for bits in t.bits), 1, 20.0)
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from npquant.workflow.statistics import McNemar, mcnemar, sqnr_db, wilson_interval
+from npquant.workflow.statistics import McNemar, mcnemar, paired_interval, sqnr_db, wilson_interval
 
 Flags = NDArray[np.bool_]
 EPS = float(np.finfo(np.float64).eps)
@@ -157,6 +157,61 @@ def assert_sqnr(r: Signal, q: Signal, measure: Callable[[Any, Any], float]) -> N
         return
     # Two levels in dB, each 20 log10(max) + 10 log10(sum): four logarithms of at most 140 dB, and a sum of R squares.
     assert abs(got - 10 * log10(Fraction(power, noise))) <= (4 * 140 + 10 * (r.size + 4)) * EPS
+
+
+Interval = Callable[[int, int, int], tuple[float, float]]
+
+
+def law_paired_interval_covers(interval: Interval, lost: float, won: float, rows: int) -> None:
+    """Over all outcomes of R rows the 95 % interval holds the true difference in 93 % of cases at least."""
+    covered = 0.0
+    for b in range(rows + 1):
+        of_b = comb(rows, b) * lost**b
+        for c in range(rows + 1 - b):
+            low, high = interval(b, c, rows)
+            if low <= lost - won <= high:
+                covered += of_b * comb(rows - b, c) * won**c * (1 - lost - won) ** (rows - b - c)
+    assert covered >= 0.93
+
+
+COVERED = [(0.01, 0.01, 60), (0.05, 0.01, 60), (0.1, 0.02, 60), (0.02, 0.0, 90), (0.2, 0.1, 40)]
+
+
+@pytest.mark.parametrize(("lost", "won", "r"), COVERED)
+def test_paired_interval_covers(lost: float, won: float, r: int) -> None:
+    """The exact coverage, by enumeration."""
+    law_paired_interval_covers(paired_interval, lost, won, r)
+
+
+def test_paired_interval_law_kills_the_interval_without_half_rows() -> None:
+    """Wald's own interval is empty where the networks never disagree, and covers too little."""
+
+    def wald(b: int, c: int, r: int) -> tuple[float, float]:
+        spread = 1.96 * sqrt(b + c - (b - c) ** 2 / r) / r
+        return (b - c) / r - spread, (b - c) / r + spread
+
+    with pytest.raises(AssertionError):
+        law_paired_interval_covers(wald, 0.02, 0.0, 90)
+
+
+@given(st.integers(1, 400), st.data())
+def test_paired_interval_mirrors_and_narrows(r: int, data: st.DataObject) -> None:
+    """Exchanged networks have the negated interval; four times the rows, alike, half of it or little more."""
+    b = data.draw(st.integers(0, r))
+    c = data.draw(st.integers(0, r - b))
+    low, high = paired_interval(b, c, r)
+    assert -1 <= low < high <= 1
+    np.testing.assert_allclose(paired_interval(c, b, r), (-high, -low), atol=4 * EPS)
+    assert np.ptp(paired_interval(4 * b, 4 * c, 4 * r)) < np.ptp((low, high))
+
+
+@pytest.mark.parametrize(
+    ("b", "c", "r", "confidence"), [(1, 1, 0, 0.9), (-1, 0, 9, 0.9), (5, 5, 9, 0.9), (1, 1, 9, 1.0)]
+)
+def test_paired_interval_names_bad_input(b: int, c: int, r: int, confidence: float) -> None:
+    """Counts that do not fit, and no confidence, are errors."""
+    with pytest.raises(ValueError, match="got"):
+        paired_interval(b, c, r, confidence=confidence)
 
 
 @given(st.data())
