@@ -1,6 +1,6 @@
 """Dead neurons of a sparse network leave the arrays, and the function stays.
 
-Legend: w (K, N) weights of a layer. Label S12 is derived in docs/finetuning.md.
+Legend: w (K, N) weights of a layer. Label F21 is derived in docs/finetuning.md.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def drop_dead_neurons(model: FloatMLP) -> FloatMLP:
 
     Notes
     -----
-    S12: a neuron without outputs adds nothing; one without inputs adds a constant, which joins the next biases (F15).
+    F21: a neuron without outputs adds nothing; one without inputs adds a constant, which joins the next biases (F15).
     Exact but for the rounding of those biases; nothing rounds where there is no such constant.
 
     Examples

@@ -1,24 +1,22 @@
 """Gradual pruning: weights leave one after the other while the rest is trained, until a share of them is left.
 
 Legend: P weights, d density to reach, s share of the steps that the schedule takes; t step of n; w a weight, v Adam's
-second moment of its gradient. Labels S9 to S11 are derived in docs/finetuning.md.
+second moment of its gradient. Labels F18 to F20 are derived in docs/finetuning.md.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from numbers import Real as RealNumber
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from npquant.compression.dead_neurons import drop_dead_neurons
+from npquant.compression.pruning_schedule import PruningSchedule
 from npquant.nn.distillation import Teacher, checked_teacher, mixed_targets
-from npquant.nn.layers import Parameters, Real
 from npquant.nn.limits import Limits
-from npquant.nn.live_part import Mask
 from npquant.nn.model import FloatMLP
 from npquant.nn.raw_descent import (
     Progress,
@@ -28,10 +26,6 @@ from npquant.nn.raw_descent import (
     descend_on_raw_rows,
 )
 from npquant.nn.recipe import Recipe, check_whole
-
-Float64 = NDArray[np.float64]
-# Densities of rows and columns are held off 0 and 1 by these, so that the price of a position stays finite.
-_LEAST_SHARE, _LARGEST_SHARE = 1e-6, 1 - 1e-3
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +98,7 @@ def prune_gradually(
     renew_every : int
         Steps between two rankings.
     rate_weight : float
-        How much the bits of a weight's position count against it, >= 0 (S11); 0 ranks by S10 alone.
+        How much the bits of a weight's position count against it, >= 0 (F20); 0 ranks by F19 alone.
     rng : int, Generator or None
         Order of the rows.
 
@@ -120,9 +114,9 @@ def prune_gradually(
 
     Notes
     -----
-    S9: after step t of n, P d + P (1 - d) (1 - min(1, t / (s n)))^3 weights are left (Zhu and Gupta 2017, "To prune, or
-    not to prune", equation 1), chosen anew each `renew_every` steps and at the step s n.
-    S10: score = w^2 sqrt(v): with a diagonal curvature of the size sqrt(v), the loss that setting w to 0 costs (LeCun,
+    F18: after step t of n, P d + P (1 - d) (1 - min(1, t / (s n)))^3 weights are left (Zhu and Gupta 2017, "To prune,
+    or not to prune", equation 1), chosen anew each `renew_every` steps and at the step s n.
+    F19: score = w^2 sqrt(v): with a diagonal curvature of the size sqrt(v), the loss that setting w to 0 costs (LeCun,
     Denker and Solla 1989, "Optimal brain damage", and Adam's own estimate of it). Every layer keeps its best weight.
     A pruned weight stays 0. Neurons without inputs are folded into the next biases, those without outputs are dropped.
 
@@ -237,146 +231,7 @@ def prune_gradually_with_report(
     )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Schedule:
-    """Renew masks along S9; remembers what was left."""
-
-    weights: int
-    goal: int
-    share: float
-    every: int
-    rate_weight: float
-    history: list[tuple[int, int]] = field(default_factory=list)
-
-    def __call__(
-        self,
-        step: int,
-        steps: int,
-        parameters: Parameters,
-        masks: Sequence[Mask],
-        second_moments: Callable[[], Sequence[Real]],
-    ) -> Sequence[Mask] | None:
-        last = max(1, int(self.share * steps))
-        if step > last or (step % self.every and step != last):
-            return None
-        wanted = weights_left(step / last, self.weights, self.goal)
-        left = sum(int(np.count_nonzero(mask)) for mask in masks)
-        if wanted < left:
-            scores = [
-                removal_score(w, v, mask, self.rate_weight)
-                for (w, _), v, mask in zip(parameters, second_moments(), masks, strict=True)
-            ]
-            masks = keep_best(scores, masks, wanted)
-            left = sum(int(np.count_nonzero(mask)) for mask in masks)
-        self.history.append((step, left))
-        return masks
-
-
-def weights_left(progress: float, weights: int, goal: int) -> int:
-    """Return how many weights the schedule leaves.
-
-    Parameters
-    ----------
-    progress : float
-        t / (s n), in [0, 1].
-    weights, goal : int
-        P, and how many are left at the end.
-
-    Returns
-    -------
-    int
-        Rounded down; from P to goal.
-
-    Notes
-    -----
-    S9.
-
-    Examples
-    --------
-    >>> [weights_left(p, 1000, 100) for p in (0.0, 0.5, 1.0)]
-    [1000, 212, 100]
-    """
-    return goal + int((weights - goal) * (1 - progress) ** 3)
-
-
-def removal_score(w: Real, v: Real, mask: Mask, rate_weight: float) -> Float64:
-    """Score weights: what their removal costs, by what it saves.
-
-    Parameters
-    ----------
-    w, v : ndarray of float, shape (K, N)
-        Weights, and Adam's second moments.
-    mask : ndarray of bool, shape (K, N)
-        True where a weight is left.
-    rate_weight : float
-        g >= 0.
-
-    Returns
-    -------
-    ndarray of float64, shape (K, N)
-        Scores; the lowest goes first.
-
-    Notes
-    -----
-    S10: w^2 sqrt(v).
-    S11: divided by c^g, c = max(1, 4 + log2((1 - p) / p)) the bits of a weight, p = r_k c_n / m the chance of a weight
-    at (k, n) from the numbers in its row, in its column and in the matrix; four bits stand for the value. A coder that
-    knows the densities of rows and columns pays less for a weight where others are.
-
-    Examples
-    --------
-    >>> removal_score(np.array([[2.0, 1.0]]), np.array([[4.0, 9.0]]), np.ones((1, 2), bool), 0.0)
-    array([[8., 3.]])
-    """
-    with np.errstate(under="ignore"):
-        score = w.astype(np.float64) ** 2 * np.sqrt(v.astype(np.float64))
-    if not rate_weight:
-        return np.asarray(score)
-    in_row, in_column = mask.sum(axis=1, keepdims=True), mask.sum(axis=0, keepdims=True)
-    chance = np.clip(in_row * in_column / max(1, int(mask.sum())), _LEAST_SHARE, _LARGEST_SHARE)
-    bits = np.maximum(4 + np.log2((1 - chance) / chance), 1)
-    return np.asarray(score / bits**rate_weight)
-
-
-def keep_best(scores: Sequence[Float64], masks: Sequence[Mask], wanted: int) -> tuple[Mask, ...]:
-    """Keep the weights of the highest scores over all layers.
-
-    Parameters
-    ----------
-    scores : sequence of ndarray of float64, shapes (K, N)
-        By layer.
-    masks : sequence of ndarray of bool, shapes (K, N)
-        Weights to choose from.
-    wanted : int
-        How many to keep, at least one a layer.
-
-    Returns
-    -------
-    tuple of ndarray of bool, shapes (K, N)
-        Within the masks; every layer with a weight keeps its best one. Ties: the first stays.
-
-    Examples
-    --------
-    >>> keep_best([np.array([[3.0, 2.0]]), np.array([[1.0], [0.5]])], [np.ones((1, 2), bool), np.ones((2, 1), bool)], 2)
-    (array([[ True, False]]), array([[ True],
-           [False]]))
-    """
-    flat = [np.where(mask, score, -1.0).ravel() for score, mask in zip(scores, masks, strict=True)]
-    for part, mask in zip(flat, masks, strict=True):
-        if mask.any():
-            part[np.argmax(part)] = np.inf
-    everything = np.concatenate(flat)
-    kept = np.ones(len(everything), bool)
-    if wanted < len(everything):
-        least = np.partition(everything, -wanted)[-wanted]
-        kept = everything > least
-        kept[np.flatnonzero(everything == least)[: wanted - int(np.count_nonzero(kept))]] = True
-    ends = np.cumsum([part.size for part in flat])
-    parts = [kept[end - mask.size : end].reshape(mask.shape) for mask, end in zip(masks, ends, strict=True)]
-    return tuple(part & mask for part, mask in zip(parts, masks, strict=True))
-
-
-def _checked_schedule(model: Any, density: float, share: float, every: int, rate_weight: float) -> _Schedule:
+def _checked_schedule(model: Any, density: float, share: float, every: int, rate_weight: float) -> PruningSchedule:
     if not isinstance(model, FloatMLP):
         raise TypeError(f"the model is a {type(model).__name__}; gradual pruning trains a FloatMLP")
     for name, value in (("density", density), ("schedule_share", share), ("rate_weight", rate_weight)):
@@ -394,4 +249,4 @@ def _checked_schedule(model: Any, density: float, share: float, every: int, rate
             f"density {density} leaves {goal} of {weights} weights in {len(model.layers)} layers; "
             f"give at least {len(model.layers) / weights:.3g}"
         )
-    return _Schedule(weights, goal, share, check_whole(every, "renew_every"), rate_weight)
+    return PruningSchedule(weights, goal, share, check_whole(every, "renew_every"), rate_weight)

@@ -6,13 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from npquant.compression.dead_neurons import drop_dead_neurons
-from npquant.compression.gradual import (
-    keep_best,
-    prune_gradually,
-    prune_gradually_with_report,
-    removal_score,
-    weights_left,
-)
+from npquant.compression.gradual import prune_gradually, prune_gradually_with_report
+from npquant.compression.pruning_schedule import keep_best, removal_score, weights_left
 from npquant.nn.finetuning import finetune
 from npquant.nn.model import DenseLayer, FloatMLP
 from npquant.nn.training import train
@@ -32,7 +27,7 @@ def nonzeros(model: FloatMLP) -> int:
 
 @given(weights=st.integers(1, 10**6), share=st.floats(0, 1), progress=st.floats(0, 1), step=st.floats(0, 1))
 def test_weights_left_is_the_cubic(weights, share, progress, step):
-    """S9: P at the start, the goal at the end, never more later, and the cubic rounded down between."""
+    """F18: P at the start, the goal at the end, never more later, and the cubic rounded down between."""
     goal = int(share * weights)
     left = weights_left(progress, weights, goal)
     assert weights_left(0.0, weights, goal) == weights and weights_left(1.0, weights, goal) == goal
@@ -66,14 +61,14 @@ def test_keep_best_keeps_the_best(seed, wanted):
 
 
 def test_removal_score_is_the_second_order_loss():
-    """S10: of a quadratic with diagonal curvature sqrt(v), removing w costs half the score."""
+    """F19: of a quadratic with diagonal curvature sqrt(v), removing w costs half the score."""
     w, v = np.array([[2.0, -1.0]]), np.array([[4.0, 25.0]])
     cost = 0.5 * np.sqrt(v) * w**2
     assert np.array_equal(removal_score(w, v, np.ones((1, 2), bool), 0.0), 2 * cost)
 
 
 def test_removal_score_prefers_dense_rows():
-    """S11: of two equal weights the one in the fuller row and column scores higher; with g = 0 they are equal."""
+    """F20: of two equal weights the one in the fuller row and column scores higher; with g = 0 they are equal."""
     mask = np.zeros((8, 8), bool)
     mask[0], mask[:, 0], mask[5, 5] = True, True, True
     score = removal_score(np.ones((8, 8)), np.ones((8, 8)), mask, 1.0)
