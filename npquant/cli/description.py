@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from npquant.cli.networks import executed_macs, layer_weights, nonzero_weights, weight_widths
+from npquant.cli.networks import executed_macs, layer_weights, most_of_four, nonzero_weights, weight_widths
 from npquant.integer_layer import IntegerLayer, accumulator_interval
 from npquant.integer_mlp import IntegerMLP
 from npquant.kernels.qparams import QuantParams
@@ -95,6 +95,7 @@ def _weights(width: int | str, w: NDArray[Any], nonzero: int) -> dict[str, Any]:
         "macs": w.size,
         "nonzero_weights": nonzero,
         "sparsity": 1 - nonzero / w.size,
+        "most_of_four": most_of_four(w),
     }
 
 

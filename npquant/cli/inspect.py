@@ -58,9 +58,10 @@ def _facts(record: dict[str, Any]) -> list[str]:
     """Say what holds for the network as a whole."""
     zeros = 100 - 100 * record["nonzero_weights"] / record["weights"]
     widths = "-".join(map(str, (record["inputs"], *(layer["shape"][1] for layer in record["layers"]))))
+    kind = f" {record['layers'][0]['dtype']}" if record["kind"] == "FloatMLP" else ""
     lines = [
         f"  network  {widths}, {record['macs']:,} multiply-accumulates a row, {record['executed_macs']:,} executed",
-        f"  weights  {record['weights']:,}, of which {record['nonzero_weights']:,} are not 0 ({zeros:.1f} % zeros)",
+        f"  weights  {record['weights']:,}{kind}, {record['nonzero_weights']:,} of them not 0 ({zeros:.1f} % zeros)",
     ]
     if "profile" in record:
         lines.append(f"  profile  {record['profile']}")
@@ -80,15 +81,12 @@ def _quantization(entry: dict[str, Any]) -> str:
 def _float_table(layers: list[dict[str, Any]]) -> list[str]:
     from npquant.workflow.render import table
 
-    head = ("layer", "shape", "activation", "type", "weights", "bias", "MACs", "nonzero", "zeros %")
+    head = ("layer", "shape", "activation", "weights", "bias", "MACs", "nonzero", "zeros %", "pattern")
     rows = [
-        (
-            str(number), _shape(layer), layer["activation"], layer["dtype"], _span(layer["weights"], _short),
-            _span(layer["bias"], _short), *_counts(layer),
-        )
+        (str(number), _shape(layer), layer["activation"], *_intervals(layer), *_counts(layer))
         for number, layer in enumerate(layers)
-    ]  # fmt: skip
-    return ["Layers", *table(head, rows, text_columns=4)]
+    ]
+    return ["Layers", *table(head, rows, text_columns=3)]
 
 
 def _integer_tables(layers: list[dict[str, Any]]) -> list[list[str]]:
@@ -103,7 +101,7 @@ def _integer_tables(layers: list[dict[str, Any]]) -> list[list[str]]:
         for number, layer in enumerate(layers)
     ]
     grid_head = ("layer", "shape", "activation", "bits", "codes", "weight scales", "outputs", "scale", "zero point")
-    sum_head = ("layer", "kernel", "MACs", "nonzero", "zeros %", "accumulator", "bits", "headroom bits")
+    sum_head = ("layer", "kernel", "MACs", "nonzero", "zeros %", "pattern", "accumulator", "bits", "headroom bits")
     return [
         ["Grids", *table(grid_head, grids, text_columns=3)],
         [
@@ -136,8 +134,13 @@ def _layer_bytes(number: int, names: list[str], parts: list[dict[str, Any]]) -> 
     return (str(number), encoding, *(f"{size:,}" for size in sums), f"{sum(sums):,}")
 
 
-def _counts(layer: dict[str, Any]) -> tuple[str, str, str]:
-    return f"{layer['macs']:,}", f"{layer['nonzero_weights']:,}", f"{100 * layer['sparsity']:.1f}"
+def _intervals(layer: dict[str, Any]) -> tuple[str, str]:
+    return _span(layer["weights"], "{:.2g}".format), _span(layer["bias"], "{:.2g}".format)
+
+
+def _counts(layer: dict[str, Any]) -> tuple[str, ...]:
+    pattern = f"{layer['most_of_four']}:4" if layer["most_of_four"] < 4 else "-"
+    return f"{layer['macs']:,}", f"{layer['nonzero_weights']:,}", f"{100 * layer['sparsity']:.1f}", pattern
 
 
 def _grids(layer: dict[str, Any]) -> tuple[str, ...]:

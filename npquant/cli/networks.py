@@ -60,6 +60,28 @@ def nonzero_weights(model: Network) -> tuple[int, ...]:
     return tuple(int(np.count_nonzero(w)) for w in layer_weights(model))
 
 
+def most_of_four(w: NDArray[Any]) -> int:
+    """Find how many of four neighbouring inputs a neuron uses at most: N of the pattern N:4.
+
+    Parameters
+    ----------
+    w : ndarray, shape (K, N)
+        Weights; groups start at input 0, the last one may be smaller.
+
+    Returns
+    -------
+    int
+        0 to 4; 2 is what 2:4 hardware takes.
+
+    Examples
+    --------
+    >>> most_of_four(np.array([[1], [0], [2], [0], [3], [4]]))
+    2
+    """
+    used = np.pad(w != 0, ((0, -len(w) % 4), (0, 0)))
+    return int(used.reshape(-1, 4, w.shape[1]).sum(axis=1).max())
+
+
 def executed_macs(model: Network) -> int:
     """Count the multiply-accumulates that one row takes.
 

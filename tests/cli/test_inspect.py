@@ -96,3 +96,17 @@ def test_inspect_float_bytes(float_file: Path, capsys: Shown) -> None:
     assert sum(part["bytes"] for part in record["parts"]) == record["bytes"]
     sizes = {(part["name"], part["layer"]): part["bytes"] for part in record["parts"]}
     assert [sizes["weights", i] for i in range(3)] == [4 * 64 * 64, 4 * 64 * 32, 4 * 32 * 10]
+
+
+def test_inspect_shows_an_n_of_four_pattern(float_file: Path, tmp_path: Path, capsys: Shown) -> None:
+    """What --pattern 2:4 pruned is told as 2:4, in the float file and, zeros kept, in the integer one."""
+    sparse, net = tmp_path / "sparse.npz", tmp_path / "net.npq"
+    assert main(["prune", str(float_file), "--weights", "--pattern", "2:4", "--rows", "300", "--out", str(sparse)]) == 0
+    assert main(["quantize", str(sparse), "--keep-zeros", "--rows", "100", "--out", str(net)]) == 0
+    for path in (sparse, net):
+        record, text = inspected(path, capsys)
+        assert [layer["most_of_four"] for layer in record["layers"]] == [2, 2, 2]
+        assert text.count(" 2:4") == 3
+    record, text = inspected(float_file, capsys)
+    assert record["layers"][1]["most_of_four"] == 4
+    assert ":4" not in text
