@@ -95,6 +95,8 @@ def finetune(
     >>> finetune(net, x, [0, 0, 1, 1], teacher=net, rng=0).neurons == net.neurons
     True
     """
+    if not isinstance(model, FloatMLP):
+        raise TypeError(f"the model is a {type(model).__name__}; fine-tune the FloatMLP, then quantize it")
     recipe = Recipe(epochs, loss, optimizer, learning_rate, batch_size, momentum, weight_decay, patience)
     if quantizer is not None:
         quantizer.check(len(model.layers))

@@ -203,5 +203,7 @@ def test_quantize_on_grid_refuses_a_network_off_the_grid():
         quantize_on_grid(tuned, x * [1, 2, 3, 4, 5], quantizer)
     with pytest.raises(TypeError, match="integer already"):
         quantize_on_grid(quantize_on_grid(tuned, x, quantizer), x, quantizer)
+    with pytest.raises(TypeError, match="the model is a IntegerMLP; fine-tune the FloatMLP"):
+        finetune(quantize_on_grid(tuned, x, quantizer), x, y)
     with pytest.raises(ValueError, match="bit widths"):
         quantize_on_grid(tuned, x, replace(quantizer, bits=[4, 4, 4]))
