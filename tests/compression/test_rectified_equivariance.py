@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -144,13 +144,37 @@ def test_rectify_layer_is_equivariant(law: Callable[[Solve, Problem], None], see
     law(rectify_layer, Problem(seed, bits))
 
 
+def many_starts(x, z, w, d2, bits, *, pull=PULL, passes=PASSES, scale=None):  # type: ignore[no-untyped-def]
+    """Start from three scales."""
+    shares = (1.0, 0.75, 1.25)
+    return rectify_layer(x, z, w, d2, bits, pull=pull, passes=passes, scale=scale, start_scales=shares)
+
+
+@pytest.mark.parametrize("law", LAWS[:7])
+@given(seed=SEEDS, bits=st.sampled_from(WIDTHS))
+@settings(max_examples=25)
+def test_many_starts_are_equivariant(law: Callable[[Solve, Problem], None], seed: int, bits: Bits) -> None:
+    """The choice of a start follows every change that the problem itself follows."""
+    law(many_starts, Problem(seed, bits))
+
+
+@pytest.mark.parametrize("law", LAWS)
+@given(seed=SEEDS, bits=st.sampled_from(WIDTHS))
+@settings(max_examples=25)
+def test_rows_route_is_equivariant(law: Callable[[Solve, Problem], None], seed: int, bits: Bits) -> None:
+    """The route of layers with many inputs keeps the same laws."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rectified_layer, "FEW_INPUTS", 0)
+        law(rectify_layer, Problem(seed, bits))
+
+
 def test_rectify_layer_slices_are_invisible(monkeypatch: pytest.MonkeyPatch) -> None:
     """Slices of two neurons give what one slice gives, apart from last bits of Phi."""
     p = Problem(5, 3)
     w, z, s = np.tile(p.w, 3), np.tile(p.z, 3), np.tile(p.s, 3)
     d2 = np.tile(p.d2, 3)
     whole = rectify_layer(p.x, z, w, d2, 3, scale=s)
-    monkeypatch.setattr(rectified_layer, "SLICE", 2)
+    monkeypatch.setattr(rectified_layer, "SLICE_COVARIANCES", 2 * len(w) ** 2)
     parts = rectify_layer(p.x, z, w, d2, 3, scale=s)
     np.testing.assert_array_equal(parts.q, whole.q)
     np.testing.assert_array_equal(parts.s, whole.s)
