@@ -182,9 +182,13 @@ def before_after_lines(record: dict[str, Any]) -> list[str]:
     rows = [_row(name, record[name], record["before"]["bytes"]) for name in ("before", "after")]
     change = (
         f"  agree  {found['agreeing']:,} of {found['rows']:,} rows, {100 * found['agreement']:.2f} %   "
-        f"lost {paired['b']:,}, won {paired['c']:,} ({_p_value(paired['p'])})   KL {found['kl']:.5f} nats"
+        f"lost {paired['b']:,}, won {paired['c']:,} ({_p_value(paired['p'])})   KL {_nats(found['kl'])}"
     )
     return [*table(_COLUMNS, rows), "", change, *_verdict(record["budget"])]
+
+
+def _nats(kl: float) -> str:
+    return f"{kl:.5f} nats" if kl < 1000 else f"{kl:.3g} nats"
 
 
 def _p_value(p: float) -> str:

@@ -74,8 +74,10 @@ def _facts(record: dict[str, Any]) -> list[str]:
 
 def _quantization(entry: dict[str, Any]) -> str:
     """Write a quantization as an equation."""
-    zero_point = _span(entry["zero_point"], str)
-    return f"real = {_span(entry['scale'], _short)} x (code - {zero_point}), codes {_span(entry['grid'], str)}"
+    low, high = (int(end) for end in entry["zero_point"])
+    one = "code" if low == 0 else f"(code {'+' if low < 0 else '-'} {abs(low)})"
+    code = one if low == high else f"(code - {low}..{high})"
+    return f"real = {_span(entry['scale'], _short)} x {code}, codes {_span(entry['grid'], str)}"
 
 
 def _float_table(layers: list[dict[str, Any]]) -> list[str]:
