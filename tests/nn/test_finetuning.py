@@ -168,6 +168,42 @@ def test_output_rounding_passes_the_gradient_straight_through():
         check_gradient(of_last, flat([plain[1]]), flat(last), rng=0)
 
 
+class _Halves:
+    """Round weights to halves in the forward pass, leave outputs."""
+
+    def weights(self, parameters):
+        return tuple((np.rint(2 * w) / 2, b) for w, b in parameters)
+
+    def output(self, index, a):
+        return a
+
+
+class _Doubles(_Halves):
+    """Use twice the weights: the straight-through step by w must be that by the used weights, not twice as long."""
+
+    def weights(self, parameters):
+        return tuple((2 * w, b) for w, b in parameters)
+
+
+@pytest.mark.parametrize("forward", [_Halves(), _Doubles()])
+def test_descend_moves_latent_weights_by_the_gradient_of_the_used_ones(forward):
+    """F14: one step is w - rate dL/dw_used, and what comes back has passed the forward map."""
+    rng = np.random.default_rng(0)
+    start = [(rng.normal(size=(4, 5)), rng.normal(size=5)), (rng.normal(size=(5, 3)), np.zeros(3))]
+    names, x, y = ["tanh", "identity"], rng.normal(size=(8, 4)), rng.integers(0, 3, 8)
+    recipe = Recipe(1, "softmax_cross_entropy", "sgd", 0.3, 8, 0.0, 0.0, None)
+    limits = Limits(start_forward=lambda parameters, inputs: forward)
+    found = descend(start, names, (x, y), None, recipe, None, np.random.default_rng(0), limits)
+    used = forward.weights(start)
+    gradient = [(np.zeros_like(w), np.zeros_like(b)) for w, b in start]
+    loss_and_gradient(used, names, x, y, "softmax_cross_entropy", gradient)
+    stepped = [(w - 0.3 * dw, b - 0.3 * db) for (w, b), (dw, db) in zip(start, gradient, strict=True)]
+    for (w, b), (v, c) in zip(found, forward.weights(stepped), strict=True):
+        # The rows come in another order: a sum of 8 terms, rounded again.
+        np.testing.assert_allclose(w, v, rtol=0, atol=1e-12)
+        np.testing.assert_allclose(b, c, rtol=0, atol=1e-12)
+
+
 @pytest.mark.parametrize("activation", ["relu", "clipped_relu", "sigmoid", "tanh"])
 @given(seed=st.integers(0, 2**32 - 1), density=st.sampled_from([0.05, 0.2, 0.5]))
 def test_fold_constants_keeps_the_function(activation, seed, density):
