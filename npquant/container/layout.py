@@ -83,7 +83,7 @@ def decoding_steps(inputs: int, outputs: int) -> int:
     Returns
     -------
     int
-        Steps of at most some four microseconds: a row of weights takes as long as 64 weights, a bias as long as 16.
+        Steps of two to ten microseconds: a row of weights takes as long as 64 weights, a bias as long as 16.
 
     Examples
     --------
