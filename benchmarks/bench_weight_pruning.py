@@ -16,7 +16,7 @@ from time import perf_counter
 
 import numpy as np
 
-from npquant.compression.compensation import damped_covariance
+from npquant.compression.input_metric import input_metric
 from npquant.compression.weight_pruning import prune_weights
 from npquant.compression.weight_refit import refit_kept_weights
 from npquant.compression.weight_saliency import obs_removals
@@ -46,13 +46,13 @@ def check_refit_and_costs() -> None:
     kept, z, share = rng.random((10, 1)) < 0.6, rng.normal(size=(60, 1)), 1e-3
     v, _ = refit_kept_weights(a, w, kept, z, share)
     s = kept[:, 0]
-    root = np.sqrt(share * a.var(axis=0).mean())
-    system = np.vstack([(a - a.mean(axis=0))[:, s] / np.sqrt(60), root * np.eye(s.sum())])
+    root = np.sqrt(share * a.var(axis=0)[s])
+    system = np.vstack([(a - a.mean(axis=0))[:, s] / np.sqrt(60), np.diag(root)])
     wanted = np.concatenate([(z - z.mean())[:, 0] / np.sqrt(60), root * w[s, 0]])
     # Condition at most 1 + 10 / share on both sides.
     if np.abs(np.linalg.lstsq(system, wanted, rcond=None)[0] - v[s, 0]).max() > 1e-9:
         raise SystemExit("the refit is not masked least squares")
-    covariance = damped_covariance(a, share)
+    covariance = input_metric(a, share).matrix
     order, cost = obs_removals(np.linalg.inv(covariance), w[:, 0], 10)
     # With every weight gone the rise is w^T C w, whatever the order.
     if abs(cost.sum() / float(w[:, 0] @ covariance @ w[:, 0]) - 1) > 1e-9 or len(set(order)) != 10:

@@ -1,7 +1,7 @@
 """Weight pruning in one shot: exact zeros by density or by an n:m pattern, and least squares for the weights that stay.
 
 Legend: R calibration rows, K inputs and N neurons of a layer; a (R, K) inputs that the pruned chain delivers, z (R, N)
-the float network's pre-activations, w (K, N) and b (N,) its parameters. Labels U1-U5 are derived in
+the float network's pre-activations, w (K, N) and b (N,) its parameters. Labels U0-U5 are derived in
 docs/weight-pruning.md.
 """
 
@@ -15,10 +15,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from npquant.compression.calibration import checked_rows
-from npquant.compression.compensation import damped_covariance
+from npquant.compression.input_metric import input_metric
 from npquant.compression.weight_masks import kept_count, mask_by_count, mask_by_pattern, masks_by_shared_count
 from npquant.compression.weight_refit import refit_kept_weights
-from npquant.compression.weight_saliency import RemovalOrder, obs_removals, removal_order, weight_scores
+from npquant.compression.weight_saliency import (
+    RemovalOrder,
+    obs_removals,
+    removal_order,
+    weight_scores,
+    weights_in_units,
+)
 from npquant.nn.activations import activate
 from npquant.nn.model import DenseLayer, FloatMLP
 
@@ -28,7 +34,7 @@ Density = float | Sequence[float] | tuple[int, int]
 CRITERIA: Final = ("magnitude", "wanda", "obs", "random")
 COMPENSATIONS: Final = ("refit", "bare")
 ALLOCATIONS: Final = ("uniform", "global")
-# Shares of the mean variance, as in neuron pruning.
+# Shares of each input's own variance; see docs/weight-pruning.md for other values.
 OBS_DAMPING: Final = 1e-2
 REFIT_PULL: Final = 1e-4
 
@@ -252,11 +258,12 @@ def _mask_of_layer(plan: _Plan, index: int, a: Float64, w: Float64) -> Mask:
 
 def _obs_pattern(a: Float64, w: Float64, n: int, m: int) -> Mask:
     """Remove by U2 while a group has more than n weights."""
-    inverse = np.asarray(np.linalg.inv(damped_covariance(a, OBS_DAMPING)), np.float64)
+    metric = input_metric(a, OBS_DAMPING)
+    weights, inverse = weights_in_units(metric, w), np.asarray(np.linalg.inv(metric.matrix), np.float64)
     mask = np.ones(w.shape, bool)
     count = len(w) - int(mask_by_pattern(np.ones((len(w), 1)), n, m).sum())
     for column in range(w.shape[1]):
-        mask[obs_removals(inverse, w[:, column], count, m, n)[0], column] = False
+        mask[obs_removals(inverse, weights[:, column], count, m, n)[0], column] = False
     return mask
 
 

@@ -1,11 +1,11 @@
 """The weights that are left, solved anew: exact least squares of each neuron on the inputs that it keeps.
 
 Legend: R calibration rows, K inputs and N neurons of a layer; a (R, K) inputs that the pruned chain delivers, ac the
-same less their mean, z (R, N) the float network's pre-activations, w (K, N) old and v new weights, C + l I the damped
-covariance of a, S the inputs that a neuron keeps. Label U5 is derived in docs/weight-pruning.md.
+same less their mean, z (R, N) the float network's pre-activations, w (K, N) old and v new weights, M the damped
+covariance U0 of a, S the inputs that a neuron keeps. Labels U0 and U5 are derived in docs/weight-pruning.md.
 
-U5 (refit)  v_S = w_S + ((C + l I)_SS)^-1 g_S,  g = ac^T (zc - ac w_S) / R;  b = mean(z) - mean(a) v
-            = argmin over v on S of |z - a v - b|^2 / R + l |v - w_S|^2
+U5 (refit)  v_S = w_S + (M_SS)^-1 g_S,  g = ac^T (zc - ac w_S) / R;  b = mean(z) - mean(a) v
+            = argmin over v on S of |z - a v - b|^2 / R + share sum_k C_kk (v_k - w_k)^2
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from npquant.compression.compensation import damped_covariance
+from npquant.compression.input_metric import input_metric
 
 Float64 = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -33,17 +33,12 @@ def refit_kept_weights(a: Float64, w: Float64, kept: Mask, z: Float64, share: fl
     z : ndarray of float64, shape (R, N)
         Pre-activations of the float network.
     share : float
-        Pull to the old weights, as a share of the mean variance of a, > 0.
+        Pull to the old weights, as a share of the variance of each input, > 0.
 
     Returns
     -------
     v, b : ndarray of float64, shapes (K, N), (N,)
         v is exactly 0 outside S. A neuron that keeps nothing has its mean for a bias.
-
-    Raises
-    ------
-    ValueError
-        If the squares of the inputs overflow.
 
     Notes
     -----
@@ -61,14 +56,15 @@ def refit_kept_weights(a: Float64, w: Float64, kept: Mask, z: Float64, share: fl
     # Imported here: reading a network should not wait for scipy.
     from scipy.linalg import cho_factor, cho_solve
 
-    hessian = damped_covariance(a, share)
-    mean_a, mean_z = a.mean(axis=0), z.mean(axis=0)
-    centred = a - mean_a
+    metric = input_metric(a, share)
+    mean_z = (z / len(z)).sum(axis=0)
     v = np.where(kept, w, 0.0)
-    gradient = centred.T @ (z - mean_z - centred @ v) / len(a)
+    # In units of the inputs: v t is what a step of one unit adds.
+    residual = z - mean_z - metric.centred @ (v * metric.unit[:, np.newaxis])
+    gradient = metric.centred.T @ residual / len(a)
     for n in range(w.shape[1]):
         s = np.flatnonzero(kept[:, n])
         if len(s):
-            factor = cho_factor(hessian[np.ix_(s, s)], lower=True, overwrite_a=True, check_finite=False)
-            v[s, n] += cho_solve(factor, gradient[s, n], check_finite=False)
-    return v, mean_z - mean_a @ v
+            factor = cho_factor(metric.matrix[np.ix_(s, s)], lower=True, overwrite_a=True, check_finite=False)
+            v[s, n] += cho_solve(factor, gradient[s, n], check_finite=False) / metric.unit[s]
+    return v, mean_z - metric.mean @ v

@@ -1,11 +1,12 @@
 """Which weights go first: orders of removal by magnitude, by input, by the exact rise of the error, or by lot.
 
-Legend: R calibration rows, K inputs and N outputs of a layer; a (R, K) inputs as delivered, w (K, N) weights, C their
-damped covariance, P its inverse, n:m at most n weights kept in each group of m inputs. Labels U1-U5 are derived in
-docs/weight-pruning.md.
+Legend: R calibration rows, K inputs and N outputs of a layer; a (R, K) inputs as delivered, w (K, N) weights, M the
+damped covariance U0 of a, P its inverse, v weights in the units of U0; n:m at most n weights kept in each group of m
+inputs. Labels U0-U5 are derived in docs/weight-pruning.md.
 
 U1 (scores)    magnitude w^2;  wanda (|w_k| |a_k|)^2;  random: uniform in (0, 1]; a weight that is 0 scores 0
-U2 (obs)       removing weight j of a neuron adds v_j^2 / P_jj; then v -= P_j v_j / P_jj and P -= P_j P_j^T / P_jj
+U2 (obs)       removing weight j of a neuron adds v_j^2 / P_jj; then v -= P_j v_j / P_jj and P -= P_j P_j^T / P_jj;
+               the weight of an input that does not vary costs nothing: the bias makes up for it
 """
 
 from __future__ import annotations
@@ -15,13 +16,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from npquant.compression.compensation import damped_covariance
+from npquant.compression.input_metric import InputMetric, input_metric
 
 Float64 = NDArray[np.float64]
 Indices = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 # Rows of weights that are gone are dropped from the arrays when fewer than this share is left.
 SPARSE_ROWS = 0.75
+# In place of a weight that the bias can make up for; its square is a number too.
+NEGLIGIBLE = 1e-150
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,7 +99,7 @@ def removal_order(criterion: str, a: Float64, w: Float64, damping: float, rng: n
     w : ndarray of float64, shape (K, N)
         Weights.
     damping : float
-        For "obs": ridge, as a share of the mean variance, > 0.
+        For "obs": as in `input_metric`.
     rng : Generator
         For "random".
 
@@ -105,11 +108,6 @@ def removal_order(criterion: str, a: Float64, w: Float64, damping: float, rng: n
     RemovalOrder
         Ties: the lower index first. With "obs" each neuron's weights go in the order of U2, and the layer always takes
         the neuron whose next removal costs least; the scores are the running maxima of the costs.
-
-    Raises
-    ------
-    ValueError
-        If the squares of the inputs overflow.
 
     Examples
     --------
@@ -126,16 +124,16 @@ def removal_order(criterion: str, a: Float64, w: Float64, damping: float, rng: n
 
 def _obs_order(a: Float64, w: Float64, damping: float) -> RemovalOrder:
     """Merge the neurons' own orders of removal by cost."""
-    covariance = damped_covariance(a, damping)
-    # An input that is the same in all rows is coupled to none: its weight costs w^2 l, whatever else is gone.
-    varies = (a != a[0]).any(axis=0)
-    moving, still = np.flatnonzero(varies), np.flatnonzero(~varies)
-    inverse = np.asarray(np.linalg.inv(covariance[np.ix_(moving, moving)]), np.float64)
+    metric = input_metric(a, damping)
+    weights = weights_in_units(metric, w)
+    moving, still = np.flatnonzero(metric.varies), np.flatnonzero(~metric.varies)
+    inverse = np.asarray(np.linalg.inv(metric.matrix[np.ix_(moving, moving)]), np.float64)
     place = np.tile(np.append(moving, still), (w.shape[1], 1))
-    cost = np.square(w[place[0]].T) * np.diag(covariance)[place[0]]
+    # What holds for inputs that do not vary: they are coupled to none, so their cost is never another.
+    cost = np.square(weights[place[0]].T)
     position = np.zeros(place.shape, np.int64)
     for n in range(w.shape[1]):
-        order, rise = obs_removals(inverse, w[moving, n], len(moving))
+        order, rise = obs_removals(inverse, weights[moving, n], len(moving))
         place[n, : len(moving)], position[n, : len(moving)] = moving[order], np.arange(len(moving))
         cost[n, : len(moving)] = np.maximum.accumulate(rise)
     # By cost, then by position in the neuron's own order: a prefix of each neuron's order, always. Zeros go by index.
@@ -143,6 +141,34 @@ def _obs_order(a: Float64, w: Float64, damping: float) -> RemovalOrder:
     merged = np.lexsort((position.ravel(), cost.ravel()))
     flat = place * w.shape[1] + np.arange(w.shape[1])[:, np.newaxis]
     return RemovalOrder(flat.ravel()[merged], cost.ravel()[merged])
+
+
+def weights_in_units(metric: InputMetric, w: Float64) -> Float64:
+    """Return weights as U2 reads them.
+
+    Parameters
+    ----------
+    metric : InputMetric
+        Of the layer's inputs.
+    w : ndarray of float64, shape (K, N)
+        Weights.
+
+    Returns
+    -------
+    ndarray of float64, shape (K, N)
+        w t over the power of two above the largest, so that no square overflows; for inputs that do not vary 1e-150
+        where w is not 0, so that they go after zeros and before all others.
+
+    Examples
+    --------
+    >>> metric = input_metric(np.array([[0.0, 7.0], [4.0, 7.0]]), 0.5)
+    >>> weights_in_units(metric, np.array([[3.0], [5.0]])).ravel()
+    array([7.5e-001, 1.0e-150])
+    """
+    still = ~metric.varies[:, np.newaxis]
+    scaled = np.where(still, 0.0, w * metric.unit[:, np.newaxis])
+    scaled = np.ldexp(scaled, -np.frexp(np.abs(scaled).max())[1])
+    return np.where(still & (w != 0), NEGLIGIBLE, scaled)
 
 
 def obs_removals(
@@ -155,7 +181,7 @@ def obs_removals(
     inverse : ndarray of float64, shape (K, K)
         P, positive definite.
     w : ndarray of float64, shape (K,)
-        The neuron's weights.
+        The neuron's weights, in the units of P.
     count : int
         How many to choose.
     group, keep : int
@@ -166,7 +192,7 @@ def obs_removals(
     order : ndarray of int64, shape (count,)
         Weights in the order of removal; ties: the lowest index.
     cost : ndarray of float64, shape (count,)
-        What each adds to (v - w)^T C (v - w).
+        What each adds to (v - w)^T M (v - w).
 
     Notes
     -----

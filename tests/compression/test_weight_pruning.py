@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from npquant.compression import weight_pruning
-from npquant.compression.compensation import damped_covariance
+from npquant.compression.input_metric import input_metric
 from npquant.compression.nearest import quantize_nearest
 from npquant.compression.uniform import quantize_uniform
 from npquant.compression.weight_masks import kept_count, mask_by_count, mask_by_pattern, masks_by_shared_count
@@ -22,7 +22,13 @@ from npquant.compression.weight_pruning import (
     prune_weights_with_report,
 )
 from npquant.compression.weight_refit import refit_kept_weights
-from npquant.compression.weight_saliency import RemovalOrder, obs_removals, removal_order, weight_scores
+from npquant.compression.weight_saliency import (
+    RemovalOrder,
+    obs_removals,
+    removal_order,
+    weight_scores,
+    weights_in_units,
+)
 from npquant.nn.activations import ACTIVATIONS
 from npquant.nn.model import DenseLayer, FloatMLP
 
@@ -87,7 +93,7 @@ def test_obs_removals_each_is_the_cheapest(seed: int, k: int) -> None:
     rng = np.random.default_rng(seed)
     w = rng.normal(0, 1, k)
     w[rng.random(k) < 0.2] = 0.0
-    law_each_removal_is_the_cheapest(obs_removals, damped_covariance(drawn_inputs(rng, 40, k), 1e-2), w)
+    law_each_removal_is_the_cheapest(obs_removals, input_metric(drawn_inputs(rng, 40, k), 1e-2).matrix, w)
 
 
 def by_first_cost(inverse: Float64, w: Float64, count: int) -> tuple[NDArray[np.int64], Float64]:
@@ -110,7 +116,9 @@ def test_law_each_removal_is_the_cheapest_kills(mutant: Removals) -> None:
     """A rank that is not renewed, and a rank by size, are seen."""
     rng = np.random.default_rng(0)
     with pytest.raises(AssertionError):
-        law_each_removal_is_the_cheapest(mutant, damped_covariance(drawn_inputs(rng, 40, 8), 1e-2), rng.normal(0, 1, 8))
+        law_each_removal_is_the_cheapest(
+            mutant, input_metric(drawn_inputs(rng, 40, 8), 1e-2).matrix, rng.normal(0, 1, 8)
+        )
 
 
 def test_obs_removals_removes_zeros_first_and_ties_by_index() -> None:
@@ -124,7 +132,7 @@ def test_obs_removals_removes_zeros_first_and_ties_by_index() -> None:
 def test_obs_removals_does_not_depend_on_how_many_are_asked_for(seed: int) -> None:
     """The first removals are the same, also where rows of weights that are gone are dropped from memory."""
     rng = np.random.default_rng(seed)
-    inverse = np.linalg.inv(damped_covariance(drawn_inputs(rng, 60, 20), 1e-2))
+    inverse = np.linalg.inv(input_metric(drawn_inputs(rng, 60, 20), 1e-2).matrix)
     w = rng.normal(0, 1, 20)
     order, _ = obs_removals(inverse, w, 20)
     np.testing.assert_array_equal(obs_removals(inverse, w, 7)[0], order[:7])
@@ -138,10 +146,11 @@ def test_obs_order_of_a_layer_is_every_neurons_own(seed: int, n: int, zeros: int
     w[:zeros] = 0.0
     found = removal_order("obs", a, w, 1e-2, rng)
     assert sorted(found.order) == list(range(w.size)) and (np.diff(found.score) >= 0).all()
-    inverse = np.linalg.inv(damped_covariance(a, 1e-2))
+    metric = input_metric(a, 1e-2)
+    inverse, weights = np.linalg.inv(metric.matrix), weights_in_units(metric, w)
     for column in range(n):
         own = found.order[found.order % n == column] // n
-        np.testing.assert_array_equal(own, obs_removals(inverse, w[:, column], 6)[0])
+        np.testing.assert_array_equal(own, obs_removals(inverse, weights[:, column], 6)[0])
 
 
 # --- U1: scores
@@ -233,14 +242,15 @@ def test_masks_by_shared_count_compares_by_what_is_left() -> None:
 
 def masked_lstsq(a: Float64, w: Float64, kept: Mask, z: Float64, share: float) -> tuple[Float64, Float64]:
     """Solve U5 by NumPy's least squares: data rows, a column of ones for the bias, and a row a weight for the pull."""
-    variance = np.square(a - a.mean(axis=0)).mean(axis=0).sum() / a.shape[1]
-    pull = np.sqrt(share * variance or 1.0)
+    variance = np.where((a != a[0]).any(axis=0), a.var(axis=0), 0.0)
+    # Where nothing varies any pull keeps the weight.
+    pull = np.sqrt(np.where(variance > 0, share * variance, 1.0))
     v, b = np.zeros_like(w), np.zeros(w.shape[1])
     for n in range(w.shape[1]):
         s = np.flatnonzero(kept[:, n])
         data = np.column_stack([a[:, s], np.ones(len(a))]) / np.sqrt(len(a))
-        ridge = np.column_stack([pull * np.eye(len(s)), np.zeros(len(s))])
-        wanted = np.concatenate([z[:, n] / np.sqrt(len(a)), pull * w[s, n]])
+        ridge = np.column_stack([np.diag(pull[s]), np.zeros(len(s))])
+        wanted = np.concatenate([z[:, n] / np.sqrt(len(a)), pull[s] * w[s, n]])
         solution = np.linalg.lstsq(np.vstack([data, ridge]), wanted, rcond=None)[0]
         v[s, n], b[n] = solution[:-1], solution[-1]
     return v, b
@@ -255,13 +265,13 @@ def law_refit_is_least_squares(refit: Refit, seed: int, rows: int, density: floa
     v, b = refit(a, w, kept, z, share)
     wanted_v, wanted_b = masked_lstsq(a, w, kept, z, share)
     assert not v[~kept].any()
-    hessian = damped_covariance(a, share)
-    # |v| <= |w| + |g| / l; g and its rounding are of the size |a| |z - a w|, and solving multiplies by 1 / l.
-    size = float(np.abs(a).max() * (np.abs(z).max() + 8 * np.abs(a).max() * np.abs(w).max()))
-    least = float(np.linalg.eigvalsh(hessian)[0])
-    slack = 64 * np.finfo(float).eps * np.linalg.cond(hessian) * (1 + size / least)
-    assert np.abs(v - wanted_v).max() <= slack
-    assert np.abs(b - wanted_b).max() <= slack * (1 + 8 * np.abs(a).max())
+    metric = input_metric(a, share)
+    # In units of the inputs |v| <= |w| + |g| / least, |g| is of the size of |z - a w|, and so is its rounding.
+    size = float(np.abs(z).max() + 8 * np.abs(w * metric.unit[:, np.newaxis]).max())
+    least = float(np.linalg.eigvalsh(metric.matrix)[0])
+    slack = 64 * np.finfo(float).eps * np.linalg.cond(metric.matrix) * (1 + size / least)
+    assert np.abs((v - wanted_v) * metric.unit[:, np.newaxis]).max() <= slack
+    assert np.abs(b - wanted_b).max() <= slack * (1 + 8 * np.abs(metric.mean / metric.unit).max())
 
 
 @given(SEEDS, st.integers(1, 60), st.sampled_from([0.0, 0.3, 0.6, 1.0]))
@@ -420,17 +430,41 @@ def test_prune_weights_refuses(arguments: dict[str, Any], error: type[Exception]
         prune_weights(model, **{"x_calibration": x, "density_or_pattern": 0.5, **arguments})
 
 
-def test_prune_weights_bare_takes_rows_whose_squares_overflow() -> None:
-    """Ranking and masking need no squares of the rows; the refit does, and says so."""
+def test_prune_weights_takes_rows_whose_squares_overflow() -> None:
+    """Nothing that is needed squares a row: the first layer keeps what it keeps for small rows."""
     model, x = drawn_model(0)
-    for criterion in ("magnitude", "wanda", "random"):
-        pruned, report = prune_weights_with_report(model, x * 1e200, 0.5, criterion, "bare", rng=0)
-        assert np.isfinite([layer.error for layer in report]).all()
-        # The first layer sees the same rows but for their size; later ones see biases that no longer count.
-        one, two = (net.layers[0].w != 0 for net in (pruned, prune_weights(model, x, 0.5, criterion, "bare", rng=0)))
-        np.testing.assert_array_equal(one, two)
-    with pytest.raises(ValueError, match="square overflows"):
-        prune_weights(model, x * 1e200, 0.5)
+    for criterion in CRITERIA:
+        for compensation in COMPENSATIONS:
+            large, report = prune_weights_with_report(model, x * 2.0**600, 0.5, criterion, compensation, rng=0)
+            assert np.isfinite([layer.error for layer in report]).all()
+            # Later layers see biases that no longer count.
+            small = prune_weights(model, x, 0.5, criterion, compensation, rng=0)
+            np.testing.assert_array_equal(large.layers[0].w != 0, small.layers[0].w != 0)
+
+
+def law_units_of_inputs_do_not_matter(prune: Callable[[FloatMLP, Float64], FloatMLP], seed: int) -> None:
+    """Inputs in other units, their weights in the inverse ones: the same network, in other units."""
+    model, x = drawn_model(seed)
+    units = 2.0 ** np.random.default_rng(seed).integers(-20, 21, x.shape[1])
+    first = model.layers[0]
+    other = FloatMLP((DenseLayer(first.w / units[:, np.newaxis], first.b, first.activation), *model.layers[1:]))
+    one, two = prune(model, x), prune(other, x * units)
+    np.testing.assert_array_equal(one.layers[0].w != 0, two.layers[0].w != 0)
+    # All is scaled by powers of two, which rounds nothing, but for the order in which x @ w is summed: 11 inputs.
+    slack = 1e6 * np.finfo(float).eps * np.abs(one.layers[0].w).max()
+    assert np.abs(one.layers[0].w - two.layers[0].w * units[:, np.newaxis]).max() <= slack
+
+
+@given(SEEDS, st.sampled_from([0.3, (1, 4)]), st.sampled_from(["wanda", "obs"]))
+def test_prune_weights_does_not_look_at_units(seed: int, what: Any, criterion: str) -> None:
+    """U0: what an input is measured in changes neither what stays nor what it becomes."""
+    law_units_of_inputs_do_not_matter(lambda model, x: prune_weights(model, x, what, criterion), seed)
+
+
+def test_law_units_of_inputs_do_not_matter_kills_magnitude() -> None:
+    """The size of a weight says how its input is measured."""
+    with pytest.raises(AssertionError):
+        law_units_of_inputs_do_not_matter(lambda model, x: prune_weights(model, x, 0.3), 0)
 
 
 @pytest.mark.parametrize("criterion", CRITERIA)
@@ -467,13 +501,14 @@ def test_quantizing_keeps_zeros_zero(quantizer: Callable[..., Any], bits: Any) -
 def test_obs_pattern_takes_the_cheapest_of_the_groups_with_room() -> None:
     """With groups of 3 and 2 inputs, the removals are those of brute force among groups that may still lose one."""
     rng = np.random.default_rng(5)
-    a, w = drawn_inputs(rng, 50, 5), rng.normal(0, 1, (5, 1))
-    covariance = damped_covariance(a, weight_pruning.OBS_DAMPING)
+    a, w = rng.normal(0, 1, (50, 5)) @ rng.normal(0, 1, (5, 5)), rng.normal(0, 1, (5, 1))
+    metric = input_metric(a, weight_pruning.OBS_DAMPING)
+    covariance, weights = metric.matrix, (w * metric.unit[:, np.newaxis])[:, 0]
     gone: list[int] = []
     room = {0: 2, 1: 1}
     while sum(room.values()):
         allowed = [j for j in range(5) if j not in gone and room[j // 3]]
-        gone.append(min(allowed, key=lambda j: rise(covariance, w[:, 0], [*gone, j])))
+        gone.append(min(allowed, key=lambda j: rise(covariance, weights, [*gone, j])))
         room[gone[-1] // 3] -= 1
     model = FloatMLP((DenseLayer(w, np.zeros(1), "identity"),))
     pruned = prune_weights(model, a, (1, 3), "obs", "bare").layers[0].w
