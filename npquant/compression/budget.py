@@ -61,8 +61,10 @@ class Outcome:
     def bolder(self) -> Trial | None:
         """The smallest candidate that meets everything on these rows, though KL says that this is luck; None: no such.
 
-        Only candidates smaller than the choice count, and not those that were measured to see what one axis alone does.
+        Only candidates smaller than a sound choice count, and not those that were measured to see what one axis does.
         """
+        if not self.chosen.sound:
+            return None
         lucky = [trial for trial in self.frontier if not trial.failing and trial.phase != "sensitivity"]
         smaller = [trial for trial in lucky if trial.found.n_bytes < self.chosen.found.n_bytes and not trial.sound]
         return min(smaller, key=lambda trial: (trial.found.n_bytes, trial.found.kl), default=None)
@@ -95,9 +97,10 @@ def search_thresholds(space: Space, budget: Budget, measure: Measure, study: Mea
     2. Without limits: the uniform settings that may be the smallest, but for those beyond the budget (G6), so that the
        choice is not larger than any of them. From the smallest a walk goes on: always the step with the largest ratio
        G4, the candidate measured as a whole.
-    3. With limits: a walk from the loosest candidate, until they are met. If they are not, it stretches as long as
-       accuracy holds on the validation rows, 2 bits and ternary included; then uniform settings are tried; then it goes
-       on without regard to accuracy, so that the report can say what the limits would cost (`nearest`).
+    3. With limits: a walk from the loosest candidate, until they are met. If they are not, uniform settings as in 2,
+       and from the nearest of them and the nearest of all walks that stretch as long as accuracy holds on the
+       validation rows, 2 bits and ternary included; then all uniform settings; then it goes on without regard to
+       accuracy, so that the report can say what the limits would cost (`nearest`).
     Activation bits are studied alone, but no step lowers them: see `lower_activation_bits`.
     Greedy: not proven smallest. Deterministic, given a deterministic `measure`; ties go to the smaller axis.
 
@@ -115,9 +118,9 @@ def search_thresholds(space: Space, budget: Budget, measure: Measure, study: Mea
     ceilings = space.ceilings(low=low)
     walk.study_axes(ceilings)
     if budget.limited:
-        end = walk.tighten(space.loosest, "walk", _is_sound, ceilings, only_sound=True)
+        walk.tighten(space.loosest, "walk", _is_sound, ceilings, only_sound=True)
         if not any(trial.sound and not trial.failing for _, trial in walk.tried):
-            _stretch(walk, space, end)
+            _stretch(walk, space, budget)
     else:
         walk.try_uniform()
         start = walk.smallest()
@@ -146,10 +149,16 @@ def _at_least(state: State, ceilings: State) -> State:
     return tuple(max(level, ceiling) for level, ceiling in zip(state, ceilings, strict=True))
 
 
-def _stretch(walk: Walk, space: Space, end: State) -> None:
-    """Go on for limits that are missed: while accuracy holds, then over uniform settings, then at any price."""
+def _stretch(walk: Walk, space: Space, budget: Budget) -> None:
+    """Go on for limits that are missed: from the nearest sound candidates while accuracy holds, then at any price."""
     tightest = space.ceilings(low=True)
-    end = walk.tighten(end, "stretch", lambda trial: trial.holds, tightest, only_sound=False)
+    walk.try_uniform()
+    sound = [(state, trial) for state, trial in walk.tried if trial.sound] or list(walk.tried[:1])
+    even = [(state, trial) for state, trial in sound if trial.phase == "uniform"]
+    ends = []
+    for pairs in filter(None, (even, sound)):
+        near = min(pairs, key=lambda pair: (budget.excess(pair[1].found), pair[1].found.kl))[0]
+        ends.append(walk.tighten(near, "stretch", lambda trial: trial.holds, tightest, only_sound=False))
     if any(not trial.failing for _, trial in walk.tried):
         return
     for states in space.uniforms():
@@ -157,7 +166,7 @@ def _stretch(walk: Walk, space: Space, end: State) -> None:
             if {"max_bytes", "max_macs"} & set(walk.trial(state, "uniform").failing):
                 break
     if all(trial.failing for _, trial in walk.tried):
-        walk.tighten(end, "beyond", lambda trial: True, tightest, only_sound=False)
+        walk.tighten(ends[-1], "beyond", lambda trial: True, tightest, only_sound=False)
 
 
 def _choose(tried: Sequence[Trial], budget: Budget) -> Trial:
@@ -168,7 +177,7 @@ def _choose(tried: Sequence[Trial], budget: Budget) -> Trial:
         return min(sound, key=lambda trial: (trial.found.n_bytes, trial.found.kl))
     if meeting:
         return min(sound or meeting, key=lambda trial: trial.found.kl)
-    holding = [trial for trial in tried if trial.holds]
+    holding = [trial for trial in tried if trial.sound] or [trial for trial in tried if trial.holds]
     return min(holding or tried[:1], key=lambda trial: (budget.excess(trial.found), trial.found.kl))
 
 

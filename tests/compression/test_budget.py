@@ -90,7 +90,12 @@ def law_distrusts_luck(search: Search) -> None:
         honest = network()(thresholds)
         return Measurement(0, 0, 100, honest.kl, honest.n_bytes, honest.macs, honest.sqnr)
 
-    assert search(SPACE, Budget(1.0), lucky).chosen.found.kl <= 0.02
+    result = search(SPACE, Budget(1.0), lucky)
+    assert result.chosen.found.kl <= 0.02
+    assert result.bolder is not None
+    assert not result.bolder.failing
+    assert result.bolder.found.n_bytes < result.chosen.found.n_bytes
+    assert result.bolder.found.kl > 0.02
     assert search(SPACE, Budget(1.0, 120), lucky).met
 
 
