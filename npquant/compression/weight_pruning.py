@@ -95,7 +95,7 @@ def prune_weights(
         Share of the weights that stay, in (0, 1], for all layers or (as a list) for each; or (n, m): at most n of each
         m neighbouring inputs of every neuron. (k, K) keeps k weights of every neuron.
     criterion : {"magnitude", "wanda", "obs", "random"}
-        Which weights go first.
+        Which weights go first. "magnitude" knows no units: where inputs differ in size, take another, or standardize.
     compensation : {"refit", "bare"}
         Whether the weights that stay are solved anew.
     allocation : {"uniform", "global"}
@@ -120,7 +120,7 @@ def prune_weights(
 
     Notes
     -----
-    U1 to U5, layer by layer; each layer sees what the pruned layers before it deliver, and its targets are the float
+    U0 to U5, layer by layer; each layer sees what the pruned layers before it deliver, and its targets are the float
     network's own pre-activations. With "global" the masks come first, from the float network's activations. A weight
     that is 0 stays 0; a layer that loses no other is left as it is. Every layer keeps at least one weight. Time: the
     refit a second or so for 300 neurons of 784 inputs, "obs" some 0.03 s for each such neuron. Sources: as in
