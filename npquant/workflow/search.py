@@ -177,9 +177,8 @@ def search_budget(
 
     Notes
     -----
-    G1 to G10: see docs/budget.md. The share of the absmax scale is no threshold of its own: `quantize_rectified`
-    chooses it for each neuron, from 33 shares, by the error it makes. Deterministic: the same arguments give the same
-    bytes.
+    G1 to G10: see docs/budget.md. The scale, a share of the absmax one, is no threshold of its own: `quantize_rectified`
+    chooses it for each neuron by the error it makes. Deterministic: the same arguments give the same bytes.
 
     Examples
     --------
