@@ -106,9 +106,9 @@ def polish(
     >>> rng = np.random.default_rng(0)
     >>> model = FloatMLP((DenseLayer(rng.normal(0, 2, (4, 3)), np.zeros(3), "identity"),))
     >>> x = rng.normal(0, 1, (600, 4))
-    >>> polished = polish(quantize_rectified(model, x, 2), x, model.logits(x), steps=20, rng=0)
+    >>> polished = polish(quantize_rectified(model, x, 3), x, model.logits(x), steps=20, rng=0)
     >>> polished.weight_bits
-    (2,)
+    (3,)
     """
     rows, wanted = checked_rows(x_calibration), np.asarray(logits, np.float64)
     if len(rows) < LEAST_ROWS:
