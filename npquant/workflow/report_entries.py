@@ -117,9 +117,9 @@ def layer_entry(layer: LayerReport) -> dict[str, Any]:
         "neurons_nearest": layer.neurons_nearest,
         "worst_neuron": {
             "neuron": worst,
-            "observed": layer.phi_by_neuron[worst],
-            "bound": layer.bound_by_neuron[worst],
-            "share": shares[worst],
+            "observed": float(layer.phi_by_neuron[worst]),
+            "bound": float(layer.bound_by_neuron[worst]),
+            "share": float(shares[worst]),
         },
     }
 
