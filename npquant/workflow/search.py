@@ -177,7 +177,7 @@ def search_budget(
 
     Notes
     -----
-    G1 to G10: see docs/budget.md. The scale, a share of the absmax one, is no threshold of its own: `quantize_rectified`
+    G1 to G10: see docs/budget.md. The scale, a share of the absmax one, is no threshold of its own: the quantizer
     chooses it for each neuron by the error it makes. Deterministic: the same arguments give the same bytes.
 
     Examples
