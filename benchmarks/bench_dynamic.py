@@ -15,13 +15,13 @@ from time import perf_counter
 
 import numpy as np
 
+from npquant.compression.chain.layer_rounding import METHODS
 from npquant.compression.dynamic import quantize_dynamic
-from npquant.compression.layer_rounding import METHODS
 from npquant.compression.metrics import kl_divergence
-from npquant.compression.rectified import quantize_rectified
+from npquant.compression.rectified.network import quantize_rectified
 from npquant.compression.uniform import quantize_uniform
-from npquant.dynamic_mlp import DynamicMLP, input_params, quantize_rows
-from npquant.integer_mlp import IntegerMLP
+from npquant.integer.dynamic_mlp import DynamicMLP, input_params, quantize_rows
+from npquant.integer.mlp import IntegerMLP
 from npquant.nn.model import FloatMLP
 from npquant.nn.training import train
 from npquant.workflow.datasets import load_dataset, load_optdigits

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from npquant.compression.uniform import quantize_uniform
-from npquant.integer_mlp import IntegerMLP
+from npquant.integer.mlp import IntegerMLP
 from npquant.kernels.requantize import layer_multiplier
 from npquant.nn.model import DenseLayer, FloatMLP
 

@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 
 import npquant
 from npquant import QuantParams
-from npquant.integer_layer import IntegerLayer
-from npquant.integer_mlp import IntegerMLP
+from npquant.integer.layer import IntegerLayer
+from npquant.integer.mlp import IntegerMLP
 from npquant.profiles import get, names
 
 SIZE = 256

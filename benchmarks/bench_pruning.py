@@ -22,8 +22,8 @@ from time import perf_counter, process_time
 import numpy as np
 from numpy.typing import NDArray
 
-from npquant.compression.pruning import prune_neurons_with_report
-from npquant.compression.saliency import greedy_obs
+from npquant.compression.neuron_pruning.pruning import prune_neurons_with_report
+from npquant.compression.neuron_pruning.saliency import greedy_obs
 from npquant.compression.uniform import quantize_uniform
 from npquant.nn.finetuning import finetune
 from npquant.nn.model import DenseLayer, FloatMLP

@@ -16,10 +16,10 @@ from time import perf_counter
 
 import numpy as np
 
-from npquant.compression.input_metric import input_metric
-from npquant.compression.weight_pruning import prune_weights
-from npquant.compression.weight_refit import refit_kept_weights
-from npquant.compression.weight_saliency import obs_removals
+from npquant.compression.weight_pruning.input_metric import input_metric
+from npquant.compression.weight_pruning.one_shot import prune_weights
+from npquant.compression.weight_pruning.refit import refit_kept_weights
+from npquant.compression.weight_pruning.saliency import obs_removals
 from npquant.nn.training import train
 from npquant.workflow.datasets import load_dataset, load_optdigits
 from npquant.workflow.split import split_70_15_15

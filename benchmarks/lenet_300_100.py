@@ -41,8 +41,8 @@ from npquant import (
     save,
     train,
 )
-from npquant.compression.dead_neurons import drop_dead_neurons
-from npquant.compression.neuron_order import reorder_neurons
+from npquant.compression.coding.neuron_order import reorder_neurons
+from npquant.compression.neuron_pruning.dead_neurons import drop_dead_neurons
 from npquant.workflow.datasets import Dataset, load_dataset
 from npquant.workflow.split import split_70_15_15
 

@@ -5,8 +5,8 @@ The map of the house, floor by floor. A module imports only from floors below it
 floor 0   npquant.spec           the definitions: scalars over int and Fraction
 floor 1   npquant.kernels        their array twins          npquant.nn        the float MLP, by hand
           npquant.profiles       engines' arithmetic, as data
-floor 2   npquant.compression    float to integer           npquant.storage   the native file
-          npquant.integer_mlp    the integer-only network
+floor 2   npquant.compression    float to integer           npquant.files.storage   the native file
+          npquant.integer.mlp    the integer-only network
 floor 3   npquant.workflow       the eight steps
 door      npquant.cli            the command line
 
@@ -21,24 +21,25 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from npquant import profiles
-    from npquant.compression.adaround import quantize_adaround
-    from npquant.compression.bias_step import coarsen_biases
+    from npquant.compression.budget.requirements import Budget
+    from npquant.compression.coding.bias_step import coarsen_biases
+    from npquant.compression.coding.neuron_order import reorder_neurons
     from npquant.compression.dynamic import quantize_dynamic
-    from npquant.compression.gpfq import quantize_gpfq
-    from npquant.compression.gptq import quantize_gptq, quantize_gptq_resolved
-    from npquant.compression.gradual import prune_gradually
-    from npquant.compression.nearest import quantize_nearest
-    from npquant.compression.neuron_order import reorder_neurons
-    from npquant.compression.on_grid import quantize_on_grid
-    from npquant.compression.pruning import prune_neurons, prune_neurons_with_report
-    from npquant.compression.rectified import quantize_rectified
-    from npquant.compression.requirements import Budget
-    from npquant.compression.sparse_rounding import quantize_keeping_zeros
-    from npquant.compression.straight_through import StraightThrough
+    from npquant.compression.neuron_pruning.pruning import prune_neurons, prune_neurons_with_report
+    from npquant.compression.peers.adaround import quantize_adaround
+    from npquant.compression.peers.gpfq import quantize_gpfq
+    from npquant.compression.peers.gptq import quantize_gptq, quantize_gptq_resolved
+    from npquant.compression.peers.nearest import quantize_nearest
+    from npquant.compression.rectified.network import quantize_rectified
     from npquant.compression.uniform import quantize_uniform
-    from npquant.compression.weight_pruning import prune_weights, prune_weights_with_report
-    from npquant.dynamic_mlp import DynamicMLP
-    from npquant.integer_mlp import IntegerMLP
+    from npquant.compression.weight_pruning.gradual import prune_gradually
+    from npquant.compression.weight_pruning.on_grid import quantize_on_grid
+    from npquant.compression.weight_pruning.one_shot import prune_weights, prune_weights_with_report
+    from npquant.compression.weight_pruning.sparse_rounding import quantize_keeping_zeros
+    from npquant.compression.weight_pruning.straight_through import StraightThrough
+    from npquant.files.storage import itemize, load, save
+    from npquant.integer.dynamic_mlp import DynamicMLP
+    from npquant.integer.mlp import IntegerMLP
     from npquant.kernels.matmul import matmul_int8, matmul_int8_blas
     from npquant.kernels.profile import Profile
     from npquant.kernels.qparams import QuantParams
@@ -47,7 +48,6 @@ if TYPE_CHECKING:
     from npquant.nn.model import FloatMLP
     from npquant.nn.training import train
     from npquant.profiles.operators import dequantize, linear, quantize, requantize
-    from npquant.storage import itemize, load, save
     from npquant.workflow.search import SearchResult, search_budget
     from npquant.workflow.steps import run_workflow
 
@@ -120,30 +120,30 @@ _HOME: Final = MappingProxyType(
         "linear": "npquant.profiles.operators",
         # floor 2: float to integer, and the network that results
         "quantize_uniform": "npquant.compression.uniform",
-        "quantize_rectified": "npquant.compression.rectified",
-        "quantize_nearest": "npquant.compression.nearest",
-        "quantize_gptq": "npquant.compression.gptq",
-        "quantize_gptq_resolved": "npquant.compression.gptq",
-        "quantize_gpfq": "npquant.compression.gpfq",
-        "quantize_adaround": "npquant.compression.adaround",
+        "quantize_rectified": "npquant.compression.rectified.network",
+        "quantize_nearest": "npquant.compression.peers.nearest",
+        "quantize_gptq": "npquant.compression.peers.gptq",
+        "quantize_gptq_resolved": "npquant.compression.peers.gptq",
+        "quantize_gpfq": "npquant.compression.peers.gpfq",
+        "quantize_adaround": "npquant.compression.peers.adaround",
         "quantize_dynamic": "npquant.compression.dynamic",
-        "prune_neurons": "npquant.compression.pruning",
-        "prune_neurons_with_report": "npquant.compression.pruning",
-        "prune_weights": "npquant.compression.weight_pruning",
-        "prune_weights_with_report": "npquant.compression.weight_pruning",
-        "quantize_keeping_zeros": "npquant.compression.sparse_rounding",
-        "prune_gradually": "npquant.compression.gradual",
-        "StraightThrough": "npquant.compression.straight_through",
-        "quantize_on_grid": "npquant.compression.on_grid",
-        "IntegerMLP": "npquant.integer_mlp",
-        "DynamicMLP": "npquant.dynamic_mlp",
-        "coarsen_biases": "npquant.compression.bias_step",
-        "reorder_neurons": "npquant.compression.neuron_order",
-        "itemize": "npquant.storage",
-        "load": "npquant.storage",
-        "save": "npquant.storage",
+        "prune_neurons": "npquant.compression.neuron_pruning.pruning",
+        "prune_neurons_with_report": "npquant.compression.neuron_pruning.pruning",
+        "prune_weights": "npquant.compression.weight_pruning.one_shot",
+        "prune_weights_with_report": "npquant.compression.weight_pruning.one_shot",
+        "quantize_keeping_zeros": "npquant.compression.weight_pruning.sparse_rounding",
+        "prune_gradually": "npquant.compression.weight_pruning.gradual",
+        "StraightThrough": "npquant.compression.weight_pruning.straight_through",
+        "quantize_on_grid": "npquant.compression.weight_pruning.on_grid",
+        "IntegerMLP": "npquant.integer.mlp",
+        "DynamicMLP": "npquant.integer.dynamic_mlp",
+        "coarsen_biases": "npquant.compression.coding.bias_step",
+        "reorder_neurons": "npquant.compression.coding.neuron_order",
+        "itemize": "npquant.files.storage",
+        "load": "npquant.files.storage",
+        "save": "npquant.files.storage",
         # floor 3: the search and the eight steps
-        "Budget": "npquant.compression.requirements",
+        "Budget": "npquant.compression.budget.requirements",
         "SearchResult": "npquant.workflow.search",
         "search_budget": "npquant.workflow.search",
         "run_workflow": "npquant.workflow.steps",

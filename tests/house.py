@@ -11,15 +11,12 @@ from pathlib import Path
 
 # Storey by storey. A room imports from storeys below its own, never from a neighbour on the same one.
 STOREYS = (
-    ("spec", "archive", "byte_fields"),
+    ("spec",),
     ("kernels", "nn"),
     ("profiles",),
-    ("integer_layer", "sparse_route"),
-    ("integer_route", "integer_engine", "dynamic_mlp"),
-    ("integer_mlp",),
+    ("integer",),
     ("compression",),
-    ("layouts", "container"),
-    ("storage",),
+    ("files",),
     ("interop",),
     ("workflow",),
     ("testing",),
@@ -39,7 +36,7 @@ MUTABLE_CALLS = {"list", "dict", "set", "bytearray", "defaultdict", "Counter", "
 
 LABEL = re.compile(r"\b(R\d+|C(?!99\b)\d+)\b")
 LABEL_HOMES = ("npquant/spec", "npquant/kernels", "npquant/profiles")
-ARRAY_ROOMS = ("npquant/kernels", "npquant/profiles", "npquant/nn", "npquant/integer*.py", "npquant/compression")
+ARRAY_ROOMS = ("npquant/kernels", "npquant/profiles", "npquant/nn", "npquant/integer", "npquant/compression")
 LEGEND = re.compile(r"\b(Legend|Letters)\b")
 LEGEND_ROOMS = {
     "spec",
@@ -47,12 +44,7 @@ LEGEND_ROOMS = {
     "nn",
     "profiles",
     "compression",
-    "integer_mlp",
-    "integer_layer",
-    "integer_route",
-    "integer_engine",
-    "dynamic_mlp",
-    "sparse_route",
+    "integer",
 }
 
 BANNED_FILES = re.compile(r"\.(pyc|pyo|log|prof|npz|npy|tmp|swp|orig|rej)$|(^|/)(__pycache__|\.DS_Store)")

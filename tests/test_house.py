@@ -65,7 +65,7 @@ BAD: list[tuple[Rule, str, str, str]] = [
     (house.upward_arrows, "npquant/kernels/up.py", "from hypothesis import given\n", "testing"),
     (house.upward_arrows, "npquant/spec/up.py", "import npquant.kernels.ratio\n", "runs up"),
     (house.upward_arrows, "npquant/spec/up.py", "import numpy as np\n", "without NumPy"),
-    (house.upward_arrows, "npquant/integer_mlp.py", "import npquant.compression.ratio\n", "runs up"),
+    (house.upward_arrows, "npquant/integer/mlp.py", "import npquant.compression.ratio\n", "runs up"),
     (house.upward_arrows, "npquant/attic.py", "", "no storey"),
     (house.cards, "npquant/kernels/card.py", "def f(a: int) -> int:\n    return a\n", "Parameters"),
     (house.cards, "npquant/kernels/card.py", GOOD_CARD.replace("Examples", "Facts"), "Example"),

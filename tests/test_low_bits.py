@@ -13,16 +13,16 @@ import pytest
 from numpy.typing import NDArray
 
 from npquant.compression.dynamic import quantize_dynamic
-from npquant.compression.nearest import quantize_nearest
-from npquant.compression.rectified import quantize_rectified
+from npquant.compression.peers.nearest import quantize_nearest
+from npquant.compression.rectified.network import quantize_rectified
 from npquant.compression.uniform import quantize_uniform, weight_grid
-from npquant.compression.weight_pruning import prune_weights
-from npquant.integer_layer import run_layer_plain
-from npquant.integer_mlp import IntegerMLP
+from npquant.compression.weight_pruning.one_shot import prune_weights
+from npquant.files.storage import load, save
+from npquant.integer.layer import run_layer_plain
+from npquant.integer.mlp import IntegerMLP
 from npquant.kernels.profile import NPQUANT
 from npquant.nn.activations import ACTIVATIONS
 from npquant.nn.model import DenseLayer, FloatMLP
-from npquant.storage import load, save
 
 Float64 = NDArray[np.float64]
 WEIGHTS: list[Any] = [8, 6, 5, 4, 3, 2, "ternary", [8, 3, "ternary"], ["ternary", 2, 5]]

@@ -14,11 +14,11 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from npquant.compression.activation_weights import activation_weights
-from npquant.compression.integer_chain import LayerCodes, LayerProblem, quantize_chain
-from npquant.compression.layer_objective import LayerObjective, make_objective, refit
-from npquant.compression.rectified_layer import rectify_layer
-from npquant.compression.rounding_path import walk_plain
+from npquant.compression.chain.integer_chain import LayerCodes, LayerProblem, quantize_chain
+from npquant.compression.rectified.activation_weights import activation_weights
+from npquant.compression.rectified.layer import rectify_layer
+from npquant.compression.rectified.layer_objective import LayerObjective, make_objective, refit
+from npquant.compression.rectified.rounding_path import walk_plain
 from npquant.compression.uniform import choose_weight_params, weight_grid
 from npquant.kernels.qparams import QuantParams
 from npquant.nn.activations import activate

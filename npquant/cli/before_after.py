@@ -10,7 +10,7 @@ from typing import Any
 
 from npquant.cli.networks import Network, executed_macs, nonzero_weights, weight_widths
 from npquant.cli.workpiece import Workpiece
-from npquant.compression.requirements import allowed_rows
+from npquant.compression.budget.requirements import allowed_rows
 from npquant.nn.model import FloatMLP
 from npquant.workflow.evaluate import Evaluation, compare, evaluate, in_float64
 from npquant.workflow.render import joined, table, wrap

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from npquant.cli.networks import executed_macs, layer_weights, most_of_four, nonzero_weights, weight_widths
-from npquant.integer_layer import IntegerLayer, accumulator_interval
-from npquant.integer_mlp import IntegerMLP
+from npquant.files.storage import itemize, load
+from npquant.integer.layer import IntegerLayer, accumulator_interval
+from npquant.integer.mlp import IntegerMLP
 from npquant.kernels.qparams import QuantParams
 from npquant.nn.model import FloatMLP
-from npquant.storage import itemize, load
 
 
 def describe(path: str) -> dict[str, Any]:
@@ -32,7 +32,7 @@ def describe(path: str) -> dict[str, Any]:
     Raises
     ------
     OSError, ValueError
-        As `npquant.storage.load`.
+        As `npquant.files.storage.load`.
 
     Examples
     --------

@@ -38,8 +38,8 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 def _execute(options: argparse.Namespace) -> int:
     """Compare two profiles on a network."""
-    from npquant.integer_mlp import IntegerMLP
-    from npquant.storage import load
+    from npquant.files.storage import load
+    from npquant.integer.mlp import IntegerMLP
     from npquant.workflow.datasets import load_dataset, load_optdigits
     from npquant.workflow.divergence import compare_profiles, divergence_as_json, render_divergence
 

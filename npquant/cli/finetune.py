@@ -76,7 +76,7 @@ def _execute(options: argparse.Namespace) -> int:
     from npquant.cli.before_after import check_max_drop, compare_networks
     from npquant.cli.output import check_out, write_json, write_sections
     from npquant.cli.workpiece import load_float, take_up
-    from npquant.storage import save
+    from npquant.files.storage import save
 
     check_max_drop(options.max_drop)
     _complete(options)
@@ -116,8 +116,8 @@ def _complete(options: argparse.Namespace) -> None:
 
 def _finetune(piece: Workpiece, teacher: FloatMLP | None, options: argparse.Namespace) -> tuple[FloatMLP, list[float]]:
     """Train on the training rows alone, so that the validation rows, which chose nothing, can judge."""
-    from npquant.compression.gradual import prune_gradually
-    from npquant.compression.straight_through import StraightThrough
+    from npquant.compression.weight_pruning.gradual import prune_gradually
+    from npquant.compression.weight_pruning.straight_through import StraightThrough
     from npquant.nn.finetuning import finetune
 
     x, y = piece.sets.train

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from npquant.cli.workpiece import Workpiece
-    from npquant.compression.rectified import LayerReport
-    from npquant.integer_mlp import IntegerMLP
+    from npquant.compression.rectified.network import LayerReport
+    from npquant.integer.mlp import IntegerMLP
 
 METHODS: Final = ("rectified", "uniform", "nearest", "gptq", "gptq-resolved", "gpfq", "adaround", "on-grid")
 # What --keep-zeros can be had with, and its name among the ways to round a layer.
@@ -79,11 +79,11 @@ def quantize_by_name(piece: Workpiece, options: argparse.Namespace) -> tuple[Int
     >>> quantize_by_name(piece, options)[0].weight_bits
     (3, 3, 3)
     """
-    from npquant.compression.adaround import quantize_adaround
-    from npquant.compression.gpfq import quantize_gpfq
-    from npquant.compression.gptq import quantize_gptq, quantize_gptq_resolved
-    from npquant.compression.nearest import quantize_nearest
-    from npquant.compression.rectified import quantize_rectified_with_report
+    from npquant.compression.peers.adaround import quantize_adaround
+    from npquant.compression.peers.gpfq import quantize_gpfq
+    from npquant.compression.peers.gptq import quantize_gptq, quantize_gptq_resolved
+    from npquant.compression.peers.nearest import quantize_nearest
+    from npquant.compression.rectified.network import quantize_rectified_with_report
     from npquant.compression.uniform import quantize_uniform
 
     if options.keep_zeros:
@@ -108,7 +108,7 @@ def quantize_by_name(piece: Workpiece, options: argparse.Namespace) -> tuple[Int
 
 def _keep_zeros(piece: Workpiece, options: argparse.Namespace) -> IntegerMLP:
     """Apply the method to each neuron's nonzero weights alone."""
-    from npquant.compression.sparse_rounding import quantize_keeping_zeros
+    from npquant.compression.weight_pruning.sparse_rounding import quantize_keeping_zeros
 
     method, widths = _KEEPING_ZEROS[options.method], (options.bits, options.activation_bits)
     return quantize_keeping_zeros(piece.floating, piece.x_calibration, *widths, options.seed, method=method)
@@ -116,8 +116,8 @@ def _keep_zeros(piece: Workpiece, options: argparse.Namespace) -> IntegerMLP:
 
 def _read_codes(piece: Workpiece, options: argparse.Namespace) -> IntegerMLP:
     """Read the codes off a network that was fine-tuned through the quantizer, on the rows that it was trained on."""
-    from npquant.compression.on_grid import quantize_on_grid
-    from npquant.compression.straight_through import StraightThrough
+    from npquant.compression.weight_pruning.on_grid import quantize_on_grid
+    from npquant.compression.weight_pruning.straight_through import StraightThrough
 
     if options.rows is not None:
         raise ValueError("on-grid reads the codes off the weights, on the rows of the training: drop --rows")

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from npquant.integer_layer import IntegerLayer
-from npquant.integer_mlp import IntegerMLP
+from npquant.integer.layer import IntegerLayer
+from npquant.integer.mlp import IntegerMLP
 from npquant.nn.model import FloatMLP
 
 Network = FloatMLP | IntegerMLP

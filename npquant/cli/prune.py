@@ -66,7 +66,7 @@ def _execute(options: argparse.Namespace) -> int:
     from npquant.cli.before_after import check_max_drop, compare_networks
     from npquant.cli.output import check_out, write_json, write_sections
     from npquant.cli.workpiece import take_up
-    from npquant.storage import save
+    from npquant.files.storage import save
 
     _check_target(options)
     check_max_drop(options.max_drop)
@@ -116,7 +116,7 @@ def _criterion(options: argparse.Namespace) -> str:
 
 def _prune_neurons(piece: Workpiece, options: argparse.Namespace) -> tuple[FloatMLP, list[dict[str, Any]]]:
     """Remove neurons; describe each hidden layer by the numbers that its neurons had."""
-    from npquant.compression.pruning import prune_neurons_with_report
+    from npquant.compression.neuron_pruning.pruning import prune_neurons_with_report
 
     net, report = prune_neurons_with_report(
         piece.model, piece.x_calibration, options.rate, _criterion(options), options.compensation,
@@ -140,7 +140,7 @@ def _prune_neurons(piece: Workpiece, options: argparse.Namespace) -> tuple[Float
 def _prune_weights(piece: Workpiece, options: argparse.Namespace) -> tuple[FloatMLP, list[dict[str, Any]]]:
     """Set weights to 0; describe each layer by counts."""
     from npquant.cli.networks import nonzero_weights
-    from npquant.compression.weight_pruning import prune_weights_with_report
+    from npquant.compression.weight_pruning.one_shot import prune_weights_with_report
 
     # A tuple is a pattern there, and a list one density a layer.
     density = list(options.density) if isinstance(options.density, tuple) else options.density

@@ -12,8 +12,8 @@ from npquant.cli.progress import ProgressLine
 
 if TYPE_CHECKING:
     from npquant.cli.workpiece import Workpiece
-    from npquant.compression.rectified import LayerReport
-    from npquant.integer_mlp import IntegerMLP
+    from npquant.compression.rectified.network import LayerReport
+    from npquant.integer.mlp import IntegerMLP
 
 ENCODINGS: Final = ("auto", "dense", "bitmask", "relative", "arithmetic")
 _ASKED: Final = ("method", "bits", "activation_bits", "keep_zeros", "polish", "rows", "encoding", "reorder", "seed")
@@ -76,8 +76,8 @@ def _execute(options: argparse.Namespace) -> int:
     from npquant.cli.before_after import check_max_drop, compare_networks
     from npquant.cli.output import check_out, write_json, write_sections
     from npquant.cli.workpiece import take_up
-    from npquant.compression.neuron_order import reorder_neurons
-    from npquant.storage import save
+    from npquant.compression.coding.neuron_order import reorder_neurons
+    from npquant.files.storage import save
 
     check_max_drop(options.max_drop)
     check_method(options)

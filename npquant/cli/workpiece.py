@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from npquant.files.storage import load
 from npquant.nn.model import FloatMLP
-from npquant.storage import load
 from npquant.workflow.evaluate import in_float64
 from npquant.workflow.float_model import bundled_record
 from npquant.workflow.sets import CALIBRATION_ROWS, Sets, load_sets
@@ -106,7 +106,7 @@ def load_float(path: str) -> FloatMLP:
     Raises
     ------
     OSError, ValueError
-        As `npquant.storage.load`; also if it holds another kind of network.
+        As `npquant.files.storage.load`; also if it holds another kind of network.
 
     Examples
     --------

@@ -1,7 +1,7 @@
 """Dynamic quantization: weights made integers once, from a float network; inputs quantized as they come.
 
 Legend: R calibration rows, K inputs, N outputs of a layer; w (K, N), b (N,) real weights and bias. Labels D1-D4 are in
-npquant/dynamic_mlp.py and docs/dynamic.md, E labels in nearest, gpfq, gptq, layer_objective
+npquant/integer/dynamic_mlp.py and docs/dynamic.md, E labels in nearest, gpfq, gptq, layer_objective
 and rounding_path.
 """
 
@@ -13,12 +13,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from npquant.compression.calibration import checked_rows
-from npquant.compression.integer_chain import LayerProblem
-from npquant.compression.layer_rounding import METHODS
-from npquant.compression.output_codes import activation_bits_per_layer
+from npquant.compression.chain.calibration import checked_rows
+from npquant.compression.chain.integer_chain import LayerProblem
+from npquant.compression.chain.layer_rounding import METHODS
+from npquant.compression.chain.output_codes import activation_bits_per_layer
 from npquant.compression.uniform import Bits, bits_per_layer
-from npquant.dynamic_mlp import GRANULARITIES, DynamicLayer, DynamicMLP, input_params, quantize_rows, run_dynamic_layer
+from npquant.integer.dynamic_mlp import (
+    GRANULARITIES,
+    DynamicLayer,
+    DynamicMLP,
+    input_params,
+    quantize_rows,
+    run_dynamic_layer,
+)
 from npquant.nn.model import FloatMLP
 
 if TYPE_CHECKING:

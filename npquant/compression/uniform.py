@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from npquant.compression.calibration import RangeRule, min_max_range
-from npquant.compression.integer_chain import LayerCodes, LayerProblem, quantize_chain
-from npquant.compression.output_codes import output_params
-from npquant.integer_mlp import IntegerMLP
+from npquant.compression.chain.calibration import RangeRule, min_max_range
+from npquant.compression.chain.integer_chain import LayerCodes, LayerProblem, quantize_chain
+from npquant.compression.chain.output_codes import output_params
+from npquant.integer.mlp import IntegerMLP
 from npquant.kernels.affine import quantize, quantize_truncating
 from npquant.kernels.qparams import FLOAT32_TINY, QuantParams, choose_symmetric
 

@@ -65,7 +65,7 @@ def finetune(
     teacher_share : float
         Weight of the teacher against y, in [0, 1].
     quantizer : Quantizer, optional
-        What the forward pass rounds the weights by (F14): `npquant.compression.straight_through.StraightThrough`. The
+        What the forward pass rounds the weights by (F14): `npquant.StraightThrough`. The
         weights that are returned lie on its grid.
     progress, rng
         As for `train`.

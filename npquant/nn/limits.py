@@ -30,7 +30,7 @@ class Forward(Protocol):
 
 
 class Quantizer(Protocol):
-    """Say how a network will be quantized; `npquant.compression.straight_through.StraightThrough` is one."""
+    """Say how a network will be quantized; `npquant.StraightThrough` is one."""
 
     def check(self, layers: int) -> None:
         """Raise ValueError where the settings do not fit a network of so many layers."""

@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from npquant.compression.budget import pareto
-from npquant.compression.requirements import Measurement, allowed_rows, shows_larger_drop
-from npquant.compression.search_space import AXES, Trial
+from npquant.compression.budget.requirements import Measurement, allowed_rows, shows_larger_drop
+from npquant.compression.budget.search import pareto
+from npquant.compression.budget.space import AXES, Trial
 from npquant.workflow.search import SearchResult
 from npquant.workflow.statistics import paired_interval
 
@@ -55,7 +55,7 @@ def trial_entry(trial: Trial, *, on_front: bool) -> dict[str, Any]:
 
     Examples
     --------
-    >>> from npquant.compression.search_space import Thresholds
+    >>> from npquant.compression.budget.space import Thresholds
     >>> found = Measurement(b=1, c=0, rows=200, kl=0.001, n_bytes=900, macs=64, sqnr=25.0)
     >>> entry = trial_entry(Trial(Thresholds((4,), (), ()), found, (), True, "walk"), on_front=True)
     >>> entry["bits"], entry["bytes"], entry["drop_points"], entry["pareto"]
@@ -141,7 +141,7 @@ def budget_entry(result: SearchResult, test: dict[str, Any]) -> dict[str, Any]:
     Examples
     --------
     >>> import numpy as np
-    >>> from npquant.compression.requirements import Budget
+    >>> from npquant.compression.budget.requirements import Budget
     >>> from npquant.nn.model import DenseLayer, FloatMLP
     >>> from npquant.workflow.search import search_budget
     >>> model = FloatMLP((DenseLayer(np.eye(2), np.zeros(2), "identity"),))

@@ -17,21 +17,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from npquant.byte_fields import varint
-from npquant.compression.activation_weights import activation_weights
-from npquant.compression.integer_chain import LayerCodes, LayerProblem, quantize_chain
-from npquant.compression.pruning import PruningReport, prune_neurons_with_report
-from npquant.compression.rectified import LayerReport, quantize_rectified_with_report
-from npquant.compression.rectified_layer import rectify_layer
-from npquant.compression.requirements import Measurement
-from npquant.compression.search_space import Thresholds
+from npquant.compression.budget.requirements import Measurement
+from npquant.compression.budget.space import Thresholds
+from npquant.compression.chain.integer_chain import LayerCodes, LayerProblem, quantize_chain
+from npquant.compression.coding.byte_fields import varint
+from npquant.compression.coding.weight_stream import encode_weights
+from npquant.compression.neuron_pruning.pruning import PruningReport, prune_neurons_with_report
+from npquant.compression.rectified.activation_weights import activation_weights
+from npquant.compression.rectified.layer import rectify_layer
+from npquant.compression.rectified.network import LayerReport, quantize_rectified_with_report
 from npquant.compression.uniform import Bits, weight_grid
-from npquant.compression.weight_stream import encode_weights
-from npquant.integer_layer import IntegerLayer
-from npquant.integer_mlp import IntegerMLP
+from npquant.files.storage import encode_model
+from npquant.integer.layer import IntegerLayer
+from npquant.integer.mlp import IntegerMLP
 from npquant.kernels.qparams import QuantParams
 from npquant.nn.model import DenseLayer, FloatMLP
-from npquant.storage import encode_model
 from npquant.workflow.evaluate import Evaluation, compare, evaluate
 from npquant.workflow.statistics import sqnr_db
 

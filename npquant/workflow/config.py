@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-from npquant.compression.requirements import Budget
+from npquant.compression.budget.requirements import Budget
 from npquant.compression.uniform import Bits
 
 ACTIVATIONS: Final = ("clipped_relu", "relu", "hard_sigmoid", "sigmoid", "tanh")

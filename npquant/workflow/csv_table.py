@@ -16,7 +16,7 @@ from typing import Final
 
 import numpy as np
 
-from npquant.archive import read_bounded
+from npquant.files.archive import read_bounded
 from npquant.workflow.table import RawTable
 
 _LABEL_NAMES: Final = frozenset({"label", "class", "target", "y"})

@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from npquant.archive import read_bounded
+from npquant.files.archive import read_bounded
 from npquant.workflow.csv_table import read_csv
 from npquant.workflow.idx import find_idx_pairs, read_idx_pair
 from npquant.workflow.npz_table import npz_table

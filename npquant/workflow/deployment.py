@@ -19,10 +19,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from npquant.dynamic_mlp import DynamicMLP
-from npquant.integer_mlp import IntegerMLP
+from npquant.files.storage import load, write_atomically
+from npquant.integer.dynamic_mlp import DynamicMLP
+from npquant.integer.mlp import IntegerMLP
 from npquant.nn.model import FloatMLP
-from npquant.storage import load, write_atomically
 
 BATCHES: Final = (1, 64, 1000)
 
@@ -137,7 +137,7 @@ def reload_and_prove(path: Path, model: IntegerMLP, x_q: NDArray[np.int8]) -> In
     --------
     >>> from npquant.compression.uniform import quantize_uniform
     >>> from npquant.nn.model import DenseLayer
-    >>> from npquant.storage import save
+    >>> from npquant.files.storage import save
     >>> floating = FloatMLP((DenseLayer(np.eye(2), np.zeros(2), "identity"),))
     >>> net = quantize_uniform(floating, np.eye(2), 8)
     >>> with tempfile.TemporaryDirectory() as folder:

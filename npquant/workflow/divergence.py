@@ -12,8 +12,8 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from npquant.integer_layer import IntegerLayer, run_layer_plain
-from npquant.integer_mlp import IntegerMLP
+from npquant.integer.layer import IntegerLayer, run_layer_plain
+from npquant.integer.mlp import IntegerMLP
 from npquant.kernels.linear import accumulate
 from npquant.kernels.profile import Profile
 from npquant.profiles import get
@@ -120,7 +120,7 @@ def compare_profiles(model: IntegerMLP, x: ArrayLike, a: str | Profile, b: str |
 
     Examples
     --------
-    >>> from npquant.integer_layer import IntegerLayer
+    >>> from npquant.integer.layer import IntegerLayer
     >>> from npquant.kernels.qparams import QuantParams
     >>> p = QuantParams(0.5, 0, -128, 127)
     >>> net = IntegerMLP((IntegerLayer(np.array([[-5]], np.int8), np.array([0], np.int32), p, p, p, "identity"),), p)

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from npquant.compression.metrics import kl_divergence
-from npquant.integer_layer import run_layer_plain
-from npquant.integer_mlp import IntegerMLP
+from npquant.integer.layer import run_layer_plain
+from npquant.integer.mlp import IntegerMLP
 from npquant.kernels.affine import dequantize
 from npquant.nn.model import DenseLayer, FloatMLP
 from npquant.workflow.statistics import McNemar, mcnemar, sqnr_db

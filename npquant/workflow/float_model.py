@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import Any, Final
 
+from npquant.files.storage import load
 from npquant.nn.model import FloatMLP
 from npquant.nn.training import Epoch, train
-from npquant.storage import load
 from npquant.workflow.config import RunConfig
 from npquant.workflow.sets import Sets
 

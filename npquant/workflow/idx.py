@@ -19,7 +19,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from npquant.archive import read_bounded
+from npquant.files.archive import read_bounded
 from npquant.workflow.table import RawTable
 
 _ITEMS: Final = MappingProxyType({0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"})

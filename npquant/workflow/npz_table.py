@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from npquant.archive import decode_npy, decode_zip
+from npquant.files.archive import decode_npy, decode_zip
 from npquant.workflow.table import RawTable
 
 _NAMES: Final = ("class_names", "feature_names")

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from npquant.compression.rectified import LayerReport
+from npquant.compression.rectified.network import LayerReport
 from npquant.workflow.evaluate import Comparison, Evaluation
 
 

@@ -16,16 +16,16 @@ from typing import Any, Final, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from npquant.compression.budget import Outcome, search_thresholds
-from npquant.compression.calibration import checked_rows
-from npquant.compression.output_codes import activation_bits_per_layer
-from npquant.compression.rectified import LayerReport
-from npquant.compression.refinement import confirm, lower_activation_bits
-from npquant.compression.requirements import Budget, Measurement
-from npquant.compression.search_space import Space, Thresholds, Trial
-from npquant.compression.tightening import AxisTrial, Measure
+from npquant.compression.budget.refinement import confirm, lower_activation_bits
+from npquant.compression.budget.requirements import Budget, Measurement
+from npquant.compression.budget.search import Outcome, search_thresholds
+from npquant.compression.budget.space import Space, Thresholds, Trial
+from npquant.compression.budget.tightening import AxisTrial, Measure
+from npquant.compression.chain.calibration import checked_rows
+from npquant.compression.chain.output_codes import activation_bits_per_layer
+from npquant.compression.rectified.network import LayerReport
 from npquant.compression.uniform import Bits, weight_grid
-from npquant.integer_mlp import IntegerMLP
+from npquant.integer.mlp import IntegerMLP
 from npquant.nn.model import FloatMLP
 from npquant.workflow.candidates import CandidateBuilder, PrunedNet
 from npquant.workflow.evaluate import in_float64

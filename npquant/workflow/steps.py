@@ -9,9 +9,9 @@ from time import perf_counter
 from typing import Any, Final
 
 from npquant.compression.dynamic import quantize_dynamic
-from npquant.compression.rectified import quantize_rectified
+from npquant.compression.rectified.network import quantize_rectified
 from npquant.compression.uniform import Bits, quantize_uniform
-from npquant.storage import encode_model, itemize, write_atomically
+from npquant.files.storage import encode_model, itemize, write_atomically
 from npquant.workflow.budget_entries import budget_entry
 from npquant.workflow.config import RunConfig
 from npquant.workflow.deployment import measure_latency, prepare_folder, reload_and_prove, write_files

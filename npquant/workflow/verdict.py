@@ -8,8 +8,8 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import Final
 
-from npquant.compression.budget import Outcome
-from npquant.compression.requirements import Budget, Measurement, allowed_rows
+from npquant.compression.budget.requirements import Budget, Measurement, allowed_rows
+from npquant.compression.budget.search import Outcome
 from npquant.workflow.statistics import paired_interval
 
 MISSES: Final = MappingProxyType(
@@ -69,7 +69,7 @@ def describe(outcome: Outcome, budget: Budget) -> str:
 
     Examples
     --------
-    >>> from npquant.compression.search_space import Thresholds, Trial
+    >>> from npquant.compression.budget.space import Thresholds, Trial
     >>> found = Measurement(b=1, c=0, rows=270, kl=0.001, n_bytes=900, macs=64, sqnr=25.0)
     >>> trial = Trial(Thresholds((4,), (), ()), found, ("max_bytes",), True, "walk")
     >>> print(describe(Outcome(trial, trial, (trial,), (), trial, None, True), Budget(max_bytes=800)))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from npquant.storage import load, save
+from npquant.files.storage import load, save
 
 
 @pytest.fixture(scope="session")
@@ -20,7 +20,7 @@ def float_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def integer_file(float_file: Path) -> Path:
     """The same network on integers: 8, 4 and 2 bits."""
     from npquant.cli.workpiece import take_up
-    from npquant.compression.rectified import quantize_rectified
+    from npquant.compression.rectified.network import quantize_rectified
     from npquant.nn.model import FloatMLP
 
     model = load(float_file)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from npquant.cli import main
+from npquant.files.storage import save
 from npquant.nn.model import DenseLayer, FloatMLP
-from npquant.storage import save
 
 Shown = pytest.CaptureFixture[str]
 # The commands that take a float network to a file, each with options that would do.

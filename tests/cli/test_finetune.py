@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from npquant.cli import main
-from npquant.compression.gradual import prune_gradually
 from npquant.compression.metrics import kl_divergence
+from npquant.compression.weight_pruning.gradual import prune_gradually
+from npquant.files.storage import load, save
 from npquant.nn.finetuning import finetune
 from npquant.nn.model import FloatMLP
-from npquant.storage import load, save
 from npquant.workflow.evaluate import in_float64
 from npquant.workflow.sets import load_sets
 from tests.cli.process import ENVIRONMENT

@@ -9,9 +9,9 @@ import pytest
 
 from npquant.cli import main
 from npquant.cli.quantize import ENCODINGS
-from npquant.integer_layer import accumulator_interval
-from npquant.integer_mlp import IntegerMLP
-from npquant.storage import load
+from npquant.files.storage import load
+from npquant.integer.layer import accumulator_interval
+from npquant.integer.mlp import IntegerMLP
 
 Shown = pytest.CaptureFixture[str]
 

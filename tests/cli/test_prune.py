@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from npquant.cli import main
-from npquant.compression import weight_pruning
-from npquant.compression.pruning import COMPENSATIONS, prune_neurons
-from npquant.compression.ranking import CRITERIA
-from npquant.compression.weight_pruning import prune_weights
+from npquant.compression.neuron_pruning.pruning import COMPENSATIONS, prune_neurons
+from npquant.compression.neuron_pruning.ranking import CRITERIA
+from npquant.compression.weight_pruning import one_shot as weight_pruning
+from npquant.compression.weight_pruning.one_shot import prune_weights
+from npquant.files.storage import load
 from npquant.nn.model import FloatMLP
-from npquant.storage import load
 from npquant.workflow.sets import load_sets
 
 Shown = pytest.CaptureFixture[str]

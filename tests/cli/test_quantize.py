@@ -10,13 +10,13 @@ import pytest
 
 from npquant.cli import main
 from npquant.cli.methods import METHODS
-from npquant.compression import adaround, gpfq, gptq, nearest
-from npquant.compression.rectified import quantize_rectified
-from npquant.compression.sparse_rounding import quantize_keeping_zeros
+from npquant.compression.peers import adaround, gpfq, gptq, nearest
+from npquant.compression.rectified.network import quantize_rectified
 from npquant.compression.uniform import quantize_uniform
-from npquant.integer_mlp import IntegerMLP
+from npquant.compression.weight_pruning.sparse_rounding import quantize_keeping_zeros
+from npquant.files.storage import load
+from npquant.integer.mlp import IntegerMLP
 from npquant.nn.model import FloatMLP
-from npquant.storage import load
 from npquant.workflow.evaluate import in_float64
 from npquant.workflow.sets import load_sets
 

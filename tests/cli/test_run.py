@@ -14,8 +14,8 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from npquant.cli import main
-from npquant.integer_mlp import IntegerMLP
-from npquant.storage import load, save
+from npquant.files.storage import load, save
+from npquant.integer.mlp import IntegerMLP
 from npquant.workflow.report import load_schema, timeless
 from tests.cli.process import ENVIRONMENT, run_command
 

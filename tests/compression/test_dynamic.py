@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from npquant.compression.chain.layer_rounding import METHODS
 from npquant.compression.dynamic import quantize_dynamic
-from npquant.compression.layer_rounding import METHODS
 from npquant.compression.uniform import Bits, choose_weight_params, quantize_uniform
-from npquant.dynamic_mlp import DynamicMLP
+from npquant.integer.dynamic_mlp import DynamicMLP
 from npquant.kernels.affine import quantize
 from npquant.nn.activations import ACTIVATIONS
 from npquant.nn.model import DenseLayer, FloatMLP

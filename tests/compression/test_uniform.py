@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import ArrayLike, NDArray
 
-from npquant.compression.calibration import choose_input_code, mse_range, percentile_range
-from npquant.compression.integer_chain import LayerCodes, LayerProblem, quantize_chain, rescale_for_bias
-from npquant.compression.output_codes import output_params
+from npquant.compression.chain.calibration import choose_input_code, mse_range, percentile_range
+from npquant.compression.chain.integer_chain import LayerCodes, LayerProblem, quantize_chain, rescale_for_bias
+from npquant.compression.chain.output_codes import output_params
 from npquant.compression.uniform import choose_weight_params, quantize_recipe, quantize_uniform, weight_grid
-from npquant.integer_layer import IntegerLayer, run_layer_plain
-from npquant.integer_mlp import IntegerMLP
+from npquant.integer.layer import IntegerLayer, run_layer_plain
+from npquant.integer.mlp import IntegerMLP
 from npquant.kernels.affine import quantize
 from npquant.kernels.profile import NPQUANT, Profile
 from npquant.kernels.qparams import QuantParams

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from npquant.integer_layer import IntegerLayer, accumulator_interval
+from npquant.integer.layer import IntegerLayer, accumulator_interval
 from npquant.kernels.qparams import QuantParams
 from npquant.spec import activation, affine, linear, multiplier, rounding
 from npquant.spec.floating import to_float32, to_float64

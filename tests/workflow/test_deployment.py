@@ -9,9 +9,9 @@ import pytest
 
 from npquant.compression.dynamic import quantize_dynamic
 from npquant.compression.uniform import quantize_uniform
-from npquant.integer_mlp import IntegerMLP
+from npquant.files.storage import save
+from npquant.integer.mlp import IntegerMLP
 from npquant.nn.model import DenseLayer, FloatMLP
-from npquant.storage import save
 from npquant.workflow.deployment import measure_latency, prepare_folder, reload_and_prove, write_files
 
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 import npquant
 from npquant.cli import main
-from npquant.integer_layer import IntegerLayer
-from npquant.integer_mlp import IntegerMLP
+from npquant.integer.layer import IntegerLayer
+from npquant.integer.mlp import IntegerMLP
 from npquant.kernels.qparams import QuantParams
 from npquant.profiles import get, names
 from npquant.workflow.divergence import compare_profiles, render_divergence

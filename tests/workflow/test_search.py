@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from npquant.compression.pruning import prune_neurons_with_report
-from npquant.compression.rectified import quantize_rectified
-from npquant.compression.requirements import Budget, Measurement, expected_to_hold
-from npquant.compression.search_space import Thresholds
-from npquant.integer_mlp import IntegerMLP
+from npquant.compression.budget.requirements import Budget, Measurement, expected_to_hold
+from npquant.compression.budget.space import Thresholds
+from npquant.compression.neuron_pruning.pruning import prune_neurons_with_report
+from npquant.compression.rectified.network import quantize_rectified
+from npquant.files.storage import encode_model
+from npquant.integer.mlp import IntegerMLP
 from npquant.nn.model import DenseLayer, FloatMLP
 from npquant.nn.training import train
-from npquant.storage import encode_model
 from npquant.workflow.candidates import CandidateBuilder
 from npquant.workflow.datasets import load_optdigits
 from npquant.workflow.evaluate import in_float64

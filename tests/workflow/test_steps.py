@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from npquant.compression.search_space import Thresholds
-from npquant.storage import load
+from npquant.compression.budget.space import Thresholds
+from npquant.files.storage import load
 from npquant.workflow import search, steps
 from npquant.workflow import sets as sets_module
 from npquant.workflow.candidates import CandidateBuilder

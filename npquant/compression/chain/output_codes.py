@@ -1,0 +1,144 @@
+"""The quantization of a layer's output: known in advance where the activation is bounded, calibrated where it is not.
+
+Legend: R calibration rows, N outputs, a activation bits, s scale; codes start at -128 where no output is negative.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from npquant.compression.chain.calibration import RangeRule
+from npquant.kernels.qparams import QuantParams, choose_affine
+
+Float64 = NDArray[np.float64]
+
+
+class OutputRule(Protocol):
+    """Choose the quantization of a layer's output; see `output_params`."""
+
+    def __call__(self, activation: str, pre_activation: Float64, bits: int, calibrate: RangeRule) -> QuantParams: ...
+
+
+def activation_bits_per_layer(activation_bits: int | Sequence[int], layers: int) -> tuple[int, ...]:
+    """Spread a width of hidden outputs over layers, and check every one.
+
+    Parameters
+    ----------
+    activation_bits : int or sequence of int
+        One width for all hidden layers, or one a hidden layer, 1..8.
+    layers : int
+        Number of layers, that of the logits included.
+
+    Returns
+    -------
+    tuple of int
+        One width a layer; the last, that of the logits, is 8.
+
+    Raises
+    ------
+    ValueError
+        If a width is not an integer in 1..8, or there are not as many as hidden layers.
+
+    Examples
+    --------
+    >>> activation_bits_per_layer(4, 3), activation_bits_per_layer([8, 2], 3)
+    ((4, 4, 8), (8, 2, 8))
+    """
+    if isinstance(activation_bits, Sequence):
+        each = tuple(activation_bits)
+    else:
+        each = (activation_bits,) * (layers - 1)
+    if len(each) != layers - 1:
+        raise ValueError(
+            f"{len(each)} activation_bits for {layers - 1} hidden layers: give one for all, or one a hidden layer "
+            "(logits always have 8)"
+        )
+    for width in each or (() if isinstance(activation_bits, Sequence) else (activation_bits,)):
+        if isinstance(width, bool) or not isinstance(width, int | np.integer) or not 1 <= width <= 8:
+            raise ValueError(f"activation_bits is {width!r}; it must be an integer in 1..8")
+    return (*(int(width) for width in each), 8)
+
+
+def output_params(activation: str, pre_activation: Float64, bits: int, calibrate: RangeRule) -> QuantParams:
+    """Choose the quantization of a layer's output.
+
+    Parameters
+    ----------
+    activation : str
+        Name.
+    pre_activation : ndarray of float64, shape (R, N)
+        What the quantized layer gives on calibration rows.
+    bits : int
+        a, 1..8.
+    calibrate : callable
+        Values -> (lo, hi); used where the activation is not bounded.
+
+    Returns
+    -------
+    QuantParams
+        [0, 1] at 1 / (2^a - 1) from code -128 on; tanh at 1 / (2^(a-1) - 1) around 0; ReLU from -128 on; identity R14.
+
+    Raises
+    ------
+    ValueError
+        If bits is outside 1..8, or 1 for tanh.
+
+    Examples
+    --------
+    >>> from npquant.compression.chain.calibration import min_max_range
+    >>> output_params("clipped_relu", np.zeros((1, 1)), 4, min_max_range)
+    QuantParams(scale=0.06666667014360428, zero_point=-128, qmin=-128, qmax=-113)
+    """
+    if not (2 if activation in ("tanh", "identity") else 1) <= bits <= 8:
+        raise ValueError(f"activation_bits is {bits}; it must be in 1..8, and at least 2 for tanh")
+    if activation == "identity":
+        return choose_affine(*calibrate(pre_activation), bits)
+    if activation == "tanh":
+        top = 2 ** (bits - 1) - 1
+        return QuantParams(1 / top, 0, -top - 1, top)
+    levels = 2**bits - 1
+    high = 1.0
+    if activation == "relu":
+        high = float(choose_affine(0.0, max(calibrate(np.maximum(pre_activation, 0.0))[1], 0.0), 8).scale) * 255
+    return QuantParams(high / levels, -128, -128, -128 + levels)
+
+
+def table_input_params(activation: str, pre_activation: Float64, y: QuantParams, calibrate: RangeRule) -> QuantParams:
+    """Choose the 8-bit pre-activation that a table reads.
+
+    Parameters
+    ----------
+    activation : {"sigmoid", "tanh"}
+        Name.
+    pre_activation : ndarray of float64, shape (R, N)
+        What the quantized layer gives on calibration rows.
+    y : QuantParams
+        Output of the table.
+    calibrate : callable
+        Values -> (lo, hi).
+
+    Returns
+    -------
+    QuantParams
+        R14 of the calibrated range, cut where the output has reached its last code.
+
+    Notes
+    -----
+    Beyond f^-1(1 - sy / 2) every output code is the last one: codes spent there would say nothing.
+
+    Examples
+    --------
+    >>> from npquant.compression.chain.calibration import min_max_range
+    >>> y = QuantParams(1 / 255, -128, -128, 127)
+    >>> p = table_input_params("sigmoid", np.array([[-100.0, 100.0]]), y, min_max_range)
+    >>> round(float(p.scale) * 127.5, 2)
+    6.23
+    """
+    half = float(y.scale) / 2
+    limit = float(np.log((1 - half) / half)) if activation == "sigmoid" else float(np.arctanh(1 - half))
+    lo, hi = calibrate(pre_activation)
+    return choose_affine(max(min(lo, 0.0), -limit), min(max(hi, 0.0), limit), 8)

@@ -1,0 +1,1 @@
+"""Codes as bytes: packed fields, bitmasks, gaps, and an adaptive arithmetic coder."""

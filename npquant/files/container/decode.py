@@ -1,0 +1,160 @@
+"""Read the container of an integer network (N1 to N6)."""
+
+from __future__ import annotations
+
+import warnings
+import zlib
+from collections import Counter
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import npquant
+from npquant.compression.coding.byte_fields import ByteReader
+from npquant.compression.coding.integer_stream import decode_integers
+from npquant.compression.coding.weight_stream import FORMS, decode_weights
+from npquant.files.container.layout import (
+    ACTIVATIONS,
+    INTEGER_MLP,
+    MAGIC,
+    OFFSETS,
+    VERSION,
+    Part,
+    allowed_steps,
+    decoding_steps,
+    find_profile,
+)
+from npquant.files.container.params import decode_params
+from npquant.integer.layer import IntegerLayer
+from npquant.integer.mlp import IntegerMLP
+from npquant.kernels.lookup import FUNCTIONS
+from npquant.kernels.profile import NPQUANT
+from npquant.kernels.qparams import QuantParams
+
+
+def decode_container(data: bytes) -> tuple[IntegerMLP, tuple[Part, ...]]:
+    """Decode an integer network, and say what each byte is for.
+
+    Parameters
+    ----------
+    data : bytes
+        What `encode_container` returned; nothing in it is trusted.
+
+    Returns
+    -------
+    model : IntegerMLP
+        The network; its accumulator bounds are proven anew.
+    parts : tuple of Part
+        In the order of the file; their bytes sum to its length.
+
+    Raises
+    ------
+    ValueError, OverflowError
+        If the bytes are damaged, of another version, or describe no network.
+
+    Examples
+    --------
+    >>> from npquant.files.container.encode import encode_container
+    >>> p = QuantParams(0.5, 0, -128, 127)
+    >>> layer = IntegerLayer(np.array([[10], [20]], np.int8), np.array([7], np.int32), p, p, p, "relu")
+    >>> model, parts = decode_container(encode_container(IntegerMLP((layer,), p)))
+    >>> parts[-2]
+    Part(name='weights', layer=0, encoding='dense6', n_bytes=4)
+    """
+    if data[:3] != MAGIC or len(data) < 9:
+        raise ValueError(f"not an npquant container: it does not start with {MAGIC!r}")
+    if data[3] != VERSION or data[4] != INTEGER_MLP:
+        raise ValueError(f"container version {data[3]}, kind {data[4]}: this npquant reads version {VERSION}, kind 1")
+    if zlib.crc32(data[:-4]) != int.from_bytes(data[-4:], "little"):
+        raise ValueError("the CRC-32 at the end is not that of the content; the file is damaged, get it anew")
+    return _Decoder(data).decode()
+
+
+class _Decoder:
+    """Read N1 from front to back, keeping count of what the bytes were for."""
+
+    def __init__(self, data: bytes) -> None:
+        self._reader = ByteReader(data[:-4])
+        self._reader.take(5)
+        self._counted = 0
+        self._parts: Counter[tuple[str, int | None, str]] = Counter()
+        self._steps = allowed_steps(len(data))
+
+    def decode(self) -> tuple[IntegerMLP, tuple[Part, ...]]:
+        """Read all of it."""
+        reader = self._reader
+        numerics = reader.text()
+        profile = find_profile(reader.text() or NPQUANT.name)
+        inputs, layers = reader.varint(), reader.varint()
+        if decoding_steps(inputs, 1) > self._steps:
+            raise ValueError(f"{inputs} inputs are too many for so short a file (N6)")
+        self._count("header")
+        offset = self._offset(inputs)
+        input_params = x = self._params(inputs)
+        if np.ndim(x.scale):
+            x = QuantParams(self._floats("<f4", 1)[0], x.zero_point, x.qmin, x.qmax)
+            self._count("scales")
+        read = []
+        for number in range(layers):
+            read.append(self._layer(number, inputs, x))
+            inputs, x = read[-1].shape[1], read[-1].y
+        if reader.left:
+            raise ValueError(f"{reader.left} bytes follow the last layer")
+        model = IntegerMLP(tuple(read), input_params, offset, profile)
+        self._parts["checksum", None, ""] = 4
+        _warn_of_numerics(numerics)
+        return model, tuple(Part(*key, n_bytes) for key, n_bytes in self._parts.items())
+
+    def _count(self, name: str, layer: int | None = None, encoding: str = "") -> None:
+        """Attribute the bytes read since the last count."""
+        self._parts[name, layer, encoding] += self._reader.at - self._counted
+        self._counted = self._reader.at
+
+    def _floats(self, dtype: str, count: int) -> NDArray[Any]:
+        return np.frombuffer(self._reader.take(count * np.dtype(dtype).itemsize), dtype)
+
+    def _offset(self, inputs: int) -> NDArray[np.float64] | None:
+        """Read N2."""
+        form = self._reader.byte()
+        if form >= len(OFFSETS):
+            raise ValueError(f"unknown form {form} of the input offset")
+        offset = self._floats(OFFSETS[form], inputs).astype(np.float64) if form else None
+        self._count("offset")
+        return offset
+
+    def _layer(self, number: int, inputs: int, x: QuantParams) -> IntegerLayer:
+        """Read N4."""
+        reader = self._reader
+        outputs, activation = reader.varint(), reader.byte()
+        if inputs < 1 or outputs < 1 or activation >= len(ACTIVATIONS):
+            raise ValueError(f"layer {number} of shape ({inputs}, {outputs}) with activation {activation} is none")
+        self._steps -= decoding_steps(inputs, outputs)
+        if self._steps < 0:
+            raise ValueError(f"layer {number} of shape ({inputs}, {outputs}) is too large for so short a file (N6)")
+        name = ACTIVATIONS[activation]
+        w, y = self._params(outputs, number), self._params(1, number)
+        pre = self._params(1, number) if name in FUNCTIONS else None
+        bias = decode_integers(reader.take(reader.varint()), outputs)
+        self._count("biases", number)
+        form = reader.byte()
+        if form >= len(FORMS):
+            raise ValueError(f"layer {number}: unknown form {form} of weights")
+        stream = reader.take(reader.varint())
+        w_q = decode_weights(FORMS[form], stream, (inputs, outputs), w.zero_point)
+        self._count("weights", number, FORMS[form])
+        return IntegerLayer(w_q, bias, x, w, y, name, pre)
+
+    def _params(self, channels: int, layer: int | None = None) -> QuantParams:
+        """Read N5."""
+        return decode_params(self._reader, channels, lambda name: self._count(name, layer))
+
+
+def _warn_of_numerics(version: str) -> None:
+    """Say so if outputs may not be those that the network was accepted for."""
+    if version != npquant.numerics_version:
+        warnings.warn(
+            f"the network was written under numerics {version!r}, this npquant has {npquant.numerics_version!r}: "
+            "its outputs may differ, so prove them anew",
+            stacklevel=2,
+        )

@@ -1,0 +1,115 @@
+"""Write the container of an integer network (N1 to N6)."""
+
+from __future__ import annotations
+
+import zlib
+
+import numpy as np
+from numpy.typing import NDArray
+
+import npquant
+from npquant.compression.coding.byte_fields import text, varint
+from npquant.compression.coding.integer_stream import encode_integers
+from npquant.compression.coding.weight_stream import FORMS, encode_weights
+from npquant.files.container.layout import (
+    ACTIVATIONS,
+    INTEGER_MLP,
+    MAGIC,
+    VERSION,
+    allowed_steps,
+    decoding_steps,
+    find_profile,
+)
+from npquant.files.container.params import encode_params
+from npquant.integer.layer import IntegerLayer
+from npquant.integer.mlp import IntegerMLP
+from npquant.kernels.profile import NPQUANT
+
+
+def encode_container(model: IntegerMLP, encoding: str = "auto") -> bytes:
+    """Encode an integer network.
+
+    Parameters
+    ----------
+    model : IntegerMLP
+        The network; any that the record allows.
+    encoding : str
+        That of all weights: "auto", "dense", "bitmask", "relative" or "arithmetic".
+
+    Returns
+    -------
+    bytes
+        N1 to N5.
+
+    Raises
+    ------
+    ValueError
+        If the encoding is unknown, the profile is none of `npquant.profiles`, or the bytes would exceed N6.
+
+    Notes
+    -----
+    Where "auto" would exceed N6, as large layers of zeros do, the weights are packed densely.
+
+    Examples
+    --------
+    >>> from npquant.kernels.qparams import QuantParams
+    >>> p = QuantParams(0.5, 0, -128, 127)
+    >>> layer = IntegerLayer(np.array([[10], [20]], np.int8), np.array([7], np.int32), p, p, p, "relu")
+    >>> len(encode_container(IntegerMLP((layer,), p)))
+    39
+    """
+    if find_profile(model.profile.name) is not model.profile:
+        raise ValueError(
+            f"profile {model.profile.name!r} is not npquant's own of that name; it cannot be stored by name"
+        )
+    data = _encode_all(model, encoding)
+    steps = sum(decoding_steps(*layer.shape) for layer in model.layers)
+    if steps > allowed_steps(len(data)) and encoding == "auto":
+        data = _encode_all(model, "dense")
+    if steps > allowed_steps(len(data)):
+        raise ValueError(
+            f"{len(data)} bytes for {steps} steps of decoding are more than N6 allows: use encoding='dense'"
+        )
+    return data
+
+
+def _encode_all(model: IntegerMLP, encoding: str) -> bytes:
+    """Write N1, whatever its length."""
+    own = model.profile is NPQUANT
+    parts = [
+        MAGIC + bytes([VERSION, INTEGER_MLP]) + text(npquant.numerics_version),
+        text("" if own else model.profile.name),
+        varint(model.n_inputs) + varint(len(model.layers)),
+        _encode_offset(model.input_offset),
+        encode_params(model.input_params),
+    ]
+    if np.ndim(model.input_params.scale):
+        parts.append(np.asarray(model.layers[0].x.scale, "<f4").tobytes())
+    parts.extend(_encode_layer(layer, encoding) for layer in model.layers)
+    content = b"".join(parts)
+    return content + zlib.crc32(content).to_bytes(4, "little")
+
+
+def _encode_offset(offset: NDArray[np.float64] | None) -> bytes:
+    """Write N2."""
+    if offset is None:
+        return b"\0"
+    with np.errstate(over="ignore", under="ignore"):
+        narrow = offset.astype("<f4")
+    exact = narrow.astype(np.float64).tobytes() == offset.tobytes()
+    return b"\1" + narrow.tobytes() if exact else b"\2" + offset.astype("<f8").tobytes()
+
+
+def _encode_layer(layer: IntegerLayer, encoding: str) -> bytes:
+    """Write N4."""
+    params = [layer.w, layer.y, *([] if layer.pre is None else [layer.pre])]
+    biases = encode_integers(layer.bias)
+    form, weights = encode_weights(layer.w_q, layer.w.zero_point, encoding)
+    return b"".join(
+        [
+            varint(layer.shape[1]) + bytes([ACTIVATIONS.index(layer.activation)]),
+            *(encode_params(one) for one in params),
+            varint(len(biases)) + biases,
+            bytes([FORMS.index(form)]) + varint(len(weights)) + weights,
+        ]
+    )

@@ -1,0 +1,195 @@
+"""Networks as zips that NumPy opens: named arrays, and a manifest that vouches for them.
+
+L1 (zip)       stored, not compressed: `manifest.json` first, then one .npy array a tensor, in the manifest's order
+L2 (manifest)  compact JSON: schema, kind, npquant and numerics (their versions), the facts of the kind, and tensors:
+               name -> SHA-256, in hex, of that member's bytes (so of dtype and shape as well)
+L3 (float)     tensors w0, b0, w1, b1, ... as the layers hold them; fact `activations`
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import Any, Final
+
+from numpy.typing import NDArray
+
+import npquant
+from npquant.files.archive import decode_npy, decode_zip, encode_npy, encode_zip
+from npquant.nn.model import DenseLayer, FloatMLP
+
+SCHEMA: Final = "npquant.model/1"
+_MANIFEST: Final = "manifest.json"
+_MANIFEST_LIMIT: Final = 1 << 20
+Facts = Mapping[str, Any]
+Tensors = Mapping[str, NDArray[Any]]
+
+
+def float_layout(model: FloatMLP) -> tuple[Facts, Tensors]:
+    """Lay a float network out (L3).
+
+    Parameters
+    ----------
+    model : FloatMLP
+        The network.
+
+    Returns
+    -------
+    facts : mapping
+        What JSON can hold.
+    tensors : mapping from str to ndarray
+        The arrays, in their order.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> layer = DenseLayer(np.zeros((1, 2), np.float32), np.zeros(2, np.float32), "identity")
+    >>> list(float_layout(FloatMLP((layer,)))[1])
+    ['w0', 'b0']
+    """
+    tensors: dict[str, NDArray[Any]] = {}
+    for number, layer in enumerate(model.layers):
+        tensors[f"w{number}"] = layer.w
+        tensors[f"b{number}"] = layer.b
+    return {"activations": [layer.activation for layer in model.layers]}, tensors
+
+
+def float_model(facts: Facts, tensors: Tensors) -> FloatMLP:
+    """Undo `float_layout`.
+
+    Parameters
+    ----------
+    facts, tensors : mappings
+        L3; nothing in them is trusted.
+
+    Returns
+    -------
+    FloatMLP
+        The network.
+
+    Raises
+    ------
+    ValueError, TypeError, KeyError
+        If they do not describe one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> layer = DenseLayer(np.zeros((1, 2), np.float32), np.zeros(2, np.float32), "identity")
+    >>> float_model(*float_layout(FloatMLP((layer,)))).n_inputs
+    1
+    """
+    activations = facts["activations"]
+    if not isinstance(activations, list) or not all(isinstance(name, str) for name in activations):
+        raise TypeError("activations must be a list of names")
+    _require_tensors(tensors, [f"{letter}{n}" for n in range(len(activations)) for letter in "wb"])
+    return FloatMLP(tuple(DenseLayer(tensors[f"w{n}"], tensors[f"b{n}"], name) for n, name in enumerate(activations)))
+
+
+def _require_tensors(tensors: Tensors, expected: list[str]) -> None:
+    """Refuse missing, additional and reordered tensors."""
+    if list(tensors) != expected:
+        raise ValueError(f"expected the tensors {expected}, found {list(tensors)}")
+
+
+def encode_archive(kind: str, facts: Facts, tensors: Tensors) -> bytes:
+    """Write named arrays and what they mean (L1, L2).
+
+    Parameters
+    ----------
+    kind : str
+        Of the network.
+    facts : mapping
+        More entries of the manifest: what JSON can hold.
+    tensors : mapping from str to ndarray
+        The arrays, in their order.
+
+    Returns
+    -------
+    bytes
+        The zip.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> encode_archive("Example", {}, {"x": np.zeros(3)})[30:43]
+    b'manifest.json'
+    """
+    arrays = {name: encode_npy(tensor) for name, tensor in tensors.items()}
+    manifest = {
+        "schema": SCHEMA,
+        "kind": kind,
+        "npquant": npquant.__version__,
+        "numerics": npquant.numerics_version,
+        **facts,
+        "tensors": {name: sha256(content).hexdigest() for name, content in arrays.items()},
+    }
+    text = json.dumps(manifest, separators=(",", ":"), allow_nan=False).encode("ascii")
+    return encode_zip({_MANIFEST: text, **{f"{name}.npy": content for name, content in arrays.items()}})
+
+
+def decode_archive(data: bytes, name: str) -> tuple[dict[str, Any], dict[str, NDArray[Any]], int]:
+    """Read named arrays and what they mean (L1, L2).
+
+    Parameters
+    ----------
+    data : bytes
+        The zip; nothing in it is trusted.
+    name : str
+        What to call it in a message.
+
+    Returns
+    -------
+    manifest : dict
+        L2.
+    tensors : dict from str to ndarray
+        The arrays that it names.
+    manifest_bytes : int
+        Length of the manifest.
+
+    Raises
+    ------
+    ValueError
+        If the zip is damaged, holds what the manifest does not name, or an array does not match its SHA-256.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> decode_archive(encode_archive("Example", {}, {"x": np.zeros(3)}), "example")[1]
+    {'x': array([0., 0., 0.])}
+    """
+    # A stored archive cannot hold more than its own length: a deflated bomb ends here.
+    members = decode_zip(data, name, max_bytes=len(data))
+    text = members.pop(_MANIFEST, b"")
+    manifest = _decode_manifest(text, name)
+    return manifest, _decode_tensors(manifest, members, name), len(text)
+
+
+def _decode_tensors(manifest: dict[str, Any], members: dict[str, bytes], name: str) -> dict[str, NDArray[Any]]:
+    """Compare each tensor with its hash, and read it."""
+    hashes = manifest.get("tensors")
+    if not isinstance(hashes, dict):
+        raise ValueError(f"{name}: the manifest names no tensors")
+    if [f"{tensor}.npy" for tensor in hashes] != list(members):
+        raise ValueError(f"{name}: the manifest names {list(hashes)}, the members are {list(members)}")
+    tensors = {}
+    for tensor, expected in hashes.items():
+        content = members[f"{tensor}.npy"]
+        if sha256(content).hexdigest() != expected:
+            raise ValueError(f"{name}: tensor {tensor!r} does not match its SHA-256; get it anew")
+        tensors[tensor] = decode_npy(content, f"{name}: tensor {tensor!r}")
+    return tensors
+
+
+def _decode_manifest(text: bytes, name: str) -> dict[str, Any]:
+    """Parse the manifest and check what it claims to be."""
+    if not 0 < len(text) <= _MANIFEST_LIMIT:
+        raise ValueError(f"{name}: no {_MANIFEST} of a plausible size; not saved by npquant")
+    try:
+        manifest = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{name}: {_MANIFEST} is not JSON ({error})") from error
+    if not isinstance(manifest, dict) or manifest.get("schema") != SCHEMA:
+        raise ValueError(f"{name}: not of the schema {SCHEMA!r}; this npquant reads no other")
+    return manifest

@@ -1,0 +1,293 @@
+"""The integer-only network: int8 in, int8 out, int32 accumulators in between, and a proof that they hold.
+
+Legend: B batch, K inputs, C outputs; x real inputs, x_q input codes, y_q output codes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from npquant.integer.engine import EngineLayer, prepare_engine_layer, run_engine
+from npquant.integer.layer import IntegerLayer, check_accumulator, run_layer_plain
+from npquant.integer.route import PART_ELEMENTS, PreparedLayer, prepare_layer, quantize_into, run_prepared
+from npquant.kernels.affine import dequantize
+from npquant.kernels.linear import accumulate
+from npquant.kernels.profile import NPQUANT, Profile
+from npquant.kernels.qparams import QuantParams
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class IntegerMLP:
+    """Hold an integer-only multilayer perceptron.
+
+    Parameters
+    ----------
+    layers : tuple of IntegerLayer
+        In order; each reads what the one before it writes.
+    input_params : QuantParams
+        Quantization of the real inputs: that of layers[0].x, or one scale a feature, already folded into layer 0.
+    input_offset : ndarray of float64, shape (K,), optional
+        Subtracted from real inputs before they are quantized; already folded into layer 0's bias.
+    profile : Profile
+        The arithmetic of the requantization.
+
+    Raises
+    ------
+    ValueError
+        If there is no layer, or neighbours do not agree.
+    OverflowError
+        C7: an accumulator could leave int32; the message names layer and neuron.
+
+    Notes
+    -----
+    R9 to R12, layer by layer. `run` takes a fast route where one is exact; `run_plain` is the definition, and gives the
+    same codes.
+
+    Examples
+    --------
+    >>> p = QuantParams(0.5, 0, -128, 127)
+    >>> layer = IntegerLayer(np.array([[10], [20]], np.int8), np.array([7], np.int32), p, p, p, "identity")
+    >>> net = IntegerMLP((layer,), p)
+    >>> net.run(np.array([[3, -4]], np.int8)), net.logits([[1.5, -2.0]]), net.accumulator_bits
+    (array([[-21]], dtype=int8), array([[-10.5]], dtype=float32), (13,))
+    """
+
+    layers: tuple[IntegerLayer, ...]
+    input_params: QuantParams
+    input_offset: NDArray[np.float64] | None = None
+    profile: Profile = NPQUANT
+    accumulator_bits: tuple[int, ...] = field(init=False)
+    _prepared: tuple[PreparedLayer, ...] = field(init=False, repr=False)
+    _engine: tuple[EngineLayer, ...] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "layers", tuple(self.layers))
+        _check_neighbours(self.layers)
+        _check_input(self.layers[0], self.input_params)
+        object.__setattr__(self, "input_offset", _checked_offset(self.input_offset, self.n_inputs))
+        bits = tuple(check_accumulator(layer, i) for i, layer in enumerate(self.layers))
+        object.__setattr__(self, "accumulator_bits", bits)
+        own = self.profile is NPQUANT
+        object.__setattr__(self, "_prepared", tuple(prepare_layer(layer) for layer in self.layers) if own else ())
+        engine = [] if own else [prepare_engine_layer(layer, self.profile) for layer in self.layers]
+        ready = tuple(part for part in engine if part is not None)
+        object.__setattr__(self, "_engine", ready if len(ready) == len(self.layers) else ())
+
+    @property
+    def n_inputs(self) -> int:
+        """K of layer 0."""
+        return self.layers[0].shape[0]
+
+    @property
+    def neurons(self) -> tuple[int, ...]:
+        """Outputs of each layer."""
+        return tuple(layer.shape[1] for layer in self.layers)
+
+    @property
+    def output_params(self) -> QuantParams:
+        """Quantization of the logits."""
+        return self.layers[-1].y
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of one row by the layers' shapes; `executed_macs` counts without skipped zeros."""
+        return sum(k * n for k, n in (layer.shape for layer in self.layers))
+
+    @property
+    def kernels(self) -> tuple[str, ...]:
+        """Product that `run` uses for each layer: "dense", "sparse", or "plain" where no fast route is exact."""
+        if self._prepared:
+            return tuple(part.kernel for part in self._prepared)
+        return ("dense" if self._engine else "plain",) * len(self.layers)
+
+    @property
+    def executed_macs(self) -> int:
+        """Multiply-accumulates of one row that `run` carries out: nonzero w_q - zw in a sparse layer, K N in others."""
+        return sum(
+            int(np.count_nonzero(layer.centred_weights)) if kernel == "sparse" else layer.w_q.size
+            for layer, kernel in zip(self.layers, self.kernels, strict=True)
+        )
+
+    @property
+    def weight_bits(self) -> tuple[int, ...]:
+        """Bits that tell a layer's weight codes apart: of [w.qmin, w.qmax]; ternary counts 2."""
+        return tuple((layer.w.qmax - layer.w.qmin).bit_length() for layer in self.layers)
+
+    @property
+    def headroom_bits(self) -> tuple[int, ...]:
+        """Bits of int32 that each layer's accumulators never use."""
+        return tuple(32 - bits for bits in self.accumulator_bits)
+
+    def encode(self, x: ArrayLike) -> NDArray[np.int8]:
+        """Quantize real inputs.
+
+        Parameters
+        ----------
+        x : array of float or integer, shape (B, K)
+            Real values, finite; values outside the calibrated range saturate.
+
+        Returns
+        -------
+        ndarray of int8, shape (B, K)
+            R1 of x - input_offset under input_params.
+
+        Raises
+        ------
+        ValueError
+            If x is not finite, or not of shape (B, K).
+
+        Examples
+        --------
+        See the class.
+        """
+        real = np.asarray(x)
+        if real.ndim != 2 or real.shape[1] != self.n_inputs:
+            raise ValueError(f"x has shape {real.shape}; it must be (B, {self.n_inputs}): one row an example")
+        codes = np.empty(real.shape, np.int8)
+        rows = max(1, PART_ELEMENTS // self.n_inputs)
+        for row in range(0, len(real), rows):
+            part = np.array(real[row : row + rows], np.float64)
+            if not np.isfinite(part).all():
+                raise ValueError("x contains NaN or infinity, which have no code: remove or replace them")
+            if self.input_offset is not None:
+                part -= self.input_offset
+            quantize_into(part, self.input_params, codes[row : row + rows])
+        return codes
+
+    def run(self, x_q: NDArray[np.int8]) -> NDArray[np.int8]:
+        """Take input codes to output codes, in integers only.
+
+        Parameters
+        ----------
+        x_q : ndarray of int8, shape (B, K)
+            Codes in [input_params.qmin, input_params.qmax]; B may be 0.
+
+        Returns
+        -------
+        ndarray of int8, shape (B, C)
+            Codes of the logits, under output_params.
+
+        Raises
+        ------
+        TypeError
+            If x_q is not int8.
+        ValueError
+            If the shape is not (B, K), or a code is out of range.
+
+        Notes
+        -----
+        R9 to R12, by the fast route; equal to `run_plain`, bit for bit.
+
+        Examples
+        --------
+        See the class.
+        """
+        self._check_codes(x_q)
+        if self._prepared:
+            return run_prepared(self._prepared, x_q)
+        return run_engine(self._engine, x_q, self.profile) if self._engine else self.run_plain(x_q)
+
+    def run_plain(self, x_q: NDArray[np.int8]) -> NDArray[np.int8]:
+        """Take input codes to output codes by the definition, one kernel a layer; see `run`."""
+        self._check_codes(x_q)
+        codes = x_q
+        for layer in self.layers:
+            codes = run_layer_plain(layer, codes, self.profile)
+        return codes
+
+    def accumulators(self, x_q: NDArray[np.int8]) -> tuple[NDArray[np.int32], ...]:
+        """Return the int32 accumulators of every layer, for teaching and for checking bounds.
+
+        Parameters
+        ----------
+        x_q : ndarray of int8, shape (B, K)
+            Input codes.
+
+        Returns
+        -------
+        tuple of ndarray of int32, shape (B, N)
+            R9, one array a layer.
+
+        Examples
+        --------
+        >>> p = QuantParams(0.5, 0, -128, 127)
+        >>> layer = IntegerLayer(np.array([[10], [20]], np.int8), np.array([7], np.int32), p, p, p, "identity")
+        >>> IntegerMLP((layer,), p).accumulators(np.array([[3, -4]], np.int8))
+        (array([[-43]], dtype=int32),)
+        """
+        self._check_codes(x_q)
+        sums, codes = [], x_q
+        for layer in self.layers:
+            acc = accumulate(codes, layer.w_q, layer.bias, layer.x.zero_point, layer.w.zero_point)
+            sums.append(acc.astype(np.int32))  # in range by C7
+            codes = run_layer_plain(layer, codes, self.profile)
+        return tuple(sums)
+
+    def logits(self, x: ArrayLike) -> NDArray[np.float32]:
+        """Return real-valued logits of real-valued inputs: R2 of `run` of `encode`; shape (B, C)."""
+        return dequantize(self.run(self.encode(x)), self.output_params)
+
+    def predict(self, x: ArrayLike) -> NDArray[np.int64]:
+        """Return the class of the largest output code, the lowest index on ties; shape (B,)."""
+        return np.asarray(np.argmax(self.run(self.encode(x)), axis=1), np.int64)
+
+    def _check_codes(self, x_q: NDArray[np.int8]) -> None:
+        if not isinstance(x_q, np.ndarray) or x_q.dtype != np.int8:
+            raise TypeError(f"x_q has dtype {getattr(x_q, 'dtype', type(x_q))}; it must be int8: see encode")
+        if x_q.ndim != 2 or x_q.shape[1] != self.n_inputs:
+            raise ValueError(f"x_q has shape {x_q.shape}; it must be (B, {self.n_inputs})")
+        qmin, qmax = self.input_params.qmin, self.input_params.qmax
+        if (qmin, qmax) != (-128, 127) and x_q.size and (x_q.min() < qmin or x_q.max() > qmax):
+            raise ValueError(f"x_q holds codes outside [{qmin}, {qmax}], the interval that the bounds are proven for")
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, IntegerMLP):
+            return NotImplemented
+        same_offset = (self.input_offset is None) == (other.input_offset is None) and (
+            self.input_offset is None or np.array_equal(self.input_offset, other.input_offset)  # type: ignore[arg-type]
+        )
+        return (
+            self.layers == other.layers
+            and self.input_params == other.input_params
+            and same_offset
+            and self.profile.name == other.profile.name
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def _check_neighbours(layers: tuple[IntegerLayer, ...]) -> None:
+    if not layers:
+        raise ValueError("an IntegerMLP needs at least one layer")
+    for i in range(1, len(layers)):
+        before, after = layers[i - 1], layers[i]
+        if before.shape[1] != after.shape[0]:
+            raise ValueError(f"layer {i} has {after.shape[0]} inputs, layer {i - 1} {before.shape[1]} outputs")
+        if before.y != after.x:
+            raise ValueError(f"layer {i} reads {after.x}, but layer {i - 1} writes {before.y}")
+
+
+def _check_input(first: IntegerLayer, params: QuantParams) -> None:
+    if np.ndim(params.zero_point) or (params.zero_point, params.qmin, params.qmax) != (
+        first.x.zero_point,
+        first.x.qmin,
+        first.x.qmax,
+    ):
+        raise ValueError(f"input_params {params} and layer 0's x {first.x} differ in zero point or interval")
+    if np.ndim(params.scale) == 0 and params != first.x:
+        raise ValueError(f"input_params has scale {params.scale}, layer 0's x {first.x.scale}; they must be equal")
+    if np.ndim(params.scale) and np.size(params.scale) != first.shape[0]:
+        raise ValueError(f"input_params has {np.size(params.scale)} scales; layer 0 has {first.shape[0]} inputs")
+
+
+def _checked_offset(offset: NDArray[np.float64] | None, inputs: int) -> NDArray[np.float64] | None:
+    if offset is None:
+        return None
+    stored = np.array(offset, np.float64)
+    if stored.shape != (inputs,) or not np.isfinite(stored).all():
+        raise ValueError(f"input_offset has shape {stored.shape}; it must be ({inputs},) and finite")
+    stored.flags.writeable = False
+    return stored
