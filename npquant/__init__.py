@@ -5,8 +5,8 @@ The map of the house, floor by floor. A module imports only from floors below it
 floor 0   npquant.spec           the definitions: scalars over int and Fraction
 floor 1   npquant.kernels        their array twins          npquant.nn        the float MLP, by hand
           npquant.profiles       engines' arithmetic, as data
-floor 2   npquant.compression    float to integer           npquant.files.storage   the native file
-          npquant.integer.mlp    the integer-only network
+floor 2   npquant.integer        the integer-only networks  npquant.files     what is written and read
+          npquant.compression    float to integer, and fewer of both weights and neurons
 floor 3   npquant.workflow       the eight steps
 door      npquant.cli            the command line
 

@@ -20,6 +20,8 @@ PACKAGE = ROOT / "npquant"
 PROMISED = """
     QuantParams FixedMultiplier Profile FloatMLP IntegerMLP train quantize_uniform quantize_rectified prune_neurons
     matmul_int8 matmul_int8_blas quantize dequantize requantize linear load save run_workflow profiles __version__
+    quantize_nearest quantize_gptq quantize_gptq_resolved quantize_gpfq quantize_adaround quantize_dynamic
+    prune_neurons_with_report prune_weights finetune search_budget Budget SearchResult
 """.split()
 
 # The parameters of each function, in order; a star parts positional from keyword-only.
@@ -27,8 +29,16 @@ SIGNATURES = {
     "train": ["x", "y", "hidden", "activation", "epochs"],
     "quantize_uniform": ["model", "x_calibration", "bits", "activation_bits", "rng"],
     "quantize_rectified": ["model", "x_calibration", "bits", "activation_bits", "rng"],
-    "prune_neurons": ["model", "x_calibration", "rate"],
-    "save": ["model", "path"],
+    "quantize_nearest": ["model", "x_calibration", "bits", "activation_bits", "rng"],
+    "quantize_gptq": ["model", "x_calibration", "bits", "activation_bits", "rng"],
+    "quantize_gptq_resolved": ["model", "x_calibration", "bits", "activation_bits", "rng"],
+    "quantize_gpfq": ["model", "x_calibration", "bits", "activation_bits", "rng"],
+    "quantize_adaround": ["model", "x_calibration", "bits", "activation_bits", "rng"],
+    "prune_neurons": ["model", "x_calibration", "rate", "criterion", "compensation"],
+    "prune_weights": ["model", "x_calibration"],
+    "finetune": ["model", "x", "y"],
+    "search_budget": ["model", "data", "budget"],
+    "save": ["model", "path", "encoding"],
     "load": ["path"],
     "matmul_int8": ["x_q", "w_q"],
     "matmul_int8_blas": ["x_q", "w_q"],
@@ -43,6 +53,12 @@ DEFAULTS = {
     ("quantize_uniform", "bits"): 8,
     ("quantize_rectified", "bits"): 4,
     ("quantize_rectified", "activation_bits"): 8,
+    ("quantize_gptq", "bits"): 4,
+    ("prune_neurons", "criterion"): "obs",
+    ("prune_neurons", "compensation"): "refit",
+    ("finetune", "teacher"): None,
+    ("finetune", "quantizer"): None,
+    ("save", "encoding"): "auto",
     ("linear", "activation"): "none",
 }
 

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from tests.test_integer_mlp import ACTIVATIONS, random_layer, random_params
 
 from npquant.integer import route as integer_route
 from npquant.integer.layer import IntegerLayer, run_layer_plain
@@ -19,6 +18,7 @@ from npquant.kernels.matmul import FLOAT32_EXACT, matmul_int8
 from npquant.kernels.profile import NPQUANT
 from npquant.kernels.qparams import QuantParams
 from npquant.profiles import get
+from tests.integer.test_mlp import ACTIVATIONS, random_layer, random_params
 
 Int8 = NDArray[np.int8]
 Product = Callable[[Int8, Int8], NDArray[np.int32]]

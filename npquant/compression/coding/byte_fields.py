@@ -4,6 +4,8 @@ B1 (varint)  an integer v >= 0 in groups of 7 bits, the lowest first; every byte
              last byte of 0 stands alone: one number has one form. At most 5 bytes, so v < 2^35
 B2 (zigzag)  an integer of either sign as the varint 2 v for v >= 0, -2 v - 1 for v < 0
 B3 (text)    a varint, then as many bytes of ASCII
+
+Letters: v a number.
 """
 
 from __future__ import annotations

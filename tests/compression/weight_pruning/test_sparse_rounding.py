@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from tests.compression.test_weight_pruning import drawn_inputs, drawn_model
 
 from npquant.compression.chain.integer_chain import LayerProblem
 from npquant.compression.chain.layer_rounding import METHODS, error_weights, rectified_codes
@@ -20,6 +19,7 @@ from npquant.compression.weight_pruning.sparse_rounding import quantize_keeping_
 from npquant.integer.mlp import IntegerMLP
 from npquant.nn.activations import ACTIVATIONS
 from npquant.nn.model import FloatMLP
+from tests.compression.weight_pruning.test_one_shot import drawn_inputs, drawn_model
 
 Float64 = NDArray[np.float64]
 Quantizer = Callable[..., IntegerMLP]
