@@ -19,7 +19,7 @@ def test_page_runs_top_to_bottom():
 def test_labels_stand_on_both_sides():
     """Each F label that this page or that on fine-tuning derives is named in the code, and the other way round."""
     rooms = (ROOT / "npquant" / "nn", ROOT / "npquant" / "compression")
-    code = "".join(path.read_text(encoding="utf-8") for room in rooms for path in room.glob("*.py"))
+    code = "".join(path.read_text(encoding="utf-8") for room in rooms for path in room.rglob("*.py"))
     pages = PAGE + (ROOT / "docs" / "finetuning.md").read_text(encoding="utf-8")
     derived = set(re.findall(r"^ {4}(F\d+) ", pages, re.MULTILINE))
     named = set(re.findall(r"\bF\d+\b", code))
