@@ -136,7 +136,7 @@ def prune_to(model: FloatMLP, rows: Rows, teacher: NDArray[Any], weights: int, e
 
 def quantize(model: FloatMLP, rows: Rows, teacher: NDArray[Any], seed: int) -> IntegerMLP:
     """Train through the quantizer, and convert what comes out."""
-    quantizer = StraightThrough(BITS)
+    quantizer = StraightThrough(BITS, "per_tensor")
     tuned = finetune(model, *rows.train, QUANTIZER_EPOCHS, teacher=teacher, quantizer=quantizer, rng=seed, **TEACHING)
     small = drop_dead_neurons(tuned)
     return reorder_neurons(quantize_on_grid(small, rows.train[0][:5000], quantizer, bias_bits=BIAS_BITS))

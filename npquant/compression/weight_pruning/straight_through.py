@@ -31,8 +31,8 @@ class StraightThrough:
     ----------
     bits : int, "ternary" or sequence of these
         2..8 or ternary, for all layers or for each.
-    granularity : {"per_tensor", "per_channel"}
-        One scale a layer, or one a neuron.
+    granularity : {"per_channel", "per_tensor"}
+        One scale a neuron, or one a layer: fewer bytes, and a larger error where inputs or neurons differ in size.
     activation_bits : int, sequence of int or None
         2..8 for hidden outputs, rounded in training as well; None leaves them real: at 8 bits nothing is gained.
 
@@ -56,7 +56,7 @@ class StraightThrough:
     """
 
     bits: Bits | Sequence[Bits] = 4
-    granularity: str = "per_tensor"
+    granularity: str = "per_channel"
     activation_bits: int | Sequence[int] | None = None
 
     def __post_init__(self) -> None:

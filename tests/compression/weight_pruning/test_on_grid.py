@@ -93,7 +93,7 @@ def test_finetune_through_the_quantizer_repairs_it():
     """Trained through two bits, the network loses less on its rows than rounded to two bits."""
     x, y = blobs(300)
     net = train(x, y, hidden=(16,), epochs=40, activation="relu", rng=0)
-    quantizer = StraightThrough(2)
+    quantizer = StraightThrough(2, "per_tensor")
     tuned = finetune(net, x, y, 20, teacher=net, quantizer=quantizer, rng=0)
     rounded = quantize_uniform(net, x, 2, granularity="per_tensor", weight_scale="mse")
     assert (quantize_on_grid(tuned, x, quantizer).predict(x) == y).mean() > (rounded.predict(x) == y).mean()
@@ -194,10 +194,10 @@ def test_quantize_on_grid_refuses_a_network_off_the_grid():
     x, y = blobs()
     net = train(x, y, hidden=(8,), epochs=2, rng=0)
     with pytest.raises(ValueError, match="layer 0: the weights lie on no grid"):
-        quantize_on_grid(net, x, StraightThrough(4))
+        quantize_on_grid(net, x, StraightThrough(4, "per_tensor"))
     with pytest.raises(ValueError, match="layer 0, neuron 0"):
         quantize_on_grid(net, x, StraightThrough(4, "per_channel"))
-    quantizer = StraightThrough(4)
+    quantizer = StraightThrough(4, "per_tensor")
     tuned = finetune(net, x, y, 1, quantizer=quantizer, rng=0)
     with pytest.raises(ValueError, match="calibrate on the rows of the fine-tuning"):
         quantize_on_grid(tuned, x * [1, 2, 3, 4, 5], quantizer)
