@@ -155,7 +155,7 @@ def reload_and_prove(path: Path, model: IntegerMLP, x_q: NDArray[np.int8]) -> In
 
 def measure_latency(
     floating: FloatMLP, integer: IntegerMLP, dynamic: DynamicMLP, x: NDArray[Any], *,
-    batches: tuple[int, ...] = BATCHES, seconds: float = 0.03,
+    batches: tuple[int, ...] = BATCHES, seconds: float = 0.02,
 ) -> tuple[Latency, ...]:  # fmt: skip
     """Take the time of three networks side by side.
 

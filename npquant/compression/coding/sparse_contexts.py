@@ -34,6 +34,9 @@ from npquant.compression.coding.logistic_mixing import LIMIT, SQUASH, STRETCH
 from npquant.compression.coding.row_stride import choose_stride
 
 _FIRST: Final = 6000  # one code in eleven: rows and columns soon know better
+# The tables as arrays, for a row of columns at once.
+_STRETCHED: Final = np.array(STRETCH)
+_ROW_RATES: Final = np.array(RATES)
 _SUPPORTS: Final = 8
 _COUNT_LIMIT: Final = len(RATES) - 1
 
@@ -159,7 +162,7 @@ class _Zeros:
 
     def code(self, coder: BitCoder, p: int, support: NDArray[np.int64], row: list[int]) -> tuple[list[int], int]:
         """Code whether each code of a row is zero; return the columns of the others and the row's last estimate."""
-        stretched = np.asarray(STRETCH)[self._p >> 4]
+        stretched = _STRETCHED[self._p >> 4]
         contexts = (64 * support + ((stretched + 2048) >> 6)).tolist()
         found, count = [], 8
         near, seen, code = self._near, self._seen, coder.code
@@ -193,7 +196,7 @@ class _Zeros:
         """Let each column's estimate see its new bit (A4)."""
         wanted = np.zeros(len(self._p), np.int64)
         wanted[found] = 65535
-        self._p += (wanted - self._p) * np.asarray(RATES)[self._n] >> 16
+        self._p += (wanted - self._p) * _ROW_RATES[self._n] >> 16
         self._n = np.minimum(self._n + 1, _COUNT_LIMIT)
 
 
