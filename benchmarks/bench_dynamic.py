@@ -15,17 +15,17 @@ from time import perf_counter
 
 import numpy as np
 
-from npquant.compression.chain.layer_rounding import METHODS
-from npquant.compression.dynamic import quantize_dynamic
-from npquant.compression.metrics import kl_divergence
-from npquant.compression.rectified.network import quantize_rectified
-from npquant.compression.uniform import quantize_uniform
+from npquant.compression.rounding.dynamic import quantize_dynamic
+from npquant.compression.rounding.methods import METHODS
+from npquant.compression.rounding.rectified.network import quantize_rectified
+from npquant.compression.rounding.uniform import quantize_uniform
+from npquant.data.datasets import load_dataset, load_optdigits
+from npquant.data.split import split_70_15_15
 from npquant.integer.dynamic_mlp import DynamicMLP, input_params, quantize_rows
 from npquant.integer.mlp import IntegerMLP
+from npquant.nn.losses import kl_divergence
 from npquant.nn.model import FloatMLP
 from npquant.nn.training import train
-from npquant.workflow.datasets import load_dataset, load_optdigits
-from npquant.workflow.split import split_70_15_15
 
 THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 Network = DynamicMLP | IntegerMLP

@@ -19,9 +19,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from npquant.compression.uniform import quantize_uniform
+from npquant.compression.rounding.uniform import quantize_uniform
 from npquant.integer.mlp import IntegerMLP
-from npquant.kernels.requantize import layer_multiplier
+from npquant.kernels.multiplier import layer_multiplier
 from npquant.nn.model import DenseLayer, FloatMLP
 
 WIDTHS = (784, 300, 100, 10)

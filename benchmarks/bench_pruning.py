@@ -22,14 +22,14 @@ from time import perf_counter, process_time
 import numpy as np
 from numpy.typing import NDArray
 
-from npquant.compression.neuron_pruning.pruning import prune_neurons_with_report
-from npquant.compression.neuron_pruning.saliency import greedy_obs
-from npquant.compression.uniform import quantize_uniform
+from npquant.compression.pruning.neurons.pruning import prune_neurons_with_report
+from npquant.compression.pruning.neurons.saliency import greedy_obs
+from npquant.compression.rounding.uniform import quantize_uniform
+from npquant.data.datasets import Dataset, load_dataset, load_optdigits
+from npquant.data.split import split_70_15_15
 from npquant.nn.finetuning import finetune
 from npquant.nn.model import DenseLayer, FloatMLP
 from npquant.nn.training import train
-from npquant.workflow.datasets import Dataset, load_dataset, load_optdigits
-from npquant.workflow.split import split_70_15_15
 
 THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 RATES = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)

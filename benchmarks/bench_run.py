@@ -18,7 +18,7 @@ from statistics import median
 from time import perf_counter
 from typing import Any
 
-from npquant.workflow.report import timeless
+from npquant.report.document import timeless
 
 ROOT = Path(__file__).parents[1]
 LIMIT_SECONDS = 5.0

@@ -16,13 +16,13 @@ from time import perf_counter
 
 import numpy as np
 
-from npquant.compression.weight_pruning.input_metric import input_metric
-from npquant.compression.weight_pruning.one_shot import prune_weights
-from npquant.compression.weight_pruning.refit import refit_kept_weights
-from npquant.compression.weight_pruning.saliency import obs_removals
+from npquant.compression.pruning.weights.input_metric import input_metric
+from npquant.compression.pruning.weights.one_shot import prune_weights
+from npquant.compression.pruning.weights.refit import refit_kept_weights
+from npquant.compression.pruning.weights.saliency import obs_removals
+from npquant.data.datasets import load_dataset, load_optdigits
+from npquant.data.split import split_70_15_15
 from npquant.nn.training import train
-from npquant.workflow.datasets import load_dataset, load_optdigits
-from npquant.workflow.split import split_70_15_15
 
 THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 WANTED: tuple[float | tuple[int, int], ...] = (0.5, 0.2, 0.1, 0.05, (2, 4), (1, 4), (1, 8))

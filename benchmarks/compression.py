@@ -25,15 +25,15 @@ import numpy as np
 from compression_pruning import print_losses, print_speed
 from compression_sets import Case, add_arguments, tables, trained
 
-from npquant.compression.metrics import kl_divergence
-from npquant.compression.peers.adaround import quantize_adaround
-from npquant.compression.peers.gpfq import quantize_gpfq
-from npquant.compression.peers.gptq import quantize_gptq, quantize_gptq_resolved
-from npquant.compression.peers.nearest import quantize_nearest
-from npquant.compression.rectified import layer_objective, rounding_path
-from npquant.compression.rectified.network import quantize_rectified
-from npquant.compression.uniform import Bits, weight_grid
+from npquant.compression.rounding.adaround import quantize_adaround
+from npquant.compression.rounding.gpfq import quantize_gpfq
+from npquant.compression.rounding.gptq import quantize_gptq, quantize_gptq_resolved
+from npquant.compression.rounding.nearest import quantize_nearest
+from npquant.compression.rounding.rectified import layer_objective, rounding_path
+from npquant.compression.rounding.rectified.network import quantize_rectified
+from npquant.compression.rounding.uniform import Bits, weight_grid
 from npquant.integer.mlp import IntegerMLP
+from npquant.nn.losses import kl_divergence
 
 Method = Callable[..., IntegerMLP]
 # Accuracy minus float in points, KL to the float network in nats, seconds.

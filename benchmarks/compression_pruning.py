@@ -12,7 +12,7 @@ import numpy as np
 from compression_sets import tables
 from numpy.typing import NDArray
 
-from npquant.compression.uniform import quantize_uniform
+from npquant.compression.rounding.uniform import quantize_uniform
 from npquant.nn.model import DenseLayer, FloatMLP
 
 RATES = (0.4, 0.5, 0.6, 0.7)

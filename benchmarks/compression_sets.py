@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from npquant.data.datasets import Dataset, load_dataset, load_optdigits
+from npquant.data.split import split_70_15_15
 from npquant.nn.model import FloatMLP
 from npquant.nn.training import train
-from npquant.workflow.datasets import Dataset, load_dataset, load_optdigits
-from npquant.workflow.split import split_70_15_15
 
 Float64 = NDArray[np.float64]
 Labels = NDArray[np.int64]

@@ -40,10 +40,10 @@ from npquant import (
     save,
     train,
 )
-from npquant.compression.coding.neuron_order import reorder_neurons
-from npquant.compression.neuron_pruning.dead_neurons import drop_dead_neurons
-from npquant.workflow.datasets import Dataset, load_dataset
-from npquant.workflow.split import split_70_15_15
+from npquant.compression.neuron_order import reorder_neurons
+from npquant.compression.pruning.neurons.dead_neurons import drop_dead_neurons
+from npquant.data.datasets import Dataset, load_dataset
+from npquant.data.split import split_70_15_15
 
 THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 HIDDEN = (300, 100)

@@ -19,41 +19,40 @@ from importlib import import_module
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
+from npquant.version import __version__, numerics_version
+
 if TYPE_CHECKING:
     from npquant import profiles
-    from npquant.compression.budget.requirements import Budget
-    from npquant.compression.coding.bias_step import coarsen_biases
-    from npquant.compression.coding.neuron_order import reorder_neurons
-    from npquant.compression.dynamic import quantize_dynamic
-    from npquant.compression.neuron_pruning.pruning import prune_neurons, prune_neurons_with_report
-    from npquant.compression.peers.adaround import quantize_adaround
-    from npquant.compression.peers.gpfq import quantize_gpfq
-    from npquant.compression.peers.gptq import quantize_gptq, quantize_gptq_resolved
-    from npquant.compression.peers.nearest import quantize_nearest
-    from npquant.compression.rectified.network import quantize_rectified
-    from npquant.compression.uniform import quantize_uniform
-    from npquant.compression.weight_pruning.gradual import prune_gradually
-    from npquant.compression.weight_pruning.on_grid import quantize_on_grid
-    from npquant.compression.weight_pruning.one_shot import prune_weights, prune_weights_with_report
-    from npquant.compression.weight_pruning.sparse_rounding import quantize_keeping_zeros
-    from npquant.compression.weight_pruning.straight_through import StraightThrough
+    from npquant.budget.requirements import Budget
+    from npquant.budget.search import SearchResult, search_budget
+    from npquant.compression.bias_step import coarsen_biases
+    from npquant.compression.neuron_order import reorder_neurons
+    from npquant.compression.pruning.neurons.pruning import prune_neurons, prune_neurons_with_report
+    from npquant.compression.pruning.weights.gradual import prune_gradually
+    from npquant.compression.pruning.weights.one_shot import prune_weights, prune_weights_with_report
+    from npquant.compression.rounding.adaround import quantize_adaround
+    from npquant.compression.rounding.dynamic import quantize_dynamic
+    from npquant.compression.rounding.gpfq import quantize_gpfq
+    from npquant.compression.rounding.gptq import quantize_gptq, quantize_gptq_resolved
+    from npquant.compression.rounding.keeping_zeros import quantize_keeping_zeros
+    from npquant.compression.rounding.nearest import quantize_nearest
+    from npquant.compression.rounding.on_grid import quantize_on_grid
+    from npquant.compression.rounding.rectified.network import quantize_rectified
+    from npquant.compression.rounding.straight_through import StraightThrough
+    from npquant.compression.rounding.uniform import quantize_uniform
     from npquant.files.storage import itemize, load, save
     from npquant.integer.dynamic_mlp import DynamicMLP
     from npquant.integer.mlp import IntegerMLP
     from npquant.kernels.matmul import matmul_int8, matmul_int8_blas
-    from npquant.kernels.profile import Profile
+    from npquant.kernels.multiplier import FixedMultiplier
     from npquant.kernels.qparams import QuantParams
-    from npquant.kernels.requantize import FixedMultiplier
     from npquant.nn.finetuning import finetune
     from npquant.nn.model import FloatMLP
     from npquant.nn.training import train
     from npquant.profiles.operators import dequantize, linear, quantize, requantize
-    from npquant.workflow.search import SearchResult, search_budget
+    from npquant.profiles.record import Profile
     from npquant.workflow.steps import run_workflow
 
-__version__: Final = "0.1.0"
-# Apart from the package version: raised when any golden output of any profile changes (tests/profiles pins them).
-numerics_version: Final = "1"
 
 __all__ = [
     "Budget",
@@ -105,8 +104,8 @@ _HOME: Final = MappingProxyType(
     {
         # floor 1, kernels: the array arithmetic
         "QuantParams": "npquant.kernels.qparams",
-        "FixedMultiplier": "npquant.kernels.requantize",
-        "Profile": "npquant.kernels.profile",
+        "FixedMultiplier": "npquant.kernels.multiplier",
+        "Profile": "npquant.profiles.record",
         "matmul_int8": "npquant.kernels.matmul",
         "matmul_int8_blas": "npquant.kernels.matmul",
         # floor 1, nn: the float network
@@ -119,33 +118,33 @@ _HOME: Final = MappingProxyType(
         "requantize": "npquant.profiles.operators",
         "linear": "npquant.profiles.operators",
         # floor 2: float to integer, and the network that results
-        "quantize_uniform": "npquant.compression.uniform",
-        "quantize_rectified": "npquant.compression.rectified.network",
-        "quantize_nearest": "npquant.compression.peers.nearest",
-        "quantize_gptq": "npquant.compression.peers.gptq",
-        "quantize_gptq_resolved": "npquant.compression.peers.gptq",
-        "quantize_gpfq": "npquant.compression.peers.gpfq",
-        "quantize_adaround": "npquant.compression.peers.adaround",
-        "quantize_dynamic": "npquant.compression.dynamic",
-        "prune_neurons": "npquant.compression.neuron_pruning.pruning",
-        "prune_neurons_with_report": "npquant.compression.neuron_pruning.pruning",
-        "prune_weights": "npquant.compression.weight_pruning.one_shot",
-        "prune_weights_with_report": "npquant.compression.weight_pruning.one_shot",
-        "quantize_keeping_zeros": "npquant.compression.weight_pruning.sparse_rounding",
-        "prune_gradually": "npquant.compression.weight_pruning.gradual",
-        "StraightThrough": "npquant.compression.weight_pruning.straight_through",
-        "quantize_on_grid": "npquant.compression.weight_pruning.on_grid",
+        "quantize_uniform": "npquant.compression.rounding.uniform",
+        "quantize_rectified": "npquant.compression.rounding.rectified.network",
+        "quantize_nearest": "npquant.compression.rounding.nearest",
+        "quantize_gptq": "npquant.compression.rounding.gptq",
+        "quantize_gptq_resolved": "npquant.compression.rounding.gptq",
+        "quantize_gpfq": "npquant.compression.rounding.gpfq",
+        "quantize_adaround": "npquant.compression.rounding.adaround",
+        "quantize_dynamic": "npquant.compression.rounding.dynamic",
+        "prune_neurons": "npquant.compression.pruning.neurons.pruning",
+        "prune_neurons_with_report": "npquant.compression.pruning.neurons.pruning",
+        "prune_weights": "npquant.compression.pruning.weights.one_shot",
+        "prune_weights_with_report": "npquant.compression.pruning.weights.one_shot",
+        "quantize_keeping_zeros": "npquant.compression.rounding.keeping_zeros",
+        "prune_gradually": "npquant.compression.pruning.weights.gradual",
+        "StraightThrough": "npquant.compression.rounding.straight_through",
+        "quantize_on_grid": "npquant.compression.rounding.on_grid",
         "IntegerMLP": "npquant.integer.mlp",
         "DynamicMLP": "npquant.integer.dynamic_mlp",
-        "coarsen_biases": "npquant.compression.coding.bias_step",
-        "reorder_neurons": "npquant.compression.coding.neuron_order",
+        "coarsen_biases": "npquant.compression.bias_step",
+        "reorder_neurons": "npquant.compression.neuron_order",
         "itemize": "npquant.files.storage",
         "load": "npquant.files.storage",
         "save": "npquant.files.storage",
         # floor 3: the search and the eight steps
-        "Budget": "npquant.compression.budget.requirements",
-        "SearchResult": "npquant.workflow.search",
-        "search_budget": "npquant.workflow.search",
+        "Budget": "npquant.budget.requirements",
+        "SearchResult": "npquant.budget.search",
+        "search_budget": "npquant.budget.search",
         "run_workflow": "npquant.workflow.steps",
     }
 )

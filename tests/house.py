@@ -11,15 +11,20 @@ from pathlib import Path
 
 # Storey by storey. A room imports from storeys below its own, never from a neighbour on the same one.
 STOREYS = (
+    ("version", "arrays"),
     ("spec",),
     ("kernels", "nn"),
     ("profiles",),
     ("integer",),
+    ("codec",),
     ("compression",),
     ("files",),
-    ("interop",),
-    ("workflow",),
+    ("interop", "data"),
+    ("measure",),
+    ("budget",),
     ("testing",),
+    ("report",),
+    ("workflow",),
     ("cli",),
     ("__main__",),
 )
@@ -29,14 +34,31 @@ READS_SPEC = {"spec", "testing"}
 # Hypothesis stands in the oracle kit alone.
 READS_HYPOTHESIS = {"testing"}
 
+# Array modules without a definition of their own name: each computes what another definition says, in another way.
+FORMS_WITHOUT_DEFINITION = {
+    "matmul": "the products of spec/linear.py, in exact float32 and in pairs",
+    "exact": "when float32 sums are exact (C6): an argument about floats, not an equation",
+}
+
 BANNED_MODULES = {"utils", "util", "helpers", "helper", "common", "misc"}
 # Of a function these verbs say neither tie rule nor overflow rule nor direction.
 BANNED_FUNCTIONS = {"round", "multiply", "shift", "add"}
 MUTABLE_CALLS = {"list", "dict", "set", "bytearray", "defaultdict", "Counter", "deque", "OrderedDict"}
 
-LABEL = re.compile(r"\b(R\d+|C(?!99\b)\d+)\b")
-LABEL_HOMES = ("npquant/spec", "npquant/kernels", "npquant/profiles")
-ARRAY_ROOMS = ("npquant/kernels", "npquant/profiles", "npquant/nn", "npquant/integer", "npquant/compression")
+LABEL = re.compile(r"\b([A-Z])(\d{1,2})\b")
+SPAN = re.compile(r"\b([A-Z])(\d{1,2})(?:'?)(?:-| to |\.\.)([A-Z])(\d{1,2})\b")
+# Q is the field's letter for a fixed-point format (Q0.31); C99 a language.
+NO_LABELS = frozenset("Q")
+NOT_LABELS = frozenset({"C99"})
+ARRAY_ROOMS = (
+    "npquant/kernels",
+    "npquant/profiles",
+    "npquant/nn",
+    "npquant/integer",
+    "npquant/codec",
+    "npquant/compression",
+    "npquant/files",
+)
 LEGEND = re.compile(r"\b(Legend|Letters)\b")
 LEGEND_ROOMS = {
     "spec",
@@ -48,7 +70,7 @@ LEGEND_ROOMS = {
 }
 
 BANNED_FILES = re.compile(r"\.(pyc|pyo|log|prof|npz|npy|tmp|swp|orig|rej)$|(^|/)(__pycache__|\.DS_Store)")
-ALLOWED_DATA = re.compile(r"^npquant/workflow/data/[^/]+\.npz$")
+ALLOWED_DATA = re.compile(r"^npquant/data/bundled/[^/]+\.npz$")
 MACHINE_PATH = re.compile(r"(?<![\w.])/(?:home|root|work|Users)/\w+|(?<![\w])[A-Z]:\\Users")
 
 
@@ -92,6 +114,47 @@ def upward_arrows(root: Path) -> list[str]:
     return sorted(set(found))
 
 
+def circles(root: Path) -> list[str]:
+    """Complain about folders of one room that import each other, directly or around; a folder is its own modules."""
+    arrows: dict[str, set[str]] = {}
+    for path, _, tree in modules(root):
+        here = path.rpartition("/")[0].replace("/", ".")
+        if here == "npquant":
+            continue  # the map, and the ground under every room
+        homes = {name for _, name in imported_names(tree, path) if name.startswith("npquant.")}
+        arrows.setdefault(here, set()).update(folder_of(root, name) for name in homes)
+    found = []
+    for here in sorted(arrows):
+        seen, edge = set(), {there for there in arrows[here] if there != here}
+        while edge:
+            seen |= edge
+            edge = {there for one in edge for there in arrows.get(one, ()) if there != one} - seen
+        if here in seen:
+            found.append(f"{here.replace('.', '/')}: imports a folder that imports it, directly or around")
+    return found
+
+
+def folder_of(root: Path, name: str) -> str:
+    """Return the dotted folder that the module of an import stands in."""
+    if (root / name.replace(".", "/")).is_dir():
+        return name
+    return name.rpartition(".")[0]
+
+
+def twins(root: Path) -> list[str]:
+    """Complain about a definition without an array twin of its name, or an array module without a definition."""
+    names = {
+        room: {path.stem for path in (root / "npquant" / room).glob("*.py")} - {"__init__"}
+        for room in ("spec", "kernels")
+    }
+    found = [f"npquant/spec/{name}.py: kernels has no module of this name" for name in names["spec"] - names["kernels"]]
+    found += [
+        f"npquant/kernels/{name}.py: spec has no module of this name; say why in tests/house.py"
+        for name in names["kernels"] - names["spec"] - set(FORMS_WITHOUT_DEFINITION)
+    ]
+    return sorted(found)
+
+
 def arrow_faults(room: str, name: str) -> Iterator[str]:
     """Yield what is wrong with one import by a room."""
     parts = name.split(".")
@@ -99,7 +162,10 @@ def arrow_faults(room: str, name: str) -> Iterator[str]:
         yield "hypothesis belongs in npquant/testing"
     if parts[0] == "numpy" and room == "spec":
         yield "spec is int and Fraction, without NumPy"
-    if parts[0] != "npquant" or len(parts) == 1:
+    if parts[0] != "npquant":
+        return
+    if len(parts) == 1:
+        yield "the map stands above every room: import a name from its own module, a version from npquant.version"
         return
     other = parts[1]
     if other == "spec" and room not in READS_SPEC:
@@ -117,32 +183,83 @@ def public_functions(tree: ast.Module) -> Iterator[ast.FunctionDef]:
             yield node
 
 
-def card_faults(node: ast.FunctionDef) -> Iterator[str]:
-    """Yield what a function's op card lacks."""
+def sections_of(card: str) -> set[str]:
+    """Return the names of the underlined sections of a card."""
+    return set(re.findall(r"^(\w+)\n-{3,}$", card, re.MULTILINE))
+
+
+def arguments_of(node: ast.FunctionDef) -> list[str]:
+    """Return the names of a function's arguments, but for self and cls."""
+    names = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+    return [argument.arg for argument in names if argument.arg not in ("self", "cls")]
+
+
+def full_card_faults(node: ast.FunctionDef) -> Iterator[str]:
+    """Yield what the card of an exported function lacks."""
     card = ast.get_docstring(node) or ""
-    summary = card.split("\n", 1)[0]
-    if not summary.endswith((".", ":", "?")):
+    if not card.split("\n", 1)[0].endswith((".", ":", "?")):
         yield "the first line of the card is not a sentence"
-    sections = set(re.findall(r"^(\w+)\n-{3,}$", card, re.MULTILINE))
-    arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+    sections = sections_of(card)
+    arguments = arguments_of(node)
     if arguments and "Parameters" not in sections:
-        yield "the card has no Parameters"
+        yield "exported, and the card has no Parameters"
     returns_none = isinstance(node.returns, ast.Constant) and node.returns.value is None
     if not returns_none and not sections & {"Returns", "Yields"}:
-        yield "the card has no Returns"
+        yield "exported, and the card has no Returns"
     if not sections & {"Example", "Examples"} or ">>> " not in card:
-        yield "the card has no executed Example"
-    yield from (f"the card does not name {a.arg}" for a in arguments if not re.search(rf"\b{a.arg}\b", card))
+        yield "exported, and the card has no executed Example"
+    yield from (f"the card does not name {a}" for a in arguments if not re.search(rf"\b{a}\b", card))
+
+
+def light_card_faults(node: ast.FunctionDef, legend: str) -> Iterator[str]:
+    """Yield what is wrong with the card of a function that is not exported."""
+    card = ast.get_docstring(node) or ""
+    if not card:
+        yield "no docstring"
+    if sections_of(card) & {"Parameters", "Returns", "Yields", "Raises"}:
+        yield "not exported, and the card has a Parameters, Returns or Raises block: a light card says it in a line"
+    for name in arguments_of(node):
+        if not re.search(rf"\b{name}\b", legend + card):
+            yield f"neither the legend nor the card says what {name} is"
+
+
+def exported(root: Path) -> set[tuple[str, str]]:
+    """Return (module path, name) for each name that the map, the oracle kit and the formats export."""
+    found = set()
+    for door in ("npquant/__init__.py", "npquant/testing/__init__.py", "npquant/interop/__init__.py"):
+        path = root / door
+        if not path.exists():
+            continue
+        tree = parse(path)
+        wanted = {name for node in tree.body for name in names_in_all(node)}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("npquant"):
+                home = node.module.replace(".", "/") + ".py"
+                found |= {(home, alias.name) for alias in node.names if (alias.asname or alias.name) in wanted}
+    return found
+
+
+def names_in_all(node: ast.stmt) -> list[str]:
+    """Return what a statement puts into __all__."""
+    if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
+        return [str(name) for name in ast.literal_eval(node.value)]
+    return []
 
 
 def cards(root: Path) -> list[str]:
-    """Complain about a public function without a full op card, or a public class or method without a docstring."""
+    """Complain about an exported function without a full card, and about any other without a light one."""
     found: list[str] = []
+    promised = exported(root)
     for path, _, tree in modules(root):
+        legend = ast.get_docstring(tree) or ""
         for node in public_functions(tree):
-            found.extend(f"{path}:{node.lineno}: {node.name}: {fault}" for fault in card_faults(node))
+            full = (path, node.name) in promised
+            faults = full_card_faults(node) if full else light_card_faults(node, legend)
+            found.extend(f"{path}:{node.lineno}: {node.name}: {fault}" for fault in faults)
         for owner in (node for node in tree.body if isinstance(node, ast.ClassDef)):
             found.extend(f"{path}:{fault}" for fault in class_faults(owner))
+            if (path, owner.name) not in promised and sections_of(ast.get_docstring(owner) or "") & {"Parameters"}:
+                found.append(f"{path}:{owner.lineno}: {owner.name}: not exported, and the card has a Parameters block")
     return found
 
 
@@ -197,10 +314,13 @@ def state_faults(node: ast.stmt) -> Iterator[str]:
         yield f"{node.lineno}: {name} is module-level mutable state"
 
 
-def docstrings(tree: ast.Module) -> Iterator[str]:
-    """Yield every docstring of a module."""
-    kinds = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
-    yield from (ast.get_docstring(n) or "" for n in ast.walk(tree) if isinstance(n, kinds))
+def labels_of(text: str) -> set[str]:
+    """Return the labels in a text; a range such as F1 to F3, or F1-F3, names what lies between too."""
+    found = {letter + number for letter, number in LABEL.findall(text) if letter not in NO_LABELS}
+    for first, low, last, high in SPAN.findall(text):
+        if first == last and first not in NO_LABELS:
+            found |= {f"{first}{number}" for number in range(int(low), int(high) + 1)}
+    return found - NOT_LABELS
 
 
 def labels_in(root: Path, *patterns: str) -> set[str]:
@@ -209,37 +329,41 @@ def labels_in(root: Path, *patterns: str) -> set[str]:
     for pattern in patterns:
         for path in root.glob(pattern):
             files = [f for s in ("*.py", "*.md") for f in path.rglob(s)] if path.is_dir() else [path]
-            found.update(*(LABEL.findall(file.read_text(encoding="utf-8")) for file in files))
+            found.update(*(labels_of(file.read_text(encoding="utf-8")) for file in files))
     return found
 
 
 def one_sided_labels(root: Path) -> list[str]:
-    """Complain about a label of a card that a side lacks: spec, array code, tests, docs.
+    """Complain about a label that a side lacks: a card or a comment of the code, tests, docs.
 
-    An equation (R) stands on all four. A constraint (C) stands in spec or in array code, since some bind only one of
-    them (a block length that keeps float32 sums exact says nothing about integers), and always in tests and docs.
+    An equation (R) stands in spec and in array code as well, so that both twins of it can be read. A label that only a
+    page or a test knows is as lost as one that only a card knows.
     """
-    cards_ = {
-        label
-        for path, _, tree in modules(root)
-        if path.startswith(LABEL_HOMES)
-        for text in docstrings(tree)
-        for label in LABEL.findall(text)
-    }
+    code = labels_in(root, "npquant")
     sides = {
+        "the code": code,
         "spec": labels_in(root, "npquant/spec"),
         "array code": labels_in(root, *ARRAY_ROOMS),
         "tests": labels_in(root, "tests"),
         "docs": labels_in(root, "docs"),
     }
-    wanted = {"R": ("spec", "array code", "tests", "docs"), "C": ("tests", "docs")}
-    # A label that only a page or a test knows is as lost as one that only a card knows.
-    known = cards_ | sides["docs"]
+    known = code | sides["docs"]
     return [
         f"{label} does not stand in {side}"
         for label in sorted(known, key=lambda label: (label[0], int(label[1:])))
-        for side in [*wanted[label[0]], *([] if label in cards_ else ["a card"])]
-        if side == "a card" or label not in sides[side]
+        for side in ("the code", *(("spec", "array code") if label[0] == "R" else ()), "tests", "docs")
+        if label not in sides[side]
+    ]
+
+
+def homes_of_families(root: Path) -> list[str]:
+    """Complain about a family of labels that docs/labels.md does not name, and about one that it names in vain."""
+    page = root / "docs" / "labels.md"
+    text = page.read_text(encoding="utf-8") if page.exists() else ""
+    listed = set(re.findall(r"^\| ([A-Z]) \|", text, re.MULTILINE))
+    used = {label[0] for label in labels_in(root, "npquant")}
+    return [f"{letter}: a family of labels that docs/labels.md does not name" for letter in sorted(used - listed)] + [
+        f"{letter}: docs/labels.md names a family that no module uses" for letter in sorted(listed - used)
     ]
 
 
@@ -285,3 +409,15 @@ def litter(root: Path, files: list[str]) -> list[str]:
 def is_product(name: str) -> bool:
     """Say whether a path is of a kind that a run leaves behind."""
     return bool(BANNED_FILES.search(name)) and not ALLOWED_DATA.match(name)
+
+
+if __name__ == "__main__":
+    import sys
+
+    # python tests/house.py npquant/nn: the complaints whose path begins so; all without an argument.
+    start = sys.argv[1] if len(sys.argv) > 1 else ""
+    rules = (upward_arrows, circles, twins, cards, banned_names, one_sided_labels, homes_of_families, legends, folders)
+    for rule in rules:
+        for complaint in rule(Path(__file__).parents[1]):
+            if complaint.startswith(start) or not complaint.startswith("npquant/"):
+                print(complaint)

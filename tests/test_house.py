@@ -149,4 +149,4 @@ def test_tree_is_clean_kills_litter(name: str, text: str, tmp_path: Path) -> Non
 
 def test_tree_is_clean_lets_the_bundled_data_be() -> None:
     """The bundled data sets are sources."""
-    assert not house.is_product("npquant/workflow/data/optdigits.npz")
+    assert not house.is_product("npquant/data/bundled/optdigits.npz")

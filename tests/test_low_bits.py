@@ -12,17 +12,17 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from npquant.compression.dynamic import quantize_dynamic
-from npquant.compression.peers.nearest import quantize_nearest
-from npquant.compression.rectified.network import quantize_rectified
-from npquant.compression.uniform import quantize_uniform, weight_grid
-from npquant.compression.weight_pruning.one_shot import prune_weights
+from npquant.compression.pruning.weights.one_shot import prune_weights
+from npquant.compression.rounding.dynamic import quantize_dynamic
+from npquant.compression.rounding.nearest import quantize_nearest
+from npquant.compression.rounding.rectified.network import quantize_rectified
+from npquant.compression.rounding.uniform import quantize_uniform, weight_grid
 from npquant.files.storage import load, save
 from npquant.integer.layer import run_layer_plain
 from npquant.integer.mlp import IntegerMLP
-from npquant.kernels.profile import NPQUANT
 from npquant.nn.activations import ACTIVATIONS
 from npquant.nn.model import DenseLayer, FloatMLP
+from npquant.profiles.npquant import NPQUANT
 
 Float64 = NDArray[np.float64]
 WEIGHTS: list[Any] = [8, 6, 5, 4, 3, 2, "ternary", [8, 3, "ternary"], ["ternary", 2, 5]]

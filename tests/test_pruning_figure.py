@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from npquant.compression.neuron_pruning.pruning import prune_neurons_with_report
+from npquant.compression.pruning.neurons.pruning import prune_neurons_with_report
 
 ROOT = Path(__file__).parents[1]
 FIGURES = ROOT / "docs" / "figures"

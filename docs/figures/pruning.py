@@ -16,7 +16,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from npquant.compression.neuron_pruning.pruning import PruningReport, prune_neurons_with_report
+from npquant.compression.pruning.neurons.pruning import PruningReport, prune_neurons_with_report
 from npquant.nn.model import DenseLayer, FloatMLP
 
 SVG: Final = Path(__file__).with_name("pruning.svg")

@@ -15,16 +15,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from npquant.compression.chain.integer_chain import LayerCodes, LayerProblem, quantize_chain
-from npquant.compression.rectified.activation_weights import activation_weights
-from npquant.compression.rectified.layer import rectify_layer
-from npquant.compression.rectified.layer_objective import LayerObjective, make_objective, refit
-from npquant.compression.rectified.rounding_path import walk_plain
-from npquant.compression.uniform import choose_weight_params, weight_grid
+from npquant.compression.rounding.rectified.activation_weights import activation_weights
+from npquant.compression.rounding.rectified.layer import rectify_layer
+from npquant.compression.rounding.rectified.layer_objective import LayerObjective, make_objective, refit
+from npquant.compression.rounding.rectified.rounding_path import walk_plain
+from npquant.compression.rounding.uniform import choose_weight_params, weight_grid
+from npquant.data.datasets import load_optdigits
+from npquant.data.split import split_70_15_15
 from npquant.kernels.qparams import QuantParams
 from npquant.nn.activations import activate
-from npquant.workflow.datasets import load_optdigits
 from npquant.workflow.float_model import _bundled
-from npquant.workflow.split import split_70_15_15
 
 Float64 = NDArray[np.float64]
 Curves = dict[str, tuple[Float64, Float64]]

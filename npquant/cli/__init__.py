@@ -13,8 +13,8 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Final
 
-import npquant
 from npquant.cli import diff, finetune, inspect, profiles, prune, quantize, run
+from npquant.version import __version__
 
 # What the BLAS libraries that NumPy is built with read, once, when they are loaded.
 _THREADS: Final = (
@@ -88,7 +88,7 @@ def _build_parser() -> argparse.ArgumentParser:
         description="Quantize and prune MLPs, and say what it costs.",
         epilog="Each command explains itself: npquant COMMAND --help.",
     )
-    parser.add_argument("--version", action="version", version=f"npquant {npquant.__version__}")
+    parser.add_argument("--version", action="version", version=f"npquant {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for command in (run, prune, finetune, quantize, inspect, profiles, diff):
         command.add_command(commands)

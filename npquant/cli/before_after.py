@@ -8,13 +8,13 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from npquant.cli.networks import Network, executed_macs, nonzero_weights, weight_widths
+from npquant.budget.requirements import allowed_rows
 from npquant.cli.workpiece import Workpiece
-from npquant.compression.budget.requirements import allowed_rows
+from npquant.measure.cost import Network, executed_macs, nonzero_weights, weight_widths
+from npquant.measure.evaluate import Evaluation, compare, evaluate, in_float64
 from npquant.nn.model import FloatMLP
-from npquant.workflow.evaluate import Evaluation, compare, evaluate, in_float64
-from npquant.workflow.render import joined, table, wrap
-from npquant.workflow.report_entries import accuracy_entry, comparison_entry
+from npquant.report.entries import accuracy_entry, comparison_entry
+from npquant.report.terminal import joined, table, wrap
 
 _COLUMNS = ("", "bits", "neurons", "bytes", "smaller", "MACs", "executed", "nonzero", "accuracy %")
 
@@ -69,7 +69,7 @@ def compare_networks(piece: Workpiece, result: Network, out: str, max_drop: floa
     --------
     >>> from importlib import resources
     >>> from npquant.cli.workpiece import take_up
-    >>> path = str(resources.files("npquant.workflow") / "data" / "digits_float.npz")
+    >>> path = str(resources.files("npquant.data") / "bundled" / "digits_float.npz")
     >>> piece = take_up(path, data=None, rows=None, seed=0)
     >>> compare_networks(piece, piece.model, path, 0.0)["budget"]
     {'max_drop': 0.0, 'allowed_rows': 0, 'lost_rows': 0, 'met': True}

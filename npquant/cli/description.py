@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from npquant.cli.networks import executed_macs, layer_weights, most_of_four, nonzero_weights, weight_widths
 from npquant.files.storage import itemize, load
 from npquant.integer.layer import IntegerLayer, accumulator_interval
 from npquant.integer.mlp import IntegerMLP
 from npquant.kernels.qparams import QuantParams
+from npquant.measure.cost import executed_macs, layer_weights, most_of_four, nonzero_weights, weight_widths
 from npquant.nn.model import FloatMLP
 
 
@@ -37,7 +37,7 @@ def describe(path: str) -> dict[str, Any]:
     Examples
     --------
     >>> from importlib import resources
-    >>> path = resources.files("npquant.workflow") / "data" / "digits_float.npz"
+    >>> path = resources.files("npquant.data") / "bundled" / "digits_float.npz"
     >>> found = describe(str(path))
     >>> found["kind"], found["macs"], found["layers"][0]["shape"]
     ('FloatMLP', 6464, (64, 64))

@@ -116,8 +116,8 @@ def _complete(options: argparse.Namespace) -> None:
 
 def _finetune(piece: Workpiece, teacher: FloatMLP | None, options: argparse.Namespace) -> tuple[FloatMLP, list[float]]:
     """Train on the training rows alone, so that the validation rows, which chose nothing, can judge."""
-    from npquant.compression.weight_pruning.gradual import prune_gradually
-    from npquant.compression.weight_pruning.straight_through import StraightThrough
+    from npquant.compression.pruning.weights.gradual import prune_gradually
+    from npquant.compression.rounding.straight_through import StraightThrough
     from npquant.nn.finetuning import finetune
 
     x, y = piece.sets.train
@@ -148,7 +148,7 @@ def _finetune(piece: Workpiece, teacher: FloatMLP | None, options: argparse.Name
 
 def _compare_with(teacher: FloatMLP, piece: Workpiece, student: FloatMLP) -> dict[str, Any]:
     """Say how near a student's answers are to the teacher's, on the validation rows."""
-    from npquant.workflow.evaluate import compare, evaluate, in_float64
+    from npquant.measure.evaluate import compare, evaluate, in_float64
 
     said, answered = (evaluate(in_float64(model), *piece.sets.validation) for model in (teacher, student))
     found = compare(said, answered)
@@ -158,7 +158,7 @@ def _compare_with(teacher: FloatMLP, piece: Workpiece, student: FloatMLP) -> dic
 def _sections(record: dict[str, Any]) -> list[list[str]]:
     """Lay the record out for a terminal."""
     from npquant.cli.before_after import before_after_lines, note_lines, rows_line, written_line
-    from npquant.workflow.render import joined
+    from npquant.report.terminal import joined
 
     options, losses = record["options"], record["losses"]
     epochs = f"{options['epochs']:,} epoch{'s' * (options['epochs'] != 1)}"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from npquant.cli.workpiece import Workpiece
-    from npquant.compression.rectified.network import LayerReport
+    from npquant.compression.rounding.rectified.network import LayerReport
     from npquant.integer.mlp import IntegerMLP
 
 METHODS: Final = ("rectified", "uniform", "nearest", "gptq", "gptq-resolved", "gpfq", "adaround", "on-grid")
@@ -73,18 +73,18 @@ def quantize_by_name(piece: Workpiece, options: argparse.Namespace) -> tuple[Int
     --------
     >>> from importlib import resources
     >>> from npquant.cli.workpiece import take_up
-    >>> path = resources.files("npquant.workflow") / "data" / "digits_float.npz"
+    >>> path = resources.files("npquant.data") / "bundled" / "digits_float.npz"
     >>> piece = take_up(str(path), data=None, rows=50, seed=0)
     >>> options = argparse.Namespace(method="nearest", bits=3, activation_bits=8, keep_zeros=False, seed=0)
     >>> quantize_by_name(piece, options)[0].weight_bits
     (3, 3, 3)
     """
-    from npquant.compression.peers.adaround import quantize_adaround
-    from npquant.compression.peers.gpfq import quantize_gpfq
-    from npquant.compression.peers.gptq import quantize_gptq, quantize_gptq_resolved
-    from npquant.compression.peers.nearest import quantize_nearest
-    from npquant.compression.rectified.network import quantize_rectified_with_report
-    from npquant.compression.uniform import quantize_uniform
+    from npquant.compression.rounding.adaround import quantize_adaround
+    from npquant.compression.rounding.gpfq import quantize_gpfq
+    from npquant.compression.rounding.gptq import quantize_gptq, quantize_gptq_resolved
+    from npquant.compression.rounding.nearest import quantize_nearest
+    from npquant.compression.rounding.rectified.network import quantize_rectified_with_report
+    from npquant.compression.rounding.uniform import quantize_uniform
 
     if options.keep_zeros:
         return _keep_zeros(piece, options), ()
@@ -108,7 +108,7 @@ def quantize_by_name(piece: Workpiece, options: argparse.Namespace) -> tuple[Int
 
 def _keep_zeros(piece: Workpiece, options: argparse.Namespace) -> IntegerMLP:
     """Apply the method to each neuron's nonzero weights alone."""
-    from npquant.compression.weight_pruning.sparse_rounding import quantize_keeping_zeros
+    from npquant.compression.rounding.keeping_zeros import quantize_keeping_zeros
 
     method, widths = _KEEPING_ZEROS[options.method], (options.bits, options.activation_bits)
     return quantize_keeping_zeros(piece.floating, piece.x_calibration, *widths, options.seed, method=method)
@@ -116,8 +116,8 @@ def _keep_zeros(piece: Workpiece, options: argparse.Namespace) -> IntegerMLP:
 
 def _read_codes(piece: Workpiece, options: argparse.Namespace) -> IntegerMLP:
     """Read the codes off a network that was fine-tuned through the quantizer, on the rows that it was trained on."""
-    from npquant.compression.weight_pruning.on_grid import quantize_on_grid
-    from npquant.compression.weight_pruning.straight_through import StraightThrough
+    from npquant.compression.rounding.on_grid import quantize_on_grid
+    from npquant.compression.rounding.straight_through import StraightThrough
 
     if options.rows is not None:
         raise ValueError("on-grid reads the codes off the weights, on the rows of the training: drop --rows")

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from npquant.workflow.report import rounded
+from npquant.report.document import rounded
 
 
 def check_out(out: str, *sources: str | None) -> None:

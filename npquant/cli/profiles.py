@@ -35,7 +35,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 def _execute(options: argparse.Namespace) -> int:
     """Print the list of profiles, or one card."""
     from npquant.profiles import get, names
-    from npquant.profiles.cards import record_as_json, render_card
+    from npquant.testing.cards import record_as_json, render_card
 
     if options.json:
         wanted = [get(options.name)] if options.name else [get(name) for name in names()]

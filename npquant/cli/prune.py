@@ -116,7 +116,7 @@ def _criterion(options: argparse.Namespace) -> str:
 
 def _prune_neurons(piece: Workpiece, options: argparse.Namespace) -> tuple[FloatMLP, list[dict[str, Any]]]:
     """Remove neurons; describe each hidden layer by the numbers that its neurons had."""
-    from npquant.compression.neuron_pruning.pruning import prune_neurons_with_report
+    from npquant.compression.pruning.neurons.pruning import prune_neurons_with_report
 
     net, report = prune_neurons_with_report(
         piece.model, piece.x_calibration, options.rate, _criterion(options), options.compensation,
@@ -139,8 +139,8 @@ def _prune_neurons(piece: Workpiece, options: argparse.Namespace) -> tuple[Float
 
 def _prune_weights(piece: Workpiece, options: argparse.Namespace) -> tuple[FloatMLP, list[dict[str, Any]]]:
     """Set weights to 0; describe each layer by counts."""
-    from npquant.cli.networks import nonzero_weights
-    from npquant.compression.weight_pruning.one_shot import prune_weights_with_report
+    from npquant.compression.pruning.weights.one_shot import prune_weights_with_report
+    from npquant.measure.cost import nonzero_weights
 
     # A tuple is a pattern there, and a list one density a layer.
     density = list(options.density) if isinstance(options.density, tuple) else options.density
@@ -181,7 +181,7 @@ def _sections(record: dict[str, Any], *, explain: bool) -> list[list[str]]:
 
 
 def _neuron_lines(layers: list[dict[str, Any]]) -> list[str]:
-    from npquant.workflow.render import table
+    from npquant.report.terminal import table
 
     rows = []
     for number, layer in enumerate(layers):
@@ -200,7 +200,7 @@ def _reason_lines(layers: list[dict[str, Any]]) -> list[str]:
 
 
 def _weight_lines(layers: list[dict[str, Any]]) -> list[str]:
-    from npquant.workflow.render import table
+    from npquant.report.terminal import table
 
     rows = [
         (

@@ -12,7 +12,7 @@ from npquant.cli.progress import ProgressLine
 
 if TYPE_CHECKING:
     from npquant.cli.workpiece import Workpiece
-    from npquant.compression.rectified.network import LayerReport
+    from npquant.compression.rounding.rectified.network import LayerReport
     from npquant.integer.mlp import IntegerMLP
 
 ENCODINGS: Final = ("auto", "dense", "bitmask", "relative", "arithmetic")
@@ -76,7 +76,7 @@ def _execute(options: argparse.Namespace) -> int:
     from npquant.cli.before_after import check_max_drop, compare_networks
     from npquant.cli.output import check_out, write_json, write_sections
     from npquant.cli.workpiece import take_up
-    from npquant.compression.coding.neuron_order import reorder_neurons
+    from npquant.compression.neuron_order import reorder_neurons
     from npquant.files.storage import save
 
     check_max_drop(options.max_drop)
@@ -104,7 +104,7 @@ def _execute(options: argparse.Namespace) -> int:
 
 def _zero_notes(piece: Workpiece, net: IntegerMLP) -> list[str]:
     """Say how many zeros came back: methods that carry errors on put them into zeros, too."""
-    from npquant.cli.networks import layer_weights
+    from npquant.measure.cost import layer_weights
 
     pairs = zip(layer_weights(piece.model), layer_weights(net), strict=True)
     back = sum(int(((w == 0) & (q != 0)).sum()) for w, q in pairs)
@@ -113,8 +113,8 @@ def _zero_notes(piece: Workpiece, net: IntegerMLP) -> list[str]:
 
 def _layer_entries(piece: Workpiece, net: IntegerMLP, reports: tuple[LayerReport, ...]) -> list[dict[str, Any]]:
     """Describe what became of each layer."""
-    from npquant.cli.networks import nonzero_weights, weight_widths
-    from npquant.workflow.evaluate import layer_sqnr
+    from npquant.measure.cost import nonzero_weights, weight_widths
+    from npquant.measure.evaluate import layer_sqnr
 
     ratios = layer_sqnr(piece.floating, net, piece.sets.validation[0])
     entries: list[dict[str, Any]] = [
@@ -138,7 +138,7 @@ def _layer_entries(piece: Workpiece, net: IntegerMLP, reports: tuple[LayerReport
 def _sections(record: dict[str, Any]) -> list[list[str]]:
     """Lay the record out for a terminal."""
     from npquant.cli.before_after import before_after_lines, note_lines, rows_line, written_line
-    from npquant.workflow.render import joined
+    from npquant.report.terminal import joined
 
     options = record["options"]
     weights, outputs = joined(record["after"]["bits"]), joined(by_layer(options["activation_bits"]))
@@ -159,7 +159,7 @@ def _sections(record: dict[str, Any]) -> list[list[str]]:
 
 def _layer_lines(layers: list[dict[str, Any]]) -> list[str]:
     """Lay out the layers: for the rectified method with its bound beside the error."""
-    from npquant.workflow.render import table
+    from npquant.report.terminal import table
 
     head = ["layer", "shape", "bits", "zeros %", "SQNR dB"]
     rows = [

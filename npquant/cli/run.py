@@ -60,8 +60,8 @@ def _add_budget(run: argparse.ArgumentParser) -> None:
 
 def _execute(options: argparse.Namespace) -> int:
     """Run the eight steps and print what they found."""
-    from npquant.workflow.render import render_report
-    from npquant.workflow.report import encode_report
+    from npquant.report.document import encode_report
+    from npquant.report.terminal import render_report
     from npquant.workflow.steps import run_workflow
 
     with ProgressLine() as progress:

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from npquant.data.sets import CALIBRATION_ROWS, Sets, load_sets
 from npquant.files.storage import load
+from npquant.measure.evaluate import in_float64
 from npquant.nn.model import FloatMLP
-from npquant.workflow.evaluate import in_float64
 from npquant.workflow.float_model import bundled_record
-from npquant.workflow.sets import CALIBRATION_ROWS, Sets, load_sets
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,7 +71,7 @@ def take_up(path: str, *, data: str | None, rows: int | None, seed: int) -> Work
     Examples
     --------
     >>> from importlib import resources
-    >>> path = resources.files("npquant.workflow") / "data" / "digits_float.npz"
+    >>> path = resources.files("npquant.data") / "bundled" / "digits_float.npz"
     >>> piece = take_up(str(path), data=None, rows=200, seed=0)
     >>> piece.model.neurons, piece.x_calibration.shape, piece.notes
     ((64, 32, 10), (200, 64), ())

@@ -15,9 +15,9 @@ from typing import Any, Final
 
 from numpy.typing import NDArray
 
-import npquant
 from npquant.files.archive import decode_npy, decode_zip, encode_npy, encode_zip
 from npquant.nn.model import DenseLayer, FloatMLP
+from npquant.version import __version__, numerics_version
 
 SCHEMA: Final = "npquant.model/1"
 _MANIFEST: Final = "manifest.json"
@@ -120,8 +120,8 @@ def encode_archive(kind: str, facts: Facts, tensors: Tensors) -> bytes:
     manifest = {
         "schema": SCHEMA,
         "kind": kind,
-        "npquant": npquant.__version__,
-        "numerics": npquant.numerics_version,
+        "npquant": __version__,
+        "numerics": numerics_version,
         **facts,
         "tensors": {name: sha256(content).hexdigest() for name, content in arrays.items()},
     }

@@ -1,8 +1,8 @@
 """Save and load networks: one file, safe to open, written whole or not at all.
 
-F1  an npz is the zip of `npquant.files.layouts`; every other file the bytes of `npquant.files.container`
-F2  a float network's tensors are L3; an integer network is one, `network`: the container's bytes as uint8
-F3  equal networks give equal bytes
+Z1  an npz is the zip of `npquant.files.layouts`; every other file the bytes of `npquant.files.container`
+Z2  a float network's tensors are L3; an integer network is one, `network`: the container's bytes as uint8
+Z3  equal networks give equal bytes
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ def save(model: FloatMLP | IntegerMLP, path: str | os.PathLike[str], encoding: s
 
     Notes
     -----
-    F1 to F3. ``load`` gives every number back bit for bit.
+    Z1 to Z3. ``load`` gives every number back bit for bit.
 
     Examples
     --------
@@ -142,7 +142,7 @@ def encode_model(model: FloatMLP | IntegerMLP, encoding: str = "auto", container
 
     Notes
     -----
-    Encodings are those of `npquant.compression.coding.weight_stream` (W3).
+    Encodings are those of `npquant.codec.weight_stream` (W3).
 
     Examples
     --------

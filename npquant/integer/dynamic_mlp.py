@@ -13,18 +13,17 @@ D4 (output)       y = activation(f32(f32(acc) f32(sx sw)) + b) in float32
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from npquant.arrays import Float32, Real
 from npquant.kernels.dynamic import rescale_float32
 from npquant.kernels.matmul import matmul_int8_blas
 from npquant.kernels.qparams import QuantParams, choose_affine
 from npquant.nn.activations import ACTIVATIONS, activate
 
-Real = NDArray[np.floating[Any]]
-Float32 = NDArray[np.float32]
 GRANULARITIES: Final = ("row", "batch")
 INT32_MAX: Final = 2**31 - 1
 

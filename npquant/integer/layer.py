@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from npquant.kernels.activation_bounds import CLAMPS, clamp_codes
 from npquant.kernels.lookup import FUNCTIONS, activation_table, apply_table
-from npquant.kernels.profile import CLAMPS, Profile, clamp_codes
 from npquant.kernels.qparams import QuantParams
 from npquant.profiles.operators import linear
+from npquant.profiles.record import Profile
 
 INT32_MIN, INT32_MAX = -(2**31), 2**31 - 1
 
@@ -238,7 +239,7 @@ def run_layer_plain(layer: IntegerLayer, x_q: NDArray[np.int8], profile: Profile
 
     Examples
     --------
-    >>> from npquant.kernels.profile import NPQUANT
+    >>> from npquant.profiles.npquant import NPQUANT
     >>> p = QuantParams(0.5, 0, -128, 127)
     >>> layer = IntegerLayer(np.array([[10], [20]], np.int8), np.array([7], np.int32), p, p, p, "relu")
     >>> run_layer_plain(layer, np.array([[4, -4], [4, 4]], np.int8), NPQUANT)

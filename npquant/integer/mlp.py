@@ -15,8 +15,9 @@ from npquant.integer.layer import IntegerLayer, check_accumulator, run_layer_pla
 from npquant.integer.route import PART_ELEMENTS, PreparedLayer, prepare_layer, quantize_into, run_prepared
 from npquant.kernels.affine import dequantize
 from npquant.kernels.linear import accumulate
-from npquant.kernels.profile import NPQUANT, Profile
 from npquant.kernels.qparams import QuantParams
+from npquant.profiles.npquant import NPQUANT
+from npquant.profiles.record import Profile
 
 
 @dataclass(frozen=True, slots=True, eq=False)

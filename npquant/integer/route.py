@@ -13,18 +13,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from npquant.arrays import Int64, Real
 from npquant.integer.layer import IntegerLayer, accumulator_interval
 from npquant.integer.sparse_route import choose_kernel, compress_weights, multiply_compressed
 from npquant.kernels.lookup import activation_table
 from npquant.kernels.matmul import FLOAT32_EXACT
+from npquant.kernels.multiplier import FixedMultiplier, layer_multiplier
 from npquant.kernels.qparams import QuantParams
-from npquant.kernels.requantize import FixedMultiplier, layer_multiplier, requantize_single_rounding
+from npquant.kernels.requantize import requantize_single_rounding
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-Int64 = NDArray[np.int64]
-Float = NDArray[np.floating[Any]]
 
 # Rows taken through all layers at a time, so that a block of activations stays in the second-level cache.
 BLOCK_ROWS = 512
@@ -61,8 +61,8 @@ class PreparedLayer:
     """
 
     blocks: tuple[tuple[int, NDArray[np.float32]], ...]
-    scale: Float | None
-    offset: Float | None
+    scale: Real | None
+    offset: Real | None
     constant: Int64
     fixed: FixedMultiplier
     zero_point: int
@@ -113,8 +113,8 @@ def prepare_layer(layer: IntegerLayer, kernel: str | None = None) -> PreparedLay
     blocks = () if sparse else _exact_blocks(centred, largest_code)
     in_float32 = compressed.dtype == np.float32 if compressed is not None else len(blocks) == 1
     real = np.broadcast_to(np.asarray(fixed.real, np.float64), constant.shape)
-    scale: Float | None = None
-    offset: Float | None = None
+    scale: Real | None = None
+    offset: Real | None = None
     start = constant * real + (0.5 + zero_point)
     for dtype in ("float32", "float64") if in_float32 else ("float64",):
         if formula_is_exact(real.astype(dtype), start.astype(dtype), constant, layer):
@@ -134,7 +134,7 @@ def _exact_blocks(centred: NDArray[np.int16], largest_code: int) -> tuple[tuple[
     return tuple((k, weights[k : k + depth]) for k in range(0, len(weights), depth))
 
 
-def formula_is_exact(scale: Float, offset: Float, constant: Int64, layer: IntegerLayer) -> bool:
+def formula_is_exact(scale: Real, offset: Real, constant: Int64, layer: IntegerLayer) -> bool:
     """Decide whether clip(floor(raw scale + offset)) is R10 for every accumulator a layer can have.
 
     Parameters
@@ -177,7 +177,7 @@ def formula_is_exact(scale: Float, offset: Float, constant: Int64, layer: Intege
     first = np.broadcast_to(-(-step // m), (len(code), len(constant)))
     acc_low, acc_high = accumulator_interval(layer)
 
-    def code_of(acc: Int64) -> Float:
+    def code_of(acc: Int64) -> Real:
         return np.asarray(np.floor((acc - constant).astype(scale.dtype) * scale + offset))
 
     at = (first < acc_low) | (first > acc_high) | (code_of(first) >= code)
@@ -303,7 +303,7 @@ def _codes_by_int64(layer: PreparedLayer, raw: NDArray[Any]) -> NDArray[np.float
     return np.clip(steps, layer.low, layer.high).astype(np.float32)
 
 
-def _requantize_part(raw: Float, scale: Float, offset: Float, real: Float, out: NDArray[np.float32]) -> None:
+def _requantize_part(raw: Real, scale: Real, offset: Real, real: Real, out: NDArray[np.float32]) -> None:
     """Write floor(raw scale + offset) to out, which may be raw; real is working memory of raw's shape."""
     np.copyto(real, raw)
     np.multiply(real, scale, out=real)

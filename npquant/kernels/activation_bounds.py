@@ -5,9 +5,12 @@ Legend: v real bound of the activation, sy and zy output scale and zero point, [
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 import numpy as np
 
-from npquant.kernels.profile import clamp_bounds
+from npquant.kernels.affine import quantize
 from npquant.kernels.qparams import QuantParams
 from npquant.kernels.rounding import round_half_away
 
@@ -18,7 +21,7 @@ def bounds_half_away(activation: str, y: QuantParams) -> tuple[int, int]:
     Parameters
     ----------
     activation : str
-        A clamp, as in `npquant.kernels.profile.CLAMPS`.
+        A clamp, as in `npquant.profiles.record.CLAMPS`.
     y : QuantParams
         Per-tensor output quantization.
 
@@ -53,7 +56,7 @@ def bounds_half_even_zero_point_first(activation: str, y: QuantParams) -> tuple[
     Parameters
     ----------
     activation : str
-        A clamp, as in `npquant.kernels.profile.CLAMPS`.
+        A clamp, as in `npquant.profiles.record.CLAMPS`.
     y : QuantParams
         Per-tensor output quantization.
 
@@ -79,4 +82,77 @@ def bounds_half_even_zero_point_first(activation: str, y: QuantParams) -> tuple[
     """
     v = np.array(clamp_bounds(activation), np.float32) / np.float32(y.scale) + np.float32(y.zero_point)
     low, high = np.rint(np.clip(v, y.qmin, y.qmax))
+    return int(low), int(high)
+
+
+# Real bounds of the activations that are clamps: what R11 quantizes.
+CLAMPS: Mapping[str, tuple[float, float]] = MappingProxyType(
+    {
+        "identity": (-np.inf, np.inf),
+        "relu": (0.0, np.inf),
+        "clipped_relu": (0.0, 1.0),
+        "relu6": (0.0, 6.0),
+        "relu_n1_to_1": (-1.0, 1.0),
+    }
+)
+
+
+def clamp_bounds(activation: str) -> tuple[float, float]:
+    """Return the real bounds of an activation which is a clamp.
+
+    Parameters
+    ----------
+    activation : str
+        One of `CLAMPS`.
+
+    Returns
+    -------
+    tuple of float
+        (low, high), infinite where there is no bound.
+
+    Raises
+    ------
+    ValueError
+        If the activation is not a clamp.
+
+    Examples
+    --------
+    >>> clamp_bounds("relu6")
+    (0.0, 6.0)
+    """
+    if activation not in CLAMPS:
+        raise ValueError(f"{activation!r} is not a clamp; known: {', '.join(CLAMPS)}")
+    return CLAMPS[activation]
+
+
+def clamp_codes(activation: str, y: QuantParams) -> tuple[int, int]:
+    """Return the output interval that an activation which is a clamp leaves open.
+
+    Parameters
+    ----------
+    activation : {"identity", "relu", "clipped_relu", "relu6", "relu_n1_to_1"}
+        Name.
+    y : QuantParams
+        Per-tensor output quantization.
+
+    Returns
+    -------
+    tuple of int
+        Narrowed (qmin, qmax).
+
+    Raises
+    ------
+    ValueError
+        If the activation is not a clamp.
+
+    Notes
+    -----
+    R11. [R1(low), R1(high)]; an infinite bound saturates to qmin or qmax.
+
+    Examples
+    --------
+    >>> clamp_codes("clipped_relu", QuantParams(0.01, -28, -128, 127))
+    (-28, 72)
+    """
+    low, high = quantize(np.array(clamp_bounds(activation)), y)
     return int(low), int(high)

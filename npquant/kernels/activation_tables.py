@@ -10,15 +10,12 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 import numpy as np
-from numpy.typing import NDArray
 
+from npquant.arrays import Codes, Float32
 from npquant.kernels.qparams import QuantParams
 from npquant.kernels.quantize_engines import IGNORED
 from npquant.kernels.requantize_codes import clamp_activation_codes
 from npquant.kernels.rounding import round_half_away
-
-Codes = NDArray[np.integer]
-Float32 = NDArray[np.float32]
 
 
 def exp_float32(x: Float32) -> Float32:

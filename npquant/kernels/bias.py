@@ -8,9 +8,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from npquant.arrays import Int64
 from npquant.kernels.rounding import round_half_away, saturate_to
-
-Int64 = NDArray[np.int64]
 
 
 def bias_half_even(b: ArrayLike, sx: ArrayLike, sw: ArrayLike) -> Int64:

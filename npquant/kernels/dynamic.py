@@ -10,9 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from npquant.arrays import Float32
 from npquant.kernels.quantize_engines import IGNORED
-
-Float32 = NDArray[np.float32]
 
 
 class DynamicCodes(NamedTuple):

@@ -7,14 +7,11 @@ quantizers, which add the zero point first, are R56 and R57.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from npquant.arrays import Codes, Float32, Float64
 from npquant.kernels.qparams import QuantParams
 from npquant.kernels.quantize_engines import IGNORED
-
-Codes = NDArray[np.integer]
-Float32 = NDArray[np.float32]
-Float64 = NDArray[np.float64]
 
 
 def _rounded_float32(x: ArrayLike, params: QuantParams) -> Float64:

@@ -6,12 +6,12 @@ Legend: a, b int64 arrays of int32 numbers; Qn: read with n integer bits, a / 2^
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from npquant.kernels.requantize_engines import multiply_high_half_up
+from npquant.arrays import Int64
+from npquant.kernels.requantize import multiply_high_half_up
 from npquant.kernels.rounding import saturate_to, shift_right_half_away
 
-Int64 = NDArray[np.int64]
 INT32_MIN, INT32_MAX = -(2**31), 2**31 - 1
 EXP_MINUS_EIGHTH = 1895147668  # e^-1/8 in Q0
 ONE_THIRD = 715827883  # in Q0

@@ -5,17 +5,11 @@ Legend: B batch, K contracted depth, N outputs; x_q (B, K), w_q (K, N), bias (N,
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from npquant.arrays import Int64
 from npquant.kernels.matmul import FLOAT32_EXACT, matmul_pair16
-from npquant.kernels.profile import Profile
-from npquant.kernels.qparams import QuantParams
-from npquant.kernels.rounding import wrap_int32
-
-Int64 = NDArray[np.int64]
 
 # Weights that are converted to float32 at a time: 256 kB.
 WEIGHT_ELEMENTS = 2**16
@@ -60,7 +54,7 @@ def accumulate(
     weights = np.empty((min(depth, w_q.shape[0]), w_q.shape[1]), np.float32)
     acc = np.empty((x_q.shape[0], w_q.shape[1]), np.int64)
     acc[:] = bias
-    rows = _rows_at_a_time(w_q.shape[1])
+    rows = rows_at_a_time(w_q.shape[1])
     for k in range(0, x_q.shape[1], depth):
         w = _centred(w_q[k : k + depth], zw, weights[: w_q.shape[0] - k])
         for row in range(0, len(x_q), rows):
@@ -70,7 +64,8 @@ def accumulate(
     return acc
 
 
-def _rows_at_a_time(n: int) -> int:
+def rows_at_a_time(n: int) -> int:
+    """Return how many rows of n outputs an output stage takes at once, so that its temporaries stay in the cache."""
     return max(1, PART_ELEMENTS // max(1, n))
 
 
@@ -88,15 +83,6 @@ def _largest(codes: NDArray[np.integer], zero: ArrayLike) -> int:
         return 0
     z = np.asarray(zero, np.int64)
     return int(max(int(codes.max()) - z.min(), z.max() - int(codes.min())))
-
-
-def _as_int32(acc: Int64, profile: Profile) -> Int64:
-    """Refuse or wrap what leaves int32, as the profile says."""
-    if not acc.size or (acc.min() >= -(2**31) and acc.max() < 2**31):
-        return acc
-    if profile.accumulator == "exact":
-        raise OverflowError("an accumulator leaves int32: use smaller weights or codes, or a profile that wraps")
-    return wrap_int32(acc)
 
 
 def accumulate_pair16(
@@ -133,71 +119,3 @@ def accumulate_pair16(
     x_zero, w_zero = np.asarray(zx, np.int64), np.asarray(zw, np.int64)
     corrections = x_q.shape[1] * x_zero * w_zero - x_zero * columns - w_zero * rows
     return np.asarray(matmul_pair16(x_q, w_q) + corrections + np.asarray(bias, np.int64))
-
-
-def linear(
-    x_q: NDArray[Any],
-    w_q: NDArray[Any],
-    bias: ArrayLike,
-    *,
-    x: QuantParams,
-    w: QuantParams,
-    y: QuantParams,
-    profile: Profile,
-    activation: str = "identity",
-) -> NDArray[np.integer]:
-    """Compute one integer linear layer under a profile.
-
-    Parameters
-    ----------
-    x_q : ndarray of 8-bit integers, shape (B, K)
-        Input codes.
-    w_q : ndarray of 8-bit integers, shape (K, N)
-        Weight codes.
-    bias : int or array of int32, shape (N,)
-        Bias codes, scale sx sw.
-    x, w, y : QuantParams
-        Input (per-tensor), weights (per-tensor or per-channel), output (per-tensor).
-    profile : Profile
-        The arithmetic.
-    activation : str
-        A clamp: "identity", "relu", "clipped_relu" or "relu6".
-
-    Returns
-    -------
-    ndarray of y.dtype, shape (B, N)
-        Output codes.
-
-    Raises
-    ------
-    OverflowError
-        If an accumulator leaves int32 and the profile's accumulator is exact.
-
-    Notes
-    -----
-    R10 for npquant's own profile; the profile's output stage says what an engine does instead. A float bias is
-    added by the profile, in the engine's way.
-
-    Examples
-    --------
-    >>> from npquant.kernels.profile import NPQUANT
-    >>> p = QuantParams(0.5, 0, -128, 127)
-    >>> linear(np.array([[3, -4]], np.int8), np.array([[10], [20]], np.int8), 7, x=p, w=p, y=p, profile=NPQUANT)
-    array([[-21]], dtype=int8)
-    """
-    multiplier = profile.make_multiplier(x.scale, w.scale, y.scale)
-    zw = 0 if profile.weight_zero_point == "per_tensor" and w.per_channel else w.zero_point
-    integer_bias = bias if profile.add_bias is None else 0
-    if profile.accumulator == "pair16" and x_q.dtype == np.uint8 and w_q.dtype == np.int8:
-        acc = accumulate_pair16(x_q, w_q, integer_bias, x.zero_point, zw)
-    else:
-        acc = accumulate(x_q, w_q, integer_bias, x.zero_point, zw)
-    acc = _as_int32(acc, profile)
-    qmin, qmax = profile.activation_bounds(activation, y)
-    codes = np.empty(acc.shape, y.dtype)
-    rows = _rows_at_a_time(acc.shape[1])
-    for row in range(0, len(acc), rows):
-        part = acc[row : row + rows]
-        staged = part if profile.add_bias is None else profile.add_bias(part, bias, multiplier)
-        codes[row : row + rows] = profile.output_stage(staged, multiplier, y.zero_point, qmin, qmax)
-    return codes

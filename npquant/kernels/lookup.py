@@ -12,10 +12,9 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
+from npquant.arrays import Float64
 from npquant.kernels.affine import quantize
 from npquant.kernels.qparams import QuantParams
-
-Float64 = NDArray[np.float64]
 
 # float64 evaluates f within a few units in the last place; a quotient this close to a tie is decided with more digits.
 TIE_MARGIN = 2.0**-40

@@ -6,15 +6,18 @@ Legend: acc int64 array of int32 values, M multiplier (float32 or float64), b fl
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from npquant.kernels.floating import code_saturating, code_through_int16, code_wrapping_x86, fma_float32
-from npquant.kernels.rounding import round_half_away
-
-Int64 = NDArray[np.int64]
-Float32 = NDArray[np.float32]
-Float64 = NDArray[np.float64]
+from npquant.arrays import Float32, Float64, Int64
+from npquant.kernels.conversion import code_saturating, code_through_int16, code_wrapping_x86
+from npquant.kernels.floating import fma_float32
+from npquant.kernels.multiplier import FixedMultiplier
+from npquant.kernels.requantize import requantize_single_rounding
+from npquant.kernels.rounding import round_half_away, saturate_to, wrap_int32
 
 
 def stage_float64_half_away(acc: Int64, m: Float64, zy: ArrayLike, qmin: int, qmax: int) -> Int64:
@@ -299,3 +302,90 @@ def stage_float32_zero_point_first(v: Float32, sy: ArrayLike, zy: ArrayLike, qmi
     with np.errstate(over="ignore"):
         scaled = v * (np.float32(1) / np.asarray(sy, np.float32)) + np.asarray(zy, np.float32)
     return np.asarray(np.clip(np.rint(scaled), qmin, qmax).astype(np.int64))
+
+
+def stage_single_rounding(acc: Int64, fixed: FixedMultiplier, zy: ArrayLike, qmin: int, qmax: int) -> Int64:
+    """Requantize with one rounding, add the zero point, saturate.
+
+    Parameters
+    ----------
+    acc : ndarray of int64
+        Accumulators, int32 values.
+    fixed : FixedMultiplier
+        m and e.
+    zy, qmin, qmax : int
+        Output zero point and interval.
+
+    Returns
+    -------
+    ndarray of int64
+        Output codes.
+
+    Notes
+    -----
+    R10. y_q = saturate(R6(acc) + zy, qmin, qmax).
+
+    Examples
+    --------
+    >>> stage_single_rounding(np.array([-73]), FixedMultiplier(2**30, 0), 0, -128, 127)
+    array([-36])
+    """
+    return saturate_to(requantize_single_rounding(acc, fixed) + np.asarray(zy, np.int64), qmin, qmax)
+
+
+def integer_stage(requantize: Callable[[Int64, FixedMultiplier], Int64]) -> Callable[[Any, Any, Any, int, int], Int64]:
+    """Build an output stage that requantizes in integers, adds the zero point and saturates.
+
+    Parameters
+    ----------
+    requantize : callable
+        (acc, fixed multiplier) -> output steps.
+
+    Returns
+    -------
+    callable
+        (acc, fixed multiplier, zy, qmin, qmax) -> codes.
+
+    Examples
+    --------
+    >>> from npquant.kernels.requantize import requantize_double_rounding
+    >>> stage = integer_stage(requantize_double_rounding)
+    >>> stage(np.array([-5]), FixedMultiplier(2**30, 0), 1, -128, 127)
+    array([-1])
+    """
+
+    def stage(acc: Int64, fixed: FixedMultiplier, zy: ArrayLike, qmin: int, qmax: int) -> Int64:
+        return saturate_to(requantize(acc, fixed) + np.asarray(zy, np.int64), qmin, qmax)
+
+    return stage
+
+
+def wrapping_stage(requantize: Callable[[Int64, FixedMultiplier], Int64]) -> Callable[[Any, Any, Any, int, int], Int64]:
+    """Build an output stage that requantizes in integers, adds the zero point in wrapping int32, and clamps.
+
+    Parameters
+    ----------
+    requantize : callable
+        (acc, fixed multiplier) -> output steps.
+
+    Returns
+    -------
+    callable
+        (acc, fixed multiplier, zy, qmin, qmax) -> codes.
+
+    Notes
+    -----
+    R38. y_q = saturate(wrap32(v + zy), qmin, qmax): steps within a zero point of +-2^31 come out at the other rail.
+
+    Examples
+    --------
+    >>> from npquant.kernels.requantize import requantize_double_rounding
+    >>> stage = wrapping_stage(requantize_double_rounding)
+    >>> stage(np.array([2**31 - 1]), FixedMultiplier(2**31 - 1, 0), 82, -128, 127)
+    array([-128])
+    """
+
+    def stage(acc: Int64, fixed: FixedMultiplier, zy: ArrayLike, qmin: int, qmax: int) -> Int64:
+        return saturate_to(wrap_int32(requantize(acc, fixed) + np.asarray(zy, np.int64)), qmin, qmax)
+
+    return stage

@@ -10,14 +10,14 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from npquant.kernels.floating import code_saturating, code_wrapping_x86, fma_float32
+from npquant.arrays import Codes, Float32
+from npquant.kernels.conversion import code_saturating, code_wrapping_x86
+from npquant.kernels.floating import fma_float32
 from npquant.kernels.qparams import QuantParams
 from npquant.kernels.rounding import round_half_away
 
-Codes = NDArray[np.integer[Any]]
-Float32 = NDArray[np.float32]
 IGNORED: Mapping[str, Any] = MappingProxyType({"over": "ignore", "under": "ignore", "invalid": "ignore"})
 
 

@@ -9,16 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
+from npquant.arrays import Codes, Int64
 from npquant.kernels.activation_bounds import bounds_half_away
+from npquant.kernels.multiplier import FixedMultiplier, decompose_multiplier
 from npquant.kernels.qparams import QuantParams
-from npquant.kernels.requantize import FixedMultiplier, decompose_multiplier
-from npquant.kernels.requantize_engines import requantize_double_rounding, requantize_double_rounding_up
+from npquant.kernels.requantize import requantize_double_rounding, requantize_double_rounding_up
 from npquant.kernels.rounding import saturate_to
 
-Codes = NDArray[np.integer]
-Int64 = NDArray[np.int64]
 Requantize = Callable[[Int64, FixedMultiplier], Int64]
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Int64 = NDArray[np.int64]
+from npquant.arrays import Int64
 
 
 def round_half_even(v: NDArray[np.floating]) -> NDArray[np.floating]:

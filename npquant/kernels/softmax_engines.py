@@ -10,19 +10,16 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from npquant.arrays import Codes, Float32, Int64
 from npquant.kernels.activation_bounds import bounds_half_away
 from npquant.kernels.activation_tables import exp_float32
 from npquant.kernels.fixed_point import exp_on_negatives, reciprocal_of_one_plus, sigmoid_q4, tanh_q4
+from npquant.kernels.multiplier import FixedMultiplier
 from npquant.kernels.qparams import QuantParams
 from npquant.kernels.quantize_engines import IGNORED
-from npquant.kernels.requantize import FixedMultiplier
+from npquant.kernels.requantize import multiply_high_half_up, requantize_double_rounding
 from npquant.kernels.requantize_codes import clamp_activation_codes
-from npquant.kernels.requantize_engines import multiply_high_half_up, requantize_double_rounding
 from npquant.kernels.rounding import round_half_away, saturate_to, shift_right_half_away, wrap_int32
-
-Codes = NDArray[np.integer]
-Int64 = NDArray[np.int64]
-Float32 = NDArray[np.float32]
 
 
 def _scaled_to_shift(real: float) -> tuple[int, int]:

@@ -12,9 +12,8 @@ from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-Real = NDArray[np.floating[Any]]
+from npquant.arrays import Real
 
 
 def identity_forward(z: Real) -> tuple[Real, None]:

@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from npquant.arrays import Real
 from npquant.nn.free_parameters import FreeParameters, start_parameters
-from npquant.nn.layers import OutputMap, Parameters, Real, network_backward, network_forward
+from npquant.nn.layers import OutputMap, Parameters, network_backward, network_forward
 from npquant.nn.limits import Forward, Limits
 from npquant.nn.losses import LOSSES
 from npquant.nn.recipe import Epoch, Recipe

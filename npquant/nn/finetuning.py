@@ -12,10 +12,10 @@ from functools import partial
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from npquant.arrays import Indices
 from npquant.nn.distillation import Teacher, checked_teacher, mixed_targets
 from npquant.nn.layers import Parameters
 from npquant.nn.limits import Forward, Limits, Quantizer
-from npquant.nn.live_part import Indices
 from npquant.nn.model import FloatMLP
 from npquant.nn.raw_descent import (
     NetworkScaling,

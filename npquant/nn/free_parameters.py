@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from npquant.nn.layers import Parameters, Real
-from npquant.nn.live_part import LivePart, Mask, Pairs, find_live_part, fold_constants
+from npquant.arrays import Mask, Real
+from npquant.nn.layers import Parameters
+from npquant.nn.live_part import LivePart, Pairs, find_live_part, fold_constants
 from npquant.nn.optimizers import AdamState, MomentumState, adam_step, sgd_momentum_step
 from npquant.nn.recipe import Recipe
 

@@ -12,11 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from npquant.arrays import Real
 from npquant.nn.activations import ACTIVATIONS
 
-Real = NDArray[np.floating[Any]]
 Parameters = Sequence[tuple[Real, Real]]
 DenseCache = tuple[Real, Real]
 # Number of the layer and its outputs -> what the next layer reads, of the same shape.

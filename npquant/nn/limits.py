@@ -13,8 +13,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from npquant.nn.layers import Parameters, Real
-from npquant.nn.live_part import Indices, Mask
+from npquant.arrays import Indices, Mask, Real
+from npquant.nn.layers import Parameters
 
 
 class Forward(Protocol):

@@ -13,11 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from npquant.arrays import Indices, Mask
 from npquant.nn.activations import activate
 from npquant.nn.layers import Parameters
 
-Mask = NDArray[np.bool_]
-Indices = NDArray[np.int64]
 # Weights and biases, or masks of their shapes, by layer.
 Pairs = Sequence[tuple[NDArray[Any], NDArray[Any]]]
 

@@ -12,10 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from npquant.arrays import Real
 from npquant.nn.activations import ACTIVATIONS, activate
 from npquant.nn.layers import ForwardCache, Parameters, dense_forward, network_backward, network_forward
-
-Real = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -10,12 +10,10 @@ step; all vectors of shape (P,) and one dtype. Labels F4 and F5 are derived in d
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Real = NDArray[np.floating[Any]]
+from npquant.arrays import Real
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from npquant.arrays import Real
 from npquant.nn.descent import descend
-from npquant.nn.layers import Parameters, Real
+from npquant.nn.layers import Parameters
 from npquant.nn.limits import Limits
 from npquant.nn.model import DenseLayer, FloatMLP
 from npquant.nn.recipe import Epoch, Recipe

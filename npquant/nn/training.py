@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from npquant.arrays import Real
 from npquant.nn.activations import ACTIVATIONS
-from npquant.nn.layers import Parameters, Real
+from npquant.nn.layers import Parameters
 from npquant.nn.model import FloatMLP
 from npquant.nn.raw_descent import (
     Progress,

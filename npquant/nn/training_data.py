@@ -12,10 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from npquant.arrays import Float64, Real
 from npquant.nn.losses import LABEL_LOSSES
 
-Real = NDArray[np.floating[Any]]
-Float64 = NDArray[np.float64]
 # Rows that are scaled at a time in float64, so that a large integer set is never held in float64 whole.
 _BLOCK_ROWS = 4096
 # Largest value of a set of integers that counts as pixels or counts of one unit.

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import difflib
 
-from npquant.kernels.profile import NPQUANT, Profile
 from npquant.profiles import compilers, hardware, onnx, tflite, torch, xnnpack
+from npquant.profiles.npquant import NPQUANT
+from npquant.profiles.record import Profile
 
 _ALL = (
     NPQUANT,

@@ -5,20 +5,19 @@ Legend: B batch, K contracted depth, N outputs; q, x_q, w_q codes; x, y, w their
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from npquant.arrays import Codes, Float32
 from npquant.kernels.dynamic import DynamicCodes, rescale_float32
 from npquant.kernels.linear import accumulate, accumulate_pair16
-from npquant.kernels.profile import Profile
 from npquant.kernels.qparams import QuantParams
 from npquant.kernels.rounding import wrap_int32
 from npquant.profiles import get
+from npquant.profiles.record import Profile
 
-Codes = NDArray[np.integer[Any]]
-Float32 = NDArray[np.float32]
 _Operator = TypeVar("_Operator")
 
 

@@ -7,12 +7,10 @@ from __future__ import annotations
 
 from numpy.typing import ArrayLike
 
-from npquant.kernels.multipliers import multiplier_float32
-from npquant.kernels.output_stages import stage_float32_half_even
-from npquant.kernels.profile import Profile
-from npquant.kernels.requantize import FixedMultiplier, decompose_to_bits, real_multiplier
-from npquant.kernels.requantize_engines import requantize_half_away
-from npquant.profiles.stages import integer_stage
+from npquant.kernels.multiplier import FixedMultiplier, decompose_to_bits, multiplier_float32, real_multiplier
+from npquant.kernels.output_stages import integer_stage, stage_float32_half_even
+from npquant.kernels.requantize import requantize_half_away
+from npquant.profiles.record import Profile
 
 
 def multiplier_15_bits(sx: ArrayLike, sw: ArrayLike, sy: ArrayLike) -> FixedMultiplier:

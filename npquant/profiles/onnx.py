@@ -8,14 +8,14 @@ from __future__ import annotations
 import dataclasses
 
 from npquant.kernels.dynamic import dynamic_quantize_small_empty, dynamic_quantize_unit_empty
-from npquant.kernels.multipliers import multiplier_float32
+from npquant.kernels.multiplier import multiplier_float32
 from npquant.kernels.output_stages import stage_float32_half_even, stage_float64_zero_point_first
-from npquant.kernels.profile import Profile
 from npquant.kernels.quantize_engines import (
     dequantize_float32,
     quantize_divide_half_even,
     quantize_divide_half_even_wrapping,
 )
+from npquant.profiles.record import Profile
 
 ORT = Profile(
     name="ort",

@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from npquant.arrays import Codes
 from npquant.kernels import affine
-from npquant.kernels import linear as kernels
-from npquant.kernels.profile import NPQUANT, Profile
+from npquant.kernels.multiplier import FixedMultiplier
 from npquant.kernels.qparams import QuantParams
-from npquant.kernels.requantize import FixedMultiplier
 from npquant.profiles import get
-
-Codes = NDArray[np.integer[Any]]
+from npquant.profiles.linear import linear as linear_under
+from npquant.profiles.npquant import NPQUANT
+from npquant.profiles.record import Profile
 
 
 def _codes(name: str, q: ArrayLike, params: QuantParams, ndim: int | None = 2) -> Codes:
@@ -149,7 +149,7 @@ def linear(
     for part, size in (("scales", np.size(w.scale)), ("zero points", np.size(w.zero_point))):
         if size not in (1, weights.shape[1]):
             raise ValueError(f"w has {size} {part} for {weights.shape[1]} outputs; give 1 or {weights.shape[1]}")
-    return kernels.linear(
+    return linear_under(
         inputs,
         weights,
         _bias(bias, record, x, w, weights.shape[1]),

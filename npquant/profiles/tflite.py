@@ -11,9 +11,13 @@ from numpy.typing import ArrayLike
 from npquant.kernels.activation_bounds import bounds_half_away
 from npquant.kernels.activation_tables import activation_codes_half_away
 from npquant.kernels.bias import bias_reciprocal_half_away
-from npquant.kernels.multipliers import multiplier_float32_product
-from npquant.kernels.output_stages import stage_float64_half_away
-from npquant.kernels.profile import Profile, fixed_multiplier
+from npquant.kernels.multiplier import (
+    FixedMultiplier,
+    decompose_multiplier,
+    multiplier_float32_product,
+    real_multiplier,
+)
+from npquant.kernels.output_stages import stage_float64_half_away, wrapping_stage
 from npquant.kernels.quantize_engines import (
     dequantize_float32,
     dequantize_vectors_of_8,
@@ -22,23 +26,19 @@ from npquant.kernels.quantize_engines import (
     quantize_vectors_of_8,
 )
 from npquant.kernels.requantize import (
-    FixedMultiplier,
-    decompose_multiplier,
-    real_multiplier,
-    requantize_single_rounding,
-)
-from npquant.kernels.requantize_codes import requantize_codes_double_rounding, requantize_codes_vectors_of_16
-from npquant.kernels.requantize_engines import (
     requantize_double_rounding,
     requantize_double_rounding_up,
     requantize_floor_then_half_up,
+    requantize_single_rounding,
 )
+from npquant.kernels.requantize_codes import requantize_codes_double_rounding, requantize_codes_vectors_of_16
 from npquant.kernels.softmax_engines import (
     activation_codes_fixed_point,
     softmax_codes_fixed_point,
     softmax_codes_table,
 )
-from npquant.profiles.stages import wrapping_stage
+from npquant.profiles.npquant import fixed_multiplier
+from npquant.profiles.record import Profile
 
 
 def per_tensor_float32_multiplier(sx: ArrayLike, sw: ArrayLike, sy: ArrayLike) -> FixedMultiplier:

@@ -8,21 +8,20 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from npquant.arrays import Float32, Int64
 from npquant.kernels.bias import bias_reciprocal_half_even
-from npquant.kernels.multipliers import multiplier_float32, multiplier_float32_reciprocal
+from npquant.kernels.multiplier import multiplier_float32, multiplier_float32_reciprocal
 from npquant.kernels.output_stages import (
     bias_added_divided,
     bias_added_fused,
     stage_float32_through_int16,
     stage_float32_zero_point_first,
 )
-from npquant.kernels.profile import Profile
 from npquant.kernels.quantize_engines import dequantize_float32, quantize_torch
+from npquant.profiles.record import Profile
 
-Int64 = NDArray[np.int64]
-Float32 = NDArray[np.float32]
 Scales = tuple[Float32, Float32, Float32]
 
 

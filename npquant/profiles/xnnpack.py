@@ -10,16 +10,16 @@ import dataclasses
 from npquant.kernels.activation_bounds import bounds_half_even_zero_point_first
 from npquant.kernels.activation_tables import activation_codes_half_even
 from npquant.kernels.bias import bias_reciprocal_half_away
-from npquant.kernels.multipliers import multiplier_float32
+from npquant.kernels.multiplier import multiplier_float32
 from npquant.kernels.output_stages import (
     stage_float32_half_even,
     stage_float32_half_even_low_wraps,
     stage_mantissa24_half_up,
 )
-from npquant.kernels.profile import Profile
 from npquant.kernels.quantize_engines import dequantize_float32, quantize_reciprocal_half_even
 from npquant.kernels.requantize_codes import requantize_codes_8_bit_multiplier
 from npquant.kernels.softmax_engines import softmax_codes_table
+from npquant.profiles.record import Profile
 
 XNNPACK_FP32 = Profile(
     name="xnnpack_fp32",

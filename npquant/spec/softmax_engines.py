@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from math import floor
 
-from npquant.spec.activation_engines import exp_rounded
+from npquant.spec.activation_tables import exp_rounded
 from npquant.spec.fixed_point import exp_on_negatives, reciprocal_of_one_plus, sigmoid_q4, tanh_q4
 from npquant.spec.floating import to_float32
 from npquant.spec.multiplier import decompose_multiplier

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-from npquant.compression.budget.requirements import Budget
-from npquant.compression.uniform import Bits
+from npquant.budget.requirements import Budget
+from npquant.compression.rounding.uniform import Bits
 
 ACTIVATIONS: Final = ("clipped_relu", "relu", "hard_sigmoid", "sigmoid", "tanh")
 

@@ -135,7 +135,7 @@ def reload_and_prove(path: Path, model: IntegerMLP, x_q: NDArray[np.int8]) -> In
 
     Examples
     --------
-    >>> from npquant.compression.uniform import quantize_uniform
+    >>> from npquant.compression.rounding.uniform import quantize_uniform
     >>> from npquant.nn.model import DenseLayer
     >>> from npquant.files.storage import save
     >>> floating = FloatMLP((DenseLayer(np.eye(2), np.zeros(2), "identity"),))
@@ -181,9 +181,9 @@ def measure_latency(
 
     Examples
     --------
-    >>> from npquant.compression.uniform import quantize_uniform
+    >>> from npquant.compression.rounding.uniform import quantize_uniform
     >>> from npquant.nn.model import DenseLayer
-    >>> from npquant.compression.dynamic import quantize_dynamic
+    >>> from npquant.compression.rounding.dynamic import quantize_dynamic
     >>> floating, x = FloatMLP((DenseLayer(np.eye(2), np.zeros(2), "identity"),)), np.eye(2)
     >>> nets = floating, quantize_uniform(floating, x, 8), quantize_dynamic(floating)
     >>> found = measure_latency(*nets, x, batches=(1, 64), seconds=0.0)

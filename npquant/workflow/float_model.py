@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import Any, Final
 
+from npquant.data.sets import Sets
 from npquant.files.storage import load
 from npquant.nn.model import FloatMLP
 from npquant.nn.training import Epoch, train
 from npquant.workflow.config import RunConfig
-from npquant.workflow.sets import Sets
 
 # From this many training rows on, mini-batches are larger: fewer, longer products.
 LARGE: Final = 10_000
@@ -56,7 +56,7 @@ def obtain_float(config: RunConfig, sets: Sets, progress: Callable[[str], None])
 
     Examples
     --------
-    >>> from npquant.workflow.sets import load_sets
+    >>> from npquant.data.sets import load_sets
     >>> start = obtain_float(RunConfig(), load_sets(None, 0), print)
     >>> start.source, start.model.n_inputs, start.model.neurons
     ('bundled', 64, (64, 32, 10))
@@ -90,7 +90,7 @@ def bundled_record() -> dict[str, Any]:
     >>> bundled_record()["command"]
     'npquant run --train --seed 0'
     """
-    text = (resources.files("npquant.workflow") / "data" / "digits_float.json").read_text(encoding="utf-8")
+    text = (resources.files("npquant.data") / "bundled" / "digits_float.json").read_text(encoding="utf-8")
     record: dict[str, Any] = json.loads(text)
     return record
 
@@ -119,7 +119,7 @@ def _default_epochs(rows: int) -> int:
 
 
 def _bundled() -> FloatMLP:
-    with resources.as_file(resources.files("npquant.workflow") / "data" / "digits_float.npz") as path:
+    with resources.as_file(resources.files("npquant.data") / "bundled" / "digits_float.npz") as path:
         model = load(path)
     if not isinstance(model, FloatMLP):
         raise ValueError("the bundled checkpoint is not a float network: install npquant anew")

@@ -7,16 +7,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from npquant.compression.budget.requirements import allowed_rows, shows_larger_drop
-from npquant.compression.metrics import multiply_accumulates
-from npquant.compression.rectified.network import LayerReport
-from npquant.compression.uniform import Bits
+from npquant.budget.requirements import allowed_rows, shows_larger_drop
+from npquant.compression.rounding.rectified.network import LayerReport
+from npquant.compression.rounding.uniform import Bits
 from npquant.files.storage import encode_model
 from npquant.integer.dynamic_mlp import DynamicMLP
 from npquant.integer.mlp import IntegerMLP
+from npquant.measure.cost import multiply_accumulates
+from npquant.measure.evaluate import Evaluation, compare, evaluate, layer_sqnr
 from npquant.nn.model import FloatMLP
-from npquant.workflow.evaluate import Evaluation, compare, evaluate, layer_sqnr
-from npquant.workflow.report_entries import accuracy_entry, comparison_entry, layer_entry
+from npquant.report.entries import accuracy_entry, comparison_entry, layer_entry
 
 Kept = tuple[NDArray[np.int64], ...]
 

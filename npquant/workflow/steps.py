@@ -8,20 +8,20 @@ from dataclasses import asdict
 from time import perf_counter
 from typing import Any, Final
 
-from npquant.compression.dynamic import quantize_dynamic
-from npquant.compression.rectified.network import quantize_rectified
-from npquant.compression.uniform import Bits, quantize_uniform
+from npquant.budget.search import search_budget
+from npquant.compression.rounding.dynamic import quantize_dynamic
+from npquant.compression.rounding.rectified.network import quantize_rectified
+from npquant.compression.rounding.uniform import Bits, quantize_uniform
+from npquant.data.sets import load_sets
 from npquant.files.storage import encode_model, itemize, write_atomically
-from npquant.workflow.budget_entries import budget_entry
+from npquant.measure.evaluate import in_float64
+from npquant.report.budget_entries import budget_entry
+from npquant.report.document import SCHEMA, encode_report, environment, rounded
+from npquant.report.entries import notes_of
 from npquant.workflow.config import RunConfig
 from npquant.workflow.deployment import measure_latency, prepare_folder, reload_and_prove, write_files
-from npquant.workflow.evaluate import in_float64
 from npquant.workflow.float_model import obtain_float
 from npquant.workflow.judge import Judge
-from npquant.workflow.report import SCHEMA, encode_report, environment, rounded
-from npquant.workflow.report_entries import notes_of
-from npquant.workflow.search import search_budget
-from npquant.workflow.sets import load_sets
 
 STEPS: Final = (
     "float model", "split", "thresholds", "quantize", "validate quantized", "prune", "validate pruned", "deploy",

@@ -12,7 +12,7 @@ from npquant.files.storage import load, save
 def float_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the bundled float network, 64-64-32-10."""
     path = tmp_path_factory.mktemp("bundled") / "float.npz"
-    path.write_bytes((resources.files("npquant.workflow") / "data" / "digits_float.npz").read_bytes())
+    path.write_bytes((resources.files("npquant.data") / "bundled" / "digits_float.npz").read_bytes())
     return path
 
 
@@ -20,7 +20,7 @@ def float_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def integer_file(float_file: Path) -> Path:
     """The same network on integers: 8, 4 and 2 bits."""
     from npquant.cli.workpiece import take_up
-    from npquant.compression.rectified.network import quantize_rectified
+    from npquant.compression.rounding.rectified.network import quantize_rectified
     from npquant.nn.model import FloatMLP
 
     model = load(float_file)

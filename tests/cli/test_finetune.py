@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 
 from npquant.cli import main
-from npquant.compression.metrics import kl_divergence
-from npquant.compression.weight_pruning.gradual import prune_gradually
+from npquant.compression.pruning.weights.gradual import prune_gradually
+from npquant.data.sets import load_sets
 from npquant.files.storage import load, save
+from npquant.measure.evaluate import in_float64
 from npquant.nn.finetuning import finetune
+from npquant.nn.losses import kl_divergence
 from npquant.nn.model import FloatMLP
-from npquant.workflow.evaluate import in_float64
-from npquant.workflow.sets import load_sets
 from tests.cli.process import ENVIRONMENT
 
 Shown = pytest.CaptureFixture[str]

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from npquant.cli import main
-from npquant.compression.neuron_pruning.pruning import COMPENSATIONS, prune_neurons
-from npquant.compression.neuron_pruning.ranking import CRITERIA
-from npquant.compression.weight_pruning import one_shot as weight_pruning
-from npquant.compression.weight_pruning.one_shot import prune_weights
+from npquant.compression.pruning.neurons.pruning import COMPENSATIONS, prune_neurons
+from npquant.compression.pruning.neurons.ranking import CRITERIA
+from npquant.compression.pruning.weights import one_shot as weight_pruning
+from npquant.compression.pruning.weights.one_shot import prune_weights
+from npquant.data.sets import load_sets
 from npquant.files.storage import load
 from npquant.nn.model import FloatMLP
-from npquant.workflow.sets import load_sets
 
 Shown = pytest.CaptureFixture[str]
 

@@ -10,15 +10,15 @@ import pytest
 
 from npquant.cli import main
 from npquant.cli.methods import METHODS
-from npquant.compression.peers import adaround, gpfq, gptq, nearest
-from npquant.compression.rectified.network import quantize_rectified
-from npquant.compression.uniform import quantize_uniform
-from npquant.compression.weight_pruning.sparse_rounding import quantize_keeping_zeros
+from npquant.compression.rounding import adaround, gpfq, gptq, nearest
+from npquant.compression.rounding.keeping_zeros import quantize_keeping_zeros
+from npquant.compression.rounding.rectified.network import quantize_rectified
+from npquant.compression.rounding.uniform import quantize_uniform
+from npquant.data.sets import load_sets
 from npquant.files.storage import load
 from npquant.integer.mlp import IntegerMLP
+from npquant.measure.evaluate import in_float64
 from npquant.nn.model import FloatMLP
-from npquant.workflow.evaluate import in_float64
-from npquant.workflow.sets import load_sets
 
 Shown = pytest.CaptureFixture[str]
 

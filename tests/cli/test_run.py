@@ -16,7 +16,7 @@ from jsonschema import Draft202012Validator
 from npquant.cli import main
 from npquant.files.storage import load, save
 from npquant.integer.mlp import IntegerMLP
-from npquant.workflow.report import load_schema, timeless
+from npquant.report.document import load_schema, timeless
 from tests.cli.process import ENVIRONMENT, run_command
 
 # With --bits and --prune, nothing is left to search.
@@ -66,7 +66,7 @@ def test_run_report_obeys_its_schema(bundled: tuple[Path, subprocess.CompletedPr
 
 def test_run_files_compute_what_the_report_says(bundled: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
     """The deployed file, loaded by a stranger, has the accuracy of the report on the validation rows."""
-    from npquant.workflow.sets import load_sets
+    from npquant.data.sets import load_sets
 
     folder = bundled[0] / "npquant-out"
     x, y = load_sets(None, 0).validation

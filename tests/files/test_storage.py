@@ -22,9 +22,9 @@ from npquant.files.archive import decode_npy, decode_zip, encode_npy, encode_zip
 from npquant.files.storage import encode_model, itemize, load, save, write_atomically
 from npquant.integer.layer import IntegerLayer
 from npquant.integer.mlp import IntegerMLP
-from npquant.kernels.profile import NPQUANT
 from npquant.kernels.qparams import QuantParams
 from npquant.nn.model import DenseLayer, FloatMLP
+from npquant.profiles.npquant import NPQUANT
 
 CLAMPED = ["identity", "relu", "clipped_relu", "relu6", "relu_n1_to_1"]
 FLOAT = ["relu", "clipped_relu", "hard_sigmoid", "sigmoid", "tanh"]
@@ -393,7 +393,7 @@ def test_pickles_bombs_and_strangers_are_refused(tmp_path, small_float):
 
 
 def test_file_is_an_npz_that_states_its_versions(tmp_path, small_float):
-    """F1, F2: numpy.load reads the arrays; the manifest stands first and names versions and hashes; F3: no clock."""
+    """Z1, Z2: numpy.load reads the arrays; the manifest stands first and names versions and hashes; Z3: no clock."""
     path = tmp_path / "model.npz"
     save(small_float, path)
     with np.load(path, allow_pickle=False) as arrays:
@@ -423,7 +423,7 @@ def test_load_recognizes_a_file_by_its_first_bytes(tmp_path, small_float, small_
 
 
 def test_zip_holds_the_bare_container(tmp_path, small_integer):
-    """F2: the npz's one array is the npq file, so that there is one layout for both; NumPy opens it."""
+    """Z2: the npz's one array is the npq file, so that there is one layout for both; NumPy opens it."""
     save(small_integer, tmp_path / "a.npz")
     save(small_integer, tmp_path / "a.npq")
     with np.load(tmp_path / "a.npz", allow_pickle=False) as arrays:

@@ -16,18 +16,19 @@ from npquant.integer.layer import IntegerLayer, accumulator_interval, check_accu
 from npquant.integer.mlp import IntegerMLP
 from npquant.integer.route import formula_is_exact, prepare_layer, run_prepared
 from npquant.kernels.affine import dequantize, quantize
-from npquant.kernels.profile import NPQUANT
 from npquant.kernels.qparams import QuantParams
 from npquant.kernels.requantize import requantize_single_rounding
-from npquant.spec import activation as spec_activation
+from npquant.profiles.npquant import NPQUANT
+from npquant.spec import activation_bounds as spec_bounds
 from npquant.spec import linear as spec_linear
+from npquant.spec import lookup as spec_lookup
 from npquant.spec.multiplier import decompose_multiplier, real_multiplier
 
 Int8 = NDArray[np.int8]
 Run = Callable[[IntegerMLP, Int8], Int8]
 ACTIVATIONS = ["identity", "relu", "clipped_relu", "sigmoid", "tanh"]
 BOUNDS = {"identity": (None, None), "relu": (Fraction(0), None), "clipped_relu": (Fraction(0), Fraction(1))}
-ENCLOSE = {"sigmoid": spec_activation.enclose_sigmoid, "tanh": spec_activation.enclose_tanh}
+ENCLOSE = {"sigmoid": spec_lookup.enclose_sigmoid, "tanh": spec_lookup.enclose_tanh}
 
 
 def random_params(rng: np.random.Generator, scale: float, narrow: bool = False) -> QuantParams:
@@ -82,12 +83,12 @@ def spec_output(layer: IntegerLayer, row: list[int], n: int) -> int:
     low, high = target.qmin, target.qmax
     if layer.pre is None:
         bounds = BOUNDS[layer.activation]
-        low, high = spec_activation.clamp_codes(*bounds, Fraction(float(y.scale)), int(y.zero_point), y.qmin, y.qmax)
+        low, high = spec_bounds.clamp_codes(*bounds, Fraction(float(y.scale)), int(y.zero_point), y.qmin, y.qmax)
     code = spec_linear.output_code(acc, *multiplier, int(target.zero_point), low, high)
     if layer.pre is None:
         return code
     pair = [(Fraction(float(p.scale)), int(p.zero_point)) for p in (layer.pre, y)]
-    return spec_activation.table_entry(ENCLOSE[layer.activation], code, pair[0], pair[1], y.qmin, y.qmax)
+    return spec_lookup.table_entry(ENCLOSE[layer.activation], code, pair[0], pair[1], y.qmin, y.qmax)
 
 
 def law_equals_spec(run: Run, net: IntegerMLP, x_q: Int8) -> None:

@@ -15,9 +15,9 @@ from npquant.integer.mlp import IntegerMLP
 from npquant.integer.route import prepare_layer, run_prepared
 from npquant.integer.sparse_route import SPARSE_BELOW, SPARSE_FROM, choose_kernel, compress_weights, matmul_int8_sparse
 from npquant.kernels.matmul import FLOAT32_EXACT, matmul_int8
-from npquant.kernels.profile import NPQUANT
 from npquant.kernels.qparams import QuantParams
 from npquant.profiles import get
+from npquant.profiles.npquant import NPQUANT
 from tests.integer.test_mlp import ACTIVATIONS, random_layer, random_params
 
 Int8 = NDArray[np.int8]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from npquant.kernels import activation_tables as kernels
 from npquant.kernels.qparams import QuantParams
-from npquant.spec import activation_engines as spec
+from npquant.spec import activation_tables as spec
 from npquant.spec.floating import to_float32
 
 INT8 = st.integers(-128, 127)

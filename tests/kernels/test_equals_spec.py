@@ -10,13 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from npquant.kernels import affine, lookup, qparams, requantize, requantize_engines, rounding
-from npquant.kernels.linear import linear
-from npquant.kernels.profile import NPQUANT, clamp_codes
-from npquant.spec import activation as spec_activation
+from npquant.kernels import affine, lookup, qparams, requantize, rounding
+from npquant.kernels.activation_bounds import clamp_codes
+from npquant.profiles.linear import linear
+from npquant.profiles.npquant import NPQUANT
+from npquant.spec import activation_bounds as spec_bounds
 from npquant.spec import affine as spec_affine
 from npquant.spec import floating as spec_floating
 from npquant.spec import linear as spec_linear
+from npquant.spec import lookup as spec_lookup
 from npquant.spec import multiplier as spec_multiplier
 from npquant.spec import requantize as spec_requantize
 from npquant.spec import rounding as spec_rounding
@@ -223,10 +225,10 @@ def test_decompose_multiplier_per_channel_is_one_at_a_time():
 
 REQUANTIZERS = [
     (requantize.requantize_single_rounding, spec_requantize.requantize_single_rounding),
-    (requantize_engines.requantize_double_rounding, spec_requantize.requantize_double_rounding),
-    (requantize_engines.requantize_double_rounding_up, spec_requantize.requantize_double_rounding_up),
-    (requantize_engines.requantize_floor_then_half_up, spec_requantize.requantize_floor_then_half_up),
-    (requantize_engines.requantize_half_away, spec_requantize.requantize_half_away),
+    (requantize.requantize_double_rounding, spec_requantize.requantize_double_rounding),
+    (requantize.requantize_double_rounding_up, spec_requantize.requantize_double_rounding_up),
+    (requantize.requantize_floor_then_half_up, spec_requantize.requantize_floor_then_half_up),
+    (requantize.requantize_half_away, spec_requantize.requantize_half_away),
 ]
 LABELS = ["R6", "R8", "R19", "R20", "R21"]
 
@@ -273,14 +275,12 @@ def test_requantize_midpoints_kill_every_other_rule():
 @given(a=INT32, b=INT32)
 def test_multiply_high_half_up_equals_spec(a, b):
     """R7 on any pair of int32 numbers."""
-    assert int(requantize_engines.multiply_high_half_up(np.array([a]), b)[0]) == spec_requantize.multiply_high_half_up(
-        a, b
-    )
+    assert int(requantize.multiply_high_half_up(np.array([a]), b)[0]) == spec_requantize.multiply_high_half_up(a, b)
 
 
 def test_multiply_high_half_up_saturates_its_one_overflow():
     """R7: -1 times -1 in Q31 is not +1 but the largest number."""
-    assert requantize_engines.multiply_high_half_up(np.array([-(2**31)]), -(2**31))[0] == 2**31 - 1
+    assert requantize.multiply_high_half_up(np.array([-(2**31)]), -(2**31))[0] == 2**31 - 1
 
 
 # R9, R10, R11: the linear layer
@@ -303,7 +303,7 @@ def test_linear_equals_spec(rows, bias, zeros, scales, activation):
     low, high = {
         "identity": (None, None), "relu": (0, None), "clipped_relu": (0, 1), "relu6": (0, 6)
     }[activation]  # fmt: skip
-    bounds = spec_activation.clamp_codes(
+    bounds = spec_bounds.clamp_codes(
         None if low is None else Fraction(low), None if high is None else Fraction(high), exact[2], zeros[2], -128, 127
     )
     assert clamp_codes(activation, y) == bounds
@@ -330,7 +330,7 @@ def test_linear_refuses_an_accumulator_beyond_int32():
 
 
 @pytest.mark.parametrize(
-    ("name", "enclose"), [("sigmoid", spec_activation.enclose_sigmoid), ("tanh", spec_activation.enclose_tanh)]
+    ("name", "enclose"), [("sigmoid", spec_lookup.enclose_sigmoid), ("tanh", spec_lookup.enclose_tanh)]
 )
 @pytest.mark.parametrize(
     ("x", "y"), [((1 / 16, 0), (1 / 256, -128)), ((0.1, -128), (1 / 255, -128)), ((0.04, 12), (1 / 127, 0))]
@@ -340,7 +340,7 @@ def test_activation_table_equals_spec(name, enclose, x, y):
     xp, yp = qparams.QuantParams(*x, -128, 127), qparams.QuantParams(*y, -128, 127)
     table = lookup.activation_table(name, xp, yp)
     exact_x, exact_y = ((Fraction(float(p.scale)), int(p.zero_point)) for p in (xp, yp))
-    want = [spec_activation.table_entry(enclose, q, exact_x, exact_y, -128, 127) for q in range(-128, 128)]
+    want = [spec_lookup.table_entry(enclose, q, exact_x, exact_y, -128, 127) for q in range(-128, 128)]
     assert table.tolist() == want
     truncated = np.trunc(lookup.sigmoid((np.arange(-128, 128) - x[1]) * x[0]) / y[0])
     assert truncated.tolist() != want  # the law has teeth

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from npquant.kernels import floating, multipliers, output_stages
+from npquant.kernels import conversion, floating, output_stages
+from npquant.kernels import multiplier as multipliers
 from npquant.spec import conversion as spec_conversion
 from npquant.spec import multiplier as spec_multiplier
 from npquant.spec import output_stages as spec_stages
@@ -114,11 +115,11 @@ def test_float_accumulator_stages_equal_spec(v, m, sy, zy):
 def test_conversion_equals_spec(v, zy):
     """R10, R22, R23, R24: beyond int32 each machine has its own answer."""
     value = np.array([float(v)])
-    assert int(floating.to_int32_x86(value)[0]) == spec_conversion.to_int32_x86(v)
+    assert int(conversion.to_int32_x86(value)[0]) == spec_conversion.to_int32_x86(v)
     for array_form, rule in (
-        (floating.code_saturating, spec_conversion.code_saturating),
-        (floating.code_wrapping_x86, spec_conversion.code_wrapping_x86),
-        (floating.code_through_int16, spec_conversion.code_through_int16),
+        (conversion.code_saturating, spec_conversion.code_saturating),
+        (conversion.code_wrapping_x86, spec_conversion.code_wrapping_x86),
+        (conversion.code_through_int16, spec_conversion.code_through_int16),
     ):
         assert int(array_form(value, zy, -128, 127)[0]) == rule(v, zy, -128, 127)
 
@@ -128,7 +129,7 @@ def test_conversion_law_kills_the_other_machines():
     v, zy = np.array([2.0**31, -(2.0**31) - 2.0**9, 7.0]), -1
     answers = [
         form(v, zy, -128, 127).tolist()
-        for form in (floating.code_saturating, floating.code_wrapping_x86, floating.code_through_int16)
+        for form in (conversion.code_saturating, conversion.code_wrapping_x86, conversion.code_through_int16)
     ]
     assert answers == [[127, -128, 6], [127, 127, 6], [-128, -128, 6]]
 

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from npquant.kernels.affine import dequantize, quantize
+from npquant.kernels.multiplier import FixedMultiplier
 from npquant.kernels.qparams import QuantParams, choose_affine, choose_symmetric
-from npquant.kernels.requantize import FixedMultiplier
 
 ENDS = st.floats(-1e30, 1e30)
 

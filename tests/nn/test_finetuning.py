@@ -11,7 +11,6 @@ from npquant.nn.descent import descend, loss_and_gradient
 from npquant.nn.distillation import checked_teacher, mixed_targets
 from npquant.nn.finetuning import finetune
 from npquant.nn.free_parameters import start_parameters
-from npquant.nn.gradient_check import GradientMismatch, check_gradient, flat, unflat
 from npquant.nn.layers import network_backward, network_forward
 from npquant.nn.limits import Limits
 from npquant.nn.live_part import find_live_part, fold_constants
@@ -19,6 +18,7 @@ from npquant.nn.losses import soft_cross_entropy_backward, soft_cross_entropy_fo
 from npquant.nn.model import DenseLayer, FloatMLP
 from npquant.nn.recipe import Recipe
 from npquant.nn.training import train
+from npquant.testing.gradient_check import GradientMismatch, check_gradient, flat, unflat
 
 
 def blobs(rows: int = 120, seed: int = 0):

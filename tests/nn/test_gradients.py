@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from npquant.nn import activations, layers, losses
-from npquant.nn.gradient_check import GradientMismatch, check_gradient, flat, unflat
 from npquant.nn.layers import network_backward, network_forward
 from npquant.nn.losses import LOSSES
+from npquant.testing.gradient_check import GradientMismatch, check_gradient, flat, unflat
 
 NAMES = list(activations.ACTIVATIONS)
 

@@ -8,7 +8,7 @@ import pytest
 import npquant
 from npquant.kernels.activation_bounds import bounds_half_away
 from npquant.kernels.lookup import activation_table
-from npquant.kernels.requantize import decompose_multiplier
+from npquant.kernels.multiplier import decompose_multiplier
 from tests.peers import adversarial, layers
 from tests.peers import engines_litert as ENGINE
 from tests.peers.comparison import require_equal

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import npquant
-from npquant.kernels.requantize import decompose_multiplier
+from npquant.kernels.multiplier import decompose_multiplier
 from tests.peers import adversarial, layers, machine, vectors
 from tests.peers import engines_litert as ENGINE
 from tests.peers.comparison import differing, require_equal

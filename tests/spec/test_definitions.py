@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from npquant.integer.layer import IntegerLayer, accumulator_interval
 from npquant.kernels.qparams import QuantParams
-from npquant.spec import activation, affine, linear, multiplier, rounding
+from npquant.spec import affine, linear, lookup, multiplier, rounding
 from npquant.spec.floating import to_float32, to_float64
 
 FRACTIONS = st.fractions(-100, 100, max_denominator=64)
@@ -99,8 +99,8 @@ def test_decompose_multiplier_is_close(real):
 def test_enclosures_hold_the_float_value_and_tighten(x, terms):
     """R12: the rational enclosures contain what math computes to 16 digits, and shrink with more terms."""
     for enclose, value in (
-        (activation.enclose_sigmoid, 1 / (1 + math.exp(-x))),
-        (activation.enclose_tanh, math.tanh(x)),
+        (lookup.enclose_sigmoid, 1 / (1 + math.exp(-x))),
+        (lookup.enclose_tanh, math.tanh(x)),
     ):
         n = terms + int(4 * abs(x))
         lo, hi = enclose(x, n)

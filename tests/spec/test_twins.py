@@ -7,10 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from npquant.kernels import activation_bounds, matmul, qparams
-from npquant.kernels.profile import CLAMPS
+from npquant.kernels.activation_bounds import CLAMPS
 from npquant.profiles import get
 from npquant.profiles.hardware import multiplier_15_bits
-from npquant.spec import activation, conversion, linear, multiplier, parameters, requantize
+from npquant.spec import activation_bounds as spec_bounds
+from npquant.spec import conversion, linear, multiplier, requantize
+from npquant.spec import qparams as parameters
 
 SCALES = st.floats(2.0**-20, 2.0**10, width=32)
 INT8 = st.integers(-128, 127)
@@ -55,8 +57,8 @@ def test_activation_bounds_equal_spec(scale, zero_point, name, k, half):
     y = qparams.QuantParams(scale, zero_point, -128, 127)
     bounds = [None if np.isinf(v) else Fraction(v) for v in CLAMPS[name]]
     exact = (*bounds, Fraction(float(y.scale)), zero_point, -128, 127)
-    assert activation_bounds.bounds_half_away(name, y) == activation.clamp_codes_half_away(*exact)
-    assert activation_bounds.bounds_half_even_zero_point_first(name, y) == activation.clamp_codes_zero_point_first(
+    assert activation_bounds.bounds_half_away(name, y) == spec_bounds.clamp_codes_half_away(*exact)
+    assert activation_bounds.bounds_half_even_zero_point_first(name, y) == spec_bounds.clamp_codes_zero_point_first(
         *exact
     )
 

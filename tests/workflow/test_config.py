@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from npquant.compression.budget.requirements import Budget
+from npquant.budget.requirements import Budget
 from npquant.workflow.config import RunConfig
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from npquant.compression.dynamic import quantize_dynamic
-from npquant.compression.uniform import quantize_uniform
+from npquant.compression.rounding.dynamic import quantize_dynamic
+from npquant.compression.rounding.uniform import quantize_uniform
 from npquant.files.storage import save
 from npquant.integer.mlp import IntegerMLP
 from npquant.nn.model import DenseLayer, FloatMLP

@@ -8,17 +8,18 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from npquant.compression.budget.space import Thresholds
+from npquant.budget import search
+from npquant.budget.candidates import CandidateBuilder
+from npquant.budget.space import Thresholds
+from npquant.data import sets as sets_module
+from npquant.data.datasets import Dataset
+from npquant.data.sets import SealedRows, Sets, load_sets
 from npquant.files.storage import load
-from npquant.workflow import search, steps
-from npquant.workflow import sets as sets_module
-from npquant.workflow.candidates import CandidateBuilder
+from npquant.measure.evaluate import in_float64
+from npquant.report.document import rounded, timeless
+from npquant.workflow import steps
 from npquant.workflow.config import RunConfig
-from npquant.workflow.datasets import Dataset
-from npquant.workflow.evaluate import in_float64
 from npquant.workflow.float_model import bundled_record, obtain_float
-from npquant.workflow.report import rounded, timeless
-from npquant.workflow.sets import SealedRows, Sets, load_sets
 
 Run = Callable[[Path], dict[str, Any]]
 DATA = Path(steps.__file__).parent / "data"

@@ -10,11 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from npquant.arrays import Float64
 from npquant.kernels.qparams import FLOAT32_TINY, QuantParams, choose_affine
 
-Float64 = NDArray[np.float64]
 # A feature this many widths from 0 is offset: codes that cover 0 too would leave it less than 1 in 8.
 FAR = 7
 Range = tuple[float, float]

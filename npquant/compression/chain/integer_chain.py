@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from npquant.arrays import Float64
 from npquant.compression.chain.calibration import RangeRule, checked_rows, choose_input_code, min_max_range
 from npquant.compression.chain.output_codes import (
     OutputRule,
@@ -25,13 +26,12 @@ from npquant.integer.layer import IntegerLayer, check_accumulator, run_layer_pla
 from npquant.integer.mlp import IntegerMLP
 from npquant.kernels.affine import quantize
 from npquant.kernels.lookup import FUNCTIONS
-from npquant.kernels.profile import NPQUANT
 from npquant.kernels.qparams import FLOAT32_TINY, QuantParams
+from npquant.profiles.npquant import NPQUANT
 
 if TYPE_CHECKING:
     from npquant.nn.model import DenseLayer, FloatMLP
 
-Float64 = NDArray[np.float64]
 
 # A bias beyond this many steps is brought back by a larger weight scale: the other half of int32 is left to the sum.
 LARGEST_BIAS = 2.0**30

@@ -9,12 +9,10 @@ from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
+from npquant.arrays import Float64
 from npquant.compression.chain.calibration import RangeRule
 from npquant.kernels.qparams import QuantParams, choose_affine
-
-Float64 = NDArray[np.float64]
 
 
 class OutputRule(Protocol):

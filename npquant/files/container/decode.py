@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-import npquant
-from npquant.compression.coding.byte_fields import ByteReader
-from npquant.compression.coding.integer_stream import decode_integers
-from npquant.compression.coding.weight_stream import FORMS, decode_weights
+from npquant.codec.byte_fields import ByteReader
+from npquant.codec.integer_stream import decode_integers
+from npquant.codec.weight_stream import FORMS, decode_weights
 from npquant.files.container.layout import (
     ACTIVATIONS,
     INTEGER_MLP,
@@ -29,8 +28,9 @@ from npquant.files.container.params import decode_params
 from npquant.integer.layer import IntegerLayer
 from npquant.integer.mlp import IntegerMLP
 from npquant.kernels.lookup import FUNCTIONS
-from npquant.kernels.profile import NPQUANT
 from npquant.kernels.qparams import QuantParams
+from npquant.profiles.npquant import NPQUANT
+from npquant.version import numerics_version
 
 
 def decode_container(data: bytes) -> tuple[IntegerMLP, tuple[Part, ...]]:
@@ -152,9 +152,9 @@ class _Decoder:
 
 def _warn_of_numerics(version: str) -> None:
     """Say so if outputs may not be those that the network was accepted for."""
-    if version != npquant.numerics_version:
+    if version != numerics_version:
         warnings.warn(
-            f"the network was written under numerics {version!r}, this npquant has {npquant.numerics_version!r}: "
+            f"the network was written under numerics {version!r}, this npquant has {numerics_version!r}: "
             "its outputs may differ, so prove them anew",
             stacklevel=2,
         )

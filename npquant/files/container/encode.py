@@ -7,10 +7,9 @@ import zlib
 import numpy as np
 from numpy.typing import NDArray
 
-import npquant
-from npquant.compression.coding.byte_fields import text, varint
-from npquant.compression.coding.integer_stream import encode_integers
-from npquant.compression.coding.weight_stream import FORMS, encode_weights
+from npquant.codec.byte_fields import text, varint
+from npquant.codec.integer_stream import encode_integers
+from npquant.codec.weight_stream import FORMS, encode_weights
 from npquant.files.container.layout import (
     ACTIVATIONS,
     INTEGER_MLP,
@@ -23,7 +22,8 @@ from npquant.files.container.layout import (
 from npquant.files.container.params import encode_params
 from npquant.integer.layer import IntegerLayer
 from npquant.integer.mlp import IntegerMLP
-from npquant.kernels.profile import NPQUANT
+from npquant.profiles.npquant import NPQUANT
+from npquant.version import numerics_version
 
 
 def encode_container(model: IntegerMLP, encoding: str = "auto") -> bytes:
@@ -77,7 +77,7 @@ def _encode_all(model: IntegerMLP, encoding: str) -> bytes:
     """Write N1, whatever its length."""
     own = model.profile is NPQUANT
     parts = [
-        MAGIC + bytes([VERSION, INTEGER_MLP]) + text(npquant.numerics_version),
+        MAGIC + bytes([VERSION, INTEGER_MLP]) + text(numerics_version),
         text("" if own else model.profile.name),
         varint(model.n_inputs) + varint(len(model.layers)),
         _encode_offset(model.input_offset),

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Final
 
-from npquant.kernels.profile import NPQUANT, Profile
+from npquant.profiles.npquant import NPQUANT
+from npquant.profiles.record import Profile
 
 MAGIC: Final = b"NPQ"
 VERSION: Final = 1

@@ -8,8 +8,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from npquant.compression.coding.byte_fields import ByteReader, varint, zigzag
-from npquant.compression.coding.integer_stream import decode_integers, encode_integers
+from npquant.codec.byte_fields import ByteReader, varint, zigzag
+from npquant.codec.integer_stream import decode_integers, encode_integers
 from npquant.kernels.qparams import QuantParams
 
 _INTERVALS: Final = (

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from npquant.compression.rectified.layer import rectify_layer
-from npquant.compression.rectified.network import quantize_rectified
-from npquant.compression.uniform import Bits, quantize_uniform
+from npquant.compression.rounding.rectified.layer import rectify_layer
+from npquant.compression.rounding.rectified.network import quantize_rectified
+from npquant.compression.rounding.uniform import Bits, quantize_uniform
 from npquant.integer.mlp import IntegerMLP
 from npquant.nn.model import DenseLayer, FloatMLP
 

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from npquant.compression.chain.output_codes import activation_bits_per_layer
-from npquant.compression.rectified.network import quantize_rectified
-from npquant.compression.uniform import quantize_uniform
+from npquant.compression.rounding.rectified.network import quantize_rectified
+from npquant.compression.rounding.uniform import quantize_uniform
 from npquant.integer.mlp import IntegerMLP
 from npquant.nn.model import DenseLayer, FloatMLP
 

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 import npquant
 from npquant import profiles
-from npquant.compression.coding.byte_fields import ByteReader, text, varint
-from npquant.compression.coding.integer_stream import encode_integers
-from npquant.compression.coding.weight_stream import ENCODINGS, FORMS
+from npquant.codec.byte_fields import ByteReader, text, varint
+from npquant.codec.integer_stream import encode_integers
+from npquant.codec.weight_stream import ENCODINGS, FORMS
 from npquant.files.container import layout
 from npquant.files.container.decode import decode_container
 from npquant.files.container.encode import encode_container
@@ -22,9 +22,10 @@ from npquant.files.container.layout import ACTIVATIONS, allowed_steps, decoding_
 from npquant.files.container.params import decode_params, encode_params
 from npquant.integer.layer import IntegerLayer
 from npquant.integer.mlp import IntegerMLP
+from npquant.kernels.activation_bounds import CLAMPS
 from npquant.kernels.lookup import FUNCTIONS
-from npquant.kernels.profile import CLAMPS, NPQUANT
 from npquant.kernels.qparams import QuantParams
+from npquant.profiles.npquant import NPQUANT
 
 P = QuantParams(0.5, 0, -128, 127)
 

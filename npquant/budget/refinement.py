@@ -1,0 +1,145 @@
+"""What comes after a search: building its best candidates with more care, and lowering activation bits for free.
+
+G7 (free)         KL <= 1.1 * KL before: how far activation bits may go, which save no byte of the file and no MAC
+
+Letters: KL the divergence M2 of the candidate from the float network, in nats.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from npquant.budget.requirements import POINTS_PER_NAT, Budget, allowed_points
+from npquant.budget.space import Trial
+from npquant.budget.threshold_search import Outcome
+from npquant.budget.tightening import Measure, judge
+
+FREE: Final = 1.1
+# Full builds at most, when candidates that were built on few rows are built on all of them.
+CONFIRMATIONS: Final = 3
+# KL falls when more rows calibrate: a candidate this far above G3 may still hold when it is built on all of them.
+MAY_STILL_HOLD: Final = 1.3
+
+
+def confirm(outcome: Outcome, budget: Budget, measure: Measure) -> Outcome:
+    """Build what a search found in another way, and take the best of it that keeps the budget.
+
+    Parameters
+    ----------
+    outcome : Outcome
+        Of a search that built its candidates cheaply.
+    budget : Budget
+        As in the search.
+    measure : callable
+        Builds a candidate with more care.
+
+    Returns
+    -------
+    Outcome
+        With up to three more trials, of the phase "confirmed". Without limits the smallest candidates come first, those
+        that the cheap build found not quite sound included; one that is sound now is chosen, and else the old choice is
+        built anew and replaces the old one if it misses nothing that the old one met.
+
+    Examples
+    --------
+    >>> from npquant.budget.threshold_search import search_thresholds
+    >>> from npquant.budget.requirements import Measurement
+    >>> from npquant.budget.space import Space
+    >>> space, cheap = Space(((8,),), (), ()), lambda t: Measurement(0, 0, 9, 0.2, 1, 1, 20.0)
+    >>> found = search_thresholds(space, Budget(), cheap)
+    >>> confirm(found, Budget(), lambda t: Measurement(0, 0, 9, 0.1, 1, 1, 30.0)).chosen.found.kl
+    0.1
+    """
+    trials: list[Trial] = []
+    for old in (*_may_be_smaller(outcome, budget), outcome.chosen):
+        new = judge(old.thresholds, budget, measure, "confirmed")
+        trials.append(new)
+        better = old is outcome.chosen or (new.sound and _smaller(new, outcome))
+        if better and set(new.failing) <= set(outcome.chosen.failing):
+            frontier = (*outcome.frontier, *trials)
+            return replace(outcome, chosen=new, nearest=outcome.nearest if new.failing else None, frontier=frontier)
+    return replace(outcome, frontier=(*outcome.frontier, *trials))
+
+
+def _smaller(trial: Trial, outcome: Outcome) -> bool:
+    return trial.found.n_bytes < outcome.chosen.found.n_bytes
+
+
+def _may_be_smaller(outcome: Outcome, budget: Budget) -> list[Trial]:
+    """Return smaller candidates that may hold once they are built with more care, the smallest first."""
+    if budget.limited:
+        return []
+    near = []
+    for trial in outcome.frontier:
+        expected = POINTS_PER_NAT * trial.found.kl / allowed_points(budget.max_drop, trial.found.rows)
+        if _smaller(trial, outcome) and expected <= MAY_STILL_HOLD:
+            near.append(trial)
+    return sorted(near, key=lambda trial: trial.found.n_bytes)[: CONFIRMATIONS - 1]
+
+
+def lower_activation_bits(outcome: Outcome, budget: Budget, measure: Measure) -> Outcome:
+    """Lower the activation bits of the choice as far as that is free.
+
+    Parameters
+    ----------
+    outcome : Outcome
+        Of a search; its sensitivity says what each hidden layer's activation bits alone cost.
+    budget : Budget
+        As in the search.
+    measure : callable
+        Thresholds -> Measurement.
+
+    Returns
+    -------
+    Outcome
+        With the trials of the phase "activations", of which the first that is free (G7), misses nothing, is no
+        larger and as sound is chosen; the same where the budget is missed, or nothing is free.
+
+    Notes
+    -----
+    First each hidden layer goes as low as it may alone, if all share G7's room; then the one that costs most comes back
+    by a level, until the whole is free.
+
+    Examples
+    --------
+    >>> from npquant.budget.threshold_search import search_thresholds
+    >>> from npquant.budget.requirements import Measurement
+    >>> from npquant.budget.space import Space
+    >>> space = Space(((8,),) * 2, ((0.0,),), ((8, 7, 6),))
+    >>> law = lambda t: Measurement(0, 0, 9, 0.01 + 0.0005 * (8 - t.activation_bits[0]), 1, 1, 20.0)
+    >>> found = search_thresholds(space, Budget(), law)
+    >>> lower_activation_bits(found, Budget(), law).chosen.thresholds.activation_bits
+    (6,)
+    """
+    chosen, levels = outcome.chosen, _cost_of_levels(outcome)
+    if outcome.chosen.failing or not any(levels):
+        return outcome
+    room = (FREE - 1) * chosen.found.kl / len(levels)
+    before = chosen.thresholds.activation_bits
+    target = [
+        min([now, *(bits for bits, kl in alone.items() if kl <= room)])
+        for now, alone in zip(before, levels, strict=True)
+    ]
+    trials: list[Trial] = []
+    while tuple(target) != before:
+        new = judge(replace(chosen.thresholds, activation_bits=tuple(target)), budget, measure, "activations")
+        trials.append(new)
+        free = new.found.kl <= FREE * chosen.found.kl and new.found.n_bytes <= chosen.found.n_bytes
+        if free and not new.failing and new.sound >= chosen.sound:
+            return replace(outcome, chosen=new, frontier=(*outcome.frontier, *trials))
+        lowered = [layer for layer, now in enumerate(before) if target[layer] < now]
+        worst = max(lowered, key=lambda layer: levels[layer][target[layer]])
+        target[worst] = min([before[worst], *(bits for bits in levels[worst] if bits > target[worst])])
+    return replace(outcome, frontier=(*outcome.frontier, *trials))
+
+
+def _cost_of_levels(outcome: Outcome) -> list[dict[int, float]]:
+    """Return, for each hidden layer, the KL that each number of activation bits alone adds."""
+    hidden = len(outcome.chosen.thresholds.activation_bits)
+    costs: list[dict[int, float]] = [{} for _ in range(hidden)]
+    for one in outcome.sensitivity:
+        if one.kind == "activation_bits":
+            added = one.trial.found.kl - outcome.base.found.kl
+            costs[one.layer][one.trial.thresholds.activation_bits[one.layer]] = added
+    return costs

@@ -1,0 +1,299 @@
+"""Step 3 for a network and rows: from a budget to thresholds, and to the integer network that has them.
+
+G10 (builds)      one axis alone is studied with layer-by-layer refits, rounded on 256 calibration rows; candidates have
+                  the full refit, rounded on 512; what is found is rounded on all
+
+Letters: R rows, K features, C classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import count
+from typing import Any, Final, Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from npquant.budget.candidates import CandidateBuilder, PrunedNet
+from npquant.budget.refinement import confirm, lower_activation_bits
+from npquant.budget.requirements import Budget, Measurement
+from npquant.budget.space import Space, Thresholds, Trial
+from npquant.budget.threshold_search import Outcome, search_thresholds
+from npquant.budget.tightening import AxisTrial, Measure
+from npquant.budget.verdict import describe
+from npquant.compression.chain.calibration import checked_rows
+from npquant.compression.chain.output_codes import activation_bits_per_layer
+from npquant.compression.rounding.rectified.network import LayerReport
+from npquant.compression.rounding.uniform import Bits, weight_grid
+from npquant.integer.mlp import IntegerMLP
+from npquant.measure.evaluate import in_float64
+from npquant.nn.model import FloatMLP
+
+WIDTHS: Final = (8, 6, 5, 4, 3, 2, "ternary")
+RATES: Final = tuple(tenths / 10 for tenths in range(10))
+ACTIVATION_BITS: Final = (8, 7, 6, 5, 4, 3, 2)
+# Calibration rows that rounding sees: enough to rank axes; enough to rank candidates, whose pruning sees all.
+STUDY_ROWS: Final = 256
+SEARCH_ROWS: Final = 512
+VALIDATION_SHARE: Final = 0.3
+
+Progress = Callable[[str], None]
+Rows = tuple[NDArray[Any], NDArray[np.int64]]
+
+
+class LabelledSets(Protocol):
+    """What `npquant.data.sets.Sets` has: rows to calibrate on, and validation rows with their classes."""
+
+    @property
+    def x_calibration(self) -> NDArray[Any]:
+        """Training rows, shape (R, K)."""
+
+    @property
+    def validation(self) -> Rows:
+        """Validation rows and their classes."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SearchResult:
+    """What a budget search found: thresholds, the network that has them, and everything that was tried.
+
+    Parameters
+    ----------
+    model : IntegerMLP
+        To deploy.
+    budget : Budget
+        What was asked.
+    outcome : Outcome
+        What was tried, and what was chosen.
+    pruned : PrunedNet
+        The float network that `model` was quantized from, and what was removed from the original.
+    layers : tuple of LayerReport
+        What each layer's rounding cost.
+
+    Examples
+    --------
+    Made by `search_budget`.
+    """
+
+    model: IntegerMLP
+    budget: Budget
+    outcome: Outcome
+    pruned: PrunedNet
+    layers: tuple[LayerReport, ...]
+
+    @property
+    def met(self) -> bool:
+        """Whether everything that was asked holds on the validation rows."""
+        return self.outcome.met
+
+    @property
+    def failing(self) -> tuple[str, ...]:
+        """Names of the requirements that are missed."""
+        return self.outcome.chosen.failing
+
+    @property
+    def thresholds(self) -> Thresholds:
+        """Weight widths, pruning rates and activation bits, by layer."""
+        return self.outcome.chosen.thresholds
+
+    @property
+    def found(self) -> Measurement:
+        """What the network is on the validation rows, and what it costs."""
+        return self.outcome.chosen.found
+
+    @property
+    def nearest(self) -> Trial | None:
+        """The candidate that comes nearest to what is missed; None where the budget is met."""
+        return self.outcome.nearest
+
+    @property
+    def bolder(self) -> Trial | None:
+        """A smaller candidate that meets everything on these rows, though KL says that this is luck."""
+        return self.outcome.bolder
+
+    @property
+    def frontier(self) -> tuple[Trial, ...]:
+        """Every candidate tried, in order."""
+        return self.outcome.frontier
+
+    @property
+    def sensitivity(self) -> tuple[AxisTrial, ...]:
+        """What one layer's width, rate or activation bits alone do."""
+        return self.outcome.sensitivity
+
+    @property
+    def verdict(self) -> str:
+        """What was found, in words, with its uncertainty."""
+        return describe(self.outcome, self.budget)
+
+
+def search_budget(
+    model: FloatMLP,
+    data: LabelledSets | tuple[ArrayLike, ArrayLike],
+    budget: Budget | None = None,
+    *,
+    bits: Bits | None = None,
+    prune: float | None = None,
+    activation_bits: int | None = None,
+    progress: Progress | None = None,
+    rng: int | np.random.Generator | None = 0,
+) -> SearchResult:
+    """Find how few bits and neurons a network needs to keep a budget, layer by layer.
+
+    Parameters
+    ----------
+    model : FloatMLP
+        A classifier; not modified.
+    data : record or tuple of two arrays
+        Either a record with `x_calibration` (R, K), training rows, and `validation`, a tuple (x, y) of rows (R, K) and
+        their classes (R,), such as `npquant.data.sets.Sets`; or a tuple (x, y), of which three rows in ten, drawn
+        with `rng`, validate and the others calibrate. Keep test rows out of it: open them once, when all is chosen.
+    budget : Budget or None
+        What must hold; None: at most one point of validation accuracy lost.
+    bits : int, "ternary" or None
+        Fix the weight width of every layer; None: searched.
+    prune : float or None
+        Fix the pruning rate of every hidden layer, in [0, 0.9]; None: searched.
+    activation_bits : int or None
+        Fix the bits of every hidden layer's outputs, 2..8; None: searched.
+    progress : callable, optional
+        Told in a few words what goes on.
+    rng : int, Generator or None
+        For the tuple (x, y) alone: which rows validate.
+
+    Returns
+    -------
+    SearchResult
+        The network, the thresholds, whether the budget is met, the nearest point where it is not, and all candidates.
+
+    Raises
+    ------
+    TypeError
+        If the model is no FloatMLP, or y does not hold integers: regression has no accuracy to keep.
+    ValueError
+        If a parameter, the rows or the classes are not valid, or the network has one output.
+
+    Notes
+    -----
+    G1 to G10: see docs/budget.md. The scale, a share of the absmax one, is no threshold of its own: the quantizer
+    chooses it for each neuron by the error it makes. Deterministic: the same arguments give the same bytes.
+
+    Examples
+    --------
+    >>> from npquant.nn.training import train
+    >>> draw = np.random.default_rng(0)
+    >>> y = draw.integers(0, 3, 300)
+    >>> x = draw.normal(0, 0.3, (300, 4)) + np.eye(3, 4)[y]
+    >>> result = search_budget(train(x, y, hidden=(8,), epochs=20, rng=0), (x, y), Budget(max_drop=2.0))
+    >>> result.met, result.model.n_inputs, len(result.thresholds.bits), result.found.drop <= 2.0
+    (True, 4, 2, True)
+    """
+    if not isinstance(model, FloatMLP):
+        raise TypeError(f"the model is a {type(model).__name__}: a search starts from a FloatMLP")
+    floating, wanted = in_float64(model), Budget() if budget is None else budget
+    x_calibration, x, y = _rows_of(data, model, rng)
+    space = search_space(len(model.layers), bits, prune, activation_bits)
+    cheap = CandidateBuilder(floating, x_calibration[:SEARCH_ROWS], x, y, STUDY_ROWS, "layerwise")
+    builder = quick = CandidateBuilder(floating, x_calibration, x, y, SEARCH_ROWS)
+    outcome = search_thresholds(space, wanted, _told(quick, progress), _told(cheap, progress))
+    if len(x_calibration) > SEARCH_ROWS:
+        full = quick.on_all_rows()
+        outcome = confirm(outcome, wanted, _told(full, progress))
+        builder = full if outcome.chosen.phase == "confirmed" else quick
+    outcome = lower_activation_bits(outcome, wanted, _told(builder, progress))
+    network, layers = builder.build_with_report(outcome.chosen.thresholds)
+    return SearchResult(network, wanted, outcome, builder.prune(outcome.chosen.thresholds.rates), layers)
+
+
+def _told(builder: CandidateBuilder, progress: Progress | None) -> Measure:
+    """Measure with a builder, and tell about each candidate."""
+    tried = count(1)
+
+    def measure(made: Thresholds) -> Measurement:
+        if progress is not None:
+            widths, rates = ("/".join(map(str, values)) for values in (made.bits, made.rates))
+            levels = "/".join(map(str, made.activation_bits))
+            progress(f"3 thresholds: candidate {next(tried)}, bits {widths}, rates {rates}, activations {levels}")
+        return builder.measure(made)
+
+    return measure
+
+
+def search_space(layers: int, bits: Bits | None, prune: float | None, activation_bits: int | None) -> Space:
+    """Lay out what a search may choose.
+
+    Parameters
+    ----------
+    layers : int
+        Layers of the network, >= 1.
+    bits, prune, activation_bits
+        As in `search_budget`: a fixed value leaves one level.
+
+    Returns
+    -------
+    Space
+        One width a layer, one rate and one number of activation bits a hidden layer.
+
+    Raises
+    ------
+    ValueError
+        If a value lies outside its interval.
+
+    Examples
+    --------
+    >>> search_space(2, 4, None, 8).levels
+    (1, 1, 10, 1)
+    """
+    if bits is not None:
+        weight_grid(bits)
+    if prune is not None and not 0 <= prune <= 0.9:
+        raise ValueError(f"the pruning rate is {prune}; give a share of neurons in [0, 0.9]")
+    if activation_bits is not None:
+        activation_bits_per_layer(activation_bits, layers)
+    widths = WIDTHS if bits is None else (bits,)
+    rates = RATES if prune is None else (float(prune),)
+    levels = ACTIVATION_BITS if activation_bits is None else (activation_bits,)
+    return Space((widths,) * layers, (rates,) * (layers - 1), (levels,) * (layers - 1))
+
+
+def _rows_of(
+    data: LabelledSets | tuple[ArrayLike, ArrayLike], model: FloatMLP, rng: int | np.random.Generator | None
+) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.int64]]:
+    """Return calibration rows, validation rows and their classes, checked."""
+    if isinstance(data, tuple):
+        if len(data) != 2:
+            raise ValueError(f"data is a tuple of {len(data)}; give (x, y), or a record with x_calibration, validation")
+        x, y = _checked(data, model)
+        held_out = int(np.ceil(VALIDATION_SHARE * len(y)))
+        if held_out == len(y):
+            raise ValueError(f"there are {len(y)} rows; one to calibrate on and one to validate on is the least")
+        order = np.random.default_rng(rng).permutation(len(y))
+        return x[order[held_out:]], x[order[:held_out]], y[order[:held_out]]
+    if not (hasattr(data, "x_calibration") and hasattr(data, "validation")):
+        raise TypeError(f"data is a {type(data).__name__}; give (x, y), or a record with x_calibration and validation")
+    x_calibration = np.asarray(data.x_calibration)
+    if checked_rows(x_calibration).shape[1] != model.n_inputs:
+        raise ValueError(f"x_calibration has {x_calibration.shape[1]} columns; the model reads {model.n_inputs}")
+    return x_calibration, *_checked(data.validation, model)
+
+
+def _checked(pair: tuple[ArrayLike, ArrayLike], model: FloatMLP) -> Rows:
+    """Return rows and classes as arrays that fit each other and the network."""
+    x, y = np.asarray(pair[0]), np.asarray(pair[1])
+    classes = model.neurons[-1]
+    if not np.issubdtype(y.dtype, np.integer):
+        raise TypeError(
+            f"y holds {y.dtype}; the search keeps the accuracy of a classifier, so it needs integer classes. For "
+            'regression quantize directly: quantize_rectified(..., output="identity")'
+        )
+    if classes < 2:
+        raise ValueError("the network has one output: a classifier has one a class, and regression is not searched")
+    if checked_rows(x, "x").shape[1] != model.n_inputs:
+        raise ValueError(f"x has {x.shape[1]} columns; the model reads {model.n_inputs}")
+    if y.shape != x.shape[:1]:
+        raise ValueError(f"x has {len(x)} rows and y the shape {y.shape}; each row needs one class")
+    if int(y.min()) < 0 or int(y.max()) >= classes:
+        raise ValueError(f"the classes span [{y.min()}, {y.max()}]; the network tells [0, {classes - 1}] apart")
+    return x, y.astype(np.int64)

@@ -1,1 +1,0 @@
-"""Codes as bytes: packed fields, bitmasks, gaps, and an adaptive arithmetic coder."""

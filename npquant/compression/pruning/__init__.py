@@ -1,0 +1,1 @@
+"""Fewer neurons, and fewer weights."""

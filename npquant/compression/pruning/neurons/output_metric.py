@@ -1,0 +1,151 @@
+"""How much an error of any pre-activation costs at the outputs: the metric in which neurons of all layers compare.
+
+Legend: R calibration rows, N outputs of a layer, C logits; z (R, C) logits of the float network, p (R, C) their
+softmax, J (C, N) derivative of the logits by a layer's pre-activations, G (C, C) cost of an error of the logits,
+M (N, N) cost of an error of the pre-activations, e (N,) such an error. Label S9 is derived in docs/pruning.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from npquant.arrays import Float64
+from npquant.nn.activations import ACTIVATIONS
+from npquant.nn.losses import log_softmax
+from npquant.nn.model import DenseLayer
+
+OUTPUTS: Final = ("softmax", "identity")
+# A network that is sure of its training rows has p near 0 or 1 there, and a curvature near 0, until it is no longer
+# sure. This share of the plain squared error keeps those rows in sight; 0.001 to 0.1 give the same within noise.
+FLOOR: Final = 0.01
+
+
+def output_loss(target: Float64, z: Float64, output: str) -> tuple[float, Float64]:
+    """Return how far logits are from the float network's, and the gradient.
+
+    Parameters
+    ----------
+    target, z : ndarray of float64, shape (R, C)
+        Logits of the float network, and of another.
+    output : {"softmax", "identity"}
+        What the last layer means: classes or real values.
+
+    Returns
+    -------
+    loss : float
+        Mean over rows; nats for "softmax".
+    gradient : ndarray of float64, shape (R, C)
+        By z.
+
+    Notes
+    -----
+    S9. "softmax": KL(p, q) + FLOOR / 2 |z - target|^2; "identity": 1/2 |z - target|^2. 0 where z is the target.
+
+    Examples
+    --------
+    >>> output_loss(np.array([[1.0, 0.0]]), np.array([[1.0, 2.0]]), "identity")
+    (2.0, array([[0., 2.]]))
+    """
+    error = z - target
+    square = 0.5 * float((error * error).sum()) / len(z)
+    if output == "identity":
+        return square, error / len(z)
+    log_p, log_q = log_softmax(target), log_softmax(z)
+    p = np.exp(log_p)
+    divergence = float((p * (log_p - log_q)).sum()) / len(z)
+    return divergence + FLOOR * square, (np.exp(log_q) - p + FLOOR * error) / len(z)
+
+
+def output_curvature(z: Float64, direction: Float64, output: str) -> Float64:
+    """Multiply errors of the logits by the Gauss-Newton matrix of `output_loss`.
+
+    Parameters
+    ----------
+    z, direction : ndarray of float64, shape (R, C)
+        Logits, and an error of theirs.
+    output : {"softmax", "identity"}
+        As `output_loss`.
+
+    Returns
+    -------
+    ndarray of float64, shape (R, C)
+        G e / R, row by row.
+
+    Notes
+    -----
+    S9. G = diag p - p p^T + FLOOR I, or I.
+
+    Examples
+    --------
+    >>> output_curvature(np.zeros((1, 2)), np.array([[4.0, 0.0]]), "softmax").round(2)
+    array([[ 1.04, -1.  ]])
+    """
+    if output == "identity":
+        return direction / len(z)
+    weighted = np.exp(log_softmax(z))
+    weighted = weighted * (direction - (weighted * direction).sum(axis=1, keepdims=True))
+    return np.asarray((weighted + FLOOR * direction) / len(z))
+
+
+def mean_metrics(layers: Sequence[DenseLayer], h: Sequence[Float64], output: str) -> list[Float64]:
+    """Return what errors of each layer's pre-activations cost, mean over the rows.
+
+    Parameters
+    ----------
+    layers : sequence of DenseLayer
+        Network.
+    h : sequence of ndarray of float64, shapes (R, N)
+        Outputs of each layer; the last are the logits.
+    output : {"softmax", "identity"}
+        As `output_loss`.
+
+    Returns
+    -------
+    list of ndarray of float64, shapes (N, N)
+        M by layer, positive semidefinite. 1/2 e^T M e is the cost of e to second order.
+
+    Raises
+    ------
+    ValueError
+        If a metric overflows.
+
+    Notes
+    -----
+    S9. M = mean over rows of J^T G J. One backward pass for each column of a root of G.
+
+    Examples
+    --------
+    >>> layer = DenseLayer(np.eye(2), np.zeros(2), "identity")
+    >>> mean_metrics([layer], [np.zeros((3, 2))], "softmax")[0].round(2)
+    array([[ 0.26, -0.25],
+           [-0.25,  0.26]])
+    """
+    metrics = [np.zeros((layer.w.shape[1],) * 2) for layer in layers]
+    for root in _metric_roots(h[-1], output):
+        d: NDArray[np.floating[Any]] = root
+        for i in range(len(layers) - 1, -1, -1):
+            with np.errstate(over="ignore", invalid="ignore"):
+                metrics[i] += d.T @ d / len(root)
+                if i:
+                    d = ACTIVATIONS[layers[i - 1].activation][1](d @ layers[i].w.T, h[i - 1])
+    for i, metric in enumerate(metrics):
+        if not np.isfinite(metric).all():
+            raise ValueError(f"the derivative of the logits by layer {i} overflows when squared; scale the weights")
+    return metrics
+
+
+def _metric_roots(z: Float64, output: str) -> list[Float64]:
+    """Return matrices (R, C) whose outer products, row by row, sum to G.
+
+    (diag sqrt p - p sqrt p^T) times its transpose is diag p - p p^T, as the p of a row sum to 1.
+    """
+    unit = np.eye(z.shape[1])
+    if output == "identity":
+        return [np.broadcast_to(e, z.shape) for e in unit]
+    p = np.exp(log_softmax(z))
+    likelihood = [np.sqrt(p[:, [c]]) * (e - p) for c, e in enumerate(unit)]
+    return likelihood + [np.broadcast_to(np.sqrt(FLOOR) * e, z.shape) for e in unit]

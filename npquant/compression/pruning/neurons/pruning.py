@@ -1,0 +1,291 @@
+"""Neuron pruning: zero, constant, redundant and unimportant neurons told apart, removed from the arrays, compensated.
+
+Legend: R calibration rows, K features, n neurons of a hidden layer, N outputs of the next, r pruning rate; a (R, K)
+inputs and h (R, n) outputs of a layer, v (n, N), b (N,) the next layer, z (R, N) the float network's pre-activations
+there, M (N, N) the metric of S9. Label S8 is derived in docs/pruning.md.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from npquant.arrays import Float64
+from npquant.compression.pruning.neurons.allocation import (
+    ALLOCATIONS as ALLOCATIONS,
+)
+from npquant.compression.pruning.neurons.allocation import (
+    MAX_RATE,
+    checked_rates,
+    share_of_layer,
+    spend_on_cheapest,
+)
+from npquant.compression.pruning.neurons.compensation import fold_means, refit
+from npquant.compression.pruning.neurons.joint_refit import joint_refit
+from npquant.compression.pruning.neurons.output_metric import OUTPUTS, mean_metrics
+from npquant.compression.pruning.neurons.ranking import CRITERIA as CRITERIA
+from npquant.compression.pruning.neurons.ranking import Ranking
+from npquant.compression.pruning.neurons.report import LayerPruning as LayerPruning
+from npquant.compression.pruning.neurons.report import NothingPrunedWarning as NothingPrunedWarning
+from npquant.compression.pruning.neurons.report import PruningReport as PruningReport
+from npquant.compression.pruning.neurons.spare_neurons import SpareNeurons, take_out_spare
+from npquant.nn.activations import activate
+from npquant.nn.model import DenseLayer, FloatMLP
+
+COMPENSATIONS: Final = ("refit", "layerwise", "fold", "bare")
+# A share of the mean variance. From 1e-5 to 1e-2 the results are the same within noise.
+REFIT_PULL: Final = 1e-4
+# What passes through the whole network again and again (S9, S10) sees no more rows than these: enough for layers of
+# some hundred neurons. One row in two, in three, ... of more.
+MOST_ROWS: Final = 4096
+
+
+def prune_neurons(
+    model: FloatMLP,
+    x_calibration: ArrayLike,
+    rate: float | Sequence[float],
+    criterion: str = "obs",
+    compensation: str = "refit",
+    *,
+    allocation: str = "uniform",
+    output: str = "softmax",
+    rng: int | np.random.Generator | None = None,
+) -> FloatMLP:
+    """Remove a share of the hidden neurons from the arrays, and let the layers that are left make up for them.
+
+    Parameters
+    ----------
+    model : FloatMLP
+        Network; not changed.
+    x_calibration : array of real numbers, shape (R, K)
+        Training rows; no labels are needed. A thousand do for layers of some hundred neurons; more are better. S9 and
+        S10 see 4,096 at most, evenly spaced.
+    rate : float or sequence of float
+        Share of each hidden layer to remove, in [0, 0.9]; one number, or one a hidden layer.
+    criterion : {"obs", "in_l1", "in_l2", "mean_activation", "std_out_l2", "taylor", "random"}
+        How unimportant neurons are ranked. "random" is the control that a criterion has to beat.
+    compensation : {"refit", "layerwise", "fold", "bare"}
+        What is done about the unimportant ones. "refit": least squares layer by layer, then all layers together;
+        "layerwise": the first half of that; "fold": their mean goes into the next bias; "bare": nothing.
+    allocation : {"uniform", "global"}
+        "uniform": each layer loses its share; "global": `rate` is the share of all hidden neurons, and those of all
+        layers compete.
+    output : {"softmax", "identity"}
+        What the logits are: "softmax" for classes, "identity" for real values. It is the measure of a loss.
+    rng : int, Generator or None
+        For "random" alone.
+
+    Returns
+    -------
+    FloatMLP
+        A smaller network of the same dtype. Where nothing is removed, the network itself: rate 0 is the identity.
+
+    Raises
+    ------
+    TypeError
+        If the model is not a FloatMLP (an integer network is not pruned any more), or the rate or the rows are not
+        real numbers.
+    ValueError
+        If a rate is outside [0, 0.9] or there are too many or too few, the network has no hidden layer, a name is
+        unknown, there are no rows, or the rows do not fit, are not finite, or make a layer overflow.
+
+    Warns
+    -----
+    NothingPrunedWarning
+        If a rate is positive and yet no neuron is removed. It is a warning and not an error, so that a sweep over
+        rates may start low; turn it into an error with ``warnings.simplefilter("error", NothingPrunedWarning)``.
+
+    Notes
+    -----
+    S8. A layer of n loses min(floor(r n + 1/2), n - 1) neurons: first zero and constant ones, then redundant ones (both
+    exactly, whatever the compensation; never more than the rate asks for), then unimportant ones by rank, the lowest
+    index on ties. Layers are pruned in order. Each sees what the pruned network delivers; the targets of its refit are
+    the float network's own pre-activations. A network that loses no unimportant neuron is not refitted. Sums are
+    float64. S11. A global budget removes min(floor(r sum n + 1/2), the most that rate 0.9 takes from each layer).
+
+    Examples
+    --------
+    >>> hidden = DenseLayer(np.ones((1, 4)), np.arange(4.0), "relu")
+    >>> layers = [hidden, DenseLayer(np.ones((4, 2)), np.zeros(2), "identity")]
+    >>> prune_neurons(FloatMLP(layers), [[1.0], [2.0], [4.0]], 0.5).neurons
+    (2, 2)
+    """
+    pruned, report = prune_neurons_with_report(
+        model, x_calibration, rate, criterion, compensation, allocation=allocation, output=output, rng=rng
+    )
+    if report.nothing_pruned and any(report.rates):
+        warnings.warn(f"nothing was pruned: {report.reason}", NothingPrunedWarning, stacklevel=2)
+    return pruned
+
+
+def prune_neurons_with_report(
+    model: FloatMLP,
+    x_calibration: ArrayLike,
+    rate: float | Sequence[float],
+    criterion: str = "obs",
+    compensation: str = "refit",
+    *,
+    allocation: str = "uniform",
+    output: str = "softmax",
+    rng: int | np.random.Generator | None = None,
+) -> tuple[FloatMLP, PruningReport]:
+    """Prune as `prune_neurons` does, and say which neurons went and why.
+
+    Parameters
+    ----------
+    model, x_calibration, rate, criterion, compensation, allocation, output, rng
+        As for `prune_neurons`.
+
+    Returns
+    -------
+    model : FloatMLP
+        The smaller network.
+    report : PruningReport
+        What was removed; ``nothing_pruned`` and ``reason`` stand in for the warning.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `prune_neurons`.
+
+    Examples
+    --------
+    >>> twins = DenseLayer(np.ones((1, 2)), np.zeros(2), "relu")
+    >>> layers = [twins, DenseLayer(np.ones((2, 2)), np.zeros(2), "identity")]
+    >>> report = prune_neurons_with_report(FloatMLP(layers), [[1.0], [2.0]], 0.5)[1]
+    >>> report.layers[0].why(1)
+    'redundant: 1 times neuron 0 on every row'
+    """
+    if not isinstance(model, FloatMLP):
+        raise TypeError(f"the model is of type {type(model).__name__}; prune a FloatMLP, and quantize what is left")
+    rates = checked_rates(rate, len(model.layers) - 1, allocation)
+    known = (("criterion", criterion, CRITERIA), ("compensation", compensation, COMPENSATIONS))
+    for name, given, names in (*known, ("output", output, OUTPUTS)):
+        if given not in names:
+            raise ValueError(f"the {name} is {given!r}; known are {', '.join(names)}")
+    wide = FloatMLP(tuple(_in_dtype(layer, np.dtype(np.float64)) for layer in model.layers))
+    x, z = _checked_targets(wide, x_calibration)
+    plan = _Plan(Ranking(criterion, output, np.random.default_rng(rng)), compensation, float(np.finfo(model.dtype).eps))
+    metrics = [np.eye(0)] * len(z)
+    if criterion == "obs" and any(rates):
+        metrics = mean_metrics(wide.layers, [np.asarray(a, np.float64) for a in wide.activations(_thinned(x))], output)
+    if allocation == "global" and any(rates):
+        counts = _global_counts(plan, wide, x, metrics, rates[0])
+    else:
+        counts = tuple(share_of_layer(n, r) for n, r in zip(wide.neurons, rates, strict=False))
+    layers, removed = _prune_layers(plan, wide.layers, x, z, metrics, counts)
+    report = PruningReport(rates, removed, allocation)
+    if report.nothing_pruned:
+        return model, report
+    if compensation == "refit" and report.counts["unimportant"]:
+        layers = joint_refit(layers, _thinned(x), _thinned(z[-1]), output)
+    return FloatMLP(tuple(_in_dtype(layer, model.dtype) for layer in layers)), report
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Plan:
+    """How to prune: what is the same for every layer."""
+
+    ranking: Ranking
+    compensation: str
+    eps: float
+
+
+def _global_counts(plan: _Plan, wide: FloatMLP, x: Float64, metrics: Sequence[Float64], rate: float) -> tuple[int, ...]:
+    """Return how many neurons each hidden layer loses if all compete: S11. Spare ones cost nothing."""
+    inputs = [x, *(np.asarray(a, np.float64) for a in wide.activations(x))]
+    costs = []
+    for i, layer in enumerate(wide.layers[:-1]):
+        following, h = wide.layers[i + 1], inputs[i + 1]
+        limit = share_of_layer(h.shape[1], MAX_RATE)
+        spare = _take_out_spare(plan, inputs[i], h, layer, following, limit)
+        others = np.setdiff1d(np.arange(h.shape[1]), spare.all)
+        tail = [DenseLayer(spare.v[others], spare.b, following.activation), *wide.layers[i + 2 :]]
+        w = np.asarray(layer.w, np.float64)
+        ranked = plan.ranking.costs(h[:, others], w[:, others], tail, metrics[i + 1])
+        costs.append(np.concatenate([np.zeros(len(spare.all)), ranked])[:limit])
+    return spend_on_cheapest(costs, int(np.floor(rate * sum(wide.neurons[:-1]) + 0.5)))
+
+
+def _prune_layers(
+    plan: _Plan,
+    layers: Sequence[DenseLayer],
+    x: Float64,
+    z: Sequence[Float64],
+    metrics: Sequence[Float64],
+    counts: Sequence[int],
+) -> tuple[tuple[DenseLayer, ...], tuple[LayerPruning, ...]]:
+    """Prune the hidden layers in order, each on what the layers before it deliver by now."""
+    left, a, done = list(layers), x, []
+    for i, count in enumerate(counts):
+        removed, left[i : i + 2], a = _prune_layer(plan, a, left[i:], z[i + 1], metrics[i + 1], count)
+        done.append(removed)
+    return tuple(left), tuple(done)
+
+
+def _prune_layer(
+    plan: _Plan, a: Float64, layers: Sequence[DenseLayer], z: Float64, metric: Float64, count: int
+) -> tuple[LayerPruning, list[DenseLayer], Float64]:
+    """Remove `count` neurons of the first of the layers; return it and the next one, and what it delivers now."""
+    layer, following = layers[0], layers[1]
+    w, b_in = _float64_parameters(layer)
+    h = np.asarray(activate(layer.activation, a @ w + b_in), np.float64)
+    spare = _take_out_spare(plan, a, h, layer, following, count)
+    v, b, unimportant, scores = spare.v, spare.b, np.array([], np.int64), np.array([])
+    others = np.setdiff1d(np.arange(h.shape[1]), spare.all)
+    wanted = count - len(spare.all)
+    if wanted:
+        tail = [DenseLayer(v[others], b, following.activation), *layers[2:]]
+        order, scores = plan.ranking.rank(h[:, others], w[:, others], tail, metric, wanted)
+        unimportant = others[order]
+    kept = np.setdiff1d(others, unimportant)
+    if wanted and plan.compensation == "fold":
+        b = fold_means(h, v, b, unimportant)
+    v = v[kept]
+    if wanted and plan.compensation in ("refit", "layerwise"):
+        v, b = refit(h[:, kept], v, z, REFIT_PULL)
+    pair = [DenseLayer(w[:, kept], b_in[kept], layer.activation), DenseLayer(v, b, following.activation)]
+    unheard, unfed = (
+        np.intersect1d(spare.all, np.flatnonzero(~any_weight))
+        for any_weight in (np.asarray(following.w).any(axis=1), w.any(axis=0))
+    )
+    exact = (spare.zero, spare.constant, spare.redundant)
+    return LayerPruning(*exact, unimportant, kept, unheard, unfed, spare.twins, spare.factors, scores), pair, h[:, kept]
+
+
+def _take_out_spare(
+    plan: _Plan, a: Float64, h: Float64, layer: DenseLayer, following: DenseLayer, limit: int
+) -> SpareNeurons:
+    return take_out_spare(a, *_float64_parameters(layer), h, *_float64_parameters(following), limit, plan.eps)
+
+
+def _checked_targets(wide: FloatMLP, x: ArrayLike) -> tuple[Float64, list[Float64]]:
+    """Return the rows in float64, and the pre-activations of each layer for them."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        targets = [np.asarray(z, np.float64) for z in wide.pre_activations(x)]
+    if len(targets[0]) == 0:
+        raise ValueError("there are no calibration rows; give some of the training rows")
+    for i, z in enumerate(targets):
+        if not np.isfinite(z).all():
+            raise ValueError(f"layer {i} overflows on the calibration rows; scale the inputs or the weights")
+    return np.asarray(x, np.float64), targets
+
+
+def _thinned(rows: Float64) -> Float64:
+    """Return evenly spaced rows, so that rows sorted by class lose none."""
+    return rows[:: -(-len(rows) // MOST_ROWS)]
+
+
+def _float64_parameters(layer: DenseLayer) -> tuple[Float64, Float64]:
+    return np.asarray(layer.w, np.float64), np.asarray(layer.b, np.float64)
+
+
+def _in_dtype(layer: DenseLayer, dtype: np.dtype[Any]) -> DenseLayer:
+    """Return a layer with its parameters rounded to a dtype; one that overflows there is refused by DenseLayer."""
+    with np.errstate(over="ignore"):
+        return DenseLayer(layer.w.astype(dtype), layer.b.astype(dtype), layer.activation)

@@ -1,0 +1,238 @@
+"""How important a neuron is: the criteria that rank hidden neurons for pruning, lowest score first.
+
+Legend: R calibration rows, K inputs and n neurons of the layer, N outputs of the next, C logits; h (R, n) outputs,
+w_in (K, n) incoming and v (n, N) outgoing weights, P inverse of the damped covariance of h, p (R, C) softmax of the
+logits. Labels S1, S4 and S7 are derived in docs/pruning.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from npquant.arrays import Float64, Indices
+from npquant.compression.pruning.neurons.compensation import damped_covariance
+from npquant.nn.activations import ACTIVATIONS
+from npquant.nn.losses import log_softmax
+from npquant.nn.model import DenseLayer
+
+# Rows of the Jacobian (rows, C, n) that are held at a time: 256 x 10 x 300 float64 are 6 MB.
+_BLOCK_ROWS = 256
+
+
+def greedy_obs(
+    h: Float64, v: Float64, count: int, share: float, metric: Float64 | None = None
+) -> tuple[Indices, Float64]:
+    """Choose neurons one by one, each the cheapest to remove when the others make up for it.
+
+    Parameters
+    ----------
+    h : ndarray of float64, shape (R, n)
+        Outputs of the layer, real.
+    v : ndarray of float64, shape (n, N)
+        Outgoing weights; not changed.
+    count : int
+        Neurons to choose, <= n.
+    share : float
+        Damping, as a share of the mean variance of h, > 0.
+    metric : ndarray of float64, shape (N, N), optional
+        M of S9: what errors of the next pre-activations cost. Without it every output counts alike.
+
+    Returns
+    -------
+    order : ndarray of int64, shape (count,)
+        Neurons in the order of removal.
+    increase : ndarray of float64, shape (count,)
+        What each adds to the damped mean of e^T M e, e the error of the next layer's pre-activations.
+
+    Raises
+    ------
+    ValueError
+        If the squares of the outputs overflow.
+
+    Notes
+    -----
+    S4. Removing j adds v_j M v_j^T / P_jj, P = (C + l I)^-1 of S1, after the best update of the other weights, which is
+    v := v - P[:, j] v_j / P_jj; M has no say in it, as every output has weights of its own. P loses row and column j by
+    P := P - P[:, j] P[j, :] / P_jj. Ties: the lowest index. O(count n (n + N)). Source: Hassibi and Stork 1993, "Second
+    order derivatives for network pruning: Optimal Brain Surgeon", equation 5, with a neuron's row of outgoing weights
+    in place of one weight.
+
+    Examples
+    --------
+    >>> h = np.array([[0.0, 0.0, 1.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
+    >>> greedy_obs(h, np.array([[3.0], [1.0], [2.0]]), 2, 0.01)[0]
+    array([1, 2])
+    """
+    inverse, weights = np.linalg.inv(damped_covariance(h, share)), v.astype(np.float64)
+    if metric is not None:
+        weights = weights @ _root(metric)
+    alive, order, increase = np.ones(len(v), bool), [], []
+    for _ in range(count):
+        score = np.full(len(v), np.inf)
+        score[alive] = (weights[alive] ** 2).sum(axis=1) / np.diag(inverse)[alive]
+        j = int(np.argmin(score))
+        column = inverse[:, j] / inverse[j, j]
+        weights -= np.outer(column, weights[j])
+        inverse -= np.outer(column, inverse[j])
+        # Zero by algebra; set so that rounding cannot leak from a neuron that is gone.
+        weights[j], inverse[j], inverse[:, j] = 0.0, 0.0, 0.0
+        alive[j] = False
+        order.append(j)
+        increase.append(float(score[j]))
+    return np.array(order, np.int64), np.array(increase, np.float64)
+
+
+def _root(metric: Float64) -> Float64:
+    """Return A with A A^T = M, for M positive semidefinite up to rounding."""
+    size, direction = np.linalg.eigh(metric)
+    return np.asarray(direction * np.sqrt(np.maximum(size, 0.0)))
+
+
+def score_in_l1(w_in: Float64) -> Float64:
+    """Score by the sum of incoming weight magnitudes.
+
+    Parameters
+    ----------
+    w_in : ndarray of float64, shape (K, n)
+        Incoming weights.
+
+    Returns
+    -------
+    ndarray of float64, shape (n,)
+        Scores.
+
+    Examples
+    --------
+    >>> score_in_l1(np.array([[1.0, -3.0]]))
+    array([1., 3.])
+    """
+    return np.asarray(np.abs(w_in).sum(axis=0))
+
+
+def score_in_l2(w_in: Float64) -> Float64:
+    """Score by the length of the incoming weight vector.
+
+    Parameters
+    ----------
+    w_in : ndarray of float64, shape (K, n)
+        Incoming weights.
+
+    Returns
+    -------
+    ndarray of float64, shape (n,)
+        Scores.
+
+    Examples
+    --------
+    >>> score_in_l2(np.array([[3.0, 1.0], [4.0, 0.0]]))
+    array([5., 1.])
+    """
+    return np.asarray(np.sqrt((w_in * w_in).sum(axis=0)))
+
+
+def score_mean_activation(h: Float64) -> Float64:
+    """Score by the mean magnitude of the output.
+
+    Parameters
+    ----------
+    h : ndarray of float64, shape (R, n)
+        Outputs of the layer.
+
+    Returns
+    -------
+    ndarray of float64, shape (n,)
+        Scores.
+
+    Examples
+    --------
+    >>> score_mean_activation(np.array([[1.0, 0.0], [3.0, 0.0]]))
+    array([2., 0.])
+    """
+    return np.asarray(np.abs(h).mean(axis=0))
+
+
+def score_std_out_l2(h: Float64, v: Float64) -> Float64:
+    """Score by the spread of the output times the length of the outgoing weights.
+
+    Parameters
+    ----------
+    h : ndarray of float64, shape (R, n)
+        Outputs of the layer.
+    v : ndarray of float64, shape (n, N)
+        Outgoing weights.
+
+    Returns
+    -------
+    ndarray of float64, shape (n,)
+        Scores: the root of the mean squared error that folding the mean of one neuron leaves.
+
+    Examples
+    --------
+    >>> score_std_out_l2(np.array([[0.0, 5.0], [2.0, 5.0]]), np.array([[3.0], [9.0]]))
+    array([3., 0.])
+    """
+    return np.asarray(h.std(axis=0) * np.sqrt((v * v).sum(axis=1)))
+
+
+def score_taylor(h: Float64, tail: Sequence[DenseLayer], output: str = "softmax") -> Float64:
+    """Score by the second-order Taylor term of what setting the output to 0 does to the logits; needs no labels.
+
+    Parameters
+    ----------
+    h : ndarray of float64, shape (R, n)
+        Outputs of the layer.
+    tail : sequence of DenseLayer
+        The layers after it, the last one giving logits.
+    output : {"softmax", "identity"}
+        Whether the logits stand for classes or are real values.
+
+    Returns
+    -------
+    ndarray of float64, shape (n,)
+        Scores: KL(p, p without j) in nats, or half the squared error, to second order, mean over rows.
+
+    Notes
+    -----
+    S7. 1/2 mean over rows of h_j^2 J_j^T (diag p - p p^T) J_j, with J (C, n) the derivative of the logits by h; without
+    classes I in place of the matrix. The first-order term is zero. A tail whose units all saturate gives 0.
+
+    Examples
+    --------
+    >>> tail = [DenseLayer(np.array([[2.0, 0.0], [1.0, 1.0]]), np.zeros(2), "identity")]
+    >>> score_taylor(np.array([[1.0, 9.0]]), tail).round(3)
+    array([0.21, 0.  ])
+    """
+    total = np.zeros(h.shape[1])
+    for start in range(0, len(h), _BLOCK_ROWS):
+        rows = h[start : start + _BLOCK_ROWS]
+        logits, jacobian = _logits_and_jacobian(rows, tail)
+        if output == "identity":
+            total += (rows * rows * (jacobian * jacobian).sum(axis=1)).sum(axis=0)
+            continue
+        p = np.exp(log_softmax(logits))
+        # v^T (diag p - p p^T) v is the variance of v under p; taken about its mean it cannot be negative.
+        mean = np.einsum("rc,rcn->rn", p, jacobian)
+        variance = np.einsum("rc,rcn->rn", p, (jacobian - mean[:, None]) ** 2)
+        total += (rows * rows * variance).sum(axis=0)
+    return total / (2 * len(h))
+
+
+def _logits_and_jacobian(h: Float64, tail: Sequence[DenseLayer]) -> tuple[Float64, Float64]:
+    """Return logits (R, C) and their derivative (R, C, n) by h, one backward pass a logit."""
+    a: NDArray[np.floating[Any]] = h
+    caches = []
+    for layer in tail:
+        a, cache = ACTIVATIONS[layer.activation][0](a @ layer.w + layer.b)
+        caches.append(cache)
+    columns = []
+    for logit in range(a.shape[1]):
+        da: NDArray[np.floating[Any]] = np.zeros_like(a)
+        da[:, logit] = 1.0
+        for layer, cache in zip(reversed(tail), reversed(caches), strict=True):
+            da = ACTIVATIONS[layer.activation][1](da, cache) @ layer.w.T
+        columns.append(da)
+    return np.asarray(a, np.float64), np.stack(columns, axis=1)

@@ -1,0 +1,1 @@
+"""Weights that become zero: which ones, when, and what makes up for them."""

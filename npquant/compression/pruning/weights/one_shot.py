@@ -1,0 +1,318 @@
+"""Weight pruning in one shot: exact zeros by density or by an n:m pattern, and least squares for the weights that stay.
+
+Legend: R calibration rows, K inputs and N neurons of a layer; a (R, K) inputs that the pruned chain delivers, z (R, N)
+the float network's pre-activations, w (K, N) and b (N,) its parameters. Labels U0-U5 are derived in
+docs/weight-pruning.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from npquant.arrays import Float64, Mask
+from npquant.compression.chain.calibration import checked_rows
+from npquant.compression.pruning.weights.input_metric import input_metric
+from npquant.compression.pruning.weights.masks import kept_count, mask_by_count, mask_by_pattern, masks_by_shared_count
+from npquant.compression.pruning.weights.refit import refit_kept_weights
+from npquant.compression.pruning.weights.saliency import (
+    RemovalOrder,
+    obs_removals,
+    removal_order,
+    weight_scores,
+    weights_in_units,
+)
+from npquant.nn.activations import activate
+from npquant.nn.model import DenseLayer, FloatMLP
+
+Density = float | Sequence[float] | tuple[int, int]
+CRITERIA: Final = ("magnitude", "wanda", "obs", "random")
+COMPENSATIONS: Final = ("refit", "bare")
+ALLOCATIONS: Final = ("uniform", "global")
+# Shares of each input's own variance; see docs/weight-pruning.md for other values.
+OBS_DAMPING: Final = 1e-2
+REFIT_PULL: Final = 1e-4
+
+
+@dataclass(frozen=True, slots=True)
+class LayerSparsity:
+    """Say what one layer kept, and what it costs on the calibration rows.
+
+    Parameters
+    ----------
+    weights : int
+        K N.
+    kept : int
+        Weights that the mask leaves.
+    nonzeros : int
+        Of these, weights that are not 0.
+    error_bare, error : float
+        Mean squared distance of the pre-activations from the float network's, over their variance: with the weights
+        merely masked, and with those returned. Both see the inputs that the pruned chain delivers.
+
+    Examples
+    --------
+    >>> LayerSparsity(100, 25, 24, 0.5, 0.1).density
+    0.24
+    """
+
+    weights: int
+    kept: int
+    nonzeros: int
+    error_bare: float
+    error: float
+
+    @property
+    def density(self) -> float:
+        """nonzeros / weights."""
+        return self.nonzeros / self.weights
+
+
+def prune_weights(
+    model: FloatMLP,
+    x_calibration: ArrayLike,
+    density_or_pattern: Density,
+    criterion: str = "magnitude",
+    compensation: str = "refit",
+    *,
+    allocation: str = "uniform",
+    rng: int | np.random.Generator | None = None,
+) -> FloatMLP:
+    """Set weights to exactly 0, and let the others make up for them.
+
+    Parameters
+    ----------
+    model : FloatMLP
+        Network; not changed.
+    x_calibration : array of real numbers, shape (R, K)
+        Training rows; no labels are needed.
+    density_or_pattern : float, sequence of float, or tuple of two int
+        Share of the weights that stay, in (0, 1], for all layers or (as a list) for each; or (n, m): at most n of each
+        m neighbouring inputs of every neuron. (k, K) keeps k weights of every neuron.
+    criterion : {"magnitude", "wanda", "obs", "random"}
+        Which weights go first. "magnitude" knows no units: where inputs differ in size, take another, or standardize.
+    compensation : {"refit", "bare"}
+        Whether the weights that stay are solved anew.
+    allocation : {"uniform", "global"}
+        Whether every layer has the density, or all together.
+    rng : int, Generator or None
+        For "random" alone.
+
+    Returns
+    -------
+    FloatMLP
+        Of the same shapes and dtype. The network itself where no weight that is not 0 goes: density 1 is the identity,
+        and pruning twice is pruning once.
+
+    Raises
+    ------
+    TypeError
+        If the model is not a float network, or the density is not real.
+    ValueError
+        If a density is outside (0, 1], a pattern is not 1 <= n <= m, there are too many densities or too few, a name is
+        unknown, "global" meets a pattern or densities by layer, or the rows are none, not finite, do not fit or
+        overflow.
+
+    Notes
+    -----
+    U0 to U5, layer by layer; each layer sees what the pruned layers before it deliver, and its targets are the float
+    network's own pre-activations. With "global" the masks come first, from the float network's activations. A weight
+    that is 0 stays 0; a layer that loses no other is left as it is. Every layer keeps at least one weight. Time: the
+    refit a second or so for 300 neurons of 784 inputs, "obs" some 0.03 s for each such neuron. Sources: as in
+    saliency and masks.
+
+    Examples
+    --------
+    >>> layer = DenseLayer(np.array([[3.0], [1.0], [-2.0], [0.5]]), np.zeros(1), "identity")
+    >>> x = np.eye(4)
+    >>> prune_weights(FloatMLP((layer,)), x, (1, 2), compensation="bare").layers[0].w.ravel()
+    array([ 3.,  0., -2.,  0.])
+    """
+    return prune_weights_with_report(
+        model, x_calibration, density_or_pattern, criterion, compensation, allocation=allocation, rng=rng
+    )[0]
+
+
+def prune_weights_with_report(
+    model: FloatMLP,
+    x_calibration: ArrayLike,
+    density_or_pattern: Density,
+    criterion: str = "magnitude",
+    compensation: str = "refit",
+    *,
+    allocation: str = "uniform",
+    rng: int | np.random.Generator | None = None,
+) -> tuple[FloatMLP, tuple[LayerSparsity, ...]]:
+    """Prune as `prune_weights` does, and say what each layer kept.
+
+    Parameters
+    ----------
+    model, x_calibration, density_or_pattern, criterion, compensation, allocation, rng
+        As for `prune_weights`.
+
+    Returns
+    -------
+    model : FloatMLP
+        The sparse network.
+    report : tuple of LayerSparsity
+        One a layer.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `prune_weights`.
+
+    Examples
+    --------
+    >>> layer = DenseLayer(np.array([[3.0], [1.0], [-2.0], [0.5]]), np.zeros(1), "identity")
+    >>> _, (report,) = prune_weights_with_report(FloatMLP((layer,)), np.eye(4), 0.5)
+    >>> report.kept, report.nonzeros, report.error < report.error_bare
+    (2, 2, True)
+    """
+    if not isinstance(model, FloatMLP):
+        raise TypeError(f"the model is {type(model).__name__}; weight pruning starts from a FloatMLP")
+    plan = _checked_plan(model, density_or_pattern, criterion, compensation, allocation, np.random.default_rng(rng))
+    rows = checked_rows(x_calibration)
+    targets = _finite_targets(model, rows)
+    masks = _masks_of_all(plan, model, rows) if allocation == "global" else None
+    a, layers, report = rows, [], []
+    for i, (layer, z) in enumerate(zip(model.layers, targets, strict=True)):
+        mask = _mask_of_layer(plan, i, a, np.asarray(layer.w, np.float64)) if masks is None else masks[i]
+        pruned, sparsity = _prune_layer(plan, layer, mask, a, z)
+        layers.append(pruned)
+        report.append(sparsity)
+        a = np.asarray(activate(layer.activation, _pre_activation(pruned, a)), np.float64)
+    changed = any(new is not old for new, old in zip(layers, model.layers, strict=True))
+    return FloatMLP(tuple(layers)) if changed else model, tuple(report)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Plan:
+    """How to prune: the same for every layer, but for the densities."""
+
+    densities: tuple[float, ...] | None
+    pattern: tuple[int, int] | None
+    criterion: str
+    compensation: str
+    rng: np.random.Generator
+
+
+def _checked_plan(
+    model: FloatMLP, wanted: Density, criterion: str, compensation: str, allocation: str, rng: np.random.Generator
+) -> _Plan:
+    for name, given, known in (
+        ("criterion", criterion, CRITERIA),
+        ("compensation", compensation, COMPENSATIONS),
+        ("allocation", allocation, ALLOCATIONS),
+    ):
+        if given not in known:
+            raise ValueError(f"the {name} is {given!r}; known are {', '.join(known)}")
+    if isinstance(wanted, tuple) and len(wanted) == 2 and all(isinstance(v, int | np.integer) for v in wanted):
+        n, m = int(wanted[0]), int(wanted[1])
+        if not 1 <= n <= m:
+            raise ValueError(f"the pattern is {wanted}; (n, m) needs 1 <= n <= m: n weights stay of each m")
+        if allocation == "global":
+            raise ValueError("a pattern leaves the same share in every layer: allocation must be 'uniform'")
+        return _Plan(None, (n, m), criterion, compensation, rng)
+    given_density = np.asarray(wanted)
+    if given_density.dtype.kind not in "iuf":
+        raise TypeError(f"the density is {wanted!r}; give a real number, one a layer, or a pattern (n, m)")
+    if given_density.ndim and (allocation == "global" or given_density.shape != (len(model.layers),)):
+        raise ValueError(
+            f"the densities have shape {given_density.shape} for {len(model.layers)} layers and allocation "
+            f"{allocation!r}: give one number, or with 'uniform' one a layer"
+        )
+    densities = tuple(float(d) for d in np.broadcast_to(given_density, len(model.layers)))
+    for d in densities:
+        if not 0 < d <= 1:
+            raise ValueError(f"the density is {d}; it must be in (0, 1]. A pattern (n, m) is a tuple of two integers")
+    return _Plan(densities, None, criterion, compensation, rng)
+
+
+def _finite_targets(model: FloatMLP, rows: Float64) -> list[Float64]:
+    with np.errstate(over="ignore", invalid="ignore"):
+        targets = [np.asarray(z, np.float64) for z in model.pre_activations(rows)]
+    for i, z in enumerate(targets):
+        if not np.isfinite(z).all():
+            raise ValueError(f"layer {i} overflows on the calibration rows; scale the inputs or the weights")
+    return targets
+
+
+def _mask_of_layer(plan: _Plan, index: int, a: Float64, w: Float64) -> Mask:
+    """Choose the weights of one layer that stay."""
+    if plan.pattern is not None:
+        n, m = plan.pattern
+        if plan.criterion == "obs" and n < m:
+            return _obs_pattern(a, w, n, m)
+        return mask_by_pattern(weight_scores(plan.criterion, a, w, plan.rng) if n < m else np.abs(w), n, m)
+    count = kept_count(plan.densities[index] if plan.densities else 1.0, w.size)
+    if count == w.size:
+        return np.ones(w.shape, bool)
+    return mask_by_count(removal_order(plan.criterion, a, w, OBS_DAMPING, plan.rng), _shape(w), count)
+
+
+def _obs_pattern(a: Float64, w: Float64, n: int, m: int) -> Mask:
+    """Remove by U2 while a group has more than n weights."""
+    metric = input_metric(a, OBS_DAMPING)
+    weights, inverse = weights_in_units(metric, w), np.asarray(np.linalg.inv(metric.matrix), np.float64)
+    mask = np.ones(w.shape, bool)
+    count = len(w) - int(mask_by_pattern(np.ones((len(w), 1)), n, m).sum())
+    for column in range(w.shape[1]):
+        mask[obs_removals(inverse, weights[:, column], count, m, n)[0], column] = False
+    return mask
+
+
+def _masks_of_all(plan: _Plan, model: FloatMLP, rows: Float64) -> tuple[Mask, ...]:
+    """Choose the weights of all layers by U4, on the float network's activations."""
+    orders: list[RemovalOrder] = []
+    shapes = [_shape(layer.w) for layer in model.layers]
+    inputs = [rows, *(np.asarray(a, np.float64) for a in model.activations(rows)[:-1])]
+    count = kept_count(plan.densities[0] if plan.densities else 1.0, model.macs, len(shapes))
+    if count == model.macs:
+        return tuple(np.ones(shape, bool) for shape in shapes)
+    for a, layer in zip(inputs, model.layers, strict=True):
+        orders.append(removal_order(plan.criterion, a, np.asarray(layer.w, np.float64), OBS_DAMPING, plan.rng))
+    return masks_by_shared_count(orders, shapes, count)
+
+
+def _prune_layer(
+    plan: _Plan, layer: DenseLayer, mask: Mask, a: Float64, z: Float64
+) -> tuple[DenseLayer, LayerSparsity]:
+    """Set the weights that go to 0, compensate, and measure both."""
+    w = np.asarray(layer.w, np.float64)
+    stays = mask & (w != 0)
+    masked = layer
+    if not np.array_equal(stays, w != 0):
+        masked = DenseLayer(np.where(stays, layer.w, layer.w.dtype.type(0)), layer.b, layer.activation)
+    pruned = masked
+    if masked is not layer and plan.compensation == "refit":
+        pruned = _in_dtype(*refit_kept_weights(a, w, stays, z, REFIT_PULL), layer)
+    bare, error = (_relative_error(_pre_activation(each, a), z) for each in (masked, pruned))
+    nonzeros = int(np.count_nonzero(pruned.w))
+    return pruned, LayerSparsity(mask.size, int(np.count_nonzero(mask)), nonzeros, bare, error)
+
+
+def _in_dtype(w: Float64, b: Float64, layer: DenseLayer) -> DenseLayer:
+    """Return a layer with its parameters rounded to the layer's dtype; overflow there is refused by DenseLayer."""
+    with np.errstate(over="ignore", under="ignore"):
+        return DenseLayer(w.astype(layer.w.dtype), b.astype(layer.b.dtype), layer.activation)
+
+
+def _pre_activation(layer: DenseLayer, a: Float64) -> Float64:
+    return np.asarray(a @ np.asarray(layer.w, np.float64) + np.asarray(layer.b, np.float64))
+
+
+def _relative_error(got: Float64, z: Float64) -> float:
+    """Return the mean squared distance over the variance of z, or over its mean square where it does not vary."""
+    size = max(float(np.abs(z).max()), float(np.abs(got).max())) or 1.0  # so that no square overflows
+    got, z = got / size, z / size
+    variance = float(np.square(z - z.mean(axis=0)).mean()) or float(np.square(z).mean())
+    return float(np.square(got - z).mean()) / (variance or 1.0)
+
+
+def _shape(w: NDArray[Any]) -> tuple[int, int]:
+    return w.shape[0], w.shape[1]

@@ -1,0 +1,199 @@
+"""What a network answers on a set of rows, and how two networks' answers differ.
+
+Letters: R rows, C classes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from npquant.integer.layer import run_layer_plain
+from npquant.integer.mlp import IntegerMLP
+from npquant.kernels.affine import dequantize
+from npquant.measure.statistics import McNemar, mcnemar, sqnr_db
+from npquant.nn.losses import kl_divergence
+from npquant.nn.model import DenseLayer, FloatMLP
+
+
+class Classifier(Protocol):
+    """What both networks have: real logits of real inputs."""
+
+    def logits(self, x: NDArray[Any]) -> NDArray[np.floating[Any]]:
+        """Return (R, C) real values."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Evaluation:
+    """A network's answers on rows whose classes are known.
+
+    Attributes
+    ----------
+    logits : ndarray of floats, shape (R, C)
+        Real values.
+    correct : ndarray of bool, shape (R,)
+        Where the predicted class is the true one.
+    """
+
+    logits: NDArray[np.floating[Any]]
+    correct: NDArray[np.bool_]
+
+    @property
+    def rows(self) -> int:
+        """R."""
+        return int(self.correct.size)
+
+    @property
+    def n_correct(self) -> int:
+        """Rows whose class is predicted."""
+        return int(np.count_nonzero(self.correct))
+
+    @property
+    def predicted(self) -> NDArray[np.intp]:
+        """The class of the largest logit, the lowest index on ties; shape (R,)."""
+        return np.asarray(np.argmax(self.logits, axis=1), np.intp)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two networks on the same rows: rows where they answer alike, KL in nats, and McNemar's paired test."""
+
+    rows: int
+    agreement: int
+    kl: float
+    paired: McNemar
+
+
+def evaluate(model: Classifier, x: NDArray[Any], y: NDArray[np.int64]) -> Evaluation:
+    """Ask a network for the classes of some rows.
+
+    Parameters
+    ----------
+    model : Classifier
+        A float or an integer network.
+    x : ndarray of numbers, shape (R, K)
+        Real inputs, R >= 1.
+    y : ndarray of int64, shape (R,)
+        True classes in [0, C).
+
+    Returns
+    -------
+    Evaluation
+        Logits and which rows are right.
+
+    Raises
+    ------
+    ValueError
+        If there are no rows, or a class is one that the network does not have.
+
+    Examples
+    --------
+    >>> model = FloatMLP((DenseLayer(np.eye(2), np.zeros(2), "identity"),))
+    >>> evaluate(model, np.array([[1.0, 0.0], [0.0, 1.0]]), np.array([0, 0])).n_correct
+    1
+    """
+    if len(x) == 0 or len(x) != len(y):
+        raise ValueError(f"evaluation needs R >= 1 rows with a class each, got {len(x)} and {len(y)}")
+    logits = model.logits(x)
+    if int(y.max()) >= logits.shape[1]:
+        raise ValueError(f"the data has class {int(y.max())}, the network {logits.shape[1]} outputs: use matching ones")
+    return Evaluation(logits, logits.argmax(axis=1) == y)
+
+
+def compare(reference: Evaluation, candidate: Evaluation) -> Comparison:
+    """Compare two networks' answers row by row.
+
+    Parameters
+    ----------
+    reference, candidate : Evaluation
+        On the same rows.
+
+    Returns
+    -------
+    Comparison
+        ``paired.b`` counts the rows that the reference alone gets right, ``paired.c`` those of the candidate.
+
+    Examples
+    --------
+    >>> a = Evaluation(np.array([[1.0, 0.0], [0.0, 1.0]]), np.array([True, True]))
+    >>> b = Evaluation(np.array([[1.0, 0.0], [1.0, 0.0]]), np.array([True, False]))
+    >>> compare(a, b).agreement, compare(a, b).paired
+    (1, McNemar(b=1, c=0, p=1.0))
+    """
+    agreement = int(np.count_nonzero(reference.predicted == candidate.predicted))
+    kl = kl_divergence(reference.logits, candidate.logits)
+    return Comparison(reference.rows, agreement, kl, mcnemar(reference.correct, candidate.correct))
+
+
+def layer_sqnr(
+    reference: FloatMLP, model: IntegerMLP, x: NDArray[Any], kept: tuple[NDArray[np.int64], ...] | None = None
+) -> tuple[float, ...]:
+    """Measure each layer's signal-to-quantization-noise ratio, errors of the layers before it included.
+
+    Parameters
+    ----------
+    reference : FloatMLP
+        The network that the integer one stands for.
+    model : IntegerMLP
+        The integer network.
+    x : ndarray of numbers, shape (R, K)
+        Real inputs.
+    kept : tuple of ndarray of int64, optional
+        For each layer the reference's neurons that the integer network still has, in its order; None: all.
+
+    Returns
+    -------
+    tuple of float
+        dB, one a layer; +inf where a layer's outputs agree exactly.
+
+    Raises
+    ------
+    ValueError
+        If the widths do not agree.
+
+    Notes
+    -----
+    T3 of real outputs against decoded codes. Each layer runs on the codes that the layers before it deliver.
+
+    Examples
+    --------
+    >>> from npquant.compression.rounding.uniform import quantize_uniform
+    >>> x = np.linspace(0, 1, 30).reshape(10, 3)
+    >>> model = FloatMLP((DenseLayer(x[:3] - 0.1, np.zeros(3), "identity"),))
+    >>> [round(layer_sqnr(model, quantize_uniform(model, x, bits), x)[0]) for bits in (2, 4, 8)]
+    [6, 28, 47]
+    """
+    codes: NDArray[Any] = model.encode(x)
+    ratios = []
+    for number, (layer, outputs) in enumerate(zip(model.layers, reference.activations(x), strict=True)):
+        codes = run_layer_plain(layer, codes, model.profile)
+        wanted = outputs if kept is None else outputs[:, kept[number]]
+        ratios.append(sqnr_db(wanted, dequantize(codes, layer.y)))
+    return tuple(ratios)
+
+
+def in_float64(model: FloatMLP) -> FloatMLP:
+    """Copy a float network to float64, exactly.
+
+    Parameters
+    ----------
+    model : FloatMLP
+        Of any float dtype.
+
+    Returns
+    -------
+    FloatMLP
+        The same real weights; its sums are so much finer than float32 that their order, which a BLAS library changes
+        with its thread count, decides no class and no code.
+
+    Examples
+    --------
+    >>> layer = DenseLayer(np.eye(2, dtype=np.float32), np.zeros(2, np.float32), "identity")
+    >>> in_float64(FloatMLP((layer,))).layers[0].w.dtype
+    dtype('float64')
+    """
+    wide = (DenseLayer(e.w.astype(np.float64), e.b.astype(np.float64), e.activation) for e in model.layers)
+    return FloatMLP(tuple(wide))

@@ -1,0 +1,99 @@
+"""The record that names one engine's arithmetic, and npquant's own.
+
+Legend: acc accumulator, M multiplier (a float, or m and e), sx sw sy scales of input, weights, output, zy zero point.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from npquant.arrays import Codes, Int64
+from npquant.kernels.activation_bounds import clamp_codes
+from npquant.kernels.bias import bias_half_even
+from npquant.kernels.dynamic import DynamicCodes
+from npquant.kernels.qparams import QuantParams
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """Name one engine's arithmetic: data, and functions only where a rounding is new.
+
+    Parameters
+    ----------
+    name : str
+        As in `npquant.profiles.names()`.
+    engine, version, source : str
+        Which engine computes this, in which versions, and the file and revision it was read from.
+    equation : str
+        The arithmetic in one line.
+    make_multiplier : callable
+        Offline: (sx, sw, sy) -> multiplier, in whatever form `output_stage` takes.
+    output_stage : callable
+        Run time: (acc, multiplier, zy, qmin, qmax) -> int64 codes; where the zero point is added, how the result is
+        rounded, and what a value beyond int32 becomes.
+    add_bias : callable or None
+        None: the bias is int32 and belongs to the accumulator. Otherwise (acc, float32 bias, multiplier) -> what
+        `output_stage` takes in place of acc.
+    quantize_bias : callable
+        Where the bias is int32: (real bias, sx, sw) -> codes.
+    accumulator : {"exact", "wrap", "pair16"}
+        Beyond int32: an OverflowError, or two's complement; or pairs of products that saturate to int16 on the way.
+    weight_qmin : int
+        Smallest weight code that the engine's specification allows, -128 or -127.
+    weight_zero_point : {"honoured", "per_tensor", "uint8", "zero"}
+        Always honoured; ignored where the weights are per-channel; 0 unless the weights are uint8; must be 0.
+    zero_points : bool
+        False where input and output have none.
+    code_types : tuple of str
+        Types of input and output codes that the engine takes.
+    max_multiplier : float
+        The engine refuses sx sw / sy from here on.
+    activation_bounds : callable
+        (name, y) -> (qmin, qmax) of a fused activation.
+    quantize_codes, dequantize_codes : callable or None
+        The engine's own (x, params) -> codes and (codes, params) -> float32; None where it has no such operator.
+    activation_codes : callable or None
+        Stand-alone activations: (name, codes, x, y) -> codes.
+    softmax_codes : callable or None
+        (codes, x, y, beta) -> codes, over the last axis.
+    requantize_codes : callable or None
+        (codes, x, y) -> codes of another scale, zero point or type.
+    dynamic_quantize : callable or None
+        (x) -> codes, scale and zero point from the tensor's own range.
+    conversion : str
+        What the engine's float-to-integer conversion makes of overflow and NaN, in words.
+
+    Examples
+    --------
+    >>> NPQUANT.name
+    'npquant'
+    """
+
+    name: str
+    engine: str
+    version: str
+    source: str
+    equation: str
+    make_multiplier: Callable[[Any, Any, Any], Any]
+    output_stage: Callable[[Any, Any, Any, int, int], Int64]
+    add_bias: Callable[[Int64, ArrayLike, Any], Any] | None = None
+    quantize_bias: Callable[[ArrayLike, Any, Any], Int64] = bias_half_even
+    accumulator: Literal["exact", "wrap", "pair16"] = "wrap"
+    weight_qmin: int = -128
+    weight_zero_point: Literal["honoured", "per_tensor", "uint8", "zero"] = "honoured"
+    zero_points: bool = True
+    code_types: tuple[str, ...] = ("int8", "uint8")
+    max_multiplier: float = 2.0**30
+    activation_bounds: Callable[[str, QuantParams], tuple[int, int]] = clamp_codes
+    quantize_codes: Callable[[ArrayLike, QuantParams], Codes] | None = None
+    dequantize_codes: Callable[[Codes, QuantParams], NDArray[np.float32]] | None = None
+    activation_codes: Callable[[str, Codes, QuantParams, QuantParams], Codes] | None = None
+    softmax_codes: Callable[[Codes, QuantParams, QuantParams, float], Codes] | None = None
+    requantize_codes: Callable[[Codes, QuantParams, QuantParams], Codes] | None = None
+    dynamic_quantize: Callable[[ArrayLike], DynamicCodes] | None = None
+    conversion: str = "integer arithmetic: nothing to convert"

@@ -1,0 +1,141 @@
+"""The report: its keys, its rounding, its bytes. `report.schema.json` says the same to a program.
+
+Everything but `environment`, `steps[].seconds` and `deployment.latency` is the same on a second run.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+from importlib import resources
+from math import isfinite
+from typing import Any, Final
+
+import numpy as np
+
+from npquant.version import __version__
+
+SCHEMA: Final = "npquant.report/1"
+DIGITS: Final = 9
+
+
+def rounded(value: Any) -> Any:
+    """Bring a value to what JSON holds, the same on every machine.
+
+    Parameters
+    ----------
+    value : None, bool, int, float, str, NumPy scalar, list, tuple or dict
+        Any nesting of these.
+
+    Returns
+    -------
+    None, bool, int, float, str, list or dict
+        Floats to nine significant digits, so that the last bits of a sum do not show; NaN and inf become null.
+
+    Raises
+    ------
+    TypeError
+        If a value is of another type.
+
+    Examples
+    --------
+    >>> rounded({"a": (np.float64(1 / 3), float("inf"), np.int64(2))})
+    {'a': [0.333333333, None, 2]}
+    """
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float):
+        return float(f"{value:.{DIGITS}g}") if isfinite(value) else None
+    if isinstance(value, dict):
+        return {str(key): rounded(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [rounded(item) for item in value]
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    raise TypeError(f"a report holds numbers, text, lists and dicts, not {type(value).__name__}")
+
+
+def encode_report(report: dict[str, Any]) -> bytes:
+    """Write a report as JSON.
+
+    Parameters
+    ----------
+    report : dict
+        What `rounded` returned: JSON holds nothing else.
+
+    Returns
+    -------
+    bytes
+        ASCII; keys in the order given, which is that of the schema; indented by two, a newline at the end.
+
+    Raises
+    ------
+    ValueError
+        If a float is NaN or infinite.
+    TypeError
+        If a value is of a type that JSON does not have.
+
+    Examples
+    --------
+    >>> encode_report({"schema": "npquant.report/1"})
+    b'{\\n  "schema": "npquant.report/1"\\n}\\n'
+    """
+    return json.dumps(report, indent=2, allow_nan=False).encode("ascii") + b"\n"
+
+
+def load_schema() -> dict[str, Any]:
+    """Load the JSON schema of report.json.
+
+    Returns
+    -------
+    dict
+        Draft 2020-12; every object is closed, so that an unknown key is an error.
+
+    Examples
+    --------
+    >>> load_schema()["$schema"]
+    'https://json-schema.org/draft/2020-12/schema'
+    """
+    text = (resources.files("npquant.report") / "report.schema.json").read_text(encoding="utf-8")
+    schema: dict[str, Any] = json.loads(text)
+    return schema
+
+
+def environment() -> dict[str, str]:
+    """Name the versions that ran.
+
+    Returns
+    -------
+    dict of str
+        Versions of npquant, Python and NumPy, by name.
+
+    Examples
+    --------
+    >>> environment()["npquant"] == __version__
+    True
+    """
+    return {"npquant": __version__, "python": platform.python_version(), "numpy": np.__version__}
+
+
+def timeless(report: dict[str, Any]) -> dict[str, Any]:
+    """Copy a report without what the clock and the machine put into it.
+
+    Parameters
+    ----------
+    report : dict
+        As `run_workflow` returns it.
+
+    Returns
+    -------
+    dict
+        The part that is equal on a second run.
+
+    Examples
+    --------
+    >>> timeless({"environment": {}, "steps": [{"number": 1, "seconds": 0.1}], "deployment": {"latency": []}})
+    {'steps': [{'number': 1}], 'deployment': {}}
+    """
+    kept = {key: value for key, value in report.items() if key != "environment"}
+    kept["steps"] = [{key: value for key, value in step.items() if key != "seconds"} for step in report["steps"]]
+    kept["deployment"] = {key: value for key, value in report["deployment"].items() if key != "latency"}
+    return kept

@@ -1,0 +1,164 @@
+"""The parts of the report: what is said of a network, of a pair of them, of the search, and to the reader.
+
+Letters: b rows that the reference alone gets right, c rows that the candidate alone gets right; p of the paired test.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from npquant.compression.rounding.rectified.network import LayerReport
+from npquant.measure.evaluate import Comparison, Evaluation
+
+
+def accuracy_entry(found: Evaluation) -> dict[str, Any]:
+    """Describe how many rows a network gets right.
+
+    Parameters
+    ----------
+    found : Evaluation
+        Its answers, on one row at least.
+
+    Returns
+    -------
+    dict
+        "accuracy" as a share in [0, 1], and the two counts that it is made of.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> accuracy_entry(Evaluation(np.zeros((4, 2)), np.array([True, True, False, True])))
+    {'accuracy': 0.75, 'correct': 3, 'rows': 4}
+    """
+    return {"accuracy": found.n_correct / found.rows, "correct": found.n_correct, "rows": found.rows}
+
+
+def comparison_entry(
+    step: int, names: tuple[str, str], rows_of: str, found: Comparison, sqnr: tuple[float, ...] | None = None
+) -> dict[str, Any]:
+    """Describe two networks on the same rows.
+
+    Parameters
+    ----------
+    step : int
+        The step that compares them.
+    names : tuple of two str
+        Reference and candidate.
+    rows_of : str
+        "validation" or "test".
+    found : Comparison
+        What `compare` returned.
+    sqnr : tuple of float, optional
+        dB by layer; None: not measured, and no key.
+
+    Returns
+    -------
+    dict
+        An item of "comparisons". "agreement" is a share, "drop_points" a difference of accuracies in points (positive
+        where the candidate loses), "kl" in nats.
+
+    Examples
+    --------
+    >>> from npquant.measure.statistics import McNemar
+    >>> found = Comparison(rows=200, agreement=190, kl=0.01, paired=McNemar(b=3, c=1, p=0.625))
+    >>> entry = comparison_entry(5, ("float", "uniform"), "validation", found)
+    >>> entry["drop_points"], entry["agreement"], entry["mcnemar"]
+    (1.0, 0.95, {'b': 3, 'c': 1, 'p': 0.625})
+    """
+    paired = found.paired
+    entry: dict[str, Any] = {
+        "step": step,
+        "reference": names[0],
+        "candidate": names[1],
+        "set": rows_of,
+        "rows": found.rows,
+        "agreement": found.agreement / found.rows,
+        "agreeing": found.agreement,
+        "drop_points": 100 * (paired.b - paired.c) / found.rows,
+        "kl": found.kl,
+        "mcnemar": {"b": paired.b, "c": paired.c, "p": paired.p},
+    }
+    return entry if sqnr is None else {**entry, "sqnr_db": sqnr}
+
+
+def layer_entry(layer: LayerReport) -> dict[str, Any]:
+    """Describe what one layer's rectified rounding cost, beside what it was proven not to exceed.
+
+    Parameters
+    ----------
+    layer : LayerReport
+        Of `quantize_rectified_with_report`.
+
+    Returns
+    -------
+    dict
+        An item of "rectified" in "bounds": E6 of the codes, the right side of E13, and E6 of nearest rounding; and the
+        neuron that comes nearest to its bound.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> observed, bound = np.array([1.0, 3.0]), np.array([4.0, 4.0])
+    >>> entry = layer_entry(LayerReport(4, observed, observed, bound, observed / 2, observed))
+    >>> entry["share"], entry["worst_neuron"]
+    (0.5, {'neuron': 1, 'observed': 3.0, 'bound': 4.0, 'share': 0.75})
+    """
+    shares = layer.phi_by_neuron / np.where(layer.bound_by_neuron > 0, layer.bound_by_neuron, np.inf)
+    worst = int(np.argmax(shares))
+    return {
+        "bits": layer.bits,
+        "observed": layer.phi,
+        "bound": layer.bound,
+        "share": layer.share_of_bound,
+        "nearest_rounding": layer.phi_uniform,
+        "carried": layer.carried,
+        "neurons_nearest": layer.neurons_nearest,
+        "worst_neuron": {
+            "neuron": worst,
+            "observed": float(layer.phi_by_neuron[worst]),
+            "bound": float(layer.bound_by_neuron[worst]),
+            "share": float(shares[worst]),
+        },
+    }
+
+
+def notes_of(report: dict[str, Any]) -> list[str]:
+    """Say what a reader of the figures must know, from the figures themselves.
+
+    Parameters
+    ----------
+    report : dict
+        With the keys "config", "data", "budget" and "pruning".
+
+    Returns
+    -------
+    list of str
+        Sentences.
+
+    Examples
+    --------
+    >>> data = {"rows": {"validation": 50, "test": 40}, "points_per_row": {"validation": 2.0, "test": 2.5}}
+    >>> config, budget = {"data": "mine.csv", "bits": None}, {"thresholds": {"bits": [8, 4]}}
+    >>> pruning = {"nothing_pruned": True, "rates": [0.0]}
+    >>> notes_of({"data": data, "config": config, "budget": budget, "pruning": pruning})[1:]
+    ['Nothing was pruned: every pruning rate is 0.']
+    """
+    rows, points, budget = report["data"]["rows"], report["data"]["points_per_row"], report["budget"]
+    notes = [
+        f"One of {rows['validation']:,} validation rows is {points['validation']:.2f} points, one of {rows['test']:,} "
+        f"test rows {points['test']:.2f}: read the paired counts, not the difference of two accuracies."
+    ]
+    if report["config"]["data"] is None:
+        notes.append(
+            "The digits come from 13 writers without their names: a random split shares writers between its sets, so "
+            "accuracy on a new writer is lower than these figures."
+        )
+    if report["pruning"]["nothing_pruned"]:
+        small = any(report["pruning"]["rates"])
+        why = "the rates are less than half a neuron of each layer" if small else "every pruning rate is 0"
+        notes.append(f"Nothing was pruned: {why}.")
+    if {2, "ternary"} & set(budget["thresholds"]["bits"]):
+        notes.append("Two bits suit only networks with width to spare; compare KL, not only accuracy, with 3 bits.")
+    return notes

@@ -1,0 +1,1 @@
+"""How two arithmetics are told apart, and the oracle kit."""

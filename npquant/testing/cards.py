@@ -1,0 +1,209 @@
+"""A profile's card: its equation, an example worked by hand, where it comes from, and how its relatives differ.
+
+Legend: acc accumulator, M multiplier, sx sw sy scales, zy zero point.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from textwrap import wrap
+from typing import Any
+
+import numpy as np
+
+from npquant.kernels.multiplier import FixedMultiplier
+from npquant.profiles import get, names
+from npquant.profiles.record import Profile
+from npquant.testing.differences import first_separation, share_of_differences
+from npquant.testing.samples import Sample, codes_under, extremes, near_ties
+
+# The worked example: the exact value is a negative tie, but no multiplier holds 1/400 exactly.
+EXAMPLE = Sample(np.array([-1000]), 0.5, 0.25, 50.0, 3)
+RULES: tuple[tuple[str, Callable[[Profile], object]], ...] = (
+    ("how the multiplier is made", lambda p: p.make_multiplier),
+    ("the output stage: where it rounds, ties, zero point", lambda p: p.output_stage),
+    ("how the bias is added", lambda p: p.add_bias),
+    ("how a real bias becomes codes", lambda p: p.quantize_bias),
+    ("the accumulator", lambda p: p.accumulator),
+    ("the bounds of a fused activation", lambda p: p.activation_bounds),
+    ("the weight zero point", lambda p: p.weight_zero_point),
+    ("input and output zero points", lambda p: p.zero_points),
+    ("the types of its codes", lambda p: p.code_types),
+    ("the largest multiplier", lambda p: p.max_multiplier),
+)
+
+
+def worked_example(profile: Profile) -> list[str]:
+    """Work one accumulator through a profile, a line a step.
+
+    Parameters
+    ----------
+    profile : Profile
+        The arithmetic.
+
+    Returns
+    -------
+    list of str
+        Scales, multiplier, exact value, and the code.
+
+    Examples
+    --------
+    >>> for line in worked_example(get("npquant")):
+    ...     print(line)
+    acc = -1000, sx = 0.5, sw = 0.25, sy = 50, zy = 3
+    m = 1374389535, e = -8: m 2^(e-31) = 0.00250000000051
+    exact value acc sx sw / sy = -2.5
+    code = 0
+    """
+    zy = EXAMPLE.zy if profile.zero_points else 0
+    sample = Sample(EXAMPLE.acc, EXAMPLE.sx, EXAMPLE.sw, EXAMPLE.sy, zy)
+    codes = codes_under(profile, sample)
+    exact = int(sample.acc[0]) * sample.sx * sample.sw / sample.sy
+    answer = "refused" if codes is None else str(int(codes[0]))
+    unsigned = "" if "int8" in profile.code_types or codes is None else f", {int(codes[0]) + 128} as uint8"
+    return [
+        f"acc = {sample.acc[0]}, sx = {sample.sx:g}, sw = {sample.sw:g}, sy = {sample.sy:g}, zy = {zy}",
+        _multiplier_line(profile.make_multiplier(*(np.float32(s) for s in (sample.sx, sample.sw, sample.sy)))),
+        f"exact value acc sx sw / sy = {exact:.12g}",
+        f"code = {answer}{unsigned}",
+    ]
+
+
+def _multiplier_line(made: Any) -> str:
+    """Say a multiplier in numbers."""
+    if isinstance(made, FixedMultiplier):
+        return f"m = {made.multiplier}, e = {made.shift}: m 2^(e-31) = {made.real:.12g}"
+    if isinstance(made, tuple):
+        return "constants " + ", ".join(f"{float(part):.12g}" for part in made)
+    return f"M = {float(made):.12g} ({np.asarray(made).dtype})"
+
+
+def differing_rules(a: Profile, b: Profile) -> list[str]:
+    """Name the rules in which two records differ.
+
+    Parameters
+    ----------
+    a, b : Profile
+        Two profiles.
+
+    Returns
+    -------
+    list of str
+        Empty where the records hold the same functions and values: no input can separate such a pair.
+
+    Examples
+    --------
+    >>> differing_rules(get("tflite_ref"), get("tflite_single"))
+    ['the output stage: where it rounds, ties, zero point']
+    """
+    return [text for text, rule in RULES if rule(a) != rule(b)]
+
+
+def render_card(name: str) -> str:
+    """Write the card of one profile.
+
+    Parameters
+    ----------
+    name : str
+        One of `npquant.profiles.names()`.
+
+    Returns
+    -------
+    str
+        Text, lines of at most about 100 characters.
+
+    Raises
+    ------
+    ValueError
+        If there is no such profile.
+
+    Examples
+    --------
+    >>> print(render_card("gemmini_f32").splitlines()[0])
+    gemmini_f32   Gemmini, default configuration
+    """
+    profile = get(name)
+    rows = {
+        "equation": profile.equation,
+        "accumulator": _accumulator(profile),
+        "weights": f"codes from {profile.weight_qmin}; zero point {_weight_zero_point(profile)}",
+        "codes": " and ".join(profile.code_types) + ("" if profile.zero_points else ", no zero points"),
+        "overflow": profile.conversion,
+        "version": profile.version,
+        "read from": profile.source,
+    }
+    lines = [
+        f"{profile.name}   {profile.engine}",
+        "",
+        *(line for name, text in rows.items() for line in _wrapped(text, f"  {name:<12}", " " * 14)),
+        "",
+        "  worked by hand",
+        *(f"    {line}" for line in worked_example(profile)),
+        "",
+        "  relatives, nearest first (share of outputs beside ties and rails that differ)",
+        *(line for text in _relatives(profile) for line in _wrapped(text, "    ", "      ")),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _wrapped(text: str, first: str, rest: str) -> list[str]:
+    """Break a text into lines of at most 100 characters."""
+    return wrap(text, 100, initial_indent=first, subsequent_indent=rest, break_long_words=False)
+
+
+def _accumulator(profile: Profile) -> str:
+    return {
+        "exact": "int32, proven or refused: it never wraps",
+        "wrap": "int32, wraps",
+        "pair16": "int32 of uint8 x int8 pairs that saturate to int16; otherwise int32, wraps",
+    }[profile.accumulator]
+
+
+def _weight_zero_point(profile: Profile) -> str:
+    return {
+        "honoured": "honoured",
+        "per_tensor": "honoured per tensor, ignored by the engine per channel (so refused here)",
+        "uint8": "must be 0 unless the weights are uint8",
+        "zero": "must be 0",
+    }[profile.weight_zero_point]
+
+
+def _relatives(profile: Profile) -> list[str]:
+    """Describe the five nearest profiles: on what they differ, and the first case that shows it."""
+    samples = [*near_ties(np.random.default_rng(0), 48, 400), *extremes()]
+    own = [codes_under(profile, sample) for sample in samples]
+    others = [get(other) for other in names() if other != profile.name]
+    shares = [share_of_differences(own, [codes_under(other, s) for s in samples]) or 0.0 for other in others]
+    lines = []
+    for i in np.argsort(shares, kind="stable")[:5]:
+        other, share = others[i], shares[i]
+        rules = differing_rules(profile, other)
+        lines.append(f"{other.name} ({share:.2%}): differs on {'; '.join(rules) or 'nothing: the same rules'}")
+        found = first_separation(profile, other)
+        if found is not None:
+            lines.append(f"  first separating case: {found}")
+        elif rules:
+            lines.append("  no accumulator beside a tie or a rail separates their requantization")
+    return lines
+
+
+def record_as_json(profile: Profile) -> dict[str, object]:
+    """Describe a profile in JSON's types.
+
+    Parameters
+    ----------
+    profile : Profile
+        The record.
+
+    Returns
+    -------
+    dict
+        Its values; functions by their names.
+
+    Examples
+    --------
+    >>> record_as_json(get("ort"))["accumulator"]
+    'wrap'
+    """
+    fields = {name: getattr(profile, name) for name in profile.__dataclass_fields__}
+    return {name: value.__name__ if callable(value) else value for name, value in fields.items()}

@@ -1,0 +1,232 @@
+"""Where two profiles part on a network: how often in each layer, and the first place with the values before rounding.
+
+Legend: B rows, N neurons of a layer; a and b two profiles; each layer starts from a's codes.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from npquant.arrays import Int8
+from npquant.integer.layer import IntegerLayer, run_layer_plain
+from npquant.integer.mlp import IntegerMLP
+from npquant.kernels.linear import accumulate
+from npquant.profiles import get
+from npquant.profiles.record import Profile
+from npquant.testing.cards import differing_rules
+
+
+@dataclass(frozen=True, slots=True)
+class FirstDivergence:
+    """Hold the first output on which two profiles differ.
+
+    Parameters
+    ----------
+    layer, row, neuron : int
+        Where.
+    accumulator : int
+        The exact int32 sum, bias included.
+    exact : Fraction
+        The exact value in output steps, before rounding and zero point.
+    zero_point : int
+        Added after (or before) the rounding.
+    a, b : int
+        The two codes.
+
+    Examples
+    --------
+    >>> FirstDivergence(0, 0, 0, -5, Fraction(-5, 2), 0, -2, -3).nearest_tie
+    Fraction(0, 1)
+    """
+
+    layer: int
+    row: int
+    neuron: int
+    accumulator: int
+    exact: Fraction
+    zero_point: int
+    a: int
+    b: int
+
+    @property
+    def nearest_tie(self) -> Fraction:
+        """How far the exact value is from the nearest k + 1/2, in output steps."""
+        return self.exact - (Fraction(self.exact.__floor__()) + Fraction(1, 2))
+
+
+@dataclass(frozen=True, slots=True)
+class Divergence:
+    """Hold how two profiles differ on a network and some rows.
+
+    Parameters
+    ----------
+    a, b : str
+        Names of the profiles.
+    rows : int
+        Rows that were run.
+    differing, outputs : tuple of int
+        Outputs that differ, and outputs in all, by layer; each layer starts from a's codes.
+    end_to_end, predictions : int
+        Output codes, and predicted classes, that differ when each profile runs the whole network by itself.
+    first : FirstDivergence or None
+        The first difference, by layer, then row, then neuron.
+    rules : tuple of str
+        The rules in which the two records differ.
+
+    Examples
+    --------
+    >>> Divergence("a", "b", 1, (0,), (10,), 0, 0, None, ()).first is None
+    True
+    """
+
+    a: str
+    b: str
+    rows: int
+    differing: tuple[int, ...]
+    outputs: tuple[int, ...]
+    end_to_end: int
+    predictions: int
+    first: FirstDivergence | None
+    rules: tuple[str, ...]
+
+
+def compare_profiles(model: IntegerMLP, x: ArrayLike, a: str | Profile, b: str | Profile) -> Divergence:
+    """Run a network under two profiles and say where they part.
+
+    Parameters
+    ----------
+    model : IntegerMLP
+        An integer network; its own profile plays no part.
+    x : array of real numbers, shape (B, K)
+        Inputs.
+    a, b : str or Profile
+        The two arithmetics.
+
+    Returns
+    -------
+    Divergence
+        Counts by layer, and the first difference in full.
+
+    Raises
+    ------
+    ValueError
+        If a profile is unknown, or its engine refuses a layer.
+
+    Examples
+    --------
+    >>> from npquant.integer.layer import IntegerLayer
+    >>> from npquant.kernels.qparams import QuantParams
+    >>> p = QuantParams(0.5, 0, -128, 127)
+    >>> net = IntegerMLP((IntegerLayer(np.array([[-5]], np.int8), np.array([0], np.int32), p, p, p, "identity"),), p)
+    >>> compare_profiles(net, [[0.5]], "npquant", "litert_ref_2025").first.exact
+    Fraction(-5, 2)
+    """
+    one, two = (dataclasses.replace(model, profile=get(profile)) for profile in (a, b))
+    codes: Int8 = model.encode(x)
+    differing, outputs, first = [], [], None
+    start = codes
+    for i, layer in enumerate(model.layers):
+        from_a, from_b = (run_layer_plain(layer, codes, net.profile) for net in (one, two))
+        unequal = from_a != from_b
+        differing.append(int(unequal.sum()))
+        outputs.append(unequal.size)
+        if first is None and unequal.any():
+            first = _describe(layer, i, codes, from_a, from_b)
+        codes = from_a
+    y_a, y_b = one.run_plain(start), two.run_plain(start)
+    return Divergence(
+        one.profile.name,
+        two.profile.name,
+        len(start),
+        tuple(differing),
+        tuple(outputs),
+        int((y_a != y_b).sum()),
+        int((y_a.argmax(axis=1) != y_b.argmax(axis=1)).sum()),
+        first,
+        tuple(differing_rules(one.profile, two.profile)),
+    )
+
+
+def _describe(layer: IntegerLayer, index: int, codes: Int8, a: Int8, b: Int8) -> FirstDivergence:
+    """Work out the first output of a layer that differs, in exact arithmetic."""
+    row, neuron = (int(i) for i in np.argwhere(a != b)[0])
+    acc = accumulate(codes[row : row + 1], layer.w_q, layer.bias, layer.x.zero_point, layer.w.zero_point)
+    value = int(acc[0, neuron])
+    sw = np.broadcast_to(np.asarray(layer.w.scale), (layer.shape[1],))[neuron]
+    factor = Fraction(float(layer.x.scale)) * Fraction(float(sw)) / Fraction(float(layer.target.scale))
+    zero_point = int(layer.target.zero_point)
+    return FirstDivergence(
+        index, row, neuron, value, value * factor, zero_point, int(a[row, neuron]), int(b[row, neuron])
+    )
+
+
+def render_divergence(found: Divergence) -> str:
+    """Write a comparison for a terminal.
+
+    Parameters
+    ----------
+    found : Divergence
+        From `compare_profiles`.
+
+    Returns
+    -------
+    str
+        A table by layer, the first difference, and the rule that explains it.
+
+    Examples
+    --------
+    >>> print(render_divergence(Divergence("ort", "ort", 1, (0,), (10,), 0, 0, None, ())).splitlines()[0])
+    ort against ort on 1 rows
+    """
+    lines = [f"{found.a} against {found.b} on {found.rows:,} rows", "", "  layer  outputs      differ  ppm"]
+    for i, (count, total) in enumerate(zip(found.differing, found.outputs, strict=True)):
+        lines.append(f"  {i:>5}  {total:>11,}  {count:>6,}  {1e6 * count / max(total, 1):,.0f}")
+    lines += ["", f"  end to end: {found.end_to_end:,} output codes and {found.predictions:,} predictions differ", ""]
+    if found.first is None:
+        lines.append("  The two profiles agree on every output of these rows.")
+        if found.rules:
+            lines.append(f"  Their records differ on: {'; '.join(found.rules)}.")
+        return "\n".join(lines) + "\n"
+    first = found.first
+    lines += [
+        f"  first difference: layer {first.layer}, neuron {first.neuron}, row {first.row}",
+        f"    accumulator            {first.accumulator}",
+        f"    exact value            {float(first.exact):.10f} steps, {float(first.nearest_tie):+.3g} from a tie",
+        f"    zero point             {first.zero_point}",
+        f"    {found.a:<22} {first.a}",
+        f"    {found.b:<22} {first.b}",
+        "    the profiles differ on",
+        *(f"      {rule}" for rule in found.rules),
+        f"    see: npquant profiles {found.a}, npquant profiles {found.b}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def divergence_as_json(found: Divergence) -> dict[str, object]:
+    """Describe a comparison in JSON's types.
+
+    Parameters
+    ----------
+    found : Divergence
+        From `compare_profiles`.
+
+    Returns
+    -------
+    dict
+        The fields of the record; ``first`` holds the exact value as "numerator/denominator" and as a float.
+
+    Examples
+    --------
+    >>> divergence_as_json(Divergence("a", "b", 1, (0,), (10,), 0, 0, None, ()))["first"] is None
+    True
+    """
+    record = dataclasses.asdict(found)
+    if found.first is not None:
+        exact = found.first.exact
+        record["first"] |= {"exact": f"{exact.numerator}/{exact.denominator}", "exact_float": float(exact)}
+    return record

@@ -1,0 +1,254 @@
+"""A handful of one-output layers that tell all profiles apart, and the search that finds them.
+
+Legend: K contracted depth; a vector is a row of input codes, a column of weight codes, a bias and its quantizations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from npquant.kernels.qparams import QuantParams
+from npquant.profiles.operators import linear
+from npquant.profiles.record import Profile
+
+Answer = int | str
+
+
+@dataclass(frozen=True, slots=True)
+class Vector:
+    """Hold one output of one linear layer.
+
+    Parameters
+    ----------
+    x_q, w_q : tuple of int
+        Input codes and weight codes, K each.
+    bias : int
+        Bias code.
+    sx, sw, sy : float
+        float32 scales.
+    zx, zy : int
+        Zero points; the weights have none.
+    code_type : {"int8", "uint8"}
+        Type of input and output codes; weights are int8.
+    activation : str
+        Fused activation.
+
+    Examples
+    --------
+    >>> from npquant.profiles import get
+    >>> tie = Vector((1,), (-5,), 0, 0.5, 0.5, 0.5, 0, 0, "int8")
+    >>> answer(get("npquant"), tie), answer(get("litert_ref_2025"), tie), answer(get("fbgemm"), tie)
+    (-2, -3, 'refused')
+    """
+
+    x_q: tuple[int, ...]
+    w_q: tuple[int, ...]
+    bias: int
+    sx: float
+    sw: float
+    sy: float
+    zx: int
+    zy: int
+    code_type: str
+    activation: str = "none"
+
+
+def answer(profile: Profile, vector: Vector) -> Answer:
+    """Return what a profile makes of a vector.
+
+    Parameters
+    ----------
+    profile : Profile
+        The arithmetic.
+    vector : Vector
+        One output of a layer.
+
+    Returns
+    -------
+    int or str
+        The code; "refused" where the engine does not take the layer, "overflow" where it takes no accumulator beyond
+        int32. Both are answers: they can be observed.
+
+    Examples
+    --------
+    An accumulator of 2^31, one beyond int32, from int8 codes: npquant reports it, TFLite lets it wrap to -2^31, and
+    FBGEMM takes uint8 codes only.
+
+    >>> from npquant.profiles import get
+    >>> beyond = Vector((1,), (1,), 2**31 - 1, 1.0, 1.0, 2.0**25, 0, 0, "int8")
+    >>> answer(get("npquant"), beyond), answer(get("tflite_ref"), beyond), answer(get("fbgemm"), beyond)
+    ('overflow', -64, 'refused')
+    """
+    info = np.iinfo(vector.code_type)
+    low, high = int(info.min), int(info.max)
+    try:
+        code = linear(
+            np.array([vector.x_q], vector.code_type),
+            np.array(vector.w_q, np.int8)[:, None],
+            np.array([vector.bias]),
+            x=QuantParams(vector.sx, vector.zx, low, high),
+            w=QuantParams(vector.sw, 0, -128, 127),
+            y=QuantParams(vector.sy, vector.zy, low, high),
+            profile=profile,
+            activation=vector.activation,
+        )
+    except ValueError:
+        return "refused"
+    except OverflowError:
+        return "overflow"
+    return int(code[0, 0])
+
+
+def classes(profiles: Sequence[Profile], vectors: Sequence[Vector]) -> list[list[str]]:
+    """Group profiles that give the same answers to all vectors.
+
+    Parameters
+    ----------
+    profiles : sequence of Profile
+        Profiles.
+    vectors : sequence of Vector
+        Vectors.
+
+    Returns
+    -------
+    list of list of str
+        Names, in the order of `profiles`.
+
+    Examples
+    --------
+    >>> from npquant.profiles import get
+    >>> tie = Vector((1,), (-5,), 0, 0.5, 0.5, 0.5, 0, 0, "int8")
+    >>> classes([get("npquant"), get("ort"), get("litert_ref_2025")], [tie])
+    [['npquant', 'ort'], ['litert_ref_2025']]
+    """
+    groups: dict[tuple[Answer, ...], list[str]] = {}
+    for profile in profiles:
+        groups.setdefault(tuple(answer(profile, vector) for vector in vectors), []).append(profile.name)
+    return list(groups.values())
+
+
+def search(profiles: Sequence[Profile], candidates: Sequence[Vector]) -> list[Vector]:
+    """Choose vectors greedily, each the one that splits the most pairs that are still together.
+
+    Parameters
+    ----------
+    profiles : sequence of Profile
+        Profiles.
+    candidates : sequence of Vector
+        Vectors to choose from; ties go to the earlier one.
+
+    Returns
+    -------
+    list of Vector
+        Until no candidate splits any pair.
+
+    Examples
+    --------
+    >>> from npquant.profiles import get
+    >>> tie = Vector((1,), (-5,), 0, 0.5, 0.5, 0.5, 0, 0, "int8")
+    >>> len(search([get("npquant"), get("litert_ref_2025")], [tie, tie]))
+    1
+    """
+    table = [[answer(profile, vector) for profile in profiles] for vector in candidates]
+    numbered: NDArray[np.int64] = np.array([np.unique([str(a) for a in row], return_inverse=True)[1] for row in table])
+    group: NDArray[np.int64] = np.zeros(len(profiles), np.int64)
+    chosen: list[Vector] = []
+    while True:
+        joint = group * (numbered.max() + 1) + numbered
+        together = np.array([_pairs(row) for row in joint])
+        best = int(np.argmin(together))
+        if together[best] == _pairs(group):
+            return chosen
+        chosen.append(candidates[best])
+        group = np.unique(joint[best], return_inverse=True)[1]
+
+
+def _pairs(labels: NDArray[Any]) -> int:
+    """Count the pairs that share a label."""
+    counts = np.unique(labels, return_counts=True)[1]
+    return int((counts * (counts - 1) // 2).sum())
+
+
+def candidates(rng: np.random.Generator, count: int) -> list[Vector]:
+    """Draw vectors that reach ties, rails, wide accumulators, saturating pairs, odd zero points and activation bounds.
+
+    Parameters
+    ----------
+    rng : Generator
+        Source.
+    count : int
+        How many.
+
+    Returns
+    -------
+    list of Vector
+        Half of them int8, half uint8.
+
+    Examples
+    --------
+    >>> candidates(np.random.default_rng(0), 2)[1].code_type
+    'uint8'
+    """
+    drawn = []
+    for i in range(count):
+        code_type = "uint8" if i % 2 else "int8"
+        info = np.iinfo(code_type)
+        depth = int(rng.choice([1, 2, 4]))
+        x_q = rng.integers(info.min, info.max + 1, depth)
+        w_q = rng.integers(-128, 128, depth)
+        if i % 5 == 0:  # the largest pair of products
+            x_q[:], w_q[:] = info.max, int(rng.choice([-128, 127]))
+        zx = int(rng.choice([0, int(rng.integers(info.min, info.max + 1))]))
+        zy = int(rng.choice([0, int(rng.integers(info.min, info.max + 1))]))
+        sx, sw = (float(np.float32(2.0 ** rng.integers(-7, 1) * rng.choice([1.0, rng.uniform(0.5, 1)]))) for _ in "xw")
+        real = float(2.0 ** rng.integers(-24, 9)) * float(rng.choice([1.0, rng.uniform(0.5, 1)]))
+        sy = float(np.float32(sx * sw / real))
+        dot = int((x_q - zx) @ w_q)
+        k = int(rng.integers(-130, 130))
+        aimed = int(np.clip(round((k + 0.5) / real) + rng.integers(-1, 2), -(2**31), 2**31 - 1))
+        wide = int(rng.choice([-(2**31), 2**31 - 1, -(2**30), 2**30]))
+        # Every 11th accumulator may leave int32: the bias is wide and does not make room for the products.
+        bias = wide if i % 11 == 0 else int(np.clip((aimed if i % 7 else wide) - dot, -(2**31), 2**31 - 1))
+        activation = str(rng.choice(["none", "none", "relu6", "relu_n1_to_1"]))
+        drawn.append(
+            Vector(tuple(map(int, x_q)), tuple(map(int, w_q)), bias, sx, sw, sy, zx, zy, code_type, activation)
+        )
+    return drawn
+
+
+# Found by `search` among candidates(default_rng(0), 3000). In order: an overflow with a negative zero point; a pair of
+# products beyond int16; a wide accumulator near a tie; the same where the multipliers differ; an activation bound on a
+# tie; an accumulator beyond int32.
+SEPARATING_SET = (
+    Vector(
+        (127, 127),
+        (-128, -128),
+        -2147470592,
+        0.007577524986118078,
+        0.6977461576461792,
+        0.0002617359859868884,
+        76,
+        -4,
+        "int8",
+    ),
+    Vector((255, 255), (127, 127), -11564, 0.125, 0.25, 0.25, 207, 0, "uint8"),
+    Vector((91,), (-109,), -1027621266, 0.07326087355613708, 0.010775143280625343, 6621.93701171875, 245, 233, "uint8"),
+    Vector((-114,), (116,), 131609511, 0.06180255860090256, 0.03745625913143158, 2427.3408203125, 0, 0, "int8"),
+    Vector((127,) * 4, (127,) * 4, -64293, 0.0625, 0.5, 2.0, 0, -93, "int8", "relu_n1_to_1"),
+    Vector(
+        (212, 29, 2, 26),
+        (-35, -100, -108, -62),
+        2147483647,
+        0.2429751753807068,
+        0.015625,
+        31847.2421875,
+        167,
+        70,
+        "uint8",
+    ),
+)

@@ -1,0 +1,256 @@
+"""Laws of the parts of rectified rounding: objective, refit, walk, rescale, and the weights of activations."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TypeVar
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from npquant.compression.rounding.rectified.activation_weights import activation_weights
+from npquant.compression.rounding.rectified.layer_objective import LayerObjective, make_objective, refit
+from npquant.compression.rounding.rectified.rounding_path import block_covariances, rescale, walk, walk_plain
+
+Float64 = NDArray[np.float64]
+SEEDS = st.integers(0, 2**32 - 1)
+T = TypeVar("T")
+Walk = Callable[[LayerObjective, Float64, Float64, Float64, Float64], Float64]
+
+
+def drawn_objective(seed: int) -> tuple[LayerObjective, Float64, Float64]:
+    """Draw a problem, scales, and real codes within [-4, 3]."""
+    rng = np.random.default_rng(seed)
+    r, k, n = int(rng.integers(2, 60)), int(rng.integers(1, 30)), int(rng.integers(1, 6))
+    x = rng.integers(0, 256, (r, k)) / 255.0
+    x[:, rng.random(k) < 0.15] = 0.0
+    w = rng.normal(0, 1, (k, n))
+    z = (x + 0.1 * rng.normal(0, 1, (r, k))) @ w + rng.normal(0, 1, n)
+    s = np.abs(w).max(axis=0) / 3 + 0.01
+    return make_objective(x, z, w, rng.uniform(0.01, 1, (r, n))), s, np.clip(w / s, -4, 3)
+
+
+def blocked(problem: LayerObjective, q: Float64, low: Float64, high: Float64, s: Float64) -> Float64:
+    return walk(problem, q, low, high, s, block_covariances(problem))
+
+
+# --------------------------------------------------------------------------------------------------------- objective
+
+
+def test_objective_equals_its_definition_row_by_row() -> None:
+    """E3 to E8 as plain loops over rows and inputs."""
+    problem, s, a = drawn_objective(3)
+    x, z, w, d2, v = problem.x, problem.z, problem.w, problem.d2, s * np.rint(a)
+    (rows, inputs), neurons = x.shape, w.shape[1]
+    for n in range(neurons):
+        mass = sum(d2[:, n])
+        energy = sum(d2[r, n] * x[r, k] ** 2 for r in range(rows) for k in range(inputs)) / inputs
+        lam = 0.3 * inputs / rows * energy + 1e-12 * mass
+        r_n = [z[r, n] - sum(x[r, k] * v[k, n] for k in range(inputs)) for r in range(rows)]
+        mean = sum(d2[r, n] * r_n[r] for r in range(rows)) / mass
+        error = sum(d2[r, n] * (r_n[r] - mean) ** 2 for r in range(rows))
+        h = [sum(d2[:, n] * (x[:, k] - sum(d2[:, n] * x[:, k]) / mass) ** 2) + lam for k in range(inputs)]
+        # Sums of under 2,000 terms, each rounded by 2^-53: below 2^-40 of their magnitudes.
+        near = 2.0**-40
+        assert np.isclose(problem.carried_error(v)[n], error, rtol=near, atol=near * sum(d2[:, n] * z[:, n] ** 2))
+        assert np.isclose(problem.phi(v)[n], error + lam * sum((w[:, n] - v[:, n]) ** 2), rtol=near)
+        assert np.isclose(problem.best_bias(v)[n], mean, rtol=near, atol=near * np.abs(z).max())
+        assert np.allclose(problem.energies()[:, n], h, rtol=near, atol=near * energy)
+        assert np.allclose(problem.carry(v)[:, n], d2[:, n] * (np.array(r_n) - mean), rtol=0, atol=near * 16)
+
+
+def law_refit_is_the_minimum(solve: Callable[[LayerObjective], Float64], seed: int) -> None:
+    """Phi(refit) is below Phi everywhere near it and at w, and the gradient is small beside that at w."""
+    problem, _, _ = drawn_objective(seed)
+    v = solve(problem)
+    best, start = problem.phi(v), problem.phi(problem.w)
+
+    def gradient(at: Float64) -> Float64:
+        return problem.x.T @ problem.carry(at) + problem.lam * (problem.w - at)
+
+    assert (best <= start * (1 + 1e-12)).all()
+    # Twenty steps at a condition below 1 + R / 0.3 <= 200 shrink errors by 2 (13 / 15)^20 = 0.11 at worst, in the
+    # norm of the Hessian, and the gradient's own norm by at most sqrt(200) more; drawn problems are far better.
+    assert (np.abs(gradient(v)).max(axis=0) <= 0.05 * np.abs(gradient(problem.w)).max(axis=0) + 1e-9).all()
+    for direction in np.random.default_rng(seed).normal(0, 1, (4, *v.shape)):
+        assert (problem.phi(v + 0.1 * direction) >= best * (1 - 1e-12)).all()
+
+
+@given(seed=SEEDS)
+def test_refit_is_the_minimum(seed: int) -> None:
+    """Nothing near is better."""
+    law_refit_is_the_minimum(refit, seed)
+
+
+def test_refit_law_kills() -> None:
+    """Not moving at all, and solving without the pull, are caught."""
+    for wrong in (lambda p: p.w, lambda p: refit(replace(p, lam=p.lam * 30)), lambda p: 1.2 * refit(p)):
+        assert any(_fails(law_refit_is_the_minimum, wrong, seed) for seed in range(20))
+
+
+# -------------------------------------------------------------------------------------------------------------- walk
+
+
+def law_first_walk_is_within_the_bound(step: Walk, seed: int) -> None:
+    """E13, after one walk from real codes; every code is the floor or the ceiling of where it started."""
+    problem, s, a = drawn_objective(seed)
+    q = step(problem, a, np.floor(a), np.ceil(a), s)
+    assert ((q == np.floor(a)) | (q == np.ceil(a))).all()
+    bound = problem.phi(s * a) + s**2 / 4 * problem.energies().sum(axis=0)
+    assert (problem.phi(s * q) <= bound * (1 + 1e-12)).all()
+
+
+def law_later_walks_never_raise_phi(step: Walk, seed: int) -> None:
+    """Between integers the walk is coordinate descent."""
+    problem, s, a = drawn_objective(seed)
+    q = np.floor(a)
+    for _ in range(3):
+        after = step(problem, q, np.floor(a), np.ceil(a), s)
+        assert (problem.phi(s * after) <= problem.phi(s * q) * (1 + 1e-12)).all()
+        q = after
+
+
+def law_walk_equals_plain(step: Walk, seed: int) -> None:
+    """The codes are those of the walk as it is defined."""
+    problem, s, a = drawn_objective(seed)
+    between = np.floor(a), np.ceil(a)
+    np.testing.assert_array_equal(step(problem, a, *between, s), walk_plain(problem, a, *between, s))
+
+
+WALK_LAWS = [law_first_walk_is_within_the_bound, law_later_walks_never_raise_phi, law_walk_equals_plain]
+
+
+@pytest.mark.parametrize("step", [blocked, walk_plain])
+@pytest.mark.parametrize("law", WALK_LAWS)
+@given(seed=SEEDS)
+def test_walk_laws_hold(law: Callable[[Walk, int], None], step: Walk, seed: int) -> None:
+    """Bound, descent, and one definition for both routes."""
+    law(step, seed)
+
+
+def forgets_the_carry(problem: LayerObjective, q: Float64, low: Float64, high: Float64, s: Float64) -> Float64:
+    """Every input answers to the errors before the walk."""
+    t = q + (problem.x.T @ problem.carry(s * q) + problem.lam * (problem.w - s * q)) / (s * problem.energies())
+    return np.clip(np.rint(t), low, high)
+
+
+def adds_the_carry(problem: LayerObjective, q: Float64, low: Float64, high: Float64, s: Float64) -> Float64:
+    """The sign of the carry is wrong."""
+    mirrored = replace(problem, z=2 * (problem.x @ (s * q)) - problem.z)
+    return walk_plain(mirrored, q, low, high, s)
+
+
+def without_clamp(problem: LayerObjective, q: Float64, low: Float64, high: Float64, s: Float64) -> Float64:
+    """A weight may go anywhere."""
+    return walk_plain(problem, q, low - 2, high + 2, s)
+
+
+def blind_within_blocks(problem: LayerObjective, q: Float64, low: Float64, high: Float64, s: Float64) -> Float64:
+    """Inputs of one block do not see each other."""
+    grams = [gram * np.eye(len(gram))[:, :, np.newaxis] for gram in block_covariances(problem)]
+    return walk(problem, q, low, high, s, grams)
+
+
+@pytest.mark.parametrize(
+    ("law", "mutant"),
+    [
+        (law_first_walk_is_within_the_bound, forgets_the_carry),
+        (law_first_walk_is_within_the_bound, adds_the_carry),
+        (law_first_walk_is_within_the_bound, without_clamp),
+        (law_later_walks_never_raise_phi, adds_the_carry),
+        (law_later_walks_never_raise_phi, forgets_the_carry),
+        (law_walk_equals_plain, blind_within_blocks),
+    ],
+)
+def test_walk_laws_kill(law: Callable[[Walk, int], None], mutant: Walk) -> None:
+    """A forgotten carry, its wrong sign, no clamp, and blocks that are blind inside are caught within 100 draws."""
+    assert any(_fails(law, mutant, seed) for seed in range(100))
+
+
+# ----------------------------------------------------------------------------------------------------------- rescale
+
+
+def law_rescale_minimizes(choose: Callable[[LayerObjective, Float64, Float64], Float64], seed: int) -> None:
+    """Phi does not rise; where the clip does not hold, no scale near is better; scales are float32 and positive."""
+    problem, s, a = drawn_objective(seed)
+    q = np.rint(a)
+    after = choose(problem, q, s)
+    np.testing.assert_array_equal(after, after.astype(np.float32))
+    assert (after > 0).all()
+    found = problem.phi(after * q)
+    assert (found <= problem.phi(s * q) * (1 + 1e-12)).all()
+    free = (after > 0.51 * s) & (after < 1.99 * s)
+    for near in (0.999, 1.001):
+        assert (found <= problem.phi(near * after * q) * (1 + 1e-12))[free].all()
+
+
+@given(seed=SEEDS)
+def test_rescale_minimizes(seed: int) -> None:
+    """Phi does not rise, and nothing near is better."""
+    law_rescale_minimizes(rescale, seed)
+
+
+def test_rescale_law_kills() -> None:
+    """A rescale without the pull, one that moves twice as far, and one that does nothing are caught."""
+    undamped = lambda p, q, s: rescale(replace(p, lam=0 * p.lam), q, s)  # noqa: E731
+    twice = lambda p, q, s: (s + 2 * (rescale(p, q, s) - s)).astype(np.float32).astype(np.float64)  # noqa: E731
+    for wrong in (undamped, twice, lambda p, q, s: s.astype(np.float32).astype(np.float64)):
+        assert any(_fails(law_rescale_minimizes, wrong, seed) for seed in range(60))
+
+
+# ------------------------------------------------------------------------------------------------ activation weights
+
+
+def law_weights_are_floored_shares(weigh: Callable[[str, Float64], Float64], seed: int) -> None:
+    """E1: D2 lies in [1/100, 1], is 1 where all passes, and falls away from there."""
+    z = np.random.default_rng(seed).normal(0, 4, (40, 3))
+    for activation in ("clipped_relu", "hard_sigmoid", "relu", "sigmoid", "tanh", "softmax", "identity"):
+        d2 = weigh(activation, z)
+        assert d2.dtype == np.float64 and d2.shape == z.shape
+        assert (d2 >= 0.01 - 1e-15).all() and (d2 <= 1 + 1e-15).all()
+    for activation, centre in (("clipped_relu", 0.5), ("hard_sigmoid", 0.0), ("sigmoid", 0.0), ("tanh", 0.0)):
+        away = centre + np.linspace(0, 8, 50)[:, np.newaxis]
+        d2 = weigh(activation, away)
+        assert d2[0, 0] == 1 and (np.diff(d2, axis=0) <= 0).all() and d2[-1, 0] == pytest.approx(0.01)
+        np.testing.assert_allclose(d2, weigh(activation, 2 * centre - away), rtol=2.0**-40)
+
+
+@given(seed=SEEDS)
+def test_activation_weights_are_floored_shares(seed: int) -> None:
+    """Between 1/100 and 1, even around the middle."""
+    law_weights_are_floored_shares(activation_weights, seed)
+
+
+def test_activation_weights_follow_the_derivatives() -> None:
+    """E2: sigmoid and tanh by finite differences, clipped ReLU and softmax at points worked out by hand."""
+    z, step = np.linspace(-2, 2, 9)[:, np.newaxis], 1e-6
+    for activation, f, largest in (("sigmoid", lambda v: 1 / (1 + np.exp(-v)), 0.25), ("tanh", np.tanh, 1.0)):
+        slope = (f(z + step) - f(z - step)) / (2 * step) / largest
+        np.testing.assert_allclose(activation_weights(activation, z), np.maximum(slope, 0.1) ** 2, rtol=1e-6)
+    points = np.array([[-0.25, 0.0, 1.0, 1.4, 1.5]])
+    np.testing.assert_allclose(activation_weights("clipped_relu", points), [[0.25, 1, 1, 0.04, 0.01]], rtol=1e-12)
+    np.testing.assert_allclose(activation_weights("softmax", np.zeros((1, 4))), np.full((1, 4), 0.75), rtol=1e-12)
+    assert (activation_weights("softmax", np.zeros((2, 1))) == 0.1**2).all()
+    assert (activation_weights("relu", np.full((3, 1), -2.0)) == 0.1**2).all()
+    with pytest.raises(ValueError, match="known"):
+        activation_weights("swish", z)
+
+
+def test_activation_weights_law_kills() -> None:
+    """No floor, the bare derivative of sigmoid, and a derivative that is not squared to 1 in the middle are caught."""
+    for wrong in (
+        lambda name, z: np.square(np.sqrt(activation_weights(name, z)) - 0.1),
+        lambda name, z: activation_weights(name, z) / (16 if name == "sigmoid" else 1),
+        lambda name, z: activation_weights(name, z + 0.25),
+    ):
+        assert _fails(law_weights_are_floored_shares, wrong, 0)
+
+
+def _fails(law: Callable[[T, int], None], implementation: T, seed: int) -> bool:
+    try:
+        law(implementation, seed)
+    except AssertionError:
+        return True
+    return False

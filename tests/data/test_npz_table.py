@@ -1,0 +1,122 @@
+"""Laws of npz files of rows: names, images and Keras' parts are read; what cannot be used is named with its fix."""
+
+import io
+import zipfile
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from npquant.data.datasets import load_dataset
+from npquant.data.npz_table import npz_table
+
+
+def npz(save=np.savez, **arrays):
+    stream = io.BytesIO()
+    save(stream, **arrays)
+    return stream.getvalue()
+
+
+def refused(path, content, *words, **options):
+    """The file is refused by name, and the message says each of the words."""
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(ValueError) as caught:
+        load_dataset(path, **options)
+    text = str(caught.value)
+    assert str(path) in text, text
+    for word in words:
+        assert word in text, text
+
+
+X = np.arange(12.0).reshape(6, 2)
+Y = np.array([0, 1] * 3)
+
+
+def test_npz_reads_names_images_text_and_keras_parts(tmp_path):
+    """Names, images, text or bool labels and Keras' four arrays are read; stored or deflated makes no difference."""
+    path = tmp_path / "a.npz"
+    path.write_bytes(npz(x=X.reshape(6, 2, 1), y=1 - Y, class_names=["no", "yes"], feature_names=["p", "q"]))
+    found = load_dataset(path)
+    assert found.class_names == ("no", "yes") and found.y.tolist() == [1, 0] * 3 and found.feature_names == ("p", "q")
+    assert found.x.dtype == np.float32 and found.source == str(path)
+    for y, names in ((np.array(["b", "a"] * 3), ("a", "b")), (Y == 1, ("0", "1")), (Y[:, None], ("0", "1"))):
+        path.write_bytes(npz(np.savez_compressed, x=X, y=y))
+        assert load_dataset(path).class_names == names
+    path.write_bytes(npz(x_test=X[:2] + 20, y_test=Y[:2], x_train=X, y_train=Y))
+    assert load_dataset(path).x[:, 0].tolist() == [0, 2, 4, 6, 8, 10, 20, 22]
+
+
+@pytest.mark.parametrize(
+    ("arrays", "words"),
+    [
+        ({"x": X}, ["needs arrays x and y, found ['x']"]),
+        ({"y": Y}, ["needs arrays x and y, found ['y']"]),
+        ({"x": X, "y": Y, "y_train": Y}, ["needs arrays x and y, found ['x', 'y', 'y_train']"]),
+        ({"x": X, "y": Y, "labels": Y}, ["unknown arrays ['labels']"]),
+        ({"x": X.astype(object), "y": Y}, ["x.npy", "refused", "never objects"]),
+        ({"x": X, "y": Y.astype(object)}, ["y.npy", "never objects"]),
+        ({"x": X[:, 0], "y": Y}, ["x must be numbers of shape (R, K)"]),
+        ({"x": X[:0], "y": Y[:0]}, ["not empty"]),
+        ({"x": X.astype("U3"), "y": Y}, ["x must be numbers"]),
+        ({"x": X, "y": Y * 1.0}, ["y is float64; store class labels, y.astype(int)"]),
+        ({"x": X, "y": Y[:5]}, ["y has shape (5,), x 6 rows"]),
+        ({"x": X, "y": np.eye(2)[Y].astype(int)}, ["one-hot", "argmax"]),
+        ({"x": X, "y": Y, "feature_names": ["p"]}, ["2 features, but 1 feature_names"]),
+        ({"x": X, "y": Y, "class_names": ["only"]}, ["integers in [0, 1)"]),
+        ({"x": X, "y": Y, "class_names": np.arange(2)}, ["class_names must be one-dimensional text"]),
+        ({"x": X, "y": Y, "class_names": ["a", "b", "c"]}, ["class 'c' has 0 rows"]),
+        (
+            {"x": X, "y": np.array([0x110000, 65] * 3, np.uint32).view("U1")},
+            ["y.npy: holds code points"],
+        ),
+        ({"x": X, "y": np.array([0xDFFF, 65] * 3, np.uint32).view("U1")}, ["y.npy"]),
+        ({"x": np.where(X == 5, np.nan, X), "y": Y}, ["row 2 (from 0), column 'x1' holds nan"]),
+        ({"x_train": X, "y_train": Y, "x_test": X[:, :1], "y_test": Y}, ["different shapes"]),
+    ],
+)
+def test_npz_names_file_array_and_fix(arrays, words, tmp_path):
+    """Missing, misspelt, pickled, misshapen and unfit arrays are named with the file and the fix."""
+    refused(tmp_path / "a.npz", npz(**arrays), *words)
+
+
+def test_npz_is_bounded_and_its_damage_named(tmp_path):
+    """A bomb is refused unread, and so is a file that was cut short."""
+    bomb = io.BytesIO()
+    with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("x.npy", bytes(1 << 24))
+    refused(tmp_path / "a.npz", bomb.getvalue(), "limit of 1048576 bytes", max_bytes=1 << 20)
+    refused(tmp_path / "a.npz", npz(x=X, y=Y)[:-30], "not an intact zip archive")
+    refused(tmp_path / "a.npz", npz(x=X, y=Y), "the limit is 100", max_bytes=100)
+
+
+@given(
+    x=st.sampled_from([">f4", "f8", "f2", "i8", "u1", "b1"]).flatmap(
+        lambda t: hnp.arrays(t, (6, 2, 2), elements={"allow_nan": False} if "f" in t else None)
+    ),
+    y=hnp.arrays("U2", (6,), elements=st.text("ab1é", max_size=2)) | hnp.arrays(np.int16, (6,)),
+    save=st.sampled_from([np.savez, np.savez_compressed]),
+)
+def test_npz_reads_what_numpy_writes(x, y, save):
+    """Numbers of any type and layout, labels of integers or text, deflated or not: rows and labels come back."""
+    for layout in (x, np.asfortranarray(x)):
+        stream = io.BytesIO()
+        save(stream, x=layout, y=y)
+        table = npz_table(stream.getvalue(), "t", max_bytes=1 << 20)
+        assert table.x.dtype == x.dtype.newbyteorder("=") and np.array_equal(table.x, x.reshape(6, 4))
+        assert np.array_equal(table.labels, y)
+
+
+@given(st.data(), st.sampled_from([np.savez, np.savez_compressed]))
+def test_npz_of_any_damage_is_a_named_value_error(data, save):
+    """Whatever is done to an archive, it is a table or a ValueError that starts with its name."""
+    stream = io.BytesIO()
+    save(stream, x=np.zeros((6, 2)), y=[0, 1] * 3, class_names=["a", "b"])
+    content = bytearray(stream.getvalue())
+    for at, byte in data.draw(st.lists(st.tuples(st.integers(0, len(content) - 1), st.integers(0, 255)), max_size=4)):
+        content[at] = byte
+    try:
+        npz_table(bytes(content), "t", max_bytes=1 << 20)
+    except ValueError as error:
+        assert str(error).startswith("t: ")

@@ -1,0 +1,121 @@
+"""Telling profiles apart: the separating set, the shares of differences, and the pinned answers of each profile."""
+
+import numpy as np
+import pytest
+
+import npquant
+from npquant.profiles import get, names
+from npquant.testing.cards import differing_rules, render_card
+from npquant.testing.differences import difference_table, first_separation
+from npquant.testing.numerics import golden_digest
+from npquant.testing.samples import codes_under, near_ties, realistic
+from npquant.testing.separating import SEPARATING_SET, candidates, classes, search
+
+PROFILES = [get(name) for name in names()]
+
+# A change here changes what npquant says is true of an engine: raise npquant.numerics_version with it, and say why in
+# docs/decisions/.
+GOLDEN = {
+    "npquant": "3ce302281ddf70ad41c11e041887e6edf71f1fc86e248fdfa969ae3370ff1cdc",
+    "tflite_ref": "bbe21610cda9b01554002fb2c6dcf731f999199167db2e36dac02a8581b8fb91",
+    "tflm": "549e7fdbdcea40891cd4cd9cdb6293a3fcf590e0210996ec2878a3649b34263d",
+    "tflite_single": "008cac1ce1f723f7eb4e65c9ce4b595f3156083f3d9dcc4038eaddcd2b178938",
+    "litert_ref_2025": "26f7838c7f87012d75968e99ab3870eabf1e72c6eaca0bf9dc0ca47956d2aa68",
+    "ruy_x86": "a7b6ac329599014b3289b468e25d14b3aa0bf21b9cc90def3ab663597ebcde50",
+    "ruy_arm64": "090f46875ef8dd97998344af9965b16dd84e03e4a36765429aa06ea44bd5bbd0",
+    "xnnpack_fp32": "a6453f201d0260461cf8a85fe69ea43dda1079a138a3972dd01f154793099199",
+    "xnnpack_fp32_avx512": "5d973b0271c2efa65f3d67c96d7ce69a6b00c769d0a4de4985a76ee70e9d7598",
+    "xnnpack_rndnu": "ccb6127b557a55f17f6bea4742197759cdeecb722d8643d83441694a6bf38d1b",
+    "ort": "fd6190c0cc3f1e549ad00a0bf686a433a1a9c685f3d163d34cf13820d69f05e8",
+    "ort_pair16": "0bd8552048ac31b26aa6b3490bad7a6321b76f7d7cdd891f2cbb3d0f2293ef2a",
+    "onnx_ref": "26839e3f7963e568c8c564b2abf70fd9bb3a665d47437173c2a26bb087f49cb0",
+    "fbgemm": "ce10d60d62eafbef3a1715e5d1973bc58207a0b48b8557b25bd0e52ebc7f60aa",
+    "fbgemm_pair16": "638b0d4a1d3368a244cc7c6b78a296f78ffaab62abfd658002779773e7a51d91",
+    "qnnpack": "89e5fefd7194547d275a4835fc8afec5d427049210846f7ba8988be0f5b86c11",
+    "onednn_vnni": "9c5edc9c147837e0a609622aa68e99f12b36b079ad1a2d1a0e442402c96c48a9",
+    "onednn_avx2": "fd5f9755d3e2b91757a15a4749c7557ae7df31f4f381c7028721a3f9af157c22",
+    "tosa_single": "b752735565cc74a0c0979a14d0d03530b446aec51c6e094131433d895c8ea839",
+    "tosa_double": "d54618b8312bbbaded477b3e8fca497b95148e4aaee91f540e455d9268473875",
+    "tvm_upward": "dea85d7c0b30ecc5ddee48b49c469ae95b5b5940b3fc7648cf57f44f33bcd69c",
+    "tvm_tonearest": "5a53c8a9d3470622d174e7c09d698646e03bfb169e5f7fafe27f84851914b398",
+    "gemmini_f32": "4a1e9cecc4fd196a095b5d10921ea2d0b7d100f23861ae83af5722d416c6a0eb",
+    "nvdla": "05d8fced8fa3ea0992a0b2c1a90ce86da1413044b71c02cce0e1c78b3fa01540",
+}
+
+
+def test_separating_set_tells_all_profiles_apart():
+    """At most 8 vectors, and every profile alone in its class."""
+    assert len(SEPARATING_SET) <= 8
+    assert [len(group) for group in classes(PROFILES, SEPARATING_SET)] == [1] * len(PROFILES)
+
+
+def test_separating_set_kills_a_shorter_one():
+    """No vector of the set can be left out."""
+    for i in range(len(SEPARATING_SET)):
+        shorter = [v for j, v in enumerate(SEPARATING_SET) if j != i]
+        assert len(classes(PROFILES, shorter)) < len(PROFILES)
+
+
+def test_search_finds_a_set_that_separates_as_much_as_its_candidates():
+    """The greedy choice stops only when nothing is left to split."""
+    drawn = candidates(np.random.default_rng(5), 300)
+    chosen = search(PROFILES, drawn)
+    assert len(classes(PROFILES, chosen)) == len(classes(PROFILES, drawn))
+    assert len(chosen) <= 12
+
+
+@pytest.mark.parametrize("name", names())
+def test_golden_digest_is_pinned(name):
+    """The answers of a profile have not changed since the numerics version was set."""
+    assert npquant.numerics_version == "1"
+    assert golden_digest(get(name)) == GOLDEN[name], f"{name} answers differently: raise npquant.numerics_version"
+
+
+def test_records_with_the_same_rules_answer_alike():
+    """Pairs that share multiplier and output stage requantize alike on every sample; no pair shares every rule."""
+    samples = [*near_ties(np.random.default_rng(3), 24, 200), *realistic(np.random.default_rng(4), 8, 200)]
+    codes = {p.name: [codes_under(p, s) for s in samples] for p in PROFILES}
+    for a in PROFILES:
+        for b in PROFILES:
+            same = (a.make_multiplier, a.output_stage, a.add_bias) == (b.make_multiplier, b.output_stage, b.add_bias)
+            if same and a.name != b.name:
+                pairs = zip(codes[a.name], codes[b.name], strict=True)
+                assert all((x == y).all() for x, y in pairs if x is not None and y is not None)
+            assert (a.name == b.name) == (not differing_rules(a, b))
+
+
+def test_difference_table_is_symmetric_and_sees_known_rates():
+    """Double against single rounding: about 1.5 in 1,000 realistic outputs; single against float64: none."""
+    chosen = [get(n) for n in ("tflite_ref", "tflite_single", "litert_ref_2025")]
+    table = difference_table(chosen, realistic(np.random.default_rng(1), 200, 2000))
+    assert all(table[i][j] == table[j][i] and table[i][i] == 0 for i in range(3) for j in range(3))
+    # 400,000 outputs, share 1.5e-3: a standard error of 6e-5; five of them either side.
+    assert abs(table[0][1] - 1.5e-3) < 3e-4 and table[1][2] == 0
+
+
+@pytest.mark.parametrize(
+    ("a", "b"), [("npquant", "litert_ref_2025"), ("tflite_ref", "ruy_x86"), ("xnnpack_fp32", "xnnpack_fp32_avx512")]
+)
+def test_first_separation_separates(a, b):
+    """The case that is shown makes the two profiles differ, as it says."""
+    found = first_separation(get(a), get(b))
+    assert found is not None and found.a != found.b
+    from npquant.testing.samples import Sample
+
+    sample = Sample(np.array([found.acc]), found.sx, found.sw, found.sy, found.zy)
+    assert [int(codes_under(get(n), sample)[0]) for n in (a, b)] == [found.a, found.b]
+
+
+def test_first_separation_of_equals_is_none():
+    """Profiles with the same requantization have no separating accumulator."""
+    assert first_separation(get("npquant"), get("tosa_single")) is None
+
+
+@pytest.mark.parametrize("name", names())
+def test_render_card_holds_what_a_reader_looks_for(name):
+    """Equation, source, a worked code, and at least one relative; no line is wider than 100 characters."""
+    card = render_card(name)
+    record = get(name)
+    flat = " ".join(card.split())
+    assert record.equation in flat and record.source in flat and "worked by hand" in card and "differs on" in card
+    assert max(map(len, card.splitlines()[1:])) <= 100
