@@ -1,0 +1,83 @@
+"""What the case classes build from: quantizations that an engine takes, operands of a fill, layers whose codes spread.
+
+Legend: profile the engine's record, can what the backend takes, rng a Generator; B, K, N shape; fill the kind of
+operand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from npquant.arrays import Codes
+from npquant.kernels.qparams import QuantParams
+from npquant.profiles.record import Profile
+from npquant.testing.backend import Capabilities
+from npquant.testing.case import Case, Layer, Model
+
+INTERVALS: Final = {"int8": (-128, 127), "uint8": (0, 255), "int16": (-32768, 32767), "int4": (-8, 7), "uint4": (0, 15)}
+FILLS: Final = ("random", "extreme", "lowest", "highest", "small", "sparse")
+
+
+def code_type(can: Capabilities, rng: np.random.Generator | None = None) -> str:
+    """Return a type of input and output codes that the backend takes: the first, or one at random."""
+    types = [name for name in can.code_types if name in ("int8", "uint8")] or list(can.code_types)
+    return types[0] if rng is None else str(rng.choice(types))
+
+
+def params(kind: str, scale: Any, zero_point: Any = 0) -> QuantParams:
+    """Return the whole interval of a type of codes, at a zero point counted from the type's middle."""
+    low, high = INTERVALS[kind]
+    middle = (low + high + 1) // 2
+    return QuantParams(scale, np.clip(np.asarray(zero_point) + middle, low, high), low, high)
+
+
+def weight_params(profile: Profile, scale: Any, zero_point: Any = 0) -> QuantParams:
+    """Return int8 weights of an engine: from its smallest legal code on."""
+    return QuantParams(scale, zero_point, profile.weight_qmin, 127)
+
+
+def fill(kind: str, shape: Sequence[int], bounds: QuantParams, rng: np.random.Generator) -> Codes:
+    """Return codes of bounds: all random, only the two ends, one end, near the zero point, or mostly the zero point."""
+    low, high, zero = bounds.qmin, bounds.qmax, np.asarray(bounds.zero_point)
+    if kind == "extreme":
+        codes = np.where(rng.random(shape) < 0.5, low, high)
+    elif kind in ("lowest", "highest"):
+        codes = np.full(shape, low if kind == "lowest" else high)
+    elif kind == "small":
+        codes = np.clip(zero + rng.integers(-2, 3, shape), low, high)
+    elif kind == "sparse":
+        codes = np.where(rng.random(shape) < 0.8, zero, rng.integers(low, high + 1, shape))
+    else:
+        codes = rng.integers(low, high + 1, shape)
+    return np.asarray(codes, bounds.dtype)
+
+
+def spreading_scale(x_scale: Any, w_scale: Any, depth: int, spread: float = 60.0) -> np.float32:
+    """Return an output scale under which sums of random products of depth K fill the codes, and leave them at times."""
+    typical = 74.0 * 74.0 * np.sqrt(max(depth, 1))
+    return np.float32(float(x_scale) * float(np.max(w_scale)) * typical / spread)
+
+
+def as_case(layer: Layer, x_q: Codes, profile: Profile, *tags: str) -> Case:
+    """Return a valid case of one layer."""
+    return Case(Model((layer,), profile.name), x_q, tags=tags)
+
+
+def zero_point_pairs(can: Capabilities) -> tuple[tuple[int, int], ...]:
+    """Return (zx, zy) pairs from the middle of the codes: none, odd and even, both ends."""
+    if not can.input_zero_point:
+        return ((0, 0),)
+    return ((0, 0), (3, -5), (-128, 127), (127, -128), (1, 1), (0, -128))
+
+
+def dyadic(exponent: int) -> np.float32:
+    """Return 2^exponent as float32."""
+    return np.float32(2.0**exponent)
+
+
+def bias_of(values: Any, n: int) -> NDArray[np.int32]:
+    """Return an int32 bias (N,) of one value or of N."""
+    return np.ascontiguousarray(np.broadcast_to(np.asarray(values, np.int32), (n,)))

@@ -1,0 +1,87 @@
+"""What a trial came to: which classes passed, what failed and why, and the exit code that says so.
+
+Legend: a class is a case class; a row of input with its model counts as one case.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from npquant.testing import backend as kinds
+from npquant.testing.judge import Finding
+
+CONFORMANT: Final = 0
+NOT_CONFORMANT: Final = 1
+KIT_FAILED: Final = 2
+BACKEND_DIED: Final = 3
+NOTHING_RAN: Final = 4
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ClassResult:
+    """One class of cases: how many were judged, how many not asked and why, and what was found."""
+
+    name: str
+    subject: str
+    cases: int
+    calls: int
+    skipped: dict[str, int]
+    findings: tuple[Finding, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether something ran and nothing was wrong."""
+        return self.cases > 0 and not self.findings
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Verdict:
+    """The judgement of one backend under one profile and tier.
+
+    Parameters
+    ----------
+    backend, profile, tier : str
+        Who was judged, by which arithmetic, how hard.
+    seed : int
+        Of everything drawn.
+    classes : tuple of ClassResult
+        In order.
+    failures : tuple of Finding
+        At most one a class, shrunk; the first found comes first.
+    seconds : float
+        Wall clock.
+
+    Examples
+    --------
+    >>> Verdict("mine", "ort", "smoke", 0, (), (), 0.0).exit_code
+    4
+    """
+
+    backend: str
+    profile: str
+    tier: str
+    seed: int
+    classes: tuple[ClassResult, ...]
+    failures: tuple[Finding, ...]
+    seconds: float
+    first_failure_after: int = field(default=0)
+
+    @property
+    def cases(self) -> int:
+        """How many cases were judged: rows of input, each with its model."""
+        return sum(result.cases for result in self.classes)
+
+    @property
+    def passed(self) -> bool:
+        """Whether at least one case was judged and none was wrong."""
+        return self.cases > 0 and not self.failures
+
+    @property
+    def exit_code(self) -> int:
+        """0 conformant, 1 not, 3 the backend crashed or hung, 4 nothing ran; 2 belongs to a kit that fails itself."""
+        if any(failure.kind in (kinds.CRASHED, kinds.HUNG) for failure in self.failures):
+            return BACKEND_DIED
+        if self.failures:
+            return NOT_CONFORMANT
+        return CONFORMANT if self.cases else NOTHING_RAN
