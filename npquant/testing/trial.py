@@ -20,11 +20,11 @@ from npquant.testing import backend as kinds
 from npquant.testing.adapters.callable import from_callable
 from npquant.testing.backend import Backend, Capabilities, capabilities_from, why_not_asked
 from npquant.testing.case import Case
-from npquant.testing.classes import plain, tie
+from npquant.testing.classes import channel, deep, lane, plain, rail, tail, tie, wide, zero_point
 from npquant.testing.judge import Finding, judge
 from npquant.testing.verdict import ClassResult, Verdict
 
-CLASSES: Final = (plain, tie)
+CLASSES: Final = (plain, tie, rail, zero_point, lane, tail, deep, wide, channel)
 
 
 @dataclass(frozen=True, slots=True)

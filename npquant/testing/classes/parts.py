@@ -6,6 +6,7 @@ operand."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
@@ -16,6 +17,7 @@ from npquant.kernels.qparams import QuantParams
 from npquant.profiles.record import Profile
 from npquant.testing.backend import Capabilities
 from npquant.testing.case import Case, Layer, Model
+from npquant.testing.solve import INT32_MAX, INT32_MIN, centred_sums
 
 INTERVALS: Final = {"int8": (-128, 127), "uint8": (0, 255), "int16": (-32768, 32767), "int4": (-8, 7), "uint4": (0, 15)}
 FILLS: Final = ("random", "extreme", "lowest", "highest", "small", "sparse")
@@ -62,7 +64,11 @@ def spreading_scale(x_scale: Any, w_scale: Any, depth: int, spread: float = 60.0
 
 
 def as_case(layer: Layer, x_q: Codes, profile: Profile, *tags: str) -> Case:
-    """Return a valid case of one layer."""
+    """Return a valid case of one layer; where accumulators may not leave int32, the bias is kept small enough."""
+    if profile.accumulator == "exact" and layer.bias is not None and x_q.size:
+        sums = centred_sums(layer, x_q)
+        low, high = INT32_MIN - sums.min(axis=0, initial=0), INT32_MAX - sums.max(axis=0, initial=0)
+        layer = replace(layer, bias=np.clip(layer.bias, low, high).astype(np.int32))
     return Case(Model((layer,), profile.name), x_q, tags=tags)
 
 
