@@ -35,6 +35,10 @@ class Guard:
         self._kept.append((buffer, buffer.tobytes()))
         return view
 
+    def accept(self) -> None:
+        """Take what every buffer holds now for what it must hold."""
+        self._kept = [(buffer, buffer.tobytes()) for buffer, _ in self._kept]
+
     def untouched(self) -> bool:
         """Say whether every buffer, margins included, holds what it held."""
         return all(buffer.tobytes() == before for buffer, before in self._kept)
@@ -68,17 +72,34 @@ def _asked(backend: Backend, case: Case) -> Outcome:
     if case.op == "quantize":
         return _quantized(backend, case)
     model_guard, guard = Guard(), Guard()
-    model = guarded_model(case.model, case.w_layout, model_guard)
-    prepared = backend.prepare(model)
-    for x in case.earlier:
-        prepared.run(guard.lay(x, "c"))
+    prepared = backend.prepare(guarded_model(case.model, case.w_layout, model_guard))
+    answers = _run_earlier(backend, prepared, case, guard)
     x = guard.lay(case.x_q, case.x_layout)
+    if case.same_buffer and case.earlier:
+        x = answers[-1][0]
+        x[...] = case.x_q
+        guard.accept()
+    kept = [(answer, answer.copy()) for _, answer in answers if isinstance(answer, np.ndarray)]
     outcome = checked_answer(prepared.run(x), answer_shape(case), case.model.layers[-1].y.dtype)
     if not guard.untouched():
         return Outcome(kinds.CHANGED_INPUT, outcome.value, "the input, or memory beside it, differs after the call")
     if not model_guard.untouched():
         return Outcome(kinds.CHANGED_MODEL, outcome.value, "the weights or the bias differ after the call")
+    if any(answer.tobytes() != copy.tobytes() for answer, copy in kept):
+        return Outcome(kinds.OVERWRITTEN, outcome.value, "the answer to an earlier call differs after this one")
     return outcome if outcome.kind != kinds.VALUE else _after_overwriting(outcome, x)
+
+
+def _run_earlier(backend: Backend, prepared: Any, case: Case, guard: Guard) -> list[tuple[NDArray[Any], Any]]:
+    """Run what comes before the question; return each input as it was laid, with its answer."""
+    answers = []
+    for codes in case.earlier:
+        x = guard.lay(codes, "c")
+        answers.append((x, prepared.run(x)))
+    if case.neighbour is not None:
+        other = backend.prepare(guarded_model(case.neighbour, "c", guard))
+        other.run(guard.lay(case.x_q, "c"))
+    return answers
 
 
 def guarded_model(model: Model, w_layout: str, guard: Guard) -> Model:

@@ -73,9 +73,10 @@ class Model:
 class Case:
     """One question to a backend, whole: any case can be asked alone, in any order.
 
-    `earlier` holds inputs that the same prepared model is run on first. `op` is "linear", or "quantize" where `x_q`
-    holds float32 values and the model's only layer says by `x` what they become. `tags` say what the case is about,
-    its class first."""
+    op is "linear", or "quantize" where x_q holds float32 values and the model's only layer says by `x` what they
+    become. earlier: inputs that the same prepared model is run on first; same_buffer: in the very memory that x_q
+    then fills. neighbour: another model, prepared after this one and run once before it. tags: what the case is
+    about, its class first."""
 
     model: Model
     x_q: NDArray[Any]
@@ -84,6 +85,8 @@ class Case:
     x_layout: str = "c"
     w_layout: str = "c"
     earlier: tuple[NDArray[Any], ...] = ()
+    neighbour: Model | None = None
+    same_buffer: bool = False
     tags: tuple[str, ...] = ()
 
     @property

@@ -20,11 +20,47 @@ from npquant.testing import backend as kinds
 from npquant.testing.adapters.callable import from_callable
 from npquant.testing.backend import Backend, Capabilities, capabilities_from, why_not_asked
 from npquant.testing.case import Case
-from npquant.testing.classes import channel, deep, lane, plain, rail, tail, tie, wide, zero_point
+from npquant.testing.classes import (
+    activation,
+    channel,
+    deep,
+    degenerate,
+    float_edge,
+    illegal,
+    lane,
+    layout,
+    network,
+    plain,
+    pruned,
+    rail,
+    sequence,
+    tail,
+    tie,
+    wide,
+    zero_point,
+)
 from npquant.testing.judge import Finding, judge
 from npquant.testing.verdict import ClassResult, Verdict
 
-CLASSES: Final = (plain, tie, rail, zero_point, lane, tail, deep, wide, channel)
+CLASSES: Final = (
+    plain,
+    tie,
+    rail,
+    zero_point,
+    lane,
+    tail,
+    deep,
+    wide,
+    channel,
+    layout,
+    sequence,
+    degenerate,
+    pruned,
+    activation,
+    float_edge,
+    network,
+    illegal,
+)
 
 
 @dataclass(frozen=True, slots=True)

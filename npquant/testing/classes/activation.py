@@ -1,0 +1,58 @@
+"""Fused activations: every clamp, bounds on and beside a code, zero points on which a bound falls outside the codes.
+
+Legend: profile the engine's record, can what the backend takes, rng a Generator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+import numpy as np
+
+from npquant.profiles.record import Profile
+from npquant.testing.backend import Capabilities
+from npquant.testing.case import Case, Layer, checked
+from npquant.testing.classes.parts import as_case, code_type, fill, params, weight_params
+from npquant.testing.solve import accumulator_at, bias_for, centred_sums, exact_multipliers, tie
+
+NAME: Final = "activation"
+SUBJECT: Final = "every fused clamp, with outputs on its bounds and one beside, under each kind of zero point"
+
+
+def lattice(profile: Profile, can: Capabilities) -> Iterator[Case]:
+    """Yield each activation under scales whose bounds are codes, ties between codes, or outside, and several zero
+    points."""
+    rng = np.random.default_rng(0)
+    for name in can.activations:
+        for kind in can.code_types:
+            for zy in (0, -28, 40, -128) if can.input_zero_point else (0,):
+                for sy in (0.05, 6 / 100.5, 0.5):
+                    yield bounded(profile, kind, name, np.float32(sy), zy, rng)
+
+
+def draw(profile: Profile, can: Capabilities, rng: np.random.Generator) -> Iterator[Case]:
+    """Yield random scales and zero points without end."""
+    while True:
+        zy = int(rng.integers(-128, 128)) if can.input_zero_point else 0
+        name = str(rng.choice(can.activations))
+        yield bounded(profile, code_type(can, rng), name, np.float32(2.0 ** rng.uniform(-7, 1)), zy, rng)
+
+
+def bounded(profile: Profile, kind: str, name: str, sy: np.float32, zy: int, rng: np.random.Generator) -> Case:
+    """Return outputs at, below and above each bound of an activation, with products and bias of unlike sign."""
+    x, w, y = params(kind, 1.0), weight_params(profile, np.float32(float(sy) / 64)), params(kind, sy, zy)
+    low, high = profile.activation_bounds("identity" if name == "none" else name, checked(y))
+    codes = [bound + d for bound in (low, high, int(y.zero_point)) for d in (-2, -1, 0, 1, 2)] + [
+        y.qmin - 40,
+        y.qmax + 40,
+    ]
+    n = len(codes)
+    layer = Layer(fill("random", (4, n), w, rng), np.zeros(n, np.int32), x, w, y)
+    x_q = fill("random", (2, 4), x, rng)
+    wanted = [
+        accumulator_at(tie(code, int(y.zero_point)), factor, 1)
+        for code, factor in zip(codes, exact_multipliers(layer), strict=True)
+    ]
+    bias, _ = bias_for(wanted, centred_sums(layer, x_q)[0])
+    return as_case(Layer(layer.w_q, bias, x, w, y, name), x_q, profile, NAME)
