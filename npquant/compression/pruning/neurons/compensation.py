@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from npquant.arrays import Float64
+from npquant.compression.least_squares import damp_by_mean_variance, solve_together
 
 
 def damped_covariance(h: Float64, share: float) -> Float64:
@@ -43,16 +44,12 @@ def damped_covariance(h: Float64, share: float) -> Float64:
     """
     with np.errstate(over="ignore", invalid="ignore"):
         centred = h - h.mean(axis=0)
-        covariance = centred.T @ centred / len(h)
-        ridge = share * float(np.trace(covariance)) / len(covariance)
-    if not np.isfinite(covariance).all() or not np.isfinite(ridge):
+        damped = damp_by_mean_variance(centred.T @ centred / len(h), share)
+    if not np.isfinite(damped).all():
         raise ValueError(
             f"the outputs of a layer reach {np.abs(h).max():.3g}, whose square overflows; scale the inputs"
         )
-    # Below this the inverse would overflow: the outputs vary by less than 1e-146.
-    if ridge < np.finfo(np.float64).tiny / np.finfo(np.float64).eps:
-        ridge = 1.0
-    return np.asarray(covariance + ridge * np.eye(len(covariance)))
+    return damped
 
 
 def fold_means(h: Float64, v: Float64, b: Float64, removed: NDArray[np.int64]) -> Float64:
@@ -126,5 +123,5 @@ def refit(h: Float64, v: Float64, z: Float64, share: float) -> tuple[Float64, Fl
     mean_h, mean_z = h.mean(axis=0), z.mean(axis=0)
     centred = h - mean_h
     residual = (z - mean_z) - centred @ v
-    new = v + np.linalg.solve(damped_covariance(h, share), centred.T @ residual / len(h))
+    new = v + solve_together(damped_covariance(h, share), centred.T @ residual / len(h))
     return new, mean_z - mean_h @ new

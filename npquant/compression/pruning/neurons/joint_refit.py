@@ -14,18 +14,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from npquant.arrays import Float64
+from npquant.compression.least_squares import PULL, conjugate_gradients
 from npquant.compression.pruning.neurons.output_metric import mean_metrics, output_curvature, output_loss
 from npquant.nn.activations import ACTIVATIONS, activate
 from npquant.nn.model import DenseLayer
 
 Flat = list[tuple[Float64, Float64]]
-# How strongly the weights are held where they are, for a layer with as many inputs as there are rows. From 0.1 to 3 the
-# results are the same within noise.
-PULL: Final = 0.3
 STEPS: Final = 8
 CG_STEPS: Final = 10
 # A step that lowers the objective by less than this share of it is the last one.
 ENOUGH: Final = 1e-2
+# A squared residual this much smaller than the first is rounding.
+ROUNDING: Final = float(np.finfo(np.float64).eps ** 1.5)
 
 
 def joint_refit(
@@ -124,19 +124,12 @@ class _Problem:
             z = np.asarray(activate(layer.activation, z @ layer.w + layer.b), np.float64)
             inputs.append(z)
         residual = -self._backward(layers, inputs, output_loss(self.target, z, self.output)[1]) - self.pull * t
-        step, direction, size = self.zeros(), residual.copy(), float(residual @ residual)
-        # A residual this much smaller than the first is rounding, and has no curvature to speak of.
-        least = size * np.finfo(np.float64).eps ** 1.5
-        for _ in range(CG_STEPS):
-            if not size > least:
-                break
+
+        def curvature(direction: Float64) -> Float64:
             bent = output_curvature(z, self._forward(layers, inputs, direction), self.output)
-            product = self._backward(layers, inputs, bent) + self.pull * direction
-            length = size / float(direction @ product)
-            step, residual = step + length * direction, residual - length * product
-            size, before = float(residual @ residual), size
-            direction = residual + size / before * direction
-        return step
+            return self._backward(layers, inputs, bent) + self.pull * direction
+
+        return conjugate_gradients(curvature, residual, CG_STEPS, enough=ROUNDING)
 
     def _changes(self, t: Float64) -> Flat:
         """Return the changes (dw, dc) of each layer; dc is the change of the mean pre-activations."""

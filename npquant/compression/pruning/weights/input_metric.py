@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from npquant.arrays import Float64
+from npquant.compression.least_squares import damp_by_own_variance
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,9 +78,7 @@ def input_metric(a: Float64, share: float) -> InputMetric:
     centred = np.where(varies, a - mean, 0.0)
     unit = np.where(varies, np.exp2(np.frexp(np.abs(centred).max(axis=0))[1].astype(np.float64)), 1.0)
     centred = centred / unit
-    matrix = centred.T @ centred / len(a)
-    variance = np.diag(matrix).copy()
+    covariance = centred.T @ centred / len(a)
     # A variance of 0 is that of an input that does not vary, or of one whose distances from the mean all round away.
-    varies = varies & (variance > 0)
-    matrix[np.diag_indices_from(matrix)] = np.where(varies, variance * (1 + share), 1.0)
-    return InputMetric(mean, unit, centred, np.asarray(matrix), varies)
+    varies = varies & (np.diag(covariance) > 0)
+    return InputMetric(mean, unit, centred, damp_by_own_variance(covariance, share), varies)

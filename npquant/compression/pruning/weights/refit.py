@@ -13,6 +13,7 @@ from __future__ import annotations
 import numpy as np
 
 from npquant.arrays import Float64, Mask
+from npquant.compression.least_squares import solve_kept
 from npquant.compression.pruning.weights.input_metric import input_metric
 
 
@@ -50,18 +51,11 @@ def refit_kept_weights(a: Float64, w: Float64, kept: Mask, z: Float64, share: fl
     >>> v.ravel().round(6), b.round(6)
     (array([3., 0.]), array([0.]))
     """
-    # Imported here: reading a network should not wait for scipy.
-    from scipy.linalg import cho_factor, cho_solve
-
     metric = input_metric(a, share)
     mean_z = (z / len(z)).sum(axis=0)
     v = np.where(kept, w, 0.0)
     # In units of the inputs: v t is what a step of one unit adds.
     residual = z - mean_z - metric.centred @ (v * metric.unit[:, np.newaxis])
     gradient = metric.centred.T @ residual / len(a)
-    for n in range(w.shape[1]):
-        s = np.flatnonzero(kept[:, n])
-        if len(s):
-            factor = cho_factor(metric.matrix[np.ix_(s, s)], lower=True, overwrite_a=True, check_finite=False)
-            v[s, n] += cho_solve(factor, gradient[s, n], check_finite=False) / metric.unit[s]
+    v += solve_kept(metric.matrix, gradient, kept) / metric.unit[:, np.newaxis]
     return v, mean_z - metric.mean @ v
