@@ -25,13 +25,14 @@ import numpy as np
 from compression_pruning import print_losses, print_speed
 from compression_sets import Case, add_arguments, tables, trained
 
+from npquant.compression.chain.weight_codes import Bits, weight_grid
 from npquant.compression.rounding.adaround import quantize_adaround
 from npquant.compression.rounding.gpfq import quantize_gpfq
 from npquant.compression.rounding.gptq import quantize_gptq, quantize_gptq_resolved
 from npquant.compression.rounding.nearest import quantize_nearest
 from npquant.compression.rounding.rectified import layer_objective, rounding_path
 from npquant.compression.rounding.rectified.network import quantize_rectified
-from npquant.compression.rounding.uniform import Bits, weight_grid
+from npquant.compression.rounding.uniform import quantize_uniform
 from npquant.integer.mlp import IntegerMLP
 from npquant.nn.losses import kl_divergence
 
@@ -56,8 +57,8 @@ def methods(adaround_steps: list[int]) -> dict[str, Method]:
     table: dict[str, Method] = {
         "rectified": quantize_rectified,
         POLISHED: partial(quantize_rectified, polish_steps=300),
-        "nearest": partial(quantize_nearest, correction="none"),
-        "nearest, absmax": partial(quantize_nearest, correction="none", weight_scale="absmax"),
+        "uniform": quantize_uniform,
+        "uniform, absmax": partial(quantize_uniform, weight_scale="absmax"),
         "nearest + LS + BC": quantize_nearest,
         "GPFQ": quantize_gpfq,
         "GPTQ": partial(quantize_gptq, damping=0.3),
@@ -66,7 +67,7 @@ def methods(adaround_steps: list[int]) -> dict[str, Method]:
     for steps in adaround_steps:
         rate, lam = next((rate, lam) for least, rate, lam in ADAROUND if steps >= least)
         table[f"AdaRound {steps}"] = partial(quantize_adaround, steps=steps, learning_rate=rate, regularization=lam)
-    plain = ("rectified", POLISHED, "nearest", "nearest, absmax")
+    plain = ("rectified", POLISHED, "uniform", "uniform, absmax")
     return table | {f"{name}, 2 sides": partial(m, orient=True) for name, m in table.items() if name not in plain}
 
 
@@ -78,8 +79,8 @@ def check_routes() -> None:
     s = np.full(20, 0.4)
     a = np.clip(w / s, *weight_grid(3))
     between = np.floor(a), np.ceil(a)
-    blocked = rounding_path.walk(problem, a, *between, s, rounding_path.block_covariances(problem))
-    if not np.array_equal(blocked, rounding_path.walk_plain(problem, a, *between, s)):
+    blocked = rounding_path.coordinate_pass(problem, a, *between, s, rounding_path.block_covariances(problem))
+    if not np.array_equal(blocked, rounding_path.coordinate_pass_plain(problem, a, *between, s)):
         raise SystemExit("the two routes of the walk differ")
 
 

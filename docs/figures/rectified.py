@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from npquant.compression.chain.integer_chain import LayerCodes, LayerProblem, quantize_chain
+from npquant.compression.chain.weight_codes import choose_weight_params, weight_grid
 from npquant.compression.rounding.rectified.activation_weights import activation_weights
 from npquant.compression.rounding.rectified.layer import rectify_layer
 from npquant.compression.rounding.rectified.layer_objective import LayerObjective, make_objective, refit
-from npquant.compression.rounding.rectified.rounding_path import walk_plain
-from npquant.compression.rounding.uniform import choose_weight_params, weight_grid
+from npquant.compression.rounding.rectified.rounding_path import coordinate_pass_plain
 from npquant.data.datasets import load_optdigits
 from npquant.data.split import split_70_15_15
 from npquant.kernels.qparams import QuantParams
@@ -71,8 +71,8 @@ def walk_curves() -> tuple[Curves, int, int]:
     s = np.asarray(choose_weight_params(v, BITS, granularity="per_channel", weight_scale="auto").scale, np.float64)
     a = np.clip(v / s, *weight_grid(BITS))
     nearest = stepwise(problem, a, np.rint(a), s)
-    walked = stepwise(problem, a, walk_plain(problem, a, np.floor(a), np.ceil(a), s), s)
-    rise = np.vstack([np.zeros(len(s)), np.cumsum(s**2 / 4 * problem.energies(), axis=0)])
+    walked = stepwise(problem, a, coordinate_pass_plain(problem, a, np.floor(a), np.ceil(a), s), s)
+    rise = np.vstack([np.zeros(len(s)), np.cumsum(s**2 / 4 * problem.hessian_diagonal(), axis=0)])
     bound = np.sqrt((problem.phi(s * a) + rise) / problem.mass)
     ratio = walked[-1] / nearest[-1]
     n = int(np.argsort(ratio, kind="stable")[len(ratio) // 2])

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from npquant.compression.chain.weight_codes import weight_grid
 from npquant.compression.rounding.on_grid import quantize_on_grid, read_scale, round_biases
 from npquant.compression.rounding.straight_through import StraightThrough
-from npquant.compression.rounding.uniform import quantize_uniform, weight_grid
+from npquant.compression.rounding.uniform import quantize_uniform
 from npquant.nn.finetuning import finetune
 from npquant.nn.model import DenseLayer, FloatMLP
 from npquant.nn.training import train

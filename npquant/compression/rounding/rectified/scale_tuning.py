@@ -1,7 +1,8 @@
-"""Polish a quantized network: weight codes fixed, the scales and biases of all layers tuned together, without labels.
+"""Tune a quantized network: weight codes fixed, the scales and biases of all layers moved together, without labels.
 
 Legend: R calibration rows, B rows of a batch, K inputs and N neurons of a layer, C outputs; q (K, N) codes less their
-zero point, s (N,) scales, b (N,) biases; f activation; L float logits, M logits of the integer network.
+zero point, s (N,) scales, b (N,) biases; f activation; `network` an IntegerMLP; `logits` L (R, C), what the float
+network gives on the rows; M logits of the integer network; `output` "softmax" or "identity": which of the two E25.
 
 E24 (layer)     z = (x q) s exp(u) + b + t v,  t the root mean square of z on the rows;  x' = R2 of R1 of f(z)
 E25 (loss)      mean_r sum_c p_c (log p_c - log softmax(M)_c),  p = softmax(L);  or mean_rc (M - L)^2
@@ -18,7 +19,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from npquant.arrays import Float64
-from npquant.compression.chain.calibration import checked_rows
 from npquant.compression.chain.integer_chain import LayerCodes, rescale_for_bias
 from npquant.integer.layer import IntegerLayer
 from npquant.integer.mlp import IntegerMLP
@@ -57,59 +57,33 @@ class _Trace:
     inside: NDArray[np.bool_]
 
 
-def polish(
+def tune_scales(
     network: IntegerMLP,
-    x_calibration: ArrayLike,
+    rows: Float64,
     logits: ArrayLike,
     *,
     steps: int = 300,
     output: str = "softmax",
     rng: int | np.random.Generator | None = None,
 ) -> IntegerMLP:
-    """Tune the scales and biases of a network towards the float network's logits.
+    """E24 to E26: tune the scales and biases of a network towards the float network's logits.
 
-    Parameters
-    ----------
-    network : IntegerMLP
-        With one scale a neuron, under npquant's own arithmetic; not modified.
-    x_calibration : array, shape (R, K)
-        Training rows, at least 512.
-    logits : array, shape (R, C)
-        L: what the float network gives on them.
-    steps : int
-        Steps of Adam, 128 rows each, >= 0.
-    output : {"softmax", "identity"}
-        E25: KL divergence of classes, or squared error.
-    rng : int, Generator or None
-        Order of the rows.
+    The same weight codes; the better of start and end on all rows, as the integer networks themselves measure it. A
+    table reads its 8-bit pre-activation in the integer network; E24 leaves that rounding out. Codes of outputs, and so
+    the ranges calibrated for them, stay as they are. `network` has one scale a neuron and npquant's own arithmetic;
+    `rows` (R, K) are checked training rows, at least 512; `steps`, >= 0, are those of Adam, 128 rows each, in the order
+    that `rng` gives. ValueError if there are fewer rows, shapes do not agree, or a scale is one for a whole layer.
 
-    Returns
-    -------
-    IntegerMLP
-        The same weight codes. The better of start and end on all rows, as the integer networks themselves measure it.
-
-    Raises
-    ------
-    ValueError
-        If there are fewer than 512 rows, shapes do not agree, or a scale is one for a whole layer.
-
-    Notes
-    -----
-    E24 to E26. A table reads its 8-bit pre-activation in the integer network; E24 leaves that rounding out. Codes of
-    outputs, and so the ranges calibrated for them, stay as they are.
-
-    Examples
-    --------
     >>> from npquant.compression.rounding.rectified.network import quantize_rectified
     >>> from npquant.nn.model import DenseLayer, FloatMLP
     >>> rng = np.random.default_rng(0)
     >>> model = FloatMLP((DenseLayer(rng.normal(0, 2, (4, 3)), np.zeros(3), "identity"),))
     >>> x = rng.normal(0, 1, (600, 4))
-    >>> polished = polish(quantize_rectified(model, x, 3), x, model.logits(x), steps=20, rng=0)
-    >>> polished.weight_bits
+    >>> tuned = tune_scales(quantize_rectified(model, x, 3), x, model.logits(x), steps=20, rng=0)
+    >>> tuned.weight_bits
     (3,)
     """
-    rows, wanted = checked_rows(x_calibration), np.asarray(logits, np.float64)
+    wanted = np.asarray(logits, np.float64)
     if len(rows) < LEAST_ROWS:
         raise ValueError(f"{len(rows)} rows are too few to polish on: give at least {LEAST_ROWS}, or leave it out")
     if wanted.shape != (len(rows), network.neurons[-1]) or steps < 0:
@@ -129,35 +103,17 @@ def polish(
         rate = LEARNING_RATE * (1 - step / steps)
         moved, state = adam_step(latent, slope, state, learning_rate=rate, beta1=0.9, beta2=0.99, epsilon=1e-12)
         latent = np.asarray(moved, np.float64)
-    polished = _assembled(network, stages, latent)
-    return polished if loss(polished, rows, wanted, output) < loss(network, rows, wanted, output) else network
+    tuned = _assembled(network, stages, latent)
+    return tuned if loss(tuned, rows, wanted, output) < loss(network, rows, wanted, output) else network
 
 
 def loss(network: IntegerMLP, x: ArrayLike, logits: ArrayLike, output: str) -> float:
-    """Measure a network against float logits: E25.
+    """E25: measure a network on rows x (R, K) against float logits: nats, or squared units of the logits.
 
-    Parameters
-    ----------
-    network : IntegerMLP
-        The network.
-    x : array, shape (R, K)
-        Rows.
-    logits : array, shape (R, C)
-        Float logits.
-    output : {"softmax", "identity"}
-        Which of the two.
-
-    Returns
-    -------
-    float
-        Nats, or squared units of the logits.
-
-    Examples
-    --------
-    >>> from npquant.compression.rounding.uniform import quantize_uniform
+    >>> from npquant.compression.rounding.rectified.network import quantize_rectified
     >>> from npquant.nn.model import DenseLayer, FloatMLP
     >>> model = FloatMLP((DenseLayer(np.eye(2), np.zeros(2), "identity"),))
-    >>> loss(quantize_uniform(model, np.eye(2)), np.eye(2), np.eye(2), "identity") < 1e-4
+    >>> loss(quantize_rectified(model, np.eye(2), 8), np.eye(2), np.eye(2), "identity") < 1e-4
     True
     """
     found, wanted = network.logits(x), np.asarray(logits, np.float64)
