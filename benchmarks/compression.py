@@ -7,9 +7,9 @@
 
 Every seed splits and trains anew. All methods quantize the same network on the same training rows through the same
 integer chain; all networks are made before the test rows are opened, once. Settings of the peers were chosen on
-validation rows (docs/peers.md). Before any figure is printed the two routes of the walk are compared, and the integer
-run of every network with the definition. Spreads are standard deviations over seeds. Seconds are of the processor, so
-that other programs do not count; with more than one BLAS thread they add up.
+validation rows (docs/peers.md). Before any figure is printed the two routes of coordinate descent are compared, and the
+integer run of every network with the definition. Spreads are standard deviations over seeds. Seconds are of the
+processor, so that other programs do not count; with more than one BLAS thread they add up.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def methods(adaround_steps: list[int]) -> dict[str, Method]:
 
 
 def check_routes() -> None:
-    """Stop unless the blocked walk gives the codes of the plain one."""
+    """Stop unless the blocked pass gives the codes of the plain one."""
     rng = np.random.default_rng(0)
     x, w = rng.integers(0, 17, (200, 30)).astype(np.float64), rng.normal(0, 1, (30, 20))
     problem = layer_objective.make_objective(x, x @ w, w, rng.uniform(0.01, 1, (200, 20)))
@@ -81,7 +81,7 @@ def check_routes() -> None:
     between = np.floor(a), np.ceil(a)
     blocked = rounding_path.coordinate_pass(problem, a, *between, s, rounding_path.block_covariances(problem))
     if not np.array_equal(blocked, rounding_path.coordinate_pass_plain(problem, a, *between, s)):
-        raise SystemExit("the two routes of the walk differ")
+        raise SystemExit("the two routes of coordinate descent differ")
 
 
 def quantize_all(case: Case, table: dict[str, Method], widths: list[Bits], seed: int) -> dict:

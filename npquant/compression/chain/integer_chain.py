@@ -118,7 +118,15 @@ def quantize_by_layers(
         reports.extend([codes.report] if codes.report is not None else [])
         return codes
 
-    network = _run_chain(model, x_calibration, round_at_its_width, activation_bits, calibrate, targets, None, finish)
+    network = quantize_chain(
+        model,
+        x_calibration,
+        round_at_its_width,
+        activation_bits=activation_bits,
+        calibrate=calibrate,
+        targets=targets,
+        finish=finish,
+    )
     return Quantized(network, tuple(reports))
 
 
@@ -131,13 +139,14 @@ def quantize_chain(
     calibrate: RangeRule = min_max_range,
     targets: Sequence[ArrayLike] | None = None,
     choose_output: OutputRule | None = None,
+    finish: Finish | None = None,
 ) -> IntegerMLP:
     """Turn a float network into an integer one under npquant's own arithmetic, each layer rounded by `quantize_layer`.
 
     X of layer i + 1 is R2 of the codes that layer i writes. A hard sigmoid is clipped ReLU of z / 6 + 1/2.
-    `choose_output` is the quantization of each layer's output, by default `output_params`. TypeError if the model is an
-    integer one already; ValueError if the rows are not finite, empty or of the wrong width, or a parameter is out of
-    range; OverflowError if a bias or an accumulator cannot be held in int32.
+    `choose_output` is the quantization of each layer's output, by default `output_params`; `finish` changes the network
+    at the end. TypeError if the model is an integer one already; ValueError if the rows are not finite, empty or of the
+    wrong width, or a parameter is out of range; OverflowError if a bias or an accumulator cannot be held in int32.
 
     >>> from npquant.nn.model import DenseLayer, FloatMLP
     >>> def in_halves(problem):
@@ -147,26 +156,10 @@ def quantize_chain(
     >>> net.layers[0].w_q.ravel(), net.layers[0].bias, net.logits([[1.0, 0.0]]).round(2)
     (array([ 2, -3], dtype=int8), array([1], dtype=int32), array([[1.5]], dtype=float32))
     """
-    return _run_chain(model, x_calibration, quantize_layer, activation_bits, calibrate, targets, choose_output, None)
-
-
-def _run_chain(
-    model: FloatMLP,
-    x_calibration: ArrayLike,
-    quantize_layer: LayerQuantizer,
-    activation_bits: int | Sequence[int],
-    calibrate: RangeRule,
-    targets: Sequence[ArrayLike] | None,
-    choose_output: OutputRule | None,
-    finish: Finish | None,
-) -> IntegerMLP:
-    """Check what is given, then round layer after layer; from here on rows and targets are handed down as they are."""
     if isinstance(model, IntegerMLP):
         raise TypeError("the model is an IntegerMLP, so it is integer already: quantize the FloatMLP it was made from")
     widths = activation_bits_per_layer(activation_bits, len(model.layers))
-    rows = checked_rows(x_calibration)
-    if rows.shape[1] != model.n_inputs:
-        raise ValueError(f"x_calibration has {rows.shape[1]} columns; the model reads {model.n_inputs}")
+    rows = _rows_of(model, x_calibration)  # checked here; from here on handed down as they are, and so are the targets
     float_pass = cache(lambda: model.forward(rows)[1])  # once, and only where targets or a rounding ask for it
     pre_activations = _checked_targets(float_pass().z if targets is None else targets, model, len(rows))
     code = input_code_of(rows)
@@ -187,6 +180,14 @@ def _run_chain(
         x, x_q = layer.y, run_layer_plain(layer, x_q, NPQUANT)
     network = IntegerMLP(tuple(layers), code.params, code.offset)
     return network if finish is None else finish(network, rows, pre_activations[-1])
+
+
+def _rows_of(model: FloatMLP, x_calibration: ArrayLike) -> Float64:
+    """Return checked calibration rows of the model's width."""
+    rows = checked_rows(x_calibration)
+    if rows.shape[1] != model.n_inputs:
+        raise ValueError(f"x_calibration has {rows.shape[1]} columns; the model reads {model.n_inputs}")
+    return rows
 
 
 def _float_inputs(float_pass: Callable[[], ForwardCache], index: int) -> Float64:

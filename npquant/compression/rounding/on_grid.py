@@ -79,10 +79,9 @@ def quantize_on_grid(
     >>> quantize_on_grid(model, [[0, 4], [4, 0]], StraightThrough(bits=3)).layers[0].w_q.ravel()
     array([ 3, -1], dtype=int8)
     """
-    eps = float(np.finfo(model.dtype).eps)
 
     def read_codes(problem: LayerProblem, bits: Bits) -> LayerCodes:
-        grid = weight_grid(bits)
+        grid, eps = weight_grid(bits), float(np.finfo(model.dtype).eps)
         if quantizer.granularity == "per_tensor":
             scale = np.asarray(read_scale(problem.w.ravel(), grid, eps, f"layer {problem.index}"))
         else:

@@ -68,11 +68,12 @@ def tune_scales(
 ) -> IntegerMLP:
     """E24 to E26: tune the scales and biases of a network towards the float network's logits.
 
-    The same weight codes; the better of start and end on all rows, as the integer networks themselves measure it. A
-    table reads its 8-bit pre-activation in the integer network; E24 leaves that rounding out. Codes of outputs, and so
-    the ranges calibrated for them, stay as they are. `network` has one scale a neuron and npquant's own arithmetic;
-    `rows` (R, K) are checked training rows, at least 512; `steps`, >= 0, are those of Adam, 128 rows each, in the order
-    that `rng` gives. ValueError if there are fewer rows, shapes do not agree, or a scale is one for a whole layer.
+    Returns a network with the same weight codes: the better of start and end on all rows, as the integer networks
+    themselves measure it. A table reads its 8-bit pre-activation in the integer network; E24 leaves that rounding out.
+    Codes of outputs, and so the ranges calibrated for them, stay as they are. `network` has one scale a neuron and
+    npquant's own arithmetic, and is not modified; `rows` (R, K) are checked training rows, at least 512; `steps`, >= 0,
+    are those of Adam, 128 rows each, in the order that `rng` gives. ValueError if there are fewer rows, shapes do not
+    agree, or a scale is one for a whole layer.
 
     >>> from npquant.compression.rounding.rectified.network import quantize_rectified
     >>> from npquant.nn.model import DenseLayer, FloatMLP
