@@ -26,7 +26,8 @@ from npquant.spec import rounding as spec_rounding
 INT32 = st.integers(-(2**31), 2**31 - 1)
 INT8 = st.integers(-128, 127)
 SCALES = st.floats(2.0**-20, 2.0**10, width=32)
-MULTIPLIERS = st.tuples(st.integers(2**30, 2**31 - 1), st.integers(-31, 30))
+INT32_MULTIPLIERS = st.integers(2**30, 2**31 - 1) | INT32 | st.sampled_from([-(2**31), -1, 0, 1, 2**29])
+MULTIPLIERS = st.tuples(INT32_MULTIPLIERS, st.integers(-31, 30))
 
 SHIFTS = [
     (rounding.shift_right_floor, spec_rounding.round_floor),
@@ -194,9 +195,9 @@ def test_real_multiplier_equals_spec(scales):
     assert Fraction(float(multiplier.real_multiplier(*scales))) == exact
 
 
-@given(real=st.floats(0, 2.0**30, exclude_max=True))
+@given(real=st.floats(-(2.0**30), 2.0**30, exclude_min=True, exclude_max=True))
 def test_decompose_multiplier_equals_spec(real):
-    """R5 on any float64 in [0, 2^30), tiny ones flushed."""
+    """R5 on any float64 in (-2^30, 2^30), tiny ones flushed."""
     try:
         want = spec_multiplier.decompose_multiplier(Fraction(real))
     except ValueError:
@@ -207,7 +208,8 @@ def test_decompose_multiplier_equals_spec(real):
     assert (got.multiplier, got.shift) == want
 
 
-@pytest.mark.parametrize("real", [1 - 2.0**-32, 1 - 2.0**-33, 2.0**-32, 2.0**-33, 0.5, 1.0, 0.0, 5e-324])
+@pytest.mark.parametrize("real", [1 - 2.0**-32, 1 - 2.0**-33, 2.0**-32, 2.0**-33, 0.5, 1.0, 0.0, 5e-324]
+    + [2.0**-33 - 1, 2.0**-32 - 1, -0.25, -1.0, -4.0, -5e-324])
 def test_decompose_multiplier_at_its_corners(real):
     """R5 where the 31-bit integer carries, and where the shift leaves its range."""
     got = multiplier.decompose_multiplier(real)
