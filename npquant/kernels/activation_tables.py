@@ -14,8 +14,8 @@ from types import MappingProxyType
 import numpy as np
 
 from npquant.arrays import Codes, Float32
+from npquant.kernels.floating import IGNORED
 from npquant.kernels.qparams import QuantParams
-from npquant.kernels.quantize_engines import IGNORED
 from npquant.kernels.requantize_codes import clamp_activation_codes
 from npquant.kernels.rounding import round_half_away, round_half_even
 

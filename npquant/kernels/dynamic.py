@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from npquant.arrays import Float32
-from npquant.kernels.quantize_engines import IGNORED
+from npquant.kernels.floating import IGNORED, to_float32
+from npquant.kernels.multiplier import scale_product_float32
 
 
 class DynamicCodes(NamedTuple):
@@ -25,7 +26,7 @@ class DynamicCodes(NamedTuple):
 
 def _dynamic_codes(x: ArrayLike, empty_span: float) -> DynamicCodes:
     """Quantize by R60 and R54; a scale that underflows to 0 makes quotients infinite or NaN, as in the engines."""
-    values = np.asarray(x, np.float32)
+    values = to_float32(x)
     if not np.isfinite(values).all():
         raise ValueError("x contains NaN or infinity, whose range an engine answers by lane; remove them first")
     lo = np.minimum(np.float32(0), values.min(initial=0))
@@ -73,4 +74,4 @@ def rescale_float32(acc: NDArray[np.integer], sx: ArrayLike, sw: ArrayLike) -> F
     array([[1.]], dtype=float32)
     """
     with np.errstate(**IGNORED):
-        return np.asarray(acc.astype(np.float32) * (np.asarray(sx, np.float32) * np.asarray(sw, np.float32)))
+        return np.asarray(acc.astype(np.float32) * scale_product_float32(sx, sw))
