@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from npquant.kernels.floating import to_float32, to_float64
+
 FLOAT32_TINY = float(np.finfo(np.float32).tiny)
 
 
@@ -101,15 +103,14 @@ def _as_integer(value: int, name: str) -> int:
 
 
 def _checked_scale(scale: ArrayLike) -> np.float32 | NDArray[np.float32]:
-    with np.errstate(over="ignore", under="ignore"):  # out of float32's range is reported below, by value
-        stored = np.array(scale, dtype=np.float32)
+    stored = np.array(to_float32(scale))  # a copy; what is out of float32's range is reported below, by value
     bad = ~(np.isfinite(stored) & (stored >= FLOAT32_TINY))
     if stored.ndim > 1 or stored.size == 0:
         raise ValueError(f"the scale has shape {stored.shape}; it must be a number or one number a channel (N,)")
     if bad.any():
         where = "" if stored.ndim == 0 else f" of channel {int(np.argmax(bad))}"
         raise ValueError(
-            f"the scale{where} is {np.asarray(scale, dtype=np.float64).ravel()[np.argmax(bad)]}; it must be a finite "
+            f"the scale{where} is {to_float64(scale).ravel()[np.argmax(bad)]}; it must be a finite "
             f"float32 of at least {FLOAT32_TINY:g} (C1): choose it from a range that is not empty"
         )
     if stored.ndim == 0:
@@ -216,7 +217,7 @@ def choose_affine(lo: ArrayLike, hi: ArrayLike, bits: int) -> QuantParams:
 
 
 def _checked_range_end(value: ArrayLike, name: str) -> NDArray[np.float64]:
-    end = np.asarray(value, dtype=np.float64)
+    end = to_float64(value)
     if not np.isfinite(end).all():
         raise ValueError(f"{name} is {value!r}; it must be finite: remove NaN and infinities from the data")
     return end
@@ -230,6 +231,5 @@ def _signed_interval(bits: int) -> tuple[int, int]:
 
 def _normal_or_one(scale: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the scale as a float32 value, with 1 for what is not normal in float32."""
-    with np.errstate(over="ignore", under="ignore"):
-        stored = scale.astype(np.float32)
+    stored = to_float32(scale)
     return np.where(stored >= FLOAT32_TINY, stored, np.float32(1.0)).astype(np.float64)

@@ -208,8 +208,11 @@ def test_decompose_multiplier_equals_spec(real):
     assert (got.multiplier, got.shift) == want
 
 
-@pytest.mark.parametrize("real", [1 - 2.0**-32, 1 - 2.0**-33, 2.0**-32, 2.0**-33, 0.5, 1.0, 0.0, 5e-324]
-    + [2.0**-33 - 1, 2.0**-32 - 1, -0.25, -1.0, -4.0, -5e-324])
+@pytest.mark.parametrize(
+    "real",
+    [1 - 2.0**-32, 1 - 2.0**-33, 2.0**-32, 2.0**-33, 0.5, 1.0, 0.0, 5e-324]
+    + [2.0**-33 - 1, 2.0**-32 - 1, -0.25, -1.0, -4.0, -5e-324],
+)
 def test_decompose_multiplier_at_its_corners(real):
     """R5 where the 31-bit integer carries, and where the shift leaves its range."""
     got = multiplier.decompose_multiplier(real)
