@@ -1,6 +1,7 @@
 """Quantization parameters: the record, and how to choose it from a range.
 
-Legend: s scale (> 0), z zero point (the code of 0), N channels on the last axis.
+Legend: s scale (> 0), z zero point (the code of 0), N channels on the last axis; bits width of the codes, 2..16, whose
+interval is [qmin, qmax] = [-2^(bits-1), 2^(bits-1) - 1]; absmax, lo, hi real, () or (N,), one a channel.
 """
 
 from __future__ import annotations
@@ -139,32 +140,12 @@ def _checked_zero_point(zero_point: ArrayLike, qmin: int, qmax: int) -> int | ND
 
 
 def choose_symmetric(absmax: ArrayLike, bits: int) -> QuantParams:
-    """Choose a scale whose largest code stands for the largest magnitude.
+    """R13. s = f32(absmax / (2^(bits-1) - 1)), z = 0: the largest code stands for the largest magnitude.
 
-    Parameters
-    ----------
-    absmax : float or array of shape (N,)
-        Largest magnitude, real, >= 0; one a channel for per-channel parameters.
-    bits : int
-        Width of the codes, 2..16.
+    A degenerate range (absmax 0, or so small that s would be subnormal) gives s = 1: every value is then code 0,
+    exactly for 0 and within half a step for the rest. ValueError if absmax is negative or not finite, or bits is
+    outside 2..16.
 
-    Returns
-    -------
-    QuantParams
-        zero_point 0, interval [-2^(bits-1), 2^(bits-1) - 1].
-
-    Raises
-    ------
-    ValueError
-        If absmax is negative or not finite, or bits is outside 2..16.
-
-    Notes
-    -----
-    R13. s = f32(absmax / (2^(bits-1) - 1)). A degenerate range (absmax 0, or so small that s would be subnormal) gives
-    s = 1: every value is then code 0, exactly for 0 and within half a step for the rest.
-
-    Examples
-    --------
     >>> choose_symmetric(63.5, 8)
     QuantParams(scale=0.5, zero_point=0, qmin=-128, qmax=127)
     """
@@ -176,32 +157,12 @@ def choose_symmetric(absmax: ArrayLike, bits: int) -> QuantParams:
 
 
 def choose_affine(lo: ArrayLike, hi: ArrayLike, bits: int) -> QuantParams:
-    """Choose scale and zero point for a range of real values.
+    """R14. s = f32((hi' - lo') / (qmax - qmin)), z = saturate(round_half_even(qmin - lo' / s)).
 
-    Parameters
-    ----------
-    lo, hi : float or array of shape (N,)
-        Ends of the range, real, lo <= hi. Widened to contain 0.
-    bits : int
-        Width of the codes, 2..16.
+    lo' = min(lo, 0), hi' = max(hi, 0); lo' maps to qmin and hi' to qmax, each within half a step. A degenerate range
+    (both ends 0, or s subnormal) gives s = 1 and z = qmin. ValueError if an end is not finite, lo > hi, or bits is
+    outside 2..16.
 
-    Returns
-    -------
-    QuantParams
-        Interval [-2^(bits-1), 2^(bits-1) - 1]; lo maps to qmin and hi to qmax, each within half a step.
-
-    Raises
-    ------
-    ValueError
-        If an end is not finite, lo > hi, or bits is outside 2..16.
-
-    Notes
-    -----
-    R14. lo' = min(lo, 0), hi' = max(hi, 0), s = f32((hi' - lo') / (qmax - qmin)), z = saturate(round_half_even(qmin -
-    lo' / s)). A degenerate range (both ends 0, or s subnormal) gives s = 1 and z = qmin.
-
-    Examples
-    --------
     >>> choose_affine(0.0, 127.5, 8)
     QuantParams(scale=0.5, zero_point=-128, qmin=-128, qmax=127)
     """
