@@ -186,5 +186,7 @@ def activation_codes_divided(name: str, q: Codes, x: QuantParams, y: QuantParams
     array([0], dtype=int8)
     """
     if name != "sigmoid":
-        raise ValueError(f"ONNX Runtime has no {name!r} on codes; it has QLinearSigmoid; clamps fuse into their layer")
+        raise ValueError(
+            f"ONNX Runtime has no {name!r} on codes; it has QLinearSigmoid, and clamps fuse into their layer"
+        )
     return table_codes_divided(sigmoid_rational_float32, q, x, y)

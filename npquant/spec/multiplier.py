@@ -57,8 +57,8 @@ def decompose_multiplier(real: Fraction) -> tuple[int, int]:
     Notes
     -----
     R5. M = f 2^e with |f| in [1/2, 1); m = round_half_away(f 2^31); m = 2^31 becomes (2^30, e + 1); e < -31 gives
-    (0, 0). -2^31 is an int32 and stays. The last rule flushes every M below about 2^-32: no int32 accumulator could reach one output step with it.
-    Source: LiteRT ``tflite/kernels/internal/quantization_util.cc``, QuantizeMultiplier.
+    (0, 0). -2^31 is an int32 and stays. The last rule flushes every M below about 2^-32: no int32 accumulator could
+    reach one output step with it. Source: LiteRT ``tflite/kernels/internal/quantization_util.cc``, QuantizeMultiplier.
 
     Examples
     --------
