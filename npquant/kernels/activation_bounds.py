@@ -29,11 +29,7 @@ CLAMPS: Mapping[str, tuple[float, float]] = MappingProxyType(
 
 
 def clamp_bounds(activation: str) -> tuple[float, float]:
-    """Return v = (low, high), infinite where there is no bound.
-
-    >>> clamp_bounds("relu6")
-    (0.0, 6.0)
-    """
+    """Return v = (low, high), infinite where there is no bound."""
     if activation not in CLAMPS:
         raise ValueError(f"{activation!r} is not a clamp; known: {', '.join(CLAMPS)}")
     return CLAMPS[activation]

@@ -25,6 +25,7 @@ def bias_half_even(b: ArrayLike, sx: ArrayLike, sw: ArrayLike) -> Int64:
     scale = np.asarray(np.asarray(sx, np.float32), np.float64) * np.asarray(np.asarray(sw, np.float32), np.float64)
     with np.errstate(over="ignore"):
         v = round_half_even(np.asarray(to_float64(b) / scale))
+    # Clipped in float64, which holds both rails and keeps infinities out of the integer cast.
     return np.clip(v, -(2.0**31), 2.0**31 - 1).astype(np.int64)
 
 
@@ -32,12 +33,9 @@ def bias_reciprocal_half_even(b: ArrayLike, sx: ArrayLike, sw: ArrayLike) -> Int
     """R45. b_q = saturate(round_half_even(f32(b f32(1 / f32(sx sw)))), -2^31, 2^31 - 1), b taken as float32.
 
     Source: pytorch ``aten/src/ATen/native/quantized/cpu/qlinear.cpp``, QNNPACK path.
-
-    >>> bias_reciprocal_half_even([0.625], 0.5, 0.5)
-    array([2])
     """
     v = round_half_even(_times_reciprocal(b, sx, sw)).astype(np.float64)
-    return np.clip(v, -(2.0**31), 2.0**31 - 1).astype(np.int64)
+    return np.clip(v, -(2.0**31), 2.0**31 - 1).astype(np.int64)  # float64, as in bias_half_even
 
 
 def bias_reciprocal_half_away(b: ArrayLike, sx: ArrayLike, sw: ArrayLike) -> Int64:

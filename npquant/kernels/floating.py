@@ -34,9 +34,6 @@ def fma_float32(a: ArrayLike, b: ArrayLike, c: ArrayLike) -> Float32:
     """R0. f32(a b + c), rounded once, as one instruction does; NaN and infinities pass through.
 
     Source: Boldo and Melquiond 2008, "Emulation of FMA and correctly rounded sums".
-
-    >>> fma_float32(np.float32(3), np.float32(2), np.float32(1))
-    array(7., dtype=float32)
     """
     # Two factors of 24 bits: exact in float64.
     product = np.asarray(a, np.float64) * np.asarray(b, np.float64)

@@ -25,9 +25,6 @@ def multiplier_float32_product(sx: ArrayLike, sw: ArrayLike, sy: ArrayLike) -> F
     """R16. M_A = f64(f32(sx sw) / sy): the product rounds, then the quotient, in float64.
 
     Source: LiteRT ``tflite/kernels/kernel_util.cc``, GetQuantizedConvolutionMultipler.
-
-    >>> multiplier_float32_product(0.5, 0.25, 1.0)
-    array(0.125)
     """
     product = scale_product_float32(sx, sw)
     return np.asarray(product.astype(np.float64) / np.asarray(np.asarray(sy, np.float32), np.float64))
@@ -38,9 +35,6 @@ def multiplier_float32(sx: ArrayLike, sw: ArrayLike, sy: ArrayLike) -> Float32:
 
     Source: microsoft/onnxruntime ``quantize_linear_matmul.cc``; XNNPACK ``src/operators/fully-connected-nc.c``;
     onnx/onnx ``onnx/reference/ops/op_qlinear_matmul.py``.
-
-    >>> multiplier_float32(0.5, 0.25, 1.0)
-    array(0.125, dtype=float32)
     """
     return np.asarray(scale_product_float32(sx, sw) / np.asarray(sy, np.float32))
 
@@ -49,9 +43,6 @@ def multiplier_float32_reciprocal(sx: ArrayLike, sw: ArrayLike, sy: ArrayLike) -
     """R18. M_D = f32(f32(sx sw) f32(1 / sy)), as float32.
 
     Source: pytorch ``aten/src/ATen/native/quantized/cpu/qlinear.cpp``.
-
-    >>> multiplier_float32_reciprocal(0.5, 0.25, 1.0)
-    array(0.125, dtype=float32)
     """
     return np.asarray(scale_product_float32(sx, sw) * (np.float32(1) / np.asarray(sy, np.float32)))
 
@@ -118,11 +109,7 @@ class FixedMultiplier:
 
 
 def real_multiplier(sx: ArrayLike, sw: ArrayLike, sy: ArrayLike) -> Float64:
-    """R4. M_B = f64(sx sw / sy), as float64: what takes an accumulator step to an output step.
-
-    >>> real_multiplier(np.float32(0.5), np.float32(0.25), np.float32(1.0))
-    array(0.125)
-    """
+    """R4. M_B = f64(sx sw / sy), as float64: what takes an accumulator step to an output step."""
     # The product of two float32 numbers is exact in float64, so only the division rounds.
     x, w, y = (np.asarray(np.asarray(s, np.float32), np.float64) for s in (sx, sw, sy))
     return np.asarray(x * w / y)
@@ -172,10 +159,5 @@ def decompose_to_bits(real: ArrayLike, bits: int) -> FixedMultiplier:
 
 
 def layer_multiplier(x: QuantParams, w: QuantParams, y: QuantParams) -> FixedMultiplier:
-    """R5 of R4 for one linear layer: input x and output y are per-tensor, weights w per-tensor or per-channel.
-
-    >>> p = QuantParams(0.5, 0, -128, 127)
-    >>> layer_multiplier(p, p, p).real
-    0.5
-    """
+    """R5 of R4 for one linear layer: input x and output y are per-tensor, weights w per-tensor or per-channel."""
     return decompose_multiplier(real_multiplier(x.scale, w.scale, y.scale))

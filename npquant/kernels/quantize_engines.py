@@ -46,9 +46,6 @@ def quantize_divide_half_away_float64(x: ArrayLike, params: QuantParams) -> Code
 
     Source: TFLite ``kernels/internal/optimized/optimized_ops.h``, AffineQuantize; runs of tflite-runtime 2.14, where
     every element takes this rule.
-
-    >>> quantize_divide_half_away_float64([-1.25], QuantParams(0.5, 0, -128, 127))
-    array([-3], dtype=int8)
     """
     with np.errstate(**IGNORED):
         v = round_half_away(to_float32(x).astype(np.float64) / np.asarray(params.scale, np.float64))
@@ -84,6 +81,7 @@ def quantize_reciprocal_half_even(x: ArrayLike, params: QuantParams) -> Codes:
     array([ -2, 127], dtype=int8)
     """
     v = round_half_even(_multiplied(x, params))
+    # The sum of two 16-bit numbers; for codes of 8 bits the clip to [qmin, qmax] does what the second sat16 would.
     narrow = np.clip(np.where(np.isnan(v), np.inf, v), -(2.0**15), 2.0**15 - 1) + np.asarray(params.zero_point)
     return np.asarray(np.clip(narrow, params.qmin, params.qmax).astype(params.dtype))
 
@@ -129,16 +127,14 @@ def quantize_torch(x: ArrayLike, params: QuantParams) -> Codes:
         return np.where(np.isnan(v), 0, known).astype(params.dtype)
     with np.errstate(**IGNORED):
         fused = fma_float32(to_float32(x), np.float32(1) / params.scale, np.float32(params.zero_point))
+    # Clipped from above only, to the largest float32 below 2^31: what is below int32 converts to -2^31 all the same.
     v = np.minimum(np.where(np.isnan(fused), np.inf, fused), np.float32(2147483520))
     return code_wrapping_x86(round_half_even(v), 0, params.qmin, params.qmax).astype(params.dtype)
 
 
 def dequantize_float32(q: Codes, params: QuantParams) -> Float32:
-    """R2. x = f32(s (q - z)) in float32, as nearly every engine has it: q - z is exact, so it is rounded once.
-
-    >>> dequantize_float32(np.array([2], np.int8), QuantParams(0.5, 0, -128, 127))
-    array([1.], dtype=float32)
-    """
+    """R2. x = f32(s (q - z)) in float32, as nearly every engine has it: q - z is exact, so it is rounded once."""
+    # At most 17 bits for codes of 16 bits and less: exact in float32.
     steps = (q.astype(np.int64) - np.asarray(params.zero_point, np.int64)).astype(np.float32)
     with np.errstate(**IGNORED):
         return np.asarray(steps * params.scale)
@@ -149,9 +145,6 @@ def dequantize_vectors_of_8(q: Codes, params: QuantParams) -> Float32:
 
     LiteRT's optimized x86 kernel. ValueError if params is per-channel.
     Source: LiteRT ``optimized/optimized_ops.h``, Dequantize.
-
-    >>> dequantize_vectors_of_8(np.array([2] * 9, np.int8), QuantParams(0.5, 0, -128, 127))[[0, 8]]
-    array([1., 1.], dtype=float32)
     """
     if params.per_channel:
         raise ValueError("this operator is per-tensor: give one scale and one zero point")

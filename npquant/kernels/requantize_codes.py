@@ -19,6 +19,7 @@ from npquant.kernels.rounding import round_half_even, saturate_to, shift_right_h
 
 
 def _steps(q: Codes, x: QuantParams) -> Int64:
+    # Two int32 values at most: within 2^32, and int32 for the codes of 8 and 16 bits that engines have.
     return q.astype(np.int64) - np.asarray(x.zero_point, np.int64)
 
 
@@ -61,10 +62,6 @@ def requantize_codes_8_bit_multiplier(q: Codes, x: QuantParams, y: QuantParams) 
 
     Otherwise XNNPACK does not take the operator, and `requantize_codes_vectors_of_16` answers. Source: XNNPACK
     ``src/qs8-vcvt``; LiteRT ``tflite/delegates/xnnpack/xnnpack_delegate.cc``.
-
-    >>> one, near = QuantParams(1.0, 0, -128, 127), QuantParams(1.001, 0, -128, 127)
-    >>> requantize_codes_8_bit_multiplier(np.array([127]), one, near)
-    array([127], dtype=int8)
     """
     ratio = np.float32(x.scale) / np.float32(y.scale)
     if x.dtype != y.dtype or not 2.0**-8 <= ratio <= 2.0**7:

@@ -65,6 +65,7 @@ def _softmax_fixed_point(q: Codes, x: QuantParams, y: QuantParams, beta: float, 
     m, e = (int(part) for part in split_multiplier(min(scaled, 2.0**31 - 1), 31))
     d = q.astype(np.int64) - q.max(axis=-1, keepdims=True, initial=x.qmin)
     counts = d >= -math.floor(31 * 2.0**26 / 2.0**e)
+    # |d| < 2^17 and 1 <= e <= 31: below 2^48 before it wraps, as the engine's int32 does.
     powers = np.where(counts, exp_on_negatives(multiply_high_half_up(wrap_int32(d << e), m), 5), 0)
     total = shift_right_half_away(powers, 12).sum(axis=-1, keepdims=True)
     bits = np.frexp(total.astype(np.float64))[1].astype(np.int64)  # exact: sums are far below 2^53
