@@ -1,7 +1,7 @@
 """What an engine would not run, in one place: every door to an operator asks here, and hands on what it checked.
 
 Legend: profile the engine's record, role what a tensor is to the operator, params and x, w, y quantization parameters,
-q codes, types the NumPy names of the code types that the operator takes.
+q codes, types the NumPy names of the code types that the operator takes, multiplier m and e of a requantization.
 """
 
 from __future__ import annotations
