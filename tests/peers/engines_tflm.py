@@ -1,7 +1,7 @@
 """TFLite-Micro's int8 operators on whole models built in memory: NumPy arrays in, NumPy arrays out.
 
-Legend: B batch, K contracted depth, N outputs; a pair (scale, zero_point) stands for a tensor's affine map. Weights come
-as (K, N) and are stored as TFLite wants them, (N, K).
+Legend: B batch, K contracted depth, N outputs; a pair (scale, zero_point) stands for a tensor's affine map.
+Weights come as (K, N) and are stored as TFLite wants them, (N, K).
 """
 
 from __future__ import annotations

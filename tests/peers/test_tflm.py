@@ -91,7 +91,7 @@ def test_relu_equals_profile(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["sigmoid", "tanh"])
 def test_sigmoid_and_tanh_equal_profile_at_any_output_scale(name: str) -> None:
-    """The engine looks at no output scale (its tests use 1 / 255 and 1.99999955 / 256), tanh at no zero point either."""
+    """It looks at no output scale (its own tests use 1 / 255 and 1.99999955 / 256), and tanh at no zero point."""
     rng, compared = np.random.default_rng(77), 0
     for i in range(300):
         x = layers.params(np.exp(rng.uniform(-8, 1)), int(rng.integers(-128, 128)), "int8")
