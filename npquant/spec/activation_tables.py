@@ -1,7 +1,7 @@
 """Tables of sigmoid and tanh as LiteRT's kernels fill them: float operations, each rounded, around one exact function.
 
-Legend: q code, (sx, zx) and (sy, zy) input and output quantization (binary32 scales), d real input, t real output,
-[qmin, qmax] output interval; f32, f64 as in R0.
+Legend: q code, x = (sx, zx) and y = (sy, zy) input and output quantization (binary32 scales), d real input, t real
+output, [qmin, qmax] output interval; f32, f64 as in R0.
 """
 
 from collections.abc import Callable
