@@ -34,8 +34,9 @@ def quantize(x: ArrayLike, params: QuantParams) -> Codes:
 
 
 def quantize_into(real: Float64, params: QuantParams, codes: Codes) -> None:
-    """R1 for values that are known not to be NaN, without temporary arrays: fills codes and overwrites real (both
-    shaped as x). A scale of 1 is not divided by; codes may be of any type that holds [qmin, qmax].
+    """R1 in place, for values that are known not to be NaN: fills codes and overwrites real, both shaped as x.
+
+    No temporary arrays. A scale of 1 is not divided by; codes may be of any type that holds [qmin, qmax].
 
     >>> codes = np.empty((1, 2), np.int8)
     >>> quantize_into(np.array([[1.25, -0.25]]), QuantParams(0.5, 0, -128, 127), codes)
