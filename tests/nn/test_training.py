@@ -7,8 +7,8 @@ from npquant.nn.finetuning import finetune
 from npquant.nn.losses import softmax_cross_entropy_forward
 from npquant.nn.model import DenseLayer, FloatMLP
 from npquant.nn.optimizers import AdamState, MomentumState, adam_step, sgd_momentum_step
+from npquant.nn.scaling import choose_input_scaling
 from npquant.nn.training import train
-from npquant.nn.training_data import choose_input_scaling
 
 
 def rings(rows: int = 300, seed: int = 0):
@@ -47,6 +47,18 @@ def test_train_repeats_itself(dtype):
     nets = [train(x, y, hidden=(8,), epochs=3, dtype=dtype, rng=seed) for seed in (1, 1, 2)]
     same = [np.array_equal(nets[0].layers[0].w, net.layers[0].w) for net in nets]
     assert same == [True, True, False] and nets[0].dtype == dtype
+
+
+@pytest.mark.parametrize(("optimizer", "rate"), [("adam", 5e-3), ("sgd", 0.1)])
+@pytest.mark.parametrize("width", [2, 256])
+def test_train_without_a_rate_takes_one_that_falls_with_the_width(optimizer, rate, width):
+    """F11: the default is the rate times min(1, sqrt(64 / K)), to the bytes; the other branch is seen."""
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(40, width)), np.arange(40) % 2
+    factor = float(np.sqrt(64 / width))
+    rates = (None, rate * min(1, factor), rate * (1 if width > 64 else factor))
+    nets = [train(x, y, hidden=(4,), epochs=2, optimizer=optimizer, learning_rate=r, rng=0) for r in rates]
+    assert [np.array_equal(nets[0].layers[0].w, net.layers[0].w) for net in nets] == [True, True, False]
 
 
 def test_train_returns_the_best_epoch():
@@ -106,7 +118,7 @@ def test_finetune_keeps_shapes_and_improves():
 
 
 def test_adam_step_is_its_equations():
-    """Three steps equal the textbook recursion in float64."""
+    """F5: three steps equal the textbook recursion in float64."""
     rng = np.random.default_rng(0)
     p, state = rng.normal(size=5), AdamState(np.zeros(5), np.zeros(5), 0)
     q, m, v = p.copy(), np.zeros(5), np.zeros(5)
@@ -120,7 +132,7 @@ def test_adam_step_is_its_equations():
 
 
 def test_sgd_momentum_step_is_its_equations():
-    """Velocity gathers gradients; parameters follow it."""
+    """F4: velocity gathers gradients; parameters follow it."""
     p, state = np.array([1.0]), MomentumState(np.zeros(1))
     for _ in range(2):
         p, state = sgd_momentum_step(p, np.array([1.0]), state, learning_rate=0.5, momentum=0.5)
