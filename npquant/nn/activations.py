@@ -113,12 +113,17 @@ ACTIVATIONS: Final = MappingProxyType[str, tuple[Forward, Backward]](
 )
 
 
+def check_activation(name: str) -> None:
+    """Raise ValueError where `name` is none of `ACTIVATIONS`; names those that are."""
+    if name not in ACTIVATIONS:
+        raise ValueError(f"unknown activation {name!r}; known: {', '.join(ACTIVATIONS)}")
+
+
 def activate(name: str, z: Real) -> Real:
-    """Apply the activation called `name`, one of `ACTIVATIONS`; ValueError if there is none of that name.
+    """Apply the activation called `name`; ValueError if there is none of that name.
 
     >>> activate("relu", np.array([-1.0, 2.0]))
     array([0., 2.])
     """
-    if name not in ACTIVATIONS:
-        raise ValueError(f"unknown activation {name!r}; known: {', '.join(ACTIVATIONS)}")
+    check_activation(name)
     return ACTIVATIONS[name][0](z)[0]

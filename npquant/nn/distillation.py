@@ -7,6 +7,7 @@ docs/finetuning.md.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import inf
 from numbers import Real as RealNumber
 from typing import Any
@@ -17,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from npquant.arrays import Float64
 from npquant.nn.losses import softmax
 from npquant.nn.model import FloatMLP
+from npquant.nn.training_rows import TrainingRows
 
 # A network, which is asked; or its answers, real numbers (R, C).
 Teacher = FloatMLP | ArrayLike
@@ -75,3 +77,14 @@ def mixed_targets(y: NDArray[Any], teacher: Float64, temperature: float, share: 
     targets = share * softmax(teacher / temperature)
     targets[np.arange(len(y)), y] += 1 - share
     return np.asarray(targets)
+
+
+def distilled_rows(rows: TrainingRows, teacher: Teacher | None, temperature: float, share: float) -> TrainingRows:
+    """F13. Return the `rows` with the teacher's part in their targets; as they are where there is no teacher.
+
+    The validation rows keep their labels. Errors as `checked_teacher` and `mixed_targets`.
+    """
+    if teacher is None:
+        return rows
+    said = checked_teacher(teacher, rows.x, rows.outputs)
+    return replace(rows, y=mixed_targets(rows.y, said, temperature, share))

@@ -6,7 +6,6 @@ to F15 are derived in docs/finetuning.md.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -14,7 +13,7 @@ from numpy.typing import ArrayLike
 
 from npquant.arrays import Float64, Indices
 from npquant.nn.descent import fit
-from npquant.nn.distillation import Teacher, checked_teacher, mixed_targets
+from npquant.nn.distillation import Teacher, distilled_rows
 from npquant.nn.layers import Parameters
 from npquant.nn.model import FloatMLP
 from npquant.nn.scaling import NetworkScaling, choose_network_scaling
@@ -95,9 +94,7 @@ def finetune(
         quantizer.check(len(model.layers))
     rows = check_training_rows(x, y, validation, settings, (model.n_inputs, model.neurons[-1]))
     scaling = choose_network_scaling(rows, model.dtype)
-    if teacher is not None:
-        given = checked_teacher(teacher, rows.x, model.neurons[-1])
-        rows = replace(rows, y=mixed_targets(rows.y, given, temperature, teacher_share))
+    rows = distilled_rows(rows, teacher, temperature, teacher_share)
     return fit(
         scaling.unfold(model.parameters),
         model.activation_names,

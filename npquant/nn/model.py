@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from npquant.arrays import Real
-from npquant.nn.activations import ACTIVATIONS, activate
+from npquant.nn.activations import activate, check_activation
 from npquant.nn.layers import ForwardCache, Parameters, dense_forward, network_backward, network_forward
 
 
@@ -39,8 +39,7 @@ class DenseLayer:
             if not np.isfinite(array).all():
                 where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
                 raise ValueError(f"the {name} are {array[where]} at {where}; every number must be finite")
-        if self.activation not in ACTIVATIONS:
-            raise ValueError(f"unknown activation {self.activation!r}; known: {', '.join(ACTIVATIONS)}")
+        check_activation(self.activation)
         for name, array in (("w", w), ("b", b)):
             array.flags.writeable = False
             object.__setattr__(self, name, array)

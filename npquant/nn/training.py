@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from npquant.arrays import Mask, Real
-from npquant.nn.activations import ACTIVATIONS
+from npquant.nn.activations import check_activation
 from npquant.nn.descent import fit
 from npquant.nn.layers import Parameters
 from npquant.nn.model import FloatMLP
@@ -109,8 +109,7 @@ def train(
     number = np.dtype(dtype)
     if number not in (np.float32, np.float64):
         raise TypeError(f"dtype is {number}; it must be float32 or float64")
-    if activation not in ACTIVATIONS:
-        raise ValueError(f"unknown activation {activation!r}; known: {', '.join(ACTIVATIONS)}")
+    check_activation(activation)
     widths = _checked_widths(hidden)
     rows = check_training_rows(x, y, validation, settings, None)
     scaling = choose_network_scaling(rows, number)

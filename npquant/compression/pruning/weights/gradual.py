@@ -6,7 +6,7 @@ second moment of its gradient. Labels F18 to F20 are derived in docs/finetuning.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from numbers import Real as RealNumber
 from typing import Any
 
@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 from npquant.compression.pruning.neurons.dead_neurons import drop_dead_neurons
 from npquant.compression.pruning.weights.schedule import PruningSchedule
 from npquant.nn.descent import fit
-from npquant.nn.distillation import Teacher, checked_teacher, mixed_targets
+from npquant.nn.distillation import Teacher, distilled_rows
 from npquant.nn.model import FloatMLP
 from npquant.nn.scaling import choose_network_scaling
 from npquant.nn.settings import Constraints, Progress, TrainingSettings, check_whole
@@ -203,9 +203,7 @@ def prune_gradually_with_report(
     schedule = _checked_schedule(model, density, schedule_share, renew_every, rate_weight)
     rows = check_training_rows(x, y, validation, settings, (model.n_inputs, model.neurons[-1]))
     scaling = choose_network_scaling(rows, model.dtype)
-    if teacher is not None:
-        given = checked_teacher(teacher, rows.x, model.neurons[-1])
-        rows = replace(rows, y=mixed_targets(rows.y, given, temperature, teacher_share))
+    rows = distilled_rows(rows, teacher, temperature, teacher_share)
     sparse = fit(
         scaling.unfold(model.parameters),
         model.activation_names,
