@@ -69,7 +69,7 @@ def load_optdigits() -> Dataset:
 
     The rows come from 13 writers, without their names: a random split shares writers between its sets. ValueError if
     the installed file is damaged. Source: the test part of the UCI set "Optical Recognition of Handwritten Digits",
-    E. Alpaydin and C. Kaynak, 1998, doi:10.24432/C50P49, CC BY 4.0 (see data/NOTICE).
+    E. Alpaydin and C. Kaynak, 1998, doi:10.24432/C50P49, CC BY 4.0 (see data/bundled/NOTICE).
 
     >>> digits = load_optdigits()
     >>> digits.x.shape, str(digits.x.dtype), len(digits.class_names)
