@@ -36,7 +36,7 @@ class GradualReport:
     inputs : int
         Inputs that any weight still reads.
     history : tuple of (int, int)
-        (step, weights that were left) at each new ranking.
+        (step, weights that were left) at each renewal of the mask.
 
     Examples
     --------

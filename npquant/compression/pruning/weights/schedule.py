@@ -20,7 +20,7 @@ _LEAST_SHARE, _LARGEST_SHARE = 1e-6, 1 - 1e-3
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PruningSchedule:
-    """Choose new masks along F18; remembers what was left.
+    """Renew masks along F18; remembers what was left.
 
     Parameters
     ----------
