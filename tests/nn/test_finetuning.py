@@ -194,7 +194,7 @@ def test_descend_moves_latent_weights_by_the_gradient_of_the_used_ones(forward):
 @pytest.mark.parametrize("activation", ["relu", "clipped_relu", "sigmoid", "tanh"])
 @given(seed=st.integers(0, 2**32 - 1), density=st.sampled_from([0.05, 0.2, 0.5]))
 def test_fold_constants_keeps_the_function(activation, seed, density):
-    """F15: folding what no input reaches and zeroing what reaches no output changes logits by rounding only."""
+    """F15, F21: folding what no input reaches and dropping what lies on no path changes logits by rounding only."""
     net = sparse(seed, density=density, activation=activation)
     masks = [layer.w != 0 for layer in net.layers]
     folded = fold_constants(net.parameters, masks, net.activation_names)

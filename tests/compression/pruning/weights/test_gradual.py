@@ -133,7 +133,7 @@ def test_prune_gradually_at_density_one_is_fine_tuning():
 
 
 def test_drop_dead_neurons_of_a_dead_layer():
-    """F21: a hidden layer of zeros keeps one neuron, and the constant function."""
+    """A hidden layer of zeros keeps one neuron, and the constant function."""
     net = FloatMLP(
         (
             DenseLayer(np.zeros((3, 4)), np.array([1.0, 2.0, 3.0, 4.0]), "relu"),
