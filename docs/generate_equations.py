@@ -21,11 +21,11 @@ f32 and f64 round an exact value to the nearest binary32 and binary64 number, ti
 | label | what must hold | where it is checked |
 | --- | --- | --- |
 | C1 | a scale is a positive, normal, finite float32 | `QuantParams` |
-| C2 | a zero point is one of the codes, so that 0 is represented exactly | `QuantParams` |
+| C2 | a zero point is one of the codes, so that 0 has an exact code; a clamp need not hold it | `QuantParams` |
 | C3 | a code interval has qmin < qmax inside int32 | `QuantParams` |
-| C4 | a fixed multiplier is 0 or in [2^30, 2^31), its shift in [-31, 30] | `FixedMultiplier` |
+| C4 | a fixed multiplier is an int32, its shift in [-31, 30]; engines may define less | `FixedMultiplier`, `Profile` |
 | C5 | K is at most 131,071, so that no sum of int8 products leaves int32 | `matmul_int8` |
-| C6 | a block of K has at most 1,024 terms, so every partial sum is an exact float32 integer | `matmul_int8_blas` |
+| C6 | float32 adds at most 2^24 / p integer terms of magnitude p (1,024 int8 products): every partial sum is exact | `exact_depth` |
 | C7 | no input code makes an accumulator leave int32 | `IntegerMLP`, from its weights, when it is made |
 
 ## Equations
@@ -41,8 +41,8 @@ def equations() -> list[tuple[int, str, str]]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if not isinstance(node, ast.FunctionDef):
                 continue
-            notes = (ast.get_docstring(node) or "").partition("Notes\n-----\n")[2].partition("\nExamples\n")[0]
-            for number, text in re.findall(r"^R(\d+)\. (.*?)(?=\n\n|\Z)", notes, re.DOTALL | re.MULTILINE):
+            card = (ast.get_docstring(node) or "").partition("\nExamples\n")[0]
+            for number, text in re.findall(r"^R(\d+)\. (.*?)(?=\n\n|\Z)", card, re.DOTALL | re.MULTILINE):
                 equation = " ".join(text.partition("Source:")[0].split())
                 found.append((int(number), equation.replace("|", "\\|"), f"spec/{path.name}, `{node.name}`"))
     return sorted(found)
