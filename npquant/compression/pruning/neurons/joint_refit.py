@@ -1,7 +1,9 @@
 """Move all layers of a pruned network together so that its outputs come close to the float network's; no labels.
 
-Legend: R calibration rows, K inputs and N outputs of a layer, C logits; h (R, K) a layer's inputs, z (R, C) logits, t
-the change of all parameters in units of S10, M (N, N) metric of S9. Label S10 is derived in docs/pruning.md.
+Legend: R calibration rows, K inputs and N outputs of a layer, C logits; x (R, K) rows, h (R, K) a layer's inputs, z
+(R, C) logits, `target` (R, C) the float network's, all float64; `output` what the logits are, "softmax" (classes) or
+"identity" (real values); t the change of all parameters in units of S10, M (N, N) metric of S9. Label S10 is derived
+in docs/pruning.md.
 """
 
 from __future__ import annotations
@@ -31,37 +33,14 @@ ROUNDING: Final = float(np.finfo(np.float64).eps ** 1.5)
 def joint_refit(
     layers: Sequence[DenseLayer], x: Float64, target: Float64, output: str = "softmax"
 ) -> tuple[DenseLayer, ...]:
-    """Fit the outputs of a network to given logits by Gauss-Newton steps over all its layers.
+    """S10. Move weights and biases of all `layers` so that the logits come close to `target`, by Gauss-Newton steps.
 
-    Parameters
-    ----------
-    layers : sequence of DenseLayer
-        Network; not changed.
-    x : ndarray of float64, shape (R, K)
-        Calibration rows.
-    target : ndarray of float64, shape (R, C)
-        Logits of the float network for them.
-    output : {"softmax", "identity"}
-        Whether the logits stand for classes or are real values.
+    Minimizes output_loss + PULL / 2 sum over layers of (K / R) |t|^2, where the weights of a layer are w + a_k t_kn /
+    sqrt(M_nn), a_k in proportion to sqrt(sum over n of w_kn^2 M_nn), with mean 1 of (a_k std(h_k))^2. At most STEPS
+    steps, each by CG_STEPS conjugate gradients and halved until the objective falls. Deterministic. `layers` are not
+    changed; the network returned is in float64, and its objective is no larger than theirs: where nothing can be
+    gained, the same weights. ValueError if the squares of the inputs overflow.
 
-    Returns
-    -------
-    tuple of DenseLayer
-        In float64. Its objective is no larger than that of `layers`; where nothing can be gained, the same weights.
-
-    Raises
-    ------
-    ValueError
-        If the squares of the inputs overflow.
-
-    Notes
-    -----
-    S10. Minimizes output_loss + PULL / 2 sum over layers of (K / R) |t|^2, where the weights of a layer are
-    w + a_k t_kn / sqrt(M_nn), a_k in proportion to sqrt(sum over n of w_kn^2 M_nn), with mean 1 of (a_k std(h_k))^2. At
-    most STEPS steps, each by CG_STEPS conjugate gradients and halved until the objective falls. Deterministic.
-
-    Examples
-    --------
     >>> layer = DenseLayer(np.array([[1.0]]), np.zeros(1), "identity")
     >>> x = np.array([[0.0], [1.0], [2.0]])
     >>> fitted = joint_refit([layer], x, 3 * x + 1, "identity")[0]
