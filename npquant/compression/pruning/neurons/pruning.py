@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from npquant.arrays import Float64
+from npquant.compression.least_squares import REFIT_PULL
 from npquant.compression.pruning.float_layers import (
     check_choices,
     checked_forward,
@@ -33,8 +34,6 @@ from npquant.compression.pruning.neurons.report import LayerPruning, NothingPrun
 from npquant.nn.model import DenseLayer, FloatMLP
 
 COMPENSATIONS: Final = ("refit", "layerwise", "fold", "bare")
-# A share of the mean variance. From 1e-5 to 1e-2 the results are the same within noise.
-REFIT_PULL: Final = 1e-4
 # What passes through the whole network again and again (S9, S10) sees no more rows than these: enough for layers of
 # some hundred neurons. One row in two, in three, ... of more.
 MOST_ROWS: Final = 4096

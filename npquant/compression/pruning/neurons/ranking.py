@@ -14,6 +14,7 @@ from typing import Final
 import numpy as np
 
 from npquant.arrays import Float64, Indices
+from npquant.compression.least_squares import OBS_DAMPING
 from npquant.compression.pruning.neurons.saliency import (
     greedy_obs,
     score_in_l1,
@@ -27,8 +28,6 @@ from npquant.nn.model import DenseLayer
 CRITERIA: Final = ("obs", "in_l1", "in_l2", "mean_activation", "std_out_l2", "taylor", "random")
 # What these measure has another unit in each layer.
 _OF_OWN_UNIT: Final = ("in_l1", "in_l2", "mean_activation", "std_out_l2")
-# A share of the mean variance. From 1e-4 to 1e-1 the results are the same within noise.
-OBS_DAMPING: Final = 1e-2
 
 
 @dataclass(frozen=True, slots=True, eq=False)

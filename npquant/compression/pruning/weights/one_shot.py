@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from npquant.arrays import Float64, Mask, Real
 from npquant.compression.chain.calibration import checked_rows
+from npquant.compression.least_squares import OBS_DAMPING, REFIT_PULL
 from npquant.compression.pruning.float_layers import (
     ALLOCATIONS,
     check_choices,
@@ -39,9 +40,6 @@ from npquant.nn.model import DenseLayer, FloatMLP
 Density = float | Sequence[float] | tuple[int, int]
 CRITERIA: Final = ("magnitude", "wanda", "obs", "random")
 COMPENSATIONS: Final = ("refit", "bare")
-# Shares of each input's own variance; see docs/weight-pruning.md for other values.
-OBS_DAMPING: Final = 1e-2
-REFIT_PULL: Final = 1e-4
 
 
 @dataclass(frozen=True, slots=True)
