@@ -51,7 +51,7 @@ def pre_activation(layer: DenseLayer, a: Float64) -> Float64:
     return np.asarray(a @ w + b)
 
 
-def outputs(layer: DenseLayer, a: Float64) -> Float64:
+def layer_outputs(layer: DenseLayer, a: Float64) -> Float64:
     """Return activation(a w + b) (R, N)."""
     return np.asarray(activate(layer.activation, pre_activation(layer, a)), np.float64)
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from npquant.arrays import Float64
 from npquant.compression.least_squares import PULL, conjugate_gradients
+from npquant.compression.pruning.float_layers import layer_outputs
 from npquant.compression.pruning.neurons.output_metric import mean_metrics, output_curvature, output_loss
 from npquant.nn.activations import ACTIVATIONS, activate
 from npquant.nn.model import DenseLayer
@@ -98,10 +99,8 @@ class _Problem:
     def newton_step(self, t: Float64) -> Float64:
         """Solve (J^T G J + pull) step = -gradient by conjugate gradients, as far as CG_STEPS go."""
         layers = self.layers_at(t)
-        inputs, z = [self.x], self.x
-        for layer in layers:
-            z = np.asarray(activate(layer.activation, z @ layer.w + layer.b), np.float64)
-            inputs.append(z)
+        inputs = _activations(layers, self.x)
+        z = inputs[-1]
         residual = -self._backward(layers, inputs, output_loss(self.target, z, self.output)[1]) - self.pull * t
 
         def curvature(direction: Float64) -> Float64:
@@ -144,11 +143,17 @@ class _Problem:
         return np.concatenate(parts)
 
 
+def _activations(layers: Sequence[DenseLayer], x: Float64) -> list[Float64]:
+    """Return x and the outputs of every layer."""
+    found = [x]
+    for layer in layers:
+        found.append(layer_outputs(layer, found[-1]))
+    return found
+
+
 def _make_problem(layers: tuple[DenseLayer, ...], x: Float64, target: Float64, output: str) -> _Problem:
     """Find the units and the pull of S10."""
-    inputs = [x]
-    for layer in layers:
-        inputs.append(np.asarray(activate(layer.activation, inputs[-1] @ layer.w + layer.b), np.float64))
+    inputs = _activations(layers, x)
     units, means, pull = [], [], []
     for layer, h, metric in zip(layers, inputs, mean_metrics(layers, inputs[1:], output), strict=False):
         cost = np.diag(metric)

@@ -22,7 +22,7 @@ from npquant.compression.pruning.float_layers import (
     checked_forward,
     float64_parameters,
     in_dtype,
-    outputs,
+    layer_outputs,
 )
 from npquant.compression.pruning.neurons.allocation import MAX_RATE, checked_rates, share_of_layer, spend_on_cheapest
 from npquant.compression.pruning.neurons.compensation import fold_means, refit
@@ -250,7 +250,7 @@ def _prune_layer(
     """Remove `count` neurons of the first of the layers; return it and the next one, and what it delivers now."""
     layer, following = layers[0], layers[1]
     w, b_in = float64_parameters(layer)
-    h = outputs(layer, a)
+    h = layer_outputs(layer, a)
     removable = _take_out_removable(plan, a, h, layer, following, count)
     v, b, unimportant, scores = removable.v, removable.b, np.array([], np.int64), np.array([])
     others = np.setdiff1d(np.arange(h.shape[1]), removable.all)

@@ -47,7 +47,10 @@ class Ranking:
     def rank(
         self, h: Float64, w_in: Float64, tail: Sequence[DenseLayer], metric: Float64, count: int
     ) -> tuple[Indices, Float64]:
-        """Return the `count` <= n least important neurons in the order of removal, and their scores; ties: by index."""
+        """Return the `count` <= n least important neurons in the order of removal, and their scores.
+
+        Ties: the lowest index.
+        """
         if self.criterion == "obs":
             return greedy_obs(h, np.asarray(tail[0].w, np.float64), count, OBS_DAMPING, metric)
         scores = self._scores(h, w_in, tail)

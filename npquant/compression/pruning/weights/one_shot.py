@@ -23,7 +23,7 @@ from npquant.compression.pruning.float_layers import (
     checked_forward,
     float64_parameters,
     in_dtype,
-    outputs,
+    layer_outputs,
     pre_activation,
 )
 from npquant.compression.pruning.weights.input_metric import input_metric
@@ -172,7 +172,7 @@ def prune_weights_with_report(
         pruned, sparsity = _prune_layer(plan, layer, mask, a, np.asarray(z, np.float64))
         layers.append(pruned)
         report.append(sparsity)
-        a = outputs(pruned, a)
+        a = layer_outputs(pruned, a)
     changed = any(new is not old for new, old in zip(layers, model.layers, strict=True))
     return FloatMLP(tuple(layers)) if changed else model, tuple(report)
 

@@ -113,9 +113,10 @@ def obs_removals(
 
     Returned are the weights in the order of removal, int64, ties: the lowest index, and what each adds to (v - w)^T M
     (v - w). Where `group` is given, at least `keep` weights stay in each group of that many neighbours, or all of a
-    shorter last group. P is never updated as a whole: the columns that were taken out are kept as a triangular factor,
-    as in a pivoted Cholesky factorization, and a column of today's P is made when it is needed. O(K count^2). Sources:
-    Hassibi and Stork, 1993, equation 5; Frantar and Alistarh, "Optimal Brain Compression", 2022, algorithm 1.
+    shorter last group. P is never updated as a whole, as it is in S4, where one P serves all outputs: the columns that
+    were taken out are kept as a triangular factor, as in a pivoted Cholesky factorization, and a column of today's P is
+    made when it is needed. O(K count^2). Sources: Hassibi and Stork, 1993, equation 5; Frantar and Alistarh, "Optimal
+    Brain Compression", 2022, algorithm 1.
 
     >>> obs_removals(np.linalg.inv([[2.0, 1.0], [1.0, 2.0]]), np.array([1.0, 3.0]), 2)
     (array([0, 1]), array([ 1.5, 24.5]))
