@@ -35,16 +35,18 @@ f32 and f64 round an exact value to the nearest binary32 and binary64 number, ti
 
 
 def equations() -> list[tuple[int, str, str]]:
-    """Return (number, text, where) for every equation on a card of the specification, in order."""
+    """Return (number, text, where) for every equation on a card of the specification, in order.
+
+    The label opens the card; the equation ends at ``Source:`` or at the first blank line.
+    """
     found = []
     for path in sorted((ROOT / "npquant" / "spec").glob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if not isinstance(node, ast.FunctionDef):
-                continue
-            notes = (ast.get_docstring(node) or "").partition("Notes\n-----\n")[2].partition("\nExamples\n")[0]
-            for number, text in re.findall(r"^R(\d+)\. (.*?)(?=\n\n|\Z)", notes, re.DOTALL | re.MULTILINE):
-                equation = " ".join(text.partition("Source:")[0].split())
-                found.append((int(number), equation.replace("|", "\\|"), f"spec/{path.name}, `{node.name}`"))
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            card = ast.get_docstring(node) or "" if isinstance(node, ast.FunctionDef) else ""
+            labelled = re.match(r"R(\d+)\. (.*?)(?=Source:|\n\n|\Z)", card, re.DOTALL)
+            if labelled:
+                equation = " ".join(labelled[2].split()).replace("|", "\\|")
+                found.append((int(labelled[1]), equation, f"spec/{path.name}, `{node.name}`"))
     return sorted(found)
 
 

@@ -1,17 +1,18 @@
 """Tables of sigmoid and tanh as LiteRT's kernels fill them: float operations, each rounded, around one exact function.
 
-Legend: q code, (sx, zx) and (sy, zy) input and output quantization (binary32 scales), d real input, t real output,
-[qmin, qmax] output interval; f32, f64 as in R0.
+Legend: q input code, x = (sx, zx) and y = (sy, zy) input and output quantization (binary32 scales), d real input and t
+real output (binary32 numbers), [qmin, qmax] output interval; f32, f64 as in R0. A rounding is `to_float32` or
+`to_float64`; a function is one from d to t.
 """
 
 from collections.abc import Callable
 from fractions import Fraction
 
+from npquant.spec.affine import Affine
 from npquant.spec.floating import to_float32, to_float64
 from npquant.spec.lookup import Enclosure, enclose_exp, enclose_tanh
 from npquant.spec.rounding import round_half_away, round_half_even, round_toward_zero, saturate
 
-Affine = tuple[Fraction, int]
 # Beyond this e^-|x| is below half of the smallest binary64 number that matters beside 1: 2^-53 > e^-64.
 FLAT = 64
 
@@ -30,27 +31,10 @@ def _terms(x: Fraction) -> int:
 
 
 def exp_rounded(x: Fraction, rounding: Callable[[Fraction], Fraction]) -> Fraction:
-    """Return e^x, correctly rounded.
+    """R66. e = rounding(e^x), the number of the format that is nearest, for any exact x.
+    e^x is irrational but at 0, so the enclosure always decides. A C library may differ in the last place of some
+    arguments; a code differs only where such a one lies beside a half of the output.
 
-    Parameters
-    ----------
-    x : Fraction
-        Exact argument.
-    rounding : callable
-        `to_float32` or `to_float64`.
-
-    Returns
-    -------
-    Fraction
-        The number of the format that is nearest to e^x.
-
-    Notes
-    -----
-    R66. e = rounding(e^x). e^x is irrational but at 0, so the enclosure always decides. A C library may differ in the
-    last place of some arguments; a code differs only where such a one lies beside a half of the output.
-
-    Examples
-    --------
     >>> exp_rounded(Fraction(0), to_float32), exp_rounded(Fraction(1), to_float32)
     (Fraction(1, 1), Fraction(2850325, 1048576))
     """
@@ -65,54 +49,25 @@ def exp_rounded(x: Fraction, rounding: Callable[[Fraction], Fraction]) -> Fracti
 
 
 def sigmoid_float32(d: Fraction) -> Fraction:
-    """Return 1 / (1 + e^-d) as float32 operations around a float32 exponential.
+    """R67. t = f32(1 / f32(1 + R66(-d))), 0 where the exponential overflows.
+    Float32 operations around a float32 exponential. Source: LiteRT ``tflite/kernels/activations.cc``, LogisticPrepare.
 
-    Parameters
-    ----------
-    d : Fraction
-        Real input, a binary32 number.
-
-    Returns
-    -------
-    Fraction
-        t, a binary32 number.
-
-    Notes
-    -----
-    R67. t = f32(1 / f32(1 + R66(-d))), 0 where the exponential overflows. Source: LiteRT
-    ``tflite/kernels/activations.cc``, LogisticPrepare.
-
-    Examples
-    --------
     >>> sigmoid_float32(Fraction(0)), sigmoid_float32(Fraction(-200))
     (Fraction(1, 2), Fraction(0, 1))
     """
+    # e^89 > 2^128: the exponential is infinite in float32.
     if d < -89:
         return Fraction(0)
+    # Beyond FLAT f32(1 + e) is 1, whatever e.
     e = Fraction(0) if d > FLAT else exp_rounded(-d, to_float32)
     return to_float32(1 / to_float32(1 + e))
 
 
 def sigmoid_float64(d: Fraction) -> Fraction:
-    """Return e^d / (1 + e^d) as float64 operations around a float64 exponential, then float32.
+    """R68. t = f32(f64(e / f64(1 + e))), e = R66(d) in binary64; 1 above d = 100 and 0 below -100.
+    Float64 operations around a float64 exponential, then float32.
+    Source: XNNPACK ``src/reference/unary-elementwise.cc``, SigmoidOp.
 
-    Parameters
-    ----------
-    d : Fraction
-        Real input, a binary32 number.
-
-    Returns
-    -------
-    Fraction
-        t, a binary32 number.
-
-    Notes
-    -----
-    R68. t = f32(f64(e / f64(1 + e))), e = R66(d) in binary64; 1 above d = 100 and 0 below -100. Source: XNNPACK
-    ``src/reference/unary-elementwise.cc``, SigmoidOp.
-
-    Examples
-    --------
     >>> sigmoid_float64(Fraction(0))
     Fraction(1, 2)
     """
@@ -123,27 +78,12 @@ def sigmoid_float64(d: Fraction) -> Fraction:
 
 
 def tanh_float32(d: Fraction) -> Fraction:
-    """Return tanh(d), correctly rounded to float32.
+    """R69. t = f32(tanh(d)): correctly rounded.
 
-    Parameters
-    ----------
-    d : Fraction
-        Real input, a binary32 number.
-
-    Returns
-    -------
-    Fraction
-        t, a binary32 number.
-
-    Notes
-    -----
-    R69. t = f32(tanh(d)).
-
-    Examples
-    --------
     >>> tanh_float32(Fraction(0)), tanh_float32(Fraction(-100))
     (Fraction(0, 1), Fraction(-1, 1))
     """
+    # 1 - |tanh(d)| < 2 e^(-2|d|): beyond FLAT nothing but +-1 is near.
     if d == 0 or abs(d) > FLAT:
         return Fraction((d > 0) - (d < 0))
     return _nearest(lambda terms: enclose_tanh(d, terms), to_float32, _terms(2 * d))
@@ -152,31 +92,10 @@ def tanh_float32(d: Fraction) -> Fraction:
 def table_entry_half_away(
     function: Callable[[Fraction], Fraction], q: int, x: Affine, y: Affine, qmin: int, qmax: int
 ) -> int:
-    """Return one entry of a table: the product rounded half away, then the zero point.
+    """R70. d = f32(sx (q - zx)); saturate(toward_zero(f32(round_half_away(f32(t f32(1 / sy))) + zy))).
+    The product is rounded half away, then comes the zero point; the function is R67 or R69.
+    Source: LiteRT ``tflite/kernels/internal/common.h``, LUTPopulateInt8.
 
-    Parameters
-    ----------
-    function : callable
-        R67 or R69.
-    q : int
-        Input code.
-    x, y : tuple of (Fraction, int)
-        (sx, zx) and (sy, zy).
-    qmin, qmax : int
-        Output interval.
-
-    Returns
-    -------
-    int
-        Output code.
-
-    Notes
-    -----
-    R70. d = f32(sx (q - zx)); saturate(toward_zero(f32(round_half_away(f32(t f32(1 / sy))) + zy))). Source: LiteRT
-    ``tflite/kernels/internal/common.h``, LUTPopulateInt8.
-
-    Examples
-    --------
     >>> table_entry_half_away(tanh_float32, 0, (Fraction(1, 16), 0), (Fraction(1, 128), 0), -128, 127)
     0
     """
@@ -188,31 +107,10 @@ def table_entry_half_away(
 def table_entry_half_even(
     function: Callable[[Fraction], Fraction], q: int, x: Affine, y: Affine, qmin: int, qmax: int
 ) -> int:
-    """Return one entry of a table: the zero point, then one rounding half even.
+    """R71. d = f32(sx (q - zx)); saturate(round_half_even(f32(f32(t f32(1 / sy)) + zy))).
+    The zero point is added first, then comes one rounding; the function is R68 or R69.
+    Source: XNNPACK ``src/reference/unary-elementwise.cc``.
 
-    Parameters
-    ----------
-    function : callable
-        R68 or R69.
-    q : int
-        Input code.
-    x, y : tuple of (Fraction, int)
-        (sx, zx) and (sy, zy).
-    qmin, qmax : int
-        Output interval.
-
-    Returns
-    -------
-    int
-        Output code.
-
-    Notes
-    -----
-    R71. d = f32(sx (q - zx)); saturate(round_half_even(f32(f32(t f32(1 / sy)) + zy))). Source: XNNPACK
-    ``src/reference/unary-elementwise.cc``.
-
-    Examples
-    --------
     >>> table_entry_half_even(tanh_float32, 0, (Fraction(1, 16), 0), (Fraction(1, 128), 0), -128, 127)
     0
     """

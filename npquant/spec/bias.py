@@ -6,89 +6,34 @@ Legend: b real bias, sx and sw scales of input and weights (binary32 numbers), b
 from fractions import Fraction
 
 from npquant.spec.floating import to_float32, to_float64
-from npquant.spec.rounding import round_half_away, round_half_even, saturate
-
-INT32_MAX = 2**31 - 1
+from npquant.spec.rounding import INT32_MAX, INT32_MIN, round_half_away, round_half_even, saturate
 
 
 def bias_half_even(b: Fraction, sx: Fraction, sw: Fraction) -> int:
-    """Quantize a bias with one division in float64.
+    """R39. b_q = saturate(round_half_even(f64(b / (sx sw))), -2^31, 2^31 - 1), b a binary64 number.
 
-    Parameters
-    ----------
-    b : Fraction
-        Bias, a binary64 number.
-    sx, sw : Fraction
-        Scales.
-
-    Returns
-    -------
-    int
-        int32.
-
-    Notes
-    -----
-    R39. b_q = saturate(round_half_even(f64(b / (sx sw))), -2^31, 2^31 - 1).
-
-    Examples
-    --------
     >>> bias_half_even(Fraction(5, 8), Fraction(1, 2), Fraction(1, 2))
     2
     """
-    return saturate(round_half_even(to_float64(b / (sx * sw))), -(2**31), INT32_MAX)
+    return saturate(round_half_even(to_float64(b / (sx * sw))), INT32_MIN, INT32_MAX)
 
 
 def bias_reciprocal_half_even(b: Fraction, sx: Fraction, sw: Fraction) -> int:
-    """Quantize a bias as QNNPACK does: times a float32 reciprocal, half even.
+    """R45. b_q = saturate(round_half_even(f32(b f32(1 / f32(sx sw)))), -2^31, 2^31 - 1), b a binary32 number.
+    Source: pytorch ``aten/src/ATen/native/quantized/cpu/qlinear.cpp``, QNNPACK path.
 
-    Parameters
-    ----------
-    b : Fraction
-        Bias, a binary32 number.
-    sx, sw : Fraction
-        Scales.
-
-    Returns
-    -------
-    int
-        int32.
-
-    Notes
-    -----
-    R45. b_q = saturate(round_half_even(f32(b f32(1 / f32(sx sw)))), -2^31, 2^31 - 1). Source: pytorch
-    ``aten/src/ATen/native/quantized/cpu/qlinear.cpp``, QNNPACK path.
-
-    Examples
-    --------
     >>> bias_reciprocal_half_even(Fraction(5, 8), Fraction(1, 2), Fraction(1, 2))
     2
     """
     v = to_float32(b * to_float32(1 / to_float32(sx * sw)))
-    return saturate(round_half_even(v), -(2**31), INT32_MAX)
+    return saturate(round_half_even(v), INT32_MIN, INT32_MAX)
 
 
 def bias_reciprocal_half_away(b: Fraction, sx: Fraction, sw: Fraction) -> int:
-    """Quantize a bias as TFLite's converter does: times a float32 reciprocal, half away, symmetric range.
+    """R46. b_q = saturate(round_half_away(f32(b f32(1 / f32(sx sw)))), -(2^31 - 1), 2^31 - 1), b a binary32 number.
+    The range is symmetric. Source: LiteRT ``tflite/tools/optimize/quantization_utils.cc``, SymmetricBiasQuantize
+    (TFLite's converter).
 
-    Parameters
-    ----------
-    b : Fraction
-        Bias, a binary32 number.
-    sx, sw : Fraction
-        Scales.
-
-    Returns
-    -------
-    int
-        Within +-(2^31 - 1).
-
-    Notes
-    -----
-    R46. b_q = saturate(round_half_away(f32(b f32(1 / f32(sx sw)))), -(2^31 - 1), 2^31 - 1). Source: LiteRT
-    ``tflite/tools/optimize/quantization_utils.cc``, SymmetricBiasQuantize.
-
-    Examples
-    --------
     >>> bias_reciprocal_half_away(Fraction(5, 8), Fraction(1, 2), Fraction(1, 2))
     3
     """

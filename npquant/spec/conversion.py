@@ -1,33 +1,16 @@
 """From a rounded value to an output code: what each machine does beyond int32, and where the zero point goes in.
 
-Legend: v exact value that is already an integer, zy zero point, [qmin, qmax] output interval.
+Legend: v rounded value in output steps, an integer of any size; zy zero point, [qmin, qmax] output interval; y_q output
+code; wrap32 and sat16 are `wrap` and `saturate` to the width.
 """
 
-from npquant.spec.rounding import saturate, wrap
-
-INT32_MIN, INT32_MAX = -(2**31), 2**31 - 1
+from npquant.spec.rounding import INT32_MAX, INT32_MIN, saturate, wrap
 
 
 def to_int32_x86(v: int) -> int:
-    """Convert a rounded float to int32 as x86 does.
+    """R22. v, or -2^31 where v is outside int32, the "integer indefinite" value 0x80000000; NaN gives -2^31 too.
+    What cvtps2dq and cvttss2si return. Source: Intel 64 and IA-32 manual, volume 2, CVTPS2DQ.
 
-    Parameters
-    ----------
-    v : int
-        The rounded value.
-
-    Returns
-    -------
-    int
-        v, or -2^31 where v is outside int32 (NaN gives -2^31 too).
-
-    Notes
-    -----
-    R22. cvtps2dq and cvttss2si return the "integer indefinite" value 0x80000000. Source: Intel 64 and IA-32 manual,
-    volume 2, CVTPS2DQ.
-
-    Examples
-    --------
     >>> to_int32_x86(2**31), to_int32_x86(7)
     (-2147483648, 7)
     """
@@ -35,26 +18,8 @@ def to_int32_x86(v: int) -> int:
 
 
 def code_saturating(v: int, zy: int, qmin: int, qmax: int) -> int:
-    """Add the zero point in exact arithmetic and clamp.
+    """R10. y_q = saturate(v + zy, qmin, qmax): the zero point in exact arithmetic.
 
-    Parameters
-    ----------
-    v : int
-        Output steps.
-    zy, qmin, qmax : int
-        Zero point and interval.
-
-    Returns
-    -------
-    int
-        Output code.
-
-    Notes
-    -----
-    R10. y_q = saturate(v + zy, qmin, qmax).
-
-    Examples
-    --------
     >>> code_saturating(300, -5, -128, 127)
     127
     """
@@ -62,27 +27,10 @@ def code_saturating(v: int, zy: int, qmin: int, qmax: int) -> int:
 
 
 def code_wrapping(v: int, zy: int, qmin: int, qmax: int) -> int:
-    """Add the zero point in wrapping int32 and clamp.
+    """R38. y_q = saturate(wrap32(v + zy), qmin, qmax): the zero point in wrapping int32.
+    Source: LiteRT ``reference/integer_ops/fully_connected.h`` (acc += output_offset, an int32); runs of ai-edge-litert
+    2.3.0 with steps within a zero point of 2^31.
 
-    Parameters
-    ----------
-    v : int
-        Output steps.
-    zy, qmin, qmax : int
-        Zero point and interval.
-
-    Returns
-    -------
-    int
-        Output code.
-
-    Notes
-    -----
-    R38. y_q = saturate(wrap32(v + zy), qmin, qmax). Source: LiteRT ``reference/integer_ops/fully_connected.h`` (acc +=
-    output_offset, an int32); runs of ai-edge-litert 2.3.0 with steps within a zero point of 2^31.
-
-    Examples
-    --------
     >>> code_wrapping(2**31 - 10, 82, -128, 127)
     -128
     """
@@ -90,26 +38,8 @@ def code_wrapping(v: int, zy: int, qmin: int, qmax: int) -> int:
 
 
 def code_wrapping_x86(v: int, zy: int, qmin: int, qmax: int) -> int:
-    """Convert as x86 does, add the zero point in wrapping int32, and clamp.
+    """R23. y_q = saturate(wrap32(R22(v) + zy), qmin, qmax): beyond int32 both signs end at the same rail.
 
-    Parameters
-    ----------
-    v : int
-        Output steps.
-    zy, qmin, qmax : int
-        Zero point and interval.
-
-    Returns
-    -------
-    int
-        Output code.
-
-    Notes
-    -----
-    R23. y_q = saturate(wrap32(R22(v) + zy), qmin, qmax): beyond int32 both signs end at the same rail.
-
-    Examples
-    --------
     >>> code_wrapping_x86(-(2**40), -1, -128, 127)
     127
     """
@@ -117,27 +47,9 @@ def code_wrapping_x86(v: int, zy: int, qmin: int, qmax: int) -> int:
 
 
 def code_through_int16(v: int, zy: int, qmin: int, qmax: int) -> int:
-    """Convert as x86 does, saturate to int16, add the zero point in saturating int16, and clamp.
+    """R24. y_q = saturate(sat16(sat16(R22(v)) + zy), qmin, qmax).
+    Source: pytorch/FBGEMM ``src/QuantUtilsAvx2.cc`` (packs_epi32, adds_epi16, packus_epi16).
 
-    Parameters
-    ----------
-    v : int
-        Output steps.
-    zy, qmin, qmax : int
-        Zero point and interval.
-
-    Returns
-    -------
-    int
-        Output code.
-
-    Notes
-    -----
-    R24. y_q = saturate(sat16(sat16(R22(v)) + zy), qmin, qmax). Source: pytorch/FBGEMM ``src/QuantUtilsAvx2.cc``
-    (packs_epi32, adds_epi16, packus_epi16).
-
-    Examples
-    --------
     >>> code_through_int16(2**31, 10, 0, 255)
     0
     """
