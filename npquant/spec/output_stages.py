@@ -2,7 +2,13 @@
 
 Legend: acc int32 accumulator; v accumulator or real output; m the real multiplier M; sy output scale; b real bias;
 sx_sw = f32(sx sw): binary32 numbers, but for the M of R25; zy output zero point, [qmin, qmax] output interval, y_q
-output code; f32, f64 as in R0.
+output code; f32, f64 as in R0. A tie, -5/2 steps, at an odd zero point by four stages; the two sums with a bias:
+
+>>> even = (stage_float32_half_even, stage_float64_zero_point_first)
+>>> [stage(-5, Fraction(1, 2), 1, -128, 127) for stage in (stage_float64_half_away, *even, stage_mantissa24_half_up)]
+[-2, -1, -2, -1]
+>>> bias_added_fused(3, Fraction(1, 4), Fraction(1, 2)), bias_added_divided(3, Fraction(1, 4), Fraction(1, 2))
+(Fraction(7, 2), Fraction(7, 2))
 """
 
 from fractions import Fraction
@@ -15,9 +21,6 @@ from npquant.spec.rounding import round_half_away, round_half_even, round_half_u
 def stage_float64_half_away(acc: int, m: Fraction, zy: int, qmin: int, qmax: int) -> int:
     """R25. y_q = R23(round_half_away(f64(acc M))), M a binary64 number.
     Source: LiteRT ``reference/integer_ops/fully_connected.h`` since commit 9213607.
-
-    >>> stage_float64_half_away(-5, Fraction(1, 2), 0, -128, 127)
-    -3
     """
     return code_wrapping_x86(round_half_away(to_float64(acc * m)), zy, qmin, qmax)
 
@@ -26,9 +29,6 @@ def stage_float32_half_even(acc: int, m: Fraction, zy: int, qmin: int, qmax: int
     """R26. y_q = saturate(round_half_even(f32(f32(acc) M)) + zy). Clipping the float to [qmin - zy, qmax - zy] first,
     as engines do, commutes with the rounding: both bounds are integers.
     Source: microsoft/onnxruntime ``core/mlas/lib/quantize.cpp``, MlasRequantizeOutput; XNNPACK ``src/qs8-qc8w-gemm``.
-
-    >>> stage_float32_half_even(-5, Fraction(1, 2), 0, -128, 127)
-    -2
     """
     return code_saturating(round_half_even(to_float32(to_float32(Fraction(acc)) * m)), zy, qmin, qmax)
 
@@ -48,9 +48,6 @@ def stage_float32_half_even_low_wraps(acc: int, m: Fraction, zy: int, qmin: int,
 def stage_float64_zero_point_first(acc: int, m: Fraction, zy: int, qmin: int, qmax: int) -> int:
     """R28. y_q = saturate(round_half_even(f64(f64(acc M) + zy))): with an odd zy every tie goes to the other side.
     Source: onnx/onnx ``onnx/reference/ops/op_qlinear_matmul.py``, by NumPy's promotion of int32 and the float32 M.
-
-    >>> stage_float64_zero_point_first(-5, Fraction(1, 2), 1, -128, 127)
-    -2
     """
     return saturate(round_half_even(to_float64(to_float64(acc * m) + zy)), qmin, qmax)
 
@@ -58,9 +55,6 @@ def stage_float64_zero_point_first(acc: int, m: Fraction, zy: int, qmin: int, qm
 def stage_mantissa24_half_up(acc: int, m: Fraction, zy: int, qmin: int, qmax: int) -> int:
     """R29. y_q = saturate(round_half_up(acc M) + zy): M is exactly its 24-bit mantissa times a power of two, so the
     product is exact: one rounding. Source: XNNPACK ``src/xnnpack/requantization.h`` (rndnu).
-
-    >>> stage_mantissa24_half_up(-5, Fraction(1, 2), 0, -128, 127)
-    -2
     """
     return code_saturating(round_half_up(acc * m), zy, qmin, qmax)
 
@@ -78,19 +72,12 @@ def stage_float32_through_int16(v: Fraction, m: Fraction, zy: int, qmin: int, qm
 def bias_added_fused(acc: int, b: Fraction, sx_sw: Fraction) -> Fraction:
     """R31. v = f32(b f32(1 / sx_sw) + f32(acc)), rounded once: the bias in accumulator units by one fused multiply-add.
     Source: pytorch/FBGEMM ``src/QuantUtilsAvx2.cc`` per-tensor, contracted by the compiler.
-
-    >>> bias_added_fused(3, Fraction(1, 4), Fraction(1, 2))
-    Fraction(7, 2)
     """
     return to_float32(b * to_float32(1 / sx_sw) + to_float32(Fraction(acc)))
 
 
 def bias_added_divided(acc: int, b: Fraction, sx_sw: Fraction) -> Fraction:
-    """R32. v = f32(f32(acc) + f32(b / sx_sw)). Source: pytorch/FBGEMM ``src/QuantUtilsAvx2.cc`` per-channel.
-
-    >>> bias_added_divided(3, Fraction(1, 4), Fraction(1, 2))
-    Fraction(7, 2)
-    """
+    """R32. v = f32(f32(acc) + f32(b / sx_sw)). Source: pytorch/FBGEMM ``src/QuantUtilsAvx2.cc`` per-channel."""
     return to_float32(to_float32(Fraction(acc)) + to_float32(b / sx_sw))
 
 

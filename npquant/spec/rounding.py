@@ -1,7 +1,11 @@
 """Rounding and overflow: from an exact rational to an integer, each name stating its tie rule or its overflow rule.
 
 Legend: v any exact value (Fraction or int); q any integer; [qmin, qmax] closed interval, qmin <= qmax; bits a width, at
-least 1.
+least 1. The rules on ties:
+
+>>> rules = (round_floor, round_toward_zero, round_half_up, round_half_away, round_half_even)
+>>> [[rule(Fraction(k, 2)) for rule in rules] for k in (-5, -3, 3, 5)]
+[[-3, -2, -2, -3, -2], [-2, -1, -1, -2, -2], [1, 1, 2, 2, 2], [2, 2, 3, 3, 2]]
 """
 
 from fractions import Fraction
@@ -12,51 +16,29 @@ INT32_MIN, INT32_MAX = -(2**31), 2**31 - 1
 
 
 def round_floor(v: Fraction) -> int:
-    """Round toward minus infinity: the largest integer not above v, as a plain arithmetic shift right does.
-
-    >>> round_floor(Fraction(-3, 2))
-    -2
-    """
+    """Round toward minus infinity: the largest integer not above v, as a plain arithmetic shift right does."""
     return floor(v)
 
 
 def round_toward_zero(v: Fraction) -> int:
-    """Drop the fraction (truncate), as a C cast does. Biased: every value moves toward zero by half a step on average.
-
-    >>> round_toward_zero(Fraction(-3, 2))
-    -1
-    """
+    """Drop the fraction, as a C cast does. Biased: every value moves toward zero by half a step on average."""
     return floor(v) if v >= 0 else -floor(-v)
 
 
 def round_half_up(v: Fraction) -> int:
     """Round to nearest, floor(v + 1/2); ties go toward plus infinity.
-
     "Add half, then shift right": the rule of every plain rounding shift (NEON SRSHL, gemmlowp's high multiply).
-
-    >>> round_half_up(Fraction(5, 2)), round_half_up(Fraction(-5, 2))
-    (3, -2)
     """
     return floor(v + HALF)
 
 
 def round_half_away(v: Fraction) -> int:
-    """Round to nearest; ties go away from zero: C's ``round``; gemmlowp's RoundingDivideByPOT.
-
-    >>> round_half_away(Fraction(5, 2)), round_half_away(Fraction(-5, 2))
-    (3, -3)
-    """
+    """Round to nearest; ties go away from zero: C's ``round``; gemmlowp's RoundingDivideByPOT."""
     return floor(v + HALF) if v >= 0 else -floor(-v + HALF)
 
 
 def round_half_even(v: Fraction) -> int:
-    """Round to nearest; ties go to the even integer: IEEE 754 roundTiesToEven.
-
-    C's ``rint`` in the default mode; Python's ``round``.
-
-    >>> round_half_even(Fraction(5, 2)), round_half_even(Fraction(7, 2))
-    (2, 4)
-    """
+    """Round to nearest; ties go to the even integer: IEEE 754 roundTiesToEven, C's ``rint`` in the default mode."""
     return round(v)
 
 
