@@ -21,7 +21,7 @@ def round_floor(v: Fraction) -> int:
 
 
 def round_toward_zero(v: Fraction) -> int:
-    """Drop the fraction, as a C cast does. Biased: every value moves toward zero by half a step on average."""
+    """Truncate, as a C cast does. Biased: every value moves toward zero by half a step on average."""
     return floor(v) if v >= 0 else -floor(-v)
 
 
