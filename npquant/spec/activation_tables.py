@@ -74,6 +74,38 @@ def sigmoid_float64(d: Fraction) -> Fraction:
     return to_float32(to_float64(e / to_float64(1 + e)))
 
 
+# MlasLogisticKernel's odd numerator and even denominator, highest power first, as the binary32 numbers they are read as.
+NUMERATOR = (4.37031012579801e-11, 1.15627324459942e-07, 6.08574864600143e-05, 8.51377133304701e-03, 2.48287947061529e-01)
+DENOMINATOR = (
+    6.10247389755681e-13, 5.76102136993427e-09, 6.29106785017040e-06, 1.70198817374094e-03, 1.16817656904453e-01,
+    9.93151921023180e-01,
+)  # fmt: skip
+
+
+def _horner_fused(coefficients: tuple[float, ...], square: Fraction) -> Fraction:
+    """Evaluate a polynomial by binary32 fused multiply-adds."""
+    first, *rest = (to_float32(Fraction(c)) for c in coefficients)
+    for c in rest:
+        first = to_float32(first * square + c)
+    return first
+
+
+def sigmoid_rational_float32(d: Fraction) -> Fraction:
+    """R89. t = clip(f32(f32(f32(P(v^2) v) / Q(v^2)) + 1/2), 0, 1), v = clip(d, -18, 18), P and Q by fused multiply-adds.
+
+    Source: microsoft/onnxruntime ``core/mlas/lib/logistic.cpp``, MlasLogisticKernel (coefficients), and its FMA3 kernel
+    ``core/mlas/lib/x86_64/LogisticKernelFma3.S``; runs of onnxruntime 1.32.0 on x86 with FMA.
+
+    >>> sigmoid_rational_float32(Fraction(0)), sigmoid_rational_float32(Fraction(-100)) < Fraction(1, 10**7)
+    (Fraction(1, 2), True)
+    """
+    v = min(max(d, Fraction(-18)), Fraction(18))
+    square = to_float32(v * v)
+    top = to_float32(_horner_fused(NUMERATOR, square) * v)
+    t = to_float32(to_float32(top / _horner_fused(DENOMINATOR, square)) + Fraction(1, 2))
+    return min(max(t, Fraction(0)), Fraction(1))
+
+
 def tanh_float32(d: Fraction) -> Fraction:
     """R69. t = f32(tanh(d)): correctly rounded."""
     # 1 - |tanh(d)| < 2 e^(-2|d|): beyond FLAT nothing but +-1 is near.
@@ -103,3 +135,17 @@ def table_entry_half_even(
     """
     t = function(to_float32(x[0] * (q - x[1])))
     return saturate(round_half_even(to_float32(to_float32(t * to_float32(1 / y[0])) + y[1])), qmin, qmax)
+
+
+def table_entry_divided(
+    function: Callable[[Fraction], Fraction], q: int, x: Affine, y: Affine, qmin: int, qmax: int
+) -> int:
+    """R90. saturate(round_half_even(f32(t / sy)) + zy), t of d = f32(sx (q - zx)): R54 of a table's real outputs.
+
+    function is R89, or any of R67 to R69. Source: microsoft/onnxruntime ``contrib_ops/cpu/quantization/quant_lookup_table``, QlinearBuildLookupTable.
+
+    >>> table_entry_divided(sigmoid_rational_float32, 0, (Fraction(1, 16), 0), (Fraction(1, 256), -128), -128, 127)
+    0
+    """
+    t = function(to_float32(x[0] * (q - x[1])))
+    return saturate(round_half_even(to_float32(t / y[0])) + y[1], qmin, qmax)
