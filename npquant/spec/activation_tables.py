@@ -1,4 +1,4 @@
-"""Tables of sigmoid and tanh as LiteRT's kernels fill them: float operations, each rounded, around one exact function.
+"""Tables of sigmoid and tanh as engines fill them: float operations, each rounded, around one exact function.
 
 Legend: q input code, x = (sx, zx) and y = (sy, zy) input and output quantization (binary32 scales), d real input and t
 real output (binary32 numbers), [qmin, qmax] output interval; f32, f64 as in R0. A rounding is `to_float32` or
@@ -11,7 +11,8 @@ from fractions import Fraction
 from npquant.spec.affine import Affine
 from npquant.spec.floating import to_float32, to_float64
 from npquant.spec.lookup import Enclosure, enclose_exp, enclose_tanh
-from npquant.spec.rounding import round_half_away, round_half_even, round_toward_zero, saturate
+from npquant.spec.quantize_engines import quantize_divide_half_even, quantize_zero_point_first
+from npquant.spec.rounding import round_half_away, round_toward_zero, saturate
 
 # Beyond this e^-|x| is below half of the smallest binary64 number that matters beside 1: 2^-53 > e^-64.
 FLAT = 64
@@ -74,8 +75,14 @@ def sigmoid_float64(d: Fraction) -> Fraction:
     return to_float32(to_float64(e / to_float64(1 + e)))
 
 
-# MlasLogisticKernel's odd numerator and even denominator, highest power first, as the binary32 numbers they are read as.
-NUMERATOR = (4.37031012579801e-11, 1.15627324459942e-07, 6.08574864600143e-05, 8.51377133304701e-03, 2.48287947061529e-01)
+# MlasLogisticKernel's odd numerator and even denominator, highest power first, read as binary32 numbers.
+NUMERATOR = (
+    4.37031012579801e-11,
+    1.15627324459942e-07,
+    6.08574864600143e-05,
+    8.51377133304701e-03,
+    2.48287947061529e-01,
+)
 DENOMINATOR = (
     6.10247389755681e-13, 5.76102136993427e-09, 6.29106785017040e-06, 1.70198817374094e-03, 1.16817656904453e-01,
     9.93151921023180e-01,
@@ -91,8 +98,8 @@ def _horner_fused(coefficients: tuple[float, ...], square: Fraction) -> Fraction
 
 
 def sigmoid_rational_float32(d: Fraction) -> Fraction:
-    """R89. t = clip(f32(f32(f32(P(v^2) v) / Q(v^2)) + 1/2), 0, 1), v = clip(d, -18, 18), P and Q by fused multiply-adds.
-
+    """R89. t = clip(f32(f32(f32(P(v^2) v) / Q(v^2)) + 1/2), 0, 1), v = clip(d, -18, 18).
+    P and Q go by fused multiply-adds, f32(p v^2 + c).
     Source: microsoft/onnxruntime ``core/mlas/lib/logistic.cpp``, MlasLogisticKernel (coefficients), and its FMA3 kernel
     ``core/mlas/lib/x86_64/LogisticKernelFma3.S``; runs of onnxruntime 1.32.0 on x86 with FMA.
 
@@ -130,22 +137,22 @@ def table_entry_half_even(
     function: Callable[[Fraction], Fraction], q: int, x: Affine, y: Affine, qmin: int, qmax: int
 ) -> int:
     """R71. d = f32(sx (q - zx)); saturate(round_half_even(f32(f32(t f32(1 / sy)) + zy))).
-    The zero point is added first, then comes one rounding; the function is R68 or R69.
+    R57 of a table's real outputs: the zero point first, then one rounding; the function is R68 or R69.
     Source: XNNPACK ``src/reference/unary-elementwise.cc``.
     """
     t = function(to_float32(x[0] * (q - x[1])))
-    return saturate(round_half_even(to_float32(to_float32(t * to_float32(1 / y[0])) + y[1])), qmin, qmax)
+    return quantize_zero_point_first(t, *y, qmin, qmax)
 
 
 def table_entry_divided(
     function: Callable[[Fraction], Fraction], q: int, x: Affine, y: Affine, qmin: int, qmax: int
 ) -> int:
     """R90. saturate(round_half_even(f32(t / sy)) + zy), t of d = f32(sx (q - zx)): R54 of a table's real outputs.
-
-    function is R89, or any of R67 to R69. Source: microsoft/onnxruntime ``contrib_ops/cpu/quantization/quant_lookup_table``, QlinearBuildLookupTable.
+    The function is R89, or any of R67 to R69.
+    Source: microsoft/onnxruntime ``contrib_ops/cpu/quantization/quant_lookup_table``, QlinearBuildLookupTable.
 
     >>> table_entry_divided(sigmoid_rational_float32, 0, (Fraction(1, 16), 0), (Fraction(1, 256), -128), -128, 127)
     0
     """
     t = function(to_float32(x[0] * (q - x[1])))
-    return saturate(round_half_even(to_float32(t / y[0])) + y[1], qmin, qmax)
+    return quantize_divide_half_even(t, *y, qmin, qmax)

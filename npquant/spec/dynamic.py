@@ -23,6 +23,7 @@ def dynamic_parameters(lo: Fraction, hi: Fraction, empty_span: int) -> tuple[Fra
     low, high = min(lo, Fraction(0)), max(hi, Fraction(0))
     span = Fraction(empty_span) if low == high else to_float32(high - low)
     scale = to_float32(span / 255)
+    # low <= 0 <= high, so the zero point is in [0, 255] but for the roundings of span and quotient.
     return scale, saturate(round_half_even(-to_float32(low / scale)), 0, 255)
 
 

@@ -54,6 +54,7 @@ def exp_on_negatives(a: int, integer_bits: int) -> int:
     """
     if a == 0:
         return INT32_MAX
+    # r is in [-1/4, 0), so x in Q0 is in [-1/8, 1/8); r - a >= 0 is a multiple of 1/4.
     quarter = 2 ** (31 - integer_bits - 2)
     r = a % quarter - quarter
     x = shift_left_saturating(r, integer_bits) + 2**28
@@ -69,6 +70,7 @@ def exp_on_negatives(a: int, integer_bits: int) -> int:
 
 def _half_reciprocal(a: int) -> int:
     """Return the x of R75, 1 / h = 2 / (1 + a), in Q2 by three Newton steps; a is in Q0, >= 0."""
+    # h is in [1/2, 1) and x = 1 / h in (1, 2]: Q2 holds it, and Newton's error 1 - h x.
     h = half_sum(a, INT32_MAX)
     x = FORTY_EIGHT_17THS + multiply_high_half_up(h, MINUS_THIRTY_TWO_17THS)
     for _ in range(3):
@@ -85,6 +87,7 @@ def reciprocal_of_one_plus(a: int) -> int:
     >>> round(reciprocal_of_one_plus(2**30) / 2**31, 6)
     0.666667
     """
+    # From Q2 to Q0 are two bits to the left, and halving takes one back.
     return shift_left_saturating(_half_reciprocal(a), 1)
 
 
@@ -95,6 +98,7 @@ def one_minus_over_one_plus(a: int) -> int:
     >>> round(one_minus_over_one_plus(2**30) / 2**31, 6)
     0.333333
     """
+    # 1 is 2^29 in Q2; 2 / (1 + a) - 1 is in (0, 1], and its 1 saturates in Q0.
     return shift_left_saturating(_half_reciprocal(a) - 2**29, 2)
 
 
@@ -108,6 +112,7 @@ def sigmoid_q4(a: int) -> int:
     if a == 0:
         return 2**30
     s = reciprocal_of_one_plus(exp_on_negatives(-abs(a), 4))
+    # 1 - s, where 2^31 - 1 stands for 1 in Q0.
     return s if a > 0 else INT32_MAX - s
 
 

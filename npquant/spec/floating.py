@@ -19,9 +19,11 @@ def _round_to_binary(v: Fraction, precision: int, e_min: int, e_max: int) -> Fra
     """Round v to a binary format with subnormals; raise OverflowError past its largest number."""
     if v == 0:
         return Fraction(0)
+    # Below 2^e_min the step stays that of the smallest normal numbers: subnormals.
     e = max(_leading_exponent(abs(v)), e_min)
     step = Fraction(2) ** (e - precision + 1)
     rounded = round_half_even(v / step) * step
+    # Rounding may reach the next power of two, which is a number of the format but for the last.
     if abs(rounded) >= Fraction(2) ** (e_max + 1):
         raise OverflowError(f"{float(v):g} is beyond the largest number of the format")
     return rounded

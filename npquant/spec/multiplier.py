@@ -71,8 +71,10 @@ def _decompose(real: Fraction, bits: int) -> tuple[int, int]:
     if real == 0:
         return 0, 0
     e = real.numerator.bit_length() - real.denominator.bit_length()
+    # Now 2^(e-1) <= |M| < 2^e.
     e = e + 1 if abs(real) >= Fraction(2) ** e else e
     m = round_half_away(real / Fraction(2) ** e * 2**bits) * 2 ** (31 - bits)
+    # Rounding up reaches 2^31, which is no int32 (C4): the same value by a shift more.
     if m == 2**31:
         m, e = 2**30, e + 1
     if e > 30:

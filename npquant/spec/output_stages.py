@@ -15,6 +15,7 @@ from fractions import Fraction
 
 from npquant.spec.conversion import code_saturating, code_through_int16, code_wrapping_x86
 from npquant.spec.floating import to_float32, to_float64
+from npquant.spec.quantize_engines import quantize_zero_point_first
 from npquant.spec.rounding import round_half_away, round_half_even, round_half_up, saturate, wrap
 
 
@@ -87,10 +88,10 @@ def bias_added_divided(acc: int, b: Fraction, sx_sw: Fraction) -> Fraction:
 
 
 def stage_float32_zero_point_first(v: Fraction, sy: Fraction, zy: int, qmin: int, qmax: int) -> int:
-    """R33. y_q = saturate(round_half_even(f32(f32(v f32(1 / sy)) + zy))), v the real output before quantization.
+    """R33. y_q = saturate(round_half_even(f32(f32(v f32(1 / sy)) + zy))): R57 of the real output v.
     Source: uxlfoundation/oneDNN ``src/cpu/matmul/ref_matmul_int8.cpp``.
 
     >>> stage_float32_zero_point_first(Fraction(5, 4), Fraction(1, 2), 1, 0, 255)
     4
     """
-    return saturate(round_half_even(to_float32(to_float32(v * to_float32(1 / sy)) + zy)), qmin, qmax)
+    return quantize_zero_point_first(v, sy, zy, qmin, qmax)

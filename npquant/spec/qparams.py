@@ -37,6 +37,7 @@ def choose_affine(lo: Fraction, hi: Fraction, bits: int) -> tuple[Fraction, int]
     (Fraction(1, 2), -128)
     """
     qmin, qmax = -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
+    # 0 is in [low, high], so that it has a code (C2).
     low, high = min(lo, Fraction(0)), max(hi, Fraction(0))
     scale = _normal_or_one(to_float64(to_float64(high / 2 - low / 2) / Fraction(qmax - qmin, 2)))
     return scale, saturate(round_half_even(to_float64(qmin - to_float64(low / scale))), qmin, qmax)

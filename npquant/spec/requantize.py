@@ -33,6 +33,7 @@ def multiply_high_half_up(a: int, b: int) -> int:
 
 def _high_then_shift(acc: int, multiplier: int, shift: int) -> Fraction:
     """Return R8's h / 2^max(-e,0), with its first rounding and before its second."""
+    # The left shift is the engine's, in int32: it wraps where acc 2^left leaves it.
     left, right = max(shift, 0), max(-shift, 0)
     return Fraction(multiply_high_half_up(wrap(acc * 2**left, 32), multiplier), 2**right)
 

@@ -41,11 +41,12 @@ def softmax_fixed_point(q: Sequence[int], s: Fraction, beta: Fraction, qmin: int
 
 def softmax_fixed_point_shift_x86(q: Sequence[int], s: Fraction, beta: Fraction, qmin: int, qmax: int) -> list[int]:
     """R88. As R79; a last shift k > 31 makes a positive p floor(p / 2^(k - 32)) + 1, S below 2^32.
-
     gemmlowp's RoundingDivideByPOT without its assertion, as x86 shifts: the count is taken modulo 32, the mask of the
     remainder is all ones, and every remainder of a p >= 0 exceeds the threshold of -1. So 512 equal logits are 127.
     Source: google/gemmlowp ``fixedpoint/fixedpoint.h``, RoundingDivideByPOT, 16e8662c; runs of tflite-runtime 2.14,
-    BUILTIN_REF. OverflowError if S is 2^32 or more, which takes 8,192 equal codes.
+    BUILTIN_REF.
+
+    OverflowError if S is 2^32 or more, which takes 8,192 equal codes.
 
     >>> softmax_fixed_point_shift_x86([0] * 512, Fraction(1, 10), Fraction(1), -128, 127)[0]
     127
@@ -70,13 +71,16 @@ def _softmax_fixed_point(
 ) -> list[int]:
     """Return R79 of a row with one rule or another for its last division."""
     m, e = _scaled_to_shift(min(beta * s * 2**26, Fraction(2**31 - 1)))
+    # R7(d 2^e, m) is beta s d in Q5 for d >= smallest; below, e^-31 < 2^-31 is 0 in Q0 anyway.
     smallest = -floor(Fraction(31 * 2**26, 2**e))
     steps = [code - max(q) for code in q]
     powers = [exp_on_negatives(multiply_high_half_up(wrap(d * 2**e, 32), m), 5) if d >= smallest else 0 for d in steps]
+    # Each term is at most 2^19, so S reaches 2^32 with 8,192 equal codes and no fewer.
     total = sum(round_half_away(Fraction(p, 2**12)) for p in powers)
     zeros = 32 - total.bit_length()
     if zeros < 0:
         raise OverflowError(f"the sum of exponentials is {total}: it must be below 2^32")
+    # S 2^h is in [2^31, 2^32): as 1 + a in Q0, a in [0, 1).
     r = reciprocal_of_one_plus(total * 2**zeros - 2**31)
     codes = [divide(multiply_high_half_up(r, p), 35 - zeros) + interval[0] for p in powers]
     return [saturate(code, *interval) if d >= smallest else interval[0] for code, d in zip(codes, steps, strict=True)]
@@ -116,7 +120,8 @@ def softmax_table_half_up(q: Sequence[int], s: Fraction, beta: Fraction, sy: Fra
 
 
 def _through_q4(steps: int, s: Fraction) -> int | None:
-    """Return R8 of steps s in Q4, or None where |steps| reaches 15 / s and a rail answers."""
+    """Return R8 of steps s in Q4, or None where |steps| reaches R82's radius and a rail answers."""
+    # Inside the radius |steps| 2^e < 15 2^27: the left shift stays in int32, and |steps| s below 15.
     m, e = _scaled_to_shift(s * 2**27)
     radius = floor(Fraction(15 * 2**27) / Fraction(2) ** e)
     return requantize_double_rounding(steps, m, e) if -radius < steps < radius else None
