@@ -98,7 +98,13 @@ def sigmoid_float64(d: Float32) -> Float32:
 
 
 # MlasLogisticKernel's odd numerator and even denominator, highest power first.
-NUMERATOR = (4.37031012579801e-11, 1.15627324459942e-07, 6.08574864600143e-05, 8.51377133304701e-03, 2.48287947061529e-01)
+NUMERATOR = (
+    4.37031012579801e-11,
+    1.15627324459942e-07,
+    6.08574864600143e-05,
+    8.51377133304701e-03,
+    2.48287947061529e-01,
+)
 DENOMINATOR = (
     6.10247389755681e-13, 5.76102136993427e-09, 6.29106785017040e-06, 1.70198817374094e-03, 1.16817656904453e-01,
     9.93151921023180e-01,
@@ -106,7 +112,7 @@ DENOMINATOR = (
 
 
 def sigmoid_rational_float32(d: Float32) -> Float32:
-    """R89. t = clip(f32(f32(f32(P(v^2) v) / Q(v^2)) + 1/2), 0, 1), v = clip(d, -18, 18), P and Q by fused multiply-adds.
+    """R89. t = clip(f32(f32(f32(P(v^2) v) / Q(v^2)) + 1/2), 0, 1), v = clip(d, -18, 18); P, Q by fused multiply-adds.
 
     Source: microsoft/onnxruntime ``core/mlas/lib/logistic.cpp``, MlasLogisticKernel (coefficients), and its FMA3 kernel
     ``core/mlas/lib/x86_64/LogisticKernelFma3.S``; runs of onnxruntime 1.32.0 on x86 with FMA. Infinite d clip.
@@ -226,7 +232,8 @@ def table_codes_half_even(function: Callable[[Float32], Float32], q: Codes, x: Q
 def table_codes_divided(function: Callable[[Float32], Float32], q: Codes, x: QuantParams, y: QuantParams) -> Codes:
     """R90. saturate(round_half_even(f32(t / sy)) + zy), t of d = f32(sx (q - zx)): R54 of a table's real outputs.
 
-    function is R89, or any of R67 to R69. Source: microsoft/onnxruntime ``contrib_ops/cpu/quantization/quant_lookup_table``, QlinearBuildLookupTable.
+    function is R89, or any of R67 to R69. Source: microsoft/onnxruntime
+    ``contrib_ops/cpu/quantization/quant_lookup_table``, QlinearBuildLookupTable.
 
     >>> x, y = QuantParams(1 / 16, 0, -128, 127), QuantParams(1 / 256, -128, -128, 127)
     >>> table_codes_divided(sigmoid_rational_float32, np.array([-128, 0, 127], np.int8), x, y)
@@ -329,5 +336,7 @@ def activation_codes_divided(name: str, q: Codes, x: QuantParams, y: QuantParams
     array([0], dtype=int8)
     """
     if name != "sigmoid":
-        raise ValueError(f"ONNX Runtime has no {name!r} on codes; it has QLinearSigmoid, and clamps fuse into their layer")
+        raise ValueError(
+            f"ONNX Runtime has no {name!r} on codes; it has QLinearSigmoid, and clamps fuse into their layer"
+        )
     return table_codes_divided(sigmoid_rational_float32, q, x, y)

@@ -113,8 +113,8 @@ class FixedMultiplier:
 
     Notes
     -----
-    R5 makes it. An m of 0 stands for every real multiplier below about 2^-32. What an engine defines may be less (TFLite
-    takes any m, TOSA none below 0): each `Profile` says so in its `multipliers`, and refuses the rest.
+    R5 makes it. An m of 0 stands for every real multiplier below about 2^-32. What an engine defines may be less
+    (TFLite takes any m, TOSA none below 0): each `Profile` says so in its `multipliers`, and refuses the rest.
 
     Examples
     --------

@@ -74,8 +74,9 @@ def softmax_codes_fixed_point(q: Codes, x: QuantParams, y: QuantParams, beta: fl
 def softmax_codes_fixed_point_shift_x86(q: Codes, x: QuantParams, y: QuantParams, beta: float) -> Codes:
     """R88. As R79; a last shift k > 31 makes a positive p floor(p / 2^(k - 32)) + 1: 512 equal logits are 127.
 
-    Source: google/gemmlowp ``fixedpoint/fixedpoint.h``, RoundingDivideByPOT, 16e8662c, whose shift count x86 takes modulo
-    32; runs of tflite-runtime 2.14, BUILTIN_REF. ValueError as R79's, but for rows whose exponentials sum to 8,192 or more.
+    Source: google/gemmlowp ``fixedpoint/fixedpoint.h``, RoundingDivideByPOT, 16e8662c, whose shift count x86 takes
+    modulo 32; runs of tflite-runtime 2.14, BUILTIN_REF. ValueError as R79's, but for rows whose exponentials sum to
+    8,192 or more.
 
     >>> x, y = QuantParams(0.1, 0, -128, 127), QuantParams(1 / 256, -128, -128, 127)
     >>> softmax_codes_fixed_point_shift_x86(np.zeros((1, 512), np.int8), x, y, 1.0)[0, 0]
@@ -181,8 +182,8 @@ def activation_codes_fixed_point(name: str, q: Codes, x: QuantParams, y: QuantPa
     q : ndarray of int8
         Codes of x.
     x, y : QuantParams
-        Input and output, per-tensor. The engine looks at no output scale and at no zero point but a sigmoid's: the codes
-        are those of 1 / 256 at -128 and of 1 / 128 at 0, whatever y says.
+        Input and output, per-tensor. The engine looks at no output scale and at no zero point but a sigmoid's: the
+        codes are those of 1 / 256 at -128 and of 1 / 128 at 0, whatever y says.
 
     Returns
     -------
@@ -198,8 +199,8 @@ def activation_codes_fixed_point(name: str, q: Codes, x: QuantParams, y: QuantPa
     -----
     R62 for relu, clamped to R34: its ratio of scales is float64, unlike R65's. R82 and R83 for sigmoid and tanh. R84:
     relu6 clamps to R34 of the input, does not rescale and looks at no output parameter. Source: runs of the wheel
-    0.dev20261023182759; tflite-micro ``micro/kernels/logistic_common.cc``, ``tanh.cc``, ``activations_common.cc``, 90b983c2
-    (whose relu still divides in float32).
+    0.dev20261023182759; tflite-micro ``micro/kernels/logistic_common.cc``, ``tanh.cc``, ``activations_common.cc``,
+    90b983c2 (whose relu still divides in float32).
 
     Examples
     --------

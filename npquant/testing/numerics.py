@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from npquant.kernels.qparams import QuantParams
-from npquant.profiles.activations import activation, dynamic_quantize, requantize_codes, softmax
+from npquant.profiles.codes_to_codes import activation, requantize_codes, softmax
+from npquant.profiles.dynamic import dynamic_quantize
 from npquant.profiles.operators import dequantize, quantize
 from npquant.profiles.record import Profile
 from npquant.testing.samples import REFUSED, codes_under, extremes, near_ties, realistic, uint8_shift, unless_refused
@@ -25,8 +26,9 @@ def golden_digest(profile: Profile) -> str:
 
     The set comes from NumPy's PCG64 with a fixed seed, whose integers are stable across versions; floats are rounded to
     float32 scales. Requantization: 96 sets near ties and 32 realistic ones, 256 accumulators each, and the extremes.
-    Layers: the separating set. Then every operator on values and codes that the engine has: quantize and dequantize,
-    activations, softmax, code to code, dynamic quantization. What is refused adds the word "refused".
+    Layers: the first six of the separating set, so that a new profile's vector changes no digest. Then every operator
+    on values and codes that the engine has: quantize and dequantize, activations, softmax, code to code, dynamic
+    quantization. What is refused adds the word "refused".
 
     >>> from npquant.profiles import get
     >>> golden_digest(get("npquant")) == golden_digest(get("tosa_single"))
@@ -36,7 +38,7 @@ def golden_digest(profile: Profile) -> str:
     digest = hashlib.sha256()
     for sample in [*near_ties(rng, 96, 256), *realistic(rng, 32, 256), *extremes()]:
         digest.update(_as_bytes(codes_under(profile, sample)))
-    digest.update(repr([answer(profile, vector) for vector in SEPARATING_SET]).encode())
+    digest.update(repr([answer(profile, vector) for vector in SEPARATING_SET[:6]]).encode())
     for operation in _operations(profile, rng):
         digest.update(_as_bytes(unless_refused(operation)))
     return digest.hexdigest()

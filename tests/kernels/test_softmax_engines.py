@@ -79,7 +79,10 @@ def test_softmax_law_kills_the_other_rule():
                 == [code + offset for code in rule(row, exact(s), exact(b))]
                 for row, s, b in rows()
             ]
-            if {label, other} not in ({"R80", "R81"}, {"R79", "R88"}):  # short rows; half away and half up agree on positive shares but for one float32
+            if {label, other} not in (
+                {"R80", "R81"},
+                {"R79", "R88"},
+            ):  # short rows; half away and half up agree on positive shares but for one float32
                 assert all(shifted) == (label == other), (label, other)
 
 
@@ -209,7 +212,7 @@ def test_relu_fixed_point_divides_in_float64():
 
 
 def test_softmax_fixed_point_shift_x86_equals_spec():
-    """R88: rows whose last shift is 31 to 35, spread codes included, are gemmlowp's as x86 runs it; 512 zeros are 127."""
+    """R88: rows whose last shift is 31 to 35, spread codes included, are gemmlowp's as x86 runs it; 512 zeros: 127."""
     x = QuantParams(0.1, 0, -128, 127)
     rng = np.random.default_rng(5)
     for length in (511, 512, 1024, 2100, 8191):
