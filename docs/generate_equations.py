@@ -21,11 +21,11 @@ f32 and f64 round an exact value to the nearest binary32 and binary64 number, ti
 | label | what must hold | where it is checked |
 | --- | --- | --- |
 | C1 | a scale is a positive, normal, finite float32 | `QuantParams` |
-| C2 | a zero point is one of the codes, so that 0 is represented exactly; an interval to clamp outputs to need not hold it | `QuantParams` |
+| C2 | a zero point is a code, so that 0 is represented exactly; the interval of a clamp may lack it | `QuantParams` |
 | C3 | a code interval has qmin < qmax inside int32 | `QuantParams` |
-| C4 | a fixed multiplier is an int32, its shift in [-31, 30]; an engine may define less | `FixedMultiplier`; `Profile.multipliers` |
+| C4 | a fixed multiplier is an int32, its shift in [-31, 30]; an engine may take fewer | `FixedMultiplier`, `Profile` |
 | C5 | K is at most 131,071, so that no sum of int8 products leaves int32 | `matmul_int8` |
-| C6 | a block of K has at most 1,024 terms, so every partial sum is an exact float32 integer | `matmul_int8_blas` |
+| C6 | float32 adds 2^24 / p integers of magnitude at most p (1,024 int8 products) exactly, in any order | `exact_depth` |
 | C7 | no input code makes an accumulator leave int32 | `IntegerMLP`, from its weights, when it is made |
 
 ## Equations
