@@ -52,7 +52,7 @@ NVDLA = Profile(
     weight_zero_point="zero",
     zero_points=False,
     code_types=("int8",),
-    multipliers=range(-(2**31), 2**31, 2**16),  # a signed 16-bit register, times 2^16
+    multipliers=(-(2**31), 2**31 - 2**16, 2**16),  # a signed 16-bit register, times 2^16
 )
 
 PROFILES = (GEMMINI_F32, NVDLA)

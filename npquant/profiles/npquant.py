@@ -32,5 +32,5 @@ NPQUANT = Profile(
     output_stage=stage_single_rounding,
     accumulator="exact",
     rescale_types=("int16", "uint16", "int32"),
-    multipliers=range(-(2**31), 2**31),
+    multipliers=(-(2**31), 2**31 - 1, 1),
 )

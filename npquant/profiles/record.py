@@ -58,8 +58,9 @@ class Profile:
         none.
     quantize_types : tuple of str
         Types of codes that its quantize and dequantize serve; weights are among them.
-    multipliers : range
-        Integer multipliers m that the engine defines, where it rescales in integers.
+    multipliers : tuple of int
+        Smallest, largest and step of the integer multipliers m that the engine defines, where it rescales in integers
+        (C4).
     max_multiplier : float
         The engine refuses sx sw / sy from here on.
     activation_bounds : callable
@@ -100,7 +101,7 @@ class Profile:
     code_types: tuple[str, ...] = ("int8", "uint8")
     rescale_types: tuple[str, ...] = ()
     quantize_types: tuple[str, ...] = ("int8", "uint8")
-    multipliers: range = range(2**31)
+    multipliers: tuple[int, int, int] = (0, 2**31 - 1, 1)
     max_multiplier: float = 2.0**30
     activation_bounds: Callable[[str, QuantParams], tuple[int, int]] = clamp_codes
     quantize_codes: Callable[[ArrayLike, QuantParams], Codes] | None = None

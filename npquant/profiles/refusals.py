@@ -107,13 +107,11 @@ def refuse_multiplier(profile: Profile, multiplier: FixedMultiplier) -> None:
     """
     if not isinstance(profile.make_multiplier(1.0, 1.0, 1.0), FixedMultiplier):
         raise TypeError(f"{profile.name} rescales in floating point: give x and w in place of a fixed multiplier")
-    m, defined = np.atleast_1d(multiplier.multiplier), profile.multipliers
-    outside = (m < defined.start) | (m >= defined.stop) | ((m - defined.start) % defined.step != 0)
+    m, (low, high, step) = np.atleast_1d(multiplier.multiplier), profile.multipliers
+    outside = (m < low) | (m > high) | ((m - low) % step != 0)
     if outside.any():
-        step = "" if defined.step == 1 else f" in steps of {defined.step}"
-        raise ValueError(
-            f"{profile.name} defines multipliers from {defined[0]} to {defined[-1]}{step}; one is {m[outside][0]}"
-        )
+        steps = "" if step == 1 else f" in steps of {step}"
+        raise ValueError(f"{profile.name} defines multipliers from {low} to {high}{steps}; one is {m[outside][0]}")
     _refuse_real(profile, np.abs(multiplier.real))
 
 

@@ -69,7 +69,7 @@ TFLITE_REF = Profile(
     output_stage=wrapping_stage(requantize_double_rounding),
     weight_qmin=-127,
     weight_zero_point="per_tensor",
-    multipliers=range(-(2**31), 2**31),  # neither engine asserts a sign here
+    multipliers=(-(2**31), 2**31 - 1, 1),  # neither engine asserts a sign here
     activation_bounds=bounds_half_away,
     quantize_codes=quantize_divide_half_away,
     dequantize_codes=dequantize_float32,
@@ -103,7 +103,7 @@ TFLITE_SINGLE = dataclasses.replace(
     proof="run: both C sources compiled for x86, requantization and CMSIS-NN's layer; quantize and dequantize have no "
     "rounding of their own under the flag and are tflite_ref's",
     output_stage=wrapping_stage(requantize_single_rounding),
-    multipliers=range(2**31),  # TFLITE_DCHECK(quantized_multiplier >= 0)
+    multipliers=(0, 2**31 - 1, 1),  # TFLITE_DCHECK(quantized_multiplier >= 0)
     activation_codes=None,
     softmax_codes=None,
     requantize_codes=None,
@@ -135,7 +135,7 @@ RUY_X86 = dataclasses.replace(
     proof="run: ai-edge-litert 2.3.0, BUILTIN_WITHOUT_DEFAULT_DELEGATES on x86, every operator",
     output_stage=wrapping_stage(requantize_double_rounding_up),
     quantize_types=("int8", "uint8", "int16"),
-    multipliers=range(2**31),
+    multipliers=(0, 2**31 - 1, 1),
     quantize_codes=quantize_vectors_of_8,
     dequantize_codes=dequantize_vectors_of_8,
     softmax_codes=softmax_codes_table,
