@@ -24,7 +24,8 @@ from npquant.codec.weight_stream import encode_weights
 from npquant.compression.chain.integer_chain import LayerCodes, LayerProblem, quantize_chain
 from npquant.compression.chain.layer_report import LayerReport
 from npquant.compression.chain.weight_codes import Bits, code_interval
-from npquant.compression.pruning.neurons.pruning import PruningReport, prune_neurons_with_report
+from npquant.compression.pruning.neurons.pruning import prune_neurons_with_report
+from npquant.compression.pruning.neurons.report import PruningReport
 from npquant.compression.rounding.quantize_model import quantize_model
 from npquant.compression.rounding.rectified.activation_weights import activation_weights
 from npquant.compression.rounding.rectified.layer import rectify_layer

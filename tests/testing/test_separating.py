@@ -6,9 +6,9 @@ import pytest
 import npquant
 from npquant.profiles import get, names
 from npquant.testing.cards import differing_rules, render_card
-from npquant.testing.differences import difference_table, first_separation
+from npquant.testing.differences import difference_table, first_separation, given_by_both
 from npquant.testing.numerics import golden_digest
-from npquant.testing.samples import codes_under, near_ties, realistic
+from npquant.testing.samples import Sample, codes_under, near_ties, realistic
 from npquant.testing.separating import SEPARATING_SET, candidates, classes, search
 
 PROFILES = [get(name) for name in names()]
@@ -80,8 +80,7 @@ def test_records_with_the_same_rules_answer_alike():
         for b in PROFILES:
             same = (a.make_multiplier, a.output_stage, a.add_bias) == (b.make_multiplier, b.output_stage, b.add_bias)
             if same and a.name != b.name:
-                pairs = zip(codes[a.name], codes[b.name], strict=True)
-                assert all((x == y).all() for x, y in pairs if x is not None and y is not None)
+                assert all((x == y).all() for x, y in given_by_both(codes[a.name], codes[b.name]))
             assert (a.name == b.name) == (not differing_rules(a, b))
 
 
@@ -101,8 +100,6 @@ def test_first_separation_separates(a, b):
     """The case that is shown makes the two profiles differ, as it says."""
     found = first_separation(get(a), get(b))
     assert found is not None and found.a != found.b
-    from npquant.testing.samples import Sample
-
     sample = Sample(np.array([found.acc]), found.sx, found.sw, found.sy, found.zy)
     assert [int(codes_under(get(n), sample)[0]) for n in (a, b)] == [found.a, found.b]
 

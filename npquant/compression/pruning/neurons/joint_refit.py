@@ -1,7 +1,9 @@
 """Move all layers of a pruned network together so that its outputs come close to the float network's; no labels.
 
-Legend: R calibration rows, K inputs and N outputs of a layer, C logits; h (R, K) a layer's inputs, z (R, C) logits, t
-the change of all parameters in units of S10, M (N, N) metric of S9. Label S10 is derived in docs/pruning.md.
+Legend: R calibration rows, K inputs and N outputs of a layer, C logits; x (R, K) rows, h (R, K) a layer's inputs, z
+(R, C) logits, `target` (R, C) the float network's, all float64; `output` what the logits are, "softmax" (classes) or
+"identity" (real values); t the change of all parameters in units of S10, M (N, N) metric of S9. Label S10 is derived
+in docs/pruning.md.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from numpy.typing import NDArray
 
 from npquant.arrays import Float64
 from npquant.compression.least_squares import PULL, conjugate_gradients
+from npquant.compression.pruning.float_layers import layer_outputs
 from npquant.compression.pruning.neurons.output_metric import mean_metrics, output_curvature, output_loss
 from npquant.nn.activations import ACTIVATIONS, activate
 from npquant.nn.model import DenseLayer
@@ -31,37 +34,14 @@ ROUNDING: Final = float(np.finfo(np.float64).eps ** 1.5)
 def joint_refit(
     layers: Sequence[DenseLayer], x: Float64, target: Float64, output: str = "softmax"
 ) -> tuple[DenseLayer, ...]:
-    """Fit the outputs of a network to given logits by Gauss-Newton steps over all its layers.
+    """S10. Move weights and biases of all `layers` so that the logits come close to `target`, by Gauss-Newton steps.
 
-    Parameters
-    ----------
-    layers : sequence of DenseLayer
-        Network; not changed.
-    x : ndarray of float64, shape (R, K)
-        Calibration rows.
-    target : ndarray of float64, shape (R, C)
-        Logits of the float network for them.
-    output : {"softmax", "identity"}
-        Whether the logits stand for classes or are real values.
+    Minimizes output_loss + PULL / 2 sum over layers of (K / R) |t|^2, where the weights of a layer are w + a_k t_kn /
+    sqrt(M_nn), a_k in proportion to sqrt(sum over n of w_kn^2 M_nn), with mean 1 of (a_k std(h_k))^2. At most STEPS
+    steps, each by CG_STEPS conjugate gradients and halved until the objective falls. Deterministic. `layers` are not
+    changed; the network returned is in float64, and its objective is no larger than theirs: where nothing can be
+    gained, the same weights. ValueError if the squares of the inputs overflow.
 
-    Returns
-    -------
-    tuple of DenseLayer
-        In float64. Its objective is no larger than that of `layers`; where nothing can be gained, the same weights.
-
-    Raises
-    ------
-    ValueError
-        If the squares of the inputs overflow.
-
-    Notes
-    -----
-    S10. Minimizes output_loss + PULL / 2 sum over layers of (K / R) |t|^2, where the weights of a layer are
-    w + a_k t_kn / sqrt(M_nn), a_k in proportion to sqrt(sum over n of w_kn^2 M_nn), with mean 1 of (a_k std(h_k))^2. At
-    most STEPS steps, each by CG_STEPS conjugate gradients and halved until the objective falls. Deterministic.
-
-    Examples
-    --------
     >>> layer = DenseLayer(np.array([[1.0]]), np.zeros(1), "identity")
     >>> x = np.array([[0.0], [1.0], [2.0]])
     >>> fitted = joint_refit([layer], x, 3 * x + 1, "identity")[0]
@@ -119,10 +99,8 @@ class _Problem:
     def newton_step(self, t: Float64) -> Float64:
         """Solve (J^T G J + pull) step = -gradient by conjugate gradients, as far as CG_STEPS go."""
         layers = self.layers_at(t)
-        inputs, z = [self.x], self.x
-        for layer in layers:
-            z = np.asarray(activate(layer.activation, z @ layer.w + layer.b), np.float64)
-            inputs.append(z)
+        inputs = _activations(layers, self.x)
+        z = inputs[-1]
         residual = -self._backward(layers, inputs, output_loss(self.target, z, self.output)[1]) - self.pull * t
 
         def curvature(direction: Float64) -> Float64:
@@ -165,11 +143,17 @@ class _Problem:
         return np.concatenate(parts)
 
 
+def _activations(layers: Sequence[DenseLayer], x: Float64) -> list[Float64]:
+    """Return x and the outputs of every layer."""
+    found = [x]
+    for layer in layers:
+        found.append(layer_outputs(layer, found[-1]))
+    return found
+
+
 def _make_problem(layers: tuple[DenseLayer, ...], x: Float64, target: Float64, output: str) -> _Problem:
     """Find the units and the pull of S10."""
-    inputs = [x]
-    for layer in layers:
-        inputs.append(np.asarray(activate(layer.activation, inputs[-1] @ layer.w + layer.b), np.float64))
+    inputs = _activations(layers, x)
     units, means, pull = [], [], []
     for layer, h, metric in zip(layers, inputs, mean_metrics(layers, inputs[1:], output), strict=False):
         cost = np.diag(metric)
