@@ -80,6 +80,7 @@ class Profile:
 
     Examples
     --------
+    >>> from npquant.profiles.npquant import NPQUANT
     >>> NPQUANT.name
     'npquant'
     """

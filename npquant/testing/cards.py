@@ -94,6 +94,7 @@ def render_card(name: str) -> str:
         "overflow": profile.conversion,
         "version": profile.version,
         "read from": profile.source,
+        "proof": profile.proof,
     }
     lines = [
         f"{profile.name}   {profile.engine}",

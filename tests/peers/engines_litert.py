@@ -47,9 +47,9 @@ def run(model: bytes, x: NDArray[Any], *, resolver: str) -> NDArray[Any]:
     }[resolver]
     interpreter = Interpreter(model_content=model, experimental_op_resolver_type=kind, num_threads=1)
     interpreter.allocate_tensors()
-    interpreter.settensor(interpreter.get_input_details()[0]["index"], x)
+    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], x)
     interpreter.invoke()
-    return np.array(interpreter.gettensor(interpreter.get_output_details()[0]["index"]))
+    return np.array(interpreter.get_tensor(interpreter.get_output_details()[0]["index"]))
 
 
 def fully_connected(
