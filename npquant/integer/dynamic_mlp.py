@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from npquant.arrays import Float32, Real
+from npquant.integer.weight_width import weight_width
 from npquant.kernels.dynamic import rescale_float32
 from npquant.kernels.matmul import matmul_int8_blas
 from npquant.kernels.qparams import QuantParams, choose_affine
@@ -98,6 +99,11 @@ class DynamicLayer:
     def shape(self) -> tuple[int, int]:
         """(K, N)."""
         return self.w_q.shape[0], self.w_q.shape[1]
+
+    @property
+    def weight_bits(self) -> int:
+        """Bits of the weights, as they were asked for (W5)."""
+        return weight_width(self.w_q, self.w)
 
     def accumulate(self, x_q: NDArray[np.int8], zero_point: ArrayLike) -> NDArray[np.int32]:
         """Return D3 for codes (B, K) and their zero point, one or one a row; int32, exact."""
@@ -298,8 +304,8 @@ class DynamicMLP:
 
     @property
     def weight_bits(self) -> tuple[int, ...]:
-        """Bits that tell a layer's weight codes apart: of [w.qmin, w.qmax]; ternary counts 2."""
-        return tuple((layer.w.qmax - layer.w.qmin).bit_length() for layer in self.layers)
+        """Bits of each layer's weights as they were asked for: a side a neuron (W5); ternary counts 2."""
+        return tuple(layer.weight_bits for layer in self.layers)
 
     def logits(self, x: ArrayLike) -> Float32:
         """Return real-valued logits (B, C) of real-valued inputs (B, K)."""

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from npquant.integer.weight_width import weight_width
 from npquant.kernels.activation_bounds import CLAMPS, clamp_codes
 from npquant.kernels.lookup import FUNCTIONS, activation_table, apply_table
 from npquant.kernels.qparams import QuantParams
@@ -79,6 +80,11 @@ class IntegerLayer:
     def shape(self) -> tuple[int, int]:
         """(K, N)."""
         return self.w_q.shape[0], self.w_q.shape[1]
+
+    @property
+    def weight_bits(self) -> int:
+        """Bits of the weights, as they were asked for and are stored (W5)."""
+        return weight_width(self.w_q, self.w)
 
     @property
     def target(self) -> QuantParams:

@@ -114,8 +114,8 @@ class IntegerMLP:
 
     @property
     def weight_bits(self) -> tuple[int, ...]:
-        """Bits that tell a layer's weight codes apart: of [w.qmin, w.qmax]; ternary counts 2."""
-        return tuple((layer.w.qmax - layer.w.qmin).bit_length() for layer in self.layers)
+        """Bits of each layer's weights asked for and stored, a side a neuron (W5); ternary counts 2."""
+        return tuple(layer.weight_bits for layer in self.layers)
 
     @property
     def headroom_bits(self) -> tuple[int, ...]:
