@@ -25,7 +25,7 @@ f32 and f64 round an exact value to the nearest binary32 and binary64 number, ti
 | C3 | a code interval has qmin < qmax inside int32 | `QuantParams` |
 | C4 | a fixed multiplier is 0 or in [2^30, 2^31), its shift in [-31, 30] | `FixedMultiplier` |
 | C5 | K is at most 131,071, so that no sum of int8 products leaves int32 | `matmul_int8` |
-| C6 | a block of K has at most 1,024 terms, so every partial sum is an exact float32 integer | `matmul_int8_blas` |
+| C6 | float32 adds at most 2^24 / p integer terms of magnitude p (1,024 int8 products): every partial sum is exact | `exact_depth` |
 | C7 | no input code makes an accumulator leave int32 | `IntegerMLP`, from its weights, when it is made |
 
 ## Equations

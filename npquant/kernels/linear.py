@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from npquant.arrays import Int64
-from npquant.kernels.matmul import FLOAT32_EXACT, matmul_pair16
+from npquant.kernels.exact import exact_depth
+from npquant.kernels.matmul import matmul_pair16
 
 # Weights that are converted to float32 at a time: 256 kB.
 WEIGHT_ELEMENTS = 2**16
@@ -49,8 +50,8 @@ def accumulate(
     >>> accumulate(np.array([[3, -4]], np.int8), np.array([[10], [20]], np.int8), 7, 1, 0)
     array([[-73]])
     """
-    largest = max(1, _largest(x_q, zx) * _largest(w_q, zw))
-    depth = max(1, min(FLOAT32_EXACT // largest, WEIGHT_ELEMENTS // max(1, w_q.shape[1])))
+    exact = exact_depth(_largest(x_q, zx) * _largest(w_q, zw))  # C6: 16 by 8 bits and 9 by 9 are below 2^24 too
+    depth = max(1, min(exact, WEIGHT_ELEMENTS // max(1, w_q.shape[1])))
     weights = np.empty((min(depth, w_q.shape[0]), w_q.shape[1]), np.float32)
     acc = np.empty((x_q.shape[0], w_q.shape[1]), np.int64)
     acc[:] = bias

@@ -8,13 +8,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-# C6: float32 holds every integer of at most this magnitude.
-FLOAT32_EXACT = 2**24
-# C6: every partial sum of a block is an integer of magnitude <= 128 * 128 * 1024 = 2^24, which float32 holds exactly,
-# whatever the order in which BLAS adds.
-BLOCK_K = 1024
-# The same for uint8 by int8: 255 * 128 * 512 < 2^24; even, so that no pair is cut.
-PAIRED_K = 512
+from npquant.kernels.exact import exact_depth
+
+# C6: 1,024 int8 products, and 514 of uint8 by int8: an even number, so that no pair is cut.
+BLOCK_K = exact_depth(128 * 128)
+PAIRED_K = exact_depth(255 * 128)
 # C5: with K at most this, no int8 product sum leaves int32: 128 * 128 * K <= 2^31 - 1.
 MAX_K = (2**31 - 1) // (128 * 128)
 
