@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from npquant.files.storage import itemize, load
-from npquant.integer.layer import IntegerLayer, accumulator_interval
+from npquant.integer.accumulator import accumulator_interval
+from npquant.integer.layer import IntegerLayer
 from npquant.integer.mlp import IntegerMLP
 from npquant.kernels.qparams import QuantParams
 from npquant.measure.cost import executed_macs, layer_weights, most_of_four, nonzero_weights, weight_widths

@@ -10,7 +10,7 @@ import pytest
 from npquant.cli import main
 from npquant.cli.quantize import ENCODINGS
 from npquant.files.storage import load
-from npquant.integer.layer import accumulator_interval
+from npquant.integer.accumulator import accumulator_interval
 from npquant.integer.mlp import IntegerMLP
 
 Shown = pytest.CaptureFixture[str]

@@ -11,10 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from npquant.integer import route as integer_route
-from npquant.integer.layer import IntegerLayer, accumulator_interval, check_accumulator
+from npquant.integer import fast_npquant
+from npquant.integer.accumulator import accumulator_interval, check_accumulator
+from npquant.integer.fast_npquant import prepare_layer, run_prepared
+from npquant.integer.layer import IntegerLayer
 from npquant.integer.mlp import IntegerMLP
-from npquant.integer.route import formula_is_exact, prepare_layer, run_prepared
+from npquant.integer.proven_requantize import formula_is_exact
 from npquant.kernels.affine import dequantize, quantize
 from npquant.kernels.qparams import QuantParams
 from npquant.kernels.requantize import requantize_single_rounding
@@ -174,7 +176,7 @@ def test_block_law_kills_a_block_that_is_too_long(monkeypatch: pytest.MonkeyPatc
     net = IntegerMLP((IntegerLayer(w_q, bias, x, w, y, "identity"),), x)
     row = np.full((1, depth), 127, np.int8)
     assert net.run(row).item() == net.run_plain(row).item() == 1
-    monkeypatch.setattr(integer_route, "FLOAT32_EXACT", 2**40)
+    monkeypatch.setattr(fast_npquant, "sums_are_exact", lambda reach: reach <= 2**40)
     assert IntegerMLP(net.layers, x).run(row).item() != 1
 
 

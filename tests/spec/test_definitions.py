@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from npquant.integer.layer import IntegerLayer, accumulator_interval
+from npquant.integer.accumulator import accumulator_interval
+from npquant.integer.layer import IntegerLayer
 from npquant.kernels.qparams import QuantParams
 from npquant.spec import affine, linear, lookup, multiplier, rounding
 from npquant.spec.floating import to_float32, to_float64

@@ -9,11 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from npquant.integer import route as integer_route
+from npquant.integer import fast_npquant
+from npquant.integer.fast_npquant import prepare_layer, run_prepared
 from npquant.integer.layer import IntegerLayer, run_layer_plain
 from npquant.integer.mlp import IntegerMLP
-from npquant.integer.route import prepare_layer, run_prepared
-from npquant.integer.sparse_route import SPARSE_BELOW, SPARSE_FROM, choose_kernel, compress_weights, matmul_int8_sparse
+from npquant.integer.sparse_product import (
+    SPARSE_BELOW,
+    SPARSE_FROM,
+    choose_kernel,
+    compress_weights,
+    matmul_int8_sparse,
+)
 from npquant.kernels.exact import FLOAT32_EXACT
 from npquant.kernels.matmul import matmul_int8
 from npquant.kernels.qparams import QuantParams
@@ -127,8 +133,8 @@ def test_run_prepared_is_plain_for_any_mixture(case: tuple[IntegerMLP, Int8, lis
     net, codes, products = case
     law_route_is_plain(net, codes, products)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(integer_route, "BLOCK_ROWS", 3)
-        patch.setattr(integer_route, "PART_ELEMENTS", 4)
+        patch.setattr(fast_npquant, "BLOCK_ROWS", 3)
+        patch.setattr(fast_npquant, "PART_ELEMENTS", 4)
         law_route_is_plain(net, codes, products)
 
 
@@ -153,7 +159,7 @@ def test_law_route_is_plain_kills_a_lost_nonzero(monkeypatch: pytest.MonkeyPatch
     def losing(weights: object, codes: NDArray[np.float32]) -> NDArray[np.floating]:
         return np.asarray(weights.multiply(np.arange(weights.shape[1]) < weights.indices.max()) @ codes)  # type: ignore[attr-defined]
 
-    monkeypatch.setattr(integer_route, "multiply_compressed", losing)
+    monkeypatch.setattr(fast_npquant, "multiply_compressed", losing)
     layer = deep_layer(30, 2.0**10)
     codes = np.full((1, 30), 100, np.int8)
     with pytest.raises(AssertionError):
