@@ -21,9 +21,9 @@ f32 and f64 round an exact value to the nearest binary32 and binary64 number, ti
 | label | what must hold | where it is checked |
 | --- | --- | --- |
 | C1 | a scale is a positive, normal, finite float32 | `QuantParams` |
-| C2 | a zero point is one of the codes, so that 0 is represented exactly | `QuantParams` |
+| C2 | a zero point is one of the codes, so that 0 is represented exactly; an interval to clamp outputs to need not hold it | `QuantParams` |
 | C3 | a code interval has qmin < qmax inside int32 | `QuantParams` |
-| C4 | a fixed multiplier is 0 or in [2^30, 2^31), its shift in [-31, 30] | `FixedMultiplier` |
+| C4 | a fixed multiplier is an int32, its shift in [-31, 30]; an engine may define less | `FixedMultiplier`; `Profile.multipliers` |
 | C5 | K is at most 131,071, so that no sum of int8 products leaves int32 | `matmul_int8` |
 | C6 | float32 adds at most 2^24 / p integer terms of magnitude p (1,024 int8 products): every partial sum is exact | `exact_depth` |
 | C7 | no input code makes an accumulator leave int32 | `IntegerMLP`, from its weights, when it is made |

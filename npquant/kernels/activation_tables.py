@@ -1,7 +1,9 @@
 """Tables of sigmoid and tanh as LiteRT's kernels fill them, on arrays.
 
-Legend: q codes, x and y quantization of input and output, d real input, t real output. The float32 exponential and
-tanh are those of float64, rounded: correctly but where float64's own error meets a tie of float32, about once in 2^28.
+Legend: q codes of x, in any integer type; x and y quantization of input and output, per-tensor; d float32 real input,
+t float32 real output. Output codes have y.dtype and the shape of q. The float32 exponential and tanh are those of
+float64, rounded: correctly but where float64's own error meets a tie of float32, about once in 2^28. An engine
+tabulates all 256 codes first; the values are the same.
 """
 
 from __future__ import annotations
@@ -15,28 +17,14 @@ from npquant.arrays import Codes, Float32
 from npquant.kernels.qparams import QuantParams
 from npquant.kernels.quantize_engines import IGNORED
 from npquant.kernels.requantize_codes import clamp_activation_codes
-from npquant.kernels.rounding import round_half_away
+from npquant.kernels.rounding import round_half_away, round_half_even
 
 
 def exp_float32(x: Float32) -> Float32:
-    """Evaluate e^x in float32, rounded from float64.
+    """R66. e^x in float32 for float32 x, rounded from float64; overflow is infinite.
 
-    Parameters
-    ----------
-    x : ndarray of float32
-        Arguments.
+    A C library's expf may differ in the last place.
 
-    Returns
-    -------
-    ndarray of float32
-        e^x; overflow is infinite.
-
-    Notes
-    -----
-    R66. A C library's expf may differ in the last place.
-
-    Examples
-    --------
     >>> exp_float32(np.zeros(1, np.float32))
     array([1.], dtype=float32)
     """
@@ -45,24 +33,8 @@ def exp_float32(x: Float32) -> Float32:
 
 
 def sigmoid_float32(d: Float32) -> Float32:
-    """Evaluate 1 / (1 + e^-d) in float32.
+    """R67. t = 1 / (1 + e^-d), each operation in float32.
 
-    Parameters
-    ----------
-    d : ndarray of float32
-        Real inputs.
-
-    Returns
-    -------
-    ndarray of float32
-        t.
-
-    Notes
-    -----
-    R67.
-
-    Examples
-    --------
     >>> sigmoid_float32(np.array([0, -200], np.float32))
     array([0.5, 0. ], dtype=float32)
     """
@@ -70,51 +42,20 @@ def sigmoid_float32(d: Float32) -> Float32:
 
 
 def sigmoid_float64(d: Float32) -> Float32:
-    """Evaluate e^d / (1 + e^d) in float64, then round to float32.
+    """R68. t = e^d / (1 + e^d) in float64, then rounded to float32; 0 below -100.
 
-    Parameters
-    ----------
-    d : ndarray of float32
-        Real inputs.
-
-    Returns
-    -------
-    ndarray of float32
-        t.
-
-    Notes
-    -----
-    R68. From d = 100 on, e^d / (1 + e^d) is 1 in float64: e^100 stands for what would overflow. Below -100, 0.
-
-    Examples
-    --------
     >>> sigmoid_float64(np.array([0, -200], np.float32))
     array([0.5, 0. ], dtype=float32)
     """
     with np.errstate(**IGNORED):
+        # From d = 100 on, e^d / (1 + e^d) is 1 in float64: e^100 stands for what would overflow.
         e = np.exp(np.minimum(np.asarray(d, np.float64), 100.0))
         return np.where(d < -100, 0, e / (1 + e)).astype(np.float32)
 
 
 def tanh_float32(d: Float32) -> Float32:
-    """Evaluate tanh(d) in float32, rounded from float64.
+    """R69. t = tanh(d) in float32, rounded from float64.
 
-    Parameters
-    ----------
-    d : ndarray of float32
-        Real inputs.
-
-    Returns
-    -------
-    ndarray of float32
-        t.
-
-    Notes
-    -----
-    R69.
-
-    Examples
-    --------
     >>> tanh_float32(np.array([0, -100], np.float32))
     array([ 0., -1.], dtype=float32)
     """
@@ -129,28 +70,8 @@ def _real(q: Codes, x: QuantParams) -> Float32:
 
 
 def table_codes_half_away(function: Callable[[Float32], Float32], q: Codes, x: QuantParams, y: QuantParams) -> Codes:
-    """Evaluate a function on codes: the product rounded half away, then the zero point.
+    """R70. function (R67 or R69) of f32(sx (q - zx)), times f32(1 / sy), rounded half away; then the zero point.
 
-    Parameters
-    ----------
-    function : callable
-        R67 or R69.
-    q : ndarray of integers
-        Codes of x.
-    x, y : QuantParams
-        Input and output, per-tensor.
-
-    Returns
-    -------
-    ndarray of y.dtype, shape of q
-        Codes of y.
-
-    Notes
-    -----
-    R70. An engine tabulates all 256 codes first; the values are the same.
-
-    Examples
-    --------
     >>> x, y = QuantParams(1 / 16, 0, -128, 127), QuantParams(1 / 128, 0, -128, 127)
     >>> table_codes_half_away(tanh_float32, np.array([-8, 0, 127], np.int8), x, y)
     array([-59,   0, 127], dtype=int8)
@@ -163,35 +84,15 @@ def table_codes_half_away(function: Callable[[Float32], Float32], q: Codes, x: Q
 
 
 def table_codes_half_even(function: Callable[[Float32], Float32], q: Codes, x: QuantParams, y: QuantParams) -> Codes:
-    """Evaluate a function on codes: the zero point, then one rounding half even.
+    """R71. function (R68 or R69) of f32(sx (q - zx)), times f32(1 / sy), plus zy; then one rounding half even.
 
-    Parameters
-    ----------
-    function : callable
-        R68 or R69.
-    q : ndarray of integers
-        Codes of x.
-    x, y : QuantParams
-        Input and output, per-tensor.
-
-    Returns
-    -------
-    ndarray of y.dtype, shape of q
-        Codes of y.
-
-    Notes
-    -----
-    R71.
-
-    Examples
-    --------
     >>> x, y = QuantParams(1 / 16, 0, -128, 127), QuantParams(1 / 256, -128, -128, 127)
     >>> table_codes_half_even(sigmoid_float64, np.array([-128, 0, 127], np.int8), x, y)
     array([-128,    0,  127], dtype=int8)
     """
     with np.errstate(**IGNORED):
-        v = function(_real(q, x)) * (np.float32(1) / np.float32(y.scale)) + np.float32(y.zero_point)
-    codes: Codes = np.clip(np.rint(v), y.qmin, y.qmax).astype(y.dtype)
+        v = np.asarray(function(_real(q, x)) * (np.float32(1) / np.float32(y.scale)) + np.float32(y.zero_point))
+    codes: Codes = np.clip(round_half_even(v), y.qmin, y.qmax).astype(y.dtype)
     return codes
 
 
@@ -204,33 +105,11 @@ FLOAT64: Mapping[str, Callable[[Float32], Float32]] = MappingProxyType(
 
 
 def activation_codes_half_away(name: str, q: Codes, x: QuantParams, y: QuantParams) -> Codes:
-    """Apply a stand-alone activation as LiteRT does without its delegate.
+    """R65 for the clamps, R70 for sigmoid and tanh: a stand-alone activation of LiteRT without its delegate.
 
-    Parameters
-    ----------
-    name : {"relu", "relu6", "relu_n1_to_1", "sigmoid", "tanh"}
-        Activation.
-    q : ndarray of integers
-        Codes of x.
-    x, y : QuantParams
-        Input and output, per-tensor.
+    name is "relu", "relu6", "relu_n1_to_1", "sigmoid" or "tanh". ValueError if it is none of them, or if LiteRT's own
+    checks refuse the output of a sigmoid, which is 1 / 256 at qmin.
 
-    Returns
-    -------
-    ndarray of y.dtype, shape of q
-        Codes of y.
-
-    Raises
-    ------
-    ValueError
-        If the name is unknown, or LiteRT's own checks refuse the output of a sigmoid.
-
-    Notes
-    -----
-    R65 for the clamps, R70 for the rest. A sigmoid's output is 1 / 256 at qmin.
-
-    Examples
-    --------
     >>> p = QuantParams(1 / 256, -128, -128, 127)
     >>> activation_codes_half_away("sigmoid", np.array([-128], np.int8), p, p)
     array([0], dtype=int8)
@@ -243,33 +122,10 @@ def activation_codes_half_away(name: str, q: Codes, x: QuantParams, y: QuantPara
 
 
 def activation_codes_half_even(name: str, q: Codes, x: QuantParams, y: QuantParams) -> Codes:
-    """Apply a stand-alone activation as LiteRT does with XNNPACK.
+    """R65 for the clamps (XNNPACK's own agree with it), R71 for sigmoid and tanh: LiteRT with XNNPACK.
 
-    Parameters
-    ----------
-    name : {"relu", "relu6", "relu_n1_to_1", "sigmoid", "tanh"}
-        Activation.
-    q : ndarray of integers
-        Codes of x.
-    x, y : QuantParams
-        Input and output, per-tensor.
+    name is one of those of `activation_codes_half_away`; ValueError if it is not.
 
-    Returns
-    -------
-    ndarray of y.dtype, shape of q
-        Codes of y.
-
-    Raises
-    ------
-    ValueError
-        If the name is unknown.
-
-    Notes
-    -----
-    R65 for the clamps (XNNPACK's own agree with it), R71 for the rest.
-
-    Examples
-    --------
     >>> p = QuantParams(1 / 256, -128, -128, 127)
     >>> activation_codes_half_even("sigmoid", np.array([-128], np.int8), p, p)
     array([0], dtype=int8)

@@ -22,10 +22,10 @@ def sums_are_exact(reach: int) -> bool:
 
 
 def exact_depth(largest_product: int) -> int:
-    """C6. floor(2^24 / p): how many terms of magnitude at most p float32 adds exactly in any order; p >= 0.
+    """C6. floor(2^24 / p): how many terms of magnitude at most p = largest_product float32 adds exactly in any order.
 
-    One term more can round: it may make the sum 2^24 + 1. p = 0 counts as 1. ValueError if p is beyond 2^24, where
-    one term alone may round.
+    One term more can round: it may make the sum 2^24 + 1. p >= 0, and 0 counts as 1. ValueError if p is beyond 2^24,
+    where one term alone may round.
 
     >>> exact_depth(128 * 128), exact_depth(255 * 128)
     (1024, 514)

@@ -95,12 +95,12 @@ def multiplier_float32_reciprocal(sx: ArrayLike, sw: ArrayLike, sy: ArrayLike) -
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FixedMultiplier:
-    """Hold a real multiplier as m 2^(e-31): a 31-bit integer and a shift.
+    """Hold a real multiplier as m 2^(e-31): an int32 and a shift.
 
     Parameters
     ----------
     multiplier : int or array of int of shape (N,)
-        m: 0, or in [2^30, 2^31).
+        m: in [-2^31, 2^31). R5 gives 0 or 2^30 <= |m|; smaller ones waste bits but are defined all the same.
     shift : int or array of int of shape (N,)
         e: in [-31, 30]; positive is a left shift.
 
@@ -113,7 +113,8 @@ class FixedMultiplier:
 
     Notes
     -----
-    R5 makes it. An m of 0 stands for every real multiplier below about 2^-32.
+    R5 makes it. An m of 0 stands for every real multiplier below about 2^-32. What an engine defines may be less (TFLite
+    takes any m, TOSA none below 0): each `Profile` says so in its `multipliers`, and refuses the rest.
 
     Examples
     --------
@@ -130,8 +131,8 @@ class FixedMultiplier:
             raise TypeError(f"multiplier and shift must be integers, not {m.dtype} and {e.dtype}")
         if m.shape != e.shape or m.ndim > 1:
             raise ValueError(f"multiplier has shape {m.shape} and shift {e.shape}: both must be () or (N,)")
-        if not (((m >= 2**30) & (m < 2**31)) | (m == 0)).all():
-            raise ValueError(f"the multiplier is {self.multiplier}; it must be 0 or in [2^30, 2^31) (C4)")
+        if not ((m >= -(2**31)) & (m < 2**31)).all():  # |m| <= 2^31 keeps acc m within 2^62, hence within int64
+            raise ValueError(f"the multiplier is {self.multiplier}; it must be in [-2^31, 2^31) (C4)")
         if not ((e >= -31) & (e <= 30)).all():
             raise ValueError(f"the shift is {self.shift}; it must be in [-31, 30] (C4)")
         for name, value in (("multiplier", m), ("shift", e)):
@@ -185,7 +186,7 @@ def decompose_multiplier(real: ArrayLike) -> FixedMultiplier:
     Parameters
     ----------
     real : float or array of float64 of shape (N,)
-        M, in [0, 2^30).
+        M, in (-2^30, 2^30); of scales it is positive.
 
     Returns
     -------
@@ -195,12 +196,12 @@ def decompose_multiplier(real: ArrayLike) -> FixedMultiplier:
     Raises
     ------
     ValueError
-        If a multiplier is negative, not finite, or 2^30 or more.
+        If a multiplier is not finite, or 2^30 or more in magnitude.
 
     Notes
     -----
-    R5. M = f 2^e with f in [1/2, 1); m = round_half_away(f 2^31); m = 2^31 becomes (2^30, e + 1); e < -31 gives (0, 0).
-    f 2^31 is exact in float64, and so is adding 1/2 to it, so floor(f 2^31 + 1/2) rounds ties away from zero.
+    R5. M = f 2^e with |f| in [1/2, 1); m = round_half_away(f 2^31); m = 2^31 becomes (2^30, e + 1); e < -31 gives
+    (0, 0).
     Source: LiteRT ``tflite/kernels/internal/quantization_util.cc``, QuantizeMultiplier.
 
     Examples
@@ -217,7 +218,7 @@ def decompose_to_bits(real: ArrayLike, bits: int) -> FixedMultiplier:
     Parameters
     ----------
     real : float or array of float64 of shape (N,)
-        M, in [0, 2^30).
+        M, in (-2^30, 2^30).
     bits : int
         Width of the integer, 15 or 31.
 
@@ -229,7 +230,7 @@ def decompose_to_bits(real: ArrayLike, bits: int) -> FixedMultiplier:
     Raises
     ------
     ValueError
-        If a multiplier is negative, not finite, or 2^30 or more.
+        If a multiplier is not finite, or 2^30 or more in magnitude.
 
     Notes
     -----
@@ -241,14 +242,16 @@ def decompose_to_bits(real: ArrayLike, bits: int) -> FixedMultiplier:
     FixedMultiplier(multiplier=1431633920, shift=-1)
     """
     value = np.asarray(real, dtype=np.float64)
-    if not (np.isfinite(value) & (value >= 0)).all():
-        raise ValueError(f"the multiplier is {real!r}; it must be finite and not negative: scales are positive")
+    if not np.isfinite(value).all():
+        raise ValueError(f"the multiplier is {real!r}; it must be finite: scales are")
     fraction, e = np.frexp(value)
-    m = np.floor(np.ldexp(fraction, bits) + 0.5).astype(np.int64) << (31 - bits)
-    carried = m == 2**31
+    # f 2^bits is exact in float64, and so is adding 1/2 to its magnitude: this rounds ties away from zero.
+    magnitude = np.floor(np.ldexp(np.abs(fraction), bits) + 0.5).astype(np.int64) << (31 - bits)
+    m = np.where(fraction < 0, -magnitude, magnitude)
+    carried = m == 2**31  # -2^31 is an int32 and stays
     m, e = np.where(carried, 2**30, m), e.astype(np.int64) + carried
     if (e > 30).any():
-        raise ValueError(f"the multiplier is {real!r}; it must be below 2^30: raise the output scale")
+        raise ValueError(f"the multiplier is {real!r}; its magnitude must be below 2^30: raise the output scale")
     flushed = e < -31
     m, e = np.where(flushed, 0, m), np.where(flushed | (m == 0), 0, e)
     return FixedMultiplier(m, e)

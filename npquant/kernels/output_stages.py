@@ -164,24 +164,22 @@ def stage_mantissa24_half_up(acc: Int64, m: Float32, zy: ArrayLike, qmin: int, q
 
     Notes
     -----
-    R29. y_q = saturate(round_half_up(acc M) + zy). 32 bits of accumulator times 24 of mantissa may exceed float64's 53,
-    so the product's rounding is undone: p and the exact remainder acc M - p decide on which side of a half it lies.
-    Source: XNNPACK ``src/xnnpack/requantization.h`` (rndnu).
+    R29. y_q = saturate(wrap32(round_half_up(acc M)) + zy), M below 256 (XNNPACK asserts it). Source: google/XNNPACK
+    ``src/xnnpack/requantization.h``, xnn_qu8_requantize_rndnu and xnn_qs8_requantize_rndnu, and
+    ``src/qu8-gemm/gen/qu8-gemm-1x4-minmax-rndnu-scalar.c``, revision 75db3c09.
 
     Examples
     --------
-    >>> stage_mantissa24_half_up(np.array([-5]), np.float32(0.5), 0, -128, 127)
-    array([-2])
+    >>> stage_mantissa24_half_up(np.array([-5, 2**31 - 1]), np.float32(1.5), 0, -128, 127)
+    array([  -7, -128])
     """
     fraction, e = np.frexp(np.asarray(m, np.float32))
     mantissa = np.ldexp(fraction.astype(np.float64), 24).astype(np.int64)  # M = mantissa 2^(e - 24)
-    right = 24 - e.astype(np.int64)
-    product = acc * mantissa  # below 2^55
-    # A right shift of 56 or more leaves nothing of 55 bits but 0 (or a tie never reached); a left one saturates.
-    shift = np.clip(right, 1, 58)
+    product = acc * mantissa  # |acc| <= 2^31, mantissa < 2^24: at most 2^55
+    # M < 2^8 makes the shift at least 16. Of 55 bits a shift of 57 or more leaves 0, as any larger one does.
+    shift = np.clip(24 - e.astype(np.int64), 1, 58)
     rounded = np.right_shift(product + (np.int64(1) << (shift - 1)), shift)
-    grown = np.clip(product, -(2**31), 2**31) << np.clip(-right, 0, 31)
-    return code_saturating(np.where(right >= 1, rounded, grown).astype(np.float64), zy, qmin, qmax)
+    return saturate_to(wrap_int32(rounded) + np.asarray(zy, np.int64), qmin, qmax)
 
 
 def stage_float32_through_int16(v: Float32, m: Float32, zy: ArrayLike, qmin: int, qmax: int) -> Int64:

@@ -1,7 +1,7 @@
 """From accumulators to output steps with an integer multiplier and one rounding: npquant's own arithmetic.
 
-Legend: acc accumulator (N last), m multiplier of 31 bits, e shift (positive = left): M = m 2^(e-31).
-Everything is int64: |acc| <= 2^31 and m < 2^31, so a product stays below 2^62 and half a step may be added.
+Legend: acc accumulator (N last), m int32 multiplier, e shift (positive = left): M = m 2^(e-31).
+Everything is int64: |acc| <= 2^31 and |m| <= 2^31 (C4), so a product is at most 2^62 and half a step may be added.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def requantize_single_rounding(acc: NDArray[np.integer], fixed: FixedMultiplier)
     >>> requantize_single_rounding(np.array([5, -5]), FixedMultiplier(2**30, 0))
     array([ 3, -2])
     """
-    product = np.asarray(acc, np.int64) * fixed.multiplier
+    product = np.asarray(acc, np.int64) * fixed.multiplier  # at most 2^62, and half a step is at most 2^61
     return shift_right_half_up(product, 31 - np.asarray(fixed.shift))
 
 
@@ -146,8 +146,8 @@ def requantize_floor_then_half_up(acc: NDArray[np.integer], fixed: FixedMultipli
 
     Notes
     -----
-    R20. r = max(1, -e), l = e + r; y = round_half_up(floor(wrap32(acc 2^l) m / 2^31) / 2^r). Source: google/ruy
-    ``ruy/kernel_arm64.cc`` (SQDMULH, SRSHL).
+    R20. r = max(1, -e), l = e + r; y = round_half_up(saturate(floor(wrap32(acc 2^l) m / 2^31)) / 2^r). Source:
+    google/ruy ``ruy/kernel_arm64.cc`` (SQDMULH, SRSHL).
 
     Examples
     --------
@@ -157,7 +157,8 @@ def requantize_floor_then_half_up(acc: NDArray[np.integer], fixed: FixedMultipli
     e = np.asarray(fixed.shift)
     right = np.maximum(1, -e)
     shifted = wrap_int32(np.left_shift(np.asarray(acc, np.int64), e + right))
-    return shift_right_half_up(np.asarray((shifted * fixed.multiplier) >> 31), right)
+    high = np.minimum((shifted * fixed.multiplier) >> 31, 2**31 - 1)  # only -2^31 times -2^31 reaches 2^31
+    return shift_right_half_up(np.asarray(high), right)
 
 
 def requantize_half_away(acc: NDArray[np.integer], fixed: FixedMultiplier) -> Int64:
@@ -185,5 +186,5 @@ def requantize_half_away(acc: NDArray[np.integer], fixed: FixedMultiplier) -> In
     >>> requantize_half_away(np.array([5, -5]), FixedMultiplier(2**30, 0))
     array([ 3, -3])
     """
-    product = np.asarray(acc, np.int64) * fixed.multiplier
+    product = np.asarray(acc, np.int64) * fixed.multiplier  # at most 2^62, and half a step is at most 2^61
     return shift_right_half_away(product, 31 - np.asarray(fixed.shift))

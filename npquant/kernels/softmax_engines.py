@@ -18,7 +18,7 @@ from npquant.kernels.multiplier import FixedMultiplier
 from npquant.kernels.qparams import QuantParams
 from npquant.kernels.quantize_engines import IGNORED
 from npquant.kernels.requantize import multiply_high_half_up, requantize_double_rounding
-from npquant.kernels.requantize_codes import clamp_activation_codes
+from npquant.kernels.requantize_codes import requantize_codes_double_rounding
 from npquant.kernels.rounding import round_half_away, saturate_to, shift_right_half_away, wrap_int32
 
 
@@ -68,6 +68,24 @@ def softmax_codes_fixed_point(q: Codes, x: QuantParams, y: QuantParams, beta: fl
     >>> softmax_codes_fixed_point(np.array([[10, 10, -100]], np.int8), x, y, 1.0)
     array([[   0,    0, -128]], dtype=int8)
     """
+    return _softmax_fixed_point(q, x, y, beta, largest_shift=31)
+
+
+def softmax_codes_fixed_point_shift_x86(q: Codes, x: QuantParams, y: QuantParams, beta: float) -> Codes:
+    """R88. As R79; a last shift k > 31 makes a positive p floor(p / 2^(k - 32)) + 1: 512 equal logits are 127.
+
+    Source: google/gemmlowp ``fixedpoint/fixedpoint.h``, RoundingDivideByPOT, 16e8662c, whose shift count x86 takes modulo
+    32; runs of tflite-runtime 2.14, BUILTIN_REF. ValueError as R79's, but for rows whose exponentials sum to 8,192 or more.
+
+    >>> x, y = QuantParams(0.1, 0, -128, 127), QuantParams(1 / 256, -128, -128, 127)
+    >>> softmax_codes_fixed_point_shift_x86(np.zeros((1, 512), np.int8), x, y, 1.0)[0, 0]
+    np.int8(127)
+    """
+    return _softmax_fixed_point(q, x, y, beta, largest_shift=35)
+
+
+def _softmax_fixed_point(q: Codes, x: QuantParams, y: QuantParams, beta: float, *, largest_shift: int) -> Codes:
+    """Return R79 of rows, or R88 where shifts beyond 31 are allowed."""
     _wants(y, 2.0**-8, y.qmin, "this softmax")
     scaled = float(np.float32(beta)) * float(x.scale) * 2.0**26
     if not scaled > 1:
@@ -78,15 +96,17 @@ def softmax_codes_fixed_point(q: Codes, x: QuantParams, y: QuantParams, beta: fl
     powers = np.where(counts, exp_on_negatives(multiply_high_half_up(wrap_int32(d << e), m), 5), 0)
     total = shift_right_half_away(powers, 12).sum(axis=-1, keepdims=True)
     bits = np.frexp(total.astype(np.float64))[1].astype(np.int64)  # exact: sums are far below 2^53
-    if (bits > 28).any():
+    if (bits + 3 > largest_shift).any():
+        meets = "it aborts the process there" if largest_shift == 31 else "its 32-bit sum wraps there"
         raise ValueError(
-            f"a row of {q.shape[-1]} codes needs a last shift of {int(bits.max()) + 3}; the engine's is at most 31, "
-            "and it aborts the process there: its exponentials sum to 512 or more"
+            f"a row of {q.shape[-1]} codes needs a last shift of {int(bits.max()) + 3}; the engine's is at most "
+            f"{largest_shift}, and {meets}: its exponentials sum to {2 ** (largest_shift - 22)} or more"
         )
     shifted = (total << (32 - bits)) - 2**31
     # An empty row has a sum of 0 and no element; 0 stands for its reciprocal's argument.
-    r = reciprocal_of_one_plus(np.maximum(shifted, 0))
-    codes = shift_right_half_away(multiply_high_half_up(r, powers), bits + 3) + y.qmin
+    shares = multiply_high_half_up(reciprocal_of_one_plus(np.maximum(shifted, 0)), powers)
+    away = shift_right_half_away(shares, np.minimum(bits + 3, 31))
+    codes = np.where(bits > 28, (shares >> np.maximum(bits - 29, 0)) + 1, away) + y.qmin
     return np.where(counts, saturate_to(codes, y.qmin, y.qmax), y.qmin).astype(y.dtype)
 
 
@@ -161,7 +181,8 @@ def activation_codes_fixed_point(name: str, q: Codes, x: QuantParams, y: QuantPa
     q : ndarray of int8
         Codes of x.
     x, y : QuantParams
-        Input and output, per-tensor; a sigmoid's output is 1 / 256 at -128, tanh's 1 / 128 at 0.
+        Input and output, per-tensor. The engine looks at no output scale and at no zero point but a sigmoid's: the codes
+        are those of 1 / 256 at -128 and of 1 / 128 at 0, whatever y says.
 
     Returns
     -------
@@ -171,12 +192,14 @@ def activation_codes_fixed_point(name: str, q: Codes, x: QuantParams, y: QuantPa
     Raises
     ------
     ValueError
-        If the name is unknown, or the output is one that the engine refuses or, for relu6, would ignore.
+        If the name is unknown, or a sigmoid's output zero point is not -128, which the engine refuses.
 
     Notes
     -----
-    R65 for relu. R82 and R83 for sigmoid and tanh. R84: relu6 clamps to R34 of the input and does not rescale, so that
-    y must equal x.
+    R62 for relu, clamped to R34: its ratio of scales is float64, unlike R65's. R82 and R83 for sigmoid and tanh. R84:
+    relu6 clamps to R34 of the input, does not rescale and looks at no output parameter. Source: runs of the wheel
+    0.dev20261023182759; tflite-micro ``micro/kernels/logistic_common.cc``, ``tanh.cc``, ``activations_common.cc``, 90b983c2
+    (whose relu still divides in float32).
 
     Examples
     --------
@@ -185,15 +208,14 @@ def activation_codes_fixed_point(name: str, q: Codes, x: QuantParams, y: QuantPa
     array([-128,    0,  127], dtype=int8)
     """
     if name == "relu6":
-        if x != y:
-            raise ValueError(f"TFLite-Micro's RELU6 ignores its output parameters: make y equal x, {x}")
         return saturate_to(q, *bounds_half_away(name, x)).astype(y.dtype)
     if name == "relu":
-        return clamp_activation_codes(name, q, x, y)
+        return np.clip(requantize_codes_double_rounding(q, x, y), *bounds_half_away(name, y)).astype(y.dtype)
     if name not in ("sigmoid", "tanh"):
         raise ValueError(f"TFLite-Micro has no {name!r} on codes; known: relu, relu6, sigmoid, tanh")
     sigmoid = name == "sigmoid"
-    _wants(y, 2.0**-8 if sigmoid else 2.0**-7, -128 if sigmoid else 0, f"TFLite-Micro's {name}")
+    if sigmoid:
+        _wants(y, None, -128, "TFLite-Micro's sigmoid")
     steps, inside, a = _q4(q, x)
     codes = shift_right_half_away(sigmoid_q4(a), 23) - 128 if sigmoid else shift_right_half_away(tanh_q4(a), 24)
     return np.where(inside, saturate_to(codes, -128, 127), np.where(steps <= 0, -128, 127)).astype(np.int8)

@@ -1,6 +1,6 @@
 """A real multiplier as an integer multiplier and a power of two.
 
-Legend: M real multiplier >= 0, m integer multiplier of 31 bits, e shift (positive = left): M ~ m 2^(e-31).
+Legend: M real multiplier, m integer multiplier of 31 bits and a sign, e shift (positive = left): M ~ m 2^(e-31).
 """
 
 from fractions import Fraction
@@ -40,24 +40,24 @@ def decompose_multiplier(real: Fraction) -> tuple[int, int]:
     Parameters
     ----------
     real : Fraction
-        M, in [0, 2^30).
+        M, in (-2^30, 2^30); of scales it is positive.
 
     Returns
     -------
     multiplier : int
-        m, 0 or in [2^30, 2^31).
+        m, 0 or 2^30 <= |m| in [-2^31, 2^31).
     shift : int
         e, in [-31, 30]; 0 where m is 0.
 
     Raises
     ------
     ValueError
-        If M is negative, or 2^30 or more.
+        If M is 2^30 or more in magnitude.
 
     Notes
     -----
-    R5. M = f 2^e with f in [1/2, 1); m = round_half_away(f 2^31); m = 2^31 becomes (2^30, e + 1); e < -31 gives (0, 0).
-    The last rule flushes every M below about 2^-32: no int32 accumulator could reach one output step with it.
+    R5. M = f 2^e with |f| in [1/2, 1); m = round_half_away(f 2^31); m = 2^31 becomes (2^30, e + 1); e < -31 gives
+    (0, 0). -2^31 is an int32 and stays. The last rule flushes every M below about 2^-32: no int32 accumulator could reach one output step with it.
     Source: LiteRT ``tflite/kernels/internal/quantization_util.cc``, QuantizeMultiplier.
 
     Examples
@@ -70,17 +70,15 @@ def decompose_multiplier(real: Fraction) -> tuple[int, int]:
 
 def _decompose(real: Fraction, bits: int) -> tuple[int, int]:
     """Round the mantissa of M to some bits, and fill it up to 31 with zeros."""
-    if real < 0:
-        raise ValueError(f"the multiplier is {real}; it must not be negative: scales are positive")
     if real == 0:
         return 0, 0
     e = real.numerator.bit_length() - real.denominator.bit_length()
-    e = e + 1 if real >= Fraction(2) ** e else e
+    e = e + 1 if abs(real) >= Fraction(2) ** e else e
     m = round_half_away(real / Fraction(2) ** e * 2**bits) * 2 ** (31 - bits)
     if m == 2**31:
         m, e = 2**30, e + 1
     if e > 30:
-        raise ValueError(f"the multiplier is {float(real):g}; it must be below 2^30: raise the output scale")
+        raise ValueError(f"the multiplier is {float(real):g}; its magnitude must be below 2^30: raise the output scale")
     return (m, e) if e >= -31 else (0, 0)
 
 
@@ -168,12 +166,12 @@ def decompose_multiplier_15_bits(real: Fraction) -> tuple[int, int]:
     Parameters
     ----------
     real : Fraction
-        M, in [0, 2^30).
+        M, in (-2^30, 2^30).
 
     Returns
     -------
     multiplier : int
-        m, 0 or in [2^30, 2^31) with its low 16 bits 0.
+        m, 0 or 2^30 <= |m| in [-2^31, 2^31) with its low 16 bits 0.
     shift : int
         e of M ~ m 2^(e-31); 0 where m is 0.
 

@@ -8,7 +8,7 @@ from fractions import Fraction
 
 from npquant.spec.conversion import code_saturating, code_through_int16, code_wrapping_x86
 from npquant.spec.floating import to_float32, to_float64
-from npquant.spec.rounding import round_half_away, round_half_even, round_half_up, saturate
+from npquant.spec.rounding import round_half_away, round_half_even, round_half_up, saturate, wrap
 
 
 def stage_float64_half_away(acc: int, m: Fraction, zy: int, qmin: int, qmax: int) -> int:
@@ -153,15 +153,19 @@ def stage_mantissa24_half_up(acc: int, m: Fraction, zy: int, qmin: int, qmax: in
 
     Notes
     -----
-    R29. y_q = saturate(round_half_up(acc M) + zy): M is exactly its mantissa times a power of two, so the product is
-    exact. Source: XNNPACK ``src/xnnpack/requantization.h`` (rndnu).
+    R29. y_q = saturate(wrap32(round_half_up(acc M)) + zy): M is exactly its mantissa times a power of two, so the
+    product is exact; the rounded product is cast to int32 before it is clamped. Source: google/XNNPACK
+    ``src/xnnpack/requantization.h``, xnn_qu8_requantize_rndnu and xnn_qs8_requantize_rndnu, and
+    ``src/qu8-gemm/gen/qu8-gemm-1x4-minmax-rndnu-scalar.c``, revision 75db3c09.
 
     Examples
     --------
     >>> stage_mantissa24_half_up(-5, Fraction(1, 2), 0, -128, 127)
     -2
+    >>> stage_mantissa24_half_up(2**31 - 1, Fraction(3, 2), 0, 0, 255)
+    0
     """
-    return code_saturating(round_half_up(acc * m), zy, qmin, qmax)
+    return code_saturating(wrap(round_half_up(acc * m), 32), zy, qmin, qmax)
 
 
 def stage_float32_through_int16(v: Fraction, m: Fraction, zy: int, qmin: int, qmax: int) -> int:

@@ -1,6 +1,6 @@
 """From the int32 accumulator to the output's scale: one rounding, or two.
 
-Legend: acc int32 accumulator, m multiplier of 31 bits, e shift (positive = left); the factor is M = m 2^(e-31).
+Legend: acc int32 accumulator, m int32 multiplier, e shift (positive = left, C4); the factor is M = m 2^(e-31).
 """
 
 from fractions import Fraction
@@ -19,7 +19,7 @@ def requantize_single_rounding(acc: int, multiplier: int, shift: int) -> int:
     acc : int
         Accumulator, int32.
     multiplier, shift : int
-        m and e of R5.
+        m and e (C4).
 
     Returns
     -------
@@ -73,7 +73,7 @@ def requantize_double_rounding(acc: int, multiplier: int, shift: int) -> int:
     acc : int
         Accumulator, int32.
     multiplier, shift : int
-        m and e of R5.
+        m and e (C4).
 
     Returns
     -------
@@ -104,7 +104,7 @@ def requantize_double_rounding_up(acc: int, multiplier: int, shift: int) -> int:
     acc : int
         Accumulator, int32.
     multiplier, shift : int
-        m and e of R5.
+        m and e (C4).
 
     Returns
     -------
@@ -134,7 +134,7 @@ def requantize_floor_then_half_up(acc: int, multiplier: int, shift: int) -> int:
     acc : int
         Accumulator, int32.
     multiplier, shift : int
-        m and e of R5.
+        m and e (C4).
 
     Returns
     -------
@@ -143,8 +143,9 @@ def requantize_floor_then_half_up(acc: int, multiplier: int, shift: int) -> int:
 
     Notes
     -----
-    R20. r = max(1, -e), l = e + r; y = round_half_up(floor(wrap32(acc 2^l) m / 2^31) / 2^r). Rounding once: equal to R6
-    unless the left shift wraps. Source: google/ruy ``ruy/kernel_arm64.cc`` (SQDMULH, SRSHL).
+    R20. r = max(1, -e), l = e + r; y = round_half_up(saturate(floor(wrap32(acc 2^l) m / 2^31)) / 2^r). Rounding once:
+    equal to R6 unless the left shift wraps; only -2^31 times -2^31 saturates. Source: google/ruy
+    ``ruy/kernel_arm64.cc`` (SQDMULH, SRSHL).
 
     Examples
     --------
@@ -152,7 +153,7 @@ def requantize_floor_then_half_up(acc: int, multiplier: int, shift: int) -> int:
     -2
     """
     right = max(1, -shift)
-    high = floor(Fraction(wrap(acc * 2 ** (shift + right), 32) * multiplier, 2**31))
+    high = saturate(floor(Fraction(wrap(acc * 2 ** (shift + right), 32) * multiplier, 2**31)), -(2**31), INT32_MAX)
     return round_half_up(Fraction(high, 2**right))
 
 
@@ -164,7 +165,7 @@ def requantize_half_away(acc: int, multiplier: int, shift: int) -> int:
     acc : int
         Accumulator, int32.
     multiplier, shift : int
-        m and e of R5.
+        m and e (C4).
 
     Returns
     -------

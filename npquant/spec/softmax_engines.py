@@ -4,7 +4,7 @@ Legend: q code, s scale of the input (binary32), z zero point, beta binary32 fac
 away(a, k) is a / 2^k rounded half away.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from math import floor
 
@@ -59,17 +59,50 @@ def softmax_fixed_point(q: Sequence[int], s: Fraction, beta: Fraction, qmin: int
     >>> softmax_fixed_point([10, 10, -100], Fraction(1, 4), Fraction(1), -128, 127)
     [0, 0, -128]
     """
+    return _softmax_fixed_point(q, s, beta, (qmin, qmax), _away_by_31_bits)
+
+
+def softmax_fixed_point_shift_x86(q: Sequence[int], s: Fraction, beta: Fraction, qmin: int, qmax: int) -> list[int]:
+    """R88. As R79; a last shift k > 31 makes a positive p floor(p / 2^(k - 32)) + 1, S below 2^32.
+
+    gemmlowp's RoundingDivideByPOT without its assertion, as x86 shifts: the count is taken modulo 32, the mask of the
+    remainder is all ones, and every remainder of a p >= 0 exceeds the threshold of -1. So 512 equal logits are 127.
+    Source: google/gemmlowp ``fixedpoint/fixedpoint.h``, RoundingDivideByPOT, 16e8662c; runs of tflite-runtime 2.14,
+    BUILTIN_REF. OverflowError if S is 2^32 or more, which takes 8,192 equal codes.
+
+    >>> softmax_fixed_point_shift_x86([0] * 512, Fraction(1, 10), Fraction(1), -128, 127)[0]
+    127
+    """
+    return _softmax_fixed_point(q, s, beta, (qmin, qmax), _away_or_modulo_32)
+
+
+def _away_by_31_bits(p: int, shift: int) -> int:
+    """Return away(p, shift), the shift being at most 31."""
+    if shift > 31:
+        raise OverflowError(f"the last shift is {shift}: the engine's is at most 31")
+    return round_half_away(Fraction(p, 2**shift))
+
+
+def _away_or_modulo_32(p: int, shift: int) -> int:
+    """Return R88's last division of p >= 0."""
+    return round_half_away(Fraction(p, 2**shift)) if shift <= 31 else floor(Fraction(p, 2 ** (shift - 32))) + 1
+
+
+def _softmax_fixed_point(
+    q: Sequence[int], s: Fraction, beta: Fraction, interval: tuple[int, int], divide: Callable[[int, int], int]
+) -> list[int]:
+    """Return R79 of a row with one rule or another for its last division."""
     m, e = _scaled_to_shift(min(beta * s * 2**26, Fraction(2**31 - 1)))
     smallest = -floor(Fraction(31 * 2**26, 2**e))
     steps = [code - max(q) for code in q]
     powers = [exp_on_negatives(multiply_high_half_up(wrap(d * 2**e, 32), m), 5) if d >= smallest else 0 for d in steps]
     total = sum(round_half_away(Fraction(p, 2**12)) for p in powers)
     zeros = 32 - total.bit_length()
-    if 35 - zeros > 31:
-        raise OverflowError(f"the last shift is {35 - zeros}: the engine's is at most 31")
+    if zeros < 0:
+        raise OverflowError(f"the sum of exponentials is {total}: it must be below 2^32")
     r = reciprocal_of_one_plus(total * 2**zeros - 2**31)
-    codes = [round_half_away(Fraction(multiply_high_half_up(r, p), 2 ** (35 - zeros))) + qmin for p in powers]
-    return [saturate(code, qmin, qmax) if d >= smallest else qmin for code, d in zip(codes, steps, strict=True)]
+    codes = [divide(multiply_high_half_up(r, p), 35 - zeros) + interval[0] for p in powers]
+    return [saturate(code, *interval) if d >= smallest else interval[0] for code, d in zip(codes, steps, strict=True)]
 
 
 def _shares(q: Sequence[int], s: Fraction, beta: Fraction, sy: Fraction) -> list[Fraction]:

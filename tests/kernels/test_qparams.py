@@ -136,8 +136,14 @@ def test_choosers_refuse_what_is_no_range():
             call()
 
 
-@pytest.mark.parametrize("parts", [(2**30 - 1, 0), (2**31, 0), (2**30, 31), (2**30, -32), (-(2**30), 0)])
+@pytest.mark.parametrize("parts", [(2**31, 0), (2**30, 31), (2**30, -32), (-(2**31) - 1, 0)])
 def test_fixed_multiplier_refuses_parts_out_of_range(parts):
-    """C4: m has 31 bits and its top bit set; e is in [-31, 30]."""
+    """C4: m is an int32; e is in [-31, 30]."""
     with pytest.raises(ValueError, match="C4"):
         FixedMultiplier(*parts)
+
+
+@pytest.mark.parametrize("m", [-(2**31), -(2**30), -1, 0, 1, 2**29, 2**30 - 1, 2**31 - 1])
+def test_fixed_multiplier_takes_any_int32(m):
+    """C4: small and negative multipliers are the real numbers that they stand for."""
+    assert FixedMultiplier(m, 1).real == m / 2**30
