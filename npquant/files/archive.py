@@ -62,8 +62,8 @@ def encode_npy(array: NDArray[Any]) -> bytes:
 def decode_npy(data: bytes, name: str) -> NDArray[Any]:
     """L4. The array in a .npy file of version 1.0, 2.0 or 3.0, in native byte order; read-only where it shares memory.
 
-    The header is matched, not evaluated. ValueError if it is not that of plain numbers or text, or the length is not what it
-    promises.
+    The header is matched, not evaluated. ValueError if it is not that of plain numbers or text, or the length is not
+    what it promises.
 
     >>> decode_npy(encode_npy(np.eye(2, dtype=np.float32)), "eye").tolist()
     [[1.0, 0.0], [0.0, 1.0]]
@@ -123,9 +123,9 @@ def encode_zip(members: Mapping[str, bytes]) -> bytes:
 def decode_zip(data: bytes, name: str, *, max_bytes: int) -> dict[str, bytes]:
     """L1. Every member of a stored or deflated zip archive by its name, in the directory's order.
 
-    The sizes of the directory are added up before anything is inflated, and no member is inflated past its own; the checksum
-    of each is compared. ValueError if the archive is damaged, encrypted, or compressed otherwise, a name stands twice, or
-    the members exceed max_bytes.
+    The sizes of the directory are added up before anything is inflated, and no member is inflated past its own; the
+    checksum of each is compared. ValueError if the archive is damaged, encrypted, or compressed otherwise, a name
+    stands twice, or the members exceed max_bytes.
 
     >>> decode_zip(encode_zip({"a": b"1"}), "example", max_bytes=10)
     {'a': b'1'}

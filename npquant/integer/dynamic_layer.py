@@ -22,8 +22,8 @@ from numpy.typing import ArrayLike
 
 from npquant.arrays import Float32, Int8, Int32, Real
 from npquant.integer.accumulator import check_dynamic_accumulator
-from npquant.integer.encoding import quantize_rows
 from npquant.integer.weight_width import weight_width
+from npquant.kernels.affine import quantize_into
 from npquant.kernels.dynamic import rescale_float32
 from npquant.kernels.matmul import matmul_int8_blas
 from npquant.kernels.qparams import QuantParams, choose_affine
@@ -119,6 +119,18 @@ def input_params(x: Real, bits: int, granularity: str) -> QuantParams:
     if granularity == "row":
         return choose_affine(x.min(axis=1), x.max(axis=1), bits)
     return choose_affine(float(x.min()), float(x.max()), bits)
+
+
+def quantize_rows(x: Real, params: QuantParams) -> Int8:
+    """R1 of x under params, from `input_params`: per-tensor, or one scale a row.
+
+    >>> quantize_rows(np.array([[0.0, 127.5]]), QuantParams([0.5], [-128], -128, 127))
+    array([[-128,  127]], dtype=int8)
+    """
+    codes = np.empty(x.shape, np.int8)
+    # The rows are the channels of the transposed views, which NumPy walks in the order of memory.
+    quantize_into(np.array(x, np.float64, order="C").T, params, codes.T)
+    return codes
 
 
 def run_dynamic_layer(layer: DynamicLayer, x: Real, granularity: str) -> Float32:

@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from npquant.arrays import Float32, Float64, Int32, Int64, Real
-from npquant.integer.dynamic_layer import GRANULARITIES, DynamicLayer, input_params, run_dynamic_layer
-from npquant.integer.encoding import quantize_rows
+from npquant.integer.dynamic_layer import GRANULARITIES, DynamicLayer, input_params, quantize_rows, run_dynamic_layer
 
 
 @dataclass(frozen=True, slots=True, eq=False)

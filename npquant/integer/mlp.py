@@ -12,12 +12,11 @@ from numpy.typing import ArrayLike
 
 from npquant.arrays import Float32, Float64, Int8, Int32, Int64
 from npquant.integer.accumulator import check_accumulator
-from npquant.integer.encoding import quantize_into
 from npquant.integer.fast_npquant import PART_ELEMENTS, PreparedLayer, prepare_layer, run_prepared
 from npquant.integer.fast_profiles import ProfileLayer, prepare_for_profile, run_for_profile
 from npquant.integer.layer import IntegerLayer, run_layer_plain
 from npquant.integer.network_checks import check_input, check_neighbours, checked_offset
-from npquant.kernels.affine import dequantize
+from npquant.kernels.affine import dequantize, quantize_into
 from npquant.kernels.linear import accumulate
 from npquant.kernels.qparams import QuantParams
 from npquant.profiles.npquant import NPQUANT

@@ -19,9 +19,8 @@ from npquant.compression.chain.integer_chain import LayerProblem
 from npquant.compression.chain.output_codes import activation_bits_per_layer
 from npquant.compression.rounding.methods import METHODS
 from npquant.compression.rounding.uniform import Bits, bits_per_layer
-from npquant.integer.dynamic_layer import GRANULARITIES, DynamicLayer, input_params, run_dynamic_layer
+from npquant.integer.dynamic_layer import GRANULARITIES, DynamicLayer, input_params, quantize_rows, run_dynamic_layer
 from npquant.integer.dynamic_mlp import DynamicMLP
-from npquant.integer.encoding import quantize_rows
 from npquant.nn.model import FloatMLP
 
 if TYPE_CHECKING:
