@@ -15,7 +15,7 @@ from npquant.integer.accumulator import check_accumulator
 from npquant.integer.fast_npquant import PART_ELEMENTS, PreparedLayer, prepare_layer, run_prepared
 from npquant.integer.fast_profiles import ProfileLayer, prepare_for_profile, run_for_profile
 from npquant.integer.layer import IntegerLayer, run_layer_plain
-from npquant.integer.network_checks import check_input, check_neighbours, checked_offset
+from npquant.integer.network_checks import check_codes, check_input, check_neighbours, checked_offset
 from npquant.kernels.affine import dequantize, quantize_into
 from npquant.kernels.linear import accumulate
 from npquant.kernels.qparams import QuantParams
@@ -190,7 +190,7 @@ class IntegerMLP:
         --------
         See the class.
         """
-        self._check_codes(x_q)
+        check_codes(x_q, self.n_inputs, self.input_params)
         if self._prepared:
             return run_prepared(self._prepared, x_q)
         return run_for_profile(self._profiled, x_q, self.profile) if self._profiled else self.run_plain(x_q)
@@ -220,7 +220,7 @@ class IntegerMLP:
         >>> IntegerMLP((layer,), p).run_plain(np.array([[1]], np.int8))
         array([[-2]], dtype=int8)
         """
-        self._check_codes(x_q)
+        check_codes(x_q, self.n_inputs, self.input_params)
         codes = x_q
         for layer in self.layers:
             codes = run_layer_plain(layer, codes, self.profile)
@@ -246,7 +246,7 @@ class IntegerMLP:
         >>> IntegerMLP((layer,), p).accumulators(np.array([[3, -4]], np.int8))
         (array([[-43]], dtype=int32),)
         """
-        self._check_codes(x_q)
+        check_codes(x_q, self.n_inputs, self.input_params)
         sums, codes = [], x_q
         for layer in self.layers:
             acc = accumulate(codes, layer.w_q, layer.bias, layer.x.zero_point, layer.w.zero_point)
@@ -294,15 +294,6 @@ class IntegerMLP:
         array([1, 0, 0])
         """
         return np.asarray(np.argmax(self.run(self.encode(x)), axis=1), np.int64)
-
-    def _check_codes(self, x_q: Int8) -> None:
-        if not isinstance(x_q, np.ndarray) or x_q.dtype != np.int8:
-            raise TypeError(f"x_q has dtype {getattr(x_q, 'dtype', type(x_q))}; it must be int8: see encode")
-        if x_q.ndim != 2 or x_q.shape[1] != self.n_inputs:
-            raise ValueError(f"x_q has shape {x_q.shape}; it must be (B, {self.n_inputs})")
-        qmin, qmax = self.input_params.qmin, self.input_params.qmax
-        if (qmin, qmax) != (-128, 127) and x_q.size and (x_q.min() < qmin or x_q.max() > qmax):
-            raise ValueError(f"x_q holds codes outside [{qmin}, {qmax}], the interval that the bounds are proven for")
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, IntegerMLP):

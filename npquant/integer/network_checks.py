@@ -1,13 +1,14 @@
 """What must hold between the layers of an IntegerMLP, and between its door and the first; ValueError where it does not.
 
-Legend: layers in order, params the quantization of the real inputs, offset (inputs,) what is subtracted from them.
+Legend: layers in order, params the quantization of the real inputs, offset (inputs,) what is
+subtracted from them; inputs K of the first layer; x_q input codes.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from npquant.arrays import Float64
+from npquant.arrays import Float64, Int8
 from npquant.integer.layer import IntegerLayer
 from npquant.kernels.qparams import QuantParams
 
@@ -47,3 +48,15 @@ def checked_offset(offset: Float64 | None, inputs: int) -> Float64 | None:
         raise ValueError(f"input_offset has shape {stored.shape}; it must be ({inputs},) and finite")
     stored.flags.writeable = False
     return stored
+
+
+def check_codes(x_q: Int8, inputs: int, params: QuantParams) -> None:
+    """Refuse input codes that are not int8 of shape (B, inputs), TypeError if not int8, or outside params' interval."""
+    if not isinstance(x_q, np.ndarray) or x_q.dtype != np.int8:
+        raise TypeError(f"x_q has dtype {getattr(x_q, 'dtype', type(x_q))}; it must be int8: see encode")
+    if x_q.ndim != 2 or x_q.shape[1] != inputs:
+        raise ValueError(f"x_q has shape {x_q.shape}; it must be (B, {inputs})")
+    qmin, qmax = params.qmin, params.qmax
+    # All of int8 needs no look; bounds are proven for the interval alone.
+    if (qmin, qmax) != (-128, 127) and x_q.size and (x_q.min() < qmin or x_q.max() > qmax):
+        raise ValueError(f"x_q holds codes outside [{qmin}, {qmax}], the interval that the bounds are proven for")

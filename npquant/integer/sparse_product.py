@@ -1,7 +1,7 @@
 """The sparse integer product: one multiply-accumulate a nonzero weight, the same sums as the dense product.
 
-Legend: B rows, K contracted depth, N outputs; x_q (B, K) and w_q (K, N) int8 codes, centred (K, N) = w_q - zw, weights
-the same compressed: (N, K) rows of w^T without zeros; d share of centred that is not 0; largest_code the largest |x_q|.
+Legend: B rows, K contracted depth, N outputs; x_q (B, K) int8 codes, centred (K, N) int16 = w_q - zw, weights the same
+compressed: (N, K) rows of w^T without zeros; d share of centred that is not 0; largest_code the largest |x_q|.
 Each nonzero centred[k, n] adds centred[k, n] x_q[:, k] to column n for all rows of the batch at once.
 """
 
@@ -12,10 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from npquant.arrays import Int8, Int32
 from npquant.integer.accumulator import largest_sum
 from npquant.kernels.exact import sums_are_exact
-from npquant.kernels.matmul import MAX_K, matmul_int8
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -61,19 +59,3 @@ def multiply_compressed(weights: csr_array, codes: NDArray[np.float32]) -> NDArr
     array([14.,  5.], dtype=float32)
     """
     return np.asarray(weights @ codes)
-
-
-def matmul_int8_sparse(x_q: Int8, w_q: Int8) -> Int32:
-    """R15 without the terms that are 0: the sums of `matmul_int8`, bit for bit, and its refusals.
-
-    The weights are compressed at every call; a network does so once. K <= 131,071 (C5).
-
-    >>> matmul_int8_sparse(np.array([[-128, 3]], np.int8), np.array([[-128], [0]], np.int8))
-    array([[16384]], dtype=int32)
-    """
-    codes_fit = x_q.dtype == w_q.dtype == np.int8 and x_q.ndim == w_q.ndim == 2
-    if not (codes_fit and x_q.size and w_q.size and x_q.shape[1] == w_q.shape[0] <= MAX_K):
-        return matmul_int8(x_q, w_q)  # nothing to multiply, or something to refuse
-    weights = compress_weights(w_q.astype(np.int16), 128)
-    codes = np.ascontiguousarray(x_q.T).astype(np.float32)
-    return np.ascontiguousarray(multiply_compressed(weights, codes).T).astype(np.int32)
