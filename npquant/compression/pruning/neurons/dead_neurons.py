@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from npquant.nn.live_part import LivePart, find_live_part, fold_constants
 from npquant.nn.model import DenseLayer, FloatMLP
+from npquant.nn.subnetwork import Subnetwork, find_active_subnetwork, fold_constants
 
 
 def drop_dead_neurons(model: FloatMLP) -> FloatMLP:
@@ -45,9 +45,9 @@ def drop_dead_neurons(model: FloatMLP) -> FloatMLP:
     if not isinstance(model, FloatMLP):
         raise TypeError(f"the model is a {type(model).__name__}; dead neurons are dropped from a FloatMLP")
     masks = [layer.w != 0 for layer in model.layers]
-    live = LivePart(np.arange(model.n_inputs), find_live_part(masks).neurons)
-    if live.shapes == tuple(layer.w.shape for layer in model.layers):
+    active = Subnetwork(np.arange(model.n_inputs), find_active_subnetwork(masks).neurons)
+    if active.shapes == tuple(layer.w.shape for layer in model.layers):
         return model
     folded = fold_constants(model.parameters, masks, model.activation_names)
-    pairs = zip(live.take(folded), model.activation_names, strict=True)
+    pairs = zip(active.take(folded), model.activation_names, strict=True)
     return FloatMLP(tuple(DenseLayer(w, b, name) for (w, b), name in pairs))

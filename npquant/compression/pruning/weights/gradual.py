@@ -6,7 +6,7 @@ second moment of its gradient. Labels F18 to F20 are derived in docs/finetuning.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from numbers import Real as RealNumber
 from typing import Any
 
@@ -15,17 +15,12 @@ from numpy.typing import ArrayLike
 
 from npquant.compression.pruning.neurons.dead_neurons import drop_dead_neurons
 from npquant.compression.pruning.weights.schedule import PruningSchedule
-from npquant.nn.distillation import Teacher, checked_teacher, mixed_targets
-from npquant.nn.limits import Limits
+from npquant.nn.descent import fit
+from npquant.nn.distillation import Teacher, distilled_rows
 from npquant.nn.model import FloatMLP
-from npquant.nn.raw_descent import (
-    Progress,
-    Validation,
-    check_training_rows,
-    choose_network_scaling,
-    descend_on_raw_rows,
-)
-from npquant.nn.recipe import Recipe, check_whole
+from npquant.nn.scaling import choose_network_scaling
+from npquant.nn.settings import Constraints, Progress, TrainingSettings, check_whole
+from npquant.nn.training_rows import Validation, check_training_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,22 +199,20 @@ def prune_gradually_with_report(
     >>> report.history, sum(report.nonzeros) <= 6
     (((18, 8), (36, 6)), True)
     """
-    recipe = Recipe(epochs, loss, "adam", learning_rate, batch_size, 0.9, weight_decay, None)
+    settings = TrainingSettings(epochs, loss, "adam", learning_rate, batch_size, 0.9, weight_decay, None)
     schedule = _checked_schedule(model, density, schedule_share, renew_every, rate_weight)
-    rows = check_training_rows(x, y, validation, recipe, (model.n_inputs, model.neurons[-1]))
+    rows = check_training_rows(x, y, validation, settings, (model.n_inputs, model.neurons[-1]))
     scaling = choose_network_scaling(rows, model.dtype)
-    if teacher is not None:
-        given = checked_teacher(teacher, rows.x, model.neurons[-1])
-        rows = replace(rows, y=mixed_targets(rows.y, given, temperature, teacher_share))
-    sparse = descend_on_raw_rows(
+    rows = distilled_rows(rows, teacher, temperature, teacher_share)
+    sparse = fit(
         scaling.unfold(model.parameters),
         model.activation_names,
         rows,
         scaling,
-        recipe,
+        settings,
         progress,
         np.random.default_rng(rng),
-        Limits([layer.w != 0 for layer in model.layers], renew=schedule),
+        Constraints([layer.w != 0 for layer in model.layers], mask_schedule=schedule),
     )
     small = drop_dead_neurons(sparse)
     return small, GradualReport(
