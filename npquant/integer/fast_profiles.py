@@ -16,8 +16,8 @@ from npquant.integer.accumulator import largest_partial_sum
 from npquant.integer.layer import IntegerLayer
 from npquant.kernels.exact import sums_are_exact
 from npquant.kernels.lookup import activation_table, apply_table
-from npquant.profiles.operators import refuse_unsupported
 from npquant.profiles.record import Profile
+from npquant.profiles.refusals import refuse_unsupported
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from npquant.arrays import Codes, Float32, Float64, Int64
+from npquant.kernels.floating import to_float64
 from npquant.kernels.qparams import QuantParams
 
 
@@ -22,7 +23,7 @@ def quantize(x: ArrayLike, params: QuantParams) -> Codes:
     >>> quantize([1.25, -0.25, np.inf], QuantParams(0.5, 0, -128, 127))
     array([  2,   0, 127], dtype=int8)
     """
-    real = np.asarray(x, dtype=np.float64)
+    real = to_float64(x)
     if np.isnan(real).any():
         raise ValueError("x contains NaN, which has no code: remove or replace it before quantizing")
     with np.errstate(over="ignore"):  # a quotient beyond float64 is infinite and saturates
@@ -33,8 +34,9 @@ def quantize(x: ArrayLike, params: QuantParams) -> Codes:
 
 
 def quantize_into(real: Float64, params: QuantParams, codes: Codes) -> None:
-    """R1 for values that are known not to be NaN, without temporary arrays: fills codes and overwrites real (both
-    shaped as x). A scale of 1 is not divided by; codes may be of any type that holds [qmin, qmax].
+    """R1 in place, for values that are known not to be NaN: fills codes and overwrites real, both shaped as x.
+
+    No temporary arrays. A scale of 1 is not divided by; codes may be of any type that holds [qmin, qmax].
 
     >>> codes = np.empty((1, 2), np.int8)
     >>> quantize_into(np.array([[1.25, -0.25]]), QuantParams(0.5, 0, -128, 127), codes)
@@ -85,7 +87,7 @@ def quantize_truncating(v: ArrayLike, k: int) -> Int64:
     """
     if k not in {2**n for n in range(1, 17)}:
         raise ValueError(f"k is {k}; it must be 2, 4, 8, ... or 65536")
-    real = np.asarray(v, dtype=np.float64)
+    real = to_float64(v)
     if np.isnan(real).any():
         raise ValueError("v contains NaN, which has no code: remove or replace it before quantizing")
     # k v is exact: k is a power of two. Clipped before the cast, which truncates, so that infinities never reach it.

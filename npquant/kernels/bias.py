@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from npquant.arrays import Float32, Int64
+from npquant.kernels.floating import IGNORED, to_float32, to_float64
+from npquant.kernels.multiplier import scale_product_float32
 from npquant.kernels.rounding import round_half_away, round_half_even, saturate_to
 
 
@@ -22,7 +24,8 @@ def bias_half_even(b: ArrayLike, sx: ArrayLike, sw: ArrayLike) -> Int64:
     # The product of two float32 numbers is exact.
     scale = np.asarray(np.asarray(sx, np.float32), np.float64) * np.asarray(np.asarray(sw, np.float32), np.float64)
     with np.errstate(over="ignore"):
-        v = round_half_even(np.asarray(np.asarray(b, np.float64) / scale))
+        v = round_half_even(np.asarray(to_float64(b) / scale))
+    # Clipped in float64, which holds both rails and keeps infinities out of the integer cast.
     return np.clip(v, -(2.0**31), 2.0**31 - 1).astype(np.int64)
 
 
@@ -30,12 +33,9 @@ def bias_reciprocal_half_even(b: ArrayLike, sx: ArrayLike, sw: ArrayLike) -> Int
     """R45. b_q = saturate(round_half_even(f32(b f32(1 / f32(sx sw)))), -2^31, 2^31 - 1), b taken as float32.
 
     Source: pytorch ``aten/src/ATen/native/quantized/cpu/qlinear.cpp``, QNNPACK path.
-
-    >>> bias_reciprocal_half_even([0.625], 0.5, 0.5)
-    array([2])
     """
     v = round_half_even(_times_reciprocal(b, sx, sw)).astype(np.float64)
-    return np.clip(v, -(2.0**31), 2.0**31 - 1).astype(np.int64)
+    return np.clip(v, -(2.0**31), 2.0**31 - 1).astype(np.int64)  # float64, as in bias_half_even
 
 
 def bias_reciprocal_half_away(b: ArrayLike, sx: ArrayLike, sw: ArrayLike) -> Int64:
@@ -52,6 +52,5 @@ def bias_reciprocal_half_away(b: ArrayLike, sx: ArrayLike, sw: ArrayLike) -> Int
 
 def _times_reciprocal(b: ArrayLike, sx: ArrayLike, sw: ArrayLike) -> Float32:
     """Return f32(b f32(1 / f32(sx sw)))."""
-    with np.errstate(over="ignore", invalid="ignore", divide="ignore", under="ignore"):
-        scale = np.asarray(sx, np.float32) * np.asarray(sw, np.float32)
-        return np.asarray(np.asarray(b, np.float32) * (np.float32(1) / scale))
+    with np.errstate(divide="ignore", **IGNORED):
+        return np.asarray(to_float32(b) * (np.float32(1) / scale_product_float32(sx, sw)))

@@ -30,6 +30,7 @@ def code_wrapping_x86(v: Real, zy: ArrayLike, qmin: int, qmax: int) -> Int64:
     >>> code_wrapping_x86(np.array([-(2.0**40)]), -1, -128, 127)
     array([127])
     """
+    # Two int32 values: below 2^32 before it wraps.
     return saturate_to(wrap_int32(to_int32_x86(v) + np.asarray(zy, np.int64)), qmin, qmax)
 
 
@@ -39,6 +40,7 @@ def code_through_int16(v: Real, zy: ArrayLike, qmin: int, qmax: int) -> Int64:
     >>> code_through_int16(np.array([2.0**31]), 10, 0, 255)
     array([0])
     """
+    # Saturated twice: an x86 pack, then an add that saturates.
     narrow = saturate_to(to_int32_x86(v), -(2**15), 2**15 - 1) + np.asarray(zy, np.int64)
     return saturate_to(saturate_to(narrow, -(2**15), 2**15 - 1), qmin, qmax)
 

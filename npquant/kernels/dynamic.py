@@ -12,7 +12,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from npquant.arrays import Float32
-from npquant.kernels.quantize_engines import IGNORED
+from npquant.kernels.floating import IGNORED, to_float32
+from npquant.kernels.multiplier import scale_product_float32
+from npquant.kernels.rounding import round_half_even
 
 
 class DynamicCodes(NamedTuple):
@@ -25,7 +27,7 @@ class DynamicCodes(NamedTuple):
 
 def _dynamic_codes(x: ArrayLike, empty_span: float) -> DynamicCodes:
     """Quantize by R60 and R54; a scale that underflows to 0 makes quotients infinite or NaN, as in the engines."""
-    values = np.asarray(x, np.float32)
+    values = to_float32(x)
     if not np.isfinite(values).all():
         raise ValueError("x contains NaN or infinity, whose range an engine answers by lane; remove them first")
     lo = np.minimum(np.float32(0), values.min(initial=0))
@@ -34,8 +36,9 @@ def _dynamic_codes(x: ArrayLike, empty_span: float) -> DynamicCodes:
         span = np.float32(empty_span) if lo == hi else np.float32(hi - lo)
         scale = np.float32(span / np.float32(255))
         offset = np.float32(0) - lo / scale
-        quotient = np.rint(values / scale).astype(np.float64)
-    z = 255 if np.isnan(offset) else int(np.rint(np.clip(offset, 0, 255)))
+        quotient = round_half_even(np.asarray(values / scale)).astype(np.float64)
+    # lo / s is 0 / 0 where s has underflowed to 0 and lo is 0.
+    z = 255 if np.isnan(offset) else int(round_half_even(np.clip(offset, 0, 255)))
     known = np.where(np.isnan(quotient), -np.inf, quotient)
     return DynamicCodes(np.clip(known + z, 0, 255).astype(np.uint8), np.asarray(scale), np.asarray(z, np.uint8))
 
@@ -73,4 +76,4 @@ def rescale_float32(acc: NDArray[np.integer], sx: ArrayLike, sw: ArrayLike) -> F
     array([[1.]], dtype=float32)
     """
     with np.errstate(**IGNORED):
-        return np.asarray(acc.astype(np.float32) * (np.asarray(sx, np.float32) * np.asarray(sw, np.float32)))
+        return np.asarray(acc.astype(np.float32) * scale_product_float32(sx, sw))

@@ -1,23 +1,39 @@
-"""Float primitives that engines rely on: a fused multiply-add in float32.
+"""Float primitives that engines rely on: the two formats, and a fused multiply-add in float32.
 
-Legend: a, b, c float32 arrays that broadcast together.
+Legend: x real values of any type and shape; a, b, c float32 arrays that broadcast together.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike
 
-from npquant.arrays import Float32
+from npquant.arrays import Float32, Float64
+
+# For np.errstate, where an engine goes on with infinity or NaN and says nothing.
+IGNORED: Mapping[str, Any] = MappingProxyType({"over": "ignore", "under": "ignore", "invalid": "ignore"})
+
+
+def to_float32(x: ArrayLike) -> Float32:
+    """R0. f32(x), ties to even; overflow is infinite, and a signalling NaN raises no floating-point error."""
+    with np.errstate(**IGNORED):
+        return np.asarray(x, np.float32)
+
+
+def to_float64(x: ArrayLike) -> Float64:
+    """R0. f64(x), ties to even; overflow is infinite, and a signalling NaN raises no floating-point error."""
+    with np.errstate(**IGNORED):
+        return np.asarray(x, np.float64)
 
 
 def fma_float32(a: ArrayLike, b: ArrayLike, c: ArrayLike) -> Float32:
     """R0. f32(a b + c), rounded once, as one instruction does; NaN and infinities pass through.
 
     Source: Boldo and Melquiond 2008, "Emulation of FMA and correctly rounded sums".
-
-    >>> fma_float32(np.float32(3), np.float32(2), np.float32(1))
-    array(7., dtype=float32)
     """
     # Two factors of 24 bits: exact in float64.
     product = np.asarray(a, np.float64) * np.asarray(b, np.float64)

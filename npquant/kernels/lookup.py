@@ -85,9 +85,5 @@ def _entry_in_decimal(real: Decimal, exact: Callable[[Decimal], Decimal], y: Qua
 
 
 def apply_table(q: Codes, table: Int8) -> Int8:
-    """R12. Look codes q in [-128, 127], of any integer type and shape, up in a table of shape (256,).
-
-    >>> apply_table(np.array([-128, 127], np.int8), np.arange(-128, 128).astype(np.int8))
-    array([-128,  127], dtype=int8)
-    """
+    """R12. Look codes q in [-128, 127], of any integer type and shape, up in a table of shape (256,)."""
     return table[np.asarray(q, np.int16) + 128]

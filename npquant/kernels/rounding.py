@@ -1,7 +1,7 @@
 """Array twins of the rounding family: floats to integers, and integer shifts that round.
 
 Legend: v float32 or float64 array, whose dtype a rounding keeps; x int64 array, e right shift in bits, 0..62, which
-broadcasts against x (per-channel: last axis). Shifts that round want |x| < 2^62, so that adding half a step cannot
+broadcasts against x (per-channel: last axis). Shifts that round want |x| <= 2^62, so that adding half a step cannot
 overflow int64. Empty arrays give empty arrays.
 """
 
@@ -35,11 +35,7 @@ def round_half_away(v: Real) -> Real:
 
 
 def shift_right_floor(x: Int64, e: ArrayLike) -> Int64:
-    """Return floor(x / 2^e), for any x of int64.
-
-    >>> shift_right_floor(np.array([5, -5]), 1)
-    array([ 2, -3])
-    """
+    """Return floor(x / 2^e), for any x of int64."""
     return np.right_shift(x, e)
 
 
@@ -49,7 +45,7 @@ def shift_right_half_up(x: Int64, e: ArrayLike) -> Int64:
     >>> shift_right_half_up(np.array([5, -5]), 1)
     array([ 3, -2])
     """
-    # Half a step is 2^(e-1) for e >= 1 and nothing for e = 0: (1 << e) >> 1 says both. |x| + 2^61 < 2^63.
+    # Half a step is 2^(e-1) for e >= 1 and nothing for e = 0: (1 << e) >> 1 says both. 2^62 + 2^61 < 2^63.
     half = np.left_shift(np.int64(1), np.asarray(e, np.int64)) >> 1
     return np.right_shift(x + half, e)
 

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from npquant.kernels import affine, lookup, multiplier, qparams, requantize, rounding
+from npquant.kernels import affine, floating, lookup, multiplier, qparams, requantize, rounding
 from npquant.kernels.activation_bounds import clamp_codes
-from npquant.profiles.linear import linear
 from npquant.profiles.npquant import NPQUANT
+from npquant.profiles.operators import linear
 from npquant.spec import activation_bounds as spec_bounds
 from npquant.spec import affine as spec_affine
 from npquant.spec import floating as spec_floating
@@ -88,9 +88,8 @@ def test_wrap_and_saturate_equal_spec(q):
 
 @given(v=st.floats(allow_nan=False, allow_infinity=False, width=64))
 def test_to_float32_equals_hardware(v):
-    """The rational definition of float32 is the machine's (subnormals included); overflow raises."""
-    with np.errstate(over="ignore", under="ignore"):
-        machine = np.float32(v)
+    """R0: the rational definition of float32 is the machine's (subnormals included); overflow raises there."""
+    machine = floating.to_float32(v)
     if np.isinf(machine):
         with pytest.raises(OverflowError):
             spec_floating.to_float32(Fraction(v))
@@ -208,8 +207,27 @@ def test_decompose_multiplier_equals_spec(real):
     assert (got.multiplier, got.shift) == want
 
 
-@pytest.mark.parametrize("real", [1 - 2.0**-32, 1 - 2.0**-33, 2.0**-32, 2.0**-33, 0.5, 1.0, 0.0, 5e-324]
-    + [2.0**-33 - 1, 2.0**-32 - 1, -0.25, -1.0, -4.0, -5e-324])
+NEAR_MINUS_ONE = (2.0**-33 - 1, 2.0**-32 - 1)
+
+
+@pytest.mark.parametrize(
+    "real",
+    [
+        1 - 2.0**-32,
+        1 - 2.0**-33,
+        2.0**-32,
+        2.0**-33,
+        0.5,
+        1.0,
+        0.0,
+        5e-324,
+        -1.0,
+        -5e-324,
+        -0.25,
+        -4.0,
+        *NEAR_MINUS_ONE,
+    ],
+)
 def test_decompose_multiplier_at_its_corners(real):
     """R5 where the 31-bit integer carries, and where the shift leaves its range."""
     got = multiplier.decompose_multiplier(real)

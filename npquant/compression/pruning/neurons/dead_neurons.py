@@ -12,30 +12,12 @@ from npquant.nn.subnetwork import Subnetwork, find_active_subnetwork, fold_const
 
 
 def drop_dead_neurons(model: FloatMLP) -> FloatMLP:
-    """Take hidden neurons that lie on no path of nonzero weights out of the arrays.
+    """F21. Drop hidden neurons that lie on no path of nonzero weights; every hidden layer keeps at least one neuron.
 
-    Parameters
-    ----------
-    model : FloatMLP
-        The float network; not changed.
+    A neuron without outputs adds nothing; one without inputs adds a constant, which joins the next biases (F15). Inputs
+    and outputs stay. Exact but for the rounding of those biases; nothing rounds where there is no such constant.
+    `model` is not changed; TypeError if it is not a FloatMLP.
 
-    Returns
-    -------
-    FloatMLP
-        The same inputs and outputs; every hidden layer keeps at least one neuron.
-
-    Raises
-    ------
-    TypeError
-        If the model is not a FloatMLP.
-
-    Notes
-    -----
-    F21: a neuron without outputs adds nothing; one without inputs adds a constant, which joins the next biases (F15).
-    Exact but for the rounding of those biases; nothing rounds where there is no such constant.
-
-    Examples
-    --------
     >>> hidden = DenseLayer(np.array([[1.0, 0.0, 2.0]]), np.array([0.0, 3.0, 0.0]), "relu")
     >>> last = DenseLayer(np.array([[1.0], [5.0], [0.0]]), np.zeros(1), "identity")
     >>> small = drop_dead_neurons(FloatMLP((hidden, last)))
