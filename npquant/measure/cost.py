@@ -1,7 +1,4 @@
-"""What the kinds of network have in common, asked in one way.
-
-Legend: model a FloatMLP or IntegerMLP; results are one number a layer, or a sum over them.
-"""
+"""What the kinds of network have in common, asked in one way."""
 
 from __future__ import annotations
 
@@ -20,8 +17,20 @@ Network = FloatMLP | IntegerMLP
 
 
 def layer_weights(model: Network) -> tuple[NDArray[Any], ...]:
-    """Weights (K, N) of each layer, as its sums see them: real, or codes less their zero point, so that 0 is nothing.
+    """Return the weights of each layer, as its sums see them.
 
+    Parameters
+    ----------
+    model : FloatMLP or IntegerMLP
+        The network.
+
+    Returns
+    -------
+    tuple of ndarray, shapes (K, N)
+        Real weights, or codes less their zero point: 0 where a weight is nothing.
+
+    Examples
+    --------
     >>> from npquant.nn.model import DenseLayer
     >>> layer_weights(FloatMLP((DenseLayer(np.eye(2), np.zeros(2), "identity"),)))[0].shape
     (2, 2)
@@ -34,6 +43,18 @@ def layer_weights(model: Network) -> tuple[NDArray[Any], ...]:
 def nonzero_weights(model: Network) -> tuple[int, ...]:
     """Count the weights of each layer that are not 0.
 
+    Parameters
+    ----------
+    model : FloatMLP or IntegerMLP
+        The network.
+
+    Returns
+    -------
+    tuple of int
+        One a layer.
+
+    Examples
+    --------
     >>> from npquant.nn.model import DenseLayer
     >>> nonzero_weights(FloatMLP((DenseLayer(np.eye(3), np.zeros(3), "identity"),)))
     (3,)
@@ -42,10 +63,20 @@ def nonzero_weights(model: Network) -> tuple[int, ...]:
 
 
 def most_of_four(w: NDArray[Any]) -> int:
-    """Find how many of four neighbouring inputs a neuron of w (K, N) uses at most: N of the pattern N:4, 0 to 4.
+    """Find how many of four neighbouring inputs a neuron uses at most: N of the pattern N:4.
 
-    Groups start at input 0, the last one may be smaller. 2 is what 2:4 hardware takes.
+    Parameters
+    ----------
+    w : ndarray, shape (K, N)
+        Weights; groups start at input 0, the last one may be smaller.
 
+    Returns
+    -------
+    int
+        0 to 4; 2 is what 2:4 hardware takes.
+
+    Examples
+    --------
     >>> most_of_four(np.array([[1], [0], [2], [0], [3], [4]]))
     2
     """
@@ -54,10 +85,20 @@ def most_of_four(w: NDArray[Any]) -> int:
 
 
 def executed_macs(model: Network) -> int:
-    """Count the multiply-accumulates that one row takes, without those of zeros that an integer kernel skips.
+    """Count the multiply-accumulates that one row takes.
 
-    A dense product executes all.
+    Parameters
+    ----------
+    model : FloatMLP or IntegerMLP
+        The network.
 
+    Returns
+    -------
+    int
+        Without those of zeros that an integer network's kernel skips; a dense product executes all.
+
+    Examples
+    --------
     >>> from npquant.nn.model import DenseLayer
     >>> executed_macs(FloatMLP((DenseLayer(np.eye(3), np.zeros(3), "identity"),)))
     9
@@ -80,11 +121,27 @@ def weight_widths(model: Network) -> tuple[int | str, ...]:
 
 
 def multiply_accumulates(n_inputs: int, neurons: Sequence[int]) -> int:
-    """M1. sum of K N over the layers: what a dense network executes a row, a zero weight like any other.
+    """Count the multiply-accumulates that a dense network executes a row.
 
-    n_inputs is K of the first layer, neurons N of each, all >= 1; ValueError if a width is below 1 or there is no
-    layer.
+    Parameters
+    ----------
+    n_inputs : int
+        K of the first layer, >= 1.
+    neurons : sequence of int
+        N of each layer, each >= 1.
 
+    Returns
+    -------
+    int
+        M1. A zero weight is multiplied like any other: what is executed is counted.
+
+    Raises
+    ------
+    ValueError
+        If a width is below 1 or there is no layer.
+
+    Examples
+    --------
     >>> multiply_accumulates(64, (64, 32, 10))
     6464
     """
