@@ -21,7 +21,8 @@ from npquant.compression.rounding.rectified.network import quantize_rectified
 from npquant.compression.rounding.uniform import quantize_uniform
 from npquant.data.datasets import load_dataset, load_optdigits
 from npquant.data.split import split_70_15_15
-from npquant.integer.dynamic_mlp import DynamicMLP, input_params, quantize_rows
+from npquant.integer.dynamic_layer import input_params, quantize_rows
+from npquant.integer.dynamic_mlp import DynamicMLP
 from npquant.integer.mlp import IntegerMLP
 from npquant.nn.losses import kl_divergence
 from npquant.nn.model import FloatMLP

@@ -6,7 +6,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from npquant.integer.layer import IntegerLayer, accumulator_interval
+from npquant.integer.accumulator import accumulator_interval
+from npquant.integer.layer import IntegerLayer
 from npquant.kernels import matmul
 from npquant.kernels.qparams import QuantParams
 from npquant.spec import linear

@@ -31,7 +31,8 @@ from npquant.compression.chain.output_codes import (
     table_input_params,
 )
 from npquant.compression.chain.weight_codes import Bits, bits_per_layer
-from npquant.integer.layer import IntegerLayer, check_accumulator, run_layer_plain
+from npquant.integer.accumulator import check_accumulator
+from npquant.integer.layer import IntegerLayer, run_layer_plain
 from npquant.integer.mlp import IntegerMLP
 from npquant.kernels.affine import quantize
 from npquant.kernels.lookup import FUNCTIONS

@@ -18,14 +18,8 @@ from npquant.compression.chain.integer_chain import LayerProblem
 from npquant.compression.chain.output_codes import activation_bits_per_layer
 from npquant.compression.chain.weight_codes import Bits, bits_per_layer
 from npquant.compression.rounding.methods import deterministic_rounding
-from npquant.integer.dynamic_mlp import (
-    GRANULARITIES,
-    DynamicLayer,
-    DynamicMLP,
-    input_params,
-    quantize_rows,
-    run_dynamic_layer,
-)
+from npquant.integer.dynamic_layer import GRANULARITIES, DynamicLayer, input_params, quantize_rows, run_dynamic_layer
+from npquant.integer.dynamic_mlp import DynamicMLP
 from npquant.nn.model import FloatMLP
 
 if TYPE_CHECKING:

@@ -1,4 +1,7 @@
-"""Read the container of an integer network (N1 to N6)."""
+"""Read the container of an integer network (N1 to N6).
+
+Legend: data the whole container.
+"""
 
 from __future__ import annotations
 
@@ -35,27 +38,11 @@ from npquant.version import numerics_version, own_numerics_unchanged_since
 
 
 def decode_container(data: bytes) -> tuple[IntegerMLP, tuple[Part, ...]]:
-    """Decode an integer network, and say what each byte is for.
+    """N1 to N6. Decode an integer network, and say what each byte is for: parts in the order of the file.
 
-    Parameters
-    ----------
-    data : bytes
-        What `encode_container` returned; nothing in it is trusted.
+    Nothing in data is trusted: the network's accumulator bounds are proven anew. The parts' bytes sum to the length.
+    ValueError or OverflowError if the bytes are damaged, of another version, or describe no network.
 
-    Returns
-    -------
-    model : IntegerMLP
-        The network; its accumulator bounds are proven anew.
-    parts : tuple of Part
-        In the order of the file; their bytes sum to its length.
-
-    Raises
-    ------
-    ValueError, OverflowError
-        If the bytes are damaged, of another version, or describe no network.
-
-    Examples
-    --------
     >>> from npquant.files.container.encode import encode_container
     >>> p = QuantParams(0.5, 0, -128, 127)
     >>> layer = IntegerLayer(np.array([[10], [20]], np.int8), np.array([7], np.int32), p, p, p, "relu")
