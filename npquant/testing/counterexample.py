@@ -188,4 +188,3 @@ def minimize(backend: Backend, case: Case) -> Finding | None:
     """Put a case to a backend and return its mistake on the simplest case found; None if it makes none."""
     finding, _ = judge(backend, case)
     return None if finding is None else shrink(backend, finding)
-

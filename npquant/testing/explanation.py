@@ -127,4 +127,3 @@ def fresh(suspect: Suspect, before: Callable[[Case], tuple[Case, ...]]) -> Calla
         return ask(backend, case)
 
     return asks
-

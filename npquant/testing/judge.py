@@ -53,7 +53,7 @@ def judge(backend: Backend, case: Case) -> tuple[Finding | None, Outcome]:
 
 
 def judged(case: Case, outcome: Outcome, due: NDArray[Any] | None = None) -> Finding | None:
-    """Return what is wrong with one outcome of a case, None if nothing; due is the answer, where it is known already."""
+    """Return what is wrong with one outcome of a case, None if nothing; due is the answer, if it is known."""
     if outcome.kind == kinds.DECLINED:
         return None
     if case.status == "must_reject":

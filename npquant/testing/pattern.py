@@ -119,7 +119,7 @@ def separating(table: dict[str, Bools], wrong: Bools, most: int = 3) -> tuple[Hy
         return ()
     scored = [(badness(true, wrong), says) for says, true in table.items() if badness(true, wrong) is not None]
     scored.sort(key=lambda item: item[0] or 0)
-    singles = dict((says, score) for score, says in scored)
+    singles = {says: score for score, says in scored}
     both = {}
     for a, b in combinations(list(singles)[:12], 2):
         score = badness(table[a] & table[b], wrong)
@@ -277,4 +277,3 @@ def _of_values(case: Case) -> dict[str, Bools]:
         "the value is beyond 2^31 steps": over,
         "zy is not 0": np.full(v.shape, bool(np.any(p.zero_point))),
     }
-

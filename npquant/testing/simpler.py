@@ -6,7 +6,7 @@ yields candidates, of which none need fail. An input that goes folds its product
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from math import frexp, log2
 from typing import Any, Final
@@ -20,7 +20,7 @@ from npquant.profiles import get
 from npquant.testing.case import Case, Layer, expected_of_layer
 from npquant.testing.solve import INT32_MAX, INT32_MIN
 
-Where = tuple[int, int]
+Keep = list[int] | NDArray[Any]
 Simplify = Callable[[Case, int, int], Iterator[Case]]
 # Beyond so many operands, single ones are no longer tried one by one.
 FEW: Final = 16
@@ -108,7 +108,7 @@ def bias_codes(layer: Layer) -> Int64:
     return np.zeros(n, np.int64) if layer.bias is None else layer.bias.astype(np.int64)
 
 
-def folded(layer: Layer, row: NDArray[Any], keep: Sequence[int] | NDArray[Any]) -> Int64:
+def folded(layer: Layer, row: NDArray[Any], keep: Keep) -> Int64:
     """Return the bias that keeps the accumulators of a row (K,) when only some inputs stay; it may leave int32."""
     x, w = _centred(row, layer.x), _centred(layer.w_q, layer.w)
     return np.asarray(bias_codes(layer) + x @ w - x[keep] @ w[keep])
@@ -121,12 +121,12 @@ def _biased(case: Case, bias: Int64, i: int = 0, **changes: Any) -> Iterator[Cas
     yield with_layer(case, i, bias=bias.astype(np.int32), **changes)
 
 
-def keep_rows(case: Case, keep: Sequence[int] | NDArray[Any]) -> Case:
+def keep_rows(case: Case, keep: Keep) -> Case:
     """Return the case on some rows."""
     return replace(case, x_q=case.x_q[keep])
 
 
-def keep_columns(case: Case, keep: Sequence[int] | NDArray[Any]) -> Case:
+def keep_columns(case: Case, keep: Keep) -> Case:
     """Return the case with some outputs of its last layer; a neighbour of that width keeps the same ones."""
     layer = case.model.layers[-1]
     n = layer.w_q.shape[1]
@@ -154,7 +154,7 @@ def _cut(bias: NDArray[Any], keep: Any, layer: Layer) -> NDArray[Any]:
     return bias[keep] if not short else np.resize(bias, max(len(np.arange(n)[keep]) + short, 0))
 
 
-def keep_inputs(case: Case, row: int, keep: Sequence[int] | NDArray[Any]) -> Iterator[Case]:
+def keep_inputs(case: Case, row: int, keep: Keep) -> Iterator[Case]:
     """Yield the case with some inputs of its first layer, the others folded into the bias, everywhere in its
     sequence."""
     layer = case.model.layers[0]
@@ -247,7 +247,8 @@ def fewer_inputs(case: Case, row: int, column: int) -> Iterator[Case]:
     k = case.model.layers[0].w_q.shape[0]
     if case.x_q.shape[1] != k:
         return
-    for keep in ([k - 1], [0], *chunks(k)) if k > 1 else ():
+    tried: list[Keep] = [[k - 1], [0], *chunks(k)] if k > 1 else []
+    for keep in tried:
         yield from keep_inputs(case, row, keep)
 
 
@@ -258,7 +259,8 @@ def fewer_neurons(case: Case, row: int, column: int) -> Iterator[Case]:
         layer, after = case.model.layers[i], case.model.layers[i + 1]
         codes = expected_of_layer(layer, codes, get(case.model.profile))
         n = layer.w_q.shape[1]
-        for keep in ([0], *chunks(n)) if n > 1 else ():
+        tried: list[Keep] = [[0], *chunks(n)] if n > 1 else []
+        for keep in tried:
             narrow = with_layer(case, i, **_columns(layer, keep))
             yield from _biased(narrow, folded(after, codes[row], keep), i + 1, w_q=after.w_q[keep])
 
@@ -382,8 +384,8 @@ def small_numbers(case: Case, row: int, column: int) -> Iterator[Case]:
         for code in _nearer(int(layer.w_q[k, j]), int(zeros[j])):
             w_q = layer.w_q.copy()
             w_q[k, j] = code
-            less = replace(layer, w_q=w_q)
-            kept = bias + folded(layer, case.x_q[row], []) - folded(less, case.x_q[row], [])
+            lighter = replace(layer, w_q=w_q)
+            kept = bias + folded(layer, case.x_q[row], []) - folded(lighter, case.x_q[row], [])
             yield from _biased(case, kept, w_q=w_q)
             yield with_layer(case, w_q=w_q)
 
@@ -424,7 +426,8 @@ def fewer_of_illegal(case: Case, row: int, column: int) -> Iterator[Case]:
     if len(case.x_q) > 1:
         yield case if not len(case.x_q) else keep_rows(case, [0])
     n, k = layer.w_q.shape[1], min(layer.w_q.shape[0], case.x_q.shape[1])
-    for keep in ([0], *chunks(n)) if n > 1 else ():
+    tried: list[Keep] = [[0], *chunks(n)] if n > 1 else []
+    for keep in tried:
         yield keep_columns(case, keep)
     for less in dict.fromkeys((k - 1, k // 2, 1)):
         if 0 < less < k + 1 and less:

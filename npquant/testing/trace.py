@@ -149,7 +149,7 @@ def _explanations(call: Call, acc: int, exact: Fraction, rounded: int, got: int)
     low, high = call.bounds
     for stage, said, other in _other_sums(call, acc):
         # Of a code on a rail any large sum would be an explanation.
-        if stage == "accumulator" and got in (low, high):
+        if stage in ("products", "accumulator") and got in (low, high) and "zero point" not in said:
             continue
         if other != acc and WIDE[0] <= other <= WIDE[1] and _code(call, other, call.bounds) == got:
             yield stage, said
