@@ -45,7 +45,9 @@ def lattice(profile: Profile, can: Capabilities) -> Iterator[Case]:
             layer = case.model.layers[0]
             yield replace(case, model=replace(case.model, layers=(replace(layer, bias=None),)))
         for zx in (0, 5, -128) if can.input_zero_point else (0,):
-            yield unit_multiplier(profile, kind, zx, rng)
+            case = unit_multiplier(profile, kind, zx, rng)
+            yield case
+            yield replace(case, model=replace(case.model, layers=(replace(case.model.layers[0], bias=None),)))
 
 
 def draw(profile: Profile, can: Capabilities, rng: np.random.Generator) -> Iterator[Case]:
