@@ -6,7 +6,7 @@ Legend: found is the finding as the runner met it; asked all that was put to the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -44,6 +44,8 @@ class Counterexample:
         Of the run, to make it again.
     seed : int
         Of the run.
+    more : callable
+        () -> cases that the backend may be asked yet, to tell apart the bugs that it may have.
 
     Examples
     --------
@@ -62,6 +64,7 @@ class Counterexample:
     position: int = 0
     tier: str = "standard"
     seed: int = 0
+    more: Callable[[], Iterable[Case]] = tuple
 
     @property
     def kind(self) -> str:
@@ -76,7 +79,7 @@ class Counterexample:
     @cached_property
     def explanation(self) -> Explanation:
         """All that is known of it; shrinks and diagnoses at the first call, which takes about half a second."""
-        return explained(self.backend, self.found, self.asked, self.position, self.tier, self.seed)
+        return explained(self.backend, self.found, self.asked, self.position, self.tier, self.seed, self.more)
 
     @property
     def finding(self) -> Finding:

@@ -92,7 +92,7 @@ def same(a: Outcome, b: Outcome) -> bool:
 
 def reproduces(suspect: Suspect, seen: Observation) -> bool:
     """Say whether a fresh backend of a suspect makes the same of one case."""
-    if seen.case.status == "unpredictable":
+    if seen.case.status == "unpredictable" or seen.outcome.kind == kinds.DECLINED:
         return True
     return same(ask(suspect.make(), seen.case), seen.outcome)
 
@@ -112,13 +112,13 @@ def diagnose(
     profile: Profile,
     observations: Sequence[Observation],
     steps: Sequence[Observation] = (),
-    further: Sequence[Observation] = (),
+    further: Iterable[Observation] = (),
 ) -> tuple[Diagnosis, ...]:
     """Return those suspects that reproduce everything that was seen, the ones that the field met first.
 
     All that are returned agree with the backend, and so with each other, on all observations. The first observation
-    should be the shrunk failure: it rules out most. `further` ones, of other classes, choose among those that are left
-    but rule out no last one: a backend may have two bugs.
+    should be the shrunk failure: it rules out most. `further` ones, of other classes or asked for this, are made only
+    while several suspects are left. They choose among these but rule out no last one: a backend may have two bugs.
 
     >>> import numpy as np
     >>> from npquant.kernels.qparams import QuantParams
@@ -133,20 +133,19 @@ def diagnose(
     'rounding.truncates_toward_zero'
     """
     end = time.perf_counter() + MOST_SECONDS
-    asked = [seen for seen in observations if seen.outcome.kind != kinds.DECLINED]
     left = [s for s in suspects(profile) if not s.stateful]
-    checked = 0
-    for seen in asked:
+    agreed = of = 0
+    for seen in observations:
         if not left or time.perf_counter() > end:
             break
         left = [s for s in left if reproduces(s, seen)]
-        checked += 1
-    for seen in further:
-        if len(left) < 2 or time.perf_counter() > end:
-            break
-        left = [s for s in left if reproduces(s, seen)] or left
+        agreed, of = agreed + 1, of + 1
+    rest = iter(further)
+    while len(left) > 1 and time.perf_counter() < end and (new := next(rest, None)) is not None:
+        fewer = [s for s in left if reproduces(s, new)]
+        agreed, of, left = agreed + bool(fewer), of + 1, fewer or left
     told = [s for s in suspects(profile) if s.stateful and steps and reproduces_steps(s, steps)]
-    found = [Diagnosis(s.name, s.says, s.met, checked, checked) for s in left]
+    found = [Diagnosis(s.name, s.says, s.met, agreed, of) for s in left]
     found += [Diagnosis(s.name, s.says, s.met, len(steps), len(steps)) for s in told]
     return tuple(sorted(found, key=rank))
 

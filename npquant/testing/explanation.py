@@ -6,9 +6,9 @@ run, in order, up to position before and with the finding; before the calls that
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import takewhile
+from itertools import chain, takewhile
 from typing import Final
 
 from npquant.profiles import get
@@ -25,6 +25,8 @@ from npquant.testing.trace import Trace, trace
 # Observations that a diagnosis replays, of the finding's own class and of the others.
 MOST_NEAR: Final = 32
 MOST_FAR: Final = 48
+# Who does this is not asked more than need be.
+DYING: Final = (kinds.CRASHED, kinds.HUNG)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,14 +46,23 @@ class Explanation:
 
 
 def explained(
-    backend: Backend, found: Finding, asked: Sequence[Observation], position: int, tier: str, seed: int
+    backend: Backend,
+    found: Finding,
+    asked: Sequence[Observation],
+    position: int,
+    tier: str,
+    seed: int,
+    more: Callable[[], Iterable[Case]] = tuple,
 ) -> Explanation:
-    """Shrink a finding, replay the suspects, trace the wrong output, look for the pattern."""
+    """Shrink a finding, replay the suspects, trace the wrong output, look for the pattern.
+
+    more() gives cases that the backend is asked yet, if several suspects are left."""
     profile = get(found.case.model.profile)
     small = shrunk(backend, found)
     near, far = evidence(small, found, asked)
     steps = tuple(asked[:position])
-    names = diagnose(profile, near, steps, far)
+    asking = () if found.kind in DYING else more()
+    names = diagnose(profile, near, steps, chain(far, (Observation(case, ask(backend, case)) for case in asking)))
     before: tuple[Case, ...] = ()
     culprit = stateful_suspect(names[0].name, profile) if names else None
     calls = len(small.asked)

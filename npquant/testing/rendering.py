@@ -113,7 +113,10 @@ def said_of_diagnoses(told: Explanation) -> list[str]:
     if told.diagnoses:
         first, others = told.diagnoses[0], told.diagnoses[1:]
         met = f"; met in {first.met}" if first.met else ""
-        rows = [first.says, f"{first.name} reproduces all {first.of} cases seen, right and wrong{met}"]
+        share = f"all {first.of}" if first.complete else f"{first.agreed} of {first.of}"
+        rows = [first.says, f"{first.name} reproduces {share} cases seen, right and wrong{met}"]
+        if not first.complete:
+            rows.append("the others are wrong in some other way: there may be a second bug")
         if others:
             rows.append(f"not told apart from it by these cases: {_named(others)}")
         return rows

@@ -95,11 +95,10 @@ def chunks(n: int) -> Iterator[NDArray[np.int64]]:
         size = 0 if size == 1 else (size + 1) // 2
 
 
-def with_layer(case: Case, i: int = 0, **changes: Any) -> Case:
-    """Return the case with fields of layer i replaced."""
-    layers = list(case.model.layers)
-    layers[i] = replace(layers[i], **changes)
-    return replace(case, model=replace(case.model, layers=tuple(layers)))
+def with_layer(case: Case, layer: Layer, i: int = 0) -> Case:
+    """Return the case with a layer in the place of its layer i."""
+    layers = case.model.layers
+    return replace(case, model=replace(case.model, layers=(*layers[:i], layer, *layers[i + 1 :])))
 
 
 def bias_codes(layer: Layer) -> Int64:
@@ -114,11 +113,10 @@ def folded(layer: Layer, row: NDArray[Any], keep: Keep) -> Int64:
     return np.asarray(bias_codes(layer) + x @ w - x[keep] @ w[keep])
 
 
-def _biased(case: Case, bias: Int64, i: int = 0, **changes: Any) -> Iterator[Case]:
-    """Yield the case with a bias of layer i, if it fits int32."""
-    if bias.size and (bias.min() < INT32_MIN or bias.max() > INT32_MAX):
-        return
-    yield with_layer(case, i, bias=bias.astype(np.int32), **changes)
+def _biased(case: Case, layer: Layer, bias: Int64, i: int = 0) -> Iterator[Case]:
+    """Yield the case with a layer of another bias as its layer i, if the bias fits int32."""
+    if not bias.size or (bias.min() >= INT32_MIN and bias.max() <= INT32_MAX):
+        yield with_layer(case, replace(layer, bias=bias.astype(np.int32)), i)
 
 
 def keep_rows(case: Case, keep: Keep) -> Case:
@@ -130,22 +128,23 @@ def keep_columns(case: Case, keep: Keep) -> Case:
     """Return the case with some outputs of its last layer; a neighbour of that width keeps the same ones."""
     layer = case.model.layers[-1]
     n = layer.w_q.shape[1]
-    cut = with_layer(case, len(case.model.layers) - 1, **_columns(layer, keep))
+    cut = with_layer(case, _columns(layer, keep), len(case.model.layers) - 1)
     if case.neighbour is not None and case.neighbour.layers[-1].w_q.shape[1] == n:
         other = case.neighbour.layers[-1]
-        layers = (*case.neighbour.layers[:-1], replace(other, **_columns(other, keep)))
+        layers = (*case.neighbour.layers[:-1], _columns(other, keep))
         cut = replace(cut, neighbour=replace(case.neighbour, layers=layers))
     return cut
 
 
-def _columns(layer: Layer, keep: Any) -> dict[str, Any]:
+def _columns(layer: Layer, keep: Keep) -> Layer:
+    """Return a layer with some of its outputs."""
     w: Any = layer.w
     if w.per_channel:
         scale = w.scale[keep] if np.ndim(w.scale) else w.scale
         zero = w.zero_point[keep] if np.ndim(w.zero_point) else w.zero_point
         w = QuantParams(scale, zero, w.qmin, w.qmax)
-    bias = layer.bias
-    return {"w_q": layer.w_q[:, keep], "w": w, "bias": bias if bias is None else _cut(bias, keep, layer)}
+    bias = None if layer.bias is None else _cut(layer.bias, keep, layer)
+    return replace(layer, w_q=layer.w_q[:, keep], w=w, bias=bias)
 
 
 def _cut(bias: NDArray[Any], keep: Any, layer: Layer) -> NDArray[Any]:
@@ -169,7 +168,7 @@ def keep_inputs(case: Case, row: int, keep: Keep) -> Iterator[Case]:
         layers = (replace(first, w_q=first.w_q[keep]), *case.neighbour.layers[1:])
         cut = replace(cut, neighbour=replace(case.neighbour, layers=layers))
     bias = folded(layer, case.x_q[row], keep) if len(case.x_q) else bias_codes(layer)
-    yield from _biased(cut, bias, w_q=layer.w_q[keep])
+    yield from _biased(cut, replace(layer, w_q=layer.w_q[keep]), bias)
 
 
 def alone(case: Case, row: int, column: int) -> Iterator[Case]:
@@ -207,7 +206,8 @@ def context(case: Case, row: int, column: int) -> Iterator[Case]:
     for i in range(len(case.earlier)):
         yield replace(case, earlier=case.earlier[:i] + case.earlier[i + 1 :])
     for i, codes in enumerate(case.earlier):
-        for keep in ([0], *chunks(len(codes))):
+        tried: list[Keep] = [[0], *chunks(len(codes))]
+        for keep in tried:
             yield replace(case, earlier=(*case.earlier[:i], codes[keep], *case.earlier[i + 1 :]))
 
 
@@ -261,8 +261,8 @@ def fewer_neurons(case: Case, row: int, column: int) -> Iterator[Case]:
         n = layer.w_q.shape[1]
         tried: list[Keep] = [[0], *chunks(n)] if n > 1 else []
         for keep in tried:
-            narrow = with_layer(case, i, **_columns(layer, keep))
-            yield from _biased(narrow, folded(after, codes[row], keep), i + 1, w_q=after.w_q[keep])
+            narrow = with_layer(case, _columns(layer, keep), i)
+            yield from _biased(narrow, replace(after, w_q=after.w_q[keep]), folded(after, codes[row], keep), i + 1)
 
 
 def quiet(case: Case, row: int, column: int) -> Iterator[Case]:
@@ -275,9 +275,9 @@ def quiet(case: Case, row: int, column: int) -> Iterator[Case]:
     if others and len(case.model.layers) == 1:
         w_q, bias = layer.w_q.copy(), bias_codes(layer)
         bias[others] = 0
-        yield from _biased(case, bias)
+        yield from _biased(case, layer, bias)
         w_q[:, others] = w_zero[others]
-        yield from _biased(case, bias, w_q=w_q)
+        yield from _biased(case, replace(layer, w_q=w_q), bias)
     rest = [i for i in range(len(case.x_q)) if i != row]
     if rest:
         x_q = case.x_q.copy()
@@ -288,9 +288,9 @@ def quiet(case: Case, row: int, column: int) -> Iterator[Case]:
         x_q, w_q = case.x_q.copy(), layer.w_q.copy()
         x_q[:, drop], w_q[drop] = x_zero, w_zero
         bias = folded(layer, case.x_q[row], keep)
-        yield from _biased(replace(case, x_q=x_q), bias, w_q=w_q)
-        yield from _biased(replace(case, x_q=x_q), bias)
-        yield from _biased(case, bias, w_q=w_q)
+        yield from _biased(replace(case, x_q=x_q), replace(layer, w_q=w_q), bias)
+        yield from _biased(replace(case, x_q=x_q), layer, bias)
+        yield from _biased(case, replace(layer, w_q=w_q), bias)
 
 
 def plain_parameters(case: Case, row: int, column: int) -> Iterator[Case]:
@@ -300,27 +300,28 @@ def plain_parameters(case: Case, row: int, column: int) -> Iterator[Case]:
         return
     layer = case.model.layers[0]
     x, w, y = layer.x, layer.w, layer.y
-    yield with_layer(case, activation="none")
+    yield with_layer(case, replace(layer, activation="none"))
     one = _one_channel(w, column)
     zeroed = [_zeroed(p) for p in (x, one, y)]
     moved = _shifted(case.x_q, x, zeroed[0]), _shifted(layer.w_q, w, zeroed[1])
     m = float(x.scale) * float(np.ravel(one.scale)[0]) / float(y.scale)
     for power in (0.5, 2.0 ** round(log2(m)) if m > 0 else 1.0, 1.0):
         p = [replace(q, scale=np.float32(s)) for q, s in zip(zeroed, (1.0, power, 1.0), strict=True)]
-        cut = with_layer(replace(case, x_q=moved[0]), w_q=moved[1], x=p[0], w=p[1], y=p[2], activation="none")
+        bare = replace(layer, w_q=moved[1], x=p[0], w=p[1], y=p[2], activation="none")
+        cut = with_layer(replace(case, x_q=moved[0]), bare)
         yield cut
         if power == 0.5:
             yield from small_sums(cut, row, column)
-    yield with_layer(case, w=one)
+    yield with_layer(case, replace(layer, w=one))
     for power in (0.5, 2.0 ** round(log2(m)) if m > 0 else 1.0):
         p = [replace(q, scale=np.float32(s)) for q, s in zip((x, one, y), (1.0, power, 1.0), strict=True)]
-        cut = with_layer(case, x=p[0], w=p[1], y=p[2])
+        cut = with_layer(case, replace(layer, x=p[0], w=p[1], y=p[2]))
         yield cut
         yield from small_sums(cut, row, column)
-    yield with_layer(case, w=replace(w, scale=_powers(w.scale)))
-    yield with_layer(case, y=_zeroed(y))
-    yield with_layer(replace(case, x_q=moved[0]), x=_zeroed(x))
-    yield with_layer(case, w=_zeroed(w), w_q=_shifted(layer.w_q, w, _zeroed(w)))
+    yield with_layer(case, replace(layer, w=replace(w, scale=_powers(w.scale))))
+    yield with_layer(case, replace(layer, y=_zeroed(y)))
+    yield with_layer(replace(case, x_q=moved[0]), replace(layer, x=_zeroed(x)))
+    yield with_layer(case, replace(layer, w=_zeroed(w), w_q=_shifted(layer.w_q, w, _zeroed(w))))
 
 
 def _powers(scale: Any) -> Any:
@@ -354,7 +355,7 @@ def small_sums(case: Case, row: int, column: int) -> Iterator[Case]:
     for wanted in SMALL_SUMS:
         bias = bias_codes(layer)
         bias[column] += wanted - acc
-        yield from _biased(case, bias)
+        yield from _biased(case, layer, bias)
 
 
 def small_numbers(case: Case, row: int, column: int) -> Iterator[Case]:
@@ -363,13 +364,13 @@ def small_numbers(case: Case, row: int, column: int) -> Iterator[Case]:
         return
     layer = case.model.layers[0]
     bias = bias_codes(layer)
-    yield from _biased(case, 0 * bias)
+    yield from _biased(case, layer, 0 * bias)
     yield from small_sums(case, row, column)
     for j in range(len(bias)) if len(bias) <= FEW else (column,):
         for value in (0, int(bias[j]) // 2 if bias[j] > 0 else -(-int(bias[j]) // 2), int(bias[j] - np.sign(bias[j]))):
             less = bias.copy()
             less[j] = value
-            yield from _biased(case, less)
+            yield from _biased(case, layer, less)
     if case.elements > FEW or not len(case.x_q):
         return
     for i, k in np.ndindex(*case.x_q.shape):
@@ -377,7 +378,7 @@ def small_numbers(case: Case, row: int, column: int) -> Iterator[Case]:
             x_q = case.x_q.copy()
             x_q[i, k] = code
             kept = bias + folded(layer, case.x_q[row], []) - folded(layer, x_q[row], [])
-            yield from _biased(replace(case, x_q=x_q), kept)
+            yield from _biased(replace(case, x_q=x_q), layer, kept)
             yield replace(case, x_q=x_q)
     zeros = np.broadcast_to(np.asarray(layer.w.zero_point), bias.shape)
     for k, j in np.ndindex(*layer.w_q.shape):
@@ -386,8 +387,8 @@ def small_numbers(case: Case, row: int, column: int) -> Iterator[Case]:
             w_q[k, j] = code
             lighter = replace(layer, w_q=w_q)
             kept = bias + folded(layer, case.x_q[row], []) - folded(lighter, case.x_q[row], [])
-            yield from _biased(case, kept, w_q=w_q)
-            yield with_layer(case, w_q=w_q)
+            yield from _biased(case, lighter, kept)
+            yield with_layer(case, lighter)
 
 
 def _nearer(code: int, zero: int) -> list[int]:
@@ -417,7 +418,7 @@ def simpler_values(case: Case, row: int, column: int) -> Iterator[Case]:
 
 
 def _requantized(case: Case, p: Any) -> Case:
-    return with_layer(case, x=p, w=p, y=p)
+    return with_layer(case, replace(case.model.layers[0], x=p, w=p, y=p))
 
 
 def fewer_of_illegal(case: Case, row: int, column: int) -> Iterator[Case]:
@@ -431,7 +432,7 @@ def fewer_of_illegal(case: Case, row: int, column: int) -> Iterator[Case]:
         yield keep_columns(case, keep)
     for less in dict.fromkeys((k - 1, k // 2, 1)):
         if 0 < less < k + 1 and less:
-            yield with_layer(replace(case, x_q=case.x_q[:, less:]), w_q=layer.w_q[less:])
+            yield with_layer(replace(case, x_q=case.x_q[:, less:]), replace(layer, w_q=layer.w_q[less:]))
 
 
 LINEAR: Final[tuple[Simplify, ...]] = (

@@ -8,7 +8,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
+from functools import partial
+from itertools import islice, zip_longest
 from types import MappingProxyType, ModuleType
 from typing import Any, Final
 
@@ -149,7 +150,8 @@ def run(
         if results[-1].findings:
             failures.append((results[-1].findings[0], len(asked)))
     seconds = time.perf_counter() - start
-    told = tuple(Counterexample(subject, found, asked, at, tier, seed) for found, at in failures)
+    more = partial(in_turn, record, can)
+    told = tuple(Counterexample(subject, found, asked, at, tier, seed, more) for found, at in failures)
     return Verdict(subject.name, record.name, tier, seed, tuple(results), told, seconds)
 
 
@@ -191,6 +193,13 @@ def class_cases(module: ModuleType, profile: Profile, can: Capabilities, tier: T
     yield from islice(module.lattice(profile, can), tier.lattice)
     rng = np.random.default_rng([seed, *module.NAME.encode()])
     yield from islice(module.draw(profile, can, rng), tier.drawn)
+
+
+def in_turn(profile: Profile, can: Capabilities) -> Iterator[Case]:
+    """Yield the lattices of all classes, a case of each in turn, without what may not be asked."""
+    turns = [module.lattice(profile, can) for module in CLASSES]
+    for cases in zip_longest(*turns):
+        yield from (case for case in cases if case is not None and not why_not_asked(case, can))
 
 
 def _run_class(
