@@ -23,9 +23,9 @@ from npquant.testing.shrink import Observation
 from npquant.testing.simpler import bias_codes
 from npquant.testing.solve import centred_sums, exact_multipliers
 
-# Output codes of one case that are looked at, and in all; exact ratios are slow.
+# Output codes of one case that are looked at, and of all failing or passing ones; exact ratios are slow.
 MOST_OF_A_CASE: Final = 300
-MOST_CODES: Final = 3000
+MOST_CODES: Final = 2000
 # Failing cases, and passing ones.
 MOST_CASES: Final = 32
 Bools = NDArray[np.bool_]
@@ -65,20 +65,25 @@ class Pattern:
 
 def pattern(observations: Iterable[Observation]) -> Pattern:
     """Return what the wrong codes of some observations have in common, and the right ones have not."""
-    tables, wrong, deltas, seen = [], [], [], 0
+    tables, wrong, deltas = [], [], []
+    seen = {False: 0, True: 0}
     every = list(observations)
     some = [o for o in every if o.kind != VALUE][:MOST_CASES]
     some += [o for o in every if o.kind == VALUE][:MOST_CASES]
     for o in some:
         if o.outcome.kind != VALUE or o.kind not in (VALUE, WRONG_VALUE) or o.outcome.value is None:
             continue
-        if not 0 < o.outcome.value.size <= MOST_OF_A_CASE or seen > MOST_CODES or o.case.status != "valid":
+        if (
+            not 0 < o.outcome.value.size <= MOST_OF_A_CASE
+            or seen[o.kind == VALUE] > MOST_CODES
+            or o.case.status != "valid"
+        ):
             continue
         delta = o.outcome.value.astype(np.int64) - expected(o.case).astype(np.int64)
         tables.append(features(o.case))
         wrong.append((delta != 0).ravel())
         deltas.append(delta.ravel())
-        seen += delta.size
+        seen[o.kind == VALUE] += delta.size
     if not tables:
         return Pattern("", ())
     bad, offs = np.concatenate(wrong), np.concatenate(deltas)
@@ -141,12 +146,12 @@ def _four(true: Bools, wrong: Bools) -> tuple[Bools, Bools, Bools, Bools]:
 
 
 def badness(true: Bools, wrong: Bools) -> int | None:
-    """Return how badly a statement separates: right codes for which it holds, and tenfold the wrong ones for which it
-    does not; None where it misses more than one wrong code in 16, or rules out too few right ones to say anything."""
+    """Return how badly a statement separates: right codes for which it holds, and four times the wrong ones for which it
+    does not; None where it misses more than one wrong code in eight, or rules out too few right ones to say anything."""
     inside, spared, missed, outside = (int(np.count_nonzero(part)) for part in _four(true, wrong))
-    if not inside or missed * 16 > inside + missed or outside * 8 < outside + spared:
+    if not inside or missed * 8 > inside + missed or outside * 8 < outside + spared:
         return None
-    return spared + 10 * missed
+    return spared + 4 * missed
 
 
 def features(case: Case) -> dict[str, Bools]:

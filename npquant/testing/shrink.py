@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 from typing import Final
@@ -169,8 +169,9 @@ class _Search:
 
 
 def observed(case: Case, outcome: Outcome, finding: Finding | None) -> Observation:
-    """Return what was seen of a case."""
-    return Observation(case, outcome, kinds.VALUE if finding is None else finding.kind)
+    """Return what was seen of a case: a copy, as an answer may change when the backend is asked again."""
+    value = None if outcome.value is None else outcome.value.copy()
+    return Observation(case, replace(outcome, value=value), kinds.VALUE if finding is None else finding.kind)
 
 
 def alike(a: Finding, b: Finding) -> bool:
