@@ -13,10 +13,11 @@ if TYPE_CHECKING:
     from npquant.testing.adapters.callable import from_callable
     from npquant.testing.backend import Capabilities
     from npquant.testing.case import Case, Layer, Model
+    from npquant.testing.counterexample import Counterexample
     from npquant.testing.trial import run
     from npquant.testing.verdict import Verdict
 
-__all__ = ["Capabilities", "Case", "Layer", "Model", "Verdict", "from_callable", "run"]
+__all__ = ["Capabilities", "Case", "Counterexample", "Layer", "Model", "Verdict", "from_callable", "run"]
 
 _HOME: Final = MappingProxyType(
     {
@@ -25,6 +26,7 @@ _HOME: Final = MappingProxyType(
         "Model": "npquant.testing.case",
         "Capabilities": "npquant.testing.backend",
         "from_callable": "npquant.testing.adapters.callable",
+        "Counterexample": "npquant.testing.counterexample",
         "run": "npquant.testing.trial",
         "Verdict": "npquant.testing.verdict",
     }
