@@ -6,10 +6,10 @@ Legend: tier how hard, seed of everything drawn; a row of input with its model c
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice, zip_longest
+from itertools import count, islice, zip_longest
 from types import MappingProxyType, ModuleType
 from typing import Any, Final
 
@@ -17,7 +17,6 @@ import numpy as np
 
 from npquant.profiles import get
 from npquant.profiles.record import Profile
-from npquant.testing import backend as kinds
 from npquant.testing.adapters.callable import from_callable
 from npquant.testing.backend import Backend, Capabilities, capabilities_from, why_not_asked
 from npquant.testing.bugs.catalogue import Bug
@@ -42,9 +41,10 @@ from npquant.testing.classes import (
     zero_point,
 )
 from npquant.testing.counterexample import Counterexample
-from npquant.testing.judge import Finding, judge
-from npquant.testing.shrink import Observation, observed
-from npquant.testing.verdict import ClassResult, Verdict
+from npquant.testing.golden import golden
+from npquant.testing.sweeps import SWEEPS
+from npquant.testing.tally import Book
+from npquant.testing.verdict import Verdict
 
 CLASSES: Final = (
     plain,
@@ -69,25 +69,24 @@ CLASSES: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Tier:
-    """How much of each class is asked: the whole lattice or its first few, then so many drawn cases."""
+    """How much is asked of each class after the golden set: its lattice or the first few of that, so many drawn cases,
+    a whole domain; and whether more are drawn until something fails."""
 
     lattice: int | None
-    drawn: int | None
+    drawn: int
+    sweeps: bool = False
+    endless: bool = False
 
 
 TIERS: Final = MappingProxyType(
     {
         "smoke": Tier(4, 0),
-        "standard": Tier(None, 40),
-        "exhaustive": Tier(None, 2_000),
-        "forever": Tier(None, None),
+        "standard": Tier(None, 100),
+        "exhaustive": Tier(None, 2_000, sweeps=True),
+        "forever": Tier(None, 100, endless=True),
     }
 )
-# Findings that are kept a class, and cases after the first of them that are still asked, so that a diagnosis has both.
-MOST_FINDINGS: Final = 8
-CASES_AFTER_A_FINDING: Final = 24
-# Answers that are kept for a diagnosis; beyond these only wrong ones are.
-MOST_KEPT: Final = 2_000
+GOLDEN: Final = "golden"
 
 
 def run(
@@ -97,6 +96,7 @@ def run(
     seed: int = 0,
     *,
     classes: Iterable[str] | None = None,
+    seconds: float | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> Verdict:
     """Judge a backend: put the cases of a tier to it, and compare every code with the profile's.
@@ -108,13 +108,18 @@ def run(
     profile : str or Profile, optional
         The arithmetic to judge by; by default the one that the backend claims. A function claims none.
     tier : {"smoke", "standard", "exhaustive", "forever"}
-        How hard; "forever" ends at the first class that fails.
+        How hard. Every tier asks the golden set first: sixteen cases that kill every known bug. Then "smoke" asks the
+        first few of each class, "standard" each lattice and as many drawn cases, "exhaustive" also all pairs of
+        operands, all accumulators of 17 bits and all half-precision numbers. "forever" draws until something fails, or
+        until it is interrupted, and returns its verdict then.
     seed : int
         Of everything drawn: the same seed puts the same cases.
     classes : iterable of str, optional
         Names of the case classes to run; by default all.
+    seconds : float, optional
+        Time budget; what is not reached counts as not asked, by class. By default there is none.
     progress : callable, optional
-        Told the name of each class as it starts.
+        Told what starts: "golden", then the name of each class.
 
     Returns
     -------
@@ -135,24 +140,28 @@ def run(
     >>> run(partial(npquant.linear, profile="ort"), profile="tflite_ref", tier="smoke").passed
     False
     """
-    if tier not in TIERS:
-        raise ValueError(f"there is no tier {tier!r}; known: {', '.join(TIERS)}")
+    how = tier_named(tier)
     subject = as_backend(backend, profile)
     record = get(subject.profile)
     can = capabilities_from(subject, record)
     start = time.perf_counter()
-    asked: list[Observation] = []
-    results, failures = [], []
-    for module in chosen_classes(classes):
-        if progress is not None:
-            progress(module.NAME)
-        results.append(_run_class(subject, record, can, module, TIERS[tier], seed, asked))
-        if results[-1].findings:
-            failures.append((results[-1].findings[0], len(asked)))
-    seconds = time.perf_counter() - start
+    modules = chosen_classes(classes)
+    book = Book(modules, seconds)
+    try:
+        for name, cases in rounds(record, can, modules, how, seed):
+            if progress is not None:
+                progress(name)
+            book.put(subject, can, cases)
+            if how.endless and (book.failures or book.late):
+                break
+    except KeyboardInterrupt:
+        if not how.endless:
+            raise
     more = partial(in_turn, record, can)
-    told = tuple(Counterexample(subject, found, asked, at, tier, seed, more) for found, at in failures)
-    return Verdict(subject.name, record.name, tier, seed, tuple(results), told, seconds)
+    told = tuple(Counterexample(subject, found, book.asked, at, tier, seed, more) for found, at in book.failures)
+    results = tuple(tally.result() for tally in book.tallies.values())
+    elapsed = time.perf_counter() - start
+    return Verdict(subject.name, record.name, tier, seed, results, told, elapsed, book.first_failure_after)
 
 
 def as_backend(backend: Backend | Callable[..., Any], profile: str | Profile | None) -> Backend:
@@ -188,11 +197,48 @@ def chosen_classes(wanted: Iterable[str] | None) -> tuple[ModuleType, ...]:
     return tuple(module for module in CLASSES if module.NAME in names)
 
 
+def rounds(
+    profile: Profile, can: Capabilities, modules: Sequence[ModuleType], tier: Tier, seed: int
+) -> Iterator[tuple[str, Iterator[Case]]]:
+    """Yield what is asked, in order: the golden set, class after class, and where there is no end, drawn cases of
+    later and later seeds.
+    """
+    names = {module.NAME for module in modules}
+    yield GOLDEN, (case for case in golden(profile, can) if case.group in names)
+    for module in modules:
+        yield module.NAME, class_cases(module, profile, can, tier, seed)
+    for later in count(seed + 1) if tier.endless else ():
+        for module in modules:
+            yield module.NAME, drawn_cases(module, profile, can, tier, later)
+
+
 def class_cases(module: ModuleType, profile: Profile, can: Capabilities, tier: Tier, seed: int) -> Iterator[Case]:
-    """Yield the cases of one class: its lattice, then drawn ones from a stream that depends on the class alone."""
+    """Yield the cases of one class: its lattice, then drawn ones, then its whole domain where the tier has it."""
     yield from islice(module.lattice(profile, can), tier.lattice)
+    yield from drawn_cases(module, profile, can, tier, seed)
+    if tier.sweeps and module.NAME in SWEEPS:
+        yield from SWEEPS[module.NAME](profile, can)
+
+
+def drawn_cases(module: ModuleType, profile: Profile, can: Capabilities, tier: Tier, seed: int) -> Iterator[Case]:
+    """Yield the drawn cases of one class, from a stream that depends on seed and class alone."""
     rng = np.random.default_rng([seed, *module.NAME.encode()])
-    yield from islice(module.draw(profile, can, rng), tier.drawn)
+    return islice(module.draw(profile, can, rng), tier.drawn)
+
+
+def tier_cases(
+    profile: Profile, can: Capabilities, tier: str, seed: int, wanted: Iterable[str] | None = None
+) -> Iterator[Case]:
+    """Yield all that a tier may put to a backend, in order; wanted names the classes."""
+    for _, cases in rounds(profile, can, chosen_classes(wanted), tier_named(tier), seed):
+        yield from (case for case in cases if not why_not_asked(case, can))
+
+
+def tier_named(tier: str) -> Tier:
+    """Return a tier by its name; ValueError if there is none."""
+    if tier not in TIERS:
+        raise ValueError(f"there is no tier {tier!r}; known: {', '.join(TIERS)}")
+    return TIERS[tier]
 
 
 def in_turn(profile: Profile, can: Capabilities) -> Iterator[Case]:
@@ -200,40 +246,6 @@ def in_turn(profile: Profile, can: Capabilities) -> Iterator[Case]:
     turns = [module.lattice(profile, can) for module in CLASSES]
     for cases in zip_longest(*turns):
         yield from (case for case in cases if case is not None and not why_not_asked(case, can))
-
-
-def _run_class(
-    backend: Backend,
-    profile: Profile,
-    can: Capabilities,
-    module: ModuleType,
-    tier: Tier,
-    seed: int,
-    asked: list[Observation],
-) -> ClassResult:
-    findings: list[Finding] = []
-    skipped: dict[str, int] = {}
-    cases = calls = after = 0
-    for case in class_cases(module, profile, can, tier, seed):
-        reason = why_not_asked(case, can)
-        if not reason:
-            finding, outcome = judge(backend, case)
-            if finding is not None or len(asked) < MOST_KEPT:
-                asked.append(observed(case, outcome, finding))
-            reason = outcome.detail or kinds.DECLINED if outcome.kind == kinds.DECLINED else ""
-        if reason:
-            skipped[reason] = skipped.get(reason, 0) + 1
-            continue
-        calls += 1
-        cases += max(1, len(case.x_q))
-        if finding is not None:
-            findings.append(finding)
-        after += bool(findings)
-        if len(findings) >= MOST_FINDINGS or after > CASES_AFTER_A_FINDING:
-            break
-        if findings and findings[0].kind in (kinds.CRASHED, kinds.HUNG):
-            break
-    return ClassResult(module.NAME, module.SUBJECT, cases, calls, skipped, tuple(findings))
 
 
 def named_first(bug: Bug, profile: Profile, tier: str = "standard") -> bool | None:

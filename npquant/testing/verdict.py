@@ -35,6 +35,11 @@ class ClassResult:
         """Whether something ran and nothing was wrong."""
         return self.cases > 0 and not self.findings
 
+    @property
+    def state(self) -> str:
+        """The result in a word or two: a class of which nothing was asked has not passed."""
+        return "FAILED" if self.findings else "passed" if self.cases else "not asked"
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Verdict:
@@ -52,6 +57,8 @@ class Verdict:
         At most one a class; the first found comes first. Each is shrunk and explained when it is first looked into.
     seconds : float
         Wall clock.
+    first_failure_after : int
+        How many questions it took to the first failure, that one included; 0 where there is none.
 
     Examples
     --------
