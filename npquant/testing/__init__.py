@@ -11,22 +11,59 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from npquant.testing.adapters.callable import from_callable
+    from npquant.testing.adapters.files import from_files, verify_offline, write_questions
+    from npquant.testing.adapters.onnx_backend import from_onnx_backend
+    from npquant.testing.adapters.process import from_process
+    from npquant.testing.adapters.shared import c_header, from_ctypes
     from npquant.testing.backend import Capabilities
     from npquant.testing.case import Case, Layer, Model
     from npquant.testing.counterexample import Counterexample
+    from npquant.testing.fingerprints import Fingerprint, fingerprint
+    from npquant.testing.identification import Identification, identify
     from npquant.testing.trial import run
     from npquant.testing.verdict import Verdict
 
-__all__ = ["Capabilities", "Case", "Counterexample", "Layer", "Model", "Verdict", "from_callable", "run"]
+__all__ = [
+    "Capabilities",
+    "Case",
+    "Counterexample",
+    "Fingerprint",
+    "Identification",
+    "Layer",
+    "Model",
+    "Verdict",
+    "c_header",
+    "fingerprint",
+    "from_callable",
+    "from_ctypes",
+    "from_files",
+    "from_onnx_backend",
+    "from_process",
+    "identify",
+    "run",
+    "verify_offline",
+    "write_questions",
+]
 
 _HOME: Final = MappingProxyType(
     {
+        "from_callable": "npquant.testing.adapters.callable",
+        "from_files": "npquant.testing.adapters.files",
+        "verify_offline": "npquant.testing.adapters.files",
+        "write_questions": "npquant.testing.adapters.files",
+        "from_onnx_backend": "npquant.testing.adapters.onnx_backend",
+        "from_process": "npquant.testing.adapters.process",
+        "c_header": "npquant.testing.adapters.shared",
+        "from_ctypes": "npquant.testing.adapters.shared",
+        "Capabilities": "npquant.testing.backend",
         "Case": "npquant.testing.case",
         "Layer": "npquant.testing.case",
         "Model": "npquant.testing.case",
-        "Capabilities": "npquant.testing.backend",
-        "from_callable": "npquant.testing.adapters.callable",
         "Counterexample": "npquant.testing.counterexample",
+        "Fingerprint": "npquant.testing.fingerprints",
+        "fingerprint": "npquant.testing.fingerprints",
+        "Identification": "npquant.testing.identification",
+        "identify": "npquant.testing.identification",
         "run": "npquant.testing.trial",
         "Verdict": "npquant.testing.verdict",
     }
@@ -34,6 +71,8 @@ _HOME: Final = MappingProxyType(
 
 
 def __getattr__(name: str) -> object:
+    if name == "strategies":
+        return import_module("npquant.testing.strategies")
     if name not in _HOME:
         raise AttributeError(f"module 'npquant.testing' has no attribute {name!r}")
     return getattr(import_module(_HOME[name]), name)

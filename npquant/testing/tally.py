@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import Final
 
 from npquant.testing import backend as kinds
-from npquant.testing.backend import Backend, Capabilities, why_not_asked
+from npquant.testing.backend import Backend, Capabilities, Outcome, why_not_asked
 from npquant.testing.case import Case
 from npquant.testing.judge import Finding, judge
 from npquant.testing.shrink import Observation, observed
@@ -48,7 +48,8 @@ class Tally:
         """Count a case that was judged."""
         self.calls += 1
         self.cases += max(1, len(case.x_q))
-        self.findings += [finding] if finding is not None else []
+        if finding is not None and len(self.findings) < MOST_FINDINGS:
+            self.findings.append(finding)
         self.after += bool(self.findings)
 
     def result(self) -> ClassResult:
@@ -88,7 +89,12 @@ class Book:
             tally.skip(reason)
             return
         finding, outcome = judge(subject, case)
-        if finding is not None or len(self.asked) < MOST_KEPT:
+        self.note(case, outcome, finding)
+
+    def note(self, case: Case, outcome: Outcome, finding: Finding | None) -> None:
+        """Write down what came of a case, and what was wrong with it."""
+        tally = self.tallies[case.group]
+        if len(self.asked) < MOST_KEPT or (finding is not None and not tally.full):
             self.asked.append(observed(case, outcome, finding))
         if outcome.kind == kinds.DECLINED:
             tally.skip(outcome.detail or kinds.DECLINED)

@@ -24,8 +24,9 @@ from npquant.testing.backend import BackendFault
 MOST_WAITING: Final = 1 << 24
 STDERR_KEPT: Final = 4000
 STDERR_LINES: Final = 5
-# Seconds that a program has to end by itself, once nobody asks any more.
+# Seconds that a program has to end by itself, once nobody asks any more; and to greet, where it must greet first.
 GRACE: Final = 0.5
+START: Final = 60.0
 
 
 class Running:
@@ -148,8 +149,10 @@ class LineProcess:
 
     After a fault it is ended, and started anew for the next question. It ends with this object at the latest."""
 
-    def __init__(self, command: Sequence[str], timeout: float, is_greeting: Callable[[str], bool]) -> None:
-        self.command, self.timeout, self.is_greeting = tuple(command), timeout, is_greeting
+    def __init__(
+        self, command: Sequence[str], timeout: float, is_greeting: Callable[[str], bool], greets: bool = False
+    ) -> None:
+        self.command, self.timeout, self.is_greeting, self.greets = tuple(command), timeout, is_greeting, greets
         self.greeting = ""
         self._running: list[Running] = []
         self._finalizer = weakref.finalize(self, _stop_all, self._running)
@@ -159,7 +162,16 @@ class LineProcess:
         peace is asked the next one afresh."""
         data = line.encode() + b"\n"
         answer = self._exchange(data, most, due)
-        return self._exchange(data, most, due, again=True) if answer is None else answer
+        if answer is None:
+            answer = self._exchange(data, most, due, again=True)
+        assert answer is not None
+        return answer
+
+    def expect_silence(self) -> None:
+        """Find fault with what is there after an answer, as far as it has come; the rest is met before the next one."""
+        stray = self._running[0].waiting() if self._running else b""
+        if stray.strip():
+            self._fault(kinds.JUNK, f"it wrote {_quoted(stray)} after its answer: an answer is one line")
 
     def close(self) -> None:
         """End the program."""
@@ -168,9 +180,13 @@ class LineProcess:
     def _exchange(self, data: bytes, most: int, due: bool, again: bool = False) -> str | None:
         if not self._running:
             self._running.append(Running(self.command))
+            if self.greets:
+                self._await_greeting(self._running[0])
         running = self._running[0]
         stray = running.waiting()
-        if stray.strip():
+        # Before its first question a program may have said hello, and no more.
+        hello = running.answered == 0 and self.is_greeting(stray.decode("utf-8", "replace"))
+        if stray.strip() and not hello:
             self._fault(kinds.JUNK, f"it had written {_quoted(stray)} before the question: an answer is one line")
         running.questions.put(data)
         deadline = time.monotonic() + self.timeout
@@ -181,11 +197,19 @@ class LineProcess:
         except BufferError:
             self._fault(kinds.JUNK, f"more than {most} bytes without an end of line, so it was killed")
         if answer is None:
-            return self._ended(running, again)
-        if running.waiting().strip():
-            self._fault(kinds.JUNK, f"it wrote {_quoted(running.waiting())} after its answer: an answer is one line")
+            self._ended(running, again)
+            return None
         running.answered += 1
         return answer
+
+    def _await_greeting(self, running: Running) -> None:
+        """Wait until a program says that it is ready: its time to start is not its time to answer."""
+        try:
+            ready = running.next_line(time.monotonic() + START, 1 << 16)
+        except (TimeoutError, BufferError):
+            self._fault(kinds.HUNG, f"it was not ready within {START:g} s")
+        if ready is None:
+            self._ended(running, again=True)
 
     def _answer(self, running: Running, deadline: float, most: int, due: bool) -> str | None:
         """Return the first line that can be an answer: a greeting is none, and neither is an empty line where codes are

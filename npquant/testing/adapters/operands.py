@@ -1,7 +1,7 @@
 """One layer and its input as plain numbers, the form in which anything that is not Python is asked.
 
 Legend: B rows, K contracted depth, N outputs; x_q (B, K) input codes; m, e fixed multiplier M = m 2^(e-31) of each
-output; low, high the output codes that the fused activation leaves open.
+output; low, high the output codes that the fused activation leaves open; profile the engine's record.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from npquant.arrays import Codes, Float32
 from npquant.kernels.multiplier import FixedMultiplier, decompose_multiplier, real_multiplier
 from npquant.profiles.record import Profile
 from npquant.testing.backend import Capabilities, capabilities_of
-from npquant.testing.case import Layer, Model, Params
+from npquant.testing.case import Layer, Model
 
 Int32 = NDArray[np.int32]
 

@@ -75,11 +75,13 @@ class ProcessBackend:
         due = int(np.prod(shape))
         answer = self.program.ask(line, most=BYTES_A_CODE * due + BYTES_BESIDE, due=due > 0)
         try:
-            return codes_of_line(answer, shape, dtype)
+            codes = codes_of_line(answer, shape, dtype)
         except BackendFault:
             # Whose answer is not one may have more of it under way.
             self.program.give_up()
             raise
+        self.program.expect_silence()
+        return codes
 
 
 def from_process(
@@ -121,14 +123,15 @@ def from_process(
     -----
     One line a case, one line an answer; the program stays, so that what it keeps between cases is judged too. The
     answer is the output codes, or `reject WHY`, or `decline WHY`. A network is asked layer by layer. A crash, silence,
-    junk, too many or too few numbers, numbers that are no codes and words after the answer are findings, each named, and
-    after each the program is started anew. Format: `npquant.testing.adapters.pipe`.
+    junk, too many or too few numbers, numbers that are no codes and words after the answer are findings, each named,
+    and after each the program is started anew. Format: `npquant.testing.adapters.pipe`.
 
     Examples
     --------
     >>> import sys
     >>> from npquant.testing import run
-    >>> backend = from_process([sys.executable, "-c", "for line in open(0): print('decline', flush=True)"], profile="ort")
+    >>> program = "for line in open(0): print('decline', flush=True)"
+    >>> backend = from_process([sys.executable, "-c", program], profile="ort")
     >>> run(backend, tier="smoke", classes=["plain"]).exit_code
     4
     """
