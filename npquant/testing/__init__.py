@@ -13,10 +13,24 @@ if TYPE_CHECKING:
     from npquant.testing.adapters.callable import from_callable
     from npquant.testing.backend import Capabilities
     from npquant.testing.case import Case, Layer, Model
+    from npquant.testing.fingerprints import Fingerprint, fingerprint
+    from npquant.testing.identification import Identification, identify
     from npquant.testing.trial import run
     from npquant.testing.verdict import Verdict
 
-__all__ = ["Capabilities", "Case", "Layer", "Model", "Verdict", "from_callable", "run"]
+__all__ = [
+    "Capabilities",
+    "Case",
+    "Fingerprint",
+    "Identification",
+    "Layer",
+    "Model",
+    "Verdict",
+    "fingerprint",
+    "from_callable",
+    "identify",
+    "run",
+]
 
 _HOME: Final = MappingProxyType(
     {
@@ -25,6 +39,10 @@ _HOME: Final = MappingProxyType(
         "Model": "npquant.testing.case",
         "Capabilities": "npquant.testing.backend",
         "from_callable": "npquant.testing.adapters.callable",
+        "Fingerprint": "npquant.testing.fingerprints",
+        "fingerprint": "npquant.testing.fingerprints",
+        "Identification": "npquant.testing.identification",
+        "identify": "npquant.testing.identification",
         "run": "npquant.testing.trial",
         "Verdict": "npquant.testing.verdict",
     }

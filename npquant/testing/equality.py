@@ -20,7 +20,8 @@ from npquant.testing.reaching import centred_interval, centred_weights, reachabl
 from npquant.testing.suspects import profile_suspect, record_under
 
 # Accumulators that are looked at for one answer before it stays open.
-EFFORT: Final = 1 << 24
+EFFORT: Final = 1 << 23
+CHUNK: Final = 1 << 16
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,8 +96,12 @@ def _by_every_accumulator(
     suspects = [profile_suspect(name, fixed) for name in names]
     looked = 0
     for n, low, high in _intervals(layer, records, ends):
-        points = _telling_points(layer, n, low, high)
-        while len(points):
+        waiting = [_telling_points(layer, n, low, high)]
+        while waiting:
+            points = waiting.pop()
+            if len(points) > CHUNK:
+                waiting += [points[CHUNK - 1 :]]
+                points = points[:CHUNK]
             looked += len(points)
             if looked > effort:
                 return Likeness(False, f"no difference at {looked - len(points):,} accumulators; more were not looked at")
@@ -105,7 +110,7 @@ def _by_every_accumulator(
             differ = np.flatnonzero(one != two)
             if len(differ):
                 return Likeness(False, "they differ", (n, int(points[differ[0]])))
-            points = _unproven(points, one)
+            waiting += [gap for gap in (_unproven(points, one),) if len(gap)]
     low, high = int((ends[0] + bias_of_layer(layer)).min()), int((ends[1] + bias_of_layer(layer)).max())
     return Likeness(True, f"every accumulator in [{low}, {high}] gives one code under both, as {looked:,} of them show")
 

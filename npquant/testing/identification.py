@@ -389,7 +389,7 @@ def _text(found: Identification, most: int) -> str:
         lines += ["", "still possible: " + _named(exact[0])]
     else:
         lines += ["", "nobody gives all of these codes"]
-    lines += [f"  {a} and {b}: {why}" for a, b, why in found.likeness]
+    lines += _likeness_lines(found.likeness)
     others = [group for group in found.candidates if group[0].mismatches][:most]
     lines += ["", "nearest of the others:" if exact else "nearest:"] if others else []
     for group in others:
@@ -404,6 +404,14 @@ def _text(found: Identification, most: int) -> str:
     elif exact:
         lines += ["", "no further input was found that would tell apart what is still possible"]
     return "\n".join(lines) + "\n"
+
+
+def _likeness_lines(likeness: Sequence[tuple[str, str, str]]) -> list[str]:
+    """Write one line for each reason that holds of one profile and several others."""
+    same: dict[tuple[str, str], list[str]] = {}
+    for a, b, why in likeness:
+        same.setdefault((a, why), []).append(b)
+    return [f"  {a} and {', '.join(others)}: {why}" for (a, why), others in same.items()]
 
 
 def _named(group: Sequence[Candidate]) -> str:
