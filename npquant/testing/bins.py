@@ -1,7 +1,7 @@
 """Declared coverage bins: what a tier must have put at least once, each hit or missed by a list of cases.
 
-Legend: acc accumulator, bias included; steps acc sx sw / sy; zy zero point of the output; B, K, N shape; can what a
-backend takes."""
+Legend: acc accumulator, bias included; steps acc sx sw / sy; zy zero point of the output; B, K, N shape; profile an
+engine's record, can what a backend takes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Final
 
 import numpy as np
 
-from npquant.arrays import Int64
+from npquant.arrays import Float64, Int64
 from npquant.profiles.record import Profile
 from npquant.testing.backend import Capabilities, capabilities_of
 from npquant.testing.case import Case, Layer
@@ -164,7 +164,7 @@ def _of_the_values(layer: Layer, case: Case) -> Iterator[str]:
     yield from _of_the_ties(layer, acc, steps)
 
 
-def _of_the_rails(layer: Layer, steps: Int64) -> Iterator[str]:
+def _of_the_rails(layer: Layer, steps: Float64) -> Iterator[str]:
     whole = np.floor(steps + 0.5) + int(layer.y.zero_point)
     for rail, bound, outward in (("low", layer.y.qmin, -1), ("high", layer.y.qmax, 1)):
         yield from (f"rail {rail} {offset:+d}" for offset in (-1, 0, 1) if np.any(whole == bound + offset * outward))
@@ -172,7 +172,7 @@ def _of_the_rails(layer: Layer, steps: Int64) -> Iterator[str]:
             yield f"rail {rail}, beyond int16"
 
 
-def _of_the_ties(layer: Layer, acc: Int64, steps: Int64) -> Iterator[str]:
+def _of_the_ties(layer: Layer, acc: Int64, steps: Float64) -> Iterator[str]:
     """Yield ties, decided exactly, and accumulators one beside a tie, exact or between two of them."""
     zero = "odd" if int(layer.y.zero_point) % 2 else "even"
     inside = np.abs(steps) < 2**20

@@ -59,12 +59,16 @@ def _rules() -> Iterator[Rule]:
         ("in float32, or exactly", "rounds_in_float32", "sends_ties_to_even"),
     ):
         yield Rule("rounding", says, f"rounding.{one}", f"rounding.{other}" if other else "")
+    # These round half up: beside a rounding that does so too, they differ from it by their multiplier alone.
+    for says, name in (
+        ("8 bits, or exact", "multiplier_has_8_bits"),
+        ("15 bits, or exact", "multiplier_has_15_bits"),
+        ("16 bits truncated, or exact", "multiplier_has_16_bits_truncated"),
+        ("made in float32, or exact", "multiplier_is_made_in_float32"),
+        ("left shift ignored, or applied", "left_shift_is_ignored"),
+    ):
+        yield Rule("multiplier", says, f"multiplier.{name}", "rounding.sends_ties_up")
     for group, says, name in (
-        ("multiplier", "8 bits", "multiplier.multiplier_has_8_bits"),
-        ("multiplier", "15 bits", "multiplier.multiplier_has_15_bits"),
-        ("multiplier", "16 bits, truncated", "multiplier.multiplier_has_16_bits_truncated"),
-        ("multiplier", "made in float32", "multiplier.multiplier_is_made_in_float32"),
-        ("multiplier", "left shift ignored", "multiplier.left_shift_is_ignored"),
         ("rails", "wraps in place of saturating", "saturation.wraps_in_place_of_saturating"),
         ("rails", "wraps at the upper rail", "saturation.wraps_at_the_upper_rail_only"),
         ("rails", "wraps at the lower rail", "saturation.wraps_at_the_lower_rail_only"),
@@ -147,7 +151,8 @@ class Coverage:
 
 
 def table(found: Sequence[Coverage]) -> str:
-    """Write several sets side by side: a line a rule, a column a set, "." where no code tells the rule."""
+    """Write what was found of several sets side by side: a line a rule, a column a set, "." where no code tells the
+    rule."""
     names = [one.name for one in found]
     width = max(14, *(len(name) for name in names))
     first = found[0]

@@ -1,7 +1,8 @@
 """Whether two profiles can be told apart on a layer at all: by their rules, or by every accumulator that it can reach.
 
 Legend: a, b names of profiles; d (K, N) weight codes less their zero points; sums of products, without the bias; a
-total is a sum with its bias."""
+total is a sum with its bias; fixed the kernel's multiplier, where it takes no scales; effort accumulators that are
+looked at for one answer before it stays open."""
 
 from __future__ import annotations
 
@@ -19,7 +20,6 @@ from npquant.testing.next_inputs import bias_of_layer, multipliers, with_sums
 from npquant.testing.reaching import centred_interval, centred_weights, reachable_interval
 from npquant.testing.suspects import profile_suspect, record_under
 
-# Accumulators that are looked at for one answer before it stays open.
 EFFORT: Final = 1 << 23
 CHUNK: Final = 1 << 16
 
@@ -104,7 +104,9 @@ def _by_every_accumulator(
                 points = points[:CHUNK]
             looked += len(points)
             if looked > effort:
-                return Likeness(False, f"no difference at {looked - len(points):,} accumulators; more were not looked at")
+                return Likeness(
+                    False, f"no difference at {looked - len(points):,} accumulators; more were not looked at"
+                )
             probe, x_q = with_sums(layer, [n], points[:, np.newaxis])
             one, two = (suspect.of_sums(probe, x_q).ravel() for suspect in suspects)
             differ = np.flatnonzero(one != two)

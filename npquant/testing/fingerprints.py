@@ -62,7 +62,7 @@ class Fingerprint:
     backend : str
         Its name.
     matches : tuple of Match
-        All profiles, best first: the largest share of agreeing codes, then the fewest refusals that one side alone made.
+        All profiles, best first: the largest share of agreeing codes, then the fewest refusals by one side alone.
     same : tuple of str
         The profiles that agree on every code that both gave, and of these the ones that refuse most alike: more than
         one where no vector that the backend takes separates them, none where every profile parts from it.
@@ -189,7 +189,7 @@ def _unclaimed(function: Callable[..., Any]) -> Backend:
 
 
 def as_case(vector: Vector, profile: str = "npquant") -> Case:
-    """Return a vector as a case.
+    """Return a vector as a case under a profile.
 
     >>> as_case(SEPARATING_SET[1]).model.layers[0].w_q.T.tolist()
     [[127, 127]]
@@ -230,13 +230,13 @@ def _volume(can: Capabilities) -> list[Case]:
     """Return cases of ties, rails, zero points and random operands, of what a backend takes."""
     profile = get("npquant")
     common = replace(can, weight_types=tuple(t for t in can.weight_types if t == "int8") or can.weight_types)
-    found = [case for module in (tie, rail, zero_point, plain) for case in islice(module.lattice(profile, common), VOLUME)]
+    found = [
+        case for module in (tie, rail, zero_point, plain) for case in islice(module.lattice(profile, common), VOLUME)
+    ]
     return [case for case in found if not why_not_asked(case, can)]
 
 
-def _match(
-    profile: Profile, seen: Sequence[tuple[Vector, Answer | None]], valued: Sequence[tuple[Case, Any]]
-) -> Match:
+def _match(profile: Profile, seen: Sequence[tuple[Vector, Answer | None]], valued: Sequence[tuple[Case, Any]]) -> Match:
     """Compare a profile with all that a backend answered."""
     refusals = outputs = agreeing = 0
     first: tuple[Case, tuple[int, ...], int, int] | None = None

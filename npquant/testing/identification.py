@@ -1,11 +1,12 @@
 """Who computes so: the profiles and the wrong rules that give a kernel's own answers, and inputs that tell them apart.
 
 Legend: x_q (B, K) input codes, w_q (K, N) weight codes, bias (N,) int32 codes, y_q (B, N) the kernel's answer; x, w, y
-quantization; a suspect is a profile, or a rule in the place of one part of a profile, its base."""
+quantization; a suspect is a profile, or a rule in the place of one part of a profile, its base; more are later batches
+(x_q, y_q), seed that of the search for inputs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Final
@@ -18,7 +19,7 @@ from npquant.kernels.multiplier import FixedMultiplier
 from npquant.kernels.qparams import QuantParams
 from npquant.testing.case import Layer
 from npquant.testing.equality import compare
-from npquant.testing.next_inputs import bias_of_layer, labels, next_rows
+from npquant.testing.next_inputs import bias_of_layer, next_rows
 from npquant.testing.reaching import as_codes, centred_interval, centred_weights, rows_reaching
 from npquant.testing.records import Record, answers_of, integers, make_record
 from npquant.testing.suspects import OVERFLOW, Suspect, profile_suspects, rule_suspect, rules
@@ -383,7 +384,9 @@ def _reaching(layer: Layer, where: tuple[int, int] | None, rng: np.random.Genera
 
 def _text(found: Identification, most: int) -> str:
     outputs = found.record.y_q.size + sum(y_q.size for _, y_q in found.more)
-    lines = [f"{outputs:,} outputs of a layer of K = {found.record.layer.w_q.shape[0]}, N = {found.record.y_q.shape[1]}"]
+    lines = [
+        f"{outputs:,} outputs of a layer of K = {found.record.layer.w_q.shape[0]}, N = {found.record.y_q.shape[1]}"
+    ]
     exact = [group for group in found.candidates if not group[0].mismatches]
     if exact:
         lines += ["", "still possible: " + _named(exact[0])]

@@ -1,7 +1,8 @@
 """Inputs for a layer as it stands that tell suspects apart: sums at which their codes differ, and rows that reach them.
 
 Legend: layer's x_q (B, K) is all that may be chosen; a sum is one of products, without the bias; C suspects; T sums
-looked at for each of M outputs; d (K, N) weights less their zero points."""
+looked at for each of M outputs, count of one; d (K, N) weights less their zero points; rng a Generator; a table (V, C)
+holds the answers of C suspects to V questions."""
 
 from __future__ import annotations
 

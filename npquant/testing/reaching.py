@@ -1,7 +1,7 @@
 """Rows of input that take one output of a layer to a wanted sum of products, its weights being what they are.
 
 Legend: d (K,) one output's weight codes less their zero point; u (R, K) input codes less theirs, each in [low, high];
-wanted (R,) sums that u @ d is to reach."""
+wanted (R,) sums that u @ d is to reach; rng a Generator."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """What a kernel was given and what it answered, as arrays or from a file: npz or JSON with the keys of `KEYS`.
 
 Legend: x_q (B, K) input codes, w_q (K, N) weight codes, bias (N,) int32 codes, y_q (B, N) the answer; sx, sw, sy
-scales, zx, zw, zy zero points; multiplier m and shift e where the kernel takes m 2^(e-31) in place of scales.
+scales, zx, zw, zy zero points; multiplier m and shift e where the kernel takes m 2^(e-31) in place of scales; found
+maps keys to values, source names where they come from, in messages, as path does; activation a fused clamp by name.
 """
 
 from __future__ import annotations
@@ -103,7 +104,9 @@ def answers_of(y_q: Any, shape: tuple[int, int], y: Params) -> NDArray[np.intege
     qmax] of y."""
     codes = integers("y_q", y_q, 2)
     if codes.shape != shape:
-        raise ValueError(f"y_q has shape {codes.shape}; {shape} is due: a row for each of x_q, a column for each of w_q")
+        raise ValueError(
+            f"y_q has shape {codes.shape}; {shape} is due: a row for each of x_q, a column for each of w_q"
+        )
     info = np.iinfo(y.dtype)
     if codes.size and (codes.min() < info.min or codes.max() > info.max):
         raise ValueError(f"y_q has codes outside {y.dtype}")
@@ -111,7 +114,7 @@ def answers_of(y_q: Any, shape: tuple[int, int], y: Params) -> NDArray[np.intege
 
 
 def integers(name: str, value: Any, ndim: int) -> NDArray[np.int64]:
-    """Return an array of integers as int64 with ndim axes; floats that are whole are not taken for codes: TypeError."""
+    """Return a value as int64 with ndim axes; whole floats are no codes: TypeError, under the name."""
     array = np.asarray(value)
     if array.dtype.kind not in "iu":
         raise TypeError(f"{name} has dtype {array.dtype}; it must be integer codes")
@@ -144,7 +147,9 @@ def read_keys(path: str | Path) -> dict[str, Any]:
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise ValueError(f"{path} is neither an npz file nor JSON: {error}") from error
     if not isinstance(found, dict):
-        raise ValueError(f"{path} holds a JSON {type(found).__name__}; an object with the keys {', '.join(KEYS)} is due")
+        raise ValueError(
+            f"{path} holds a JSON {type(found).__name__}; an object with the keys {', '.join(KEYS)} is due"
+        )
     return found
 
 
@@ -166,13 +171,15 @@ def record_of(found: Mapping[str, Any], source: str = "the record") -> Record:
         if name not in found:
             raise ValueError(f"{source} has no key {name!r} ({KEYS[name]})")
     fixed = FixedMultiplier(_value(found["multiplier"]), _value(found["shift"])) if fixed_form else None
-    params = [_params(found, letter, fixed_form, source) for letter in "xwy"]
+    x, w, y = (_params(found, letter, fixed_form, source) for letter in "xwy")
     return make_record(
         _value(found["x_q"]),
         _value(found["w_q"]),
         _value(found["bias"]) if "bias" in found else None,
         _value(found["y_q"]),
-        *params,
+        x,
+        w,
+        y,
         fixed=fixed,
         activation=str(_value(found.get("activation", "none"))),
     )

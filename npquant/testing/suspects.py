@@ -1,7 +1,8 @@
 """Who may have computed an answer: every profile, and the wrong rules that are written first, each as one function.
 
 Legend: layer one linear layer; x_q (B, K) input codes; an answer is int64 codes (B, N); fixed the kernel's multiplier,
-where it takes no scales; base the profile in which a rule replaces one part."""
+where it takes no scales; base the profile in which a rule replaces one part; name of a profile; bug a rule of the
+catalogue."""
 
 from __future__ import annotations
 
@@ -31,7 +32,7 @@ OVERFLOW: Final = 1 << 40
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Suspect:
-    """A profile, or a rule in the place of one part of a profile; `stage` says that sums of products are all it reads."""
+    """A profile, or a rule in the place of one part of one; stage: sums of products are all that it reads."""
 
     name: str
     base: str
@@ -109,9 +110,7 @@ def _through(function: Callable[..., Any]) -> Callable[[Layer, NDArray[np.intege
 
     def answers(layer: Layer, x_q: NDArray[np.integer[Any]]) -> Int64:
         with np.errstate(all="ignore"):
-            codes = function(
-                x_q, layer.w_q, layer.bias, x=layer.x, w=layer.w, y=layer.y, activation=layer.activation
-            )
+            codes = function(x_q, layer.w_q, layer.bias, x=layer.x, w=layer.w, y=layer.y, activation=layer.activation)
         shape = (len(x_q), layer.w_q.shape[1])
         return np.broadcast_to(np.asarray(codes), shape).astype(np.int64)
 
