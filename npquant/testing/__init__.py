@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from npquant.testing.adapters.shared import c_header, from_ctypes
     from npquant.testing.backend import Capabilities
     from npquant.testing.case import Case, Layer, Model
-    from npquant.testing.counterexample import Counterexample
     from npquant.testing.fingerprints import Fingerprint, fingerprint
     from npquant.testing.identification import Identification, identify
     from npquant.testing.trial import run
@@ -26,23 +25,15 @@ if TYPE_CHECKING:
 __all__ = [
     "Capabilities",
     "Case",
-    "Counterexample",
     "Fingerprint",
     "Identification",
     "Layer",
     "Model",
     "Verdict",
-    "c_header",
     "fingerprint",
     "from_callable",
-    "from_ctypes",
-    "from_files",
-    "from_onnx_backend",
-    "from_process",
     "identify",
     "run",
-    "verify_offline",
-    "write_questions",
 ]
 
 _HOME: Final = MappingProxyType(
@@ -59,7 +50,8 @@ _HOME: Final = MappingProxyType(
         "Case": "npquant.testing.case",
         "Layer": "npquant.testing.case",
         "Model": "npquant.testing.case",
-        "Counterexample": "npquant.testing.counterexample",
+        "Capabilities": "npquant.testing.backend",
+        "from_callable": "npquant.testing.adapters.callable",
         "Fingerprint": "npquant.testing.fingerprints",
         "fingerprint": "npquant.testing.fingerprints",
         "Identification": "npquant.testing.identification",
