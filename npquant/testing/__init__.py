@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from npquant.testing import strategies
     from npquant.testing.adapters.callable import from_callable
     from npquant.testing.adapters.files import from_files, verify_offline, write_questions
     from npquant.testing.adapters.onnx_backend import from_onnx_backend
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from npquant.testing.adapters.shared import c_header, from_ctypes
     from npquant.testing.backend import Capabilities
     from npquant.testing.case import Case, Layer, Model
+    from npquant.testing.counterexample import Counterexample
     from npquant.testing.fingerprints import Fingerprint, fingerprint
     from npquant.testing.identification import Identification, identify
     from npquant.testing.trial import run
@@ -25,15 +27,24 @@ if TYPE_CHECKING:
 __all__ = [
     "Capabilities",
     "Case",
+    "Counterexample",
     "Fingerprint",
     "Identification",
     "Layer",
     "Model",
     "Verdict",
+    "c_header",
     "fingerprint",
     "from_callable",
+    "from_ctypes",
+    "from_files",
+    "from_onnx_backend",
+    "from_process",
     "identify",
     "run",
+    "strategies",
+    "verify_offline",
+    "write_questions",
 ]
 
 _HOME: Final = MappingProxyType(
@@ -50,8 +61,7 @@ _HOME: Final = MappingProxyType(
         "Case": "npquant.testing.case",
         "Layer": "npquant.testing.case",
         "Model": "npquant.testing.case",
-        "Capabilities": "npquant.testing.backend",
-        "from_callable": "npquant.testing.adapters.callable",
+        "Counterexample": "npquant.testing.counterexample",
         "Fingerprint": "npquant.testing.fingerprints",
         "fingerprint": "npquant.testing.fingerprints",
         "Identification": "npquant.testing.identification",
