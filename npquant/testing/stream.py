@@ -18,7 +18,7 @@ from npquant.profiles.record import Profile
 from npquant.testing import backend as kinds
 from npquant.testing.adapters.operands import plain_capabilities
 from npquant.testing.adapters.pipe import answers_in, read_answer, write_question
-from npquant.testing.backend import Backend, Capabilities, Outcome
+from npquant.testing.backend import Capabilities, Outcome, Prepared
 from npquant.testing.case import Case, Model, expected_of_layer
 from npquant.testing.counterexample import Counterexample
 from npquant.testing.judge import judged
@@ -83,7 +83,7 @@ class Recorded:
     def __init__(self, profile: str) -> None:
         self.profile = profile
 
-    def prepare(self, model: Model) -> Backend:
+    def prepare(self, model: Model) -> Prepared:
         """Decline; the model is not looked at."""
         raise NotImplementedError("the stream has passed")
 

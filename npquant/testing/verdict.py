@@ -17,6 +17,8 @@ NOT_CONFORMANT: Final = 1
 KIT_FAILED: Final = 2
 BACKEND_DIED: Final = 3
 NOTHING_RAN: Final = 4
+# Reasons that are named.
+MOST_REASONS: Final = 3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,6 +41,15 @@ class ClassResult:
     def state(self) -> str:
         """The result in a word or two: a class of which nothing was asked has not passed."""
         return "FAILED" if self.findings else "passed" if self.cases else "not asked"
+
+    @property
+    def why_not_asked(self) -> str:
+        """Why cases were not asked, each reason with how many, the most frequent first; "" if all were."""
+        ranked = sorted(self.skipped.items(), key=lambda item: -item[1])
+        parts = [f"{reason} ({times:,})" for reason, times in ranked[:MOST_REASONS]]
+        if len(ranked) > MOST_REASONS:
+            parts.append(f"{len(ranked) - MOST_REASONS} more reasons")
+        return "; ".join(parts) or ("" if self.cases else "no question of this class fits the backend")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

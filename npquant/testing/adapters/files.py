@@ -37,6 +37,7 @@ from npquant.testing.adapters.operands import LayerByLayer, plain_capabilities
 from npquant.testing.adapters.pipe import codes_of_line, layer_line, quantize_line, write_question
 from npquant.testing.backend import Capabilities, capabilities_of, why_not_asked
 from npquant.testing.case import Case, Layer, Model, Params
+from npquant.testing.counterexample import Counterexample
 from npquant.testing.judge import Finding, judge
 from npquant.testing.verdict import ClassResult, Verdict
 
@@ -228,7 +229,7 @@ def verify_offline(folder: Folder) -> Verdict:
     for case in read_cases(folder):
         classes.setdefault(case.group, []).append(case)
     results = tuple(_class_result(backend, group, cases) for group, cases in classes.items())
-    failures = tuple(result.findings[0] for result in results if result.findings)
+    failures = tuple(Counterexample(backend, result.findings[0], tier="files") for result in results if result.findings)
     return Verdict(backend.name, backend.profile, "files", 0, results, failures, time.perf_counter() - start)
 
 

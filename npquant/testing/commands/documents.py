@@ -109,7 +109,7 @@ def write_junit(path: str, verdict: Verdict, expected: Mapping[str, str]) -> Non
             message = f"passed and was expected to fail: {expected[result.name]}"
             ElementTree.SubElement(case, "failure", {"message": _printable(message)})
         elif not result.passed:
-            reason = expected[result.name] if result.findings else "not asked: " + "; ".join(result.skipped)
+            reason = expected[result.name] if result.findings else f"not asked: {result.why_not_asked}"
             ElementTree.SubElement(case, "skipped", {"message": _printable(reason)})
     ElementTree.indent(suites)
     ElementTree.ElementTree(suites).write(path, encoding="utf-8", xml_declaration=True)

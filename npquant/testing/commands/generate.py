@@ -47,3 +47,16 @@ def _stream(profile: str, options: argparse.Namespace) -> int:
     for line, _ in questions(record, can, options.tier, options.seed, options.classes):
         sys.stdout.write(line + "\n")
     return 0
+
+
+def _folder(profile: str, options: argparse.Namespace) -> int:
+    from npquant.profiles import get
+    from npquant.testing.adapters.files import write_questions
+    from npquant.testing.stream import questions, stream_capabilities
+
+    record = get(profile)
+    can = stream_capabilities(record, options.ops)
+    cases = (case for _, case in questions(record, can, options.tier, options.seed, options.classes))
+    count = write_questions(options.out, cases)
+    sys.stdout.write(f"{count:,} questions in {options.out}\n")
+    return 0

@@ -71,12 +71,9 @@ def _state(result: ClassResult, expected: Mapping[str, str]) -> str:
 
 
 def _beside(result: ClassResult, expected: Mapping[str, str]) -> str:
-    """Return the reason of a known failure, and why cases were not asked, the most frequent reason first."""
-    ranked = sorted(result.skipped.items(), key=lambda item: -item[1])
-    parts = [f"{reason} ({times:,})" for reason, times in ranked[:3]]
-    parts += [f"{len(ranked) - 3} more reasons"] if len(ranked) > 3 else []
+    """Return the reason of a known failure, and why cases were not asked."""
     known = [expected[result.name]] if result.findings and result.name in expected else []
-    return "; ".join([*known, *parts])
+    return "; ".join([*known, *([result.why_not_asked] if result.why_not_asked else [])])
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
@@ -116,7 +113,7 @@ def folded(text: str) -> Iterator[str]:
     """
     for line in text.splitlines():
         if len(line) <= WIDTH:
-            yield line
+            yield line.rstrip()
             continue
         indent = line[: len(line) - len(line.lstrip())]
         mark = "# " if line.lstrip().startswith("#") else "    "
