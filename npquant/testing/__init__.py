@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from npquant.testing.backend import Capabilities
     from npquant.testing.case import Case, Layer, Model
     from npquant.testing.trial import run
+    from npquant.testing.vectors.generation import generate
+    from npquant.testing.vectors.verification import Verification, verify
     from npquant.testing.verdict import Verdict
 
 __all__ = [
@@ -26,13 +28,16 @@ __all__ = [
     "Layer",
     "Model",
     "Verdict",
+    "Verification",
     "c_header",
     "from_callable",
     "from_ctypes",
     "from_files",
     "from_onnx_backend",
     "from_process",
+    "generate",
     "run",
+    "verify",
     "verify_offline",
     "write_questions",
 ]
@@ -53,6 +58,9 @@ _HOME: Final = MappingProxyType(
         "from_onnx_backend": "npquant.testing.adapters.onnx_backend",
         "run": "npquant.testing.trial",
         "Verdict": "npquant.testing.verdict",
+        "Verification": "npquant.testing.vectors.verification",
+        "generate": "npquant.testing.vectors.generation",
+        "verify": "npquant.testing.vectors.verification",
     }
 )
 
