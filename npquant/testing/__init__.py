@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from npquant.testing.fingerprints import Fingerprint, fingerprint
     from npquant.testing.identification import Identification, identify
     from npquant.testing.trial import run
+    from npquant.testing.vectors.generation import generate
+    from npquant.testing.vectors.verification import Verification, verify
     from npquant.testing.verdict import Verdict
 
 __all__ = [
@@ -33,6 +35,7 @@ __all__ = [
     "Layer",
     "Model",
     "Verdict",
+    "Verification",
     "c_header",
     "fingerprint",
     "from_callable",
@@ -40,9 +43,9 @@ __all__ = [
     "from_files",
     "from_onnx_backend",
     "from_process",
-    "identify",
+    "generate",
     "run",
-    "strategies",
+    "verify",
     "verify_offline",
     "write_questions",
 ]
@@ -68,6 +71,9 @@ _HOME: Final = MappingProxyType(
         "identify": "npquant.testing.identification",
         "run": "npquant.testing.trial",
         "Verdict": "npquant.testing.verdict",
+        "Verification": "npquant.testing.vectors.verification",
+        "generate": "npquant.testing.vectors.generation",
+        "verify": "npquant.testing.vectors.verification",
     }
 )
 
