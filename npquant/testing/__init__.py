@@ -44,7 +44,9 @@ __all__ = [
     "from_onnx_backend",
     "from_process",
     "generate",
+    "identify",
     "run",
+    "strategies",
     "verify",
     "verify_offline",
     "write_questions",
@@ -70,10 +72,10 @@ _HOME: Final = MappingProxyType(
         "Identification": "npquant.testing.identification",
         "identify": "npquant.testing.identification",
         "run": "npquant.testing.trial",
-        "Verdict": "npquant.testing.verdict",
-        "Verification": "npquant.testing.vectors.verification",
         "generate": "npquant.testing.vectors.generation",
+        "Verification": "npquant.testing.vectors.verification",
         "verify": "npquant.testing.vectors.verification",
+        "Verdict": "npquant.testing.verdict",
     }
 )
 
