@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _TIERS = ("smoke", "standard", "exhaustive")
 # Exit code of a session in which no class was judged: never green by accident.
 _NOTHING_RAN = 4
-_BACKEND: pytest.StashKey[Any] = pytest.StashKey()
+_BACKEND: pytest.StashKey[Backend | str] = pytest.StashKey()
 _JUDGED: pytest.StashKey[list[str]] = pytest.StashKey()
 
 
@@ -78,9 +78,10 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         session.exitstatus = _NOTHING_RAN
 
 
-def pytest_terminal_summary(terminalreporter: Any, exitstatus: int, config: pytest.Config) -> None:
-    """Say why the session is red; terminalreporter and exitstatus as pytest gives them."""
-    if exitstatus == _NOTHING_RAN and _asked(config) and not config.stash[_JUDGED]:
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Say why the session is red; terminalreporter as pytest gives it."""
+    session = getattr(terminalreporter, "_session", None)
+    if session is not None and session.exitstatus == _NOTHING_RAN and _nothing_judged(config, session.items):
         terminalreporter.write_line("npquant: no class was judged, so nothing is known of the backend", red=True)
 
 
@@ -154,7 +155,7 @@ def _backend(config: pytest.Config) -> Backend:
             )
         except ValueError as error:
             config.stash[_BACKEND] = str(error)
-    made: Any = config.stash[_BACKEND]
+    made: Backend | str = config.stash[_BACKEND]
     if isinstance(made, str):
         pytest.fail(made, pytrace=False)
     return made

@@ -56,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         place = "" if error.filename is None else f"{error.filename}: "
         return _failed(place + (error.strerror or str(error)), KIT_FAILED)
-    except (ValueError, TypeError, OverflowError, ImportError) as error:
+    except (ValueError, OverflowError, ImportError) as error:
         return _failed(str(error), KIT_FAILED)
     except Exception:
         traceback.print_exc()

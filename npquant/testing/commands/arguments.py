@@ -37,11 +37,11 @@ def target_of(options: argparse.Namespace, profile: str | None) -> Backend:
     )
 
 
-def add_questions(parser: argparse.ArgumentParser, tier: str = "standard") -> None:
-    """Give a command which questions are meant: --profile, --tier, --seed, --classes; tier is the default."""
+def add_questions(parser: argparse.ArgumentParser, tier: str | None = "standard") -> None:
+    """Give a command which questions are meant: --profile, --tier, --seed, --classes; tier is the default, if one."""
     group = parser.add_argument_group("the questions")
     group.add_argument("--profile", metavar="NAME", help="the arithmetic to judge by; `npquant profiles` lists them")
-    group.add_argument("--tier", choices=TIERS, default=tier, help=f"how hard (default: {tier})")
+    group.add_argument("--tier", choices=TIERS, default=tier, help="how hard" + (f" (default: {tier})" if tier else ""))
     group.add_argument("--seed", metavar="N", type=int, default=0, help="of all that is drawn (default: 0)")
     group.add_argument("--classes", metavar="A,B", type=names, help="case classes, apart by commas (default: all)")
 

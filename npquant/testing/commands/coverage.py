@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 def add_command(commands: Any) -> None:
     """Add the subcommand."""
     parser = commands.add_parser("coverage", help="say which rules a set of vectors can tell apart")
-    parser.add_argument("files", nargs="*", metavar="FILE", help="npz or JSON of a layer, or a folder of questions")
+    parser.add_argument(
+        "files", nargs="*", metavar="FILE", help="a layer (npz, JSON), or a folder: golden vectors (npz), questions"
+    )
     parser.add_argument("--standard", action="store_true", help="of the kit's own tier, with its declared situations")
     parser.add_argument("--tier", choices=TIERS[:2], default="standard", help="of --standard (default: standard)")
     parser.add_argument("--profile", metavar="NAME", default="npquant", help="that the set is of (default: npquant)")
@@ -56,9 +58,13 @@ def execute(options: argparse.Namespace) -> int:
 def _vectors(files: list[str]) -> Iterator[Case | Record]:
     from npquant.testing.adapters.folder import read_cases
     from npquant.testing.records import read_record
+    from npquant.testing.vectors import npz
+    from npquant.testing.vectors.npz import CASES
 
     for name in files:
-        if Path(name).is_dir():
+        if (Path(name) / CASES).exists():
+            yield from npz.read_cases(Path(name)).values()
+        elif Path(name).is_dir():
             yield from read_cases(name)
         else:
             yield read_record(name)

@@ -90,7 +90,7 @@ def read_document(path: str) -> dict[str, Any]:
 
 
 def write_junit(path: str, verdict: Verdict, expected: Mapping[str, str]) -> None:
-    """Write JUnit's XML to a path: a test case for each class, skipped where nothing was asked or a failure is known."""
+    """Write JUnit's XML to a path: a test case a class, skipped where nothing was asked or a failure is known."""
     failures = {failure.group: failure for failure in unexpected(verdict, expected)}
     wrong = set(failures) | set(surprises(verdict, expected))
     skipped = [r for r in verdict.classes if r.name not in wrong and not r.passed]

@@ -244,7 +244,7 @@ def _recipes(record: Profile, goals: tuple[str, ...]) -> st.SearchStrategy[Recip
     weight_zeros = WEIGHT_ZEROS if can.weight_zero_point else (0,)
     parts = (FILLS, FILLS, weight_zeros, (False, True), can.activations, kinds, goals)
     # An engine honours one weight zero point, so it goes with one scale.
-    options = [option for option in product(*parts) if can.per_channel and not option[2] or not option[3]]
+    options = [option for option in product(*parts) if (can.per_channel and not option[2]) or not option[3]]
     pairs = zero_pairs()
 
     def made(drawn: tuple[Any, tuple[int, int, int], int, int, int]) -> Recipe:
