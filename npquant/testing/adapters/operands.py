@@ -80,22 +80,25 @@ def operands_of(layer: Layer, x_q: Codes, profile: Profile) -> Operands:
 
 def bounds_of(layer: Layer, profile: Profile) -> tuple[int, int]:
     """Return the output codes that the fused activation leaves open; of illegal parameters, the whole interval."""
-    try:
-        name = "identity" if layer.activation == "none" else layer.activation
-        low, high = profile.activation_bounds(name, layer.y)  # type: ignore[arg-type]
-    except (ValueError, OverflowError):
+    if not _is_scale(layer.y.scale):
         return layer.y.qmin, layer.y.qmax
+    name = "identity" if layer.activation == "none" else layer.activation
+    low, high = profile.activation_bounds(name, layer.y)  # type: ignore[arg-type]
     return int(low), int(high)
 
 
 def multiplier_of(layer: Layer, profile: Profile) -> FixedMultiplier:
     """Return the fixed multiplier of a layer; 0 where its scales are illegal and have none."""
     scales = (layer.x.scale, layer.w.scale, layer.y.scale)
-    if not all(np.all(np.isfinite(scale) & (np.asarray(scale) > 0)) for scale in scales):
+    if not all(_is_scale(scale) for scale in scales):
         return FixedMultiplier(0, 0)
     with np.errstate(all="ignore"):
         made = profile.make_multiplier(*scales)
     return made if isinstance(made, FixedMultiplier) else decompose_multiplier(real_multiplier(*scales))
+
+
+def _is_scale(scale: Any) -> bool:
+    return bool(np.all(np.isfinite(scale) & (np.asarray(scale) > 0)))
 
 
 def _fits_int32(values: Any) -> bool:
