@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from npquant.cli.workpiece import Workpiece
+    from npquant.cli.starting_network import StartingNetwork
     from npquant.compression.rounding.rectified.network import LayerReport
     from npquant.integer.mlp import IntegerMLP
 
@@ -47,12 +47,12 @@ def check_method(options: argparse.Namespace) -> None:
         raise ValueError(f"--keep-zeros goes with {known}; drop it, or --method {options.method}")
 
 
-def quantize_by_name(piece: Workpiece, options: argparse.Namespace) -> tuple[IntegerMLP, tuple[LayerReport, ...]]:
+def quantize_by_name(piece: StartingNetwork, options: argparse.Namespace) -> tuple[IntegerMLP, tuple[LayerReport, ...]]:
     """Quantize by the method that the options name.
 
     Parameters
     ----------
-    piece : Workpiece
+    piece : StartingNetwork
         The float network and its rows.
     options : Namespace
         With method, bits, activation_bits, polish, keep_zeros, rows and seed.
@@ -72,9 +72,9 @@ def quantize_by_name(piece: Workpiece, options: argparse.Namespace) -> tuple[Int
     Examples
     --------
     >>> from importlib import resources
-    >>> from npquant.cli.workpiece import take_up
+    >>> from npquant.cli.starting_network import load_start
     >>> path = resources.files("npquant.data") / "bundled" / "digits_float.npz"
-    >>> piece = take_up(str(path), data=None, rows=50, seed=0)
+    >>> piece = load_start(str(path), data=None, rows=50, seed=0)
     >>> options = argparse.Namespace(method="nearest", bits=3, activation_bits=8, keep_zeros=False, seed=0)
     >>> quantize_by_name(piece, options)[0].weight_bits
     (3, 3, 3)
@@ -106,7 +106,7 @@ def quantize_by_name(piece: Workpiece, options: argparse.Namespace) -> tuple[Int
     return quantizers[options.method](model, x, options.bits, options.activation_bits, options.seed), ()
 
 
-def _keep_zeros(piece: Workpiece, options: argparse.Namespace) -> IntegerMLP:
+def _keep_zeros(piece: StartingNetwork, options: argparse.Namespace) -> IntegerMLP:
     """Apply the method to each neuron's nonzero weights alone."""
     from npquant.compression.rounding.keeping_zeros import quantize_keeping_zeros
 
@@ -114,7 +114,7 @@ def _keep_zeros(piece: Workpiece, options: argparse.Namespace) -> IntegerMLP:
     return quantize_keeping_zeros(piece.floating, piece.x_calibration, *widths, options.seed, method=method)
 
 
-def _read_codes(piece: Workpiece, options: argparse.Namespace) -> IntegerMLP:
+def _read_codes(piece: StartingNetwork, options: argparse.Namespace) -> IntegerMLP:
     """Read the codes off a network that was fine-tuned through the quantizer, on the rows that it was trained on."""
     from npquant.compression.rounding.on_grid import quantize_on_grid
     from npquant.compression.rounding.straight_through import StraightThrough

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from time import perf_counter
 from typing import Any, Final
 
+from npquant.budget.decision import decide
 from npquant.budget.search import search_budget
 from npquant.compression.rounding.dynamic import quantize_dynamic
 from npquant.compression.rounding.rectified.network import quantize_rectified
@@ -105,34 +106,34 @@ def _run(config: RunConfig, clock: _Clock) -> dict[str, Any]:
             start.model, sets, config.budget,
             bits=config.bits, prune=config.prune, activation_bits=config.activation_bits, progress=clock.progress,
         )  # fmt: skip
-        made = search.thresholds
-    judge = Judge(floating, *sets.validation)
+        made, net = search.thresholds, search.pruned
+    judge, x_calibration = Judge(floating, search.reference), sets.x_calibration
     with clock.step(4):
         widths = made.bits, made.activation_bits
         for name, quantize in (("uniform", quantize_uniform), ("rectified", quantize_rectified)):
-            judge.evaluate_network(name, quantize(floating, sets.x_calibration, *widths), made.bits)
+            judge.evaluate_network(name, quantize(floating, x_calibration, *widths), made.bits)
     with clock.step(5):
         judge.compare(5, "float", "uniform")
         judge.compare(5, "float", "rectified")
         judge.compare(5, "uniform", "rectified")
     with clock.step(6):
-        net = search.pruned
         judge.evaluate_network("pruned", search.model, made.bits, net.kept)
     with clock.step(7):
         judge.compare(7, "rectified", "pruned")
         judge.compare(7, "float", "pruned")
     with clock.step(8):
-        pruned = judge.integer("pruned")
-        contents = {"float.npz": encode_model(start.model), "deployed.npz": encode_model(pruned)}
+        contents = {"float.npz": encode_model(start.model), "deployed.npz": encode_model(search.model)}
         files = write_files(folder, contents)
-        proof_rows = pruned.encode(sets.dataset.x[sets.split.train])
-        deployed = reload_and_prove(folder / "deployed.npz", pruned, proof_rows)
+        proof_rows = search.model.encode(sets.dataset.x[sets.split.train])
+        deployed = reload_and_prove(folder / "deployed.npz", search.model, proof_rows)
         judge.evaluate_network("deployed", deployed, made.bits, net.kept)
         proof = {"rows": len(proof_rows), "equal_codes": True}
-        dynamic = quantize_dynamic(net.model, sets.x_calibration, made.bits, made.activation_bits, method="rectified")
-        times = measure_latency(start.model, deployed, dynamic, sets.x_calibration)
+        dynamic = quantize_dynamic(net.model, x_calibration, made.bits, made.activation_bits, method="rectified")
+        times = measure_latency(start.model, deployed, dynamic, x_calibration)
         judge.open_test(*sets.test.open())
-    outcome = judge.test_outcome(config.max_drop)
+    decision = decide(config.budget, search.found, judge.on_test("deployed"))
+    stored = len(contents["deployed.npz"])
+    n_bytes = {"float": len(contents["float.npz"]), "pruned": stored, "deployed": stored}
     report: dict[str, Any] = rounded(
         {
             "schema": SCHEMA,
@@ -141,9 +142,9 @@ def _run(config: RunConfig, clock: _Clock) -> dict[str, Any]:
             "data": sets.to_json(),
             "model": {"source": start.source, "activations": [layer.activation for layer in floating.layers]},
             "steps": clock.entries,
-            "models": judge.model_entries(start.model),
+            "models": judge.model_entries(start.model, n_bytes),
             "comparisons": judge.comparisons,
-            "budget": budget_entry(search, outcome),
+            "budget": budget_entry(search, decision),
             "pruning": net.to_json(),
             "dynamic": judge.dynamic_entry(dynamic, made.bits),
             "deployment": {
