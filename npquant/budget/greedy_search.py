@@ -6,7 +6,7 @@ function that builds one candidate as a whole and measures it on the validation 
 G8 (Pareto)       no other candidate has at most the same bytes, MACs and KL, and less of one
 
 Legend: KL the divergence M2 of the candidate from the float network, in nats; space, axis and level as in space; budget
-what is required; measure and study as below.
+what is required; measure and study as below; outcome what a search found.
 """
 
 from __future__ import annotations

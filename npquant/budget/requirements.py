@@ -49,7 +49,10 @@ class Measurement:
 
 
 def measurement(found: Comparison, sqnr: float, n_bytes: int, macs: int) -> Measurement:
-    """Put what two networks answered on the validation rows beside what the second costs: fields as in Measurement."""
+    """Put what two networks answered on the validation rows beside what the second costs.
+
+    `sqnr`, `n_bytes` and `macs` as in Measurement.
+    """
     return Measurement(found.paired.b, found.paired.c, found.rows, found.kl, n_bytes, macs, sqnr)
 
 

@@ -6,7 +6,7 @@ T2  paired interval d ± z sqrt(b' + c' - (b' - c')²/R') / R', with b' = b + 1/
 T3  SQNR = 10 log10(sum r² / sum (r - q)²) dB
 
 Legend: rows R >= 1; b and c the rows that the first, and the second, of two models alone gets right (>= 0,
-b + c <= R); z the normal quantile; r reference values, q what stands for them.
+b + c <= R); z the normal quantile; r reference values, q (quantized) what stands for them.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class McNemar:
 
 
 def mcnemar(correct_a: Mask, correct_b: Mask) -> McNemar:
-    """T1 of two models, from whether each is right on each row, shapes (R,).
+    """T1 of two models; `correct_a` and `correct_b` (R,) say whether each is right on each row.
 
     Rows on which both are right, or both wrong, say nothing and enter nowhere. TypeError if an array is not bool,
     ValueError if the shapes differ, are not one-dimensional, or R is 0.

@@ -1,6 +1,7 @@
 """What the report says of step 3: what was required, what was found, everything that was tried, and what was decided.
 
-Legend: result of a search; decision of its network, on validation and test rows.
+Legend: result of a search; trial one of its candidates; decision of its network, on validation and test rows, a drop
+each.
 """
 
 from __future__ import annotations

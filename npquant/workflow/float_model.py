@@ -1,4 +1,4 @@
-"""Step 1: the float network: bundled, given by the user, or trained."""
+"""Step 1: the float network: bundled, given by the user, or trained. Legend: sets the split rows of the data."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ from npquant.workflow.config import RunConfig
 from npquant.workflow.float_model import bundled_record, obtain_float
 
 Run = Callable[[Path], dict[str, Any]]
-DATA = Path(steps.__file__).parent / "data"
+DATA = Path(sets_module.__file__).parent / "bundled"
 
 
 def run_fixed(out: Path) -> dict[str, Any]:
