@@ -62,7 +62,8 @@ class PairedDrop:
     @property
     def reason(self) -> str:
         """Counts, test and interval in words, without a full stop."""
-        against = f"{'within' if self.within else 'beyond'} the {self.max_drop:g} asked ({self.allowed_rows:,} rows)"
+        in_rows = f"{self.allowed_rows:,} row{'s' * (self.allowed_rows != 1)}"
+        against = f"{'within' if self.within else 'beyond'} the {self.max_drop:g} asked ({in_rows})"
         if not self.within:
             shown = "and the paired test shows" if self.larger_drop_shown else "but the paired test does not show"
             against += f", {shown} a larger drop"
