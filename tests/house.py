@@ -234,8 +234,12 @@ def exported(root: Path) -> set[tuple[str, str]]:
         wanted = {name for node in tree.body for name in names_in_all(node)}
         for node in ast.walk(tree):
             if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("npquant"):
-                home = node.module.replace(".", "/") + ".py"
-                found |= {(home, alias.name) for alias in node.names if (alias.asname or alias.name) in wanted}
+                names = {alias.name for alias in node.names if (alias.asname or alias.name) in wanted}
+                found |= {(node.module.replace(".", "/") + ".py", name) for name in names}
+                # A room that is exported whole exports what stands in its own __init__.
+                rooms = {f"{node.module.replace('.', '/')}/{name}/__init__.py" for name in names}
+                homes = {room: parse(root / room) for room in rooms if (root / room).exists()}
+                found |= {(home, one.name) for home, inside in homes.items() for one in public_functions(inside)}
     return found
 
 
@@ -367,6 +371,20 @@ def homes_of_families(root: Path) -> list[str]:
     ]
 
 
+def floors_on_the_page(root: Path) -> list[str]:
+    """Complain where README's table of rooms does not print the storeys that `upward_arrows` enforces."""
+    rows = re.findall(
+        r"^\| `npquant/(\w+)/` \| (\d+) \|", (root / "README.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    printed = {room: int(storey) for room, storey in rows}
+    rooms = {path.parent.name for path in (root / "npquant").glob("*/__init__.py")}
+    return [
+        f"README.md: {room} stands on {RANK.get(room)}, the table says {printed.get(room)}"
+        for room in sorted(rooms)
+        if printed.get(room) != RANK.get(room)
+    ]
+
+
 def legends(root: Path) -> list[str]:
     """Complain about a module without a docstring, or a module of arithmetic without its legend of letters."""
     found = []
@@ -416,7 +434,8 @@ if __name__ == "__main__":
 
     # python tests/house.py npquant/nn: the complaints whose path begins so; all without an argument.
     start = sys.argv[1] if len(sys.argv) > 1 else ""
-    rules = (upward_arrows, circles, twins, cards, banned_names, one_sided_labels, homes_of_families, legends, folders)
+    rules = (upward_arrows, circles, twins, cards, banned_names, one_sided_labels, homes_of_families)
+    rules += (floors_on_the_page, legends, folders)
     for rule in rules:
         for complaint in rule(Path(__file__).parents[1]):
             if complaint.startswith(start) or not complaint.startswith("npquant/"):

@@ -11,81 +11,126 @@ ROOT = Path(__file__).parents[1]
 Rule = Callable[[Path], list[str]]
 RULES: tuple[Rule, ...] = (
     house.upward_arrows,
+    house.circles,
+    house.twins,
     house.cards,
     house.banned_names,
     house.one_sided_labels,
+    house.homes_of_families,
+    house.floors_on_the_page,
     house.legends,
     house.folders,
 )
 
-GOOD_CARD = '''"""The floor of a ratio. Legend: a, b integers."""
-
-from fractions import Fraction
+LIGHT_CARD = '''"""The floor of a ratio. Legend: a, b integers, b is not 0."""
 
 
 def floor_ratio(a: int, b: int) -> int:
-    """Divide and round toward minus infinity.
+    """R1. floor(a / b), for C1.
 
-    Parameters
-    ----------
-    a, b : int
-        b is not 0.
-
-    Returns
-    -------
-    int
-        R1. floor(a / b), for C1.
-
-    Examples
-    --------
     >>> floor_ratio(-1, 2)
     -1
     """
     return a // b
 '''
+FULL_CARD = '''"""The array twin of R1, under C1. Legend: a integers."""
+import numpy
+
+
+def halve_floor(a: int) -> int:
+    """Halve and round toward minus infinity.
+
+    Parameters
+    ----------
+    a : int
+        Any.
+
+    Returns
+    -------
+    int
+        R1 for b = 2.
+
+    Examples
+    --------
+    >>> halve_floor(-1)
+    -1
+    """
+    return a // 2
+'''
+MAP = '''"""The map."""
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from npquant.kernels.ratio import halve_floor
+
+__all__ = ["halve_floor"]
+'''
+README = """| room | floor | what it is |
+| --- | --- | --- |
+| `npquant/spec/` | 1 | definitions |
+| `npquant/kernels/` | 2 | arrays |
+| `npquant/compression/` | 6 | fewer bits |
+"""
 GOOD = {
-    "npquant/__init__.py": '"""The map."""\n',
+    "README.md": README,
+    "npquant/__init__.py": MAP,
     "npquant/spec/__init__.py": '"""Definitions."""\n',
-    "npquant/spec/ratio.py": GOOD_CARD,
+    "npquant/spec/ratio.py": LIGHT_CARD,
     "npquant/kernels/__init__.py": '"""Arrays."""\n',
-    "npquant/kernels/ratio.py": '"""The array twin of R1, under C1. Legend: a integers."""\nimport numpy\n',
+    "npquant/kernels/ratio.py": FULL_CARD,
     "npquant/compression/__init__.py": '"""Float to integer."""\n',
     "npquant/compression/ratio.py": '"""Legend: none."""\nfrom npquant.kernels.ratio import numpy\n',
     "tests/test_ratio.py": '"""R1 under C1."""\n',
     "docs/ratio.md": "R1 and C1 are derived here.\n",
+    "docs/labels.md": "| R | roundings |\n| C | constraints |\n",
 }
 
+UP = "npquant/kernels/ratio.py"
+NEW = "npquant/compression/new.py"
 # Each rule, the file that breaks it, its text, and a word of the complaint.
 BAD: list[tuple[Rule, str, str, str]] = [
-    (house.upward_arrows, "npquant/kernels/up.py", "import npquant.compression.ratio\n", "runs up"),
-    (house.upward_arrows, "npquant/kernels/up.py", "def f():\n    from npquant import nn\n", "nn"),
-    (house.upward_arrows, "npquant/kernels/up.py", "from ..workflow import steps\n", "runs up"),
-    (house.upward_arrows, "npquant/kernels/up.py", "from npquant.spec.ratio import f\n", "spec"),
-    (house.upward_arrows, "npquant/kernels/up.py", "from npquant import QuantParams\n", "the map"),
-    (house.upward_arrows, "npquant/kernels/up.py", "from hypothesis import given\n", "testing"),
-    (house.upward_arrows, "npquant/spec/up.py", "import npquant.kernels.ratio\n", "runs up"),
-    (house.upward_arrows, "npquant/spec/up.py", "import numpy as np\n", "without NumPy"),
+    (house.upward_arrows, UP, "import npquant.compression.ratio\n", "runs up"),
+    (house.upward_arrows, UP, "def f():\n    from npquant import nn\n", "nn"),
+    (house.upward_arrows, UP, "from ..workflow import steps\n", "runs up"),
+    (house.upward_arrows, UP, "from npquant.spec.ratio import f\n", "spec"),
+    (house.upward_arrows, UP, "from npquant import QuantParams\n", "the map"),
+    (house.upward_arrows, UP, "import npquant\n", "the map"),
+    (house.upward_arrows, UP, "from hypothesis import given\n", "testing"),
+    (house.upward_arrows, "npquant/spec/ratio.py", "import npquant.kernels.ratio\n", "runs up"),
+    (house.upward_arrows, "npquant/spec/ratio.py", "import numpy as np\n", "without NumPy"),
     (house.upward_arrows, "npquant/integer/mlp.py", "import npquant.compression.ratio\n", "runs up"),
     (house.upward_arrows, "npquant/attic.py", "", "no storey"),
-    (house.cards, "npquant/kernels/card.py", "def f(a: int) -> int:\n    return a\n", "Parameters"),
-    (house.cards, "npquant/kernels/card.py", GOOD_CARD.replace("Examples", "Facts"), "Example"),
-    (house.cards, "npquant/kernels/card.py", GOOD_CARD.replace(">>> ", ""), "Example"),
-    (house.cards, "npquant/kernels/card.py", GOOD_CARD.replace("Returns", "Gives"), "Returns"),
-    (house.cards, "npquant/kernels/card.py", GOOD_CARD.replace("a: int", "scale: int"), "scale"),
-    (house.cards, "npquant/kernels/card.py", "class Net:\n    x = 1\n", "Net"),
+    (house.twins, "npquant/spec/square.py", "", "kernels has no module"),
+    (house.twins, "npquant/kernels/square.py", "", "spec has no module"),
+    (house.cards, UP, FULL_CARD.replace("Parameters", "Letters"), "Parameters"),
+    (house.cards, UP, FULL_CARD.replace("Examples", "Facts"), "Example"),
+    (house.cards, UP, FULL_CARD.replace(">>> ", ""), "Example"),
+    (house.cards, UP, FULL_CARD.replace("Returns", "Gives"), "Returns"),
+    (house.cards, UP, FULL_CARD.replace("a: int", "scale: int"), "scale"),
+    (house.cards, NEW, FULL_CARD, "block"),
+    (house.cards, NEW, '"""Legend: a."""\ndef f(a: int) -> int:\n    return a\n', "no docstring"),
+    (house.cards, NEW, LIGHT_CARD.replace("b: int", "scale: int"), "what scale is"),
+    (house.cards, NEW, "class Net:\n    x = 1\n", "Net"),
+    (house.cards, NEW, 'class Net:\n    """A net.\n\n    Parameters\n    ----------\n    """\n', "Net"),
     (house.banned_names, "npquant/kernels/utils.py", "", "name the module"),
-    (house.banned_names, "npquant/nn/x.py", "class BaseLayer: ...\n", "BaseLayer"),
-    (house.banned_names, "npquant/nn/x.py", "def f(**kwargs): ...\n", "kwargs"),
-    (house.banned_names, "npquant/nn/x.py", "def round(x): ...\n", "tie rule"),
-    (house.banned_names, "npquant/nn/x.py", "CACHE = {}\n", "CACHE"),
-    (house.banned_names, "npquant/nn/x.py", "SEEN: set[int] = set()\n", "SEEN"),
+    (house.banned_names, NEW, "class BaseLayer: ...\n", "BaseLayer"),
+    (house.banned_names, NEW, "def f(**kwargs): ...\n", "kwargs"),
+    (house.banned_names, NEW, "def round(x): ...\n", "tie rule"),
+    (house.banned_names, NEW, "CACHE = {}\n", "CACHE"),
+    (house.banned_names, NEW, "SEEN: set[int] = set()\n", "SEEN"),
     (house.one_sided_labels, "tests/test_ratio.py", "", "R1 does not stand in tests"),
     (house.one_sided_labels, "docs/ratio.md", "C1\n", "R1 does not stand in docs"),
-    (house.one_sided_labels, "docs/more.md", "See R7.\n", "R7 does not stand in a card"),
-    (house.one_sided_labels, "npquant/kernels/ratio.py", '"""Legend."""\n', "R1 does not stand in array"),
-    (house.one_sided_labels, "npquant/kernels/more.py", '"""R2."""\n', "R2 does not stand in spec"),
-    (house.legends, "npquant/kernels/bare.py", "x = 1\n", "no module docstring"),
-    (house.legends, "npquant/nn/bare.py", '"""A layer."""\n', "no legend"),
+    (house.one_sided_labels, "docs/more.md", "See R7.\n", "R7 does not stand in the code"),
+    (house.one_sided_labels, "docs/more.md", "See C2 to C4.\n", "C3 does not stand in the code"),
+    (house.one_sided_labels, UP, '"""Legend."""\n', "R1 does not stand in array"),
+    (house.one_sided_labels, NEW, '"""R2."""\n', "R2 does not stand in spec"),
+    (house.one_sided_labels, NEW, '"""F2."""\n', "F2 does not stand in tests"),
+    (house.homes_of_families, NEW, '"""F2."""\n', "F: a family"),
+    (house.homes_of_families, "docs/labels.md", "| R | r |\n| C | c |\n| S | s |\n", "no module uses"),
+    (house.floors_on_the_page, "README.md", README.replace("| 2 |", "| 3 |"), "kernels"),
+    (house.floors_on_the_page, "README.md", README.replace("kernels", "nn"), "kernels"),
+    (house.legends, NEW, "x = 1\n", "no module docstring"),
+    (house.legends, NEW, '"""A layer."""\n', "no legend"),
     (house.folders, "npquant/nn/bare.py", "", "npquant/nn: no __init__.py"),
 ]
 
@@ -119,9 +164,22 @@ def test_rule_kills_a_bad_house(rule: Rule, name: str, text: str, word: str, tmp
     assert any(word in complaint for complaint in complaints), complaints
 
 
+def test_circles_sees_two_folders_that_import_each_other(tmp_path: Path) -> None:
+    """A folder inside a room imports only from folders below it there."""
+    files = {
+        "npquant/compression/a/x.py": "from npquant.compression.b.y import f\n",
+        "npquant/compression/b/y.py": "from npquant.compression.c.z import f\n",
+        "npquant/compression/c/z.py": "from npquant.compression.d import w\n",
+        "npquant/compression/d/w.py": "",
+    }
+    assert house.circles(lay(tmp_path / "good", {**GOOD, **files})) == []
+    files["npquant/compression/d/w.py"] = "def late():\n    import npquant.compression.a.x\n"
+    assert len(house.circles(lay(tmp_path / "bad", {**GOOD, **files}))) == 4
+
+
 def test_every_rule_has_killed() -> None:
     """No rule stands that has not seen a bad tree."""
-    assert {rule for rule, *_ in BAD} == set(RULES)
+    assert {rule for rule, *_ in BAD} | {house.circles} == set(RULES)
 
 
 def test_tree_is_clean() -> None:

@@ -25,7 +25,8 @@ from npquant.budget.space import Thresholds
 from npquant.codec.byte_fields import varint
 from npquant.codec.weight_stream import encode_weights
 from npquant.compression.chain.integer_chain import LayerCodes, LayerProblem, quantize_chain
-from npquant.compression.pruning.neurons.pruning import PruningReport, prune_neurons_with_report
+from npquant.compression.pruning.neurons.pruning import prune_neurons_with_report
+from npquant.compression.pruning.neurons.report import PruningReport
 from npquant.compression.rounding.rectified.activation_weights import activation_weights
 from npquant.compression.rounding.rectified.layer import rectify_layer
 from npquant.compression.rounding.rectified.network import LayerReport, quantize_rectified_with_report

@@ -12,7 +12,7 @@ from npquant.cli.progress import ProgressLine
 if TYPE_CHECKING:
     from npquant.cli.starting_network import StartingNetwork
     from npquant.nn.model import FloatMLP
-    from npquant.nn.recipe import Epoch
+    from npquant.nn.settings import Epoch
 
 _ASKED: Final = (
     "epochs", "learning_rate", "batch_size", "weight_decay", "teacher", "teacher_share", "temperature", "density",

@@ -189,7 +189,7 @@ def load(path: str | os.PathLike[str]) -> FloatMLP | IntegerMLP:
     Warns
     -----
     UserWarning
-        If an integer network was written under another numerics version: its outputs may differ.
+        If an integer network was written under another numerics version and its profile's answers may differ.
 
     Notes
     -----

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from npquant.integer.layer import IntegerLayer, accumulator_interval
+from npquant.kernels.exact import FLOAT32_EXACT
 from npquant.kernels.lookup import activation_table, apply_table
-from npquant.kernels.matmul import FLOAT32_EXACT
-from npquant.profiles.operators import refuse_unsupported
 from npquant.profiles.record import Profile
+from npquant.profiles.refusals import refuse_unsupported
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from npquant.arrays import Int64, Real
 from npquant.integer.layer import IntegerLayer, accumulator_interval
 from npquant.integer.sparse_route import choose_kernel, compress_weights, multiply_compressed
+from npquant.kernels.exact import FLOAT32_EXACT
 from npquant.kernels.lookup import activation_table
-from npquant.kernels.matmul import FLOAT32_EXACT
 from npquant.kernels.multiplier import FixedMultiplier, layer_multiplier
 from npquant.kernels.qparams import QuantParams
 from npquant.kernels.requantize import requantize_single_rounding

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from npquant.kernels.matmul import FLOAT32_EXACT, MAX_K, matmul_int8
+from npquant.kernels.exact import FLOAT32_EXACT
+from npquant.kernels.matmul import MAX_K, matmul_int8
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array

@@ -14,7 +14,8 @@ from npquant.integer.layer import IntegerLayer, run_layer_plain
 from npquant.integer.mlp import IntegerMLP
 from npquant.integer.route import prepare_layer, run_prepared
 from npquant.integer.sparse_route import SPARSE_BELOW, SPARSE_FROM, choose_kernel, compress_weights, matmul_int8_sparse
-from npquant.kernels.matmul import FLOAT32_EXACT, matmul_int8
+from npquant.kernels.exact import FLOAT32_EXACT
+from npquant.kernels.matmul import matmul_int8
 from npquant.kernels.qparams import QuantParams
 from npquant.profiles import get
 from npquant.profiles.npquant import NPQUANT

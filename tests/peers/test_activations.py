@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from npquant import QuantParams
 from npquant.kernels.activation_tables import table_codes_half_away, table_codes_half_even, tanh_float32
-from npquant.profiles.activations import activation, requantize_codes, softmax
+from npquant.profiles.codes_to_codes import activation, requantize_codes, softmax
 from tests.peers import engines_litert as ENGINE
 from tests.peers import layers, machine
 from tests.peers.comparison import require_equal

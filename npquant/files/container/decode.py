@@ -30,7 +30,8 @@ from npquant.integer.mlp import IntegerMLP
 from npquant.kernels.lookup import FUNCTIONS
 from npquant.kernels.qparams import QuantParams
 from npquant.profiles.npquant import NPQUANT
-from npquant.version import numerics_version
+from npquant.profiles.record import Profile
+from npquant.version import numerics_version, own_numerics_unchanged_since
 
 
 def decode_container(data: bytes) -> tuple[IntegerMLP, tuple[Part, ...]]:
@@ -103,7 +104,7 @@ class _Decoder:
             raise ValueError(f"{reader.left} bytes follow the last layer")
         model = IntegerMLP(tuple(read), input_params, offset, profile)
         self._parts["checksum", None, ""] = 4
-        _warn_of_numerics(numerics)
+        _warn_of_numerics(numerics, profile)
         return model, tuple(Part(*key, n_bytes) for key, n_bytes in self._parts.items())
 
     def _count(self, name: str, layer: int | None = None, encoding: str = "") -> None:
@@ -150,9 +151,10 @@ class _Decoder:
         return decode_params(self._reader, channels, lambda name: self._count(name, layer))
 
 
-def _warn_of_numerics(version: str) -> None:
+def _warn_of_numerics(version: str, profile: Profile) -> None:
     """Say so if outputs may not be those that the network was accepted for."""
-    if version != numerics_version:
+    same = profile is NPQUANT and version in own_numerics_unchanged_since
+    if version != numerics_version and not same:
         warnings.warn(
             f"the network was written under numerics {version!r}, this npquant has {numerics_version!r}: "
             "its outputs may differ, so prove them anew",

@@ -67,9 +67,7 @@ def find_profile(name: str) -> Profile:
     if name == NPQUANT.name:
         return NPQUANT
     # On demand: a network of npquant's own arithmetic needs no other engine's record.
-    profile = import_module("npquant.profiles").get(name)
-    if not isinstance(profile, Profile):
-        raise ValueError(f"unknown profile {name!r}; see npquant.profiles.names()")
+    profile: Profile = import_module("npquant.profiles").get(name)
     return profile
 
 

@@ -1,7 +1,9 @@
-"""IDX files, the format of MNIST, gzipped or not.
+"""Rows, 2 of 6: IDX files, the format of MNIST, gzipped or not, as a raw table.
 
-An IDX file is two zero bytes, an item type, the number of dimensions, each dimension as a
-big-endian uint32, and the items, big-endian.
+An IDX file is two zero bytes, an item type, the number of dimensions, each dimension as a big-endian uint32, and the
+items, big-endian.
+
+Letters: R rows, K features; max_bytes the most that a file, or what it unpacks to, may take.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from npquant.data.table import RawTable
+from npquant.data.raw_table import RawTable
 from npquant.files.archive import read_bounded
 
 _ITEMS: Final = MappingProxyType({0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"})
@@ -28,34 +30,11 @@ _GZIP: Final = b"\x1f\x8b"
 
 
 def read_idx(path: str | os.PathLike[str], *, max_bytes: int) -> NDArray[Any]:
-    """Read one IDX file.
+    """Return the array of the IDX file at a `path`: one to four dimensions, the file's item type in native byte order.
 
-    Parameters
-    ----------
-    path : path
-        The file; gzip is told by its first bytes, not by its name.
-    max_bytes : int
-        Most that the file, or what it unpacks to, may take.
+    Gzip is told by its first bytes, not by its name. OSError if the file cannot be read; ValueError if it is no IDX
+    file, exceeds max_bytes, or is shorter or longer than its header says.
 
-    Returns
-    -------
-    ndarray of the file's item type, in native byte order
-        One to four dimensions.
-
-    Raises
-    ------
-    OSError
-        If the file cannot be read.
-    ValueError
-        If it is no IDX file, exceeds `max_bytes`, or is shorter or longer than its header says.
-
-    Notes
-    -----
-    The header decides how much is unpacked: its promise and one byte more, whatever follows. So a
-    gzip bomb costs what its header admits to, and no more than `max_bytes`.
-
-    Examples
-    --------
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     _ = (Path(folder) / "labels").write_bytes(bytes([0, 0, 0x0B, 1, 0, 0, 0, 2, 0, 7, 255, 255]))
@@ -74,7 +53,8 @@ def read_idx(path: str | os.PathLike[str], *, max_bytes: int) -> NDArray[Any]:
 
 
 def _unpack(stream: gzip.GzipFile, name: str, max_bytes: int) -> bytes:
-    """Unpack the header, then what it promises and one byte."""
+    """Unpack the header, then what it promises and one byte more, whatever follows."""
+    # So a gzip bomb costs what its header admits to, and no more than max_bytes.
     start = stream.read(4)
     start += stream.read(4 * min(start[3], _MOST_DIMENSIONS) if len(start) == 4 else 0)
     _, shape, dtype = _header(memoryview(start), name)
@@ -114,27 +94,11 @@ def _parse(data: memoryview, name: str) -> NDArray[Any]:
 
 
 def read_idx_pair(images: Path, labels: Path, *, max_bytes: int) -> RawTable:
-    """Read images and their labels.
+    """Read the IDX files of `images` and their `labels`; features are named by their place in the image.
 
-    Parameters
-    ----------
-    images, labels : Path
-        Two IDX files; images (R, ...) are flattened to (R, K), labels are (R,) integers.
-    max_bytes : int
-        Most that each may take.
+    Images (R, ...) are flattened to (R, K), labels are (R,) integers. OSError or ValueError as `read_idx`; also if the
+    two do not belong together.
 
-    Returns
-    -------
-    RawTable
-        R rows; features are named by their place in the image.
-
-    Raises
-    ------
-    OSError, ValueError
-        As `read_idx`; also if the two do not belong together.
-
-    Examples
-    --------
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     images, labels = Path(folder) / "images", Path(folder) / "labels"
@@ -157,30 +121,12 @@ def read_idx_pair(images: Path, labels: Path, *, max_bytes: int) -> RawTable:
 
 
 def find_idx_pairs(path: Path) -> list[tuple[Path, Path]]:
-    """Find the image files of a folder, or the pair that a file belongs to.
+    """Return the pairs (images, labels) of a folder in MNIST's naming, or the one pair that the file `path` belongs to.
 
-    Parameters
-    ----------
-    path : Path
-        A folder in MNIST's naming (``train-images-idx3-ubyte``, ``train-labels-idx1-ubyte``, with
-        or without ``.gz``), or one of such files.
+    MNIST's names are ``train-images-idx3-ubyte`` and ``train-labels-idx1-ubyte``, with or without ``.gz``; those that
+    start with "train" come first, then in alphabetic order. ValueError if there is no image file, or one has no label
+    file beside it.
 
-    Returns
-    -------
-    list of pairs of Path
-        (images, labels); names that start with "train" first, then in alphabetic order.
-
-    Raises
-    ------
-    ValueError
-        If there is no image file, or one has no label file beside it.
-
-    Notes
-    -----
-    Of a file that lies there both packed and unpacked, the unpacked one is taken.
-
-    Examples
-    --------
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     for name in ("t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte"):

@@ -1,7 +1,8 @@
-"""The live part of a sparse network: what lies on a path of nonzero weights from an input to an output.
+"""Training, 5 of 10: the active subnetwork, what lies on a path of nonzero weights from an input to an output.
 
 Legend: K inputs and N outputs of a layer; w (K, N) weights, b (N,) biases, a = f(b) the output of a neuron without
-inputs. Label F15 is derived in docs/finetuning.md.
+inputs; parameters (w, b) and activations (names) by layer; masks bool arrays (K, N) by layer, True where a weight is
+not 0 or may stay. Label F15 is derived in docs/finetuning.md.
 """
 
 from __future__ import annotations
@@ -22,114 +23,74 @@ Pairs = Sequence[tuple[NDArray[Any], NDArray[Any]]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class LivePart:
+class Subnetwork:
     """Name the inputs and neurons of a network that are kept.
 
-    Parameters
-    ----------
-    inputs : ndarray of int64
-        Inputs, ascending.
-    neurons : tuple of ndarray of int64
-        Neurons of each layer, ascending; those of the last layer are all kept.
-
-    Examples
-    --------
     >>> w, b = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]), np.zeros(2)
-    >>> LivePart(np.array([0, 2]), (np.array([1]),)).take([(w, b)])
+    >>> Subnetwork(np.array([0, 2]), (np.array([1]),)).take([(w, b)])
     ((array([[2.],
            [6.]]), array([0.])),)
     """
 
     inputs: Indices
-    neurons: tuple[Indices, ...]
+    neurons: tuple[Indices, ...]  # by layer; those of the last layer are all kept
 
     @property
     def shapes(self) -> tuple[tuple[int, int], ...]:
-        """(K, N) of each layer of the part."""
+        """(K, N) of each layer of the subnetwork."""
         return tuple((len(k), len(n)) for k, n in zip((self.inputs, *self.neurons[:-1]), self.neurons, strict=True))
 
     def take(self, parameters: Pairs) -> tuple[tuple[NDArray[Any], NDArray[Any]], ...]:
-        """Return the parameters of the part, copied."""
+        """Return the parameters of the subnetwork, copied."""
         sources = (self.inputs, *self.neurons[:-1])
         return tuple((w[np.ix_(k, n)], b[n]) for (w, b), k, n in zip(parameters, sources, self.neurons, strict=True))
 
     def take_masks(self, masks: Sequence[Mask]) -> tuple[Mask, ...]:
-        """Return the part of one array a layer, shape (K, N), copied."""
+        """Return the masks of the subnetwork, copied."""
         sources = (self.inputs, *self.neurons[:-1])
         return tuple(m[np.ix_(k, n)] for m, k, n in zip(masks, sources, self.neurons, strict=True))
 
     def put_back(self, part: Pairs, full: Pairs) -> tuple[tuple[NDArray[Any], NDArray[Any]], ...]:
-        """Return copies of the full parameters with the part written into them."""
+        """Return copies of the full parameters with those of the subnetwork, `part`, written into them."""
         sources = (self.inputs, *self.neurons[:-1])
         copies = tuple((w.copy(), b.copy()) for w, b in full)
         for (w, b), (small_w, small_b), k, n in zip(copies, part, sources, self.neurons, strict=True):
             w[np.ix_(k, n)], b[n] = small_w, small_b
         return copies
 
-    def within(self, outer: LivePart) -> LivePart:
-        """Return this part of a part by the numbers of the whole network."""
+    def within(self, outer: Subnetwork) -> Subnetwork:
+        """Return this subnetwork of a subnetwork by the numbers of the whole network."""
         pairs = zip(self.neurons, outer.neurons, strict=True)
-        return LivePart(outer.inputs[self.inputs], tuple(theirs[ours] for ours, theirs in pairs))
+        return Subnetwork(outer.inputs[self.inputs], tuple(theirs[ours] for ours, theirs in pairs))
 
 
-def find_live_part(masks: Sequence[Mask]) -> LivePart:
+def find_active_subnetwork(masks: Sequence[Mask]) -> Subnetwork:
     """Find the inputs and neurons on a path from an input to an output.
 
-    Parameters
-    ----------
-    masks : sequence of ndarray of bool, shapes (K, N)
-        True where a weight is not 0, by layer.
+    Never empty: of inputs, or of a hidden layer, without any path, the first one is kept.
 
-    Returns
-    -------
-    LivePart
-        Never empty: of inputs, or of a hidden layer, without any path, the first one is kept.
-
-    Notes
-    -----
-    One sweep forward marks what an input reaches, one backward what reaches an output.
-
-    Examples
-    --------
     >>> hidden, last = np.array([[True, True, False]]), np.array([[True], [False], [True]])
-    >>> find_live_part([hidden, last]).neurons
+    >>> find_active_subnetwork([hidden, last]).neurons
     (array([0]), array([0]))
     """
+    # One sweep forward marks what an input reaches, one backward what reaches an output.
     reached: list[Mask] = [np.ones(len(masks[0]), bool)]
     for mask in masks[:-1]:
         reached.append(np.asarray(mask[reached[-1]].any(axis=0)))
     used: list[Mask] = [np.ones(masks[-1].shape[1], bool)]
     for mask in reversed(masks):
         used.insert(0, np.asarray(mask[:, used[0]].any(axis=1)))
-    live = [np.flatnonzero(a & b) for a, b in zip(reached, used, strict=False)]
-    parts = [at if len(at) else np.zeros(1, np.int64) for at in live]
-    return LivePart(parts[0], (*parts[1:], np.arange(masks[-1].shape[1])))
+    active = [np.flatnonzero(a & b) for a, b in zip(reached, used, strict=False)]
+    kept = [at if len(at) else np.zeros(1, np.int64) for at in active]
+    return Subnetwork(kept[0], (*kept[1:], np.arange(masks[-1].shape[1])))
 
 
 def fold_constants(parameters: Parameters, masks: Sequence[Mask], activations: Sequence[str]) -> Parameters:
-    """Move what neurons without inputs contribute into the next biases, and cut what lies on no path.
+    """F15. b_next := b_next + f(b) w_next, layer by layer from the first, for neurons that no input reaches.
 
-    Parameters
-    ----------
-    parameters : sequence of (w, b)
-        By layer.
-    masks : sequence of ndarray of bool, shapes (K, N)
-        True where a weight may stay.
-    activations : sequence of str
-        By layer.
+    Their output is a = f(b) on every row. Copies: weights outside the masks or off every path are 0, and so are the
+    biases of neurons off every path. The function is that of the masked network up to rounding.
 
-    Returns
-    -------
-    tuple of (w, b)
-        Copies: weights outside the masks or off every path are 0, and so are the biases of neurons off every path.
-
-    Notes
-    -----
-    F15: a neuron that no input reaches has the output a = f(b) on every row, so b_next := b_next + a w_next, layer by
-    layer from the first. The function is that of the masked network up to rounding.
-
-    Examples
-    --------
     >>> layers = [(np.array([[0.0]]), np.array([2.0])), (np.array([[3.0]]), np.array([1.0]))]
     >>> fold_constants(layers, [w != 0 for w, _ in layers], ["relu", "identity"])[1]
     (array([[0.]]), array([7.]))
@@ -142,6 +103,6 @@ def fold_constants(parameters: Parameters, masks: Sequence[Mask], activations: S
         w[~reached] = 0
         reached = np.asarray(mask[reached].any(axis=0))
         constant = activate(name, b[np.newaxis])[0]
-    part = find_live_part(masks)
+    active = find_active_subnetwork(masks)
     zeros = tuple((np.zeros_like(w), np.zeros_like(b)) for w, b in copies)
-    return part.put_back(part.take(copies), zeros)
+    return active.put_back(active.take(copies), zeros)

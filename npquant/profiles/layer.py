@@ -1,4 +1,4 @@
-"""The linear layer under a profile: accumulate, make the multiplier, requantize, add the zero point, clamp.
+"""A linear layer whose operands were checked: accumulate, make the multiplier, requantize, add the zero point, clamp.
 
 Legend: B batch, K contracted depth, N outputs; x_q (B, K), w_q (K, N), bias (N,) of scale sx sw; zx, zw, zy zeros.
 """
@@ -26,7 +26,7 @@ def _as_int32(acc: Int64, profile: Profile) -> Int64:
     return wrap_int32(acc)
 
 
-def linear(
+def layer_codes(
     x_q: NDArray[Any],
     w_q: NDArray[Any],
     bias: ArrayLike,
@@ -35,45 +35,17 @@ def linear(
     w: QuantParams,
     y: QuantParams,
     profile: Profile,
-    activation: str = "identity",
+    interval: tuple[int, int],
 ) -> NDArray[np.integer]:
-    """Compute one integer linear layer under a profile.
+    """Compute one layer of 8-bit codes under a profile; the codes, of y.dtype and shape (B, N), lie in the interval.
 
-    Parameters
-    ----------
-    x_q : ndarray of 8-bit integers, shape (B, K)
-        Input codes.
-    w_q : ndarray of 8-bit integers, shape (K, N)
-        Weight codes.
-    bias : int or array of int32, shape (N,)
-        Bias codes, scale sx sw.
-    x, w, y : QuantParams
-        Input (per-tensor), weights (per-tensor or per-channel), output (per-tensor).
-    profile : Profile
-        The arithmetic.
-    activation : str
-        A clamp: "identity", "relu", "clipped_relu" or "relu6".
+    R10 for npquant's own profile; the profile's output stage says what an engine does instead. A float bias is added by
+    the profile, in the engine's way; an integer one is int32. x and y are per-tensor, w per-tensor or per-channel.
+    OverflowError if an accumulator leaves int32 and the profile's accumulator is exact.
 
-    Returns
-    -------
-    ndarray of y.dtype, shape (B, N)
-        Output codes.
-
-    Raises
-    ------
-    OverflowError
-        If an accumulator leaves int32 and the profile's accumulator is exact.
-
-    Notes
-    -----
-    R10 for npquant's own profile; the profile's output stage says what an engine does instead. A float bias is
-    added by the profile, in the engine's way.
-
-    Examples
-    --------
     >>> from npquant.profiles.npquant import NPQUANT
-    >>> p = QuantParams(0.5, 0, -128, 127)
-    >>> linear(np.array([[3, -4]], np.int8), np.array([[10], [20]], np.int8), 7, x=p, w=p, y=p, profile=NPQUANT)
+    >>> p, q = QuantParams(0.5, 0, -128, 127), np.array([[3, -4]], np.int8)
+    >>> layer_codes(q, np.array([[10], [20]], np.int8), 7, x=p, w=p, y=p, profile=NPQUANT, interval=(-128, 127))
     array([[-21]], dtype=int8)
     """
     multiplier = profile.make_multiplier(x.scale, w.scale, y.scale)
@@ -84,11 +56,10 @@ def linear(
     else:
         acc = accumulate(x_q, w_q, integer_bias, x.zero_point, zw)
     acc = _as_int32(acc, profile)
-    qmin, qmax = profile.activation_bounds(activation, y)
     codes = np.empty(acc.shape, y.dtype)
     rows = rows_at_a_time(acc.shape[1])
     for row in range(0, len(acc), rows):
         part = acc[row : row + rows]
         staged = part if profile.add_bias is None else profile.add_bias(part, bias, multiplier)
-        codes[row : row + rows] = profile.output_stage(staged, multiplier, y.zero_point, qmin, qmax)
+        codes[row : row + rows] = profile.output_stage(staged, multiplier, y.zero_point, *interval)
     return codes
