@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +12,7 @@ from npquant.data.sets import CALIBRATION_ROWS, Sets, load_sets
 from npquant.files.storage import load
 from npquant.measure.evaluate import in_float64
 from npquant.nn.model import FloatMLP
-from npquant.workflow.float_model import bundled_record, check_fits
+from npquant.workflow.float_model import bundled_network, bundled_record, check_fits
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,7 +52,7 @@ def load_start(path: str, *, data: str | None, rows: int | None, seed: int) -> S
     sets = load_sets(data, seed)
     check_fits(path, model, sets, "give matching --data")
     x = _calibration_rows(sets, rows, seed)
-    return StartingNetwork(path, model, in_float64(model), sets, x, _notes(path, sets, seed))
+    return StartingNetwork(path, model, in_float64(model), sets, x, _notes(model, sets, seed))
 
 
 def load_float(path: str) -> FloatMLP:
@@ -63,6 +61,19 @@ def load_float(path: str) -> FloatMLP:
     if not isinstance(model, FloatMLP):
         raise ValueError(f"{path}: holds a network that is quantized already; start from a float one, as in float.npz")
     return model
+
+
+def same_network(a: FloatMLP, b: FloatMLP) -> bool:
+    """Say whether two networks a and b hold the same numbers in the same types, whichever files they came from."""
+    if len(a.layers) != len(b.layers):
+        return False
+    return all(
+        x.activation == y.activation
+        and x.w.dtype == y.w.dtype
+        and np.array_equal(x.w, y.w)
+        and np.array_equal(x.b, y.b)
+        for x, y in zip(a.layers, b.layers, strict=True)
+    )
 
 
 def _calibration_rows(sets: Sets, count: int | None, seed: int) -> NDArray[Any]:
@@ -78,10 +89,8 @@ def _calibration_rows(sets: Sets, count: int | None, seed: int) -> NDArray[Any]:
     return rows
 
 
-def _notes(path: str, sets: Sets, seed: int) -> tuple[str, ...]:
-    """Say what is not known of a network's training rows, unless they are known to be these."""
-    record = bundled_record()
-    content = sha256(Path(path).read_bytes()).hexdigest()
-    known = (sets.split.sha256, content) == (record["split_sha256"], record["sha256"])
+def _notes(model: FloatMLP, sets: Sets, seed: int) -> tuple[str, ...]:
+    """Say what is not known of a network's training rows, unless it is the bundled one, whose rows are known."""
+    known = sets.split.sha256 == bundled_record()["split_sha256"] and same_network(model, bundled_network())
     note = f"Split by seed {seed}: accuracy flatters a network that was trained on another split."
     return () if known else (note,)

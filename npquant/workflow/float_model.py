@@ -48,7 +48,7 @@ def obtain_float(config: RunConfig, sets: Sets, progress: Callable[[str], None])
         note = "The float network was trained on your training rows, since --model names none."
         return FloatStart(_trained(config, sets, progress), "trained", (note,))
     if sets.split.sha256 == bundled_record()["split_sha256"]:
-        return FloatStart(_bundled(), "bundled")
+        return FloatStart(bundled_network(), "bundled")
     note = (
         f"Seed {config.seed} splits the rows otherwise than the bundled network's seed 0: some of its training rows "
         "would be test rows, so a network was trained anew."
@@ -96,7 +96,12 @@ def _default_epochs(rows: int) -> int:
     return max(10, min(few, 1_000_000 // rows))
 
 
-def _bundled() -> FloatMLP:
+def bundled_network() -> FloatMLP:
+    """Load the bundled checkpoint.
+
+    >>> bundled_network().neurons
+    (64, 32, 10)
+    """
     with resources.as_file(resources.files("npquant.data") / "bundled" / "digits_float.npz") as path:
         model = load(path)
     if not isinstance(model, FloatMLP):
