@@ -1,8 +1,8 @@
 """Which known mistake is it: every bug of the catalogue, and every other profile, replayed on what was seen.
 
-Legend: profile the arithmetic that is due; observations cases with what the backend made of them, failing and passing,
-the most telling first; steps the same in the order in which they were asked, which a bug with a state depends on.
-"""
+Legend: profile the arithmetic that is due; observations cases with what the backend made of them, failing and
+passing, the most telling first; a, b outcomes; steps the same in the order in which they were asked, which a bug with
+a state depends on."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from npquant.testing.bugs.catalogue import CATALOGUE, Bug
 from npquant.testing.judge import judge
 from npquant.testing.shrink import Observation
 
-MOST_SECONDS: Final = 1.5
+MOST_SECONDS: Final = 5.0
 # Groups of bugs that keep something from call to call: only the whole sequence of questions can show them.
 STATEFUL: Final = ("state",)
 
@@ -156,7 +156,8 @@ def stateful_suspect(name: str, profile: Profile) -> Suspect | None:
 
 
 def rank(diagnosis: Diagnosis) -> tuple[bool, bool]:
-    """Return the order of explanations that agree everywhere: met in the field first, bugs before other engines."""
+    """Return the order of a diagnosis among explanations that agree everywhere: met in the field first, bugs before other
+    engines."""
     return (diagnosis.name.startswith("profile."), not diagnosis.met)
 
 

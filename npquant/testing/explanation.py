@@ -1,14 +1,14 @@
 """The explanation of a finding: shrunk, traced, diagnosed, with its pattern; plain data that the renderings read.
 
-Legend: found is the finding as the runner met it, finding the shrunk one; asked all that was put to the backend in the
-run, in order, up to position before and with the finding; before the calls that a backend with a state needs first.
-"""
+Legend: tier and seed of the run; culprit the suspect that keeps a state; small what shrinking came to; found is the
+finding as the runner met it, finding the shrunk one; asked all that was put to the backend in the run, in order, up
+to position before and with the finding; before the calls that a backend with a state needs first."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import chain, takewhile
+from itertools import chain, islice, takewhile
 from typing import Final
 
 from npquant.profiles import get
@@ -25,6 +25,8 @@ from npquant.testing.trace import Trace, trace
 # Observations that a diagnosis replays, of the finding's own class and of the others.
 MOST_NEAR: Final = 32
 MOST_FAR: Final = 48
+# Cases that are made and asked, where several suspects are left.
+MOST_MORE: Final = 48
 # Who does this is not asked more than need be.
 DYING: Final = (kinds.CRASHED, kinds.HUNG)
 
@@ -43,6 +45,7 @@ class Explanation:
     pattern: Pattern
     tier: str
     seed: int
+    unstable: bool = False
 
 
 def explained(
@@ -61,17 +64,17 @@ def explained(
     small = shrunk(backend, found)
     near, far = evidence(small, found, asked)
     steps = tuple(asked[:position])
-    asking = () if found.kind in DYING else more()
+    asking = () if found.kind in DYING else islice(more(), MOST_MORE)
     names = diagnose(profile, near, steps, chain(far, (Observation(case, ask(backend, case)) for case in asking)))
     before: tuple[Case, ...] = ()
     culprit = stateful_suspect(names[0].name, profile) if names else None
-    calls = len(small.asked)
+    calls, unstable = len(small.asked), small.unstable
     if culprit is not None:
         small, before = with_history(backend, found, steps, culprit)
     nearest = () if names else closest(profile, near)
     finding = small.finding
     return Explanation(
-        found, finding, before, calls, traced(finding), names, nearest, pattern([*near, *far]), tier, seed
+        found, finding, before, calls, traced(finding), names, nearest, pattern([*near, *far]), tier, seed, unstable
     )
 
 

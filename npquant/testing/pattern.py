@@ -2,8 +2,8 @@
 off.
 
 Legend: observations cases with what the backend made of them; a feature is a statement that is true or false of each
-output code; delta is got less want. Nothing here needs a list of known bugs.
-"""
+output code; delta is got less want; table the features by name; wrong whether each code is, most how many statements.
+Nothing here needs a list of known bugs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from npquant.arrays import Int64
 from npquant.testing.backend import VALUE, WRONG_VALUE
 from npquant.testing.case import Case, checked, expected
 from npquant.testing.shrink import Observation
-from npquant.testing.simpler import bias_codes
+from npquant.testing.smaller import bias_codes
 from npquant.testing.solve import centred_sums, exact_multipliers
 
 # Output codes of one case that are looked at, and of all failing or passing ones; exact ratios are slow.
@@ -93,7 +93,7 @@ def pattern(observations: Iterable[Observation]) -> Pattern:
 
 
 def said_of_deltas(deltas: NDArray[np.int64]) -> str:
-    """Return what the differences say.
+    """Return what the differences, deltas, say.
 
     >>> said_of_deltas(np.array([-1, -1, -1]))
     'got - want is always -1: a rounding, or a sum that is a little off'
@@ -146,8 +146,8 @@ def _four(true: Bools, wrong: Bools) -> tuple[Bools, Bools, Bools, Bools]:
 
 
 def badness(true: Bools, wrong: Bools) -> int | None:
-    """Return how badly a statement separates: right codes for which it holds, and four times the wrong ones for which it
-    does not; None where it misses more than one wrong code in eight, or rules out too few right ones to say anything."""
+    """Return how badly a statement separates: the right codes for which it holds, and four times the wrong ones for
+    which it does not; None if it misses more than one wrong code in eight, or spares too few right ones."""
     inside, spared, missed, outside = (int(np.count_nonzero(part)) for part in _four(true, wrong))
     if not inside or missed * 8 > inside + missed or outside * 8 < outside + spared:
         return None

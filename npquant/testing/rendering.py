@@ -1,6 +1,7 @@
 """An explanation as text in seven parts, as plain data, as a Python script, as C arrays.
 
-Legend: told an explanation; its finding is the shrunk one, found the one that the runner met.
+Legend: told an explanation; its finding is the shrunk one, found the one that the runner met; codes any array, typed
+whether its dtype is told; p quantization parameters; layout how an operand lies; name of a profile.
 """
 
 from __future__ import annotations
@@ -69,6 +70,8 @@ def sequence(told: Explanation) -> list[str]:
         same = told.before[0] is case and len(told.before) == 1
         count = f"{len(told.before)} other question{'s' * (len(told.before) > 1)}"
         rows.append("asked twice: the second answer is wrong" if same else f"after {count}: see the script")
+    elif told.unstable:
+        rows.append("smaller cases were wrong once and right when asked again: something is kept from call to call")
     if case.earlier:
         shapes = ", ".join(str(codes.shape) for codes in case.earlier)
         rows.append(f"after runs of the same model on {shapes}" + (", in the same memory" if case.same_buffer else ""))

@@ -1,9 +1,8 @@
 """One output, stage by stage: products, accumulator, exact value, rounding, zero point, clamp; and which stage explains
 a wrong code.
 
-Legend: call one row and one column of the layer; acc its accumulator, bias included; exact acc M as a ratio, in output
-steps; got the wrong code, want the due one.
-"""
+Legend: call one row and one column of the layer, index where these stand in the output; acc its accumulator, bias
+included; exact acc M as a ratio, in output steps; got the wrong code, want the due one."""
 
 from __future__ import annotations
 
@@ -19,7 +18,7 @@ from npquant.kernels.rounding import wrap_int32
 from npquant.profiles import get
 from npquant.testing.bugs.honest import Call, bias_codes, centred_w, centred_x, finish, sums
 from npquant.testing.case import Case, checked, expected_of_layer
-from npquant.testing.simpler import keep_columns
+from npquant.testing.smaller import keep_columns
 
 STAGES: Final = ("products", "bias", "accumulator", "exact", "rounded", "zero point", "clamp")
 WIDE: Final = (-(2**31), 2**31 - 1)

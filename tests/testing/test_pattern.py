@@ -1,5 +1,7 @@
 """Patterns: what the wrong codes share, found without any list of bugs."""
 
+from itertools import chain, islice
+
 import numpy as np
 import pytest
 
@@ -16,10 +18,11 @@ CAN: Capabilities = capabilities_of(get("ort"))
 
 
 def seen(f, module) -> list[Observation]:
-    """Put the lattice of a class to a function and return what was seen."""
+    """Put the lattice of a class and some drawn cases to a function, and return what was seen."""
     backend = from_callable(f, profile="ort")
     rows = []
-    for case in module.lattice(get("ort"), CAN):
+    drawn = islice(module.draw(get("ort"), CAN, np.random.default_rng(1)), 60)
+    for case in chain(drawn, module.lattice(get("ort"), CAN)):
         finding, outcome = judge(backend, case)
         rows.append(observed(case, outcome, finding))
     return rows
