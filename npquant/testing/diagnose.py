@@ -156,8 +156,7 @@ def stateful_suspect(name: str, profile: Profile) -> Suspect | None:
 
 
 def rank(diagnosis: Diagnosis) -> tuple[bool, bool]:
-    """Return the order of a diagnosis among explanations that agree everywhere: met in the field first, bugs before other
-    engines."""
+    """Return the order of a diagnosis among those that agree everywhere: bugs before engines, the met ones first."""
     return (diagnosis.name.startswith("profile."), not diagnosis.met)
 
 

@@ -110,6 +110,8 @@ def said_of_deltas(deltas: NDArray[np.int64]) -> str:
     if np.all(np.abs(values) == 1):
         sign = f"always {values[0]:+d}" if len(values) == 1 else "-1 or +1"
         return f"got - want is {sign}: a rounding, or a sum that is a little off"
+    if len(values) == 2 and values[0] == -values[1]:
+        return f"got - want is {values[0]:+d} or {values[1]:+d}"
     if len(values) == 1:
         return f"got - want is {values[0]:+d}"
     return f"got - want is between {values[0]:+d} and {values[-1]:+d}, {len(values)} different values"
@@ -126,7 +128,7 @@ def separating(table: dict[str, Bools], wrong: Bools, most: int = 3) -> tuple[Hy
     scored.sort(key=lambda item: item[0] or 0)
     singles = {says: score for score, says in scored}
     both = {}
-    for a, b in combinations(list(singles)[:12], 2):
+    for a, b in combinations(list(singles)[:24], 2):
         score = badness(table[a] & table[b], wrong)
         if score is not None and score < min(singles[a] or 0, singles[b] or 0):
             both[f"{a} and {b}"] = (score, table[a] & table[b])
@@ -164,10 +166,12 @@ def features(case: Case) -> dict[str, Bools]:
     table = {says: np.full(b * n, bool(true)) for says, true in _of_case(case).items()}
     table["the row is not the first"] = rows > 0
     table["the row is the last of several"] = (rows == b - 1) & (b > 1)
+    table["the row is the last"] = rows == b - 1
     table["the row is the last of an odd number"] = (rows == b - 1) & (b % 2 == 1)
     table["the row is the fifth or later"] = rows >= 4
     table["the column is not the first"] = columns > 0
     table["the column is the last of several"] = (columns == n - 1) & (n > 1)
+    table["the column is the last"] = columns == n - 1
     table["the column is the last of an odd number"] = (columns == n - 1) & (n % 2 == 1)
     for width in (4, 8, 16):
         table[f"the column is {width} or later"] = columns >= width
@@ -184,6 +188,8 @@ def _of_case(case: Case) -> dict[str, bool]:
     b, k, n = len(case.x_q), first.w_q.shape[0], layers[-1].w_q.shape[1]
     said: dict[str, Any] = {f"K mod {m} is not 0": k % m for m in (2, 4, 8, 16, 32)}
     said |= {f"K mod {m} is not 0 and K is above {4 * m}": k % m and k > 4 * m for m in (4, 8, 16)}
+    said |= {f"K mod {m} is {r}": k % m == r for m in (3, 4, 8, 16) for r in range(1, m)}
+    said |= {f"N mod {m} is {r}": n % m == r for m in (4, 8) for r in range(1, m)}
     said |= {f"K is above {m}": k > m for m in (1, 4, 8, 16, 32, 64, 256, 1024)}
     said |= {f"N mod {m} is not 0": n % m for m in (2, 4, 8, 16)}
     said |= {f"N is above {m}": n > m for m in (1, 4, 8, 16, 32, 64)}

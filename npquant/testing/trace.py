@@ -223,4 +223,6 @@ def _needed(call: Call, m: Fraction, got: int) -> str:
         return f"it would have to be at most about {floor(last)}"
     if got == high:
         return f"it would have to be at least about {ceil(first)}"
+    if ceil(first) >= floor(last):
+        return f"it would have to be about {round((first + last) / 2)}"
     return f"it would have to be about {ceil(first)} to {floor(last)}"
