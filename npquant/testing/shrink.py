@@ -67,7 +67,7 @@ def shrink(backend: Backend, finding: Finding) -> Finding:
     >>> backend = from_callable(f, profile="ort")
     >>> found = shrink(backend, judge(backend, case)[0])
     >>> found.case.elements, found.case.model.layers[0].bias.tolist(), found.got.tolist(), found.want.tolist()
-    (2, [2], [[0]], [[1]])
+    (2, [1], [[0]], [[1]])
     """
     return shrunk(backend, finding).finding
 

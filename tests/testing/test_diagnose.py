@@ -1,6 +1,7 @@
 """The diagnosis: bugs of every group are named, no one is accused of what it does not do, and a state is found out."""
 
 from functools import partial
+from itertools import islice
 
 import numpy as np
 import pytest
@@ -22,9 +23,9 @@ GROUPS = sorted({bug.group for bug in CATALOGUE})
 
 @pytest.mark.parametrize("group", GROUPS)
 def test_diagnose_names_bugs_of_every_group(group: str) -> None:
-    """The first bugs of a group that the standard tier finds are named first, alone or with their equals."""
-    said = [named_first(bug, get("ort"), "smoke") for bug in CATALOGUE if bug.group == group][:4]
-    found = [answer for answer in said if answer is not None]
+    """The first three bugs of a group that the smoke tier finds are named first, alone or with their equals."""
+    said = (named_first(bug, get("ort"), "smoke") for bug in CATALOGUE if bug.group == group)
+    found = list(islice((answer for answer in said if answer is not None), 3))
     assert all(found)
 
 
