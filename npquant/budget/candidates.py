@@ -22,11 +22,13 @@ from npquant.budget.space import Thresholds
 from npquant.codec.byte_fields import varint
 from npquant.codec.weight_stream import encode_weights
 from npquant.compression.chain.integer_chain import LayerCodes, LayerProblem, quantize_chain
-from npquant.compression.pruning.neurons.pruning import PruningReport, prune_neurons_with_report
+from npquant.compression.chain.layer_report import LayerReport
+from npquant.compression.chain.weight_codes import Bits, code_interval
+from npquant.compression.pruning.neurons.pruning import prune_neurons_with_report
+from npquant.compression.pruning.neurons.report import PruningReport
+from npquant.compression.rounding.quantize_model import quantize_model
 from npquant.compression.rounding.rectified.activation_weights import activation_weights
 from npquant.compression.rounding.rectified.layer import rectify_layer
-from npquant.compression.rounding.rectified.network import LayerReport, quantize_rectified_with_report
-from npquant.compression.rounding.uniform import Bits, weight_grid
 from npquant.files.storage import encode_model
 from npquant.integer.layer import IntegerLayer
 from npquant.integer.mlp import IntegerMLP
@@ -66,7 +68,7 @@ class _Rounded:
     q: NDArray[np.int8]
     s: NDArray[np.float32]
     bias: NDArray[np.float64]
-    flipped: NDArray[np.bool_]
+    upper: NDArray[np.bool_]
     known: NDArray[np.bool_]
 
 
@@ -145,7 +147,7 @@ class CandidateBuilder:
             rates = thresholds.rates[:i] if self._compensation == "layerwise" else thresholds.rates
             key = (i, thresholds.bits[: i + 1], thresholds.activation_bits[:i], rates)
             store = self._recall(key, problem, kept)
-            w = QuantParams(store.s[kept], 0, *_interval(thresholds.bits[i], store.flipped[kept]))
+            w = QuantParams(store.s[kept], 0, *code_interval(thresholds.bits[i], store.upper[kept]))
             return LayerCodes(np.ascontiguousarray(store.q[:, kept]), w, store.bias[kept])
 
         return quantize_chain(
@@ -159,7 +161,7 @@ class CandidateBuilder:
     def build_with_report(self, thresholds: Thresholds) -> tuple[IntegerMLP, tuple[LayerReport, ...]]:
         """Build from nothing, and say what each layer's rounding cost."""
         pruned = self.prune(thresholds.rates)
-        return quantize_rectified_with_report(
+        return quantize_model(
             pruned.model, self._x_rounding, thresholds.bits, thresholds.activation_bits, targets=pruned.targets
         )
 
@@ -201,17 +203,9 @@ class CandidateBuilder:
             z, at = problem.z[:, new], kept[new]
             d2 = activation_weights("softmax" if problem.last else problem.activation, z)
             layer = rectify_layer(problem.x, z, problem.w[:, new], d2, key[1][-1])
-            store.q[:, at], store.s[at], store.bias[at], store.flipped[at] = layer.q, layer.s, layer.bias, layer.flipped
+            store.q[:, at], store.s[at], store.bias[at], store.upper[at] = layer.q, layer.s, layer.bias, layer.upper
             store.known[at] = True
         return store
-
-
-def _interval(bits: Bits, flipped: NDArray[np.bool_]) -> tuple[int, int]:
-    """Return the narrowest code interval for all neurons: both ends of 2-bit codes where some are flipped, some not."""
-    qmin, qmax = weight_grid(bits)
-    if not flipped.any():
-        return qmin, qmax
-    return (-qmax, -qmin) if flipped.all() else (qmin, -qmin)
 
 
 def _in_float32(model: FloatMLP, refitted: Sequence[bool]) -> FloatMLP:

@@ -24,9 +24,9 @@ from npquant.budget.threshold_search import Outcome, search_thresholds
 from npquant.budget.tightening import AxisTrial, Measure
 from npquant.budget.verdict import describe
 from npquant.compression.chain.calibration import checked_rows
+from npquant.compression.chain.layer_report import LayerReport
 from npquant.compression.chain.output_codes import activation_bits_per_layer
-from npquant.compression.rounding.rectified.network import LayerReport
-from npquant.compression.rounding.uniform import Bits, weight_grid
+from npquant.compression.chain.weight_codes import Bits, weight_grid
 from npquant.integer.mlp import IntegerMLP
 from npquant.measure.evaluate import in_float64
 from npquant.nn.model import FloatMLP

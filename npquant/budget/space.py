@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from npquant.budget.requirements import Measurement
-from npquant.compression.rounding.uniform import Bits
+from npquant.compression.chain.weight_codes import Bits
 
 State = tuple[int, ...]
 LOW_WIDTHS: Final = (2, "ternary")

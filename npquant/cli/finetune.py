@@ -12,7 +12,7 @@ from npquant.cli.progress import ProgressLine
 if TYPE_CHECKING:
     from npquant.cli.workpiece import Workpiece
     from npquant.nn.model import FloatMLP
-    from npquant.nn.recipe import Epoch
+    from npquant.nn.settings import Epoch
 
 _ASKED: Final = (
     "epochs", "learning_rate", "batch_size", "weight_decay", "teacher", "teacher_share", "temperature", "density",
@@ -61,7 +61,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     grid = finetune.add_argument_group("what to train through")
     grid.add_argument(
         "--bits", metavar="B", type=weight_bits,
-        help="a grid for the weights: 2 to 8 or ternary, or one a layer; quantize it by --method on-grid",
+        help="a grid for the weights: 2 to 8 or ternary, or one a layer; quantize it by --method on_grid",
     )  # fmt: skip
     grid.add_argument("--activation-bits", metavar="A", type=activation_bits, help="one for the hidden outputs, too")
     rows = finetune.add_argument_group("rows")

@@ -8,15 +8,8 @@ from typing import Any
 
 
 def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Describe ``npquant inspect``.
+    """Describe ``npquant inspect`` to commands, what ``add_subparsers`` returned; it gains the command.
 
-    Parameters
-    ----------
-    commands : action of argparse
-        What ``add_subparsers`` returned; gains the command.
-
-    Examples
-    --------
     >>> parser = argparse.ArgumentParser()
     >>> add_command(parser.add_subparsers())
     >>> parser.parse_args(["inspect", "deployed.npz"]).file

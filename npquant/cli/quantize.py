@@ -7,12 +7,12 @@ import math
 from typing import TYPE_CHECKING, Any, Final
 
 from npquant.cli.arguments import activation_bits, add_output, add_rows, by_layer, weight_bits
-from npquant.cli.methods import METHODS, check_method, quantize_by_name
+from npquant.cli.methods import METHODS, check_method, method_name, quantize_by_name
 from npquant.cli.progress import ProgressLine
 
 if TYPE_CHECKING:
     from npquant.cli.workpiece import Workpiece
-    from npquant.compression.rounding.rectified.network import LayerReport
+    from npquant.compression.chain.layer_report import LayerReport
     from npquant.integer.mlp import IntegerMLP
 
 ENCODINGS: Final = ("auto", "dense", "bitmask", "relative", "arithmetic")
@@ -44,7 +44,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     quantize.add_argument("model", metavar="MODEL", help="a float network that npquant saved, such as float.npz")
     how = quantize.add_argument_group("how")
     how.add_argument(
-        "--method", metavar="NAME", choices=METHODS, default="rectified",
+        "--method", metavar="NAME", type=method_name, choices=METHODS, default="rectified",
         help=f"what chooses the codes: {', '.join(METHODS)} (default: rectified)",
     )  # fmt: skip
     how.add_argument(
@@ -148,7 +148,7 @@ def _sections(record: dict[str, Any]) -> list[list[str]]:
     return [
         [f"npquant quantize   {how}   seed {options['seed']}"],
         [
-            rows_line(record, "train" if options["method"] == "on-grid" else "calibration", "look at"),
+            rows_line(record, "train" if options["method"] == "on_grid" else "calibration", "look at"),
             written_line(record),
         ],
         before_after_lines(record),

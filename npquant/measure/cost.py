@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from npquant.integer.layer import IntegerLayer
 from npquant.integer.mlp import IntegerMLP
+from npquant.integer.weight_width import TERNARY
 from npquant.nn.model import FloatMLP
 
 Network = FloatMLP | IntegerMLP
@@ -107,42 +107,17 @@ def executed_macs(model: Network) -> int:
 
 
 def weight_widths(model: Network) -> tuple[int | str, ...]:
-    """Name the width of each layer's weights.
+    """Name the width of each layer's weights: bits of the float type, or those that codes were asked for (W5).
 
-    Parameters
-    ----------
-    model : FloatMLP or IntegerMLP
-        The network.
+    A grid of -1, 0 and 1 is "ternary".
 
-    Returns
-    -------
-    tuple of int or "ternary"
-        Bits: those of the float type, or those of the codes' grid.
-
-    Notes
-    -----
-    A grid [-2^k, 2^k] on which each neuron keeps to [-2^k, 2^k - 1] or to its mirror image has k + 1 bits, since a
-    neuron's mirror image is its scale with the other sign.
-
-    Examples
-    --------
     >>> from npquant.nn.model import DenseLayer
     >>> weight_widths(FloatMLP((DenseLayer(np.eye(3), np.zeros(3), "identity"),)))
     (64,)
     """
     if isinstance(model, FloatMLP):
         return tuple(8 * layer.w.dtype.itemsize for layer in model.layers)
-    return tuple(_grid_width(layer) for layer in model.layers)
-
-
-def _grid_width(layer: IntegerLayer) -> int | str:
-    qmin, qmax = layer.w.qmin, layer.w.qmax
-    if (qmin, qmax) == (-1, 1):
-        return "ternary"
-    mirrored = qmin == -qmax and qmax & (qmax - 1) == 0
-    if mirrored and not np.any((layer.w_q == qmin).any(axis=0) & (layer.w_q == qmax).any(axis=0)):
-        return qmax.bit_length()
-    return (qmax - qmin).bit_length()
+    return tuple("ternary" if (y.w.qmin, y.w.qmax) == TERNARY else y.weight_bits for y in model.layers)
 
 
 def multiply_accumulates(n_inputs: int, neurons: Sequence[int]) -> int:

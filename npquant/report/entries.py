@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from npquant.compression.rounding.rectified.network import LayerReport
+from npquant.compression.chain.layer_report import LayerReport
 from npquant.measure.evaluate import Comparison, Evaluation
 
 
@@ -89,7 +89,7 @@ def layer_entry(layer: LayerReport) -> dict[str, Any]:
     Parameters
     ----------
     layer : LayerReport
-        Of `quantize_rectified_with_report`.
+        Of `quantize_model`.
 
     Returns
     -------

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from npquant.budget.requirements import Budget
-from npquant.compression.rounding.uniform import Bits
+from npquant.compression.chain.weight_codes import Bits
 
 ACTIVATIONS: Final = ("clipped_relu", "relu", "hard_sigmoid", "sigmoid", "tanh")
 

@@ -11,7 +11,8 @@ from typing import Any, Final
 from npquant.data.sets import Sets
 from npquant.files.storage import load
 from npquant.nn.model import FloatMLP
-from npquant.nn.training import Epoch, train
+from npquant.nn.settings import Epoch
+from npquant.nn.training import train
 from npquant.workflow.config import RunConfig
 
 # From this many training rows on, mini-batches are larger: fewer, longer products.

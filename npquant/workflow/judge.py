@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from npquant.budget.requirements import allowed_rows, shows_larger_drop
-from npquant.compression.rounding.rectified.network import LayerReport
-from npquant.compression.rounding.uniform import Bits
+from npquant.compression.chain.layer_report import LayerReport
+from npquant.compression.chain.weight_codes import Bits
 from npquant.files.storage import encode_model
 from npquant.integer.dynamic_mlp import DynamicMLP
 from npquant.integer.mlp import IntegerMLP

@@ -9,9 +9,10 @@ from time import perf_counter
 from typing import Any, Final
 
 from npquant.budget.search import search_budget
+from npquant.compression.chain.weight_codes import Bits
 from npquant.compression.rounding.dynamic import quantize_dynamic
 from npquant.compression.rounding.rectified.network import quantize_rectified
-from npquant.compression.rounding.uniform import Bits, quantize_uniform
+from npquant.compression.rounding.uniform import quantize_uniform
 from npquant.data.sets import load_sets
 from npquant.files.storage import encode_model, itemize, write_atomically
 from npquant.measure.evaluate import in_float64

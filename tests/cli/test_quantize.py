@@ -77,8 +77,8 @@ def test_quantize_by_each_peer(
 
 def test_quantize_methods_differ(float_file: Path, tmp_path: Path) -> None:
     """No two names mean the same method."""
-    # on-grid needs a network that was trained through the quantizer.
-    methods = [method for method in METHODS if method != "on-grid"]
+    # on_grid needs a network that was trained through the quantizer.
+    methods = [method for method in METHODS if method != "on_grid"]
     for method in methods:
         quantized(float_file, tmp_path / method, "--method", method, "--bits", "3", "--rows", "100")
     assert len({(tmp_path / method).read_bytes() for method in methods}) == len(methods)
@@ -112,8 +112,8 @@ def sparse_file(float_file: Path, tmp_path_factory: pytest.TempPathFactory) -> P
 @pytest.mark.parametrize(
     ("method", "name"),
     [
-        ("rectified", "rectified"), ("nearest", "rescaled"), ("gptq", "gptq"), ("gptq-resolved", "gptq_resolved"),
-        ("gpfq", "gpfq"),
+        ("rectified", "rectified"), ("nearest", "nearest"), ("gptq", "gptq"), ("gptq-resolved", "gptq_resolved"),
+        ("uniform", "uniform"), ("gpfq", "gpfq"),
     ],
 )  # fmt: skip
 def test_quantize_keep_zeros(method: str, name: str, sparse_file: Path, tmp_path: Path) -> None:

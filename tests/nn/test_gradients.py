@@ -46,7 +46,7 @@ def problem(seed: int, name: str, loss: str, backward=None):
 @pytest.mark.parametrize("name", NAMES)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_network_backward_is_the_slope(name, loss, seed):
-    """The gradient of every weight and bias, through every activation and loss."""
+    """F1-F3, and F6, F7, F12: the gradient of every weight and bias, through every activation and loss."""
     (f, gradient), p = problem(seed, name, loss)
     check_gradient(f, gradient, p, rng=seed)
 
