@@ -19,6 +19,7 @@ from npquant.testing.diagnose import Diagnosis
 from npquant.testing.explanation import Explanation
 from npquant.testing.judge import Finding
 from npquant.testing.literals import c_array, c_params, case_literal
+from npquant.testing.trace import lines_of_value
 from npquant.version import __version__, numerics_version
 
 # Operand elements up to which arrays are written out in a text report.
@@ -34,6 +35,10 @@ def text(told: Explanation) -> str:
         i, j = told.trace.index
         layer = f" of layer {told.trace.layer}" if told.trace.layer else ""
         parts.append([f"Stages of y[{i}, {j}]{layer}", *told.trace.lines()])
+    finding = told.finding
+    if finding.case.op == "quantize" and finding.got is not None and finding.index:
+        rows = lines_of_value(finding.case, finding.index, int(finding.got[finding.index]))
+        parts.append([f"Stages of y{list(finding.index)}", *rows])
     parts.append(["Diagnosis", *said_of_diagnoses(told)])
     if told.pattern.lines():
         parts.append(["Pattern", *told.pattern.lines()])

@@ -112,6 +112,34 @@ def trace(case: Case, index: tuple[int, ...], got: int | None = None) -> Trace:
     return traced(call, len(case.model.layers) - 1, (row, column), got)
 
 
+def lines_of_value(case: Case, index: tuple[int, ...], got: int) -> list[str]:
+    """Return the stages of one real value to be quantized: the exact quotient by the scale, zero point, clamp.
+
+    >>> import numpy as np
+    >>> from npquant.kernels.qparams import QuantParams
+    >>> from npquant.testing.case import Layer, Model
+    >>> p = QuantParams(0.5, 3, -128, 127)
+    >>> model = Model((Layer(np.zeros((1, 1), np.int8), None, p, p, p),), "ort")
+    >>> print(*lines_of_value(Case(model, np.array([0.75], np.float32), op="quantize"), (0,), 4), sep="\\n")
+    exact       0.75 / 0.5 = 3/2, on a tie
+    zero point  +3
+    clamp       to [-128, 127], got 4
+    """
+    p = checked(case.model.layers[0].x)
+    value, scale = float(case.x_q[index]), float(p.scale)
+    said = f"{value:.9g} / {scale:.9g}"
+    if np.isfinite(value):
+        exact = Fraction(value) / Fraction(scale)
+        beside = exact - floor(exact) - Fraction(1, 2)
+        tie = "on a tie" if beside == 0 else f"{_number(abs(beside))} from the nearest tie"
+        said += f" = {_number(exact)}, {tie}"
+    return [
+        f"{'exact':<12}{said}",
+        f"{'zero point':<12}{int(p.zero_point):+d}",
+        f"{'clamp':<12}to [{p.qmin}, {p.qmax}], got {got}",
+    ]
+
+
 def traced(call: Call, layer: int, index: tuple[int, int], got: int | None) -> Trace:
     """Follow the only output of a call."""
     x, w = centred_x(call)[0], centred_w(call)[:, 0]
