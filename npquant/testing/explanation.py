@@ -71,11 +71,11 @@ def explained(
     calls, unstable = len(small.asked), small.unstable
     if culprit is not None:
         small, before = with_history(backend, found, steps, culprit)
-    nearest = () if names else closest(profile, near)
+    # What changes from call to call comes near to nothing that does not.
+    nearest = () if names or found.kind == kinds.FLAKY else closest(profile, near)
     finding = small.finding
-    return Explanation(
-        found, finding, before, calls, traced(finding), names, nearest, pattern([*near, *far]), tier, seed, unstable
-    )
+    seen = pattern([*near, *far] if names or found.kind != kinds.FLAKY else ())
+    return Explanation(found, finding, before, calls, traced(finding), names, nearest, seen, tier, seed, unstable)
 
 
 def evidence(

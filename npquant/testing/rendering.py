@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from npquant.profiles import get
+from npquant.testing import backend as kinds
 from npquant.testing.case import Case, expected
 from npquant.testing.diagnose import Diagnosis
 from npquant.testing.explanation import Explanation
@@ -129,6 +130,8 @@ def said_of_diagnoses(told: Explanation) -> list[str]:
             rows.append(f"not told apart from it by these cases: {_named(others)}")
         return rows
     rows = ["no known bug and no other profile reproduces everything that was seen"]
+    if told.found.kind == kinds.FLAKY:
+        rows.append("the answer changes from call to call: threads, memory that is not set, or something kept")
     for near in told.closest:
         rows.append(f"closest: {near.name}, {near.agreed} of {near.of} cases")
     return rows
