@@ -26,7 +26,7 @@ from npquant.testing.trace import Trace, trace
 MOST_NEAR: Final = 32
 MOST_FAR: Final = 48
 # Cases that are made and asked, where several suspects are left.
-MOST_MORE: Final = 48
+MOST_MORE: Final = 120
 # Who does this is not asked more than need be.
 DYING: Final = (kinds.CRASHED, kinds.HUNG)
 
