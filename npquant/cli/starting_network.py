@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -15,24 +14,19 @@ from npquant.data.sets import CALIBRATION_ROWS, Sets, load_sets
 from npquant.files.storage import load
 from npquant.measure.evaluate import in_float64
 from npquant.nn.model import FloatMLP
-from npquant.workflow.float_model import bundled_record
+from npquant.workflow.float_model import bundled_record, check_fits
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Workpiece:
+class StartingNetwork:
     """A float network as its file holds it, the split rows, and those of the training rows that a method looks at."""
 
     path: str
     model: FloatMLP
-    n_bytes: int
+    floating: FloatMLP  # the same in float64, where no order of a sum decides a code
     sets: Sets
     x_calibration: NDArray[Any]
     notes: tuple[str, ...]
-
-    @property
-    def floating(self) -> FloatMLP:
-        """The network in float64, where no order of a sum decides a code."""
-        return in_float64(self.model)
 
     @property
     def data(self) -> dict[str, Any]:
@@ -41,79 +35,30 @@ class Workpiece:
         return {**entry, "rows": {**entry["rows"], "calibration": len(self.x_calibration)}}
 
 
-def take_up(path: str, *, data: str | None, rows: int | None, seed: int) -> Workpiece:
-    """Load the network and the rows that a command's options name.
+def load_start(path: str, *, data: str | None, rows: int | None, seed: int) -> StartingNetwork:
+    """Load the network in the file `path` and the rows of the user's `data` (None: the bundled digits); they must fit.
 
-    Parameters
-    ----------
-    path : str
-        File of a float network.
-    data : str or None
-        The user's data; None: the bundled digits.
-    rows : int or None
-        Training rows to look at; None: those that `npquant run` takes.
-    seed : int
-        Chooses the split, as in `npquant run`, and the order of the rows.
+    `rows` are training rows to look at (None: those that `npquant run` takes); `seed` chooses the split, as in
+    `npquant run`, and the order of the rows. OSError if a file cannot be read; ValueError if the file holds no float
+    network, the data cannot be used, they do not fit, or the seed or the number of rows is out of range.
 
-    Returns
-    -------
-    Workpiece
-        The network fits the data.
-
-    Raises
-    ------
-    OSError
-        If a file cannot be read.
-    ValueError
-        If the file holds no float network, the data cannot be used, they do not fit, or the seed or the number of rows
-        is out of range.
-
-    Examples
-    --------
     >>> from importlib import resources
     >>> path = resources.files("npquant.data") / "bundled" / "digits_float.npz"
-    >>> piece = take_up(str(path), data=None, rows=200, seed=0)
-    >>> piece.model.neurons, piece.x_calibration.shape, piece.notes
+    >>> start = load_start(str(path), data=None, rows=200, seed=0)
+    >>> start.model.neurons, start.x_calibration.shape, start.notes
     ((64, 32, 10), (200, 64), ())
     """
     if seed < 0:
         raise ValueError(f"the seed is {seed}; give a whole number of at least 0 with --seed")
     model = load_float(path)
     sets = load_sets(data, seed)
-    features, classes = sets.dataset.x.shape[1], len(sets.dataset.class_names)
-    if (model.n_inputs, model.neurons[-1]) != (features, classes):
-        raise ValueError(
-            f"{path}: takes {model.n_inputs} inputs and tells {model.neurons[-1]} classes apart, but the data has "
-            f"{features} features and {classes} classes: give matching --data"
-        )
+    check_fits(path, model, sets, "give matching --data")
     x = _calibration_rows(sets, rows, seed)
-    return Workpiece(path, model, os.path.getsize(path), sets, x, _notes(path, sets, seed))
+    return StartingNetwork(path, model, in_float64(model), sets, x, _notes(path, sets, seed))
 
 
 def load_float(path: str) -> FloatMLP:
-    """Load a file that must hold a float network.
-
-    Parameters
-    ----------
-    path : str
-        The file.
-
-    Returns
-    -------
-    FloatMLP
-        The network.
-
-    Raises
-    ------
-    OSError, ValueError
-        As `npquant.files.storage.load`; also if it holds another kind of network.
-
-    Examples
-    --------
-    >>> load_float("nowhere.npz")
-    Traceback (most recent call last):
-    FileNotFoundError: [Errno 2] No such file or directory: 'nowhere.npz'
-    """
+    """Load the file `path`, as `load` does; ValueError also if it holds another kind of network than a float one."""
     model = load(path)
     if not isinstance(model, FloatMLP):
         raise ValueError(f"{path}: holds a network that is quantized already; start from a float one, as in float.npz")
