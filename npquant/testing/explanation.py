@@ -85,14 +85,24 @@ def evidence(
 
     Near: the shrinker's own questions and those of the class; wrong answers before right ones."""
     last = small.finding
-    near = [o for o in reversed(small.asked) if o.case is last.case][:1]
-    near += [o for o in reversed(small.asked) if o.case is not last.case][:MOST_NEAR]
-    own = [o for o in asked if o.case.group == found.case.group]
+    near = [as_seen(last)]
+    near += [o for o in reversed(small.asked) if o.case is not last.case and o.outcome.kind != kinds.DECLINED][
+        :MOST_NEAR
+    ]
+    told = [o for o in asked if o.outcome.kind != kinds.DECLINED]
+    own = [o for o in told if o.case.group == found.case.group]
     own.sort(key=lambda o: (o.case is not found.case, o.kind == kinds.VALUE, o.case.elements))
-    far = [o for o in asked if o.case.group != found.case.group]
+    far = [o for o in told if o.case.group != found.case.group]
     far.sort(key=lambda o: (o.kind == kinds.VALUE, o.case.elements))
     # Small ones come first, but of many cases large ones are among those that are taken.
     return near + own[:: len(own) // MOST_NEAR + 1], far[:: len(far) // MOST_FAR + 1]
+
+
+def as_seen(finding: Finding) -> Observation:
+    """Return a finding as an observation."""
+    answered = finding.kind in (kinds.WRONG_VALUE, kinds.FLAKY, kinds.ACCEPTED)
+    kind = kinds.VALUE if answered else finding.kind
+    return Observation(finding.case, Outcome(kind, finding.got, finding.detail), finding.kind)
 
 
 def traced(finding: Finding) -> Trace | None:

@@ -13,8 +13,9 @@ from npquant.testing.ask import ask
 from npquant.testing.backend import Outcome
 from npquant.testing.bugs.catalogue import CATALOGUE, bug_named
 from npquant.testing.case import one_layer
+from npquant.testing.counterexample import Counterexample
 from npquant.testing.diagnose import as_suspect, closest, diagnose, same, stateful_suspect
-from npquant.testing.judge import judged
+from npquant.testing.judge import judge, judged
 from npquant.testing.shrink import Observation
 from npquant.testing.trial import named_first, run
 
@@ -114,3 +115,22 @@ def test_run_of_a_right_backend_has_no_failures() -> None:
     """Nothing is shrunk, nothing is diagnosed."""
     backend = from_callable(partial(npquant.linear, profile="ort"), profile="ort")
     assert run(backend, tier="smoke").failures == ()
+
+
+def test_diagnose_counts_no_question_that_was_declined() -> None:
+    """A backend that answers one question and declines all others is judged by that one: it is not made smaller."""
+    p, half = npquant.QuantParams(1.0, 0, -128, 127), npquant.QuantParams(0.5, 0, -128, 127)
+    x_q = np.array([[3, 1]], np.int8)
+    case = one_layer(x_q, x_q.T, np.array([1], np.int32), p, half, p, "ort")
+
+    def once(x, w_q, bias, **parameters):
+        if x.shape != (1, 2) or x.tolist() != [[3, 1]] or bias is None or bias.tolist() != [1]:
+            raise NotImplementedError("not this one")
+        return np.array([[5]], np.int8)
+
+    backend = from_callable(once, profile="ort")
+    finding, _ = judge(backend, case)
+    assert finding is not None
+    told = Counterexample(backend, finding).explanation
+    assert told.diagnoses[0].of < 10
+    assert "rounding.truncates_toward_zero" in {d.name for d in told.diagnoses}
