@@ -86,10 +86,9 @@ def evidence(
     Near: the shrinker's own questions and those of the class; wrong answers before right ones."""
     last = small.finding
     near = [as_seen(last)]
-    near += [o for o in reversed(small.asked) if o.case is not last.case and o.outcome.kind != kinds.DECLINED][
-        :MOST_NEAR
-    ]
     told = [o for o in asked if o.outcome.kind != kinds.DECLINED]
+    tried = [o for o in small.asked if o.outcome.kind != kinds.DECLINED and o.case is not last.case]
+    near += tried[::-1][:MOST_NEAR]
     own = [o for o in told if o.case.group == found.case.group]
     own.sort(key=lambda o: (o.case is not found.case, o.kind == kinds.VALUE, o.case.elements))
     far = [o for o in told if o.case.group != found.case.group]
