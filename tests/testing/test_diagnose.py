@@ -123,8 +123,8 @@ def test_diagnose_counts_no_question_that_was_declined() -> None:
     x_q = np.array([[3, 1]], np.int8)
     case = one_layer(x_q, x_q.T, np.array([1], np.int32), p, half, p, "ort")
 
-    def once(x, w_q, bias, **parameters):
-        asked = (x.ravel().tolist(), w_q.ravel().tolist(), None if bias is None else bias.tolist())
+    def once(x_q, w_q, bias, **parameters):
+        asked = (x_q.ravel().tolist(), w_q.ravel().tolist(), None if bias is None else bias.tolist())
         scales = [float(parameters[role].scale) for role in "xwy"]
         if asked != ([3, 1], [3, 1], [1]) or scales != [1.0, 0.5, 1.0]:
             raise NotImplementedError("not this one")
