@@ -1,8 +1,8 @@
 """Which known mistake is it: every bug of the catalogue, and every other profile, replayed on what was seen.
 
-Legend: profile the arithmetic that is due; observations cases with what the backend made of them, failing and passing,
-the most telling first; steps the same in the order in which they were asked, which a bug with a state depends on.
-"""
+Legend: profile the arithmetic that is due; observations cases with what the backend made of them, failing and
+passing, the most telling first; a, b outcomes; steps the same in the order in which they were asked, which a bug with
+a state depends on."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from npquant.testing.bugs.catalogue import CATALOGUE, Bug
 from npquant.testing.judge import judge
 from npquant.testing.shrink import Observation
 
-MOST_SECONDS: Final = 1.5
+MOST_SECONDS: Final = 5.0
 # Groups of bugs that keep something from call to call: only the whole sequence of questions can show them.
 STATEFUL: Final = ("state",)
 
@@ -92,7 +92,7 @@ def same(a: Outcome, b: Outcome) -> bool:
 
 def reproduces(suspect: Suspect, seen: Observation) -> bool:
     """Say whether a fresh backend of a suspect makes the same of one case."""
-    if seen.case.status == "unpredictable" or seen.outcome.kind == kinds.DECLINED:
+    if seen.case.status == "unpredictable":
         return True
     return same(ask(suspect.make(), seen.case), seen.outcome)
 
@@ -101,6 +101,8 @@ def reproduces_steps(suspect: Suspect, steps: Iterable[Observation]) -> bool:
     """Say whether one backend of a suspect, asked as the backend on trial was, makes the same of every step."""
     backend = suspect.make()
     for step in steps:
+        if step.outcome.kind == kinds.DECLINED:
+            continue
         finding, outcome = judge(backend, step.case)
         kind = kinds.VALUE if finding is None else finding.kind
         if kind != step.kind or not same(outcome, step.outcome):
@@ -138,10 +140,14 @@ def diagnose(
     for seen in observations:
         if not left or time.perf_counter() > end:
             break
+        if seen.outcome.kind == kinds.DECLINED:
+            continue
         left = [s for s in left if reproduces(s, seen)]
         agreed, of = agreed + 1, of + 1
     rest = iter(further)
     while len(left) > 1 and time.perf_counter() < end and (new := next(rest, None)) is not None:
+        if new.outcome.kind == kinds.DECLINED:
+            continue
         fewer = [s for s in left if reproduces(s, new)]
         agreed, of, left = agreed + bool(fewer), of + 1, fewer or left
     told = [s for s in suspects(profile) if s.stateful and steps and reproduces_steps(s, steps)]
@@ -156,7 +162,7 @@ def stateful_suspect(name: str, profile: Profile) -> Suspect | None:
 
 
 def rank(diagnosis: Diagnosis) -> tuple[bool, bool]:
-    """Return the order of explanations that agree everywhere: met in the field first, bugs before other engines."""
+    """Return the order of a diagnosis among those that agree everywhere: bugs before engines, the met ones first."""
     return (diagnosis.name.startswith("profile."), not diagnosis.met)
 
 

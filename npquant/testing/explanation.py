@@ -1,14 +1,14 @@
 """The explanation of a finding: shrunk, traced, diagnosed, with its pattern; plain data that the renderings read.
 
-Legend: found is the finding as the runner met it, finding the shrunk one; asked all that was put to the backend in the
-run, in order, up to position before and with the finding; before the calls that a backend with a state needs first.
-"""
+Legend: tier and seed of the run; culprit the suspect that keeps a state; small what shrinking came to; found is the
+finding as the runner met it, finding the shrunk one; asked all that was put to the backend in the run, in order, up
+to position before and with the finding; before the calls that a backend with a state needs first."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import chain, takewhile
+from itertools import chain, islice, takewhile
 from typing import Final
 
 from npquant.profiles import get
@@ -25,6 +25,8 @@ from npquant.testing.trace import Trace, trace
 # Observations that a diagnosis replays, of the finding's own class and of the others.
 MOST_NEAR: Final = 32
 MOST_FAR: Final = 48
+# Cases that are made and asked, where several suspects are left.
+MOST_MORE: Final = 120
 # Who does this is not asked more than need be.
 DYING: Final = (kinds.CRASHED, kinds.HUNG)
 
@@ -43,6 +45,7 @@ class Explanation:
     pattern: Pattern
     tier: str
     seed: int
+    unstable: bool = False
 
 
 def explained(
@@ -61,18 +64,18 @@ def explained(
     small = shrunk(backend, found)
     near, far = evidence(small, found, asked)
     steps = tuple(asked[:position])
-    asking = () if found.kind in DYING else more()
+    asking = () if found.kind in DYING else islice(more(), MOST_MORE)
     names = diagnose(profile, near, steps, chain(far, (Observation(case, ask(backend, case)) for case in asking)))
     before: tuple[Case, ...] = ()
     culprit = stateful_suspect(names[0].name, profile) if names else None
-    calls = len(small.asked)
+    calls, unstable = len(small.asked), small.unstable
     if culprit is not None:
         small, before = with_history(backend, found, steps, culprit)
-    nearest = () if names else closest(profile, near)
+    # What changes from call to call comes near to nothing that does not.
+    nearest = () if names or found.kind == kinds.FLAKY else closest(profile, near)
     finding = small.finding
-    return Explanation(
-        found, finding, before, calls, traced(finding), names, nearest, pattern([*near, *far]), tier, seed
-    )
+    seen = pattern([*near, *far] if names or found.kind != kinds.FLAKY else ())
+    return Explanation(found, finding, before, calls, traced(finding), names, nearest, seen, tier, seed, unstable)
 
 
 def evidence(
@@ -82,14 +85,23 @@ def evidence(
 
     Near: the shrinker's own questions and those of the class; wrong answers before right ones."""
     last = small.finding
-    near = [o for o in reversed(small.asked) if o.case is last.case][:1]
-    near += [o for o in reversed(small.asked) if o.case is not last.case][:MOST_NEAR]
-    own = [o for o in asked if o.case.group == found.case.group]
+    near = [as_seen(last)]
+    told = [o for o in asked if o.outcome.kind != kinds.DECLINED]
+    tried = [o for o in small.asked if o.outcome.kind != kinds.DECLINED and o.case is not last.case]
+    near += tried[::-1][:MOST_NEAR]
+    own = [o for o in told if o.case.group == found.case.group]
     own.sort(key=lambda o: (o.case is not found.case, o.kind == kinds.VALUE, o.case.elements))
-    far = [o for o in asked if o.case.group != found.case.group]
+    far = [o for o in told if o.case.group != found.case.group]
     far.sort(key=lambda o: (o.kind == kinds.VALUE, o.case.elements))
     # Small ones come first, but of many cases large ones are among those that are taken.
     return near + own[:: len(own) // MOST_NEAR + 1], far[:: len(far) // MOST_FAR + 1]
+
+
+def as_seen(finding: Finding) -> Observation:
+    """Return a finding as an observation."""
+    answered = finding.kind in (kinds.WRONG_VALUE, kinds.FLAKY, kinds.ACCEPTED)
+    kind = kinds.VALUE if answered else finding.kind
+    return Observation(finding.case, Outcome(kind, finding.got, finding.detail), finding.kind)
 
 
 def traced(finding: Finding) -> Trace | None:

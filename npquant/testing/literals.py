@@ -1,7 +1,7 @@
 """A case as text that makes it again: Python literals, and C initializers.
 
-Legend: case any case; each array is written with its type, so that nothing is left to defaults.
-"""
+Legend: case any case; codes an array, name what it is called; p quantization parameters; each array is written with
+its type, so that nothing is left to defaults."""
 
 from __future__ import annotations
 

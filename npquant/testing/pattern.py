@@ -2,25 +2,27 @@
 off.
 
 Legend: observations cases with what the backend made of them; a feature is a statement that is true or false of each
-output code; delta is got less want. Nothing here needs a list of known bugs.
-"""
+output code; delta is got less want; table the features by name; wrong whether each code is, most how many statements.
+Nothing here needs a list of known bugs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import combinations
+from math import log, prod
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from npquant.arrays import Int64
+from npquant.testing.ask import answer_shape
 from npquant.testing.backend import VALUE, WRONG_VALUE
 from npquant.testing.case import Case, checked, expected
 from npquant.testing.shrink import Observation
-from npquant.testing.simpler import bias_codes
+from npquant.testing.smaller import bias_codes
 from npquant.testing.solve import centred_sums, exact_multipliers
 
 # Output codes of one case that are looked at, and of all failing or passing ones; exact ratios are slow.
@@ -28,6 +30,8 @@ MOST_OF_A_CASE: Final = 300
 MOST_CODES: Final = 2000
 # Failing cases, and passing ones.
 MOST_CASES: Final = 32
+# A statement under which all wrong codes would fall as often as this by chance is not made.
+CHANCE: Final = 1e-4
 Bools = NDArray[np.bool_]
 
 
@@ -46,7 +50,7 @@ class Hypothesis:
         inside, outside = self.wrong + self.right, self.wrong_elsewhere + self.right_elsewhere
         only = "only " if not self.wrong_elsewhere else ""
         return (
-            f"wrong {only}where {self.says}: {self.wrong} of {inside} such codes, "
+            f"wrong {only}where {self.says}: {self.wrong} of {inside} such, "
             f"and {self.wrong_elsewhere} of {outside} others"
         )
 
@@ -64,36 +68,47 @@ class Pattern:
 
 
 def pattern(observations: Iterable[Observation]) -> Pattern:
-    """Return what the wrong codes of some observations have in common, and the right ones have not."""
-    tables, wrong, deltas = [], [], []
-    seen = {False: 0, True: 0}
+    """Return what the wrong codes of some observations have in common, and the right ones have not.
+
+    Where the first failure has no codes to compare (a crash, a wrong dtype), whole cases stand in for codes."""
     every = list(observations)
-    some = [o for o in every if o.kind != VALUE][:MOST_CASES]
-    some += [o for o in every if o.kind == VALUE][:MOST_CASES]
-    for o in some:
-        if o.outcome.kind != VALUE or o.kind not in (VALUE, WRONG_VALUE) or o.outcome.value is None:
-            continue
-        if (
-            not 0 < o.outcome.value.size <= MOST_OF_A_CASE
-            or seen[o.kind == VALUE] > MOST_CODES
-            or o.case.status != "valid"
-        ):
-            continue
-        delta = o.outcome.value.astype(np.int64) - expected(o.case).astype(np.int64)
-        tables.append(features(o.case))
-        wrong.append((delta != 0).ravel())
-        deltas.append(delta.ravel())
-        seen[o.kind == VALUE] += delta.size
-    if not tables:
+    failing = [o for o in every if o.kind != VALUE and o.case.status == "valid"][:MOST_CASES]
+    passing = [o for o in every if o.kind == o.outcome.kind == VALUE and o.case.status == "valid"][:MOST_CASES]
+    if not failing:
         return Pattern("", ())
-    bad, offs = np.concatenate(wrong), np.concatenate(deltas)
+    if failing[0].kind != WRONG_VALUE:
+        rows = [o for o in (*failing, *passing) if o.case.op == "linear"]
+        stated = [{says: np.array([bool(true)]) for says, true in _of_case(o.case).items()} for o in rows]
+        return Pattern("", _separated(stated, [np.array([o.kind != VALUE]) for o in rows]))
+    deltas, tables = [], []
+    for o in (*_up_to(failing), *_up_to(passing)):
+        assert o.outcome.value is not None
+        deltas.append((o.outcome.value.astype(np.int64) - expected(o.case).astype(np.int64)).ravel())
+        tables.append(features(o.case))
+    offs = np.concatenate([*deltas, np.zeros(0, np.int64)])
+    return Pattern(said_of_deltas(offs[offs != 0]), _separated(tables, [d != 0 for d in deltas]))
+
+
+def _up_to(observations: list[Observation]) -> Iterator[Observation]:
+    """Yield observations of codes, of which none has too many, until there are enough codes."""
+    seen = 0
+    for o in observations:
+        size = prod(answer_shape(o.case))
+        if o.kind in (VALUE, WRONG_VALUE) and 0 < size <= MOST_OF_A_CASE and seen <= MOST_CODES:
+            seen += size
+            yield o
+
+
+def _separated(tables: list[dict[str, Bools]], wrong: list[Bools]) -> tuple[Hypothesis, ...]:
+    """Return the hypotheses over the features that all tables have."""
+    if not tables:
+        return ()
     names = [name for name in tables[0] if all(name in table for table in tables)]
-    whole = {name: np.concatenate([table[name] for table in tables]) for name in names}
-    return Pattern(said_of_deltas(offs[bad]), separating(whole, bad))
+    return separating({name: np.concatenate([t[name] for t in tables]) for name in names}, np.concatenate(wrong))
 
 
 def said_of_deltas(deltas: NDArray[np.int64]) -> str:
-    """Return what the differences say.
+    """Return what the differences, deltas, say.
 
     >>> said_of_deltas(np.array([-1, -1, -1]))
     'got - want is always -1: a rounding, or a sum that is a little off'
@@ -110,6 +125,8 @@ def said_of_deltas(deltas: NDArray[np.int64]) -> str:
     if np.all(np.abs(values) == 1):
         sign = f"always {values[0]:+d}" if len(values) == 1 else "-1 or +1"
         return f"got - want is {sign}: a rounding, or a sum that is a little off"
+    if len(values) == 2 and values[0] == -values[1]:
+        return f"got - want is {values[0]:+d} or {values[1]:+d}"
     if len(values) == 1:
         return f"got - want is {values[0]:+d}"
     return f"got - want is between {values[0]:+d} and {values[-1]:+d}, {len(values)} different values"
@@ -126,7 +143,7 @@ def separating(table: dict[str, Bools], wrong: Bools, most: int = 3) -> tuple[Hy
     scored.sort(key=lambda item: item[0] or 0)
     singles = {says: score for score, says in scored}
     both = {}
-    for a, b in combinations(list(singles)[:12], 2):
+    for a, b in combinations(list(singles)[:24], 2):
         score = badness(table[a] & table[b], wrong)
         if score is not None and score < min(singles[a] or 0, singles[b] or 0):
             both[f"{a} and {b}"] = (score, table[a] & table[b])
@@ -146,10 +163,16 @@ def _four(true: Bools, wrong: Bools) -> tuple[Bools, Bools, Bools, Bools]:
 
 
 def badness(true: Bools, wrong: Bools) -> int | None:
-    """Return how badly a statement separates: right codes for which it holds, and four times the wrong ones for which it
-    does not; None where it misses more than one wrong code in eight, or rules out too few right ones to say anything."""
+    """Return how badly a statement separates: the right codes for which it holds, and four times the wrong ones for
+    which it does not; None if it misses more than one wrong code in eight, or spares too few right ones."""
     inside, spared, missed, outside = (int(np.count_nonzero(part)) for part in _four(true, wrong))
     if not inside or missed * 8 > inside + missed or outside * 8 < outside + spared:
+        return None
+    # Codes must be wrong twice as often where it holds, or it says little.
+    if 2 * missed * (inside + spared) > inside * (missed + outside):
+        return None
+    # So few wrong codes fall under a statement that holds so often by chance: there are hundreds of statements.
+    if inside * log((inside + spared) / true.size) > log(CHANCE):
         return None
     return spared + 4 * missed
 
@@ -164,10 +187,12 @@ def features(case: Case) -> dict[str, Bools]:
     table = {says: np.full(b * n, bool(true)) for says, true in _of_case(case).items()}
     table["the row is not the first"] = rows > 0
     table["the row is the last of several"] = (rows == b - 1) & (b > 1)
+    table["the row is the last"] = rows == b - 1
     table["the row is the last of an odd number"] = (rows == b - 1) & (b % 2 == 1)
     table["the row is the fifth or later"] = rows >= 4
     table["the column is not the first"] = columns > 0
     table["the column is the last of several"] = (columns == n - 1) & (n > 1)
+    table["the column is the last"] = columns == n - 1
     table["the column is the last of an odd number"] = (columns == n - 1) & (n % 2 == 1)
     for width in (4, 8, 16):
         table[f"the column is {width} or later"] = columns >= width
@@ -184,10 +209,12 @@ def _of_case(case: Case) -> dict[str, bool]:
     b, k, n = len(case.x_q), first.w_q.shape[0], layers[-1].w_q.shape[1]
     said: dict[str, Any] = {f"K mod {m} is not 0": k % m for m in (2, 4, 8, 16, 32)}
     said |= {f"K mod {m} is not 0 and K is above {4 * m}": k % m and k > 4 * m for m in (4, 8, 16)}
+    said |= {f"K mod {m} is {r}": k % m == r for m in (3, 4, 8, 16) for r in range(1, m)}
+    said |= {f"N mod {m} is {r}": n % m == r for m in (4, 8) for r in range(1, m)}
     said |= {f"K is above {m}": k > m for m in (1, 4, 8, 16, 32, 64, 256, 1024)}
     said |= {f"N mod {m} is not 0": n % m for m in (2, 4, 8, 16)}
     said |= {f"N is above {m}": n > m for m in (1, 4, 8, 16, 32, 64)}
-    said |= {f"B is above {m}": b > m for m in (1, 2, 4, 8, 32)}
+    said |= {f"B is above {m}": b > m for m in (1, 2, 3, 4, 8, 32)}
     return said | {
         "K is 1": k == 1,
         "N is 1": n == 1,

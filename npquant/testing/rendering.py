@@ -1,6 +1,7 @@
 """An explanation as text in seven parts, as plain data, as a Python script, as C arrays.
 
-Legend: told an explanation; its finding is the shrunk one, found the one that the runner met.
+Legend: told an explanation; its finding is the shrunk one, found the one that the runner met; codes any array, typed
+whether its dtype is told; p quantization parameters; layout how an operand lies; name of a profile.
 """
 
 from __future__ import annotations
@@ -13,11 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from npquant.profiles import get
+from npquant.testing import backend as kinds
 from npquant.testing.case import Case, expected
 from npquant.testing.diagnose import Diagnosis
 from npquant.testing.explanation import Explanation
 from npquant.testing.judge import Finding
 from npquant.testing.literals import c_array, c_params, case_literal
+from npquant.testing.trace import lines_of_value
 from npquant.version import __version__, numerics_version
 
 # Operand elements up to which arrays are written out in a text report.
@@ -33,6 +36,10 @@ def text(told: Explanation) -> str:
         i, j = told.trace.index
         layer = f" of layer {told.trace.layer}" if told.trace.layer else ""
         parts.append([f"Stages of y[{i}, {j}]{layer}", *told.trace.lines()])
+    finding = told.finding
+    if finding.case.op == "quantize" and finding.got is not None and finding.index:
+        rows = lines_of_value(finding.case, finding.index, int(finding.got[finding.index]))
+        parts.append([f"Stages of y{list(finding.index)}", *rows])
     parts.append(["Diagnosis", *said_of_diagnoses(told)])
     if told.pattern.lines():
         parts.append(["Pattern", *told.pattern.lines()])
@@ -69,6 +76,8 @@ def sequence(told: Explanation) -> list[str]:
         same = told.before[0] is case and len(told.before) == 1
         count = f"{len(told.before)} other question{'s' * (len(told.before) > 1)}"
         rows.append("asked twice: the second answer is wrong" if same else f"after {count}: see the script")
+    elif told.unstable:
+        rows.append("smaller cases were wrong once and right when asked again: something is kept from call to call")
     if case.earlier:
         shapes = ", ".join(str(codes.shape) for codes in case.earlier)
         rows.append(f"after runs of the same model on {shapes}" + (", in the same memory" if case.same_buffer else ""))
@@ -121,6 +130,8 @@ def said_of_diagnoses(told: Explanation) -> list[str]:
             rows.append(f"not told apart from it by these cases: {_named(others)}")
         return rows
     rows = ["no known bug and no other profile reproduces everything that was seen"]
+    if told.found.kind == kinds.FLAKY:
+        rows.append("the answer changes from call to call: threads, memory that is not set, or something kept")
     for near in told.closest:
         rows.append(f"closest: {near.name}, {near.agreed} of {near.of} cases")
     return rows

@@ -1,7 +1,7 @@
 """The shrinker: the same mistake on as little as will show it.
 
 Legend: finding what a backend got wrong; a candidate is a simpler case, asked of the same backend; an observation is a
-case with what the backend made of it. It knows the domain: an input that goes leaves its product in the bias.
+case with what the backend made of it, outcome. It knows the domain: an input that goes leaves its product in the bias.
 """
 
 from __future__ import annotations
@@ -22,11 +22,12 @@ from npquant.testing.ask import ask
 from npquant.testing.backend import Backend, Capabilities, Outcome, capabilities_from, why_not_asked
 from npquant.testing.case import Case, expected
 from npquant.testing.judge import Finding, judge, judged
-from npquant.testing.simpler import Simplify, key, measure, ways
+from npquant.testing.simpler import Simplify, ways
+from npquant.testing.smaller import key, measure
 
 # Candidates asked, and seconds spent, at most; of a backend that crashes, where each question may start it anew.
 MOST_CALLS: Final = 240
-MOST_SECONDS: Final = 0.4
+MOST_SECONDS: Final = 4.0
 MOST_CRASHES: Final = 12
 # A backend that answers one question in two ways is asked so often before a candidate counts as right.
 FLAKY_TRIES: Final = 4
@@ -43,10 +44,11 @@ class Observation:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Shrinking:
-    """A shrunk finding, and all that was asked on the way."""
+    """A shrunk finding, all that was asked on the way, and whether what was wrong was right when asked again."""
 
     finding: Finding
     asked: tuple[Observation, ...]
+    unstable: bool = False
 
 
 def shrink(backend: Backend, finding: Finding) -> Finding:
@@ -65,7 +67,7 @@ def shrink(backend: Backend, finding: Finding) -> Finding:
     >>> backend = from_callable(f, profile="ort")
     >>> found = shrink(backend, judge(backend, case)[0])
     >>> found.case.elements, found.case.model.layers[0].bias.tolist(), found.got.tolist(), found.want.tolist()
-    (2, [2], [[0]], [[1]])
+    (2, [1], [[0]], [[1]])
     """
     return shrunk(backend, finding).finding
 
@@ -84,12 +86,14 @@ def shrunk(
     if finding.kind == kinds.HUNG:
         return Shrinking(finding, ())
     if finding.kind == kinds.CRASHED:
-        calls, seconds = MOST_CRASHES, 4 * seconds
+        calls = MOST_CRASHES
     search = _Search(backend, finding, calls, time.perf_counter() + seconds, asks or partial(ask, backend))
     found = search.run()
     if found is not finding and finding.kind != kinds.FLAKY:
         again = search.tried(found.case)
-        found = finding if again is None else again
+        if again is None:
+            return Shrinking(finding, tuple(search.asked), unstable=True)
+        found = again
     return Shrinking(found, tuple(search.asked))
 
 
@@ -175,7 +179,7 @@ def observed(case: Case, outcome: Outcome, finding: Finding | None) -> Observati
 
 
 def alike(a: Finding, b: Finding) -> bool:
-    """Say whether two findings are of one kind; of exceptions, whether their types are the same."""
+    """Say whether two findings, a and b, are of one kind; of exceptions, whether their types are the same."""
     named = a.kind in (kinds.RAISED, kinds.REJECTED)
     return a.kind == b.kind and (not named or a.detail.split(":")[0] == b.detail.split(":")[0])
 

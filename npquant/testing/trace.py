@@ -1,9 +1,8 @@
 """One output, stage by stage: products, accumulator, exact value, rounding, zero point, clamp; and which stage explains
 a wrong code.
 
-Legend: call one row and one column of the layer; acc its accumulator, bias included; exact acc M as a ratio, in output
-steps; got the wrong code, want the due one.
-"""
+Legend: call one row and one column of the layer, index where these stand in the output; acc its accumulator, bias
+included; exact acc M as a ratio, in output steps; got the wrong code, want the due one."""
 
 from __future__ import annotations
 
@@ -19,7 +18,7 @@ from npquant.kernels.rounding import wrap_int32
 from npquant.profiles import get
 from npquant.testing.bugs.honest import Call, bias_codes, centred_w, centred_x, finish, sums
 from npquant.testing.case import Case, checked, expected_of_layer
-from npquant.testing.simpler import keep_columns
+from npquant.testing.smaller import keep_columns
 
 STAGES: Final = ("products", "bias", "accumulator", "exact", "rounded", "zero point", "clamp")
 WIDE: Final = (-(2**31), 2**31 - 1)
@@ -111,6 +110,34 @@ def trace(case: Case, index: tuple[int, ...], got: int | None = None) -> Trace:
     w: Any = checked(layer.w)
     call = Call(codes[[row]], layer.w_q, layer.bias, checked(layer.x), w, checked(layer.y), layer.activation, profile)
     return traced(call, len(case.model.layers) - 1, (row, column), got)
+
+
+def lines_of_value(case: Case, index: tuple[int, ...], got: int) -> list[str]:
+    """Return the stages of one real value to be quantized: the exact quotient by the scale, zero point, clamp.
+
+    >>> import numpy as np
+    >>> from npquant.kernels.qparams import QuantParams
+    >>> from npquant.testing.case import Layer, Model
+    >>> p = QuantParams(0.5, 3, -128, 127)
+    >>> model = Model((Layer(np.zeros((1, 1), np.int8), None, p, p, p),), "ort")
+    >>> print(*lines_of_value(Case(model, np.array([0.75], np.float32), op="quantize"), (0,), 4), sep="\\n")
+    exact       0.75 / 0.5 = 3/2, on a tie
+    zero point  +3
+    clamp       to [-128, 127], got 4
+    """
+    p = checked(case.model.layers[0].x)
+    value, scale = float(case.x_q[index]), float(p.scale)
+    said = f"{value:.9g} / {scale:.9g}"
+    if np.isfinite(value):
+        exact = Fraction(value) / Fraction(scale)
+        beside = exact - floor(exact) - Fraction(1, 2)
+        tie = "on a tie" if beside == 0 else f"{_number(abs(beside))} from the nearest tie"
+        said += f" = {_number(exact)}, {tie}"
+    return [
+        f"{'exact':<12}{said}",
+        f"{'zero point':<12}{int(p.zero_point):+d}",
+        f"{'clamp':<12}to [{p.qmin}, {p.qmax}], got {got}",
+    ]
 
 
 def traced(call: Call, layer: int, index: tuple[int, int], got: int | None) -> Trace:
@@ -224,4 +251,6 @@ def _needed(call: Call, m: Fraction, got: int) -> str:
         return f"it would have to be at most about {floor(last)}"
     if got == high:
         return f"it would have to be at least about {ceil(first)}"
+    if ceil(first) >= floor(last):
+        return f"it would have to be about {round((first + last) / 2)}"
     return f"it would have to be about {ceil(first)} to {floor(last)}"

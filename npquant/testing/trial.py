@@ -1,7 +1,7 @@
 """The runner: case after case, class by class, from the smallest lattice to as long as one likes.
 
-Legend: tier how hard, seed of everything drawn; a row of input with its model counts as one case.
-"""
+Legend: tier how hard, seed of everything drawn; profile the arithmetic, can what the backend takes, module a case
+class, wanted names of such; a row of input with its model counts as one case."""
 
 from __future__ import annotations
 

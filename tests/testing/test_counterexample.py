@@ -16,7 +16,7 @@ from npquant.testing.bugs.catalogue import bug_named
 from npquant.testing.case import Case, one_layer
 from npquant.testing.counterexample import Counterexample, explain, minimize
 from npquant.testing.judge import judge
-from npquant.testing.simpler import measure
+from npquant.testing.smaller import measure
 from npquant.testing.trial import run
 
 ROOT = Path(__file__).parents[2]

@@ -1,5 +1,7 @@
 """Patterns: what the wrong codes share, found without any list of bugs."""
 
+from itertools import chain, islice
+
 import numpy as np
 import pytest
 
@@ -15,11 +17,12 @@ from npquant.testing.shrink import Observation, observed
 CAN: Capabilities = capabilities_of(get("ort"))
 
 
-def seen(f, module) -> list[Observation]:
-    """Put the lattice of a class to a function and return what was seen."""
+def seen(f, module, draws=60) -> list[Observation]:
+    """Put the lattice of a class and some drawn cases to a function, and return what was seen."""
     backend = from_callable(f, profile="ort")
     rows = []
-    for case in module.lattice(get("ort"), CAN):
+    drawn = islice(module.draw(get("ort"), CAN, np.random.default_rng(1)), draws)
+    for case in chain(drawn, module.lattice(get("ort"), CAN)):
         finding, outcome = judge(backend, case)
         rows.append(observed(case, outcome, finding))
     return rows
@@ -46,7 +49,7 @@ def wrong_where(mask):
 )
 def test_pattern_finds_the_condition(says, mask, module) -> None:
     """A mistake with a condition: the condition is the best hypothesis, and no right code is under it."""
-    found = pattern(seen(wrong_where(mask), module))
+    found = pattern(seen(wrong_where(mask), module, draws=300))
     best = [h.says for h in found.hypotheses if not h.right and not h.wrong_elsewhere]
     assert says in best
 
@@ -91,3 +94,26 @@ def test_pattern_of_nothing_is_empty() -> None:
     assert pattern([]).lines() == []
     case = next(tie.lattice(get("ort"), CAN))
     assert pattern([Observation(case, Outcome("raised an exception"), "raised an exception")]).lines() == []
+
+
+def test_pattern_of_a_crash_is_about_cases() -> None:
+    """Where there are no codes to compare, the condition of the case is found."""
+
+    def crashes(x_q, w_q, bias, **parameters):
+        if len(x_q) > 4:
+            raise SystemExit(3)
+        return npquant.linear(x_q, w_q, bias, profile="ort", **parameters)
+
+    found = pattern(seen(crashes, tail))
+    assert found.deltas == ""
+    assert "B is above 4" in [h.says for h in found.hypotheses]
+    assert not found.hypotheses[0].right
+
+
+def test_separating_makes_no_statement_of_two_codes() -> None:
+    """Two wrong codes fall under many statements by chance: nothing is said of them."""
+    rng = np.random.default_rng(0)
+    wrong = np.zeros(300, bool)
+    wrong[[5, 17]] = True
+    table = {str(i): rng.random(300) < 0.2 for i in range(200)}
+    assert separating(table, wrong) == ()

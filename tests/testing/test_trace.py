@@ -8,9 +8,9 @@ import pytest
 from npquant.kernels.qparams import QuantParams
 from npquant.profiles import get, names
 from npquant.testing.backend import capabilities_of
-from npquant.testing.case import Case, expected, one_layer
+from npquant.testing.case import Case, Layer, Model, expected, one_layer
 from npquant.testing.classes import activation, channel, network, plain, rail, tie, zero_point
-from npquant.testing.trace import STAGES, Trace, trace
+from npquant.testing.trace import STAGES, Trace, lines_of_value, trace
 
 
 def layer(x: list[int], w: list[int], bias: int, zx: int = 0, zy: int = 0, sw: float = 0.5) -> Case:
@@ -66,3 +66,14 @@ def test_trace_does_not_guess_at_a_rail() -> None:
     """Of a code on a rail any large sum would be an explanation: no single product is accused."""
     case = layer([100, 100], [-100, 100], 0)
     assert not any(stage == "products" for stage, _ in trace(case, (0, 0), 127).explained)
+
+
+def test_lines_of_value_follow_a_real_value() -> None:
+    """A tie, a value a hair off one, and what is no number."""
+    p = QuantParams(0.1, 0, -128, 127)
+    model = Model((Layer(np.zeros((1, 1), np.int8), None, p, p, p),), "ort")
+    values = np.array([-12.149999618530273, np.nan, np.inf], np.float32)
+    case = Case(model, values, op="quantize")
+    assert lines_of_value(case, (0,), -122)[0].startswith("exact       -12.1499996 / 0.100000001 = -121.49999")
+    assert lines_of_value(case, (1,), 0)[0] == "exact       nan / 0.100000001"
+    assert lines_of_value(case, (2,), 127)[2] == "clamp       to [-128, 127], got 127"
