@@ -200,9 +200,8 @@ def chosen_classes(wanted: Iterable[str] | None) -> tuple[ModuleType, ...]:
 def rounds(
     profile: Profile, can: Capabilities, modules: Sequence[ModuleType], tier: Tier, seed: int
 ) -> Iterator[tuple[str, Iterator[Case]]]:
-    """Yield what is asked, in order: the golden set, class after class, and where there is no end, drawn cases of
-    later and later seeds.
-    """
+    """Yield what modules ask, in order: the golden set, class after class, and where there is no end, drawn
+    cases of later and later seeds."""
     names = {module.NAME for module in modules}
     yield GOLDEN, (case for case in golden(profile, can) if case.group in names)
     for module in modules:

@@ -16,7 +16,9 @@ from npquant.testing.commands.arguments import names
 def add_command(commands: Any) -> None:
     """Add the subcommand."""
     parser = commands.add_parser("mutants", help="list the known bugs; with --run, show that each is found")
-    parser.add_argument("--profile", metavar="NAME", default="npquant", help="of the kernels (default: npquant)")
+    parser.add_argument(
+        "--profile", metavar="NAME", default="ort", help="of the kernels (default: ort, under which every bug shows)"
+    )
     parser.add_argument("--run", action="store_true", help="put each on trial: golden set, lattices, drawn cases")
     parser.add_argument("--groups", metavar="A,B", type=names, help="rounding, lanes, state ... (default: all)")
     parser.add_argument("--seed", metavar="N", type=int, default=0, help="of all that is drawn (default: 0)")
@@ -54,7 +56,9 @@ def execute(options: argparse.Namespace) -> int:
 
 
 def killed_after(backend: Any, seed: int) -> int:
-    """Return how many questions of the standard tier it took until a backend was found wrong; 0 if it was not."""
+    """Return how many questions of the standard tier it took until a backend was found wrong; 0 if it was not.
+
+    seed is the tier's."""
     from npquant.profiles import get
     from npquant.testing.backend import capabilities_from
     from npquant.testing.judge import judge

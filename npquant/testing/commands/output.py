@@ -99,12 +99,12 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
 
 
 def wrapped(text: str, indent: str = "") -> list[str]:
-    """Return a sentence as lines behind an indent."""
+    """Return a sentence, text, as lines behind an indent."""
     return textwrap.wrap(text, WIDTH, initial_indent=indent, subsequent_indent=indent + "  ", break_on_hyphens=False)
 
 
 def folded(text: str) -> Iterator[str]:
-    """Yield the lines of a report, those that are too long broken at blanks.
+    """Yield the lines of a report, text, those that are too long broken at blanks.
 
     Python inside brackets and C take a line break at every blank; a comment goes on behind its mark.
 

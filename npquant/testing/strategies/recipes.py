@@ -100,12 +100,12 @@ def around_zero(number: int) -> int:
 
 @lru_cache(maxsize=1024)
 def half_scaled(kind: str, zero_point: int) -> QuantParams:
-    """Return the codes of a type under the scale 1/2."""
+    """Return the codes of a type under the scale 1/2 and a zero_point."""
     return params(kind, np.float32(0.5), zero_point)
 
 
 def filled(kind: str, shape: tuple[int, ...], bounds: QuantParams, rng: np.random.Generator) -> Codes:
-    """Return codes of a kind of fill; bounds gives interval, type and zero point."""
+    """Return codes of a kind of fill; bounds gives interval, type and zero point, rng the seed."""
     if kind == "zero":
         zeros = np.empty(shape, bounds.dtype)
         zeros[...] = bounds.zero_point
@@ -141,9 +141,8 @@ def linear_case(profile: Profile, recipe: Recipe) -> Case:
 
 
 def solved_bias(layer: Layer, x_q: Codes, recipe: Recipe) -> NDArray[np.int32]:
-    """Return the bias that takes the first row where the goal wants it, the recipe's own bias telling which tie or how
-    far.
-    """
+    """Return the bias of a layer that takes the first row of x_q where the goal wants it, the recipe's own bias telling
+    which tie or how far."""
     offsets = np.arange(layer.w_q.shape[1])
     if recipe.goal == "plain":
         return np.asarray(recipe.bias + 13 * offsets, np.int32)
@@ -169,7 +168,8 @@ def solved_bias(layer: Layer, x_q: Codes, recipe: Recipe) -> NDArray[np.int32]:
 
 
 def network_case(profile: Profile, layers: tuple[Recipe, ...], rows: int) -> Case:
-    """Make a network whose layers take each other's outputs: the recipes give widths, fills, scales and zero points."""
+    """Make a network whose layers take each other's outputs: the recipes give widths, fills,
+    scales and zero points; rows how many there are of input."""
     rng = np.random.default_rng(layers[0].seed)
     first = layers[0]
     x = half_scaled(first.kind, first.zx)
