@@ -25,17 +25,18 @@ from npquant.testing.classes.parts import as_case, fill, params, spreading_scale
 from npquant.testing.solve import bias_for, centred_sums
 
 GOALS: Final = ("plain", "tie", "rail", "wide")
-FILLS: Final = ("zero", "small", "random", "extreme", "highest", "lowest", "sparse")
+# In the order of shrinking: one code everywhere before many.
+FILLS: Final = ("zero", "lowest", "highest", "extreme", "small", "random", "sparse")
 SIZES: Final = (1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 65)
-# (B, K, N) by how many operands there are, so that the first that fails is the smallest.
+# (B, K, N) by how many operands there are, so that the first that fails is the smallest; without depth last.
 SHAPES: Final = tuple(
     sorted(
         ((b, k, n) for b in SIZES[:8] for k in (*SIZES, 0) for n in SIZES[:11]),
-        key=lambda shape: (shape[0] * shape[1] + shape[1] * shape[2] + shape[2], shape),
+        key=lambda shape: (shape[1] == 0, shape[0] * shape[1] + shape[1] * shape[2] + shape[2], shape),
     )
 )
 # Steps beyond a rail.
-DISTANCES: Final = (0, 1, -1, 2, 127, 128, 255, 256, 2**15, 2**16)
+DISTANCES: Final = (0, 1, -1, -2, 2, 127, 128, 255, 256, 2**15, 2**16)
 # Weight zero points, in the order of shrinking.
 WEIGHT_ZEROS: Final = (0, 3, -100, 77, -128)
 
@@ -145,7 +146,8 @@ def solved_bias(layer: Layer, x_q: Codes, recipe: Recipe) -> NDArray[np.int32]:
     which tie or how far."""
     offsets = np.arange(layer.w_q.shape[1])
     if recipe.goal == "plain":
-        return np.asarray(recipe.bias + 13 * offsets, np.int32)
+        # The recipe without a bias of its own has one that shows.
+        return np.asarray(recipe.bias + 300 + 13 * offsets, np.int32)
     sums = centred_sums(layer, x_q)[0]
     if recipe.goal == "wide":
         # Beside powers of two, up to the ends of int32.
