@@ -2,7 +2,8 @@
 
 `pytest --npquant-backend mykernels:linear --npquant-profile ort` adds the tests npquant::plain, npquant::tie ..., which
 a report then shows as a matrix of what the backend can do. Without the option nothing is collected and nothing of
-npquant loaded but this module; `-p no:npquant` leaves the plugin out.
+npquant loaded but this module; `-p no:npquant` leaves the plugin out. It is found by its entry point; who names the
+module as well (`-p npquant.testing.plugin`) must switch that off, as pytest refuses a plugin that comes twice.
 
 Legend: parser, session, config, items and call are pytest's own.
 """

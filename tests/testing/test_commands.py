@@ -346,7 +346,7 @@ def _report(tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]) -> st
 
 
 def test_explain_says_what_run_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The counterexamples of a report are the ones that were printed; a script of it runs; the exit code is the run's."""
+    """The counterexamples of a report are those that were printed, a script of it runs, the exit code is the run's."""
     _, printed = quiet(capsys, "run", f"{TARGETS}:rounds_up", *SMOKE, "--report", str(tmp_path / "r.json"))
     code, explained = quiet(capsys, "explain", str(tmp_path / "r.json"), "--class", "tie")
     assert code == 1 and explained in printed

@@ -14,12 +14,13 @@ ORT = ("--npquant-profile", "ort", "--npquant-tier", "smoke")
 
 
 def session(folder: Path, *arguments: str, named: bool = True) -> "subprocess.CompletedProcess[str]":
-    """Run pytest in a folder with the plugin; named: by its module, else as whatever is installed."""
+    """Run pytest in a folder with the plugin; named: by its module and no other, else as whatever is installed."""
     plugin = ["-p", "npquant.testing.plugin"] if named else []
+    alone = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"} if named else {}
     return subprocess.run(
-        [sys.executable, "-m", "pytest", *plugin, "-p", "no:cacheprovider", "-p", "no:hypothesispytest", *arguments],
+        [sys.executable, "-m", "pytest", *plugin, "-p", "no:cacheprovider", *arguments],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(folder), str(ROOT)])},
+        env={**os.environ, **alone, "PYTHONPATH": os.pathsep.join([str(folder), str(ROOT)])},
         capture_output=True,
         text=True,
         timeout=120,

@@ -1,4 +1,4 @@
-"""Laws of the strategies: every case has an answer, shrinking goes where a kernel's author wants it, drawing is fast."""
+"""Laws of the strategies: every case has an answer, shrinking goes where a kernel's author wants, drawing is fast."""
 
 import time
 from collections.abc import Callable

@@ -36,7 +36,7 @@ class Interrupting:
     def __init__(self, after: int) -> None:
         self.left = after
 
-    def __call__(self, x_q: Any, w_q: Any, bias: Any, **named: Any) -> Any:  # noqa: D102
+    def __call__(self, x_q: Any, w_q: Any, bias: Any, **named: Any) -> Any:
         self.left -= 1
         if self.left < 0:
             raise KeyboardInterrupt

@@ -54,6 +54,9 @@ def verdict_lines(verdict: Verdict, expected: Mapping[str, str]) -> Iterator[str
     said = f"{verdict.cases:,} cases in {questions:,} questions, {verdict.seconds:.1f} s"
     if verdict.first_failure_after:
         said += f"; the first failure came at question {verdict.first_failure_after:,}"
+    known = [failure.group for failure in verdict.failures if failure.group in expected]
+    if known:
+        said += f"; known to fail: {', '.join(known)}"
     yield from wrapped(said, "  ")
     yield ""
     rows = [(r.name, f"{r.cases:,}", _state(r, expected), _beside(r, expected)) for r in verdict.classes]
