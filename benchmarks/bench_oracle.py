@@ -2,7 +2,7 @@
 
     python benchmarks/bench_oracle.py [--exhaustive]
 
-A right kernel must pass first. In bulk, one call holds many rows; through Hypothesis, each example is a case of its own.
+A right kernel must pass first. In bulk, one call holds many rows; through Hypothesis, each example is one case.
 The peer is what Hypothesis takes to draw a single integer in the same run.
 """
 
