@@ -2,8 +2,8 @@
 
 The table below says a second time which rule each profile has, and the rules are those of `npquant.spec`: a vector is
 written only where this and the array kernels agree. Legend: s a `Step`, one output's numbers; layer, x_q (B, K) input
-codes and profile as in `Case`; sx, sw, sy scales as exact ratios, params a quantization; acc int32 accumulator, b_q bias code, zy output zero
-point, [low, high] the output codes that are left open."""
+codes and profile as in `Case`; sx, sw, sy scales as exact ratios, params a quantization; acc int32 accumulator, b_q
+bias code, zy output zero point, [low, high] the output codes that are left open."""
 
 from __future__ import annotations
 
