@@ -34,8 +34,8 @@ def golden_of(name):
 def beside_ties(profile, kind, rng):
     """Return 200 outputs whose float products lie within a unit of their last place of a tie."""
     x, y = params(kind, np.float32(0.37)), params(kind, 1.0)
-    w_q = rng.integers(60, 128, (1, 200)).astype(np.int8)
-    acc = 101 * w_q[0].astype(np.float64)
+    w_q = (rng.integers(60, 127, (1, 200)) * np.resize([1, -1], 200)).astype(np.int8)
+    acc = 101 * np.abs(w_q[0].astype(np.float64))
     scales = ((rng.integers(20, 100, 200) + 0.5) / (acc * np.float64(x.scale))).astype(np.float32)
     w = weight_params(profile, scales, np.zeros(200, np.int32))
     x_q = np.array([[int(x.zero_point) + 101]], x.dtype)
