@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from npquant.testing.adapters.shared import c_header, from_ctypes
     from npquant.testing.backend import Capabilities
     from npquant.testing.case import Case, Layer, Model
+    from npquant.testing.counterexample import Counterexample
     from npquant.testing.trial import run
     from npquant.testing.vectors.generation import generate
     from npquant.testing.vectors.verification import Verification, verify
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Capabilities",
     "Case",
+    "Counterexample",
     "Layer",
     "Model",
     "Verdict",
@@ -49,6 +51,7 @@ _HOME: Final = MappingProxyType(
         "Model": "npquant.testing.case",
         "Capabilities": "npquant.testing.backend",
         "from_callable": "npquant.testing.adapters.callable",
+        "Counterexample": "npquant.testing.counterexample",
         "from_process": "npquant.testing.adapters.process",
         "from_ctypes": "npquant.testing.adapters.shared",
         "c_header": "npquant.testing.adapters.shared",

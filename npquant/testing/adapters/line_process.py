@@ -50,7 +50,7 @@ class Running:
         self.changed = threading.Condition()
         self.output, self.complaints = bytearray(), bytearray()
         self.ended = self.closing = False
-        self.answered = 0
+        self.answered, self.allowed = 0, MOST_WAITING
         self.questions: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self.threads = [
             threading.Thread(target=work, daemon=True) for work in (self._write, self._read, self._read_complaints)
@@ -75,7 +75,7 @@ class Running:
             with self.changed:
                 self.output += chunk
                 self.changed.notify_all()
-                while len(self.output) > MOST_WAITING and not self.closing:
+                while len(self.output) > self.allowed and not self.closing:
                     self.changed.wait()
         with self.changed:
             self.ended = True
@@ -99,7 +99,8 @@ class Running:
 
         BufferError if more than `most` bytes hold no end of line."""
         with self.changed:
-            looked = 0
+            looked, self.allowed = 0, max(MOST_WAITING, 2 * most)
+            self.changed.notify_all()
             while (end := self.output.find(b"\n", looked)) < 0:
                 looked = len(self.output)
                 if looked > most:
@@ -193,9 +194,14 @@ class LineProcess:
         try:
             answer = self._answer(running, deadline, most, due)
         except TimeoutError:
-            self._fault(kinds.HUNG, f"no answer within {self.timeout:g} s, so it was killed (timeout= allows more)")
+            hint = "is its output flushed after each answer? timeout= allows more"
+            self._fault(kinds.HUNG, f"no answer within {self.timeout:g} s, so it was killed; {hint}")
         except BufferError:
             self._fault(kinds.JUNK, f"more than {most} bytes without an end of line, so it was killed")
+        except KeyboardInterrupt:
+            # Its answer is still under way, and would be taken for the next one.
+            self.give_up()
+            raise
         if answer is None:
             self._ended(running, again)
             return None

@@ -55,6 +55,9 @@ def operands_of(layer: Layer, x_q: Codes, profile: Profile) -> Operands:
     depth, n = layer.w_q.shape
     if x_q.shape[1] != depth or (layer.bias is not None and layer.bias.shape != (n,)):
         raise NotImplementedError("one K and one N are stated, so shapes that differ cannot be asked")
+    numbers = (layer.x.zero_point, layer.y.zero_point, layer.w.zero_point, 0 if layer.bias is None else layer.bias)
+    if not all(_fits_int32(number) for number in numbers):
+        raise NotImplementedError("zero points and biases are stated as int32, so others cannot be asked")
     low, high = bounds_of(layer, profile)
     fixed = multiplier_of(layer, profile)
     return Operands(
@@ -77,23 +80,30 @@ def operands_of(layer: Layer, x_q: Codes, profile: Profile) -> Operands:
 
 def bounds_of(layer: Layer, profile: Profile) -> tuple[int, int]:
     """Return the output codes that the fused activation leaves open; of illegal parameters, the whole interval."""
-    try:
-        name = "identity" if layer.activation == "none" else layer.activation
-        low, high = profile.activation_bounds(name, layer.y)  # type: ignore[arg-type]
-    except (ValueError, OverflowError):
+    if not _is_scale(layer.y.scale):
         return layer.y.qmin, layer.y.qmax
+    name = "identity" if layer.activation == "none" else layer.activation
+    low, high = profile.activation_bounds(name, layer.y)  # type: ignore[arg-type]
     return int(low), int(high)
 
 
 def multiplier_of(layer: Layer, profile: Profile) -> FixedMultiplier:
     """Return the fixed multiplier of a layer; 0 where its scales are illegal and have none."""
     scales = (layer.x.scale, layer.w.scale, layer.y.scale)
+    if not all(_is_scale(scale) for scale in scales):
+        return FixedMultiplier(0, 0)
     with np.errstate(all="ignore"):
-        try:
-            made = profile.make_multiplier(*scales)
-            return made if isinstance(made, FixedMultiplier) else decompose_multiplier(real_multiplier(*scales))
-        except (ValueError, OverflowError, ZeroDivisionError):
-            return FixedMultiplier(0, 0)
+        made = profile.make_multiplier(*scales)
+    return made if isinstance(made, FixedMultiplier) else decompose_multiplier(real_multiplier(*scales))
+
+
+def _is_scale(scale: Any) -> bool:
+    return bool(np.all(np.isfinite(scale) & (np.asarray(scale) > 0)))
+
+
+def _fits_int32(values: Any) -> bool:
+    array = np.asarray(values)
+    return array.dtype.kind in "iu" and bool(np.all((array >= -(2**31)) & (array < 2**31)))
 
 
 def _per_output(values: Any, n: int, dtype: Any) -> NDArray[Any]:

@@ -16,7 +16,9 @@ from npquant.testing.ask import ask
 from npquant.testing.backend import Capabilities
 from npquant.testing.case import one_layer
 from npquant.testing.judge import judge
-from tests.testing.adapters.compiled import compiled
+from tests.testing.adapters.compiled import KERNELS, compiled
+
+ROOT = KERNELS.parents[2]
 
 P = QuantParams(0.5, 0, -128, 127)
 # The answer to this case is 2.
@@ -24,11 +26,12 @@ CASE = one_layer(np.array([[1]], np.int8), np.array([[4]], np.int8), None, P, P,
 CLASSES = ["plain", "tie", "tail", "sequence", "deep"]
 
 
-def test_pipe_kernel_is_short():
-    """The kernel over the pipe is 40 lines of C at most."""
-    from tests.testing.adapters.compiled import KERNELS
-
-    assert len((KERNELS / "pipe_kernel.c").read_text(encoding="utf-8").splitlines()) <= 40
+def test_kernels_are_short_and_stand_on_the_page():
+    """The kernel over the pipe is 40 lines of C at most, and the page shows both kernels as they are tested."""
+    page = (ROOT / "docs" / "plug-in.md").read_text(encoding="utf-8")
+    texts = [(KERNELS / name).read_text(encoding="utf-8") for name in ("pipe_kernel.c", "shared_kernel.c")]
+    assert len(texts[0].splitlines()) <= 40
+    assert all(text in page for text in texts)
 
 
 @pytest.mark.parametrize("profile", ["npquant", "tflite_single"])
