@@ -60,18 +60,21 @@ class Step(NamedTuple):
 
 
 Code = Callable[[Step], int]
+Quantize = Callable[[Fraction, Fraction, int, int, int, bool], int]
 
 
 @dataclass(frozen=True, slots=True)
 class Definition:
     """A profile's rules: code of a step, clamp of an activation's bounds, quantize of (x, s, z, low, high, each).
 
-    nan is what QUANTIZE makes of NaN: "low", "high", "zero", or "beyond", as of a value beyond int32; "" has none."""
+    nan is what QUANTIZE makes of NaN: "low", "high", "torch" (qmax, or 0 per channel), or "beyond", as of a value
+    beyond int32; "" refuses it. tail is another rule for the last n mod 8 elements."""
 
     code: Code
     clamp: Callable[..., tuple[int, int]] = bounds.clamp_codes
-    quantize: Callable[[Fraction, Fraction, int, int, int, bool], int] | None = None
+    quantize: Quantize | None = None
     nan: str = ""
+    tail: Quantize | None = None
 
 
 def _in_integers(
@@ -135,7 +138,7 @@ def _onednn_avx2(s: Step) -> int:
     return _onednn(s, lambda acc, sx, sw: to_float32(acc * to_float32(sx * sw)))
 
 
-def _alike(rule: Callable[..., int]) -> Callable[[Fraction, Fraction, int, int, int, bool], int]:
+def _alike(rule: Callable[..., int]) -> Quantize:
     return lambda x, s, z, low, high, each: rule(x, s, z, low, high)
 
 
@@ -150,6 +153,7 @@ def _definitions() -> dict[str, Definition]:
     saturating, wrapping = conversion.code_saturating, conversion.code_wrapping
     away, xnn = bounds.clamp_codes_half_away, bounds.clamp_codes_zero_point_first
     tflite = (away, _alike(q.quantize_divide_half_away), "beyond")
+    quotient_float64 = _alike(q.quantize_divide_half_away_float64)
     xnnpack = (xnn, _alike(q.quantize_reciprocal_half_even), "high")
     onnx = (bounds.clamp_codes, _alike(q.quantize_divide_half_even))
     torch = (bounds.clamp_codes, _torch, "torch")
@@ -163,8 +167,8 @@ def _definitions() -> dict[str, Definition]:
         "tflm": Definition(_in_integers(exact, r.requantize_double_rounding, wrapping), *tflite),
         "tflite_single": Definition(_in_integers(product, r.requantize_single_rounding, wrapping), *tflite),
         "litert_ref_2025": Definition(_in_floats(exact, st.stage_float64_half_away), *tflite),
-        "ruy_x86": Definition(ruy, away),
-        "tflite_opt_2_14": Definition(ruy, away, _alike(q.quantize_divide_half_away_float64), "beyond"),
+        "ruy_x86": Definition(ruy, away, _alike(q.quantize_reciprocal_half_even_wrapping), "beyond", quotient_float64),
+        "tflite_opt_2_14": Definition(ruy, away, quotient_float64, "beyond"),
         "ruy_arm64": Definition(_in_integers(product, r.requantize_floor_then_half_up, wrapping), away),
         "xnnpack_fp32": Definition(half_even, *xnnpack),
         "xnnpack_fp32_avx512": Definition(_in_floats(single, st.stage_float32_half_even_low_wraps), *xnnpack),
@@ -249,27 +253,28 @@ def _ratio(scale: Any) -> Fraction:
     return Fraction(float(scale))
 
 
-def defined_codes(x: NDArray[np.float32], params: Any, profile: Profile) -> NDArray[np.int64] | None:
-    """Evaluate QUANTIZE of x (..., N), element by element; None where the profile's rule has no scalar twin."""
+def defined_codes(x: NDArray[np.float32], params: Any, profile: Profile) -> NDArray[np.int64]:
+    """Evaluate QUANTIZE of x (..., N), element by element in C order; ValueError if the profile has none."""
     definition = DEFINITIONS[profile.name]
     if definition.quantize is None:
-        return None
+        raise ValueError(f"{profile.name} has no QUANTIZE")
     p = checked(params)
+    body = x.size // 8 * 8 if definition.tail else x.size
+    rules = [definition.quantize] * body + [definition.tail] * (x.size - body)
     scales, zeros = (np.broadcast_to(np.asarray(v), x.shape).ravel().tolist() for v in (p.scale, p.zero_point))
     flat = [
-        _quantized(definition, float(v), Fraction(s), z, (p.qmin, p.qmax), p.per_channel)
-        for v, s, z in zip(x.ravel().tolist(), scales, zeros, strict=True)
+        _quantized(rule, definition.nan, float(v), Fraction(s), z, (p.qmin, p.qmax), p.per_channel)
+        for rule, v, s, z in zip(rules, x.ravel().tolist(), scales, zeros, strict=True)
     ]
     return np.array(flat, np.int64).reshape(x.shape)
 
 
-def _quantized(definition: Definition, v: float, s: Fraction, z: int, ends: tuple[int, int], each: bool) -> int:
+def _quantized(rule: Any, nan: str, v: float, s: Fraction, z: int, ends: tuple[int, int], each: bool) -> int:
     """Return the code of one float32 value; special values and infinite quotients by the rule for what is beyond
     int32."""
-    rule: Any = definition.quantize
     if isnan(v):
         named = {"low": ends[0], "high": ends[1], "torch": 0 if each else ends[1]}
-        return named[definition.nan] if definition.nan in named else int(rule(HUGE, Fraction(1), z, *ends, each))
+        return named[nan] if nan in named else int(rule(HUGE, Fraction(1), z, *ends, each))
     try:
         if not isinf(v):
             return int(rule(Fraction(v), s, z, *ends, each))

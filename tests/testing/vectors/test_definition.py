@@ -50,11 +50,18 @@ def test_every_profile_has_a_definition_that_agrees(name):
         assert (vector.y_q is None) == (case.status == "must_reject")
 
 
+def quantize_cases(name):
+    """Return a third of the lattice of QUANTIZE, and ties to the last of a number that is no multiple of 8."""
+    profile = get(name)
+    can = capabilities_of(profile)
+    yield from list(float_edge.lattice(profile, can))[::3]
+    yield from float_edge.quantized(profile, np.arange(-9, 12, 2, dtype=np.float32) / 4, params(can.code_types[0], 0.5))
+
+
 @pytest.mark.parametrize("name", [name for name in names() if get(name).quantize_codes is not None])
 def test_quantize_agrees_on_every_tie_and_special_value(name):
     """QUANTIZE by scalars is QUANTIZE by arrays, NaN and infinities too, wherever the table has a rule."""
-    profile = get(name)
-    for case in list(float_edge.lattice(profile, capabilities_of(profile)))[::3]:
+    for case in quantize_cases(name):
         made_vector(1, 0, case, ())
 
 
@@ -83,6 +90,29 @@ def test_made_vector_kills_a_definition_of_another_profile(wrong, monkeypatch):
     )
     with pytest.raises(KitFailure, match="the kit itself fails"):
         for case in golden_of(name):
+            made_vector(1, 0, case, ())
+
+
+# A rule of QUANTIZE that is another profile's, or a NaN that goes elsewhere.
+WRONG_QUANTIZE = {
+    "quotient_for_reciprocal": ("xnnpack_fp32", {"quantize": DEFINITIONS["ort"].quantize}),
+    "ties_away": ("ort", {"quantize": DEFINITIONS["tflite_ref"].quantize}),
+    "exact_quotient": ("ort", {"quantize": DEFINITIONS["npquant"].quantize}),
+    "wraps": ("ort", {"quantize": DEFINITIONS["onnx_ref"].quantize}),
+    "tail_as_body": ("ruy_x86", {"tail": None}),
+    "nan_is_lowest": ("fbgemm", {"nan": "low"}),
+    "nan_is_highest": ("ort", {"nan": "high"}),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG_QUANTIZE)
+def test_made_vector_kills_another_quantize(wrong, monkeypatch):
+    """A wrong scalar rule of QUANTIZE, tail or NaN is found out by ties and special values."""
+    name, change = WRONG_QUANTIZE[wrong]
+    changed = {**DEFINITIONS, name: replace(DEFINITIONS[name], **change)}
+    monkeypatch.setattr("npquant.testing.vectors.definition.DEFINITIONS", MappingProxyType(changed))
+    with pytest.raises(KitFailure, match="codes at"):
+        for case in quantize_cases(name):
             made_vector(1, 0, case, ())
 
 

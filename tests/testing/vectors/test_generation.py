@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from npquant.testing import generate
@@ -93,6 +94,13 @@ def test_large_cases_are_left_out_and_counted(few_bugs, monkeypatch):
     monkeypatch.setattr(collection, "MOST_ELEMENTS", 500)
     made = collect("ort")
     assert made.left_out == {"more than 500 operand elements": 1} and len(made.canonical) == 15
+
+
+def test_what_an_engine_does_not_take_is_left_out(few_bugs):
+    """No weight zero point where the engine refuses one, no refusal that only some kernels promise."""
+    made = collect("nvdla", "standard")
+    assert made.left_out["no weight zero point"] > 1 and made.left_out["promises no refusal"] > 1
+    assert all(not np.any(layer.w.zero_point) for vector in made.flat for layer in vector.case.model.layers)
 
 
 def test_generate_within_20_seconds(tmp_path):

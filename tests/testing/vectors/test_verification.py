@@ -90,6 +90,16 @@ def test_silence_is_not_green(folder):
         verify(folder, {"7.1": 0})
 
 
+def test_declined_vectors_accuse_nobody(folder, tmp_path):
+    """A runner that says what it does not take passes by the rest, and by nothing if that is all."""
+    given = answers(folder)
+    as_lists = {name: None if codes is None else codes.tolist() for name, codes in given.items()}
+    (tmp_path / "out.json").write_text(json.dumps({**as_lists, "12": "declined"}))
+    verdict = verify(folder, tmp_path / "out.json")
+    assert verdict.passed and verdict.declined == ("12",) and verdict.cases == 15 and "declined 1: 12" in verdict.text()
+    assert verify(folder, dict.fromkeys(given, "declined")).exit_code == 4
+
+
 def test_suspects_name_the_bug(folder):
     """The answers of a seeded bug raise suspicion of that bug."""
     for name in ("rounding.floors", "saturation.wraps_in_place_of_saturating", "tails.last_input_is_skipped"):
@@ -145,5 +155,5 @@ def test_signature_of_words_that_are_none(own, tmp_path):
 def test_verification_reads_as_a_verdict():
     """passed, cases and exit_code hang together."""
     make = partial(Verification, "ort", "smoke", 0)
-    assert make(3, (), (), (), ()).exit_code == 0 and make(0, (), (), (), ()).exit_code == 4
-    assert make(3, (), ("1",), (), ()).exit_code == 1
+    assert make(3, (), (), (), (), ()).exit_code == 0 and make(0, (), (), ("1",), (), ()).exit_code == 4
+    assert make(3, (), ("1",), (), (), ()).exit_code == 1
