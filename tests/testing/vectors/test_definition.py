@@ -15,7 +15,8 @@ from npquant.testing.classes import channel, float_edge, rail, tie, wide
 from npquant.testing.classes.parts import params, weight_params
 from npquant.testing.golden import golden
 from npquant.testing.vectors import KitFailure, definition
-from npquant.testing.vectors.definition import DEFINITIONS, defined_layer
+from npquant.testing.vectors.definition import defined_layer
+from npquant.testing.vectors.rules import DEFINITIONS
 from npquant.testing.vectors.vector import flat, made_vector
 
 
