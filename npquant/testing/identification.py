@@ -26,9 +26,13 @@ from npquant.testing.suspects import OVERFLOW, Suspect, profile_suspects, rule_s
 
 Batch = tuple[Codes, NDArray[np.integer[Any]]]
 # A rule is run on this many rows first, and on all where at most every twentieth code is wrong there.
-FIRST_ROWS: Final = 64
+FIRST_ROWS: Final = 24
 # Profiles, one of each arithmetic that the answers tell apart, in which rules are tried.
-MOST_BASES: Final = 4
+MOST_BASES: Final = 3
+# A rule that is wrong there, on at most this share of codes, is tried in all other profiles.
+NEAR: Final = 0.02
+# Modules of the catalogue whose rules scale and round by themselves, whatever the base does.
+BASELESS: Final = ("rounding",)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -263,8 +267,7 @@ def identify_record(record: Record, more: Iterable[tuple[ArrayLike, ArrayLike]] 
     batches = ((record.x_q, record.y_q), *later)
     profiles, refused = profile_suspects(layer, record.fixed)
     judged = [_judged(suspect, layer, batches) for suspect in profiles]
-    for base in _bases(judged):
-        judged += [_judged(rule_suspect(bug, base, record.fixed), layer, batches) for bug in rules()]
+    judged += _rules_tried(record, batches, _bases(judged))
     classes = _classes(judged)
     rng = np.random.default_rng(seed)
     alive = [one.suspect for one in judged if not one.candidate.mismatches]
@@ -336,13 +339,30 @@ def _share(candidate: Candidate) -> float:
 
 
 def _bases(judged: Sequence[_Judged]) -> list[str]:
-    """Name one profile of each of the few nearest classes: of those without a mismatch alone, if there are any."""
-    seen: dict[bytes, _Judged] = {}
-    for one in sorted(judged, key=lambda one: _share(one.candidate)):
-        seen.setdefault(one.mark, one)
-    nearest = list(seen.values())[:MOST_BASES]
-    exact = [one for one in nearest if not one.candidate.mismatches]
-    return [one.suspect.name for one in exact or nearest]
+    """Name the profiles: one of each class of equal codes, nearest first, then the rest. Those that are out are among
+    them: of one of these, a rule may not be.
+    """
+    ranked = sorted(judged, key=lambda one: _share(one.candidate))
+    first: dict[bytes, str] = {}
+    for one in ranked:
+        first.setdefault(one.mark, one.suspect.name)
+    leading = list(first.values())
+    return leading + [one.suspect.name for one in ranked if one.suspect.name not in leading]
+
+
+def _rules_tried(record: Record, batches: Sequence[Batch], bases: Sequence[str]) -> list[_Judged]:
+    """Judge the rules in the first few bases, and in all others those that come near without giving every code."""
+    found: list[_Judged] = []
+    best: dict[str, float] = {}
+    for i, base in enumerate(bases):
+        for bug in rules():
+            worth = i < MOST_BASES or 0 < best[bug.name] <= NEAR
+            if not worth or (i and bug.group in BASELESS):
+                continue
+            one = _judged(rule_suspect(bug, base, record.fixed), record.layer, batches)
+            found.append(one)
+            best[bug.name] = min(best.get(bug.name, 1.0), _share(one.candidate))
+    return found
 
 
 def _classes(judged: Sequence[_Judged]) -> tuple[tuple[Candidate, ...], ...]:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from npquant.arrays import Codes
 from npquant.data.datasets import DEFAULT_MAX_BYTES
+from npquant.files.archive import decode_npy, decode_zip, read_bounded
 from npquant.kernels.multiplier import FixedMultiplier
 from npquant.kernels.qparams import QuantParams
 from npquant.testing.case import Layer, Params, RawParams
@@ -132,16 +133,10 @@ def read_record(path: str | Path) -> Record:
 
 def read_keys(path: str | Path) -> dict[str, Any]:
     """Return what a file holds, by key: arrays of an npz, values of a JSON object. ValueError if it is neither."""
-    place = Path(path)
-    data = place.read_bytes()
-    if len(data) > DEFAULT_MAX_BYTES:
-        raise ValueError(f"{path} has {len(data):,} bytes; at most {DEFAULT_MAX_BYTES:,} are read")
+    data = read_bounded(path, max_bytes=DEFAULT_MAX_BYTES)
     if data[:2] == b"PK":
-        try:
-            with np.load(place, allow_pickle=False) as table:
-                return {name: table[name] for name in table.files}
-        except (ValueError, OSError, EOFError) as error:
-            raise ValueError(f"{path} is no npz file of plain arrays: {error}") from error
+        members = decode_zip(data, str(path), max_bytes=DEFAULT_MAX_BYTES)
+        return {name.removesuffix(".npy"): decode_npy(content, f"{path}: {name}") for name, content in members.items()}
     try:
         found = json.loads(data)
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
