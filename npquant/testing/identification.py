@@ -438,15 +438,17 @@ def _likeness_lines(likeness: Sequence[tuple[str, str, str]]) -> list[str]:
 
 
 def _named(group: Sequence[Candidate]) -> str:
-    """Name a class: all its profiles, and rules where they are few."""
+    """Name a class: all its profiles, and its rules where they are few or alone."""
     profiles = [candidate.name for candidate in group if not candidate.base]
-    rules_of = [candidate for candidate in group if candidate.base]
-    wrong = list(dict.fromkeys(candidate.name if profiles else candidate.label for candidate in rules_of))
-    shown = wrong if len(wrong) <= 3 or not profiles else []
-    shown = shown[:6]
-    rest = len(wrong) - len(shown)
-    parts = [", ".join(profiles + shown)] if profiles or shown else []
-    return " and ".join([*parts, *([f"{rest} wrong rules that these inputs do not show"] if rest else [])])
+    bases: dict[str, list[str]] = {}
+    for candidate in group:
+        if candidate.base:
+            bases.setdefault(candidate.name, []).append(candidate.base)
+    wrong = [f"{name} ({among[0]}{' and others' if among[1:] else ''})" for name, among in bases.items()]
+    shown = profiles + ([] if profiles and len(wrong) > 3 else wrong[:6])
+    rest = len(profiles) + len(wrong) - len(shown)
+    unseen = "wrong rules that these inputs do not show" if profiles else "more"
+    return ", ".join(shown) + (f" and {rest} {unseen}" if rest else "")
 
 
 def _as_json(found: Identification) -> dict[str, Any]:
