@@ -25,8 +25,9 @@ from npquant.testing.records import Record, answers_of, integers, make_record
 from npquant.testing.suspects import OVERFLOW, Suspect, profile_suspects, rule_suspect, rules
 
 Batch = tuple[Codes, NDArray[np.integer[Any]]]
-# A rule is run on this many rows first, and on all where at most every twentieth code is wrong there.
+# A rule is run on this many rows first, fewer of a large layer, and on all where at most every twentieth code is wrong.
 FIRST_ROWS: Final = 24
+FIRST_ELEMENTS: Final = 2_000_000
 # Profiles, one of each arithmetic that the answers tell apart, in which rules are tried.
 MOST_BASES: Final = 3
 # A rule that is wrong there, on at most this share of codes, is tried in all other profiles.
@@ -299,8 +300,9 @@ class _Judged:
 def _judged(suspect: Suspect, layer: Layer, batches: Sequence[Batch]) -> _Judged:
     """Compare a suspect with the kernel: on all rows, or a rule that is far off on the first rows alone."""
     x_q, y_q = batches[0]
-    if not suspect.is_profile and len(x_q) > FIRST_ROWS:
-        few = [(x_q[:FIRST_ROWS], y_q[:FIRST_ROWS])]
+    rows = max(4, min(FIRST_ROWS, FIRST_ELEMENTS // max(1, layer.w_q.size)))
+    if not suspect.is_profile and len(x_q) > rows:
+        few = [(x_q[:rows], y_q[:rows])]
         found = _compared(suspect, layer, few)
         if found.candidate.mismatches * 20 > found.candidate.outputs:
             return found

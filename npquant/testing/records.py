@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from npquant.arrays import Codes
 from npquant.data.datasets import DEFAULT_MAX_BYTES
 from npquant.files.archive import decode_npy, decode_zip, read_bounded
+from npquant.kernels.activation_bounds import CLAMPS
 from npquant.kernels.multiplier import FixedMultiplier
 from npquant.kernels.qparams import QuantParams
 from npquant.testing.case import Layer, Params, RawParams
@@ -75,6 +76,8 @@ def make_record(
 
     With a fixed multiplier the scales of x, w and y play no part: M = m 2^(e-31) stands as the weights' own scale, in
     float64, which holds it exactly."""
+    if activation != "none" and activation not in CLAMPS:
+        raise ValueError(f"there is no activation {activation!r}; known: none, {', '.join(CLAMPS)}")
     inputs, weights = integers("x_q", x_q, 2), integers("w_q", w_q, 2)
     if inputs.shape[1] != weights.shape[0]:
         raise ValueError(f"x_q has {inputs.shape[1]} columns and w_q {weights.shape[0]} rows; both are K")

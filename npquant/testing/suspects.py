@@ -70,8 +70,6 @@ def why_refused(layer: Layer, profile: Profile) -> str:
     """Return the engine's reason against a layer; "" where it takes it."""
     try:
         refuse_unsupported(profile, layer.x, layer.w, layer.y)  # type: ignore[arg-type]
-        if layer.w_q.size and layer.w_q.min() < profile.weight_qmin:
-            return ""
         profile.activation_bounds("identity" if layer.activation == "none" else layer.activation, layer.y)  # type: ignore[arg-type]
     except (ValueError, KeyError, NotImplementedError) as reason:
         return str(reason)
