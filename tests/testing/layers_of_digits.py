@@ -24,16 +24,15 @@ def moved(params, up):
     return QuantParams(params.scale, int(params.zero_point) + up, params.qmin + up, params.qmax + up)
 
 
-def digits_layer(index, up=0, zero_points=True, scale=None):
-    """Layer `index` of the network; weights are made per-tensor where one scale is given for all."""
+def digits_layer(index, up=0, zero_points=True):
+    """Layer `index` of the network, its codes moved up, or without zero points."""
     layer = network().layers[index]
     x, y = moved(layer.x, up), moved(layer.y, up)
     if not zero_points:
         x, y = QuantParams(x.scale, 0, -128, 127), QuantParams(y.scale, 0, -128, 127)
-    w = layer.w if scale is None else QuantParams(scale, 0, -128, 127)
     w_q = np.clip(layer.w_q, -127, 127)
     activation = "none" if layer.activation == "identity" else layer.activation
-    return Layer(w_q, layer.bias, x, w, y, activation)
+    return Layer(w_q, layer.bias, x, layer.w, y, activation)
 
 
 def rows_for(layer, count, rng):

@@ -1,4 +1,4 @@
-"""The search for telling inputs: sums within reach, probes that hold what they say, rows that part what can be parted."""
+"""The search for telling inputs: sums within reach, probes that hold what they say, rows that part suspects."""
 
 import dataclasses
 
