@@ -16,12 +16,13 @@ from time import perf_counter
 import numpy as np
 
 from npquant.compression.rounding.dynamic import quantize_dynamic
-from npquant.compression.rounding.methods import METHODS
+from npquant.compression.rounding.method_names import DRAWING_METHODS, METHOD_NAMES
 from npquant.compression.rounding.rectified.network import quantize_rectified
 from npquant.compression.rounding.uniform import quantize_uniform
 from npquant.data.datasets import load_dataset, load_optdigits
 from npquant.data.split import split_70_15_15
-from npquant.integer.dynamic_mlp import DynamicMLP, input_params, quantize_rows
+from npquant.integer.dynamic_layer import input_params, quantize_rows
+from npquant.integer.dynamic_mlp import DynamicMLP
 from npquant.integer.mlp import IntegerMLP
 from npquant.nn.losses import kl_divergence
 from npquant.nn.model import FloatMLP
@@ -47,7 +48,7 @@ def networks(model: FloatMLP, rows: np.ndarray) -> dict[str, Network]:
         found[f"w8 a{outputs} batch"] = quantize_dynamic(model, None, 8, outputs, granularity="batch")
         found[f"w8 a{outputs} static"] = quantize_uniform(model, rows, 8, outputs)
     for bits in (4, 3, 2):
-        for method in METHODS:
+        for method in [name for name in METHOD_NAMES if name not in DRAWING_METHODS]:
             found[f"w{bits} a8 row, {method}"] = quantize_dynamic(model, rows, bits, method=method)
         found[f"w{bits} a8 static, rectified"] = quantize_rectified(model, rows, bits)
     return found

@@ -72,7 +72,7 @@ class Cells:
     floats: list[float] = field(default_factory=list)
     lost: dict[tuple[str, float], list[float]] = field(default_factory=dict)
     seconds: dict[str, list[float]] = field(default_factory=dict)
-    spare: list[list[int]] = field(default_factory=list)
+    removable: list[list[int]] = field(default_factory=list)
 
     def lines(self, rates: Sequence[float]) -> Iterator[str]:
         """Yield the table, mean and spread over seeds."""
@@ -131,7 +131,7 @@ def pruning_table(
                 tuned = finetune(small, x, y, setting.finetune, rng=seed)
                 name = f"  + {setting.finetune} epochs"
                 _add(cells, name, rate, tuned, test, truth, process_time() - start)
-        cells.spare.append([p.removed - len(p.unimportant) for p in report.layers])
+        cells.removable.append([p.removed - len(p.unimportant) for p in report.layers])
     return cells
 
 
@@ -196,8 +196,8 @@ def main() -> None:
     cells = pruning_table(data, setting, args.seeds, rates, methods)
     print(f"{data.name}, {setting}, {args.seeds} seeds")
     print(
-        f"float {np.mean(cells.floats):.2f} ± {np.std(cells.floats):.2f}; spare neurons at the last rate, by layer "
-        f"{np.mean(cells.spare, axis=0).round(1)}"
+        f"float {np.mean(cells.floats):.2f} ± {np.std(cells.floats):.2f}; removable neurons at the last rate, by layer "
+        f"{np.mean(cells.removable, axis=0).round(1)}"
     )
     print(*cells.lines(rates), sep="\n")
     fewer, faster = speed_up()

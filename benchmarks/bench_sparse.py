@@ -17,8 +17,8 @@ from statistics import median
 import numpy as np
 from numpy.typing import NDArray
 
+from npquant.integer.fast_npquant import prepare_layer, run_prepared
 from npquant.integer.layer import IntegerLayer
-from npquant.integer.route import prepare_layer, run_prepared
 from npquant.kernels.qparams import QuantParams
 
 SHAPES = ((784, 300), (300, 100), (1024, 1024))

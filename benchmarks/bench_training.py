@@ -22,7 +22,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 
 from npquant.nn.descent import loss_and_gradient
-from npquant.nn.free_parameters import flatten_parameters
+from npquant.nn.parameters import flatten_parameters
 from npquant.nn.training import train
 
 # Rows, features, hidden widths, batch, epochs a timing, rounds.

@@ -7,9 +7,9 @@
 
 Every seed splits and trains anew. All methods quantize the same network on the same training rows through the same
 integer chain; all networks are made before the test rows are opened, once. Settings of the peers were chosen on
-validation rows (docs/peers.md). Before any figure is printed the two routes of the walk are compared, and the integer
-run of every network with the definition. Spreads are standard deviations over seeds. Seconds are of the processor, so
-that other programs do not count; with more than one BLAS thread they add up.
+validation rows (docs/peers.md). Before any figure is printed the two routes of coordinate descent are compared, and the
+integer run of every network with the definition. Spreads are standard deviations over seeds. Seconds are of the
+processor, so that other programs do not count; with more than one BLAS thread they add up.
 """
 
 from __future__ import annotations
@@ -25,13 +25,14 @@ import numpy as np
 from compression_pruning import print_losses, print_speed
 from compression_sets import Case, add_arguments, tables, trained
 
+from npquant.compression.chain.weight_codes import Bits, weight_grid
 from npquant.compression.rounding.adaround import quantize_adaround
 from npquant.compression.rounding.gpfq import quantize_gpfq
 from npquant.compression.rounding.gptq import quantize_gptq, quantize_gptq_resolved
 from npquant.compression.rounding.nearest import quantize_nearest
 from npquant.compression.rounding.rectified import layer_objective, rounding_path
 from npquant.compression.rounding.rectified.network import quantize_rectified
-from npquant.compression.rounding.uniform import Bits, weight_grid
+from npquant.compression.rounding.uniform import quantize_uniform
 from npquant.integer.mlp import IntegerMLP
 from npquant.nn.losses import kl_divergence
 
@@ -56,8 +57,8 @@ def methods(adaround_steps: list[int]) -> dict[str, Method]:
     table: dict[str, Method] = {
         "rectified": quantize_rectified,
         POLISHED: partial(quantize_rectified, polish_steps=300),
-        "nearest": partial(quantize_nearest, correction="none"),
-        "nearest, absmax": partial(quantize_nearest, correction="none", weight_scale="absmax"),
+        "uniform": quantize_uniform,
+        "uniform, absmax": partial(quantize_uniform, weight_scale="absmax"),
         "nearest + LS + BC": quantize_nearest,
         "GPFQ": quantize_gpfq,
         "GPTQ": partial(quantize_gptq, damping=0.3),
@@ -66,21 +67,21 @@ def methods(adaround_steps: list[int]) -> dict[str, Method]:
     for steps in adaround_steps:
         rate, lam = next((rate, lam) for least, rate, lam in ADAROUND if steps >= least)
         table[f"AdaRound {steps}"] = partial(quantize_adaround, steps=steps, learning_rate=rate, regularization=lam)
-    plain = ("rectified", POLISHED, "nearest", "nearest, absmax")
+    plain = ("rectified", POLISHED, "uniform", "uniform, absmax")
     return table | {f"{name}, 2 sides": partial(m, orient=True) for name, m in table.items() if name not in plain}
 
 
 def check_routes() -> None:
-    """Stop unless the blocked walk gives the codes of the plain one."""
+    """Stop unless the blocked pass gives the codes of the plain one."""
     rng = np.random.default_rng(0)
     x, w = rng.integers(0, 17, (200, 30)).astype(np.float64), rng.normal(0, 1, (30, 20))
     problem = layer_objective.make_objective(x, x @ w, w, rng.uniform(0.01, 1, (200, 20)))
     s = np.full(20, 0.4)
     a = np.clip(w / s, *weight_grid(3))
     between = np.floor(a), np.ceil(a)
-    blocked = rounding_path.walk(problem, a, *between, s, rounding_path.block_covariances(problem))
-    if not np.array_equal(blocked, rounding_path.walk_plain(problem, a, *between, s)):
-        raise SystemExit("the two routes of the walk differ")
+    blocked = rounding_path.coordinate_pass(problem, a, *between, s, rounding_path.block_covariances(problem))
+    if not np.array_equal(blocked, rounding_path.coordinate_pass_plain(problem, a, *between, s)):
+        raise SystemExit("the two routes of coordinate descent differ")
 
 
 def quantize_all(case: Case, table: dict[str, Method], widths: list[Bits], seed: int) -> dict:

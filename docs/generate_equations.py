@@ -21,11 +21,11 @@ f32 and f64 round an exact value to the nearest binary32 and binary64 number, ti
 | label | what must hold | where it is checked |
 | --- | --- | --- |
 | C1 | a scale is a positive, normal, finite float32 | `QuantParams` |
-| C2 | a zero point is one of the codes, so that 0 is represented exactly | `QuantParams` |
+| C2 | a zero point is a code, so that 0 is represented exactly; the interval of a clamp may lack it | `QuantParams` |
 | C3 | a code interval has qmin < qmax inside int32 | `QuantParams` |
-| C4 | a fixed multiplier is 0 or in [2^30, 2^31), its shift in [-31, 30] | `FixedMultiplier` |
+| C4 | a fixed multiplier is an int32, its shift in [-31, 30]; an engine may take fewer | `FixedMultiplier`, `Profile` |
 | C5 | K is at most 131,071, so that no sum of int8 products leaves int32 | `matmul_int8` |
-| C6 | a block of K has at most 1,024 terms, so every partial sum is an exact float32 integer | `matmul_int8_blas` |
+| C6 | float32 adds 2^24 / p integers of magnitude <= p (1,024 int8 products) exactly, in any order | `exact_depth` |
 | C7 | no input code makes an accumulator leave int32 | `IntegerMLP`, from its weights, when it is made |
 
 ## Equations
@@ -35,16 +35,18 @@ f32 and f64 round an exact value to the nearest binary32 and binary64 number, ti
 
 
 def equations() -> list[tuple[int, str, str]]:
-    """Return (number, text, where) for every equation on a card of the specification, in order."""
+    """Return (number, text, where) for every equation on a card of the specification, in order.
+
+    The label opens the card; the equation ends at ``Source:`` or at the first blank line.
+    """
     found = []
     for path in sorted((ROOT / "npquant" / "spec").glob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if not isinstance(node, ast.FunctionDef):
-                continue
-            notes = (ast.get_docstring(node) or "").partition("Notes\n-----\n")[2].partition("\nExamples\n")[0]
-            for number, text in re.findall(r"^R(\d+)\. (.*?)(?=\n\n|\Z)", notes, re.DOTALL | re.MULTILINE):
-                equation = " ".join(text.partition("Source:")[0].split())
-                found.append((int(number), equation.replace("|", "\\|"), f"spec/{path.name}, `{node.name}`"))
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            card = ast.get_docstring(node) or "" if isinstance(node, ast.FunctionDef) else ""
+            labelled = re.match(r"R(\d+)\. (.*?)(?=Source:|\n\n|\Z)", card, re.DOTALL)
+            if labelled:
+                equation = " ".join(labelled[2].split()).replace("|", "\\|")
+                found.append((int(labelled[1]), equation, f"spec/{path.name}, `{node.name}`"))
     return sorted(found)
 
 

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from npquant.compression.rounding.keeping_zeros import quantize_keeping_zeros
     from npquant.compression.rounding.nearest import quantize_nearest
     from npquant.compression.rounding.on_grid import quantize_on_grid
+    from npquant.compression.rounding.quantize_model import quantize_model
     from npquant.compression.rounding.rectified.network import quantize_rectified
     from npquant.compression.rounding.straight_through import StraightThrough
     from npquant.compression.rounding.uniform import quantize_uniform
@@ -87,6 +88,7 @@ __all__ = [
     "quantize_gptq",
     "quantize_gptq_resolved",
     "quantize_keeping_zeros",
+    "quantize_model",
     "quantize_nearest",
     "quantize_on_grid",
     "quantize_rectified",
@@ -118,6 +120,7 @@ _HOME: Final = MappingProxyType(
         "requantize": "npquant.profiles.operators",
         "linear": "npquant.profiles.operators",
         # floor 2: float to integer, and the network that results
+        "quantize_model": "npquant.compression.rounding.quantize_model",
         "quantize_uniform": "npquant.compression.rounding.uniform",
         "quantize_rectified": "npquant.compression.rounding.rectified.network",
         "quantize_nearest": "npquant.compression.rounding.nearest",

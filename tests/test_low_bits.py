@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from npquant.compression.chain.weight_codes import weight_grid
 from npquant.compression.pruning.weights.one_shot import prune_weights
 from npquant.compression.rounding.dynamic import quantize_dynamic
 from npquant.compression.rounding.nearest import quantize_nearest
 from npquant.compression.rounding.rectified.network import quantize_rectified
-from npquant.compression.rounding.uniform import quantize_uniform, weight_grid
+from npquant.compression.rounding.uniform import quantize_uniform
 from npquant.files.storage import load, save
 from npquant.integer.layer import run_layer_plain
 from npquant.integer.mlp import IntegerMLP

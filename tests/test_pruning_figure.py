@@ -49,7 +49,7 @@ def test_drawing_law_kills_another_cause() -> None:
     assert drawn(svg.replace("before-neuron-3-redundant", "before-neuron-3-unimportant")) != facts(panels)
 
 
-def test_drawn_network_has_every_cause_and_loses_nothing_with_the_spare_ones() -> None:
+def test_drawn_network_has_every_cause_and_loses_nothing_with_the_removable_ones() -> None:
     """The first rate removes zero, constant and redundant neurons bit for bit; the second one unimportant neuron."""
     names = script()
     net, x = names["network"](), names["rows"]()

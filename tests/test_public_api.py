@@ -21,13 +21,14 @@ PROMISED = """
     QuantParams FixedMultiplier Profile FloatMLP IntegerMLP train quantize_uniform quantize_rectified prune_neurons
     matmul_int8 matmul_int8_blas quantize dequantize requantize linear load save run_workflow profiles __version__
     quantize_nearest quantize_gptq quantize_gptq_resolved quantize_gpfq quantize_adaround quantize_dynamic
-    prune_neurons_with_report prune_weights finetune search_budget Budget SearchResult
+    prune_neurons_with_report prune_weights finetune search_budget Budget SearchResult quantize_model
 """.split()
 
 # The parameters of each function, in order; a star parts positional from keyword-only.
 SIGNATURES = {
     "train": ["x", "y", "hidden", "activation", "epochs"],
     "quantize_uniform": ["model", "x_calibration", "bits", "activation_bits", "rng"],
+    "quantize_model": ["model", "x_calibration", "bits", "activation_bits", "rng", "*", "method"],
     "quantize_rectified": ["model", "x_calibration", "bits", "activation_bits", "rng"],
     "quantize_nearest": ["model", "x_calibration", "bits", "activation_bits", "rng"],
     "quantize_gptq": ["model", "x_calibration", "bits", "activation_bits", "rng"],
@@ -51,6 +52,9 @@ DEFAULTS = {
     ("train", "activation"): "clipped_relu",
     ("train", "rng"): None,
     ("quantize_uniform", "bits"): 8,
+    ("quantize_model", "bits"): 4,
+    ("quantize_model", "activation_bits"): 8,
+    ("quantize_model", "method"): "rectified",
     ("quantize_rectified", "bits"): 4,
     ("quantize_rectified", "activation_bits"): 8,
     ("quantize_gptq", "bits"): 4,

@@ -1,4 +1,4 @@
-"""Draw docs/figures/pruning.svg: a dozen neurons before pruning, without the spare ones, and without one more.
+"""Draw docs/figures/pruning.svg: a dozen neurons before pruning, without the removable ones, and without one more.
 
     python docs/figures/pruning.py
 
@@ -16,11 +16,12 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from npquant.compression.pruning.neurons.pruning import PruningReport, prune_neurons_with_report
+from npquant.compression.pruning.neurons.pruning import prune_neurons_with_report
+from npquant.compression.pruning.neurons.report import PruningReport
 from npquant.nn.model import DenseLayer, FloatMLP
 
 SVG: Final = Path(__file__).with_name("pruning.svg")
-# Four spare neurons go at the first rate, and one that is only unimportant at the second.
+# Four removable neurons go at the first rate, and one that is only unimportant at the second.
 RATES: Final = (4 / 8, 5 / 8)
 # Colours that the colour-blind tell apart (Okabe and Ito).
 COLOURS: Final = MappingProxyType(

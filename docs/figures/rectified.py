@@ -1,4 +1,4 @@
-"""Draw docs/figures/rectified-walk.svg and rectified-weights.svg: a walk along a neuron's inputs, and what it forgives.
+"""Draw docs/figures/rectified-walk.svg and rectified-weights.svg: a pass along a neuron's inputs, and what it forgives.
 
     python docs/figures/rectified.py [folder [suffix]]
 
@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from npquant.compression.chain.integer_chain import LayerCodes, LayerProblem, quantize_chain
+from npquant.compression.chain.weight_codes import choose_weight_params, code_interval, weight_grid
 from npquant.compression.rounding.rectified.activation_weights import activation_weights
 from npquant.compression.rounding.rectified.layer import rectify_layer
 from npquant.compression.rounding.rectified.layer_objective import LayerObjective, make_objective, refit
-from npquant.compression.rounding.rectified.rounding_path import walk_plain
-from npquant.compression.rounding.uniform import choose_weight_params, weight_grid
+from npquant.compression.rounding.rectified.rounding_path import coordinate_pass_plain
 from npquant.data.datasets import load_optdigits
 from npquant.data.split import split_70_15_15
 from npquant.kernels.qparams import QuantParams
@@ -48,7 +48,7 @@ def layer() -> LayerObjective:
         d2 = activation_weights("softmax" if given.last else given.activation, given.z)
         problems.append(make_objective(given.x, given.z, given.w, d2))
         found = rectify_layer(given.x, given.z, given.w, d2, BITS)
-        return LayerCodes(found.q, QuantParams(found.s, 0, -2, 2), found.bias)
+        return LayerCodes(found.q, QuantParams(found.s, 0, *code_interval(BITS, found.upper)), found.bias)
 
     quantize_chain(model, rows, rectify)
     return problems[1]
@@ -64,15 +64,15 @@ def stepwise(problem: LayerObjective, a: Float64, codes: Float64, s: Float64) ->
 def walk_curves() -> tuple[Curves, int, int]:
     """Return what the first figure shows, its neuron, and the number of neurons.
 
-    The neuron is the middle one of all, by how much smaller the error of the walk is than that of nearest rounding.
+    The neuron is the middle one of all, by how much smaller the error of the pass is than that of nearest rounding.
     """
     problem = layer()
     v = refit(problem)
     s = np.asarray(choose_weight_params(v, BITS, granularity="per_channel", weight_scale="auto").scale, np.float64)
     a = np.clip(v / s, *weight_grid(BITS))
     nearest = stepwise(problem, a, np.rint(a), s)
-    walked = stepwise(problem, a, walk_plain(problem, a, np.floor(a), np.ceil(a), s), s)
-    rise = np.vstack([np.zeros(len(s)), np.cumsum(s**2 / 4 * problem.energies(), axis=0)])
+    walked = stepwise(problem, a, coordinate_pass_plain(problem, a, np.floor(a), np.ceil(a), s), s)
+    rise = np.vstack([np.zeros(len(s)), np.cumsum(s**2 / 4 * problem.hessian_diagonal(), axis=0)])
     bound = np.sqrt((problem.phi(s * a) + rise) / problem.mass)
     ratio = walked[-1] / nearest[-1]
     n = int(np.argsort(ratio, kind="stable")[len(ratio) // 2])
@@ -122,13 +122,13 @@ def _draw_walk(plt: Any) -> Any:
     curves, neuron, _ = walk_curves()
     figure, axis = plt.subplots(figsize=(8, 4.4), layout="constrained")
     style = {
-        "walk-bound": ("--", GREY, "bound (E13): known before the walk"),
+        "walk-bound": ("--", GREY, "bound (E13): known beforehand"),
         "walk-nearest": ("-", ORANGE, "every weight to nearest"),
-        "walk-rectified": ("-", BLUE, "rectified: each weight down or up, against the carry"),
+        "walk-rectified": ("-", BLUE, "rectified: each weight down or up, against the error carried"),
     }
     for gid, (dashes, colour, label) in style.items():
         axis.plot(*curves[gid], dashes, color=colour, lw=2, label=label, gid=gid)
-    axis.plot(*curves["walk-final"], "o", color=GREEN, ms=9, label="after later walks and scales", gid="walk-final")
+    axis.plot(*curves["walk-final"], "o", color=GREEN, ms=9, label="after later passes and scales", gid="walk-final")
     inputs, bound = curves["walk-bound"]
     axis.set(xlabel="inputs whose weights are integers by now", xlim=(0, len(inputs)), ylim=(0, 1.4 * bound[-1]))
     axis.set_ylabel("root mean square error\nof the pre-activation, weighted")

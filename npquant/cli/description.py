@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from npquant.files.storage import itemize, load
-from npquant.integer.layer import IntegerLayer, accumulator_interval
+from npquant.files.reading import read_network
+from npquant.integer.accumulator import accumulator_interval
+from npquant.integer.layer import IntegerLayer
 from npquant.integer.mlp import IntegerMLP
 from npquant.kernels.qparams import QuantParams
 from npquant.measure.cost import executed_macs, layer_weights, most_of_four, nonzero_weights, weight_widths
@@ -17,39 +17,25 @@ from npquant.nn.model import FloatMLP
 
 
 def describe(path: str) -> dict[str, Any]:
-    """Describe a network's file.
+    """Describe a network's file, read once: facts of it and of each layer, in JSON's types and NumPy's scalars.
 
-    Parameters
-    ----------
-    path : str
-        A file that npquant saved.
+    path is a file that npquant saved; OSError or ValueError as `npquant.load`.
 
-    Returns
-    -------
-    dict
-        Facts of the file and of each layer, in JSON's types and NumPy's scalars.
-
-    Raises
-    ------
-    OSError, ValueError
-        As `npquant.files.storage.load`.
-
-    Examples
-    --------
     >>> from importlib import resources
     >>> path = resources.files("npquant.data") / "bundled" / "digits_float.npz"
     >>> found = describe(str(path))
     >>> found["kind"], found["macs"], found["layers"][0]["shape"]
     ('FloatMLP', 6464, (64, 64))
     """
-    model = load(path)
+    stored = read_network(path)
+    model = stored.model
     facts, layers = _integer_facts(model) if isinstance(model, IntegerMLP) else _float_facts(model)
     weights = layer_weights(model)
     common = zip(layers, weight_widths(model), weights, nonzero_weights(model), strict=True)
     return {
         "command": "inspect",
         "file": path,
-        "bytes": os.path.getsize(path),
+        "bytes": stored.n_bytes,
         "kind": type(model).__name__,
         **facts,
         "inputs": model.n_inputs,
@@ -60,7 +46,7 @@ def describe(path: str) -> dict[str, Any]:
         "layers": [{**_weights(width, w, nonzero), **layer} for layer, width, w, nonzero in common],
         "parts": [
             {"name": part.name, "layer": part.layer, "encoding": part.encoding, "bytes": part.n_bytes}
-            for part in itemize(path)
+            for part in stored.parts
         ],
     }
 

@@ -1,5 +1,7 @@
 """An adaptive binary arithmetic coder in integers: one bit at a time, each with a probability that both sides know.
 
+Legend: p probability of a 1 in units of 2^-16, n bits seen, bit 0 or 1, coder a BitCoder.
+
 A1 (interval)  the message is a number in [low, low + range), first [0, 2^32 - 1); with p = P(bit is 1) 2^16 and
                bound = floor(range / 2^16) p, a 1 keeps [low, low + bound), a 0 keeps the rest
 A2 (bytes)     while range < 2^24, the top byte of low is written, and low and range are multiplied by 2^8; a carry
@@ -10,7 +12,6 @@ A4 (estimate)  an adaptive bit holds p and the count n of bits seen: p += floor(
                rate[n] = floor(2^17 / (2n + 3)); n stops at 127. It codes with p held in [32, 65504]
 
 A bit of probability p costs -log2(p / 2^16), and at most 2^-8 / ln 2 more for the floor in A1.
-Letters: p probability of a 1 in units of 2^-16, n bits seen.
 """
 
 from __future__ import annotations
@@ -32,8 +33,6 @@ class BitCoder(Protocol):
 class BitEncoder:
     """Write bits (A1 to A3).
 
-    Examples
-    --------
     >>> encoder = BitEncoder()
     >>> [encoder.code(bit, 1 << 15) for bit in (0, 1, 1)], encoder.finish()
     ([0, 1, 1], b'\\x80')
@@ -46,7 +45,8 @@ class BitEncoder:
         self._written = bytearray()
 
     def code(self, bit: int, p: int) -> int:
-        """Write a bit that is 1 with probability p / 2^16, 0 < p < 2^16, and return it."""
+        """A1, A2. Write a bit that is 1 with probability p / 2^16, 0 < p < 2^16, and return it."""
+        # 2^24 <= range < 2^32, so 0 < bound < range: either bit keeps a part of the interval.
         bound = (self._range >> 16) * p
         if bit:
             self._range = bound
@@ -58,7 +58,7 @@ class BitEncoder:
         return bit
 
     def finish(self) -> bytes:
-        """Return the whole message; the encoder is used up."""
+        """A3. Return the whole message; the encoder is used up."""
         high = self._low + self._range
         # Steps of 2^32 down to 2^0: the last always has a number in the interval.
         ends = ((kept, -(-self._low >> (32 - 8 * kept)) << (32 - 8 * kept)) for kept in range(5))
@@ -72,6 +72,7 @@ class BitEncoder:
     def _write_byte(self) -> None:
         if self._low >> 32:
             self._carry()
+        # low < 2^32 now: its top byte is one, and the rest times 2^8 is below 2^32 again.
         self._written.append(self._low >> 24)
         self._low = (self._low & (_TOP - 1)) << 8
         self._range <<= 8
@@ -88,15 +89,8 @@ class BitEncoder:
 
 
 class BitDecoder:
-    """Read what `BitEncoder` wrote.
+    """Read what `BitEncoder` wrote, from the whole message.
 
-    Parameters
-    ----------
-    message : bytes
-        The whole message.
-
-    Examples
-    --------
     >>> decoder = BitDecoder(b"\\x80")
     >>> [decoder.code(0, 1 << 15) for _ in range(3)]
     [0, 1, 1]
@@ -110,7 +104,11 @@ class BitDecoder:
         self._range = (1 << 32) - 1
 
     def code(self, bit: int, p: int) -> int:
-        """Read a bit that is 1 with probability p / 2^16; the argument `bit` is not looked at."""
+        """A1, A2. Read a bit that is 1 with probability p / 2^16; the argument `bit` is not looked at.
+
+        ValueError if the message ends before it.
+        """
+        # value, the message less low, stays below range: the encoder's number lies in every interval that is kept.
         bound = (self._range >> 16) * p
         if self._value < bound:
             self._range, bit = bound, 1
@@ -127,23 +125,14 @@ class BitDecoder:
         return bit
 
     def require_end(self) -> None:
-        """Refuse a message that goes on (A3)."""
+        """A3. Refuse a message that goes on: ValueError."""
         if self._at < len(self._message) - 4:
             raise ValueError("the arithmetic code goes on after its last bit; the stream is damaged")
 
 
 class AdaptiveBits:
-    """Estimate the bits of several contexts, each by its own past (A4).
+    """A4. Estimate the bits of several contexts, each by its own past; p is the first estimate of all.
 
-    Parameters
-    ----------
-    contexts : int
-        How many.
-    p : int
-        First estimate, in units of 2^-16.
-
-    Examples
-    --------
     >>> bits, encoder = AdaptiveBits(2), BitEncoder()
     >>> for _ in range(1000):
     ...     _ = bits.code(encoder, 1, 0)
@@ -158,6 +147,7 @@ class AdaptiveBits:
 
     def code(self, coder: BitCoder, context: int, bit: int) -> int:
         """Code a bit in a context, and learn from it."""
+        # 0 <= p <= 65535 always: a rate is at most 43,690 / 2^16, and the floor never passes the goal.
         p, n = self.p[context], self.n[context]
         bit = coder.code(bit, min(max(p, 32), 65504))
         self.p[context] = p + (((65535 if bit else 0) - p) * RATES[n] >> 16)

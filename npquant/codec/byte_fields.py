@@ -1,11 +1,11 @@
 """Numbers of any length as bytes, written and read from front to back: what a compact file is made of.
 
+Legend: value, or v, a number or a text.
+
 B1 (varint)  an integer v >= 0 in groups of 7 bits, the lowest first; every byte but the last has its top bit set, and a
              last byte of 0 stands alone: one number has one form. At most 5 bytes, so v < 2^35
 B2 (zigzag)  an integer of either sign as the varint 2 v for v >= 0, -2 v - 1 for v < 0
 B3 (text)    a varint, then as many bytes of ASCII
-
-Letters: v a number.
 """
 
 from __future__ import annotations
@@ -16,25 +16,8 @@ _VARINT_BYTES: Final = 5
 
 
 def varint(value: int) -> bytes:
-    """Write an integer that is not negative (B1).
+    """B1. Write an integer in [0, 2^35): 1 to 5 bytes. ValueError outside.
 
-    Parameters
-    ----------
-    value : int
-        In [0, 2^35).
-
-    Returns
-    -------
-    bytes
-        1 to 5 of them.
-
-    Raises
-    ------
-    ValueError
-        If `value` lies outside.
-
-    Examples
-    --------
     >>> varint(127), varint(300)
     (b'\\x7f', b'\\xac\\x02')
     """
@@ -48,51 +31,18 @@ def varint(value: int) -> bytes:
 
 
 def zigzag(value: int) -> bytes:
-    """Write an integer of either sign (B2).
+    """B2. Write an integer in [-2^34, 2^34): 1 to 5 bytes. ValueError outside.
 
-    Parameters
-    ----------
-    value : int
-        In [-2^34, 2^34).
-
-    Returns
-    -------
-    bytes
-        1 to 5 of them.
-
-    Raises
-    ------
-    ValueError
-        If `value` lies outside.
-
-    Examples
-    --------
     >>> zigzag(-1), zigzag(64)
     (b'\\x01', b'\\x80\\x01')
     """
+    # -2 v - 1 >= 0 for v < 0: both signs share [0, 2^35).
     return varint(2 * value if value >= 0 else -2 * value - 1)
 
 
 def text(value: str) -> bytes:
-    """Write a short text (B3).
+    """B3. Write a short ASCII text. ValueError if it is not ASCII.
 
-    Parameters
-    ----------
-    value : str
-        ASCII.
-
-    Returns
-    -------
-    bytes
-        Its length and itself.
-
-    Raises
-    ------
-    ValueError
-        If `value` is not ASCII.
-
-    Examples
-    --------
     >>> text("ort")
     b'\\x03ort'
     """
@@ -100,15 +50,8 @@ def text(value: str) -> bytes:
 
 
 class ByteReader:
-    """Hand out the fields of a byte string from front to back; never past its end.
+    """Hand out the fields of a byte string from front to back; never past its end: ValueError there.
 
-    Parameters
-    ----------
-    data : bytes
-        All of it.
-
-    Examples
-    --------
     >>> reader = ByteReader(varint(300) + zigzag(-5) + text("ort") + b"xy")
     >>> reader.varint(), reader.zigzag(), reader.text(), reader.take(2), reader.at
     (300, -5, 'ort', b'xy', 9)
@@ -135,11 +78,13 @@ class ByteReader:
 
     def varint(self) -> int:
         """Read B1."""
+        # At most five groups of seven bits: value < 2^35, however long the bytes go on.
         value = 0
         for place in range(_VARINT_BYTES):
             group = self.byte()
             value |= (group & 127) << (7 * place)
             if group < 128:
+                # A last group of 0 would be a second form of a shorter number.
                 if group == 0 and place:
                     break
                 return value

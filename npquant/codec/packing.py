@@ -1,13 +1,15 @@
 """Packed codes: b bits each for 2 <= b <= 8, or five ternary codes to a byte.
 
+Legend: q int8 codes of any shape, taken in C order; n codes, bits or b bits a code, width bits an unsigned number, 1 to
+16; t ternary codes; packed a uint8 stream, shape that of the codes.
+
 P1 (dense)    code i, in two's complement, stands in bits [i*b, (i+1)*b) of the stream; bit j of the
               stream is bit j % 8 of byte j // 8 (least significant first)
 P2 (ternary)  byte = sum over i < 5 of (t_i + 1) * 3**i, so a byte lies in [0, 242]
 P3 (size)     ceil(n * b / 8) bytes dense, ceil(n / 5) ternary
 
-Codes are taken in C order. What the last byte has to spare is zero bits (dense) or zero codes
-(ternary), and decoding refuses anything else: one array has one encoding.
-Letters: n codes, b bits a code, q codes, t ternary codes.
+What the last byte has to spare is zero bits (dense) or zero codes (ternary), and decoding refuses anything else: one
+array has one encoding.
 """
 
 from __future__ import annotations
@@ -22,27 +24,8 @@ _TERNARY_PLACES: Final = (1, 3, 9, 27, 81)
 
 
 def packed_bytes(n: int, bits: int) -> int:
-    """Count the bytes that n dense codes take.
+    """P3. ceil(n bits / 8): the bytes that n dense codes take. ValueError if bits is outside [2, 8] or n negative.
 
-    Parameters
-    ----------
-    n : int
-        Number of codes, >= 0.
-    bits : int
-        Bits a code, in [2, 8].
-
-    Returns
-    -------
-    int
-        P3: ``ceil(n * bits / 8)``.
-
-    Raises
-    ------
-    ValueError
-        If `bits` lies outside [2, 8] or `n` is negative.
-
-    Examples
-    --------
     >>> packed_bytes(3, 3)
     2
     """
@@ -54,34 +37,11 @@ def packed_bytes(n: int, bits: int) -> int:
 
 
 def pack_codes(q: NDArray[np.int8], bits: int) -> NDArray[np.uint8]:
-    """Pack signed codes densely, `bits` bits each.
+    """P1, P3. Pack signed codes in [-2^(bits-1), 2^(bits-1) - 1]. Exact: nothing is rounded, and nothing saturates.
 
-    Parameters
-    ----------
-    q : ndarray of int8, any shape
-        Codes in ``[-2**(bits-1), 2**(bits-1) - 1]``, taken in C order.
-    bits : int
-        Bits a code, in [2, 8].
+    At 4 bits the first code is the low nibble, at 8 bits the bytes are those of q. Empty for no codes. TypeError if q
+    is not int8; ValueError if a code does not fit, or bits is outside [2, 8].
 
-    Returns
-    -------
-    ndarray of uint8, shape (ceil(n * bits / 8),)
-        The stream P1; empty for no codes.
-
-    Raises
-    ------
-    TypeError
-        If `q` is not int8.
-    ValueError
-        If a code does not fit, or `bits` lies outside [2, 8].
-
-    Notes
-    -----
-    P1, P3. Exact: nothing is rounded, and nothing saturates. At 4 bits the first code is the low
-    nibble, at 8 bits the bytes are those of `q`.
-
-    Examples
-    --------
     >>> pack_codes(np.array([1, -1, -8], np.int8), 4).tolist()
     [241, 8]
     """
@@ -96,35 +56,10 @@ def pack_codes(q: NDArray[np.int8], bits: int) -> NDArray[np.uint8]:
 
 
 def unpack_codes(packed: NDArray[np.uint8], bits: int, shape: tuple[int, ...]) -> NDArray[np.int8]:
-    """Undo `pack_codes`.
+    """P1. Undo `pack_codes`: unpack_codes(pack_codes(q, bits), bits, q.shape) is q, for every shape.
 
-    Parameters
-    ----------
-    packed : ndarray of uint8, shape (ceil(n * bits / 8),)
-        The stream P1, with n the product of `shape`.
-    bits : int
-        Bits a code, in [2, 8].
-    shape : tuple of int
-        Shape of the codes.
+    TypeError if packed is not uint8; ValueError if its length is not P3, or a spare bit of the last byte is set.
 
-    Returns
-    -------
-    ndarray of int8, shape `shape`
-        Codes in ``[-2**(bits-1), 2**(bits-1) - 1]``, C order.
-
-    Raises
-    ------
-    TypeError
-        If `packed` is not uint8.
-    ValueError
-        If the length is not P3, or a spare bit of the last byte is set.
-
-    Notes
-    -----
-    ``unpack_codes(pack_codes(q, bits), bits, q.shape)`` is `q`, for every shape.
-
-    Examples
-    --------
     >>> unpack_codes(np.array([241, 8], np.uint8), 4, (3,)).tolist()
     [1, -1, -8]
     """
@@ -140,36 +75,17 @@ def unpack_codes(packed: NDArray[np.uint8], bits: int, shape: tuple[int, ...]) -
 
 
 def pack_ternary(q: NDArray[np.int8]) -> NDArray[np.uint8]:
-    """Pack ternary codes, five to a byte.
+    """P2, P3. Pack codes in {-1, 0, 1}, five to a byte in [0, 242]: 1.6 bits a code, against log2(3) = 1.585.
 
-    Parameters
-    ----------
-    q : ndarray of int8, any shape
-        Codes in {-1, 0, 1}, taken in C order.
+    The last byte is filled up with zero codes; empty for no codes. TypeError if q is not int8; ValueError if a code is
+    not -1, 0 or 1.
 
-    Returns
-    -------
-    ndarray of uint8, shape (ceil(n / 5),)
-        The bytes P2, in [0, 242]; empty for no codes.
-
-    Raises
-    ------
-    TypeError
-        If `q` is not int8.
-    ValueError
-        If a code is not -1, 0 or 1.
-
-    Notes
-    -----
-    P2, P3: 1.6 bits a code, against log2(3) = 1.585. The last byte is filled up with zero codes.
-
-    Examples
-    --------
     >>> pack_ternary(np.array([1, 0, -1, 0, 0, 1], np.int8)).tolist()
     [113, 122]
     """
     _require_range(q, -1, 1, "ternary codes")
     digits = np.ones((-(-q.size // 5), 5), np.uint8)
+    # -1 to 1 become 0 to 2: no step leaves int8.
     digits.reshape(-1)[: q.size] = q.reshape(-1) + np.int8(1)
     # Largest sum: 2 * (1 + 3 + 9 + 27 + 81) = 242, inside uint8.
     packed: NDArray[np.uint8] = (digits * np.array(_TERNARY_PLACES, np.uint8)).sum(axis=1, dtype=np.uint8)
@@ -177,29 +93,11 @@ def pack_ternary(q: NDArray[np.int8]) -> NDArray[np.uint8]:
 
 
 def unpack_ternary(packed: NDArray[np.uint8], shape: tuple[int, ...]) -> NDArray[np.int8]:
-    """Undo `pack_ternary`.
+    """P2. Undo `pack_ternary`.
 
-    Parameters
-    ----------
-    packed : ndarray of uint8, shape (ceil(n / 5),)
-        The bytes P2, with n the product of `shape`.
-    shape : tuple of int
-        Shape of the codes.
+    TypeError if packed is not uint8; ValueError if its length is not P3, a byte exceeds 242, or a spare code of the
+    last byte is not zero.
 
-    Returns
-    -------
-    ndarray of int8, shape `shape`
-        Codes in {-1, 0, 1}, C order.
-
-    Raises
-    ------
-    TypeError
-        If `packed` is not uint8.
-    ValueError
-        If the length is not P3, a byte exceeds 242, or a spare code of the last byte is not zero.
-
-    Examples
-    --------
     >>> unpack_ternary(np.array([113, 122], np.uint8), (2, 3)).tolist()
     [[1, 0, -1], [0, 0, 1]]
     """
@@ -207,6 +105,7 @@ def unpack_ternary(packed: NDArray[np.uint8], shape: tuple[int, ...]) -> NDArray
     if np.any(packed > 242):
         raise ValueError("packed ternary codes: a byte exceeds 242; the stream is damaged")
     digits = packed[:, None] // np.array(_TERNARY_PLACES, np.uint8) % np.uint8(3)
+    # A byte of at most 242 has five digits of 0 to 2: codes -1 to 1.
     codes = digits.reshape(-1).view(np.int8) - np.int8(1)
     if np.any(codes[n:]):
         raise ValueError("packed ternary codes: a spare code is not zero; the stream is damaged")
@@ -214,27 +113,10 @@ def unpack_ternary(packed: NDArray[np.uint8], shape: tuple[int, ...]) -> NDArray
 
 
 def pack_fields(values: NDArray[np.unsignedinteger[Any]], width: int) -> NDArray[np.uint8]:
-    """Pack unsigned numbers densely, `width` bits each.
+    """P1 of unsigned numbers: values (n,) in [0, 2^width - 1], in ceil(n width / 8) bytes.
 
-    Parameters
-    ----------
-    values : ndarray of unsigned integers, shape (n,)
-        In [0, 2**width - 1].
-    width : int
-        Bits a number, in [1, 16].
+    ValueError if a number does not fit, or width is outside [1, 16].
 
-    Returns
-    -------
-    ndarray of uint8, shape (ceil(n * width / 8),)
-        The stream P1, of unsigned numbers.
-
-    Raises
-    ------
-    ValueError
-        If a number does not fit, or `width` lies outside [1, 16].
-
-    Examples
-    --------
     >>> pack_fields(np.array([1, 0, 1, 511], np.uint16), 9).tolist()
     [1, 0, 4, 248, 15]
     """
@@ -245,29 +127,8 @@ def pack_fields(values: NDArray[np.unsignedinteger[Any]], width: int) -> NDArray
 
 
 def unpack_fields(packed: NDArray[np.uint8], width: int, n: int) -> NDArray[np.uint16]:
-    """Undo `pack_fields`.
+    """P1. Undo `pack_fields`: n numbers, uint16. ValueError if the length is another, or a spare bit is set.
 
-    Parameters
-    ----------
-    packed : ndarray of uint8, shape (ceil(n * width / 8),)
-        The stream.
-    width : int
-        Bits a number, in [1, 16].
-    n : int
-        How many numbers.
-
-    Returns
-    -------
-    ndarray of uint16, shape (n,)
-        In [0, 2**width - 1].
-
-    Raises
-    ------
-    ValueError
-        If the length is another, or a spare bit of the last byte is set.
-
-    Examples
-    --------
     >>> unpack_fields(np.array([1, 0, 4, 248, 15], np.uint8), 9, 4).tolist()
     [1, 0, 1, 511]
     """
@@ -276,6 +137,7 @@ def unpack_fields(packed: NDArray[np.uint8], width: int, n: int) -> NDArray[np.u
     if np.any(stream[n * width :]):
         raise ValueError("packed numbers: a spare bit of the last byte is set; the stream is damaged")
     digits = stream[: n * width].reshape(n, width).astype(np.uint16)
+    # Distinct bits below 2^16: their sum is in uint16.
     values: NDArray[np.uint16] = (digits << np.arange(width, dtype=np.uint16)).sum(axis=1, dtype=np.uint16)
     return values
 

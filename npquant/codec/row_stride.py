@@ -1,6 +1,6 @@
 """How far apart the rows of a weight matrix are alike: 28 where the inputs are pictures 28 pixels wide.
 
-Letters: K inputs, N neurons; a stride s compares row k with row k - s.
+Legend: codes (K, N) int16, minus their zero point; K inputs, N neurons; a stride s compares row k with row k - s.
 """
 
 from __future__ import annotations
@@ -10,26 +10,13 @@ from numpy.typing import NDArray
 
 
 def choose_stride(codes: NDArray[np.int16]) -> int:
-    """Find how far apart rows are alike, such as the pixels above each other of a picture.
+    """Find how far apart rows of codes are alike, such as the pixels above each other of a picture.
 
-    Parameters
-    ----------
-    codes : ndarray of int16, shape (K, N)
-        Codes minus their zero point.
+    A stride in [3, K / 2] whose rows agree in sign far oftener than those three and four steps beside it, by more than
+    six standard deviations of a count; 1 if there is none. The counts for all strides at once are an autocorrelation:
+    |FFT|^2 of the columns, padded with as many zeros. They are whole numbers, and rounded to these before they are
+    compared.
 
-    Returns
-    -------
-    int
-        A stride in [3, K / 2] whose rows agree in sign far oftener than those three and four steps beside it, by more
-        than six standard deviations of a count; 1 if there is none.
-
-    Notes
-    -----
-    The counts for all strides at once are an autocorrelation: |FFT|^2 of the columns, padded with as many zeros. They
-    are whole numbers, and rounded to these before they are compared.
-
-    Examples
-    --------
     >>> rng = np.random.default_rng(0)
     >>> choose_stride(np.tile((rng.random((28, 50)) < 0.1).astype(np.int16), (20, 1)))
     28
@@ -42,6 +29,7 @@ def choose_stride(codes: NDArray[np.int16]) -> int:
         for sign in (1, -1):
             same = np.sign(codes[:, start : start + 64]) == sign
             power += (np.abs(np.fft.rfft(same, 2 * rows, axis=0)) ** 2).sum(axis=1)
+    # Counts are whole, at most K N <= 2^26: the float64 error of the transform is far below one half.
     counts = np.rint(np.fft.irfft(power))[: rows // 2 + 5]
     strides = np.arange(3, rows // 2 + 1)
     # At strides below 5 the neighbours on one side would be those of stride 1 and 0.

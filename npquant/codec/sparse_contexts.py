@@ -1,7 +1,8 @@
 """The arithmetic form of a weight matrix: which codes are zero, by row, column and neighbourhood; then sign and size.
 
-Int16 c (K, N) are differences from the weights' zero point, in [-255, 255]. Rows are coded from the first to the last,
-all in one message of `arithmetic_coder`:
+Legend: codes c (K, N) int16 differences from the weights' zero point, in [-255, 255], shape theirs, data their bytes;
+K inputs, N neurons, k row, n column, s stride. Rows are coded from the first to the last, all in one message of
+`arithmetic_coder`:
 
 X1 (lines)    a flag for each row, 1 if it has a code other than 0, in context 2 (flag of row k-1) + (flag of row k-s);
               a row before the first counts as 1. Then a flag for each column, in context 4. Only codes of flagged rows
@@ -16,8 +17,6 @@ X4 (sign)     is c < 0: in context z + 7 if z is not 0, else in 15, 16 or 17: th
               was none, it was > 0
 X5 (size)     bits of |c| in unary, a context each; those below the top one from above, the first three in a context of
               all above them, the others in a context of their place
-
-Letters: K inputs, N neurons, k row, n column, s stride.
 """
 
 from __future__ import annotations
@@ -46,32 +45,12 @@ _PATIENCE: Final = 1 << 26
 
 
 def encode_codes(codes: Int16) -> bytes:
-    """Encode a matrix of small integers, most of which may be zero.
+    """The stride as a varint, then the message X1 to X5. Integers only, so the bytes are the same on every machine.
 
-    Parameters
-    ----------
-    codes : ndarray of int16, shape (K, N)
-        Int16 minus their zero point, in [-255, 255].
+    About 2 microseconds for each code in a flagged row and column, and twice as much for each that is not zero.
+    TypeError if codes is not int16; ValueError if a code is outside [-255, 255], or K (N + 64) exceeds 2^26: minutes of
+    decoding.
 
-    Returns
-    -------
-    bytes
-        The stride as a varint, then the message X1 to X5.
-
-    Raises
-    ------
-    TypeError
-        If `codes` is not int16.
-    ValueError
-        If a code lies outside [-255, 255], or K (N + 64) exceeds 2^26: minutes of decoding.
-
-    Notes
-    -----
-    Integers only, so the bytes are the same on every machine. Cost: about 2 microseconds for each code in a flagged row
-    and column, and twice as much for each that is not zero.
-
-    Examples
-    --------
     >>> len(encode_codes(np.zeros((300, 100), np.int16))), len(encode_codes(np.eye(100, dtype=np.int16)))
     (2, 110)
     """
@@ -86,27 +65,10 @@ def encode_codes(codes: Int16) -> bytes:
 
 
 def decode_codes(data: bytes, shape: tuple[int, int]) -> Int16:
-    """Undo `encode_codes`.
+    """X1 to X5. Undo `encode_codes`, for a shape (K, N) that the caller bounds.
 
-    Parameters
-    ----------
-    data : bytes
-        What it returned.
-    shape : (K, N)
-        Shape of the codes; the caller bounds it.
+    ValueError if the bytes are no such message, or the shape exceeds what `encode_codes` takes.
 
-    Returns
-    -------
-    ndarray of int16, shape (K, N)
-        In [-255, 255].
-
-    Raises
-    ------
-    ValueError
-        If the bytes are no such message, or the shape exceeds what `encode_codes` takes.
-
-    Examples
-    --------
     >>> bool((decode_codes(encode_codes(np.eye(9, dtype=np.int16)), (9, 9)) == np.eye(9)).all())
     True
     """
@@ -121,8 +83,17 @@ def decode_codes(data: bytes, shape: tuple[int, int]) -> Int16:
     return codes
 
 
+def decodes_in_time(shape: tuple[int, ...]) -> bool:
+    """Whether K (N + 64) <= 2^26: beyond that decoding takes minutes.
+
+    >>> decodes_in_time((2**20, 1)), decodes_in_time((784, 300))
+    (False, True)
+    """
+    return shape[0] * (shape[1] + 64) <= _PATIENCE
+
+
 def _require_patience(shape: tuple[int, ...]) -> None:
-    if shape[0] * (shape[1] + 64) > _PATIENCE:
+    if not decodes_in_time(shape):
         raise ValueError(f"a matrix of shape {shape} would take minutes in arithmetic code: use encoding='relative'")
 
 
@@ -145,6 +116,7 @@ class _Sizes:
         found = 1
         for place in range(length - 2, -1, -1):
             above = length - 2 - place
+            # found < 8 while above < 3, and 8 + above <= 14: sixteen contexts a length.
             context = 16 * length + (found if above < 3 else 8 + above)
             found = 2 * found + self._digits.code(coder, context, size >> place & 1)
         return -found if negative else found
@@ -163,6 +135,7 @@ class _Zeros:
     def code(self, coder: BitCoder, p: int, support: NDArray[np.int64], row: list[int]) -> tuple[list[int], int]:
         """Code whether each code of a row is zero; return the columns of the others and the row's last estimate."""
         stretched = _STRETCHED[self._p >> 4]
+        # v <= 2 + 1 + 2 + 1 + 1 = 7, and log odds in [-2047, 2047] give 0 to 63: contexts 0 to 511.
         contexts = (64 * support + ((stretched + 2048) >> 6)).tolist()
         found, count = [], 8
         near, seen, code = self._near, self._seen, coder.code
@@ -172,6 +145,7 @@ class _Zeros:
             p3 = near[at]
             s1, s3 = STRETCH[p >> 4], STRETCH[p3 >> 4]
             x = (w1 * s1 + w2 * s2 + w3 * s3 + 256 * w4) >> 16
+            # Held in SQUASH, whose entries lie inside (0, 2^16): the coder's condition on p.
             x = LIMIT if x > LIMIT else -LIMIT if x < -LIMIT else x
             mixed = SQUASH[x + LIMIT]
             if code(1 if row[j] else 0, mixed):
@@ -196,6 +170,7 @@ class _Zeros:
         """Let each column's estimate see its new bit (A4)."""
         wanted = np.zeros(len(self._p), np.int64)
         wanted[found] = 65535
+        # |wanted - p| < 2^16, rates < 2^16: int64 has room.
         self._p += (wanted - self._p) * _ROW_RATES[self._n] >> 16
         self._n = np.minimum(self._n + 1, _COUNT_LIMIT)
 

@@ -1,14 +1,14 @@
 """Packed forms of a matrix that is mostly zeros: a bit a code, or the gaps between the others.
 
-Int8 v are codes minus their zero point, modulo 256, as int8; b bits hold the values that are not 0.
+Legend: values v, int8 of any shape, are codes minus their zero point, modulo 256; bits, or b, of them hold those that
+are not 0; data a stream of shape (K, N), which the caller bounds; K inputs, N neurons, g bits a gap.
+
 V1 (values)    b = 1: bit i is 1 where value i is -1, else it is 1; b = 2..8: P1
 V2 (bitmask)   bit i of ceil(K N / 8) bytes, least significant first, is 1 where v_i is not 0, in C order; then V1
 V3 (relative)  a byte g, 1 to 16, and the number of entries as a varint; then their gaps, g bits each as P1, and their
                values (V1). An entry skips as many zeros as its gap says, and then puts its value. A gap of more than
                2^g - 1 zeros is crossed by entries (2^g - 1, 0), which V3 gives at least two bits
 V4 (best g)    the g of the fewest bytes, the smallest of these
-
-Letters: K inputs, N neurons, v values, b bits a value, g bits a gap.
 """
 
 from __future__ import annotations
@@ -25,20 +25,8 @@ _GAP_WIDTHS: Final = range(1, 17)
 
 
 def value_bits(values: Int8) -> int:
-    """Count the bits that hold any of some values.
+    """V1. The fewest bits, 1 to 8, that hold any of the values; zeros among them do not count.
 
-    Parameters
-    ----------
-    values : ndarray of int8, any shape
-        Zeros among them do not count.
-
-    Returns
-    -------
-    int
-        b of V1, 1 to 8.
-
-    Examples
-    --------
     >>> value_bits(np.array([0, 1, -1], np.int8)), value_bits(np.array([2], np.int8)), value_bits(np.zeros(3, np.int8))
     (1, 3, 1)
     """
@@ -48,27 +36,8 @@ def value_bits(values: Int8) -> int:
 
 
 def encode_bitmask(values: Int8, bits: int) -> bytes:
-    """Encode values as V2.
+    """V2. bits is at least value_bits(values): ValueError if it does not hold them.
 
-    Parameters
-    ----------
-    values : ndarray of int8, any shape
-        Codes minus their zero point.
-    bits : int
-        At least ``value_bits(values)``.
-
-    Returns
-    -------
-    bytes
-        V2.
-
-    Raises
-    ------
-    ValueError
-        If `bits` do not hold them.
-
-    Examples
-    --------
     >>> encode_bitmask(np.array([[0, 1, 0, -1]], np.int8), 1)
     b'\\n\\x02'
     """
@@ -77,29 +46,8 @@ def encode_bitmask(values: Int8, bits: int) -> bytes:
 
 
 def decode_bitmask(data: bytes, bits: int, shape: tuple[int, int]) -> Int8:
-    """Undo `encode_bitmask`.
+    """V2. Undo `encode_bitmask`, bits 1 to 8. ValueError if the bytes are no such stream.
 
-    Parameters
-    ----------
-    data : bytes
-        V2.
-    bits : int
-        b, 1 to 8.
-    shape : (K, N)
-        Shape of the codes; the caller bounds it.
-
-    Returns
-    -------
-    ndarray of int8, shape (K, N)
-        The values.
-
-    Raises
-    ------
-    ValueError
-        If the bytes are no such stream.
-
-    Examples
-    --------
     >>> decode_bitmask(b"\\n\\x02", 1, (1, 4)).tolist()
     [[0, 1, 0, -1]]
     """
@@ -113,27 +61,8 @@ def decode_bitmask(data: bytes, bits: int, shape: tuple[int, int]) -> Int8:
 
 
 def encode_relative(values: Int8, bits: int) -> bytes:
-    """Encode values as V3.
+    """V3, with the gap width V4. bits is at least value_bits(values) and 2: ValueError if it does not hold them.
 
-    Parameters
-    ----------
-    values : ndarray of int8, any shape
-        Codes minus their zero point.
-    bits : int
-        b, at least ``value_bits(values)`` and 2.
-
-    Returns
-    -------
-    bytes
-        V3, with the gap width V4.
-
-    Raises
-    ------
-    ValueError
-        If `bits` do not hold them.
-
-    Examples
-    --------
     >>> encode_relative(np.array([[0, 1, 0, -1]], np.int8), 2)
     b'\\x01\\x02\\x03\\r'
     """
@@ -145,6 +74,7 @@ def encode_relative(values: Int8, bits: int) -> bytes:
     sizes = [-(-n * width // 8) + packed_bytes(n, bits) for n, width in zip(entries, _GAP_WIDTHS, strict=True)]
     best = int(np.argmin(sizes))
     width, count = _GAP_WIDTHS[best], entries[best]
+    # g <= 16: a gap's remainder, and the gap of a crossing entry, is at most 65535.
     stored_gaps, stored = np.full(count, (1 << width) - 1, np.uint16), np.zeros(count, np.int8)
     ends = np.cumsum((gaps >> width) + 1) - 1
     stored_gaps[ends] = gaps & ((1 << width) - 1)
@@ -154,29 +84,8 @@ def encode_relative(values: Int8, bits: int) -> bytes:
 
 
 def decode_relative(data: bytes, bits: int, shape: tuple[int, int]) -> Int8:
-    """Undo `encode_relative`.
+    """V3. Undo `encode_relative`, bits 2 to 8. ValueError if the bytes are no such stream.
 
-    Parameters
-    ----------
-    data : bytes
-        V3.
-    bits : int
-        b, 2 to 8.
-    shape : (K, N)
-        Shape of the codes; the caller bounds it.
-
-    Returns
-    -------
-    ndarray of int8, shape (K, N)
-        The values.
-
-    Raises
-    ------
-    ValueError
-        If the bytes are no such stream.
-
-    Examples
-    --------
     >>> decode_relative(b"\\x01\\x02\\x03\\r", 2, (1, 4)).tolist()
     [[0, 1, 0, -1]]
     """
@@ -186,6 +95,7 @@ def decode_relative(data: bytes, bits: int, shape: tuple[int, int]) -> Int8:
         raise ValueError(f"gaps have 1 to {_GAP_WIDTHS[-1]} bits, not {width}; the stream is damaged")
     gaps = unpack_fields(np.frombuffer(reader.take(-(-count * width // 8)), np.uint8), width, count)
     stored = _unpack_values(reader.take(reader.left), bits, count)
+    # Up to 2^35 entries would be 2^51 places: the stream's length bounds them long before int64 does.
     at = np.cumsum(gaps.astype(np.int64) + 1) - 1
     values = np.zeros(shape[0] * shape[1], np.int8)
     if count and at[-1] >= values.size:

@@ -1,15 +1,19 @@
 """A weight matrix as bytes: packed densely, packed sparsely, or in arithmetic code; whichever is shortest.
 
+Legend: w_q (K, N) int8 codes, zero_point () or (N,) the code of a weight that is 0, in int8; form one of FORMS; data
+the bytes, shape (K, N); K inputs, N neurons, b bits a code.
+
 W1 (forms)        "ternary" codes in {-1, 0, 1}, five to a byte; "dense<b>" two's complement, b bits each;
                   "oriented<b>" the same after some neurons are negated, with one flag bit a neuron behind;
                   "bitmask<b>" and "relative<b>", `sparse_packing`, b bits a value; "arithmetic", `sparse_contexts`
 W2 (orientation)  a neuron on the grid [-2^(b-1)+1, 2^(b-1)] is stored as its negative, on [-2^(b-1), 2^(b-1)-1]
 W3 (encodings)    "dense" takes the shortest of ternary, dense<b> and oriented<b>; the others the form of their name;
                   "auto" the shortest of all, and of equals the one that stands first in ENCODINGS
-W4 (patience)     "auto" leaves arithmetic code out where 4 (codes not zero) + K N exceeds 2^21: seconds of decoding
+W4 (patience)     "auto" leaves arithmetic code out where 4 (codes not zero) + K N exceeds 2^21, seconds of
+                  decoding, or K (N + 64) exceeds 2^26, which it refuses
 
-The codes decide the form, not the interval that they were allowed. For the sparse forms zero is the zero point.
-Letters: K inputs, N neurons, b bits a code.
+The codes decide the form, not the interval that they were allowed: `integer.weight_width` (W5) is the width that was
+asked for. For the sparse forms zero is the zero point.
 """
 
 from __future__ import annotations
@@ -28,7 +32,7 @@ from npquant.codec.packing import (
     unpack_codes,
     unpack_ternary,
 )
-from npquant.codec.sparse_contexts import decode_codes, encode_codes
+from npquant.codec.sparse_contexts import decode_codes, decodes_in_time, encode_codes
 from npquant.codec.sparse_packing import (
     decode_bitmask,
     decode_relative,
@@ -50,37 +54,11 @@ Encoded = tuple[str, bytes]
 
 
 def encode_weights(w_q: NDArray[np.int8], zero_point: ArrayLike = 0, encoding: str = "auto") -> Encoded:
-    """Encode weight codes.
+    """W1 to W4. Encode weight codes: their form, one of FORMS, and the bytes. Exact, and the same on every machine.
 
-    Parameters
-    ----------
-    w_q : ndarray of int8, shape (K, N)
-        Weight codes.
-    zero_point : int or array of int, shape (N,)
-        The code of a weight that is 0, in int8.
-    encoding : {"auto", "dense", "bitmask", "relative", "arithmetic"}
-        How (W3).
+    encoding is "auto" or one of ENCODINGS (W3). TypeError if w_q is not int8; ValueError if the encoding is none of
+    these.
 
-    Returns
-    -------
-    form : str
-        One of FORMS.
-    data : bytes
-        The codes.
-
-    Raises
-    ------
-    TypeError
-        If `w_q` is not int8.
-    ValueError
-        If the encoding is none of these.
-
-    Notes
-    -----
-    W1 to W4. Exact, and the same bytes on every machine.
-
-    Examples
-    --------
     >>> encode_weights(np.tile(np.array([-2, 2], np.int8), (40, 1)), 0, "dense")[0]
     'oriented2'
     >>> form, data = encode_weights(np.tile(np.array([-2, 2], np.int8), (40, 1)))
@@ -99,43 +77,23 @@ def encode_weights(w_q: NDArray[np.int8], zero_point: ArrayLike = 0, encoding: s
         return encoders[encoding](w_q, zero_point)
     if encoding != "auto":
         raise ValueError(f"unknown encoding {encoding!r}; weights are encoded as auto, {', '.join(ENCODINGS)}")
-    if 4 * np.count_nonzero(w_q != zero_point) + w_q.size > _PATIENCE:
+    if 4 * np.count_nonzero(w_q != zero_point) + w_q.size > _PATIENCE or not decodes_in_time(w_q.shape):
         del encoders["arithmetic"]
     return min((encode(w_q, zero_point) for encode in encoders.values()), key=lambda encoded: len(encoded[1]))
 
 
 def decode_weights(form: str, data: bytes, shape: tuple[int, int], zero_point: ArrayLike = 0) -> NDArray[np.int8]:
-    """Undo `encode_weights`.
+    """W1, W2. Undo `encode_weights`, for a shape (K, N) that the caller bounds, and the zero point of the encoding.
 
-    Parameters
-    ----------
-    form : str
-        One of FORMS.
-    data : bytes
-        The codes.
-    shape : (K, N)
-        Shape of the codes; the caller bounds it.
-    zero_point : int or array of int, shape (N,)
-        As it was encoded.
+    ValueError if the form is none of FORMS, or data is not of that form and shape.
 
-    Returns
-    -------
-    ndarray of int8, shape (K, N)
-        Weight codes.
-
-    Raises
-    ------
-    ValueError
-        If the form is none of FORMS, or the data is not of that form and shape.
-
-    Examples
-    --------
     >>> decode_weights(*encode_weights(np.array([[-2, 2], [1, -1]], np.int8)), (2, 2)).tolist()
     [[-2, 2], [1, -1]]
     """
     if form not in FORMS:
         raise ValueError(f"unknown form {form!r}; the forms are {', '.join(FORMS)}")
     if form == "arithmetic":
+        # |c| <= 255 and |zero point| <= 128: int16 has room, and int8 is checked.
         codes = decode_codes(data, shape) + np.asarray(zero_point, np.int16)
         if codes.size and (codes.min() < -128 or codes.max() > 127):
             raise ValueError(f"decoded codes span [{codes.min()}, {codes.max()}], outside int8; the stream is damaged")
@@ -158,6 +116,7 @@ def _values(w_q: NDArray[np.int8], zero_point: ArrayLike) -> NDArray[np.int8]:
 
 def _from_values(values: NDArray[np.int8], zero_point: ArrayLike) -> NDArray[np.int8]:
     """Undo `_values`."""
+    # The cast to int8 is the reduction modulo 256: codes are in int8, so it gives them back.
     return (values.astype(np.int16) + np.asarray(zero_point, np.int16)).astype(np.int8)
 
 

@@ -4,7 +4,8 @@ O3 (step)   2^k, the largest power of two with 2^k M <= 2 t, M = max_n sx sw_n /
 O4 (bias)   b' = 2^k round_half_even(b / 2^k), so that |b' - b| M <= t: before it is rounded to a code, no output of the
             layer moves by more than t codes
 
-Letters: b biases, sx sw sy scales of input, weights and output (of the pre-activation before a table), t tolerance.
+Letters: b biases, sx sw sy scales of input, weights and output (of the pre-activation before a table), t tolerance in
+codes of the layer's output; `layer` an IntegerLayer.
 """
 
 from __future__ import annotations
@@ -60,22 +61,8 @@ def coarsen_biases(model: IntegerMLP, tolerance: float = 0.125) -> IntegerMLP:
 
 
 def bias_exponent(layer: IntegerLayer, tolerance: float) -> int:
-    """Return the exponent of a layer's bias step.
+    """O3: return the exponent k, 0 to 31, of a layer's bias step; its scales decide, `tolerance` is t.
 
-    Parameters
-    ----------
-    layer : IntegerLayer
-        Its scales decide.
-    tolerance : float
-        t, in codes of the layer's output.
-
-    Returns
-    -------
-    int
-        k of O3, 0 to 31.
-
-    Examples
-    --------
     >>> from npquant.kernels.qparams import QuantParams
     >>> p, w = QuantParams(0.125, 0, -128, 127), QuantParams(0.0625, 0, -8, 7)
     >>> bias_exponent(IntegerLayer(np.array([[3]], np.int8), np.array([21], np.int32), p, w, p, "relu"), 0.125)

@@ -1,1 +1,4 @@
-"""Rows and labels: IDX, CSV and npz files, the 70/15/15 split, the bundled digits."""
+"""Rows and labels, from a file to the sets of a run; each module's first line says where it stands.
+
+A file -> idx_table, csv_table, npz_table -> a RawTable -> features, labels -> a Dataset -> split -> Sets.
+"""

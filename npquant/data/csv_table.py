@@ -1,4 +1,4 @@
-"""CSV files: a row a line, one column of labels, all others numbers.
+"""Rows, 2 of 6: CSV files as a raw table: a row a line, one column of labels, all others numbers.
 
 Letters: R rows, K features. Lines and columns are counted from 1, as an editor shows them.
 """
@@ -9,14 +9,15 @@ import csv
 import io
 import os
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 from math import isfinite
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
-from npquant.data.table import RawTable
+from npquant.data.raw_table import RawTable
 from npquant.files.archive import read_bounded
 
 _LABEL_NAMES: Final = frozenset({"label", "class", "target", "y"})
@@ -27,35 +28,16 @@ _Record = tuple[int, list[str]]
 
 
 def read_csv(path: str | os.PathLike[str], *, max_bytes: int) -> RawTable:
-    """Read a CSV file of numbers and one label a row.
+    """Read a CSV file of at most max_bytes from a `path`: numbers, and one label a row.
 
-    Parameters
-    ----------
-    path : path
-        UTF-8 text; separated by commas, semicolons or tabs; with or without a header.
-    max_bytes : int
-        Most that the file may take.
+    UTF-8 text; separated by commas, semicolons or tabs; with or without a header. Features are int64 if all are whole
+    numbers, else float64; labels are text. OSError if the file cannot be read; ValueError if a line is ragged, or a
+    value missing or no number; names the line and the column.
 
-    Returns
-    -------
-    RawTable
-        Features as int16 or wider integers if all are whole numbers, else float64.
+    The separator is the one that cuts the first line into most columns. The first line is a header if none of its cells
+    is a number, or if one is label, class, target or y (in any case) and does not recur below. The labels are that
+    column, else the last one. Blank lines are skipped.
 
-    Raises
-    ------
-    OSError
-        If the file cannot be read.
-    ValueError
-        If a line is ragged, or a value missing or no number; names the line and the column.
-
-    Notes
-    -----
-    The separator is the one that cuts the first line into most columns. The first line is a header
-    if none of its cells is a number, or if one is label, class, target or y (in any case) and does
-    not recur below. The labels are that column, else the last one. Blank lines are skipped.
-
-    Examples
-    --------
     >>> import tempfile
     >>> from pathlib import Path
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -75,24 +57,27 @@ def read_csv(path: str | os.PathLike[str], *, max_bytes: int) -> RawTable:
         raise ValueError(f"{source}: line {head[0][0]} has one column; separate by commas or tabs")
     header = _header(head, source)
     label = _label_column(header, width)
+    x, labels, lines = _columns(chain(head[bool(header) :], records), source, width, label)
+    names = header or [f"x{column}" for column in range(width)]
+    return RawTable(source, x, labels, tuple(names[:label] + names[label + 1 :]), lines)
+
+
+def _columns(
+    records: Iterable[_Record], source: str, width: int, label: int
+) -> tuple[NDArray[Any], NDArray[np.str_], NDArray[np.int64]]:
+    """Return the features (R, K), the labels (R,) and the line of each row (R,)."""
     values, labels, lines = array("d"), [], array("q")
-    for line, cells in chain(head[bool(header) :], records):
+    for line, cells in records:
         if len(cells) != width:
             raise ValueError(f"{source}: line {line} has {len(cells)} columns, not {width}")
         where = f"{source}: line {line}, column "
         labels.append(_label(cells.pop(label), f"{where}{label + 1}"))
         values.extend(_numbers(cells, where, label))
         lines.append(line)
-    names = header or [f"x{column}" for column in range(width)]
     x = np.array(values).reshape(-1, width - 1)
+    # Up to 2^31 in size, float64 and int64 hold the same whole numbers.
     whole = x.size and np.all(np.abs(x) <= 2**31) and np.all(x == np.rint(x))
-    return RawTable(
-        source,
-        x.astype(np.int64) if whole else x,
-        np.array(labels),
-        tuple(names[:label] + names[label + 1 :]),
-        np.array(lines),
-    )
+    return x.astype(np.int64) if whole else x, np.array(labels), np.array(lines)
 
 
 def _decode(data: bytes, source: str) -> str:

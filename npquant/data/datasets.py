@@ -1,6 +1,6 @@
-"""Data sets: the bundled digits, and a user's own IDX, CSV or npz files.
+"""Rows, 4 of 6: the data set, checked rows and classes; the bundled digits, and a user's own IDX, CSV or npz files.
 
-Letters: R rows, K features, C classes.
+Letters: R rows, K features, C classes; max_bytes the most that a file, or what it unpacks to, may take.
 """
 
 from __future__ import annotations
@@ -15,9 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from npquant.data.csv_table import read_csv
-from npquant.data.idx import find_idx_pairs, read_idx_pair
+from npquant.data.features import checked_features
+from npquant.data.idx_table import find_idx_pairs, read_idx_pair
+from npquant.data.labels import indexed_labels
 from npquant.data.npz_table import npz_table
-from npquant.data.table import RawTable, checked_features, indexed_labels
+from npquant.data.raw_table import RawTable, joined
 from npquant.files.archive import read_bounded
 
 DEFAULT_MAX_BYTES: Final = 1 << 30
@@ -26,38 +28,20 @@ _STORED: Final = ("float32", "uint8", "int8", "uint16", "int16")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Dataset:
-    """Labelled rows.
+    """Hold labelled rows; arrays are copied and read-only.
 
-    Attributes
-    ----------
-    x : ndarray of float32, uint8, int8, uint16 or int16, shape (R, K)
-        Features, real values; integers as stored, so that an input quantizer of scale 1 is exact.
-        Finite, read-only.
-    y : ndarray of int64, shape (R,)
-        Class indices in [0, C); read-only.
-    class_names : tuple of str
-        C >= 2 names.
-    feature_names : tuple of str
-        K names.
-    name : str
-        What to call the set.
-    source : str
-        Where it comes from.
-
-    Raises
-    ------
-    TypeError
-        If `x` is of another type, or `y` not integer.
-    ValueError
-        If shapes do not fit, a value is not finite, or a class index is out of range.
+    TypeError if x is of another type, or y not integer; ValueError if shapes do not fit or are empty, a value is not
+    finite, or a class index is out of range.
     """
 
+    # Real values, finite, (R, K): float32, or uint8, int8, uint16, int16 as stored, so that an input quantizer of scale
+    # 1 is exact.
     x: NDArray[Any]
-    y: NDArray[np.int64]
-    class_names: tuple[str, ...]
-    feature_names: tuple[str, ...]
-    name: str
-    source: str
+    y: NDArray[np.int64]  # class indices in [0, C), (R,)
+    class_names: tuple[str, ...]  # C >= 2
+    feature_names: tuple[str, ...]  # K
+    name: str  # what to call the set
+    source: str  # where it comes from
 
     def __post_init__(self) -> None:
         """Check and freeze."""
@@ -81,26 +65,12 @@ class Dataset:
 
 
 def load_optdigits() -> Dataset:
-    """Load the bundled handwritten digits.
+    """Load the bundled handwritten digits: 1,797 rows of 8 x 8 pixels, uint8 counts in [0, 16]; ten classes.
 
-    Returns
-    -------
-    Dataset
-        1,797 rows of 8 x 8 pixels, uint8 codes in [0, 16]; ten classes.
+    The rows come from 13 writers, without their names: a random split shares writers between its sets. ValueError if
+    the installed file is damaged. Source: the test part of the UCI set "Optical Recognition of Handwritten Digits",
+    E. Alpaydin and C. Kaynak, 1998, doi:10.24432/C50P49, CC BY 4.0 (see data/bundled/NOTICE).
 
-    Raises
-    ------
-    ValueError
-        If the installed file is damaged.
-
-    Notes
-    -----
-    The test part of the UCI set "Optical Recognition of Handwritten Digits", E. Alpaydin and
-    C. Kaynak, 1998, doi:10.24432/C50P49, CC BY 4.0 (see data/NOTICE). The rows come from 13
-    writers, without their names: a random split shares writers between its sets.
-
-    Examples
-    --------
     >>> digits = load_optdigits()
     >>> digits.x.shape, str(digits.x.dtype), len(digits.class_names)
     ((1797, 64), 'uint8', 10)
@@ -114,36 +84,13 @@ def load_optdigits() -> Dataset:
 
 
 def load_dataset(path: str | os.PathLike[str], *, max_bytes: int = DEFAULT_MAX_BYTES) -> Dataset:
-    """Load a user's data.
+    """Load a user's data from a `path`: all rows, with labels as indices in ascending order of what is written.
 
-    Parameters
-    ----------
-    path : path
-        A folder of IDX files in MNIST's naming, or one of them; a CSV file; an npz file. Files are
-        told apart by their first bytes.
-    max_bytes : int
-        Most that a file, or what it unpacks to, may take.
+    A folder of IDX files in MNIST's naming, or one of them; a CSV file; an npz file. Files are told apart by their
+    first bytes. MNIST's train and t10k parts come one after the other, since the 70/15/15 split is made anew. What each
+    format may hold stands in `read_idx_pair`, `read_csv` and `npz_table`; nothing is ever unpickled. OSError if a file
+    cannot be read; ValueError if it cannot be used as it is; names the file, the place and the fix.
 
-    Returns
-    -------
-    Dataset
-        All rows: MNIST's train and t10k parts one after the other, since the 70/15/15 split is
-        made anew. Labels become indices in ascending order of what is written.
-
-    Raises
-    ------
-    OSError
-        If a file cannot be read.
-    ValueError
-        If it cannot be used as it is; names the file, the place and the fix.
-
-    Notes
-    -----
-    Nothing is ever unpickled. What each format may hold stands in `read_idx`, `read_csv` and
-    `npz_table`.
-
-    Examples
-    --------
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     file = Path(folder) / "ab.csv"
@@ -151,35 +98,21 @@ def load_dataset(path: str | os.PathLike[str], *, max_bytes: int = DEFAULT_MAX_B
     ...     load_dataset(file).class_names
     ('a', 'b')
     """
-    place = Path(path)
+    table = _raw_table(Path(path), str(path), max_bytes)
+    return _dataset(table, Path(os.path.abspath(path)).stem, str(path))
+
+
+def _raw_table(place: Path, source: str, max_bytes: int) -> RawTable:
+    """Choose the reader by the first bytes."""
     start = b""
     if not place.is_dir():
         with place.open("rb") as stream:
             start = stream.read(4)
     if place.is_dir() or start[:2] in (b"\x1f\x8b", b"\0\0"):
-        pairs = find_idx_pairs(place)
-        table = _joined([read_idx_pair(*pair, max_bytes=max_bytes) for pair in pairs], str(path))
-    elif start[:2] == b"PK":
-        data = read_bounded(place, max_bytes=max_bytes)
-        table = npz_table(data, str(path), max_bytes=max_bytes)
-    else:
-        table = read_csv(place, max_bytes=max_bytes)
-    return _dataset(table, Path(os.path.abspath(path)).stem, str(path))
-
-
-def _joined(tables: list[RawTable], source: str) -> RawTable:
-    """Put the rows of several files one after the other."""
-    for table in tables:
-        if table.x.shape[1:] != tables[0].x.shape[1:] or table.x.dtype != tables[0].x.dtype:
-            raise ValueError(
-                f"{source}: {tables[0].source} holds {tables[0].x.dtype} {tables[0].x.shape[1:]} "
-                f"a row, {table.source} {table.x.dtype} {table.x.shape[1:]}; keep one set a folder"
-            )
-    if len(tables) == 1:
-        return tables[0]
-    x = np.concatenate([table.x for table in tables])
-    labels = np.concatenate([table.labels for table in tables])
-    return RawTable(source, x, labels, tables[0].feature_names)
+        return joined([read_idx_pair(*pair, max_bytes=max_bytes) for pair in find_idx_pairs(place)], source)
+    if start[:2] == b"PK":
+        return npz_table(read_bounded(place, max_bytes=max_bytes), source, max_bytes=max_bytes)
+    return read_csv(place, max_bytes=max_bytes)
 
 
 def _dataset(table: RawTable, name: str, source: str) -> Dataset:

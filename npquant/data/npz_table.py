@@ -1,4 +1,4 @@
-"""npz files of labelled rows.
+"""Rows, 2 of 6: npz files as a raw table.
 
 Letters: R rows, K features, C classes.
 """
@@ -10,43 +10,23 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from npquant.data.table import RawTable
+from npquant.data.raw_table import RawTable
 from npquant.files.archive import decode_npy, decode_zip
 
 _NAMES: Final = ("class_names", "feature_names")
 
 
 def npz_table(data: bytes, source: str, *, max_bytes: int) -> RawTable:
-    """Read labelled rows from an npz archive.
+    """Read labelled rows from the `data` of a whole npz archive, stored or deflated; `source` names it in messages.
 
-    Parameters
-    ----------
-    data : bytes
-        The whole archive, stored or deflated.
-    source : str
-        The file, for messages.
-    max_bytes : int
-        Most that its members may take together.
+    Arrays: ``x`` (R, ...) of numbers, flattened to (R, K), and ``y`` (R,) of integers, bool or text; optionally
+    ``class_names`` (C,), which integers in ``y`` then index, and ``feature_names`` (K,), both text. Keras' ``x_train``,
+    ``y_train``, ``x_test``, ``y_test`` in place of ``x`` and ``y`` are joined. Any other array is refused, since a
+    misspelt name would be lost otherwise.
 
-    Returns
-    -------
-    RawTable
-        R rows; images (R, ...) are flattened to (R, K).
+    The members may take max_bytes together. ValueError if the archive is damaged, unbounded, lacks an array, or holds
+    one of another kind.
 
-    Raises
-    ------
-    ValueError
-        If the archive is damaged, unbounded, lacks an array, or holds one of another kind.
-
-    Notes
-    -----
-    Arrays: ``x`` (R, ...) of numbers and ``y`` (R,) of integers, bool or text; optionally
-    ``class_names`` (C,), which integers in ``y`` then index, and ``feature_names`` (K,), both text.
-    Keras' ``x_train``, ``y_train``, ``x_test``, ``y_test`` in place of ``x`` and ``y`` are joined.
-    Any other array is refused, since a misspelt name would be lost otherwise.
-
-    Examples
-    --------
     >>> import io
     >>> stream = io.BytesIO()
     >>> np.savez(stream, x=np.arange(8).reshape(2, 2, 2), y=np.array([True, False]))

@@ -1,4 +1,4 @@
-"""Step 2: the three sets of rows, of which the test set opens once.
+"""Rows, 6 of 6 (step 2 of a run): the three sets of rows, of which the test set opens once.
 
 Letters: R rows, K features.
 """
@@ -19,20 +19,14 @@ CALIBRATION_ROWS: Final = 2048
 
 
 class SealedRows:
-    """Rows that can be looked at once: what chooses on them cannot also be judged on them."""
+    """Hold rows that can be looked at once: what chooses on them cannot also be judged on them."""
 
     def __init__(self, x: NDArray[Any], y: NDArray[np.int64]) -> None:
         self._rows: tuple[NDArray[Any], NDArray[np.int64]] | None = (x, y)
         self.count = len(y)
 
     def open(self) -> tuple[NDArray[Any], NDArray[np.int64]]:
-        """Hand out the rows, once.
-
-        Raises
-        ------
-        RuntimeError
-            The second time.
-        """
+        """Hand out the rows, once; RuntimeError the second time."""
         if self._rows is None:
             raise RuntimeError("the test set was opened before; judge everything in one opening")
         rows, self._rows = self._rows, None
@@ -41,7 +35,7 @@ class SealedRows:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sets:
-    """Training, validation, calibration (a part of training) and sealed test rows of a data set."""
+    """Hold training, validation, calibration (a part of training) and sealed test rows of a data set."""
 
     dataset: Dataset
     split: Split
@@ -79,27 +73,11 @@ class Sets:
 
 
 def load_sets(path: str | None, seed: int) -> Sets:
-    """Load a data set and split it.
+    """Load the data set at a `path` (None: the bundled digits) and split it 70/15/15, stratified.
 
-    Parameters
-    ----------
-    path : str or None
-        The user's data; None: the bundled digits.
-    seed : int
-        Chooses the split and, apart from it, the calibration rows.
+    The `seed` chooses the split and, apart from it, at most 2,048 training rows to calibrate on. OSError or ValueError
+    as `load_dataset` and `split_70_15_15`.
 
-    Returns
-    -------
-    Sets
-        70/15/15, stratified; at most 2,048 training rows to calibrate on.
-
-    Raises
-    ------
-    OSError, ValueError
-        As `load_dataset` and `split_70_15_15`.
-
-    Examples
-    --------
     >>> load_sets(None, 0).to_json()["rows"]
     {'total': 1797, 'train': 1258, 'validation': 270, 'test': 269, 'calibration': 1258}
     """

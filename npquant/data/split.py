@@ -1,7 +1,6 @@
-"""The 70/15/15 split: stratified, disjoint, covering, and named by its hash.
+"""Rows, 5 of 6: the 70/15/15 split: stratified, disjoint, covering, and named by its hash.
 
-Letters: R rows, C classes. Set 0 trains, set 1 validates (every choice is made on it), set 2 tests
-(opened once).
+Letters: R rows. Set 0 trains, set 1 validates (every choice is made on it), set 2 tests (opened once).
 """
 
 from __future__ import annotations
@@ -18,13 +17,7 @@ PERCENT: Final = (70, 15, 15)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Split:
-    """Row indices of the three sets.
-
-    Attributes
-    ----------
-    train, validation, test : ndarray of int64
-        Row indices, ascending, read-only; no row is in two sets.
-    """
+    """Hold the row indices of the three sets, ascending and read-only; no row is in two sets."""
 
     train: NDArray[np.int64]
     validation: NDArray[np.int64]
@@ -50,37 +43,17 @@ class Split:
 
 
 def split_70_15_15(y: NDArray[np.integer[Any]], *, rng: int | np.random.Generator | None) -> Split:
-    """Split rows 70/15/15, every class in the same proportion.
+    """Split rows 70/15/15, every class in the same proportion: disjoint indices that cover every row.
 
-    Parameters
-    ----------
-    y : ndarray of an integer dtype, shape (R,)
-        Class index of each row, >= 0.
-    rng : int, Generator or None
-        Seed or generator; chooses which rows of a class go where.
+    y (R,) are class indices of an integer dtype, >= 0; `rng`, a seed, Generator or None, chooses which rows of a class
+    go where. TypeError if y does not hold integers; ValueError if it is empty, not one-dimensional or negative, or a
+    class has one or two rows.
 
-    Returns
-    -------
-    Split
-        Disjoint index arrays that cover every row.
+    Largest-remainder rounding, twice. The three totals are R's shares; each class takes the floor of its own shares,
+    and what is left over goes, one row a set, to the sets that are furthest from their totals. So a count is within one
+    row of its share, and the totals are exact, except where a class of 3 to 6 rows must be given a row that it has no
+    share for. Ties go to the set named first.
 
-    Raises
-    ------
-    TypeError
-        If `y` does not hold integers.
-    ValueError
-        If `y` is empty, not one-dimensional or negative, or a class has one or two rows.
-
-    Notes
-    -----
-    Largest-remainder rounding, twice. The three totals are R's shares; each class takes the floor
-    of its own shares, and what is left over goes, one row a set, to the sets that are furthest from
-    their totals. So a count is within one row of its share, and the totals are exact, except where
-    a class of 3 to 6 rows must be given a row that it has no share for. Ties go to the set named
-    first.
-
-    Examples
-    --------
     >>> split = split_70_15_15(np.repeat([0, 1], 10), rng=0)
     >>> split.train.size, split.validation.size, split.test.size
     (14, 3, 3)

@@ -1,8 +1,10 @@
 """Zip archives of .npy arrays (the npz format), written byte-reproducibly and read within bounds.
 
-Reading never unpickles, never evaluates text, and never believes a size that it has not checked: a
-damaged or hostile file raises ValueError, and costs no more memory than the caller allows.
-Each message starts with the name of the file.
+Legend: array what a .npy file holds; members contents of files by name; data the whole content of a file; name what to
+call it in a message, which starts with it; path a file; max_bytes the most that it, or all members together, may take.
+
+Reading never unpickles, never evaluates text, and never believes a size that it has not checked: a damaged or hostile
+file raises ValueError, and costs no more memory than the caller allows.
 """
 
 from __future__ import annotations
@@ -39,25 +41,11 @@ _DAMAGE: Final = (
 
 
 def encode_npy(array: NDArray[Any]) -> bytes:
-    """Write an array in the .npy format, version 1.0.
+    """L4. An array of integers, floats, bool or text, any shape, as a .npy file of version 1.0.
 
-    Parameters
-    ----------
-    array : ndarray of integers, floats, bool or text, any shape
-        Stored in C order, little-endian.
+    Stored in C order, little-endian: equal arrays give equal bytes, on every machine. TypeError if the dtype is none of
+    these; objects, for example, would need pickle.
 
-    Returns
-    -------
-    bytes
-        The file's content; equal arrays give equal bytes, on every machine.
-
-    Raises
-    ------
-    TypeError
-        If the dtype is none of these; objects, for example, would need pickle.
-
-    Examples
-    --------
     >>> np.load(io.BytesIO(encode_npy(np.array([1, 2], np.int8)))).tolist()
     [1, 2]
     """
@@ -72,31 +60,11 @@ def encode_npy(array: NDArray[Any]) -> bytes:
 
 
 def decode_npy(data: bytes, name: str) -> NDArray[Any]:
-    """Read an array in the .npy format.
+    """L4. The array in a .npy file of version 1.0, 2.0 or 3.0, in native byte order; read-only where it shares memory.
 
-    Parameters
-    ----------
-    data : bytes
-        The whole content.
-    name : str
-        What to call it in a message.
+    The header is matched, not evaluated. ValueError if it is not that of plain numbers or text, or the length is not
+    what it promises.
 
-    Returns
-    -------
-    ndarray of integers, floats, bool or text, in native byte order
-        Read-only where it shares memory with `data`.
-
-    Raises
-    ------
-    ValueError
-        If the header is not that of plain numbers or text, or the length is not what it promises.
-
-    Notes
-    -----
-    Format versions 1.0, 2.0 and 3.0. The header is matched, not evaluated.
-
-    Examples
-    --------
     >>> decode_npy(encode_npy(np.eye(2, dtype=np.float32)), "eye").tolist()
     [[1.0, 0.0], [0.0, 1.0]]
     """
@@ -135,20 +103,10 @@ def _require_text(flat: NDArray[Any], name: str) -> None:
 
 
 def encode_zip(members: Mapping[str, bytes]) -> bytes:
-    """Write a stored (not compressed) zip archive.
+    """L1. Members, in their order, as a stored (not compressed) zip archive.
 
-    Parameters
-    ----------
-    members : mapping from str to bytes
-        Names and contents, in the order they are to stand in.
+    No clock, user or system enters it, so equal members give equal bytes.
 
-    Returns
-    -------
-    bytes
-        The archive; no clock, user or system enters it, so equal members give equal bytes.
-
-    Examples
-    --------
     >>> len(encode_zip({"a": b"1"}))
     101
     """
@@ -163,35 +121,12 @@ def encode_zip(members: Mapping[str, bytes]) -> bytes:
 
 
 def decode_zip(data: bytes, name: str, *, max_bytes: int) -> dict[str, bytes]:
-    """Read every member of a stored or deflated zip archive.
+    """L1. Every member of a stored or deflated zip archive by its name, in the directory's order.
 
-    Parameters
-    ----------
-    data : bytes
-        The whole archive.
-    name : str
-        What to call it in a message.
-    max_bytes : int
-        Most that all members together may take.
+    The sizes of the directory are added up before anything is inflated, and no member is inflated past its own; the
+    checksum of each is compared. ValueError if the archive is damaged, encrypted, or compressed otherwise, a name
+    stands twice, or the members exceed max_bytes.
 
-    Returns
-    -------
-    dict from str to bytes
-        Contents by name, in the directory's order.
-
-    Raises
-    ------
-    ValueError
-        If the archive is damaged, encrypted, or compressed otherwise, a name stands twice, or the
-        members exceed `max_bytes`.
-
-    Notes
-    -----
-    The sizes of the directory are added up before anything is inflated, and no member is inflated
-    past its own; the checksum of each is compared.
-
-    Examples
-    --------
     >>> decode_zip(encode_zip({"a": b"1"}), "example", max_bytes=10)
     {'a': b'1'}
     """
@@ -238,29 +173,10 @@ def _require_modest(entries: Iterable[zipfile.ZipInfo], name: str, max_bytes: in
 
 
 def read_bounded(path: str | os.PathLike[str], *, max_bytes: int) -> bytes:
-    """Read a regular file of a bounded size.
+    """Read a regular file of at most max_bytes bytes.
 
-    Parameters
-    ----------
-    path : path
-        The file.
-    max_bytes : int
-        Most that it may take.
+    OSError if it cannot be opened or read, ValueError if it is no regular file, or too long.
 
-    Returns
-    -------
-    bytes
-        Its content.
-
-    Raises
-    ------
-    OSError
-        If it cannot be opened or read.
-    ValueError
-        If it is no regular file, or too long.
-
-    Examples
-    --------
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = Path(folder) / "a.bin"

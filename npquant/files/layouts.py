@@ -4,6 +4,10 @@ L1 (zip)       stored, not compressed: `manifest.json` first, then one .npy arra
 L2 (manifest)  compact JSON: schema, kind, npquant and numerics (their versions), the facts of the kind, and tensors:
                name -> SHA-256, in hex, of that member's bytes (so of dtype and shape as well)
 L3 (float)     tensors w0, b0, w1, b1, ... as the layers hold them; fact `activations`
+L4 (array)     the .npy format: C order, little-endian, plain numbers or text
+
+Legend: model a FloatMLP; kind that of the network; facts entries of the manifest, what JSON can hold; tensors arrays by
+name, in their order; data a whole zip, nothing in which is trusted; name what to call it in a message.
 """
 
 from __future__ import annotations
@@ -27,22 +31,8 @@ Tensors = Mapping[str, NDArray[Any]]
 
 
 def float_layout(model: FloatMLP) -> tuple[Facts, Tensors]:
-    """Lay a float network out (L3).
+    """L3. Lay a float network out: facts and tensors.
 
-    Parameters
-    ----------
-    model : FloatMLP
-        The network.
-
-    Returns
-    -------
-    facts : mapping
-        What JSON can hold.
-    tensors : mapping from str to ndarray
-        The arrays, in their order.
-
-    Examples
-    --------
     >>> import numpy as np
     >>> layer = DenseLayer(np.zeros((1, 2), np.float32), np.zeros(2, np.float32), "identity")
     >>> list(float_layout(FloatMLP((layer,)))[1])
@@ -56,25 +46,10 @@ def float_layout(model: FloatMLP) -> tuple[Facts, Tensors]:
 
 
 def float_model(facts: Facts, tensors: Tensors) -> FloatMLP:
-    """Undo `float_layout`.
+    """L3. The float network that `float_layout` laid out; nothing in facts and tensors is trusted.
 
-    Parameters
-    ----------
-    facts, tensors : mappings
-        L3; nothing in them is trusted.
+    ValueError, TypeError or KeyError if they do not describe one.
 
-    Returns
-    -------
-    FloatMLP
-        The network.
-
-    Raises
-    ------
-    ValueError, TypeError, KeyError
-        If they do not describe one.
-
-    Examples
-    --------
     >>> import numpy as np
     >>> layer = DenseLayer(np.zeros((1, 2), np.float32), np.zeros(2, np.float32), "identity")
     >>> float_model(*float_layout(FloatMLP((layer,)))).n_inputs
@@ -94,24 +69,8 @@ def _require_tensors(tensors: Tensors, expected: list[str]) -> None:
 
 
 def encode_archive(kind: str, facts: Facts, tensors: Tensors) -> bytes:
-    """Write named arrays and what they mean (L1, L2).
+    """L1, L2. Named tensors and what they mean as a zip.
 
-    Parameters
-    ----------
-    kind : str
-        Of the network.
-    facts : mapping
-        More entries of the manifest: what JSON can hold.
-    tensors : mapping from str to ndarray
-        The arrays, in their order.
-
-    Returns
-    -------
-    bytes
-        The zip.
-
-    Examples
-    --------
     >>> import numpy as np
     >>> encode_archive("Example", {}, {"x": np.zeros(3)})[30:43]
     b'manifest.json'
@@ -130,31 +89,10 @@ def encode_archive(kind: str, facts: Facts, tensors: Tensors) -> bytes:
 
 
 def decode_archive(data: bytes, name: str) -> tuple[dict[str, Any], dict[str, NDArray[Any]], int]:
-    """Read named arrays and what they mean (L1, L2).
+    """L1, L2. The manifest of a zip, the tensors that it names, and the length of the manifest in bytes.
 
-    Parameters
-    ----------
-    data : bytes
-        The zip; nothing in it is trusted.
-    name : str
-        What to call it in a message.
+    ValueError if the zip is damaged, holds what the manifest does not name, or an array does not match its SHA-256.
 
-    Returns
-    -------
-    manifest : dict
-        L2.
-    tensors : dict from str to ndarray
-        The arrays that it names.
-    manifest_bytes : int
-        Length of the manifest.
-
-    Raises
-    ------
-    ValueError
-        If the zip is damaged, holds what the manifest does not name, or an array does not match its SHA-256.
-
-    Examples
-    --------
     >>> import numpy as np
     >>> decode_archive(encode_archive("Example", {}, {"x": np.zeros(3)}), "example")[1]
     {'x': array([0., 0., 0.])}

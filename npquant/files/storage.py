@@ -1,8 +1,11 @@
 """Save and load networks: one file, safe to open, written whole or not at all.
 
-Z1  an npz is the zip of `npquant.files.layouts`; every other file the bytes of `npquant.files.container`
-Z2  a float network's tensors are L3; an integer network is one, `network`: the container's bytes as uint8
-Z3  equal networks give equal bytes
+Z1 (kinds)   an npz is the zip of `npquant.files.layouts`; every other file the bytes of `npquant.files.container`
+Z2 (npz)     a float network's tensors are L3; an integer network is one, `network`: the container's bytes as uint8
+Z3 (bytes)   equal networks give equal bytes
+Z4 (whole)   a file holds its old content or all of the new
+
+Legend: model a FloatMLP or IntegerMLP, path a file, data its content.
 """
 
 from __future__ import annotations
@@ -12,46 +15,25 @@ import os
 import secrets
 import stat
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 
-from npquant.files.archive import read_bounded
-from npquant.files.container.decode import decode_container
 from npquant.files.container.encode import encode_container
-from npquant.files.container.layout import MAGIC, Part
-from npquant.files.layouts import decode_archive, encode_archive, float_layout, float_model
+from npquant.files.container.layout import Part
+from npquant.files.layouts import encode_archive, float_layout
+from npquant.files.reading import NETWORK, decode_network, read_network
 from npquant.integer.mlp import IntegerMLP
 from npquant.nn.model import FloatMLP
 
-_NETWORK: Final = "network"
-_MAX_BYTES: Final = 1 << 31
-
 
 def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
-    """Write a file so that it holds either its old content or all of the new.
+    """Z4. Write data so that path, whatever happens, holds either its old content or all of the new.
 
-    Parameters
-    ----------
-    path : path
-        The file; its folder must exist. A symbolic link is followed.
-    data : bytes
-        The content.
+    A new file in the same folder, which must exist, is written, flushed to the disk, and renamed over path; a symbolic
+    link is followed. Whatever interrupts this, Ctrl-C included, the new file is removed and path is untouched. OSError,
+    naming path, if the folder is missing, the disk full, or the place not writable; ValueError if path exists and is no
+    regular file (a folder, a device).
 
-    Raises
-    ------
-    OSError
-        If the folder is missing, the disk full, or the place not writable; names `path`.
-    ValueError
-        If `path` exists and is no regular file (a folder, a device).
-
-    Notes
-    -----
-    A new file in the same folder is written, flushed to the disk, and renamed over `path`. Whatever
-    interrupts this, Ctrl-C included, the new file is removed and `path` is untouched.
-
-    Examples
-    --------
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     write_atomically(Path(folder) / "report.json", b"{}")
@@ -117,35 +99,13 @@ def save(model: FloatMLP | IntegerMLP, path: str | os.PathLike[str], encoding: s
 
 
 def encode_model(model: FloatMLP | IntegerMLP, encoding: str = "auto", container: str = "npz") -> bytes:
-    """Encode a network in the native format.
+    """Encode a network in the native format: what ``save`` writes; its length is the size that reports state.
 
-    Parameters
-    ----------
-    model : FloatMLP or IntegerMLP
-        The network.
-    encoding : {"auto", "dense", "bitmask", "relative", "arithmetic"}
-        That of an integer network's weights.
-    container : {"npz", "npq"}
-        The zip, or the bare container; a float network has the zip alone.
+    encoding is "auto", "dense", "bitmask", "relative" or "arithmetic" (W3), that of an integer network's weights;
+    container "npz", the zip, or "npq", the bare container; a float network has the zip alone. TypeError if model is no
+    such network; ValueError if encoding or container are none of these, not for a float network, or as
+    `encode_container`.
 
-    Returns
-    -------
-    bytes
-        What ``save`` writes; its length is the size that reports state.
-
-    Raises
-    ------
-    TypeError
-        If `model` is no such network.
-    ValueError
-        If encoding or container are none of these, not for a float network, or as `encode_container`.
-
-    Notes
-    -----
-    Encodings are those of `npquant.codec.weight_stream` (W3).
-
-    Examples
-    --------
     >>> import numpy as np
     >>> from npquant.nn.model import DenseLayer
     >>> layer = DenseLayer(np.zeros((1, 2), np.float32), np.zeros(2, np.float32), "identity")
@@ -160,7 +120,7 @@ def encode_model(model: FloatMLP | IntegerMLP, encoding: str = "auto", container
         data = encode_container(model, encoding)
         if container == "npq":
             return data
-        return encode_archive("IntegerMLP", {}, {_NETWORK: np.frombuffer(data, np.uint8)})
+        return encode_archive("IntegerMLP", {}, {NETWORK: np.frombuffer(data, np.uint8)})
     if encoding != "auto" or container != "npz":
         raise ValueError("encodings and the bare container are for integer networks: quantize the float network first")
     return encode_archive("FloatMLP", *float_layout(model))
@@ -189,12 +149,12 @@ def load(path: str | os.PathLike[str]) -> FloatMLP | IntegerMLP:
     Warns
     -----
     UserWarning
-        If an integer network was written under another numerics version: its outputs may differ.
+        If an integer network was written under another numerics version and its profile's answers may differ.
 
     Notes
     -----
     Nothing is unpickled or evaluated. Memory and time are bounded by the length of the file (N6); each tensor of a zip
-    is compared with its SHA-256 (L2), a container with its CRC-32 (N1).
+    is compared with its SHA-256 (L2), a container with its CRC-32 (N1): `npquant.files.reading` lists the guards.
 
     Examples
     --------
@@ -208,7 +168,7 @@ def load(path: str | os.PathLike[str]) -> FloatMLP | IntegerMLP:
     >>> loaded.w == layer.w, loaded.b, loaded.w.dtype
     (array([[ True]]), array([-0.]), dtype('float64'))
     """
-    return _decode(read_bounded(path, max_bytes=_MAX_BYTES), str(path))[0]
+    return read_network(path).model
 
 
 def itemize(source: str | os.PathLike[str] | bytes) -> tuple[Part, ...]:
@@ -242,48 +202,5 @@ def itemize(source: str | os.PathLike[str] | bytes) -> tuple[Part, ...]:
     Part(name='biases', layer=0, encoding='float32', n_bytes=8)
     """
     if isinstance(source, bytes):
-        return _decode(source, "bytes")[1]
-    return _decode(read_bounded(source, max_bytes=_MAX_BYTES), str(source))[1]
-
-
-def _decode(data: bytes, name: str) -> tuple[FloatMLP | IntegerMLP, tuple[Part, ...]]:
-    """Read a file by its first bytes."""
-    if data[:2] == b"PK":
-        return _decode_archive(data, name)
-    if data[:3] != MAGIC:
-        raise ValueError(f"{name}: neither a zip nor an npquant container; not saved by npquant")
-    return _decode_integer(data, name)
-
-
-def _decode_integer(data: bytes, name: str) -> tuple[IntegerMLP, tuple[Part, ...]]:
-    try:
-        return decode_container(data)
-    except (ValueError, OverflowError) as error:
-        raise ValueError(f"{name}: does not describe an IntegerMLP: {error}") from error
-
-
-def _decode_archive(data: bytes, name: str) -> tuple[FloatMLP | IntegerMLP, tuple[Part, ...]]:
-    """Read the network inside a zip."""
-    manifest, tensors, manifest_bytes = decode_archive(data, name)
-    kind = manifest.get("kind")
-    if kind == "IntegerMLP":
-        network = tensors.get(_NETWORK)
-        if network is None or len(tensors) != 1 or network.dtype != np.uint8 or network.ndim != 1:
-            raise ValueError(f"{name}: an IntegerMLP is one uint8 tensor {_NETWORK!r}, found {list(tensors)}")
-        model, parts = _decode_integer(network.tobytes(), name)
-        return model, _zip_parts(len(data), manifest_bytes, parts)
-    if kind != "FloatMLP":
-        raise ValueError(f"{name}: unknown kind {kind!r}; this npquant reads FloatMLP and IntegerMLP")
-    try:
-        floating = float_model(manifest, tensors)
-    except (ValueError, TypeError, KeyError, OverflowError) as error:
-        raise ValueError(f"{name}: does not describe a FloatMLP: {error}") from error
-    named = [(i, *pair) for i, y in enumerate(floating.layers) for pair in (("weights", y.w), ("biases", y.b))]
-    stored = tuple(Part(what, i, array.dtype.name, array.nbytes) for i, what, array in named)
-    return floating, _zip_parts(len(data), manifest_bytes, stored)
-
-
-def _zip_parts(total: int, manifest: int, parts: tuple[Part, ...]) -> tuple[Part, ...]:
-    """Add what the zip takes: its directory and the headers of its members."""
-    overhead = total - manifest - sum(part.n_bytes for part in parts)
-    return (Part("zip", None, "", overhead), Part("manifest", None, "", manifest), *parts)
+        return decode_network(source, "bytes").parts
+    return read_network(source).parts

@@ -1,7 +1,8 @@
-"""One layer of the integer-only network: its record, its bounds, and the plain way to compute it.
+"""One layer of the integer-only network: its record, and the plain way to compute it.
 
-Legend: B batch, K contracted depth, N outputs; w_q (K, N) codes, bias (N,) int32 of scale sx sw, acc int32 accumulator;
-zx, zw, zy zero points; `target` is what the accumulator is requantized to: `pre` before a table, else `y`.
+Legend: B batch, K contracted depth, N outputs; x_q (B, K) int8 input codes, w_q (K, N) codes, bias (N,) int32 of scale
+sx sw, acc int32 accumulator; zx, zw, zy zero points; `target` is what the accumulator is requantized to: `pre` before a
+table, else `y`; layer an IntegerLayer, profile the arithmetic of the requantization.
 """
 
 from __future__ import annotations
@@ -12,59 +13,35 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from npquant.arrays import Int8, Int16, Int32
+from npquant.integer.weight_width import weight_width
 from npquant.kernels.activation_bounds import CLAMPS, clamp_codes
 from npquant.kernels.lookup import FUNCTIONS, activation_table, apply_table
 from npquant.kernels.qparams import QuantParams
 from npquant.profiles.operators import linear
 from npquant.profiles.record import Profile
 
-INT32_MIN, INT32_MAX = -(2**31), 2**31 - 1
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class IntegerLayer:
     """Hold one integer linear layer and its activation.
 
-    Parameters
-    ----------
-    w_q : ndarray of int8, shape (K, N)
-        Weight codes in [w.qmin, w.qmax].
-    bias : ndarray of int32, shape (N,)
-        Bias codes, scale x.scale w.scale.
-    x, y : QuantParams
-        Input and output, per-tensor, inside int8.
-    w : QuantParams
-        Weights, per-tensor or per-channel, inside int8.
-    activation : {"identity", "relu", "clipped_relu", "relu6", "relu_n1_to_1", "sigmoid", "tanh"}
-        Clamps narrow the output interval (R11); sigmoid and tanh are tables (R12).
-    pre : QuantParams, optional
-        For tables only: the 8-bit pre-activation that the table reads.
+    The arrays are copied and set read-only. Layers are equal when all their integers and parameters are. TypeError if
+    codes or bias have another dtype; ValueError if shapes or parameters do not agree, or a code leaves its interval.
 
-    Raises
-    ------
-    TypeError
-        If codes or bias have another dtype.
-    ValueError
-        If shapes or parameters do not agree, or a code is outside its interval.
-
-    Notes
-    -----
-    The arrays are copied and set read-only. Layers are equal when all their integers and parameters are.
-
-    Examples
-    --------
     >>> p = QuantParams(0.5, 0, -128, 127)
     >>> IntegerLayer(np.array([[10], [20]], np.int8), np.array([7], np.int32), p, p, p, "identity").shape
     (2, 1)
     """
 
-    w_q: NDArray[np.int8]
-    bias: NDArray[np.int32]
-    x: QuantParams
-    w: QuantParams
-    y: QuantParams
+    w_q: Int8  # (K, N), in [w.qmin, w.qmax]
+    bias: Int32  # (N,), scale x.scale w.scale
+    x: QuantParams  # input, per-tensor, inside int8
+    w: QuantParams  # weights, per-tensor or per-channel, inside int8
+    y: QuantParams  # output, per-tensor, inside int8
+    # identity, relu, clipped_relu, relu6 and relu_n1_to_1 narrow the output interval (R11); sigmoid, tanh: tables (R12)
     activation: str
-    pre: QuantParams | None = None
+    pre: QuantParams | None = None  # for tables only: the 8-bit pre-activation that the table reads
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "w_q", _frozen_codes(self.w_q, "w_q", np.int8, 2))
@@ -81,6 +58,11 @@ class IntegerLayer:
         return self.w_q.shape[0], self.w_q.shape[1]
 
     @property
+    def weight_bits(self) -> int:
+        """Bits of the weights, as they were asked for and are stored (W5)."""
+        return weight_width(self.w_q, self.w)
+
+    @property
     def target(self) -> QuantParams:
         """What the accumulator is requantized to: the pre-activation before a table, else the output."""
         return self.y if self.pre is None else self.pre
@@ -91,7 +73,7 @@ class IntegerLayer:
         return clamp_codes("identity" if self.pre is not None else self.activation, self.target)
 
     @property
-    def centred_weights(self) -> NDArray[np.int16]:
+    def centred_weights(self) -> Int16:
         """w_q - zw: what the accumulator sees, nine bits wide at most."""
         return self.w_q.astype(np.int16) - np.asarray(self.w.zero_point, np.int16)
 
@@ -134,111 +116,12 @@ def _check_params(layer: IntegerLayer) -> None:
         raise ValueError(f"w has parameters for {np.size(layer.w.scale)} channels; the layer has {outputs} outputs")
 
 
-def accumulator_interval(layer: IntegerLayer) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Bound every output's accumulator over all inputs whose codes are in range.
+def run_layer_plain(layer: IntegerLayer, x_q: Int8, profile: Profile) -> Int8:
+    """R10, with R11 for a clamp; for a table R10 to the pre-activation, then R12: codes (B, K) to codes (B, N).
 
-    Parameters
-    ----------
-    layer : IntegerLayer
-        Its weights, bias and input interval decide.
+    The definition of a layer. Another profile puts its own output stage in place of R10; one whose engine takes uint8
+    codes alone computes on codes and zero points 128 higher. ValueError if the profile's engine refuses the layer.
 
-    Returns
-    -------
-    low, high : ndarray of int64, shape (N,)
-        The smallest and largest accumulator; both are attained.
-
-    Notes
-    -----
-    C7. high[n] = sum_k max(c a, c b) + bias[n], low[n] = sum_k min(c a, c b) + bias[n], with c = w_q[k,n] - zw,
-    a = qmin - zx <= 0 <= b = qmax - zx: a positive weight is worst at b, a negative one at a. The input that takes b
-    where c > 0 and a elsewhere attains high.
-
-    Examples
-    --------
-    >>> p = QuantParams(0.5, 0, -128, 127)
-    >>> accumulator_interval(IntegerLayer(np.array([[10], [-20]], np.int8), np.array([7], np.int32), p, p, p, "relu"))
-    (array([-3813]), array([3837]))
-    """
-    centred = layer.centred_weights
-    positive = np.maximum(centred, 0).sum(axis=0, dtype=np.int64)
-    negative = np.minimum(centred, 0).sum(axis=0, dtype=np.int64)
-    a, b = layer.x.qmin - int(layer.x.zero_point), layer.x.qmax - int(layer.x.zero_point)
-    bias = layer.bias.astype(np.int64)
-    return a * positive + b * negative + bias, b * positive + a * negative + bias
-
-
-def check_accumulator(layer: IntegerLayer, index: int) -> int:
-    """Prove that no accumulator of a layer can leave int32, and say how many bits it needs.
-
-    Parameters
-    ----------
-    layer : IntegerLayer
-        The layer.
-    index : int
-        Its number, for the message.
-
-    Returns
-    -------
-    int
-        Bits of the narrowest two's complement integer that holds every accumulator.
-
-    Raises
-    ------
-    OverflowError
-        If an accumulator, or a sum on the way to it, can leave int32.
-
-    Notes
-    -----
-    C7. Every term has an end of each sign (a <= 0 <= b), so a partial sum in any order lies between the ends of the
-    full one: within [low, high] if the bias comes first, within [low, high] - bias if it comes last. Both are checked.
-
-    Examples
-    --------
-    >>> p = QuantParams(0.5, 0, -128, 127)
-    >>> check_accumulator(IntegerLayer(np.array([[10]], np.int8), np.array([7], np.int32), p, p, p, "relu"), 0)
-    12
-    """
-    low, high = accumulator_interval(layer)
-    bias = layer.bias.astype(np.int64)
-    worst = np.maximum(np.maximum(high, high - bias), -1 - np.minimum(low, low - bias))
-    n = int(np.argmax(worst))
-    if worst[n] > INT32_MAX:
-        raise OverflowError(
-            f"layer {index}, neuron {n}: the accumulator can reach {low[n]}..{high[n]}, outside int32 (C7); "
-            "use fewer weight bits, fewer inputs or a smaller bias"
-        )
-    return int(max(high.max(), -1 - low.min(), 0)).bit_length() + 1
-
-
-def run_layer_plain(layer: IntegerLayer, x_q: NDArray[np.int8], profile: Profile) -> NDArray[np.int8]:
-    """Compute one layer by its definition.
-
-    Parameters
-    ----------
-    layer : IntegerLayer
-        The layer.
-    x_q : ndarray of int8, shape (B, K)
-        Input codes.
-    profile : Profile
-        The arithmetic of the requantization.
-
-    Returns
-    -------
-    ndarray of int8, shape (B, N)
-        Output codes.
-
-    Raises
-    ------
-    ValueError
-        If the profile's engine refuses the layer.
-
-    Notes
-    -----
-    R10, with R11 for a clamp; for a table R10 to the pre-activation, then R12. Another profile puts its own output
-    stage in place of R10; one whose engine takes uint8 codes alone computes on codes and zero points 128 higher.
-
-    Examples
-    --------
     >>> from npquant.profiles.npquant import NPQUANT
     >>> p = QuantParams(0.5, 0, -128, 127)
     >>> layer = IntegerLayer(np.array([[10], [20]], np.int8), np.array([7], np.int32), p, p, p, "relu")
@@ -253,7 +136,7 @@ def run_layer_plain(layer: IntegerLayer, x_q: NDArray[np.int8], profile: Profile
         x, y, shift = _as_uint8(x), _as_uint8(y), 128
     raw = (x_q.astype(np.int16) + shift).astype(x.dtype)
     codes = linear(raw, layer.w_q, layer.bias, x=x, w=layer.w, y=y, profile=profile, activation=clamp)
-    signed: NDArray[np.int8] = (codes.astype(np.int16) - shift).astype(np.int8)
+    signed: Int8 = (codes.astype(np.int16) - shift).astype(np.int8)
     return signed if layer.pre is None else apply_table(signed, activation_table(layer.activation, layer.pre, layer.y))
 
 

@@ -8,12 +8,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from npquant.integer.engine import EngineLayer, prepare_engine_layer, run_engine
-from npquant.integer.layer import IntegerLayer, check_accumulator, run_layer_plain
-from npquant.integer.route import PART_ELEMENTS, PreparedLayer, prepare_layer, quantize_into, run_prepared
-from npquant.kernels.affine import dequantize
+from npquant.arrays import Float32, Float64, Int8, Int32, Int64
+from npquant.integer.accumulator import check_accumulator
+from npquant.integer.fast_npquant import PART_ELEMENTS, PreparedLayer, prepare_layer, run_prepared
+from npquant.integer.fast_profiles import ProfileLayer, prepare_for_profile, run_for_profile
+from npquant.integer.layer import IntegerLayer, run_layer_plain
+from npquant.integer.network_checks import check_codes, check_input, check_neighbours, checked_offset
+from npquant.kernels.affine import dequantize, quantize_into
 from npquant.kernels.linear import accumulate
 from npquant.kernels.qparams import QuantParams
 from npquant.profiles.npquant import NPQUANT
@@ -44,7 +47,7 @@ class IntegerMLP:
 
     Notes
     -----
-    R9 to R12, layer by layer. `run` takes a fast route where one is exact; `run_plain` is the definition, and gives the
+    R9 to R12, layer by layer. `run` takes a fast form where one is exact; `run_plain` is the definition, and gives the
     same codes.
 
     Examples
@@ -58,24 +61,24 @@ class IntegerMLP:
 
     layers: tuple[IntegerLayer, ...]
     input_params: QuantParams
-    input_offset: NDArray[np.float64] | None = None
+    input_offset: Float64 | None = None
     profile: Profile = NPQUANT
     accumulator_bits: tuple[int, ...] = field(init=False)
     _prepared: tuple[PreparedLayer, ...] = field(init=False, repr=False)
-    _engine: tuple[EngineLayer, ...] = field(init=False, repr=False)
+    _profiled: tuple[ProfileLayer, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "layers", tuple(self.layers))
-        _check_neighbours(self.layers)
-        _check_input(self.layers[0], self.input_params)
-        object.__setattr__(self, "input_offset", _checked_offset(self.input_offset, self.n_inputs))
+        check_neighbours(self.layers)
+        check_input(self.layers[0], self.input_params)
+        object.__setattr__(self, "input_offset", checked_offset(self.input_offset, self.n_inputs))
         bits = tuple(check_accumulator(layer, i) for i, layer in enumerate(self.layers))
         object.__setattr__(self, "accumulator_bits", bits)
         own = self.profile is NPQUANT
         object.__setattr__(self, "_prepared", tuple(prepare_layer(layer) for layer in self.layers) if own else ())
-        engine = [] if own else [prepare_engine_layer(layer, self.profile) for layer in self.layers]
-        ready = tuple(part for part in engine if part is not None)
-        object.__setattr__(self, "_engine", ready if len(ready) == len(self.layers) else ())
+        others = [] if own else [prepare_for_profile(layer, self.profile) for layer in self.layers]
+        ready = tuple(part for part in others if part is not None)
+        object.__setattr__(self, "_profiled", ready if len(ready) == len(self.layers) else ())
 
     @property
     def n_inputs(self) -> int:
@@ -99,10 +102,10 @@ class IntegerMLP:
 
     @property
     def kernels(self) -> tuple[str, ...]:
-        """Product that `run` uses for each layer: "dense", "sparse", or "plain" where no fast route is exact."""
+        """Product that `run` uses for each layer: "dense", "sparse", or "plain" where no fast form is exact."""
         if self._prepared:
             return tuple(part.kernel for part in self._prepared)
-        return ("dense" if self._engine else "plain",) * len(self.layers)
+        return ("dense" if self._profiled else "plain",) * len(self.layers)
 
     @property
     def executed_macs(self) -> int:
@@ -114,15 +117,15 @@ class IntegerMLP:
 
     @property
     def weight_bits(self) -> tuple[int, ...]:
-        """Bits that tell a layer's weight codes apart: of [w.qmin, w.qmax]; ternary counts 2."""
-        return tuple((layer.w.qmax - layer.w.qmin).bit_length() for layer in self.layers)
+        """Bits of each layer's weights asked for and stored, a side a neuron (W5); ternary counts 2."""
+        return tuple(layer.weight_bits for layer in self.layers)
 
     @property
     def headroom_bits(self) -> tuple[int, ...]:
         """Bits of int32 that each layer's accumulators never use."""
         return tuple(32 - bits for bits in self.accumulator_bits)
 
-    def encode(self, x: ArrayLike) -> NDArray[np.int8]:
+    def encode(self, x: ArrayLike) -> Int8:
         """Quantize real inputs.
 
         Parameters
@@ -150,7 +153,8 @@ class IntegerMLP:
         codes = np.empty(real.shape, np.int8)
         rows = max(1, PART_ELEMENTS // self.n_inputs)
         for row in range(0, len(real), rows):
-            part = np.array(real[row : row + rows], np.float64)
+            with np.errstate(invalid="ignore"):  # a signalling NaN is refused below, by name
+                part = np.array(real[row : row + rows], np.float64)
             if not np.isfinite(part).all():
                 raise ValueError("x contains NaN or infinity, which have no code: remove or replace them")
             if self.input_offset is not None:
@@ -158,7 +162,7 @@ class IntegerMLP:
             quantize_into(part, self.input_params, codes[row : row + rows])
         return codes
 
-    def run(self, x_q: NDArray[np.int8]) -> NDArray[np.int8]:
+    def run(self, x_q: Int8) -> Int8:
         """Take input codes to output codes, in integers only.
 
         Parameters
@@ -180,26 +184,50 @@ class IntegerMLP:
 
         Notes
         -----
-        R9 to R12, by the fast route; equal to `run_plain`, bit for bit.
+        R9 to R12, by the fast form; equal to `run_plain`, bit for bit. The line that rounds an accumulator, and the
+        proof that it is R10, stand in `npquant.integer.proven_requantize`.
 
         Examples
         --------
         See the class.
         """
-        self._check_codes(x_q)
+        check_codes(x_q, self.n_inputs, self.input_params)
         if self._prepared:
             return run_prepared(self._prepared, x_q)
-        return run_engine(self._engine, x_q, self.profile) if self._engine else self.run_plain(x_q)
+        return run_for_profile(self._profiled, x_q, self.profile) if self._profiled else self.run_plain(x_q)
 
-    def run_plain(self, x_q: NDArray[np.int8]) -> NDArray[np.int8]:
-        """Take input codes to output codes by the definition, one kernel a layer; see `run`."""
-        self._check_codes(x_q)
+    def run_plain(self, x_q: Int8) -> Int8:
+        """Take input codes to output codes by the definition, one kernel a layer.
+
+        Parameters
+        ----------
+        x_q : ndarray of int8, shape (B, K)
+            As for `run`, and with its errors.
+
+        Returns
+        -------
+        ndarray of int8, shape (B, C)
+            R9 to R12; a profile's own output stage in place of R10.
+
+        Raises
+        ------
+        ValueError
+            If the profile's engine refuses a layer.
+
+        Examples
+        --------
+        >>> p = QuantParams(0.5, 0, -128, 127)
+        >>> layer = IntegerLayer(np.array([[-5]], np.int8), np.array([0], np.int32), p, p, p, "identity")
+        >>> IntegerMLP((layer,), p).run_plain(np.array([[1]], np.int8))
+        array([[-2]], dtype=int8)
+        """
+        check_codes(x_q, self.n_inputs, self.input_params)
         codes = x_q
         for layer in self.layers:
             codes = run_layer_plain(layer, codes, self.profile)
         return codes
 
-    def accumulators(self, x_q: NDArray[np.int8]) -> tuple[NDArray[np.int32], ...]:
+    def accumulators(self, x_q: Int8) -> tuple[Int32, ...]:
         """Return the int32 accumulators of every layer, for teaching and for checking bounds.
 
         Parameters
@@ -219,7 +247,7 @@ class IntegerMLP:
         >>> IntegerMLP((layer,), p).accumulators(np.array([[3, -4]], np.int8))
         (array([[-43]], dtype=int32),)
         """
-        self._check_codes(x_q)
+        check_codes(x_q, self.n_inputs, self.input_params)
         sums, codes = [], x_q
         for layer in self.layers:
             acc = accumulate(codes, layer.w_q, layer.bias, layer.x.zero_point, layer.w.zero_point)
@@ -227,22 +255,46 @@ class IntegerMLP:
             codes = run_layer_plain(layer, codes, self.profile)
         return tuple(sums)
 
-    def logits(self, x: ArrayLike) -> NDArray[np.float32]:
-        """Return real-valued logits of real-valued inputs: R2 of `run` of `encode`; shape (B, C)."""
+    def logits(self, x: ArrayLike) -> Float32:
+        """Compute real-valued logits of real-valued inputs.
+
+        Parameters
+        ----------
+        x : array of float or integer, shape (B, K)
+            As for `encode`, and with its errors.
+
+        Returns
+        -------
+        ndarray of float32, shape (B, C)
+            R2 of `run` of `encode`, under output_params.
+
+        Examples
+        --------
+        See the class.
+        """
         return dequantize(self.run(self.encode(x)), self.output_params)
 
-    def predict(self, x: ArrayLike) -> NDArray[np.int64]:
-        """Return the class of the largest output code, the lowest index on ties; shape (B,)."""
-        return np.asarray(np.argmax(self.run(self.encode(x)), axis=1), np.int64)
+    def predict(self, x: ArrayLike) -> Int64:
+        """Classify real-valued inputs.
 
-    def _check_codes(self, x_q: NDArray[np.int8]) -> None:
-        if not isinstance(x_q, np.ndarray) or x_q.dtype != np.int8:
-            raise TypeError(f"x_q has dtype {getattr(x_q, 'dtype', type(x_q))}; it must be int8: see encode")
-        if x_q.ndim != 2 or x_q.shape[1] != self.n_inputs:
-            raise ValueError(f"x_q has shape {x_q.shape}; it must be (B, {self.n_inputs})")
-        qmin, qmax = self.input_params.qmin, self.input_params.qmax
-        if (qmin, qmax) != (-128, 127) and x_q.size and (x_q.min() < qmin or x_q.max() > qmax):
-            raise ValueError(f"x_q holds codes outside [{qmin}, {qmax}], the interval that the bounds are proven for")
+        Parameters
+        ----------
+        x : array of float or integer, shape (B, K)
+            As for `encode`, and with its errors.
+
+        Returns
+        -------
+        ndarray of int64, shape (B,)
+            The class of the largest output code, the lowest index on ties.
+
+        Examples
+        --------
+        >>> p = QuantParams(0.5, 0, -128, 127)
+        >>> layer = IntegerLayer(np.array([[2, 4]], np.int8), np.zeros(2, np.int32), p, p, p, "identity")
+        >>> IntegerMLP((layer,), p).predict([[1.5], [-1.5], [0]])
+        array([1, 0, 0])
+        """
+        return np.asarray(np.argmax(self.run(self.encode(x)), axis=1), np.int64)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, IntegerMLP):
@@ -258,37 +310,3 @@ class IntegerMLP:
         )
 
     __hash__ = None  # type: ignore[assignment]
-
-
-def _check_neighbours(layers: tuple[IntegerLayer, ...]) -> None:
-    if not layers:
-        raise ValueError("an IntegerMLP needs at least one layer")
-    for i in range(1, len(layers)):
-        before, after = layers[i - 1], layers[i]
-        if before.shape[1] != after.shape[0]:
-            raise ValueError(f"layer {i} has {after.shape[0]} inputs, layer {i - 1} {before.shape[1]} outputs")
-        if before.y != after.x:
-            raise ValueError(f"layer {i} reads {after.x}, but layer {i - 1} writes {before.y}")
-
-
-def _check_input(first: IntegerLayer, params: QuantParams) -> None:
-    if np.ndim(params.zero_point) or (params.zero_point, params.qmin, params.qmax) != (
-        first.x.zero_point,
-        first.x.qmin,
-        first.x.qmax,
-    ):
-        raise ValueError(f"input_params {params} and layer 0's x {first.x} differ in zero point or interval")
-    if np.ndim(params.scale) == 0 and params != first.x:
-        raise ValueError(f"input_params has scale {params.scale}, layer 0's x {first.x.scale}; they must be equal")
-    if np.ndim(params.scale) and np.size(params.scale) != first.shape[0]:
-        raise ValueError(f"input_params has {np.size(params.scale)} scales; layer 0 has {first.shape[0]} inputs")
-
-
-def _checked_offset(offset: NDArray[np.float64] | None, inputs: int) -> NDArray[np.float64] | None:
-    if offset is None:
-        return None
-    stored = np.array(offset, np.float64)
-    if stored.shape != (inputs,) or not np.isfinite(stored).all():
-        raise ValueError(f"input_offset has shape {stored.shape}; it must be ({inputs},) and finite")
-    stored.flags.writeable = False
-    return stored

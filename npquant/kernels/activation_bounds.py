@@ -1,6 +1,8 @@
 """Code bounds of fused activations, as engines compute them: the same real bound, rounded by three rules.
 
-Legend: v real bound of the activation, sy and zy output scale and zero point, [qmin, qmax] output interval.
+Legend: activation a clamp, one of `CLAMPS`, v its real bounds; y per-tensor output quantization: sy and zy, output
+interval [qmin, qmax]. Results are the interval that the activation leaves open. Every function raises ValueError if the
+activation is not a clamp.
 """
 
 from __future__ import annotations
@@ -12,78 +14,7 @@ import numpy as np
 
 from npquant.kernels.affine import quantize
 from npquant.kernels.qparams import QuantParams
-from npquant.kernels.rounding import round_half_away
-
-
-def bounds_half_away(activation: str, y: QuantParams) -> tuple[int, int]:
-    """Quantize an activation's bounds as TFLite does.
-
-    Parameters
-    ----------
-    activation : str
-        A clamp, as in `npquant.profiles.record.CLAMPS`.
-    y : QuantParams
-        Per-tensor output quantization.
-
-    Returns
-    -------
-    tuple of int
-        Narrowed (qmin, qmax).
-
-    Raises
-    ------
-    ValueError
-        If the activation is not a clamp.
-
-    Notes
-    -----
-    R34. saturate(zy + round_half_away(f32(v / sy)), qmin, qmax). Source: LiteRT ``tflite/kernels/kernel_util.cc``,
-    CalculateActivationRangeQuantizedImpl.
-
-    Examples
-    --------
-    >>> bounds_half_away("relu6", QuantParams(0.1, -128, -128, 127))
-    (-128, -68)
-    """
-    v = np.array(clamp_bounds(activation), np.float32) / np.float32(y.scale)
-    low, high = np.clip(round_half_away(v).astype(np.float64) + int(y.zero_point), y.qmin, y.qmax)
-    return int(low), int(high)
-
-
-def bounds_half_even_zero_point_first(activation: str, y: QuantParams) -> tuple[int, int]:
-    """Quantize an activation's bounds as XNNPACK does.
-
-    Parameters
-    ----------
-    activation : str
-        A clamp, as in `npquant.profiles.record.CLAMPS`.
-    y : QuantParams
-        Per-tensor output quantization.
-
-    Returns
-    -------
-    tuple of int
-        Narrowed (qmin, qmax).
-
-    Raises
-    ------
-    ValueError
-        If the activation is not a clamp.
-
-    Notes
-    -----
-    R35. round_half_even(clip(f32(f32(v / sy) + zy), qmin, qmax)). Source: XNNPACK
-    ``src/operators/fully-connected-nc.c``.
-
-    Examples
-    --------
-    >>> bounds_half_even_zero_point_first("relu6", QuantParams(0.1, -128, -128, 127))
-    (-128, -68)
-    """
-    v = np.array(clamp_bounds(activation), np.float32) / np.float32(y.scale) + np.float32(y.zero_point)
-    low, high = np.rint(np.clip(v, y.qmin, y.qmax))
-    return int(low), int(high)
-
+from npquant.kernels.rounding import round_half_away, round_half_even
 
 # Real bounds of the activations that are clamps: what R11 quantizes.
 CLAMPS: Mapping[str, tuple[float, float]] = MappingProxyType(
@@ -98,59 +29,41 @@ CLAMPS: Mapping[str, tuple[float, float]] = MappingProxyType(
 
 
 def clamp_bounds(activation: str) -> tuple[float, float]:
-    """Return the real bounds of an activation which is a clamp.
-
-    Parameters
-    ----------
-    activation : str
-        One of `CLAMPS`.
-
-    Returns
-    -------
-    tuple of float
-        (low, high), infinite where there is no bound.
-
-    Raises
-    ------
-    ValueError
-        If the activation is not a clamp.
-
-    Examples
-    --------
-    >>> clamp_bounds("relu6")
-    (0.0, 6.0)
-    """
+    """Return v = (low, high), infinite where there is no bound."""
     if activation not in CLAMPS:
         raise ValueError(f"{activation!r} is not a clamp; known: {', '.join(CLAMPS)}")
     return CLAMPS[activation]
 
 
+def bounds_half_away(activation: str, y: QuantParams) -> tuple[int, int]:
+    """R34. saturate(zy + round_half_away(f32(v / sy)), qmin, qmax): TFLite's.
+
+    Source: LiteRT ``tflite/kernels/kernel_util.cc``, CalculateActivationRangeQuantizedImpl.
+
+    >>> bounds_half_away("relu6", QuantParams(0.1, -128, -128, 127))
+    (-128, -68)
+    """
+    v = np.array(clamp_bounds(activation), np.float32) / np.float32(y.scale)
+    low, high = np.clip(round_half_away(v).astype(np.float64) + int(y.zero_point), y.qmin, y.qmax)
+    return int(low), int(high)
+
+
+def bounds_half_even_zero_point_first(activation: str, y: QuantParams) -> tuple[int, int]:
+    """R35. round_half_even(clip(f32(f32(v / sy) + zy), qmin, qmax)): XNNPACK's.
+
+    Source: XNNPACK ``src/operators/fully-connected-nc.c``.
+
+    >>> bounds_half_even_zero_point_first("relu6", QuantParams(0.1, -128, -128, 127))
+    (-128, -68)
+    """
+    v = np.array(clamp_bounds(activation), np.float32) / np.float32(y.scale) + np.float32(y.zero_point)
+    low, high = round_half_even(np.clip(v, y.qmin, y.qmax))
+    return int(low), int(high)
+
+
 def clamp_codes(activation: str, y: QuantParams) -> tuple[int, int]:
-    """Return the output interval that an activation which is a clamp leaves open.
+    """R11. [R1(low), R1(high)] of v; an infinite bound saturates to qmin or qmax.
 
-    Parameters
-    ----------
-    activation : {"identity", "relu", "clipped_relu", "relu6", "relu_n1_to_1"}
-        Name.
-    y : QuantParams
-        Per-tensor output quantization.
-
-    Returns
-    -------
-    tuple of int
-        Narrowed (qmin, qmax).
-
-    Raises
-    ------
-    ValueError
-        If the activation is not a clamp.
-
-    Notes
-    -----
-    R11. [R1(low), R1(high)]; an infinite bound saturates to qmin or qmax.
-
-    Examples
-    --------
     >>> clamp_codes("clipped_relu", QuantParams(0.01, -28, -128, 127))
     (-28, 72)
     """

@@ -1,99 +1,48 @@
 """Bias codes from real biases, by engine: the same quotient b / (sx sw), rounded in different places.
 
-Legend: b real bias (N,), sx and sw float32 scales of input and weights, b_q int32 bias codes.
+Legend: b (N,) real bias, sx and sw float32 scales of input and weights, each () or (N,); bias codes b_q are int32
+values in int64 arrays (N,).
 """
 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from npquant.arrays import Int64
-from npquant.kernels.rounding import round_half_away, saturate_to
+from npquant.arrays import Float32, Int64
+from npquant.kernels.floating import IGNORED, to_float32, to_float64
+from npquant.kernels.multiplier import scale_product_float32
+from npquant.kernels.rounding import round_half_away, round_half_even, saturate_to
 
 
 def bias_half_even(b: ArrayLike, sx: ArrayLike, sw: ArrayLike) -> Int64:
-    """Quantize a bias with one division in float64.
+    """R39. b_q = saturate(round_half_even(f64(b / (sx sw))), -2^31, 2^31 - 1): one division.
 
-    Parameters
-    ----------
-    b : array of float, shape (N,)
-        Bias, real.
-    sx, sw : float32 or array of float32 of shape (N,)
-        Scales.
-
-    Returns
-    -------
-    ndarray of int64, shape (N,)
-        int32 values.
-
-    Notes
-    -----
-    R39. b_q = saturate(round_half_even(f64(b / (sx sw))), -2^31, 2^31 - 1): the product of two float32
-    numbers is exact.
-
-    Examples
-    --------
     >>> bias_half_even([0.625], 0.5, 0.5)
     array([2])
     """
+    # The product of two float32 numbers is exact.
     scale = np.asarray(np.asarray(sx, np.float32), np.float64) * np.asarray(np.asarray(sw, np.float32), np.float64)
     with np.errstate(over="ignore"):
-        v = np.rint(np.asarray(b, np.float64) / scale)
+        v = round_half_even(np.asarray(to_float64(b) / scale))
+    # Clipped in float64, which holds both rails and keeps infinities out of the integer cast.
     return np.clip(v, -(2.0**31), 2.0**31 - 1).astype(np.int64)
 
 
 def bias_reciprocal_half_even(b: ArrayLike, sx: ArrayLike, sw: ArrayLike) -> Int64:
-    """Quantize a bias as QNNPACK does: times a float32 reciprocal, half even.
+    """R45. b_q = saturate(round_half_even(f32(b f32(1 / f32(sx sw)))), -2^31, 2^31 - 1), b taken as float32.
 
-    Parameters
-    ----------
-    b : array of float, shape (N,)
-        Bias, real; taken as float32.
-    sx, sw : float32 or array of float32 of shape (N,)
-        Scales.
-
-    Returns
-    -------
-    ndarray of int64, shape (N,)
-        int32 values.
-
-    Notes
-    -----
-    R45. b_q = saturate(round_half_even(f32(b f32(1 / f32(sx sw)))), -2^31, 2^31 - 1). Source: pytorch
-    ``aten/src/ATen/native/quantized/cpu/qlinear.cpp``, QNNPACK path.
-
-    Examples
-    --------
-    >>> bias_reciprocal_half_even([0.625], 0.5, 0.5)
-    array([2])
+    Source: pytorch ``aten/src/ATen/native/quantized/cpu/qlinear.cpp``, QNNPACK path.
     """
-    v = np.rint(_times_reciprocal(b, sx, sw)).astype(np.float64)
-    return np.clip(v, -(2.0**31), 2.0**31 - 1).astype(np.int64)
+    v = round_half_even(_times_reciprocal(b, sx, sw)).astype(np.float64)
+    return np.clip(v, -(2.0**31), 2.0**31 - 1).astype(np.int64)  # float64, as in bias_half_even
 
 
 def bias_reciprocal_half_away(b: ArrayLike, sx: ArrayLike, sw: ArrayLike) -> Int64:
-    """Quantize a bias as TFLite's converter does: times a float32 reciprocal, half away, symmetric range.
+    """R46. b_q = saturate(round_half_away(f32(b f32(1 / f32(sx sw)))), -(2^31 - 1), 2^31 - 1): a symmetric range.
 
-    Parameters
-    ----------
-    b : array of float, shape (N,)
-        Bias, real; taken as float32.
-    sx, sw : float32 or array of float32 of shape (N,)
-        Scales.
+    b is taken as float32. Source: LiteRT ``tflite/tools/optimize/quantization_utils.cc``, SymmetricBiasQuantize.
 
-    Returns
-    -------
-    ndarray of int64, shape (N,)
-        Values in [-(2^31 - 1), 2^31 - 1].
-
-    Notes
-    -----
-    R46. b_q = saturate(round_half_away(f32(b f32(1 / f32(sx sw)))), -(2^31 - 1), 2^31 - 1). Source: LiteRT
-    ``tflite/tools/optimize/quantization_utils.cc``, SymmetricBiasQuantize.
-
-    Examples
-    --------
     >>> bias_reciprocal_half_away([0.625], 0.5, 0.5)
     array([3])
     """
@@ -101,8 +50,7 @@ def bias_reciprocal_half_away(b: ArrayLike, sx: ArrayLike, sw: ArrayLike) -> Int
     return saturate_to(np.clip(v, -(2.0**31), 2.0**31).astype(np.int64), -(2**31 - 1), 2**31 - 1)
 
 
-def _times_reciprocal(b: ArrayLike, sx: ArrayLike, sw: ArrayLike) -> NDArray[np.float32]:
+def _times_reciprocal(b: ArrayLike, sx: ArrayLike, sw: ArrayLike) -> Float32:
     """Return f32(b f32(1 / f32(sx sw)))."""
-    with np.errstate(over="ignore", invalid="ignore", divide="ignore", under="ignore"):
-        scale = np.asarray(sx, np.float32) * np.asarray(sw, np.float32)
-        return np.asarray(np.asarray(b, np.float32) * (np.float32(1) / scale))
+    with np.errstate(divide="ignore", **IGNORED):
+        return np.asarray(to_float32(b) * (np.float32(1) / scale_product_float32(sx, sw)))

@@ -1,129 +1,57 @@
 """From floats to integers, and on to codes: what engines make of overflow and NaN.
 
-Legend: v integers as floats, infinities or NaN; zy zero point; [qmin, qmax] output interval.
+Legend: v rounded float array: integers, infinities or NaN, in output steps; zy zero point, () or (N,); [qmin, qmax]
+output interval. Output codes y_q come as int64.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from npquant.arrays import Int64
+from npquant.arrays import Int64, Real
 from npquant.kernels.rounding import saturate_to, wrap_int32
 
 
-def to_int32_x86(v: NDArray[np.floating]) -> Int64:
-    """Convert rounded floats to int32 as x86 does.
+def to_int32_x86(v: Real) -> Int64:
+    """R22. v inside int32, else -2^31: as x86 converts infinities and NaN too; both signs give the same value.
 
-    Parameters
-    ----------
-    v : ndarray of float
-        Integers as floats, infinities or NaN.
-
-    Returns
-    -------
-    ndarray of int64
-        int32 values; -2^31 for NaN and for all that is outside int32.
-
-    Notes
-    -----
-    R22. Both signs give the same value. The comparison is in float64, where 2^31 is exact.
-
-    Examples
-    --------
     >>> to_int32_x86(np.array([7.0, 2.0**31, np.nan]))
     array([          7, -2147483648, -2147483648])
     """
-    wide = np.asarray(v, np.float64)
+    wide = np.asarray(v, np.float64)  # where 2^31 is exact
     inside = (wide >= -(2.0**31)) & (wide < 2.0**31)
     return np.where(inside, wide, -(2.0**31)).astype(np.int64)
 
 
-def code_wrapping_x86(v: NDArray[np.floating], zy: ArrayLike, qmin: int, qmax: int) -> Int64:
-    """Convert as x86 does, add the zero point in wrapping int32, and clamp.
+def code_wrapping_x86(v: Real, zy: ArrayLike, qmin: int, qmax: int) -> Int64:
+    """R23. y_q = saturate(wrap32(R22(v) + zy), qmin, qmax): x86's conversion, and a sum that wraps.
 
-    Parameters
-    ----------
-    v : ndarray of float
-        Output steps, rounded.
-    zy : int or array of int
-        Zero point.
-    qmin, qmax : int
-        Output interval.
-
-    Returns
-    -------
-    ndarray of int64
-        Output codes.
-
-    Notes
-    -----
-    R23. y_q = saturate(wrap32(R22(v) + zy), qmin, qmax).
-
-    Examples
-    --------
     >>> code_wrapping_x86(np.array([-(2.0**40)]), -1, -128, 127)
     array([127])
     """
+    # Two int32 values: below 2^32 before it wraps.
     return saturate_to(wrap_int32(to_int32_x86(v) + np.asarray(zy, np.int64)), qmin, qmax)
 
 
-def code_through_int16(v: NDArray[np.floating], zy: ArrayLike, qmin: int, qmax: int) -> Int64:
-    """Convert as x86 does, saturate to int16, add the zero point in saturating int16, and clamp.
+def code_through_int16(v: Real, zy: ArrayLike, qmin: int, qmax: int) -> Int64:
+    """R24. y_q = saturate(sat16(sat16(R22(v)) + zy), qmin, qmax): x86's conversion, packed through int16.
 
-    Parameters
-    ----------
-    v : ndarray of float
-        Output steps, rounded.
-    zy : int or array of int
-        Zero point.
-    qmin, qmax : int
-        Output interval.
-
-    Returns
-    -------
-    ndarray of int64
-        Output codes.
-
-    Notes
-    -----
-    R24. y_q = saturate(sat16(sat16(R22(v)) + zy), qmin, qmax).
-
-    Examples
-    --------
     >>> code_through_int16(np.array([2.0**31]), 10, 0, 255)
     array([0])
     """
+    # Saturated twice: an x86 pack, then an add that saturates.
     narrow = saturate_to(to_int32_x86(v), -(2**15), 2**15 - 1) + np.asarray(zy, np.int64)
     return saturate_to(saturate_to(narrow, -(2**15), 2**15 - 1), qmin, qmax)
 
 
-def code_saturating(v: NDArray[np.floating], zy: ArrayLike, qmin: int, qmax: int) -> Int64:
-    """Clip rounded floats to the room that the zero point leaves, then add it.
+def code_saturating(v: Real, zy: ArrayLike, qmin: int, qmax: int) -> Int64:
+    """R10. y_q = saturate(v + zy, qmin, qmax); NaN gives qmin (ONNX Runtime's order of the maximum).
 
-    Parameters
-    ----------
-    v : ndarray of float
-        Output steps, rounded; infinities allowed.
-    zy : int or array of int
-        Zero point.
-    qmin, qmax : int
-        Output interval.
-
-    Returns
-    -------
-    ndarray of int64
-        Output codes; NaN gives qmin (ONNX Runtime's order of the maximum).
-
-    Notes
-    -----
-    R10. y_q = saturate(v + zy, qmin, qmax): the clip keeps huge values out of the integer cast.
-
-    Examples
-    --------
     >>> code_saturating(np.array([300.0, -np.inf]), -5, -128, 127)
     array([ 127, -128])
     """
     z = np.asarray(zy, np.int64)
-    steps = np.fmax(v, np.asarray(qmin - z, np.float64))  # of a NaN and a number, the number
+    # The clip to the room that zy leaves keeps huge values out of the integer cast. Of a NaN and a number, the number.
+    steps = np.fmax(v, np.asarray(qmin - z, np.float64))
     return np.asarray(np.minimum(steps, np.asarray(qmax - z, np.float64)).astype(np.int64) + z)

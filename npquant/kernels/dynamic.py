@@ -1,6 +1,7 @@
 """Dynamic quantization on arrays: codes whose scale comes from the tensor itself, and the float32 way back.
 
-Legend: x float32 real values, lo and hi their range, s scale, z zero point; acc int32 accumulator (B, N).
+Legend: x float32 real values of any shape, finite, lo and hi their range, s scale and z zero point, each (); acc (B, N)
+int32 accumulators, sx () and sw () or (N,) float32 scales of inputs and weights.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from npquant.arrays import Float32
-from npquant.kernels.quantize_engines import IGNORED
+from npquant.kernels.floating import IGNORED, to_float32
+from npquant.kernels.multiplier import scale_product_float32
+from npquant.kernels.rounding import round_half_even
 
 
 class DynamicCodes(NamedTuple):
@@ -24,7 +27,7 @@ class DynamicCodes(NamedTuple):
 
 def _dynamic_codes(x: ArrayLike, empty_span: float) -> DynamicCodes:
     """Quantize by R60 and R54; a scale that underflows to 0 makes quotients infinite or NaN, as in the engines."""
-    values = np.asarray(x, np.float32)
+    values = to_float32(x)
     if not np.isfinite(values).all():
         raise ValueError("x contains NaN or infinity, whose range an engine answers by lane; remove them first")
     lo = np.minimum(np.float32(0), values.min(initial=0))
@@ -33,38 +36,20 @@ def _dynamic_codes(x: ArrayLike, empty_span: float) -> DynamicCodes:
         span = np.float32(empty_span) if lo == hi else np.float32(hi - lo)
         scale = np.float32(span / np.float32(255))
         offset = np.float32(0) - lo / scale
-        quotient = np.rint(values / scale).astype(np.float64)
-    z = 255 if np.isnan(offset) else int(np.rint(np.clip(offset, 0, 255)))
+        quotient = round_half_even(np.asarray(values / scale)).astype(np.float64)
+    # lo / s is 0 / 0 where s has underflowed to 0 and lo is 0.
+    z = 255 if np.isnan(offset) else int(round_half_even(np.clip(offset, 0, 255)))
     known = np.where(np.isnan(quotient), -np.inf, quotient)
     return DynamicCodes(np.clip(known + z, 0, 255).astype(np.uint8), np.asarray(scale), np.asarray(z, np.uint8))
 
 
 def dynamic_quantize_unit_empty(x: ArrayLike) -> DynamicCodes:
-    """Quantize a tensor by its own range; a range of nothing but 0 gets scale 1.
+    """R60 with 255 for an empty range, then R54: uint8 codes; a range of nothing but 0 gets scale 1.
 
-    Parameters
-    ----------
-    x : array of float32
-        Real values, finite.
+    An empty x counts as 0. Where span / 255 underflows to 0, the zero point is 255 or 0 as lo is 0 or negative, and the
+    codes are at a rail. ValueError if x contains NaN or infinity.
+    Source: microsoft/onnxruntime ``core/providers/cpu/quantization/dynamicquantizelinear.cc``.
 
-    Returns
-    -------
-    DynamicCodes
-        Codes of x's shape in [0, 255]; scale and zero point of shape ().
-
-    Raises
-    ------
-    ValueError
-        If x contains NaN or infinity.
-
-    Notes
-    -----
-    R60 with 255 for an empty range, then R54. An empty x counts as 0. Where span / 255 underflows to 0, the zero point
-    is 255 or 0 as lo is 0 or negative, and the codes are at a rail. Source: microsoft/onnxruntime
-    ``core/providers/cpu/quantization/dynamicquantizelinear.cc``.
-
-    Examples
-    --------
     >>> dynamic_quantize_unit_empty([-1.0, 0.5, 254.0]).codes
     array([  0,   1, 255], dtype=uint8)
     >>> float(dynamic_quantize_unit_empty([0.0]).scale)
@@ -74,29 +59,10 @@ def dynamic_quantize_unit_empty(x: ArrayLike) -> DynamicCodes:
 
 
 def dynamic_quantize_small_empty(x: ArrayLike) -> DynamicCodes:
-    """Quantize a tensor by its own range; a range of nothing but 0 gets scale 1 / 255.
+    """R60 with 1 for an empty range, then R54: uint8 codes; a range of nothing but 0 gets scale 1 / 255.
 
-    Parameters
-    ----------
-    x : array of float32
-        Real values, finite.
+    ValueError if x contains NaN or infinity. Source: onnx/onnx ``onnx/reference/ops/op_dynamic_quantize_linear.py``.
 
-    Returns
-    -------
-    DynamicCodes
-        Codes of x's shape in [0, 255]; scale and zero point of shape ().
-
-    Raises
-    ------
-    ValueError
-        If x contains NaN or infinity.
-
-    Notes
-    -----
-    R60 with 1 for an empty range, then R54. Source: onnx/onnx ``onnx/reference/ops/op_dynamic_quantize_linear.py``.
-
-    Examples
-    --------
     >>> float(dynamic_quantize_small_empty([0.0]).scale)
     0.003921568859368563
     """
@@ -104,30 +70,10 @@ def dynamic_quantize_small_empty(x: ArrayLike) -> DynamicCodes:
 
 
 def rescale_float32(acc: NDArray[np.integer], sx: ArrayLike, sw: ArrayLike) -> Float32:
-    """Return the real values of accumulators by two float32 products.
+    """R61. y = f32(f32(acc) f32(sx sw)), real outputs (B, N); overflow is infinite.
 
-    Parameters
-    ----------
-    acc : ndarray of integers, shape (B, N)
-        Accumulators, int32 values.
-    sx : float32
-        Input scale.
-    sw : float32 or array of float32 of shape (N,)
-        Weight scale.
-
-    Returns
-    -------
-    ndarray of float32, shape (B, N)
-        Real outputs.
-
-    Notes
-    -----
-    R61. y = f32(f32(acc) f32(sx sw)). Overflow is infinite.
-
-    Examples
-    --------
     >>> rescale_float32(np.array([[2**24 + 1]]), 2.0**-24, 1.0)
     array([[1.]], dtype=float32)
     """
     with np.errstate(**IGNORED):
-        return np.asarray(acc.astype(np.float32) * (np.asarray(sx, np.float32) * np.asarray(sw, np.float32)))
+        return np.asarray(acc.astype(np.float32) * scale_product_float32(sx, sw))

@@ -1,6 +1,7 @@
 """The fixed-point functions of gemmlowp on arrays: exponential and reciprocal, without any float.
 
-Legend: a, b int64 arrays of int32 numbers; Qn: read with n integer bits, a / 2^(31-n). Products stay within 2^62.
+Legend: a, b int64 arrays of int32 numbers, and so are all results; Qn: read with n integer bits, a / 2^(31-n), so that
+2^31 - 1 stands for 1 in Q0. Products stay within 2^62.
 """
 
 from __future__ import annotations
@@ -22,51 +23,18 @@ MINUS_THIRTY_TWO_17THS = -1010580540  # in Q2
 
 
 def shift_left_saturating(a: Int64, bits: int) -> Int64:
-    """Multiply by 2^bits, saturating to int32.
+    """R72. saturate(a 2^bits) to int32; bits in 0..30.
 
-    Parameters
-    ----------
-    a : ndarray of int64
-        int32 values.
-    bits : int
-        Left shift, 0..30.
-
-    Returns
-    -------
-    ndarray of int64
-        int32 values.
-
-    Notes
-    -----
-    R72.
-
-    Examples
-    --------
     >>> shift_left_saturating(np.array([-3, 2**30]), 1)
     array([        -6, 2147483647])
     """
+    # |a| <= 2^31, bits <= 30: below 2^62.
     return saturate_to(a << bits, INT32_MIN, INT32_MAX)
 
 
 def half_sum(a: Int64, b: ArrayLike) -> Int64:
-    """Return (a + b) / 2, half away from zero.
+    """R73. (a + b) / 2, half away from zero.
 
-    Parameters
-    ----------
-    a, b : ndarray of int64
-        int32 values.
-
-    Returns
-    -------
-    ndarray of int64
-        int32 values.
-
-    Notes
-    -----
-    R73.
-
-    Examples
-    --------
     >>> half_sum(np.array([1, -1]), np.array([2, -2]))
     array([ 2, -2])
     """
@@ -74,29 +42,7 @@ def half_sum(a: Int64, b: ArrayLike) -> Int64:
 
 
 def exp_on_negatives(a: Int64, integer_bits: int) -> Int64:
-    """Return e^a for a in Q(integer_bits), a <= 0.
-
-    Parameters
-    ----------
-    a : ndarray of int64
-        int32 values, at most 0.
-    integer_bits : int
-        4 or 5.
-
-    Returns
-    -------
-    ndarray of int64
-        e^a in Q0; 2^31 - 1 stands for 1.
-
-    Notes
-    -----
-    R74. Every bit's product is computed, and kept where the bit is set.
-
-    Examples
-    --------
-    >>> exp_on_negatives(np.array([0]), 5)
-    array([2147483647])
-    """
+    """R74. e^a in Q0 for a <= 0 in Q(integer_bits), integer_bits 4 or 5."""
     quarter = 1 << (31 - integer_bits - 2)
     r = (a & (quarter - 1)) - quarter
     x = shift_left_saturating(r, integer_bits) + 2**28
@@ -106,6 +52,7 @@ def exp_on_negatives(a: Int64, integer_bits: int) -> Int64:
     e = EXP_MINUS_EIGHTH + multiply_high_half_up(x + shift_right_half_away(third + x2, 1), EXP_MINUS_EIGHTH)
     for k, power in enumerate(POWERS, start=-2):
         if k < integer_bits:
+            # The product is computed for every element, and kept where the bit is set.
             bit = (r - a) & (1 << (31 - integer_bits + k))
             e = np.where(bit, multiply_high_half_up(e, power), e)
     return np.where(a == 0, INT32_MAX, e)
@@ -122,100 +69,24 @@ def _half_reciprocal(a: Int64) -> Int64:
 
 
 def reciprocal_of_one_plus(a: Int64) -> Int64:
-    """Return 1 / (1 + a) for a in [0, 1).
-
-    Parameters
-    ----------
-    a : ndarray of int64
-        Q0, >= 0.
-
-    Returns
-    -------
-    ndarray of int64
-        Q0.
-
-    Notes
-    -----
-    R75.
-
-    Examples
-    --------
-    >>> reciprocal_of_one_plus(np.array([0]))
-    array([2147483647])
-    """
+    """R75. 1 / (1 + a) in Q0 for a in Q0, 0 <= a < 1."""
     return shift_left_saturating(_half_reciprocal(a), 1)
 
 
 def one_minus_over_one_plus(a: Int64) -> Int64:
-    """Return (1 - a) / (1 + a) for a in [0, 1).
-
-    Parameters
-    ----------
-    a : ndarray of int64
-        Q0, >= 0.
-
-    Returns
-    -------
-    ndarray of int64
-        Q0.
-
-    Notes
-    -----
-    R76.
-
-    Examples
-    --------
-    >>> bool(abs(one_minus_over_one_plus(np.array([2**30]))[0] / 2**31 - 1 / 3) < 1e-8)
-    True
-    """
+    """R76. (1 - a) / (1 + a) in Q0 for a in Q0, 0 <= a < 1."""
     return shift_left_saturating(_half_reciprocal(a) - 2**29, 2)
 
 
 def sigmoid_q4(a: Int64) -> Int64:
-    """Return 1 / (1 + e^-a) for a in Q4.
-
-    Parameters
-    ----------
-    a : ndarray of int64
-        int32 values.
-
-    Returns
-    -------
-    ndarray of int64
-        Q0.
-
-    Notes
-    -----
-    R77.
-
-    Examples
-    --------
-    >>> sigmoid_q4(np.array([0]))
-    array([1073741824])
-    """
+    """R77. 1 / (1 + e^-a) in Q0 for any a in Q4."""
     s = reciprocal_of_one_plus(exp_on_negatives(-np.abs(a), 4))
     return np.where(a == 0, 2**30, np.where(a > 0, s, INT32_MAX - s))
 
 
 def tanh_q4(a: Int64) -> Int64:
-    """Return tanh(a) for a in Q4.
+    """R78. tanh(a) in Q0 for any a in Q4.
 
-    Parameters
-    ----------
-    a : ndarray of int64
-        int32 values.
-
-    Returns
-    -------
-    ndarray of int64
-        Q0.
-
-    Notes
-    -----
-    R78.
-
-    Examples
-    --------
     >>> tanh_q4(np.array([0, -(2**31)]))
     array([          0, -2147483647])
     """

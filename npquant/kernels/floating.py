@@ -1,46 +1,49 @@
-"""Float primitives that engines rely on: a fused multiply-add in float32, and conversions beyond int32.
+"""Float primitives that engines rely on: the two formats, and a fused multiply-add in float32.
 
-Legend: v rounded float array, zy zero point, [qmin, qmax] output interval.
+Legend: x real values of any type and shape; a, b, c float32 arrays that broadcast together.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike
 
-from npquant.arrays import Float32
+from npquant.arrays import Float32, Float64
+
+# For np.errstate, where an engine goes on with infinity or NaN and says nothing.
+IGNORED: Mapping[str, Any] = MappingProxyType({"over": "ignore", "under": "ignore", "invalid": "ignore"})
+
+
+def to_float32(x: ArrayLike) -> Float32:
+    """R0. f32(x), ties to even; overflow is infinite, and a signalling NaN raises no floating-point error."""
+    with np.errstate(**IGNORED):
+        return np.asarray(x, np.float32)
+
+
+def to_float64(x: ArrayLike) -> Float64:
+    """R0. f64(x), ties to even; overflow is infinite, and a signalling NaN raises no floating-point error."""
+    with np.errstate(**IGNORED):
+        return np.asarray(x, np.float64)
 
 
 def fma_float32(a: ArrayLike, b: ArrayLike, c: ArrayLike) -> Float32:
-    """Compute a b + c in float32 with one rounding.
+    """R0. f32(a b + c), rounded once, as one instruction does; NaN and infinities pass through.
 
-    Parameters
-    ----------
-    a, b, c : array of float32
-        Broadcast together.
-
-    Returns
-    -------
-    ndarray of float32
-        f32(a b + c).
-
-    Notes
-    -----
-    R0. The product is exact in float64. The sum is rounded to odd there: where it is inexact and its last bit is 0, it
-    moves one step toward the error. 53 bits are two more than twice 24 needs, so the second rounding, to float32, then
-    decides as if it saw the exact sum (Boldo and Melquiond 2008, "Emulation of FMA and correctly rounded sums").
-
-    Examples
-    --------
-    >>> fma_float32(np.float32(3), np.float32(2), np.float32(1))
-    array(7., dtype=float32)
+    Source: Boldo and Melquiond 2008, "Emulation of FMA and correctly rounded sums".
     """
+    # Two factors of 24 bits: exact in float64.
     product = np.asarray(a, np.float64) * np.asarray(b, np.float64)
     addend = np.asarray(c, np.float64)
     total = np.asarray(product + addend)
     with np.errstate(invalid="ignore", over="ignore"):
         back = total - product
         error = (product - (total - back)) + (addend - back)  # two-sum: exact for finite operands
+        # Round to odd: an inexact sum whose last bit is 0 moves one step toward the error. 53 bits are two more than
+        # twice 24 needs, so the second rounding, to float32, decides as if it saw the exact sum.
         even = (total.view(np.int64) & 1) == 0
         outward = (error < 0) == (total < 0)  # one step is one unit of the bit pattern, away from 0 or toward it
         step = np.where((error != 0) & np.isfinite(error) & even, np.where(outward, 1, -1), 0)

@@ -1,6 +1,7 @@
-"""The integer linear layer on arrays: accumulate, requantize, add the zero point, clamp.
+"""Sums of products and bias on arrays: exact, or saturating in pairs.
 
-Legend: B batch, K contracted depth, N outputs; x_q (B, K), w_q (K, N), bias (N,) int32, scale sx sw; zx, zw, zy zeros.
+Legend: B batch, K contracted depth, N outputs; x_q (B, K) input codes, w_q (K, N) weight codes; bias () or (N,) int32
+codes of scale sx sw; zx and zw zero points of inputs and weights, zw () or (N,); acc (B, N) int64 accumulators.
 """
 
 from __future__ import annotations
@@ -8,8 +9,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from npquant.arrays import Int64
-from npquant.kernels.matmul import FLOAT32_EXACT, matmul_pair16
+from npquant.arrays import Codes, Float32, Int8, Int64
+from npquant.kernels.exact import exact_depth
+from npquant.kernels.matmul import matmul_pair16
 
 # Weights that are converted to float32 at a time: 256 kB.
 WEIGHT_ELEMENTS = 2**16
@@ -18,39 +20,17 @@ WEIGHT_ELEMENTS = 2**16
 PART_ELEMENTS = 2**14
 
 
-def accumulate(
-    x_q: NDArray[np.integer], w_q: NDArray[np.integer], bias: ArrayLike, zx: ArrayLike, zw: ArrayLike
-) -> Int64:
-    """Sum products and bias exactly.
+def accumulate(x_q: Codes, w_q: Codes, bias: ArrayLike, zx: ArrayLike, zw: ArrayLike) -> Int64:
+    """R9. acc = sum_k (x_q - zx)(w_q - zw) + b_q, whatever its size; the profile decides what int32 makes of it.
 
-    Parameters
-    ----------
-    x_q : ndarray of 8-bit integers, shape (B, K)
-        Input codes.
-    w_q : ndarray of 8-bit integers, shape (K, N)
-        Weight codes.
-    bias : int or array of int32, shape (N,)
-        Bias codes, scale sx sw.
-    zx, zw : int or (N,) array for zw
-        Zero points.
+    Codes have 8 bits, those of the input up to 16. By float32 BLAS in blocks along K; blocks add up in int64.
 
-    Returns
-    -------
-    ndarray of int64, shape (B, N)
-        The exact sum, whatever its size; the profile decides what int32 makes of it.
-
-    Notes
-    -----
-    R9. acc = sum_k (x_q - zx)(w_q - zw) + b_q. By float32 BLAS in blocks along K, short enough for these operands that
-    no partial sum of a block leaves float32's exact integers (C6); blocks add up in int64.
-
-    Examples
-    --------
     >>> accumulate(np.array([[3, -4]], np.int8), np.array([[10], [20]], np.int8), 7, 1, 0)
     array([[-73]])
     """
-    largest = max(1, _largest(x_q, zx) * _largest(w_q, zw))
-    depth = max(1, min(FLOAT32_EXACT // largest, WEIGHT_ELEMENTS // max(1, w_q.shape[1])))
+    # C6: |x_q - zx| |w_q - zw| is at most 255 * 255, or 65,535 * 255 for 16-bit inputs: below 2^24.
+    exact = exact_depth(_largest(x_q, zx) * _largest(w_q, zw))
+    depth = max(1, min(exact, WEIGHT_ELEMENTS // max(1, w_q.shape[1])))
     weights = np.empty((min(depth, w_q.shape[0]), w_q.shape[1]), np.float32)
     acc = np.empty((x_q.shape[0], w_q.shape[1]), np.int64)
     acc[:] = bias
@@ -69,15 +49,15 @@ def rows_at_a_time(n: int) -> int:
     return max(1, PART_ELEMENTS // max(1, n))
 
 
-def _centred(codes: NDArray[np.integer], zero: ArrayLike, out: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Fill out with q - z: integers of at most 9 bits, exact in float32."""
+def _centred(codes: Codes, zero: ArrayLike, out: Float32) -> Float32:
+    """Fill out with q - z: integers of at most 17 bits, exact in float32."""
     np.copyto(out, codes)
     if np.any(zero):
         np.subtract(out, np.asarray(zero, np.float32), out=out)
     return out
 
 
-def _largest(codes: NDArray[np.integer], zero: ArrayLike) -> int:
+def _largest(codes: Codes, zero: ArrayLike) -> int:
     """Bound |q - z|."""
     if not codes.size:
         return 0
@@ -85,33 +65,9 @@ def _largest(codes: NDArray[np.integer], zero: ArrayLike) -> int:
     return int(max(int(codes.max()) - z.min(), z.max() - int(codes.min())))
 
 
-def accumulate_pair16(
-    x_q: NDArray[np.uint8], w_q: NDArray[np.int8], bias: ArrayLike, zx: ArrayLike, zw: ArrayLike
-) -> Int64:
-    """Sum products and bias where pairs of raw products saturate to int16, and correct for the zero points afterwards.
+def accumulate_pair16(x_q: NDArray[np.uint8], w_q: Int8, bias: ArrayLike, zx: ArrayLike, zw: ArrayLike) -> Int64:
+    """R36. acc = pair16(x, w) - zx sum_k w - zw sum_k x + K zx zw + b_q: it saturates raw codes, uint8 and int8.
 
-    Parameters
-    ----------
-    x_q : ndarray of uint8, shape (B, K)
-        Input codes.
-    w_q : ndarray of int8, shape (K, N)
-        Weight codes.
-    bias : int or array of int32, shape (N,)
-        Bias codes, scale sx sw.
-    zx, zw : int or (N,) array for zw
-        Zero points.
-
-    Returns
-    -------
-    ndarray of int64, shape (B, N)
-        Sums, exact but for the saturated pairs.
-
-    Notes
-    -----
-    R36. acc = pair16(x, w) - zx sum_k w - zw sum_k x + K zx zw + b_q: the saturation acts on raw codes.
-
-    Examples
-    --------
     >>> accumulate_pair16(np.array([[255, 255]], np.uint8), np.array([[127], [127]], np.int8), 0, 1, 0)
     array([[32513]])
     """

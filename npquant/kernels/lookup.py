@@ -1,6 +1,7 @@
 """256-entry tables for the activations that are not clamps, correctly rounded.
 
-Legend: q input code, t[q - qmin] output code, f the real function, (sx, zx) and (sy, zy) input and output quantization.
+Legend: q input code, t[q + 128] output code, f the real function (name: "sigmoid" or "tanh"); x and y quantization of
+input and output, (sx, zx) and (sy, zy), per-tensor and of signed 8-bit codes.
 """
 
 from __future__ import annotations
@@ -10,9 +11,8 @@ from decimal import Decimal, localcontext
 from types import MappingProxyType
 
 import numpy as np
-from numpy.typing import NDArray
 
-from npquant.arrays import Float64
+from npquant.arrays import Codes, Float64, Int8
 from npquant.kernels.affine import quantize
 from npquant.kernels.qparams import QuantParams
 
@@ -21,27 +21,12 @@ TIE_MARGIN = 2.0**-40
 
 
 def sigmoid(x: Float64) -> Float64:
-    """Evaluate 1 / (1 + e^-x) without overflow.
+    """Evaluate 1 / (1 + e^-x) of float64 values x without overflow; in [0, 1].
 
-    Parameters
-    ----------
-    x : ndarray of float64
-        Real values.
-
-    Returns
-    -------
-    ndarray of float64, shape of x
-        Values in [0, 1].
-
-    Notes
-    -----
-    With t = e^-|x| <= 1: 1 / (1 + t) for x >= 0, t / (1 + t) below. Underflow of t to 0 gives the limits 1 and 0.
-
-    Examples
-    --------
     >>> sigmoid(np.array([0.0, -1000.0]))
     array([0.5, 0. ])
     """
+    # t <= 1, and its underflow to 0 gives the limits 1 and 0.
     t = np.exp(-np.abs(x))
     return np.where(x >= 0, 1 / (1 + t), t / (1 + t))
 
@@ -63,33 +48,12 @@ FUNCTIONS: Mapping[str, tuple[Callable[[Float64], Float64], Callable[[Decimal], 
 )
 
 
-def activation_table(name: str, x: QuantParams, y: QuantParams) -> NDArray[np.int8]:
-    """Tabulate an activation for every 8-bit input code.
+def activation_table(name: str, x: QuantParams, y: QuantParams) -> Int8:
+    """R12. t[q + 128] = R1(f(R2(q))) for each of the 256 codes q, correctly rounded.
 
-    Parameters
-    ----------
-    name : {"sigmoid", "tanh"}
-        The real function f.
-    x, y : QuantParams
-        Per-tensor input and output quantization; 8-bit signed codes.
+    Only f(0) is a tie in truth; it is exact in float64. ValueError if the name is unknown, or x or y is per-channel or
+    does not hold signed 8-bit codes.
 
-    Returns
-    -------
-    ndarray of int8, shape (256,)
-        t[q + 128] is the output code of input code q.
-
-    Raises
-    ------
-    ValueError
-        If the name is unknown, or x or y is per-channel or does not hold signed 8-bit codes.
-
-    Notes
-    -----
-    R12. t[q] = R1(f(R2(q))), correctly rounded: the real input s (q - z) is exact in float64, and a quotient f / sy
-    within 2^-40 of a tie is decided in 60 decimal digits. Only f(0) is a tie in truth; it is exact in both.
-
-    Examples
-    --------
     >>> t = activation_table("sigmoid", QuantParams(1 / 16, 0, -128, 127), QuantParams(1 / 256, -128, -128, 127))
     >>> int(t[0]), int(t[128]), int(t[255])
     (-128, 0, 127)
@@ -100,6 +64,7 @@ def activation_table(name: str, x: QuantParams, y: QuantParams) -> NDArray[np.in
         if params.per_channel or params.dtype != np.int8:
             raise ValueError(f"the {role} of a table must be per-tensor int8, not {params}")
     function, exact = FUNCTIONS[name]
+    # sx (q - zx) is exact in float64: 24 by 9 bits.
     real = (np.arange(-128, 128) - int(x.zero_point)) * float(x.scale)
     value = function(np.asarray(real, np.float64))
     quotient = value / float(y.scale)
@@ -119,24 +84,6 @@ def _entry_in_decimal(real: Decimal, exact: Callable[[Decimal], Decimal], y: Qua
     return max(y.qmin, min(y.qmax, code))
 
 
-def apply_table(q: NDArray[np.integer], table: NDArray[np.int8]) -> NDArray[np.int8]:
-    """Look codes up.
-
-    Parameters
-    ----------
-    q : ndarray of integers
-        Codes in [-128, 127].
-    table : ndarray of int8, shape (256,)
-        From `activation_table`.
-
-    Returns
-    -------
-    ndarray of int8, shape of q
-        Output codes.
-
-    Examples
-    --------
-    >>> apply_table(np.array([-128, 127], np.int8), np.arange(-128, 128).astype(np.int8))
-    array([-128,  127], dtype=int8)
-    """
+def apply_table(q: Codes, table: Int8) -> Int8:
+    """R12. Look codes q in [-128, 127], of any integer type and shape, up in a table of shape (256,)."""
     return table[np.asarray(q, np.int16) + 128]

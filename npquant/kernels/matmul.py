@@ -1,6 +1,6 @@
 """Exact int8 x int8 -> int32 matrix products: the plain one, and the same numbers through float BLAS.
 
-Legend: B rows, K contracted depth, N columns; x_q (B, K), w_q (K, N).
+Legend: B rows, K contracted depth, N columns; x_q (B, K) and w_q (K, N) 8-bit codes, acc (B, N) their sums of products.
 """
 
 from __future__ import annotations
@@ -8,18 +8,17 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-# C6: float32 holds every integer of at most this magnitude.
-FLOAT32_EXACT = 2**24
-# C6: every partial sum of a block is an integer of magnitude <= 128 * 128 * 1024 = 2^24, which float32 holds exactly,
-# whatever the order in which BLAS adds.
-BLOCK_K = 1024
-# The same for uint8 by int8: 255 * 128 * 512 < 2^24; even, so that no pair is cut.
-PAIRED_K = 512
+from npquant.arrays import Int8, Int32, Int64
+from npquant.kernels.exact import exact_depth
+
+# C6: 1,024 products of int8 codes, and 514 of uint8 by int8.
+BLOCK_K = exact_depth(128 * 128)
+PAIRED_K = exact_depth(255 * 128)
 # C5: with K at most this, no int8 product sum leaves int32: 128 * 128 * K <= 2^31 - 1.
 MAX_K = (2**31 - 1) // (128 * 128)
 
 
-def _check_operands(x_q: NDArray[np.int8], w_q: NDArray[np.int8]) -> None:
+def _check_operands(x_q: Int8, w_q: Int8) -> None:
     for name, codes in (("x_q", x_q), ("w_q", w_q)):
         if codes.dtype != np.int8:
             raise TypeError(f"{name} has dtype {codes.dtype}; it must be int8")
@@ -31,7 +30,7 @@ def _check_operands(x_q: NDArray[np.int8], w_q: NDArray[np.int8]) -> None:
         raise ValueError(f"K is {x_q.shape[1]}; above {MAX_K} an int32 sum of int8 products may overflow (C5)")
 
 
-def matmul_int8(x_q: NDArray[np.int8], w_q: NDArray[np.int8]) -> NDArray[np.int32]:
+def matmul_int8(x_q: Int8, w_q: Int8) -> Int32:
     """Multiply two int8 matrices exactly, by widening to int32.
 
     Parameters
@@ -66,7 +65,7 @@ def matmul_int8(x_q: NDArray[np.int8], w_q: NDArray[np.int8]) -> NDArray[np.int3
     return np.asarray(np.matmul(x_q.astype(np.int32), w_q.astype(np.int32)))
 
 
-def matmul_int8_blas(x_q: NDArray[np.int8], w_q: NDArray[np.int8]) -> NDArray[np.int32]:
+def matmul_int8_blas(x_q: Int8, w_q: Int8) -> Int32:
     """Multiply two int8 matrices exactly, through float32 BLAS in blocks of K.
 
     Parameters
@@ -98,44 +97,24 @@ def matmul_int8_blas(x_q: NDArray[np.int8], w_q: NDArray[np.int8]) -> NDArray[np
     array([[16387]], dtype=int32)
     """
     _check_operands(x_q, w_q)
-    acc = np.empty((x_q.shape[0], w_q.shape[1]), np.int32)
-    # The float sums are written where the integers will stand and converted in place, and the float operands are freed
-    # block by block: page faults of fresh arrays would cost a tenth of the product.
-    np.positive(_float_product(x_q[:, :BLOCK_K], w_q[:BLOCK_K], acc.view(np.float32)), out=acc, casting="unsafe")
+    acc = _exact_product(x_q[:, :BLOCK_K], w_q[:BLOCK_K])
     for k in range(BLOCK_K, x_q.shape[1], BLOCK_K):
-        block = np.empty(acc.shape, np.float32)
-        acc += _float_product(x_q[:, k : k + BLOCK_K], w_q[k : k + BLOCK_K], block).astype(np.int32)
+        acc += _exact_product(x_q[:, k : k + BLOCK_K], w_q[k : k + BLOCK_K])
     return acc
 
 
-def matmul_pair16(x_q: NDArray[np.uint8], w_q: NDArray[np.int8]) -> NDArray[np.int64]:
-    """Multiply uint8 by int8 as x86 does without VNNI: neighbouring products saturate to int16 together.
+def _exact_product(x_q: Int8, w_q: Int8) -> Int32:
+    """Multiply one block of at most BLOCK_K terms in float32, where C6 makes it exact."""
+    return np.asarray(np.matmul(x_q.astype(np.float32), w_q.astype(np.float32)).astype(np.int32))
 
-    Parameters
-    ----------
-    x_q : ndarray of uint8, shape (B, K)
-        Codes, raw.
-    w_q : ndarray of int8, shape (K, N)
-        Codes, raw.
 
-    Returns
-    -------
-    ndarray of int64, shape (B, N)
-        Sums of saturated pairs.
+def matmul_pair16(x_q: NDArray[np.uint8], w_q: Int8) -> Int64:
+    """R36. acc = sum_i saturate(x[2i] w[2i] + x[2i+1] w[2i+1], -2^15, 2^15 - 1): x86 without VNNI, on raw codes.
 
-    Raises
-    ------
-    TypeError
-        If the operands are not uint8 and int8.
-
-    Notes
-    -----
-    R36. acc = sum_i saturate(x[2i] w[2i] + x[2i+1] w[2i+1], -2^15, 2^15 - 1); an odd K is padded with 0. Computed as
-    the exact product, less what saturates: only where the largest inputs of a pair could take its sum beyond int16.
+    An odd K is padded with 0. Computed as the exact product, less what saturates: only where the largest inputs of a
+    pair could take its sum beyond int16. TypeError if the operands are not uint8 and int8.
     Source: Intel 64 and IA-32 manual, VPMADDUBSW; met in ONNX Runtime, FBGEMM and oneDNN on AVX2.
 
-    Examples
-    --------
     >>> matmul_pair16(np.array([[255, 255]], np.uint8), np.array([[127], [127]], np.int8))
     array([[32767]])
     """
@@ -145,7 +124,7 @@ def matmul_pair16(x_q: NDArray[np.uint8], w_q: NDArray[np.int8]) -> NDArray[np.i
     x, w = (np.zeros((depth + depth % 2, codes.shape[i]), np.float32) for i, codes in enumerate((x_q, w_q)))
     x[:depth], w[:depth] = x_q.T, w_q
     acc = np.zeros((w.shape[1], x.shape[1]))  # (N, B): the columns that saturate are rows here
-    for k in range(0, len(x), PAIRED_K):
+    for k in range(0, len(x), PAIRED_K):  # C6 in each block; blocks add up in float64
         acc += w[k : k + PAIRED_K].T @ x[k : k + PAIRED_K]
     reach = x.max(axis=1, initial=0)[:, np.newaxis] * w
     highest, lowest = (f(reach, 0).reshape(-1, 2, w.shape[1]).sum(axis=1) for f in (np.maximum, np.minimum))
@@ -159,8 +138,3 @@ def matmul_pair16(x_q: NDArray[np.uint8], w_q: NDArray[np.int8]) -> NDArray[np.i
         kept -= pair
         acc[columns] += kept
     return np.ascontiguousarray(acc.T).astype(np.int64)
-
-
-def _float_product(x_q: NDArray[np.int8], w_q: NDArray[np.int8], out: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Multiply one block in float32, where C6 makes it exact."""
-    return np.matmul(x_q.astype(np.float32), w_q.astype(np.float32), out=out)

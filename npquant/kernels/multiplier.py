@@ -1,6 +1,7 @@
-"""The real multiplier sx sw / sy as engines compute it: the same quotient, rounded in different places.
+"""The real multiplier sx sw / sy as engines compute it, and as an integer and a shift.
 
-Legend: sx, sw, sy float32 scales of input, weights and output; sw is () or (N,). M_B is `requantize.real_multiplier`.
+Legend: sx, sw, sy float32 scales of input, weights and output; sw is () or (N,), and so is what is made of it. M real
+multiplier, M_B that of R4; m and e its integer and shift.
 """
 
 from __future__ import annotations
@@ -8,99 +9,52 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from npquant.arrays import Float32, Int64
+from npquant.arrays import Float32, Float64, Int64
+from npquant.kernels.floating import to_float64
 from npquant.kernels.qparams import QuantParams
 
 
-def multiplier_float32_product(sx: ArrayLike, sw: ArrayLike, sy: ArrayLike) -> NDArray[np.float64]:
-    """Multiply the scales in float32, then divide in float64.
+def scale_product_float32(sx: ArrayLike, sw: ArrayLike) -> Float32:
+    """R17. f32(sx sw): the real step of an accumulator, as engines with a float32 multiplier round it."""
+    return np.asarray(np.asarray(sx, np.float32) * np.asarray(sw, np.float32))
 
-    Parameters
-    ----------
-    sx, sw, sy : float32 or array of float32 of shape (N,)
-        Scales.
 
-    Returns
-    -------
-    ndarray of float64, shape () or (N,)
-        M_A.
+def multiplier_float32_product(sx: ArrayLike, sw: ArrayLike, sy: ArrayLike) -> Float64:
+    """R16. M_A = f64(f32(sx sw) / sy): the product rounds, then the quotient, in float64.
 
-    Notes
-    -----
-    R16. M_A = f64(f32(sx sw) / sy). Source: LiteRT ``tflite/kernels/kernel_util.cc``, GetQuantizedConvolutionMultipler.
-
-    Examples
-    --------
-    >>> multiplier_float32_product(0.5, 0.25, 1.0)
-    array(0.125)
+    Source: LiteRT ``tflite/kernels/kernel_util.cc``, GetQuantizedConvolutionMultipler.
     """
-    product = np.asarray(np.asarray(sx, np.float32) * np.asarray(sw, np.float32))
+    product = scale_product_float32(sx, sw)
     return np.asarray(product.astype(np.float64) / np.asarray(np.asarray(sy, np.float32), np.float64))
 
 
 def multiplier_float32(sx: ArrayLike, sw: ArrayLike, sy: ArrayLike) -> Float32:
-    """Multiply and divide the scales in float32.
+    """R17. M_C = f32(f32(sx sw) / sy), as float32.
 
-    Parameters
-    ----------
-    sx, sw, sy : float32 or array of float32 of shape (N,)
-        Scales.
-
-    Returns
-    -------
-    ndarray of float32, shape () or (N,)
-        M_C.
-
-    Notes
-    -----
-    R17. M_C = f32(f32(sx sw) / sy). Source: microsoft/onnxruntime ``quantize_linear_matmul.cc``; XNNPACK
-    ``src/operators/fully-connected-nc.c``; onnx/onnx ``onnx/reference/ops/op_qlinear_matmul.py``.
-
-    Examples
-    --------
-    >>> multiplier_float32(0.5, 0.25, 1.0)
-    array(0.125, dtype=float32)
+    Source: microsoft/onnxruntime ``quantize_linear_matmul.cc``; XNNPACK ``src/operators/fully-connected-nc.c``;
+    onnx/onnx ``onnx/reference/ops/op_qlinear_matmul.py``.
     """
-    product = np.asarray(sx, np.float32) * np.asarray(sw, np.float32)
-    return np.asarray(product / np.asarray(sy, np.float32))
+    return np.asarray(scale_product_float32(sx, sw) / np.asarray(sy, np.float32))
 
 
 def multiplier_float32_reciprocal(sx: ArrayLike, sw: ArrayLike, sy: ArrayLike) -> Float32:
-    """Multiply the scales and the reciprocal of the output scale in float32.
+    """R18. M_D = f32(f32(sx sw) f32(1 / sy)), as float32.
 
-    Parameters
-    ----------
-    sx, sw, sy : float32 or array of float32 of shape (N,)
-        Scales.
-
-    Returns
-    -------
-    ndarray of float32, shape () or (N,)
-        M_D.
-
-    Notes
-    -----
-    R18. M_D = f32(f32(sx sw) f32(1 / sy)). Source: pytorch ``aten/src/ATen/native/quantized/cpu/qlinear.cpp``.
-
-    Examples
-    --------
-    >>> multiplier_float32_reciprocal(0.5, 0.25, 1.0)
-    array(0.125, dtype=float32)
+    Source: pytorch ``aten/src/ATen/native/quantized/cpu/qlinear.cpp``.
     """
-    product = np.asarray(sx, np.float32) * np.asarray(sw, np.float32)
-    return np.asarray(product * (np.float32(1) / np.asarray(sy, np.float32)))
+    return np.asarray(scale_product_float32(sx, sw) * (np.float32(1) / np.asarray(sy, np.float32)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FixedMultiplier:
-    """Hold a real multiplier as m 2^(e-31): a 31-bit integer and a shift.
+    """Hold a real multiplier as m 2^(e-31): an int32 and a shift.
 
     Parameters
     ----------
     multiplier : int or array of int of shape (N,)
-        m: 0, or in [2^30, 2^31).
+        m: in [-2^31, 2^31). R5 gives 0 or 2^30 <= |m|; smaller ones waste bits but are defined all the same.
     shift : int or array of int of shape (N,)
         e: in [-31, 30]; positive is a left shift.
 
@@ -113,7 +67,8 @@ class FixedMultiplier:
 
     Notes
     -----
-    R5 makes it. An m of 0 stands for every real multiplier below about 2^-32.
+    R5 makes it. An m of 0 stands for every real multiplier below about 2^-32. What an engine defines may be less
+    (TFLite takes any m, TOSA none below 0): each `Profile` says so in its `multipliers`, and refuses the rest.
 
     Examples
     --------
@@ -130,8 +85,8 @@ class FixedMultiplier:
             raise TypeError(f"multiplier and shift must be integers, not {m.dtype} and {e.dtype}")
         if m.shape != e.shape or m.ndim > 1:
             raise ValueError(f"multiplier has shape {m.shape} and shift {e.shape}: both must be () or (N,)")
-        if not (((m >= 2**30) & (m < 2**31)) | (m == 0)).all():
-            raise ValueError(f"the multiplier is {self.multiplier}; it must be 0 or in [2^30, 2^31) (C4)")
+        if not ((m >= -(2**31)) & (m < 2**31)).all():  # |m| <= 2^31 keeps acc m within 2^62, hence within int64
+            raise ValueError(f"the multiplier is {self.multiplier}; it must be in [-2^31, 2^31) (C4)")
         if not ((e >= -31) & (e <= 30)).all():
             raise ValueError(f"the shift is {self.shift}; it must be in [-31, 30] (C4)")
         for name, value in (("multiplier", m), ("shift", e)):
@@ -140,7 +95,7 @@ class FixedMultiplier:
             object.__setattr__(self, name, int(stored) if stored.ndim == 0 else stored)
 
     @property
-    def real(self) -> float | NDArray[np.float64]:
+    def real(self) -> float | Float64:
         """The real multiplier m 2^(e-31); exact, since m has 31 bits."""
         value = np.ldexp(np.asarray(self.multiplier, np.float64), np.asarray(self.shift) - 31)
         return float(value) if value.ndim == 0 else value
@@ -153,124 +108,65 @@ class FixedMultiplier:
     __hash__ = None  # type: ignore[assignment]
 
 
-def real_multiplier(sx: ArrayLike, sw: ArrayLike, sy: ArrayLike) -> NDArray[np.float64]:
-    """Return the factor that takes an accumulator step to an output step.
-
-    Parameters
-    ----------
-    sx, sw, sy : float32 or array of float32 of shape (N,)
-        Scales of input, weights and output.
-
-    Returns
-    -------
-    ndarray of float64, shape () or (N,)
-        M, real.
-
-    Notes
-    -----
-    R4. M = f64(sx sw / sy). The product of two float32 numbers is exact in float64, so only the division rounds.
-
-    Examples
-    --------
-    >>> real_multiplier(np.float32(0.5), np.float32(0.25), np.float32(1.0))
-    array(0.125)
-    """
+def real_multiplier(sx: ArrayLike, sw: ArrayLike, sy: ArrayLike) -> Float64:
+    """R4. M_B = f64(sx sw / sy), as float64: what takes an accumulator step to an output step."""
+    # The product of two float32 numbers is exact in float64, so only the division rounds.
     x, w, y = (np.asarray(np.asarray(s, np.float32), np.float64) for s in (sx, sw, sy))
     return np.asarray(x * w / y)
 
 
 def decompose_multiplier(real: ArrayLike) -> FixedMultiplier:
-    """Split real multipliers into 31-bit integers and shifts.
+    """R5. M = f 2^e, |f| in [1/2, 1); m = round_half_away(f 2^31); m = 2^31 becomes (2^30, e + 1); e < -31 is (0, 0).
 
-    Parameters
-    ----------
-    real : float or array of float64 of shape (N,)
-        M, in [0, 2^30).
+    real is M, float64, () or (N,), in (-2^30, 2^30); of scales it is positive. ValueError if it is not finite, or 2^30
+    or more in magnitude. Source: LiteRT ``tflite/kernels/internal/quantization_util.cc``, QuantizeMultiplier.
 
-    Returns
-    -------
-    FixedMultiplier
-        m and e.
-
-    Raises
-    ------
-    ValueError
-        If a multiplier is negative, not finite, or 2^30 or more.
-
-    Notes
-    -----
-    R5. M = f 2^e with f in [1/2, 1); m = round_half_away(f 2^31); m = 2^31 becomes (2^30, e + 1); e < -31 gives (0, 0).
-    f 2^31 is exact in float64, and so is adding 1/2 to it, so floor(f 2^31 + 1/2) rounds ties away from zero.
-    Source: LiteRT ``tflite/kernels/internal/quantization_util.cc``, QuantizeMultiplier.
-
-    Examples
-    --------
     >>> decompose_multiplier(0.375)
     FixedMultiplier(multiplier=1610612736, shift=-1)
     """
     return decompose_to_bits(real, 31)
 
 
+def split_multiplier(real: ArrayLike, bits: int) -> tuple[Int64, Int64]:
+    """R5 for 31 bits, R37 for 15, before their limits: (m, e) of finite float64 values of any magnitude.
+
+    >>> split_multiplier(2.0**40, 31)
+    (array(1073741824), array(41))
+    """
+    fraction, e = np.frexp(np.asarray(real, np.float64))
+    # f 2^bits is exact in float64, and so is adding 1/2 to its magnitude: this rounds ties away from zero.
+    magnitude = np.floor(np.ldexp(np.abs(fraction), bits) + 0.5).astype(np.int64) << (31 - bits)
+    m = np.where(fraction < 0, -magnitude, magnitude)
+    carried = m == 2**31  # -2^31 is an int32 and stays
+    return np.where(carried, 2**30, m), np.asarray(e.astype(np.int64) + carried)
+
+
 def decompose_to_bits(real: ArrayLike, bits: int) -> FixedMultiplier:
-    """Split real multipliers into integers of the given width and shifts.
+    """R5 for 31 bits, R37 for 15, whose m is filled up to 31 with zeros; real and errors as `decompose_multiplier`.
 
-    Parameters
-    ----------
-    real : float or array of float64 of shape (N,)
-        M, in [0, 2^30).
-    bits : int
-        Width of the integer, 15 or 31.
-
-    Returns
-    -------
-    FixedMultiplier
-        m, filled up to 31 bits with zeros, and e.
-
-    Raises
-    ------
-    ValueError
-        If a multiplier is negative, not finite, or 2^30 or more.
-
-    Notes
-    -----
-    R5 for 31 bits, R37 for 15.
-
-    Examples
-    --------
     >>> decompose_to_bits(1 / 3, 15)
     FixedMultiplier(multiplier=1431633920, shift=-1)
     """
-    value = np.asarray(real, dtype=np.float64)
-    if not (np.isfinite(value) & (value >= 0)).all():
-        raise ValueError(f"the multiplier is {real!r}; it must be finite and not negative: scales are positive")
-    fraction, e = np.frexp(value)
-    m = np.floor(np.ldexp(fraction, bits) + 0.5).astype(np.int64) << (31 - bits)
-    carried = m == 2**31
-    m, e = np.where(carried, 2**30, m), e.astype(np.int64) + carried
+    value = to_float64(real)
+    if not np.isfinite(value).all():
+        raise ValueError(f"the multiplier is {real!r}; it must be finite: scales are")
+    m, e = split_multiplier(value, bits)
     if (e > 30).any():
-        raise ValueError(f"the multiplier is {real!r}; it must be below 2^30: raise the output scale")
+        raise ValueError(f"the multiplier is {real!r}; its magnitude must be below 2^30: raise the output scale")
     flushed = e < -31
     m, e = np.where(flushed, 0, m), np.where(flushed | (m == 0), 0, e)
     return FixedMultiplier(m, e)
 
 
-def layer_multiplier(x: QuantParams, w: QuantParams, y: QuantParams) -> FixedMultiplier:
-    """Make the fixed multiplier of one linear layer.
+def fixed_multiplier(sx: ArrayLike, sw: ArrayLike, sy: ArrayLike) -> FixedMultiplier:
+    """R5 of R4: the multiplier of npquant's own arithmetic.
 
-    Parameters
-    ----------
-    x, w, y : QuantParams
-        Input (per-tensor), weights (per-tensor or per-channel), output (per-tensor).
-
-    Returns
-    -------
-    FixedMultiplier
-        R5 of R4.
-
-    Examples
-    --------
-    >>> p = QuantParams(0.5, 0, -128, 127)
-    >>> layer_multiplier(p, p, p).real
+    >>> fixed_multiplier(0.5, 0.5, 0.5).real
     0.5
     """
-    return decompose_multiplier(real_multiplier(x.scale, w.scale, y.scale))
+    return decompose_multiplier(real_multiplier(sx, sw, sy))
+
+
+def layer_multiplier(x: QuantParams, w: QuantParams, y: QuantParams) -> FixedMultiplier:
+    """R5 of R4 for one linear layer: input x and output y are per-tensor, weights w per-tensor or per-channel."""
+    return fixed_multiplier(x.scale, w.scale, y.scale)

@@ -1,7 +1,9 @@
-"""The float output stages of engines on arrays: from accumulators to codes, every operation in the type it rounds in.
+"""The output stages of engines on arrays: from accumulators to codes, every operation in the type it rounds in.
 
-Legend: acc int64 array of int32 values, M multiplier (float32 or float64), b float32 bias, zy zero point,
-[qmin, qmax] output interval. NumPy would promote int32 with float32 to float64: every cast here is on purpose.
+Legend: acc (B, N) int64 array of int32 values; m multiplier M, float32 unless said otherwise, b float32 real bias,
+sx_sw f32(sx sw), zy zero point, each () or (N,); v (B, N) float32 accumulators with their bias; [qmin, qmax] output
+interval; fixed (m, e) of R5. Output codes y_q come as int64. NumPy would promote int32 with float32 to float64: every
+cast here is on purpose. An infinite product saturates.
 """
 
 from __future__ import annotations
@@ -17,33 +19,17 @@ from npquant.kernels.conversion import code_saturating, code_through_int16, code
 from npquant.kernels.floating import fma_float32
 from npquant.kernels.multiplier import FixedMultiplier
 from npquant.kernels.requantize import requantize_single_rounding
-from npquant.kernels.rounding import round_half_away, saturate_to, wrap_int32
+from npquant.kernels.rounding import round_half_away, round_half_even, saturate_to, wrap_int32
+
+Requantize = Callable[[Int64, FixedMultiplier], Int64]
+Stage = Callable[[Any, Any, Any, int, int], Int64]
 
 
 def stage_float64_half_away(acc: Int64, m: Float64, zy: ArrayLike, qmin: int, qmax: int) -> Int64:
-    """Scale in float64, round half away, then wrap as x86 does.
+    """R25. y_q = R23(round_half_away(f64(acc M))), M in float64.
 
-    Parameters
-    ----------
-    acc : ndarray of int64
-        Accumulators, int32 values.
-    m : ndarray of float64, shape () or (N,)
-        M.
-    zy, qmin, qmax : int
-        Output zero point and interval.
+    Source: LiteRT ``reference/integer_ops/fully_connected.h`` since commit 9213607.
 
-    Returns
-    -------
-    ndarray of int64
-        Output codes.
-
-    Notes
-    -----
-    R25. y_q = R23(round_half_away(f64(acc M))). Source: LiteRT ``reference/integer_ops/fully_connected.h`` since commit
-    9213607.
-
-    Examples
-    --------
     >>> stage_float64_half_away(np.array([-5]), np.array(0.5), 0, -128, 127)
     array([-3])
     """
@@ -51,308 +37,112 @@ def stage_float64_half_away(acc: Int64, m: Float64, zy: ArrayLike, qmin: int, qm
 
 
 def stage_float32_half_even(acc: Int64, m: Float32, zy: ArrayLike, qmin: int, qmax: int) -> Int64:
-    """Scale in float32, round half even, saturate.
+    """R26. y_q = saturate(round_half_even(f32(f32(acc) M)) + zy).
 
-    Parameters
-    ----------
-    acc : ndarray of int64
-        Accumulators, int32 values.
-    m : ndarray of float32, shape () or (N,)
-        M.
-    zy, qmin, qmax : int
-        Output zero point and interval.
+    Source: microsoft/onnxruntime ``core/mlas/lib/quantize.cpp``, MlasRequantizeOutput; XNNPACK ``src/qs8-qc8w-gemm``.
 
-    Returns
-    -------
-    ndarray of int64
-        Output codes.
-
-    Notes
-    -----
-    R26. y_q = saturate(round_half_even(f32(f32(acc) M)) + zy). Source: microsoft/onnxruntime
-    ``core/mlas/lib/quantize.cpp``, MlasRequantizeOutput; XNNPACK ``src/qs8-qc8w-gemm``.
-
-    Examples
-    --------
     >>> stage_float32_half_even(np.array([-5]), np.float32(0.5), 0, -128, 127)
     array([-2])
     """
-    with np.errstate(over="ignore"):  # an infinite product saturates
-        return code_saturating(np.rint(acc.astype(np.float32) * m), zy, qmin, qmax)
+    with np.errstate(over="ignore"):
+        return code_saturating(round_half_even(np.asarray(acc.astype(np.float32) * m)), zy, qmin, qmax)
 
 
 def stage_float32_half_even_low_wraps(acc: Int64, m: Float32, zy: ArrayLike, qmin: int, qmax: int) -> Int64:
-    """Scale in float32, clip from above only, round half even, wrap below int32.
+    """R27. y_q = R23(round_half_even(min(f32(f32(acc) M), qmax - zy))), saturated to [qmin, max(qmax, 127)].
 
-    Parameters
-    ----------
-    acc : ndarray of int64
-        Accumulators, int32 values.
-    m : ndarray of float32, shape () or (N,)
-        M.
-    zy, qmin, qmax : int
-        Output zero point and interval.
+    Clipped from above only: below int32 it wraps, and a wrapped sum meets the type's rail, not the activation's bound
+    (it wraps only for zy < 0, so only for int8).
+    Source: XNNPACK ``src/qs8-qc8w-gemm`` AVX-512 kernels, and runs of ai-edge-litert 2.3.0.
 
-    Returns
-    -------
-    ndarray of int64
-        Output codes.
-
-    Notes
-    -----
-    R27. y_q = R23(round_half_even(min(f32(f32(acc) M), qmax - zy))), saturated to [qmin, max(qmax, 127)]: a wrapped sum
-    meets the type's rail, not the activation's bound (it wraps only for zy < 0, so only for int8). Source: XNNPACK
-    ``src/qs8-qc8w-gemm`` AVX-512 kernels, and runs of ai-edge-litert 2.3.0.
-
-    Examples
-    --------
     >>> stage_float32_half_even_low_wraps(np.array([-(2**31)]), np.float32(4), -1, -128, 127)
     array([127])
     """
     with np.errstate(over="ignore"):
         v = np.minimum(acc.astype(np.float32) * m, np.asarray(qmax - np.asarray(zy), np.float32))
-    return code_wrapping_x86(np.rint(v), zy, qmin, max(qmax, 127))
+    return code_wrapping_x86(round_half_even(v), zy, qmin, max(qmax, 127))
 
 
 def stage_float64_zero_point_first(acc: Int64, m: Float32, zy: ArrayLike, qmin: int, qmax: int) -> Int64:
-    """Scale in float64, add the zero point, then round half even.
+    """R28. y_q = saturate(round_half_even(f64(f64(acc M) + zy))), the float32 M promoted.
 
-    Parameters
-    ----------
-    acc : ndarray of int64
-        Accumulators, int32 values.
-    m : ndarray of float32, shape () or (N,)
-        M, promoted.
-    zy, qmin, qmax : int
-        Output zero point and interval.
+    Source: onnx/onnx ``onnx/reference/ops/op_qlinear_matmul.py``.
 
-    Returns
-    -------
-    ndarray of int64
-        Output codes.
-
-    Notes
-    -----
-    R28. y_q = saturate(round_half_even(f64(f64(acc M) + zy))). Source: onnx/onnx
-    ``onnx/reference/ops/op_qlinear_matmul.py``.
-
-    Examples
-    --------
     >>> stage_float64_zero_point_first(np.array([-5]), np.float32(0.5), 1, -128, 127)
     array([-2])
     """
+    # 31 bits times 24 is 55: the float64 product rounds, as NumPy's does in the reference.
     v = acc.astype(np.float64) * np.asarray(m, np.float64) + np.asarray(zy, np.float64)
-    return np.clip(np.rint(v), qmin, qmax).astype(np.int64)
+    return np.clip(round_half_even(np.asarray(v)), qmin, qmax).astype(np.int64)
 
 
 def stage_mantissa24_half_up(acc: Int64, m: Float32, zy: ArrayLike, qmin: int, qmax: int) -> Int64:
-    """Scale by the 24-bit mantissa of a float32 multiplier with one rounding, ties up.
+    """R29. y_q = saturate(wrap32(round_half_up(acc M)) + zy), M below 256 (XNNPACK asserts it).
 
-    Parameters
-    ----------
-    acc : ndarray of int64
-        Accumulators, int32 values.
-    m : ndarray of float32, shape () or (N,)
-        M.
-    zy, qmin, qmax : int
-        Output zero point and interval.
+    Source: google/XNNPACK ``src/xnnpack/requantization.h``, xnn_qu8_requantize_rndnu and xnn_qs8_requantize_rndnu, and
+    ``src/qu8-gemm/gen/qu8-gemm-1x4-minmax-rndnu-scalar.c``, revision 75db3c09.
 
-    Returns
-    -------
-    ndarray of int64
-        Output codes.
-
-    Notes
-    -----
-    R29. y_q = saturate(round_half_up(acc M) + zy). 32 bits of accumulator times 24 of mantissa may exceed float64's 53,
-    so the product's rounding is undone: p and the exact remainder acc M - p decide on which side of a half it lies.
-    Source: XNNPACK ``src/xnnpack/requantization.h`` (rndnu).
-
-    Examples
-    --------
-    >>> stage_mantissa24_half_up(np.array([-5]), np.float32(0.5), 0, -128, 127)
-    array([-2])
+    >>> stage_mantissa24_half_up(np.array([-5, 2**31 - 1]), np.float32(1.5), 0, -128, 127)
+    array([  -7, -128])
     """
     fraction, e = np.frexp(np.asarray(m, np.float32))
     mantissa = np.ldexp(fraction.astype(np.float64), 24).astype(np.int64)  # M = mantissa 2^(e - 24)
-    right = 24 - e.astype(np.int64)
-    product = acc * mantissa  # below 2^55
-    # A right shift of 56 or more leaves nothing of 55 bits but 0 (or a tie never reached); a left one saturates.
-    shift = np.clip(right, 1, 58)
+    product = acc * mantissa  # |acc| <= 2^31, mantissa < 2^24: at most 2^55
+    # M < 2^8 makes the shift at least 16. Of 55 bits a shift of 57 or more leaves 0, as any larger one does.
+    shift = np.clip(24 - e.astype(np.int64), 1, 58)
     rounded = np.right_shift(product + (np.int64(1) << (shift - 1)), shift)
-    grown = np.clip(product, -(2**31), 2**31) << np.clip(-right, 0, 31)
-    return code_saturating(np.where(right >= 1, rounded, grown).astype(np.float64), zy, qmin, qmax)
+    return saturate_to(wrap_int32(rounded) + np.asarray(zy, np.int64), qmin, qmax)
 
 
 def stage_float32_through_int16(v: Float32, m: Float32, zy: ArrayLike, qmin: int, qmax: int) -> Int64:
-    """Scale float32 accumulators in float32, round half even, pack through int16.
+    """R30. y_q = R24(round_half_even(f32(v M))).
 
-    Parameters
-    ----------
-    v : ndarray of float32
-        Accumulators with their bias.
-    m : ndarray of float32, shape () or (N,)
-        M.
-    zy, qmin, qmax : int
-        Output zero point and interval.
-
-    Returns
-    -------
-    ndarray of int64
-        Output codes.
-
-    Notes
-    -----
-    R30. y_q = R24(round_half_even(f32(v M))). Source: pytorch/FBGEMM ``src/QuantUtilsAvx2.cc``; QNNPACK ``q8gemm``.
-
-    Examples
-    --------
-    >>> stage_float32_through_int16(np.array([5], np.float32), np.float32(0.5), 128, 0, 255)
-    array([130])
+    Source: pytorch/FBGEMM ``src/QuantUtilsAvx2.cc``; QNNPACK ``q8gemm``.
     """
     with np.errstate(over="ignore"):
-        return code_through_int16(np.rint(v * m), zy, qmin, qmax)
+        return code_through_int16(round_half_even(np.asarray(v * m)), zy, qmin, qmax)
 
 
 def bias_added_fused(acc: Int64, b: ArrayLike, sx_sw: Float32) -> Float32:
-    """Add a float bias in accumulator units with one fused multiply-add.
+    """R31. v = f32(b f32(1 / sx_sw) + f32(acc)), rounded once.
 
-    Parameters
-    ----------
-    acc : ndarray of int64, shape (B, N)
-        Accumulators, int32 values.
-    b : array of float32, shape (N,)
-        Bias, real.
-    sx_sw : ndarray of float32
-        f32(sx sw).
-
-    Returns
-    -------
-    ndarray of float32, shape (B, N)
-        Accumulators with their bias.
-
-    Notes
-    -----
-    R31. v = f32(b f32(1 / sx_sw) + f32(acc)), rounded once. Source: pytorch/FBGEMM ``src/QuantUtilsAvx2.cc``.
-
-    Examples
-    --------
-    >>> bias_added_fused(np.array([3]), 0.25, np.float32(0.5))
-    array([3.5], dtype=float32)
+    Source: pytorch/FBGEMM ``src/QuantUtilsAvx2.cc``.
     """
     return fma_float32(np.asarray(b, np.float32), np.float32(1) / sx_sw, acc.astype(np.float32))
 
 
 def bias_added_divided(acc: Int64, b: ArrayLike, sx_sw: Float32) -> Float32:
-    """Add a float bias in accumulator units after a division.
+    """R32. v = f32(f32(acc) + f32(b / sx_sw)).
 
-    Parameters
-    ----------
-    acc : ndarray of int64, shape (B, N)
-        Accumulators, int32 values.
-    b : array of float32, shape (N,)
-        Bias, real.
-    sx_sw : ndarray of float32, shape (N,)
-        f32(sx sw).
-
-    Returns
-    -------
-    ndarray of float32, shape (B, N)
-        Accumulators with their bias.
-
-    Notes
-    -----
-    R32. v = f32(f32(acc) + f32(b / sx_sw)). Source: pytorch/FBGEMM ``src/QuantUtilsAvx2.cc`` per-channel.
-
-    Examples
-    --------
-    >>> bias_added_divided(np.array([3]), 0.25, np.float32(0.5))
-    array([3.5], dtype=float32)
+    Source: pytorch/FBGEMM ``src/QuantUtilsAvx2.cc`` per-channel.
     """
     return np.asarray(acc.astype(np.float32) + np.asarray(b, np.float32) / sx_sw)
 
 
 def stage_float32_zero_point_first(v: Float32, sy: ArrayLike, zy: ArrayLike, qmin: int, qmax: int) -> Int64:
-    """Multiply real float32 outputs by the reciprocal of their scale, add the zero point, round half even.
+    """R33. y_q = saturate(round_half_even(f32(f32(v f32(1 / sy)) + zy))); v real outputs, sy float32 output scale.
 
-    Parameters
-    ----------
-    v : ndarray of float32
-        Real outputs before quantization.
-    sy : float32
-        Output scale.
-    zy, qmin, qmax : int
-        Output zero point and interval.
+    Source: uxlfoundation/oneDNN ``src/cpu/matmul/ref_matmul_int8.cpp``.
 
-    Returns
-    -------
-    ndarray of int64
-        Output codes.
-
-    Notes
-    -----
-    R33. y_q = saturate(round_half_even(f32(f32(v f32(1 / sy)) + zy))). Source: uxlfoundation/oneDNN
-    ``src/cpu/matmul/ref_matmul_int8.cpp``.
-
-    Examples
-    --------
     >>> stage_float32_zero_point_first(np.array([1.25], np.float32), np.float32(0.5), 1, 0, 255)
     array([4])
     """
     with np.errstate(over="ignore"):
         scaled = v * (np.float32(1) / np.asarray(sy, np.float32)) + np.asarray(zy, np.float32)
-    return np.asarray(np.clip(np.rint(scaled), qmin, qmax).astype(np.int64))
+    return np.asarray(np.clip(round_half_even(np.asarray(scaled)), qmin, qmax).astype(np.int64))
 
 
 def stage_single_rounding(acc: Int64, fixed: FixedMultiplier, zy: ArrayLike, qmin: int, qmax: int) -> Int64:
-    """Requantize with one rounding, add the zero point, saturate.
+    """R10. y_q = saturate(R6(acc) + zy, qmin, qmax).
 
-    Parameters
-    ----------
-    acc : ndarray of int64
-        Accumulators, int32 values.
-    fixed : FixedMultiplier
-        m and e.
-    zy, qmin, qmax : int
-        Output zero point and interval.
-
-    Returns
-    -------
-    ndarray of int64
-        Output codes.
-
-    Notes
-    -----
-    R10. y_q = saturate(R6(acc) + zy, qmin, qmax).
-
-    Examples
-    --------
     >>> stage_single_rounding(np.array([-73]), FixedMultiplier(2**30, 0), 0, -128, 127)
     array([-36])
     """
     return saturate_to(requantize_single_rounding(acc, fixed) + np.asarray(zy, np.int64), qmin, qmax)
 
 
-def integer_stage(requantize: Callable[[Int64, FixedMultiplier], Int64]) -> Callable[[Any, Any, Any, int, int], Int64]:
-    """Build an output stage that requantizes in integers, adds the zero point and saturates.
-
-    Parameters
-    ----------
-    requantize : callable
-        (acc, fixed multiplier) -> output steps.
-
-    Returns
-    -------
-    callable
-        (acc, fixed multiplier, zy, qmin, qmax) -> codes.
-
-    Examples
-    --------
-    >>> from npquant.kernels.requantize import requantize_double_rounding
-    >>> stage = integer_stage(requantize_double_rounding)
-    >>> stage(np.array([-5]), FixedMultiplier(2**30, 0), 1, -128, 127)
-    array([-1])
-    """
+def integer_stage(requantize: Requantize) -> Stage:
+    """R10 of a requantize(acc, fixed) other than R6: the stage (acc, fixed, zy, qmin, qmax) -> codes."""
 
     def stage(acc: Int64, fixed: FixedMultiplier, zy: ArrayLike, qmin: int, qmax: int) -> Int64:
         return saturate_to(requantize(acc, fixed) + np.asarray(zy, np.int64), qmin, qmax)
@@ -360,25 +150,11 @@ def integer_stage(requantize: Callable[[Int64, FixedMultiplier], Int64]) -> Call
     return stage
 
 
-def wrapping_stage(requantize: Callable[[Int64, FixedMultiplier], Int64]) -> Callable[[Any, Any, Any, int, int], Int64]:
-    """Build an output stage that requantizes in integers, adds the zero point in wrapping int32, and clamps.
+def wrapping_stage(requantize: Requantize) -> Stage:
+    """R38. y_q = saturate(wrap32(requantize(acc, fixed) + zy), qmin, qmax), as a stage like those of `integer_stage`.
 
-    Parameters
-    ----------
-    requantize : callable
-        (acc, fixed multiplier) -> output steps.
+    Steps within a zero point of +-2^31 come out at the other rail.
 
-    Returns
-    -------
-    callable
-        (acc, fixed multiplier, zy, qmin, qmax) -> codes.
-
-    Notes
-    -----
-    R38. y_q = saturate(wrap32(v + zy), qmin, qmax): steps within a zero point of +-2^31 come out at the other rail.
-
-    Examples
-    --------
     >>> from npquant.kernels.requantize import requantize_double_rounding
     >>> stage = wrapping_stage(requantize_double_rounding)
     >>> stage(np.array([2**31 - 1]), FixedMultiplier(2**31 - 1, 0), 82, -128, 127)

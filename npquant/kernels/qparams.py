@@ -1,6 +1,7 @@
 """Quantization parameters: the record, and how to choose it from a range.
 
-Legend: s scale (> 0), z zero point (the code of 0), N channels on the last axis.
+Legend: s scale (> 0), z zero point (the code of 0), N channels on the last axis; bits width of the codes, 2..16, whose
+interval is [qmin, qmax] = [-2^(bits-1), 2^(bits-1) - 1]; absmax, lo, hi real, () or (N,), one a channel.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from npquant.kernels.floating import to_float32, to_float64
 
 FLOAT32_TINY = float(np.finfo(np.float32).tiny)
 
@@ -101,15 +104,14 @@ def _as_integer(value: int, name: str) -> int:
 
 
 def _checked_scale(scale: ArrayLike) -> np.float32 | NDArray[np.float32]:
-    with np.errstate(over="ignore", under="ignore"):  # out of float32's range is reported below, by value
-        stored = np.array(scale, dtype=np.float32)
+    stored = np.array(to_float32(scale))  # a copy; what is out of float32's range is reported below, by value
     bad = ~(np.isfinite(stored) & (stored >= FLOAT32_TINY))
     if stored.ndim > 1 or stored.size == 0:
         raise ValueError(f"the scale has shape {stored.shape}; it must be a number or one number a channel (N,)")
     if bad.any():
         where = "" if stored.ndim == 0 else f" of channel {int(np.argmax(bad))}"
         raise ValueError(
-            f"the scale{where} is {np.asarray(scale, dtype=np.float64).ravel()[np.argmax(bad)]}; it must be a finite "
+            f"the scale{where} is {to_float64(scale).ravel()[np.argmax(bad)]}; it must be a finite "
             f"float32 of at least {FLOAT32_TINY:g} (C1): choose it from a range that is not empty"
         )
     if stored.ndim == 0:
@@ -138,32 +140,12 @@ def _checked_zero_point(zero_point: ArrayLike, qmin: int, qmax: int) -> int | ND
 
 
 def choose_symmetric(absmax: ArrayLike, bits: int) -> QuantParams:
-    """Choose a scale whose largest code stands for the largest magnitude.
+    """R13. s = f32(absmax / (2^(bits-1) - 1)), z = 0: the largest code stands for the largest magnitude.
 
-    Parameters
-    ----------
-    absmax : float or array of shape (N,)
-        Largest magnitude, real, >= 0; one a channel for per-channel parameters.
-    bits : int
-        Width of the codes, 2..16.
+    A degenerate range (absmax 0, or so small that s would be subnormal) gives s = 1: every value is then code 0,
+    exactly for 0 and within half a step for the rest. ValueError if absmax is negative or not finite, or bits is
+    outside 2..16.
 
-    Returns
-    -------
-    QuantParams
-        zero_point 0, interval [-2^(bits-1), 2^(bits-1) - 1].
-
-    Raises
-    ------
-    ValueError
-        If absmax is negative or not finite, or bits is outside 2..16.
-
-    Notes
-    -----
-    R13. s = f32(absmax / (2^(bits-1) - 1)). A degenerate range (absmax 0, or so small that s would be subnormal) gives
-    s = 1: every value is then code 0, exactly for 0 and within half a step for the rest.
-
-    Examples
-    --------
     >>> choose_symmetric(63.5, 8)
     QuantParams(scale=0.5, zero_point=0, qmin=-128, qmax=127)
     """
@@ -175,32 +157,12 @@ def choose_symmetric(absmax: ArrayLike, bits: int) -> QuantParams:
 
 
 def choose_affine(lo: ArrayLike, hi: ArrayLike, bits: int) -> QuantParams:
-    """Choose scale and zero point for a range of real values.
+    """R14. s = f32((hi' - lo') / (qmax - qmin)), z = saturate(round_half_even(qmin - lo' / s)).
 
-    Parameters
-    ----------
-    lo, hi : float or array of shape (N,)
-        Ends of the range, real, lo <= hi. Widened to contain 0.
-    bits : int
-        Width of the codes, 2..16.
+    lo' = min(lo, 0), hi' = max(hi, 0); lo' maps to qmin and hi' to qmax, each within half a step. A degenerate range
+    (both ends 0, or s subnormal) gives s = 1 and z = qmin. ValueError if an end is not finite, lo > hi, or bits is
+    outside 2..16.
 
-    Returns
-    -------
-    QuantParams
-        Interval [-2^(bits-1), 2^(bits-1) - 1]; lo maps to qmin and hi to qmax, each within half a step.
-
-    Raises
-    ------
-    ValueError
-        If an end is not finite, lo > hi, or bits is outside 2..16.
-
-    Notes
-    -----
-    R14. lo' = min(lo, 0), hi' = max(hi, 0), s = f32((hi' - lo') / (qmax - qmin)), z = saturate(round_half_even(qmin -
-    lo' / s)). A degenerate range (both ends 0, or s subnormal) gives s = 1 and z = qmin.
-
-    Examples
-    --------
     >>> choose_affine(0.0, 127.5, 8)
     QuantParams(scale=0.5, zero_point=-128, qmin=-128, qmax=127)
     """
@@ -216,7 +178,7 @@ def choose_affine(lo: ArrayLike, hi: ArrayLike, bits: int) -> QuantParams:
 
 
 def _checked_range_end(value: ArrayLike, name: str) -> NDArray[np.float64]:
-    end = np.asarray(value, dtype=np.float64)
+    end = to_float64(value)
     if not np.isfinite(end).all():
         raise ValueError(f"{name} is {value!r}; it must be finite: remove NaN and infinities from the data")
     return end
@@ -230,6 +192,5 @@ def _signed_interval(bits: int) -> tuple[int, int]:
 
 def _normal_or_one(scale: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the scale as a float32 value, with 1 for what is not normal in float32."""
-    with np.errstate(over="ignore", under="ignore"):
-        stored = scale.astype(np.float32)
+    stored = to_float32(scale)
     return np.where(stored >= FLOAT32_TINY, stored, np.float32(1.0)).astype(np.float64)

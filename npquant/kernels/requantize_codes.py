@@ -1,61 +1,39 @@
 """From codes to codes of another scale on arrays: LiteRT's requantize and stand-alone ReLU, by resolver.
 
-Legend: q codes, x and y quantization before and after (scales sx, sy, zero points zx, zy), m, e as in R5; positions
-count in C order.
+Legend: q codes of x in any integer type; x and y quantization before and after (scales sx, sy, zero points zx, zy),
+per-tensor; m, e as in R5; n number of elements, whose positions count in C order. Results are codes of y, of y.dtype
+and the shape of q. Every function raises ValueError if sx / sy is 2^30 or more.
 """
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 import numpy as np
 
 from npquant.arrays import Codes, Int64
 from npquant.kernels.activation_bounds import bounds_half_away
-from npquant.kernels.multiplier import FixedMultiplier, decompose_multiplier
+from npquant.kernels.multiplier import decompose_multiplier
+from npquant.kernels.output_stages import Requantize, integer_stage
 from npquant.kernels.qparams import QuantParams
 from npquant.kernels.requantize import requantize_double_rounding, requantize_double_rounding_up
-from npquant.kernels.rounding import saturate_to
-
-Requantize = Callable[[Int64, FixedMultiplier], Int64]
+from npquant.kernels.rounding import round_half_even, saturate_to, shift_right_half_up
 
 
 def _steps(q: Codes, x: QuantParams) -> Int64:
+    # Two int32 values at most: within 2^32, and int32 for the codes of 8 and 16 bits that engines have.
     return q.astype(np.int64) - np.asarray(x.zero_point, np.int64)
 
 
 def _rescaled(steps: Int64, x: QuantParams, y: QuantParams, requantize: Requantize) -> Codes:
     """Return saturate(requantize(steps) + zy) for the float64 ratio of the scales."""
     fixed = decompose_multiplier(np.float64(x.scale) / np.float64(y.scale))
-    return saturate_to(requantize(steps, fixed) + np.asarray(y.zero_point, np.int64), y.qmin, y.qmax).astype(y.dtype)
+    return integer_stage(requantize)(steps, fixed, y.zero_point, y.qmin, y.qmax).astype(y.dtype)
 
 
 def requantize_codes_double_rounding(q: Codes, x: QuantParams, y: QuantParams) -> Codes:
-    """Rescale codes with two roundings, the second half away.
+    """R62. saturate(R8(q - zx) + zy) with the float64 ratio sx / sy: two roundings, the second half away.
 
-    Parameters
-    ----------
-    q : ndarray of integers
-        Codes of x.
-    x, y : QuantParams
-        Before and after, per-tensor.
+    Source: LiteRT ``reference/requantize.h``.
 
-    Returns
-    -------
-    ndarray of y.dtype, shape of q
-        Codes of y.
-
-    Raises
-    ------
-    ValueError
-        If sx / sy is 2^30 or more.
-
-    Notes
-    -----
-    R62. Source: LiteRT ``reference/requantize.h``.
-
-    Examples
-    --------
     >>> one, four = QuantParams(1.0, 0, -128, 127), QuantParams(4.0, 0, -128, 127)
     >>> requantize_codes_double_rounding(np.array([-6, 6], np.int8), one, four)
     array([-2,  2], dtype=int8)
@@ -64,32 +42,10 @@ def requantize_codes_double_rounding(q: Codes, x: QuantParams, y: QuantParams) -
 
 
 def requantize_codes_vectors_of_16(q: Codes, x: QuantParams, y: QuantParams) -> Codes:
-    """Rescale codes as LiteRT's optimized kernel does: whole vectors of 16 half up, the rest half away.
+    """R63 for the first 16 floor(n / 16) elements, half up; R62 for the rest, half away.
 
-    Parameters
-    ----------
-    q : ndarray of integers
-        Codes of x.
-    x, y : QuantParams
-        Before and after, per-tensor.
+    Source: LiteRT ``optimized/optimized_ops.h``, Requantize.
 
-    Returns
-    -------
-    ndarray of y.dtype, shape of q
-        Codes of y.
-
-    Raises
-    ------
-    ValueError
-        If sx / sy is 2^30 or more.
-
-    Notes
-    -----
-    R63 for the first 16 floor(n / 16) elements, R62 for the rest. Source: LiteRT ``optimized/optimized_ops.h``,
-    Requantize.
-
-    Examples
-    --------
     >>> one, four = QuantParams(1.0, 0, -128, 127), QuantParams(4.0, 0, -128, 127)
     >>> requantize_codes_vectors_of_16(np.full(17, -6, np.int8), one, four)[[0, 16]]
     array([-1, -2], dtype=int8)
@@ -102,77 +58,28 @@ def requantize_codes_vectors_of_16(q: Codes, x: QuantParams, y: QuantParams) -> 
 
 
 def requantize_codes_8_bit_multiplier(q: Codes, x: QuantParams, y: QuantParams) -> Codes:
-    """Rescale codes as LiteRT does with XNNPACK: by a multiple of 1 / 256 where the delegate takes the operator.
+    """R64 where the types are equal and f32(sx / sy) lies in [2^-8, 2^7]: by a multiple of 1 / 256.
 
-    Parameters
-    ----------
-    q : ndarray of integers
-        Codes of x.
-    x, y : QuantParams
-        Before and after, per-tensor.
-
-    Returns
-    -------
-    ndarray of y.dtype, shape of q
-        Codes of y.
-
-    Raises
-    ------
-    ValueError
-        If sx / sy is 2^30 or more.
-
-    Notes
-    -----
-    R64 where the types are equal and f32(sx / sy) lies in [2^-8, 2^7]; otherwise the operator is not delegated, and
-    `requantize_codes_vectors_of_16` answers. Source: XNNPACK ``src/qs8-vcvt``; LiteRT
-    ``tflite/delegates/xnnpack/xnnpack_delegate.cc``.
-
-    Examples
-    --------
-    >>> one, near = QuantParams(1.0, 0, -128, 127), QuantParams(1.001, 0, -128, 127)
-    >>> requantize_codes_8_bit_multiplier(np.array([127]), one, near)
-    array([127], dtype=int8)
+    Otherwise XNNPACK does not take the operator, and `requantize_codes_vectors_of_16` answers. Source: XNNPACK
+    ``src/qs8-vcvt``; LiteRT ``tflite/delegates/xnnpack/xnnpack_delegate.cc``.
     """
     ratio = np.float32(x.scale) / np.float32(y.scale)
     if x.dtype != y.dtype or not 2.0**-8 <= ratio <= 2.0**7:
         return requantize_codes_vectors_of_16(q, x, y)
-    k = int(np.rint(np.float32(256) * ratio))
-    wide = _steps(q, x) * k + int(y.zero_point) * 256 + 128  # below 2^24
-    return saturate_to(wide >> 8, y.qmin, y.qmax).astype(y.dtype)
+    k = int(round_half_even(np.asarray(np.float32(256) * ratio)))  # 1 .. 2^15
+    wide = _steps(q, x) * k + int(y.zero_point) * 256  # below 2^24 for 8-bit codes
+    return saturate_to(shift_right_half_up(wide, 8), y.qmin, y.qmax).astype(y.dtype)
 
 
 def clamp_activation_codes(name: str, q: Codes, x: QuantParams, y: QuantParams) -> Codes:
-    """Rescale and clamp codes, as TFLite's stand-alone ReLUs do.
+    """R65. Rescaled as in R62 but by the float32 ratio, and clamped to R34 of name: "relu", "relu6" or "relu_n1_to_1".
 
-    Parameters
-    ----------
-    name : {"relu", "relu6", "relu_n1_to_1"}
-        Activation.
-    q : ndarray of integers
-        Codes of x.
-    x, y : QuantParams
-        Input and output, per-tensor.
+    Source: LiteRT ``tflite/kernels/activations.cc``, QuantizedReluX.
 
-    Returns
-    -------
-    ndarray of y.dtype, shape of q
-        Codes of y.
-
-    Raises
-    ------
-    ValueError
-        If sx / sy is 2^30 or more.
-
-    Notes
-    -----
-    R65, clamped to R34. Source: LiteRT ``tflite/kernels/activations.cc``, QuantizedReluX.
-
-    Examples
-    --------
     >>> one, two = QuantParams(1.0, 0, -128, 127), QuantParams(2.0, 0, -128, 127)
     >>> clamp_activation_codes("relu6", np.array([-5, 5, 100], np.int8), one, two)
     array([0, 3, 3], dtype=int8)
     """
     fixed = decompose_multiplier(np.float64(np.float32(x.scale) / np.float32(y.scale)))
-    scaled = requantize_double_rounding(_steps(q, x), fixed) + np.asarray(y.zero_point, np.int64)
-    return saturate_to(scaled, *bounds_half_away(name, y)).astype(y.dtype)
+    stage = integer_stage(requantize_double_rounding)
+    return stage(_steps(q, x), fixed, y.zero_point, *bounds_half_away(name, y)).astype(y.dtype)

@@ -1,310 +1,99 @@
-"""Activations as adjacent pairs: a forward pass that returns what its backward pass needs, and that backward pass.
+"""The network, 1 of 4: activations as adjacent pairs, a forward pass and the backward pass that takes its output.
 
-Legend: z pre-activations, a = f(z) outputs, da and dz gradients of the loss by a and by z; all of shape (B, N) and one
-float dtype. A cache is a itself: f'(z) of every one of these functions can be told from a = f(z) alone, so nothing more
-is kept. NaN passes through the forward passes. Where the derivative does not exist (a kink), it is taken as 0.
+Legend: z pre-activations, real; a = f(z) outputs; da and dz gradients of the loss by a and by z; all of shape (B, N)
+and one float dtype. f'(z) of every one of these functions can be told from a alone, so nothing else is kept. A backward
+pass returns dz = da f'(z) (F3, derived in docs/nn.md). NaN passes through
+the forward passes. Where the derivative does not exist (a kink), it is taken as 0.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
 from npquant.arrays import Real
 
 
-def identity_forward(z: Real) -> tuple[Real, None]:
-    """Pass values through.
-
-    Parameters
-    ----------
-    z : ndarray of float, shape (B, N)
-        Pre-activations, real.
-
-    Returns
-    -------
-    a : ndarray of float, shape (B, N)
-        z itself.
-    cache : None
-        Nothing is needed.
-
-    Examples
-    --------
-    >>> identity_forward(np.array([-1.0]))[0]
-    array([-1.])
-    """
-    return z, None
+def identity_forward(z: Real) -> Real:
+    """a = z itself, not copied."""
+    return z
 
 
-def identity_backward(da: Real, cache: None) -> Real:
-    """Pass gradients through.
-
-    Parameters
-    ----------
-    da : ndarray of float, shape (B, N)
-        Gradient by the outputs.
-    cache : None
-        From the forward pass.
-
-    Returns
-    -------
-    ndarray of float, shape (B, N)
-        dz = da.
-
-    Examples
-    --------
-    >>> identity_backward(np.array([3.0]), None)
-    array([3.])
-    """
+def identity_backward(da: Real, a: Real) -> Real:
+    """dz = da."""
     return da
 
 
-def relu_forward(z: Real) -> tuple[Real, Real]:
-    """Clamp from below at 0.
-
-    Parameters
-    ----------
-    z : ndarray of float, shape (B, N)
-        Pre-activations, real.
-
-    Returns
-    -------
-    a : ndarray of float, shape (B, N)
-        max(z, 0).
-    cache : ndarray of float
-        a.
-
-    Examples
-    --------
-    >>> relu_forward(np.array([-1.0, 2.0]))[0]
-    array([0., 2.])
-    """
-    a = np.maximum(z, 0)
-    return a, a
+def relu_forward(z: Real) -> Real:
+    """a = max(z, 0)."""
+    return np.asarray(np.maximum(z, 0))
 
 
-def relu_backward(da: Real, cache: Real) -> Real:
-    """Let gradients through where the output is above 0.
-
-    Parameters
-    ----------
-    da : ndarray of float, shape (B, N)
-        Gradient by the outputs.
-    cache : ndarray of float
-        a of the forward pass.
-
-    Returns
-    -------
-    ndarray of float, shape (B, N)
-        dz = da where a > 0, else 0.
-
-    Examples
-    --------
-    >>> relu_backward(np.array([3.0, 3.0]), np.array([0.0, 2.0]))
-    array([0., 3.])
-    """
-    return np.asarray(da * (cache > 0))
+def relu_backward(da: Real, a: Real) -> Real:
+    """dz = da where a > 0, else 0."""
+    return np.asarray(da * (a > 0))
 
 
-def clipped_relu_forward(z: Real) -> tuple[Real, Real]:
-    """Clamp to [0, 1]: the bounded activation of rectified quantization.
-
-    Parameters
-    ----------
-    z : ndarray of float, shape (B, N)
-        Pre-activations, real.
-
-    Returns
-    -------
-    a : ndarray of float, shape (B, N)
-        clip(z, 0, 1).
-    cache : ndarray of float
-        a.
-
-    Examples
-    --------
-    >>> clipped_relu_forward(np.array([-1.0, 0.5, 2.0]))[0]
-    array([0. , 0.5, 1. ])
-    """
-    a = np.minimum(np.maximum(z, 0), 1)
-    return a, a
+def clipped_relu_forward(z: Real) -> Real:
+    """a = clip(z, 0, 1): the bounded activation of rectified quantization."""
+    return np.asarray(np.minimum(np.maximum(z, 0), 1))
 
 
-def clipped_relu_backward(da: Real, cache: Real) -> Real:
-    """Let gradients through where the output is inside (0, 1): the bound is part of what is trained.
+def clipped_relu_backward(da: Real, a: Real) -> Real:
+    """dz = da where 0 < a < 1, else 0: the upper bound is part of what is trained.
 
-    Parameters
-    ----------
-    da : ndarray of float, shape (B, N)
-        Gradient by the outputs.
-    cache : ndarray of float
-        a of the forward pass.
-
-    Returns
-    -------
-    ndarray of float, shape (B, N)
-        dz = da where 0 < a < 1, else 0.
-
-    Examples
-    --------
     >>> clipped_relu_backward(np.array([3.0, 3.0, 3.0]), np.array([0.0, 0.5, 1.0]))
     array([0., 3., 0.])
     """
-    return np.asarray(da * ((cache > 0) & (cache < 1)))
+    return np.asarray(da * ((a > 0) & (a < 1)))
 
 
-def hard_sigmoid_forward(z: Real) -> tuple[Real, Real]:
-    """Clamp z / 6 + 1/2 to [0, 1].
+def hard_sigmoid_forward(z: Real) -> Real:
+    """a = clip(z / 6 + 1/2, 0, 1).
 
-    Parameters
-    ----------
-    z : ndarray of float, shape (B, N)
-        Pre-activations, real.
-
-    Returns
-    -------
-    a : ndarray of float, shape (B, N)
-        clip(z / 6 + 1/2, 0, 1).
-    cache : ndarray of float
-        a.
-
-    Examples
-    --------
-    >>> hard_sigmoid_forward(np.array([-3.0, 0.0, 9.0]))[0]
+    >>> hard_sigmoid_forward(np.array([-3.0, 0.0, 9.0]))
     array([0. , 0.5, 1. ])
     """
-    a = np.minimum(np.maximum(z / 6 + 0.5, 0), 1)
-    return a, a
+    return np.asarray(np.minimum(np.maximum(z / 6 + 0.5, 0), 1))
 
 
-def hard_sigmoid_backward(da: Real, cache: Real) -> Real:
-    """Let a sixth of the gradient through where the output is inside (0, 1).
-
-    Parameters
-    ----------
-    da : ndarray of float, shape (B, N)
-        Gradient by the outputs.
-    cache : ndarray of float
-        a of the forward pass.
-
-    Returns
-    -------
-    ndarray of float, shape (B, N)
-        dz = da / 6 where 0 < a < 1, else 0.
-
-    Examples
-    --------
-    >>> hard_sigmoid_backward(np.array([3.0, 3.0]), np.array([0.0, 0.5]))
-    array([0. , 0.5])
-    """
-    return np.asarray(da * ((cache > 0) & (cache < 1)) / 6)
+def hard_sigmoid_backward(da: Real, a: Real) -> Real:
+    """dz = da / 6 where 0 < a < 1, else 0."""
+    return np.asarray(da * ((a > 0) & (a < 1)) / 6)
 
 
-def sigmoid_forward(z: Real) -> tuple[Real, Real]:
-    """Evaluate 1 / (1 + e^-z) without overflow.
+def sigmoid_forward(z: Real) -> Real:
+    """a = 1 / (1 + e^-z), in [0, 1].
 
-    Parameters
-    ----------
-    z : ndarray of float, shape (B, N)
-        Pre-activations, real.
-
-    Returns
-    -------
-    a : ndarray of float, shape (B, N)
-        Values in [0, 1].
-    cache : ndarray of float
-        a.
-
-    Notes
-    -----
-    e^-|z| never overflows; the two branches are the same function.
-
-    Examples
-    --------
-    >>> sigmoid_forward(np.array([0.0, -800.0]))[0]
+    >>> sigmoid_forward(np.array([0.0, -800.0]))
     array([0.5, 0. ])
     """
+    # e^-|z| <= 1 never overflows; the two branches are the same function.
     with np.errstate(under="ignore"):
         t = np.exp(-np.abs(z))
-        a = np.where(z >= 0, 1 / (1 + t), t / (1 + t))
-    return a, a
+        return np.asarray(np.where(z >= 0, 1 / (1 + t), t / (1 + t)))
 
 
-def sigmoid_backward(da: Real, cache: Real) -> Real:
-    """Multiply by the derivative a (1 - a).
-
-    Parameters
-    ----------
-    da : ndarray of float, shape (B, N)
-        Gradient by the outputs.
-    cache : ndarray of float
-        a of the forward pass.
-
-    Returns
-    -------
-    ndarray of float, shape (B, N)
-        dz.
-
-    Examples
-    --------
-    >>> sigmoid_backward(np.array([4.0]), np.array([0.5]))
-    array([1.])
-    """
-    return np.asarray(da * cache * (1 - cache))
+def sigmoid_backward(da: Real, a: Real) -> Real:
+    """dz = da a (1 - a)."""
+    return np.asarray(da * a * (1 - a))
 
 
-def tanh_forward(z: Real) -> tuple[Real, Real]:
-    """Evaluate the hyperbolic tangent.
-
-    Parameters
-    ----------
-    z : ndarray of float, shape (B, N)
-        Pre-activations, real.
-
-    Returns
-    -------
-    a : ndarray of float, shape (B, N)
-        Values in [-1, 1].
-    cache : ndarray of float
-        a.
-
-    Examples
-    --------
-    >>> tanh_forward(np.array([0.0]))[0]
-    array([0.])
-    """
-    a = np.tanh(z)
-    return a, a
+def tanh_forward(z: Real) -> Real:
+    """a = tanh(z), in [-1, 1]."""
+    return np.asarray(np.tanh(z))
 
 
-def tanh_backward(da: Real, cache: Real) -> Real:
-    """Multiply by the derivative 1 - a^2.
-
-    Parameters
-    ----------
-    da : ndarray of float, shape (B, N)
-        Gradient by the outputs.
-    cache : ndarray of float
-        a of the forward pass.
-
-    Returns
-    -------
-    ndarray of float, shape (B, N)
-        dz.
-
-    Examples
-    --------
-    >>> tanh_backward(np.array([4.0]), np.array([0.5]))
-    array([3.])
-    """
-    return np.asarray(da * (1 - cache * cache))
+def tanh_backward(da: Real, a: Real) -> Real:
+    """dz = da (1 - a^2)."""
+    return np.asarray(da * (1 - a * a))
 
 
-Forward = Callable[[Real], tuple[Real, Any]]
-Backward = Callable[[Real, Any], Real]
+Forward = Callable[[Real], Real]
+Backward = Callable[[Real, Real], Real]
 
 # Each name with its pair; the names are those of `DenseLayer.activation`.
 ACTIVATIONS: Final = MappingProxyType[str, tuple[Forward, Backward]](
@@ -319,31 +108,17 @@ ACTIVATIONS: Final = MappingProxyType[str, tuple[Forward, Backward]](
 )
 
 
+def check_activation(name: str) -> None:
+    """Raise ValueError where `name` is none of `ACTIVATIONS`; names those that are."""
+    if name not in ACTIVATIONS:
+        raise ValueError(f"unknown activation {name!r}; known: {', '.join(ACTIVATIONS)}")
+
+
 def activate(name: str, z: Real) -> Real:
-    """Apply an activation by its name.
+    """Apply the activation called `name`; ValueError if there is none of that name.
 
-    Parameters
-    ----------
-    name : str
-        One of `ACTIVATIONS`.
-    z : ndarray of float, shape (B, N)
-        Pre-activations, real.
-
-    Returns
-    -------
-    ndarray of float, shape (B, N)
-        Outputs.
-
-    Raises
-    ------
-    ValueError
-        If the name is unknown.
-
-    Examples
-    --------
     >>> activate("relu", np.array([-1.0, 2.0]))
     array([0., 2.])
     """
-    if name not in ACTIVATIONS:
-        raise ValueError(f"unknown activation {name!r}; known: {', '.join(ACTIVATIONS)}")
-    return ACTIVATIONS[name][0](z)[0]
+    check_activation(name)
+    return ACTIVATIONS[name][0](z)

@@ -1,11 +1,13 @@
-"""Distillation: targets that are part label, part what a teacher says.
+"""Training, 9 of 10: distillation, targets that are part label, part what a teacher says.
 
-Legend: R rows, K inputs, C classes or outputs; y (R,) class indices or (R, C) real targets, l (R, C) the teacher's
-outputs, T temperature, a share of the teacher. Label F13 is derived in docs/finetuning.md.
+Legend: R rows, K inputs, C classes or outputs; x (R, K) raw training rows; y (R,) class indices int or (R, C) real
+targets; l (R, C) the teacher's outputs, logits or real; T temperature, a share of the teacher. Label F13 is derived in
+docs/finetuning.md.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import inf
 from numbers import Real as RealNumber
 from typing import Any
@@ -13,38 +15,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from npquant.arrays import Float64
 from npquant.nn.losses import softmax
 from npquant.nn.model import FloatMLP
+from npquant.nn.training_rows import TrainingRows
 
+# A network, which is asked; or its answers, real numbers (R, C).
 Teacher = FloatMLP | ArrayLike
 
 
-def checked_teacher(teacher: Teacher, x: NDArray[Any], outputs: int) -> NDArray[np.float64]:
-    """Return what a teacher says of each row, or say why it cannot teach.
+def checked_teacher(teacher: Teacher, x: NDArray[Any], outputs: int) -> Float64:
+    """Return the l of a `teacher` for each row of x, or say why it cannot teach a network of C = `outputs`.
 
-    Parameters
-    ----------
-    teacher : FloatMLP or array of float, shape (R, C)
-        A network, which is asked; or its answers.
-    x : ndarray of real numbers, shape (R, K)
-        Raw training rows.
-    outputs : int
-        C of the network that learns.
+    TypeError if it is neither a network nor real numbers; ValueError if it takes other inputs or gives other outputs,
+    or a number is not finite.
 
-    Returns
-    -------
-    ndarray of float64, shape (R, C)
-        Logits, or real outputs.
-
-    Raises
-    ------
-    TypeError
-        If the teacher is neither a network nor real numbers.
-    ValueError
-        If it takes other inputs or gives other outputs, or a number is not finite.
-
-    Examples
-    --------
     >>> checked_teacher([[1, 2], [3, 4]], np.zeros((2, 5)), 2)
     array([[1., 2.],
            [3., 4.]])
@@ -63,46 +48,21 @@ def checked_teacher(teacher: Teacher, x: NDArray[Any], outputs: int) -> NDArray[
             raise TypeError(f"the teacher has dtype {given.dtype}; give a FloatMLP, or its outputs as real numbers")
         if given.shape != (len(x), outputs):
             raise ValueError(f"the teacher's outputs have shape {given.shape}; they must be {(len(x), outputs)}")
-        said = given.astype(np.float64)
+        with np.errstate(invalid="ignore"):  # of a signalling NaN, which is refused below
+            said = given.astype(np.float64)
     if not np.isfinite(said).all():
         raise ValueError("the teacher's outputs contain NaN or infinity: check its weights and the rows")
     return said
 
 
-def mixed_targets(
-    y: NDArray[Any], teacher: NDArray[np.float64], temperature: float, share: float
-) -> NDArray[np.float64]:
-    """Mix the teacher's outputs with the labels.
+def mixed_targets(y: NDArray[Any], teacher: Float64, temperature: float, share: float) -> Float64:
+    """F13. t = a softmax(l / T) + (1 - a) onehot(y), rows that sum to 1; of real targets, t = a l + (1 - a) y.
 
-    Parameters
-    ----------
-    y : ndarray of int, shape (R,), or of float, shape (R, C)
-        Classes, or real targets.
-    teacher : ndarray of float64, shape (R, C)
-        l.
-    temperature : float
-        T > 0; for classes alone.
-    share : float
-        a in [0, 1].
+    l is `teacher`, T = `temperature` > 0 is for classes alone, a = `share` in [0, 1]; TypeError or ValueError if a
+    setting is out of its interval. Source: Hinton, Vinyals and Dean 2015, "Distilling the knowledge in a neural
+    network", section 2; here the temperature is the teacher's alone, so that both terms are one cross-entropy of the
+    student's own softmax.
 
-    Returns
-    -------
-    ndarray of float64, shape (R, C)
-        Target probabilities, whose rows sum to 1; or real targets.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If a setting is out of its interval.
-
-    Notes
-    -----
-    F13: t = a softmax(l / T) + (1 - a) onehot(y); of real targets, t = a l + (1 - a) y. Source: Hinton, Vinyals and
-    Dean 2015, "Distilling the knowledge in a neural network", section 2; here the temperature is the teacher's alone,
-    so that both terms are one cross-entropy of the student's own softmax.
-
-    Examples
-    --------
     >>> mixed_targets(np.array([1]), np.array([[0.0, 0.0]]), 2.0, 0.5)
     array([[0.25, 0.75]])
     """
@@ -118,3 +78,14 @@ def mixed_targets(
     targets = share * softmax(teacher / temperature)
     targets[np.arange(len(y)), y] += 1 - share
     return np.asarray(targets)
+
+
+def distilled_rows(rows: TrainingRows, teacher: Teacher | None, temperature: float, share: float) -> TrainingRows:
+    """F13. Return the `rows` with the teacher's part in their targets; as they are where there is no teacher.
+
+    The validation rows keep their labels. Errors as `checked_teacher` and `mixed_targets`.
+    """
+    if teacher is None:
+        return rows
+    said = checked_teacher(teacher, rows.x, rows.outputs)
+    return replace(rows, y=mixed_targets(rows.y, said, temperature, share))

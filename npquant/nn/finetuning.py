@@ -1,4 +1,4 @@
-"""Fine-tuning: a given network trained further, with a teacher, through a quantizer, and without waking dead weights.
+"""Training, 10 of 10: fine-tuning, with a teacher, through a quantizer, and with weights that are 0 kept at 0.
 
 Legend: R rows, K features, C outputs; x (R, K) raw real inputs, y (R,) class indices or (R, C) real targets. Labels F13
 to F15 are derived in docs/finetuning.md.
@@ -6,27 +6,19 @@ to F15 are derived in docs/finetuning.md.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from npquant.arrays import Indices
-from npquant.nn.distillation import Teacher, checked_teacher, mixed_targets
+from npquant.arrays import Float64, Indices
+from npquant.nn.descent import fit
+from npquant.nn.distillation import Teacher, distilled_rows
 from npquant.nn.layers import Parameters
-from npquant.nn.limits import Forward, Limits, Quantizer
 from npquant.nn.model import FloatMLP
-from npquant.nn.raw_descent import (
-    NetworkScaling,
-    Progress,
-    TrainingRows,
-    Validation,
-    check_training_rows,
-    choose_network_scaling,
-    descend_on_raw_rows,
-)
-from npquant.nn.recipe import Recipe
+from npquant.nn.scaling import NetworkScaling, choose_network_scaling
+from npquant.nn.settings import Constraints, Progress, QuantizedForward, Quantizer, TrainingSettings
+from npquant.nn.training_rows import TrainingRows, Validation, check_training_rows
 
 
 def finetune(
@@ -85,7 +77,7 @@ def finetune(
     Descends in scaled units, as `train` does: the scaling of x is taken out of the first layer and folded in again at
     the end (F8), so a rate means the same for both.
     F15: a weight that is exactly 0 has been pruned. It gets no step, so a sparse network stays as sparse as it is;
-    where all weights of an input are 0, the input is not even read. Biases are always free.
+    where all weights of an input are 0, the input is not even read. Biases are always trained.
 
     Examples
     --------
@@ -97,27 +89,27 @@ def finetune(
     """
     if not isinstance(model, FloatMLP):
         raise TypeError(f"the model is a {type(model).__name__}; fine-tune the FloatMLP, then quantize it")
-    recipe = Recipe(epochs, loss, optimizer, learning_rate, batch_size, momentum, weight_decay, patience)
+    settings = TrainingSettings(epochs, loss, optimizer, learning_rate, batch_size, momentum, weight_decay, patience)
     if quantizer is not None:
         quantizer.check(len(model.layers))
-    rows = check_training_rows(x, y, validation, recipe, (model.n_inputs, model.neurons[-1]))
+    rows = check_training_rows(x, y, validation, settings, (model.n_inputs, model.neurons[-1]))
     scaling = choose_network_scaling(rows, model.dtype)
-    if teacher is not None:
-        given = checked_teacher(teacher, rows.x, model.neurons[-1])
-        rows = replace(rows, y=mixed_targets(rows.y, given, temperature, teacher_share))
-    return descend_on_raw_rows(
+    rows = distilled_rows(rows, teacher, temperature, teacher_share)
+    return fit(
         scaling.unfold(model.parameters),
         model.activation_names,
         rows,
         scaling,
-        recipe,
+        settings,
         progress,
         np.random.default_rng(rng),
-        _limits(model, rows, scaling, quantizer),
+        _constraints(model, rows, scaling, quantizer),
     )
 
 
-def _limits(model: FloatMLP, rows: TrainingRows, scaling: NetworkScaling, quantizer: Quantizer | None) -> Limits:
+def _constraints(
+    model: FloatMLP, rows: TrainingRows, scaling: NetworkScaling, quantizer: Quantizer | None
+) -> Constraints:
     """Keep zeros where there are any, and put the quantizer into the forward pass."""
     masks = [layer.w != 0 for layer in model.layers]
     dense = all(mask.all() for mask in masks)
@@ -125,14 +117,15 @@ def _limits(model: FloatMLP, rows: TrainingRows, scaling: NetworkScaling, quanti
     if quantizer is not None:
         unit = quantizer.input_steps(rows.x) / scaling.inputs.d
         start = partial(_start_forward, quantizer, model.activation_names, unit)
-    return Limits(None if dense else masks, start)
+    return Constraints(None if dense else masks, start)
 
 
 def _start_forward(
     quantizer: Quantizer,
     activations: tuple[str, ...],
-    unit: NDArray[np.float64],
+    unit: Float64,
     parameters: Parameters,
     inputs: Indices,
-) -> Forward:
+) -> QuantizedForward:
+    """Begin the quantizer's forward pass with the steps of the inputs that are left."""
     return quantizer.start(parameters, activations, unit[inputs])

@@ -1,15 +1,15 @@
-"""The dense layer, and the network as a chain of them: each forward pass beside its backward pass.
+"""The network, 2 of 4: the dense layer, and a chain of them; each forward pass beside its backward pass.
 
 Legend: B batch, K inputs, N outputs of a layer, C outputs of the network; x (B, K), w (K, N), b (N,),
-z = x w + b (B, N), a = f(z); da, dz, dx, dw, db gradients of the loss by these. Labels F1-F3 are derived in docs/nn.md,
-F14 in docs/finetuning.md.
+z = x w + b (B, N), a = f(z); da, dz, dx, dw, db gradients of the loss by these; all real and of one float dtype.
+parameters, out: (w, b) or (dw, db) by layer; activations: names by layer; cache: what the forward pass returned for
+the backward pass. Labels F1-F3 are derived in docs/nn.md, F14 in docs/finetuning.md.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -23,30 +23,10 @@ OutputMap = Callable[[int, Real], Real]
 
 
 def dense_forward(x: Real, w: Real, b: Real) -> tuple[Real, DenseCache]:
-    """Compute z = x w + b.
+    """F1. z = x w + b, in new memory; the cache is (x, w), not copied.
 
-    Parameters
-    ----------
-    x : ndarray of float, shape (B, K)
-        Inputs, real.
-    w : ndarray of the same dtype, shape (K, N)
-        Weights.
-    b : ndarray of the same dtype, shape (N,)
-        Bias.
+    The order of the sum is the BLAS's own. B = 0 gives shape (0, N); NaN and infinities pass through.
 
-    Returns
-    -------
-    z : ndarray of the same dtype, shape (B, N)
-        Pre-activations; new memory.
-    cache : tuple
-        (x, w), not copied.
-
-    Notes
-    -----
-    F1. The order of the sum is the BLAS's own. B = 0 gives shape (0, N); NaN and infinities pass through.
-
-    Examples
-    --------
     >>> dense_forward(np.array([[1.0, 2.0]]), np.array([[3.0], [4.0]]), np.array([5.0]))[0]
     array([[16.]])
     """
@@ -58,34 +38,11 @@ def dense_forward(x: Real, w: Real, b: Real) -> tuple[Real, DenseCache]:
 def dense_backward(
     dz: Real, cache: DenseCache, *, input_gradient: bool = True, out: tuple[Real, Real] | None = None
 ) -> tuple[Real | None, Real, Real]:
-    """Return the gradients of a dense layer.
+    """F2. dx = dz w^T, dw = x^T dz, db = sum over rows of dz; dw and db into `out` where it is given.
 
-    Parameters
-    ----------
-    dz : ndarray of float, shape (B, N)
-        Gradient by the pre-activations.
-    cache : tuple
-        From the forward pass.
-    input_gradient : bool
-        False saves the product for dx where nobody needs it (the first layer).
-    out : tuple of ndarray, shapes (K, N) and (N,), optional
-        Memory for dw and db.
+    Sums over the rows of a batch: the loss itself brings the division by B. Without `input_gradient` dx is None, which
+    saves its product where nobody needs it (the first layer).
 
-    Returns
-    -------
-    dx : ndarray of float, shape (B, K), or None
-        dz w^T.
-    dw : ndarray of float, shape (K, N)
-        x^T dz.
-    db : ndarray of float, shape (N,)
-        Sum of dz over rows.
-
-    Notes
-    -----
-    F2. A gradient of the loss of a batch is a sum over its rows; the loss itself brings the division by B.
-
-    Examples
-    --------
     >>> dx, dw, db = dense_backward(np.array([[2.0]]), (np.array([[1.0, 2.0]]), np.array([[3.0], [4.0]])))
     >>> dx, dw.ravel(), db
     (array([[6., 8.]]), array([2., 4.]), array([2.]))
@@ -97,108 +54,50 @@ def dense_backward(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ForwardCache:
-    """Keep what the backward pass of a network needs, and what a reader may want to see.
+    """Keep what the backward pass of a network needs, and what a reader may want to see; all by layer."""
 
-    Parameters
-    ----------
-    dense : tuple of DenseCache
-        (x, w) by layer.
-    saved : tuple
-        What each activation's forward pass returned for its backward pass.
-    z, a : tuple of ndarray, shapes (B, N)
-        Pre-activations and outputs, by layer.
-
-    Examples
-    --------
-    >>> network_forward(np.array([[2.0]]), [(np.array([[3.0]]), np.array([-7.0]))], ["relu"])[1].z
-    (array([[-1.]]),)
-    """
-
-    dense: tuple[DenseCache, ...]
-    saved: tuple[Any, ...]
-    z: tuple[Real, ...]
-    a: tuple[Real, ...]
+    dense: tuple[DenseCache, ...]  # (x, w)
+    z: tuple[Real, ...]  # pre-activations (B, N)
+    a: tuple[Real, ...]  # outputs (B, N), before `on_output`
 
 
 def network_forward(
     x: Real, parameters: Parameters, activations: Sequence[str], on_output: OutputMap | None = None
 ) -> tuple[Real, ForwardCache]:
-    """Run a network and keep each layer's caches.
+    """F1 and the activation, layer by layer: the outputs (B, C) of the last layer, and all caches.
 
-    Parameters
-    ----------
-    x : ndarray of float, shape (B, K)
-        Inputs, real.
-    parameters : sequence of (w, b)
-        By layer.
-    activations : sequence of str
-        By layer.
-    on_output : callable, optional
-        Changes the outputs of each hidden layer before the next one reads them, such as by rounding.
+    `on_output` changes the outputs of each hidden layer before the next one reads them, such as by rounding; the
+    backward pass takes it for the identity (F14).
 
-    Returns
-    -------
-    outputs : ndarray of float, shape (B, C)
-        Of the last layer.
-    cache : ForwardCache
-        For `network_backward`.
-
-    Notes
-    -----
-    F1 and the activation, layer by layer. The backward pass takes `on_output` for the identity (F14).
-
-    Examples
-    --------
-    >>> network_forward(np.array([[2.0]]), [(np.array([[3.0]]), np.array([-7.0]))], ["relu"])[0]
-    array([[0.]])
+    >>> network_forward(np.array([[2.0]]), [(np.array([[3.0]]), np.array([-7.0]))], ["relu"])[1].z
+    (array([[-1.]]),)
     """
-    dense, saved, z_by_layer, a_by_layer = [], [], [], []
+    dense, z_by_layer, a_by_layer = [], [], []
     for i, ((w, b), name) in enumerate(zip(parameters, activations, strict=True)):
         z, pair = dense_forward(x, w, b)
-        x, kept = ACTIVATIONS[name][0](z)
+        x = ACTIVATIONS[name][0](z)
         dense.append(pair)
-        saved.append(kept)
         z_by_layer.append(z)
         a_by_layer.append(x)
         if on_output is not None and i < len(activations) - 1:
             x = on_output(i, x)
-    return x, ForwardCache(tuple(dense), tuple(saved), tuple(z_by_layer), tuple(a_by_layer))
+    return x, ForwardCache(tuple(dense), tuple(z_by_layer), tuple(a_by_layer))
 
 
 def network_backward(
     da: Real, cache: ForwardCache, activations: Sequence[str], out: Parameters | None = None
 ) -> Parameters:
-    """Return the gradients of all weights and biases.
+    """F3. dz = da f'(z), then F2, from the last layer to the first: (dw, db) by layer, into `out` where it is given.
 
-    Parameters
-    ----------
-    da : ndarray of float, shape (B, C)
-        Gradient of the loss by the outputs.
-    cache : ForwardCache
-        From the forward pass.
-    activations : sequence of str
-        By layer.
-    out : sequence of (dw, db), optional
-        Memory for the gradients.
+    `da` (B, C) is the gradient by the outputs; dx of a layer is da of the one before.
 
-    Returns
-    -------
-    tuple of (dw, db)
-        By layer.
-
-    Notes
-    -----
-    F3: dz = da f'(z), then F2, from the last layer to the first; dx of a layer is da of the one before.
-
-    Examples
-    --------
     >>> _, cache = network_forward(np.array([[2.0]]), [(np.array([[3.0]]), np.array([0.0]))], ["relu"])
     >>> network_backward(np.array([[1.0]]), cache, ["relu"])
     ((array([[2.]]), array([1.])),)
     """
     gradients: list[tuple[Real, Real]] = []
     for i in reversed(range(len(activations))):
-        dz = ACTIVATIONS[activations[i]][1](da, cache.saved[i])
+        dz = ACTIVATIONS[activations[i]][1](da, cache.a[i])
         memory = None if out is None else out[i]
         dx, dw, db = dense_backward(dz, cache.dense[i], input_gradient=i > 0, out=memory)
         gradients.append((dw, db))

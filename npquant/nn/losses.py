@@ -1,7 +1,11 @@
-"""Losses as adjacent pairs: the mean loss of a batch with its cache, and its gradient by the logits.
+"""The network, 3 of 4: losses as adjacent pairs, and the divergence that measures without being trained on.
 
-Legend: B batch (> 0), C classes or outputs; logits (B, C); y class indices (B,) or real targets (B, C); p (B, C)
-probabilities, t (B, C) target probabilities. Labels F6 and F7 are derived in docs/nn.md, F12 in docs/finetuning.md.
+A forward pass returns the mean loss of a batch and a cache, a backward pass the gradient by the logits, both (B, C).
+
+Legend: B batch (> 0), C classes or outputs; logits and outputs (B, C) real; y class indices (B,) in [0, C), or real
+targets (B, C); p (B, C) probabilities, t (B, C) target probabilities, rows >= 0 that sum to 1; cache from the forward
+pass. All real arrays are of one float dtype. Labels F6 and F7 are derived in docs/nn.md, F12 in docs/finetuning.md, M2
+in docs/report.md.
 """
 
 from __future__ import annotations
@@ -13,31 +17,16 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from npquant.arrays import Real
+from npquant.arrays import Float64, Real
 
 
 def softmax(logits: Real) -> Real:
-    """Turn logits into probabilities.
+    """p = e^(l - max l) / sum e^(l - max l), rows that sum to 1.
 
-    Parameters
-    ----------
-    logits : ndarray of float, shape (B, C)
-        Real values.
-
-    Returns
-    -------
-    ndarray of float, shape (B, C)
-        Rows that sum to 1.
-
-    Notes
-    -----
-    p = e^(l - max l) / sum e^(l - max l): the largest exponent is 0, so nothing overflows.
-
-    Examples
-    --------
     >>> softmax(np.array([[0.0, 0.0]]))
     array([[0.5, 0.5]])
     """
+    # The largest exponent is 0, so nothing overflows.
     with np.errstate(under="ignore"):
         e = np.exp(logits - logits.max(axis=1, keepdims=True))
         return np.asarray(e / e.sum(axis=1, keepdims=True))
@@ -46,33 +35,14 @@ def softmax(logits: Real) -> Real:
 def softmax_cross_entropy_forward(
     logits: Real, y: NDArray[np.integer]
 ) -> tuple[float, tuple[Real, NDArray[np.integer]]]:
-    """Average the negative log probability of the right class.
+    """F6. loss = mean_r(log sum_c e^l[r,c] - l[r,y]); the cache is (p, y).
 
-    Parameters
-    ----------
-    logits : ndarray of float, shape (B, C)
-        Real values.
-    y : ndarray of int, shape (B,)
-        Class indices in [0, C).
+    A confident wrong answer costs its full distance, where the logarithm of a softmax would be that of 0.
 
-    Returns
-    -------
-    loss : float
-        Mean over the batch.
-    cache : tuple
-        (softmax(logits), y).
-
-    Notes
-    -----
-    F6: loss = mean(log sum_c e^l_c - l_y), with the maximum taken out of the logarithm, so that nothing overflows and
-    a confident wrong answer costs its full distance instead of the logarithm of 0.
-
-    Examples
-    --------
-    >>> loss, _ = softmax_cross_entropy_forward(np.array([[0.0, 0.0]]), np.array([1]))
-    >>> round(loss, 6)
+    >>> round(softmax_cross_entropy_forward(np.array([[0.0, 0.0]]), np.array([1]))[0], 6)
     0.693147
     """
+    # The maximum is taken out of the logarithm, so that nothing overflows.
     shifted = logits - logits.max(axis=1, keepdims=True)
     with np.errstate(under="ignore"):
         e = np.exp(shifted)
@@ -83,26 +53,9 @@ def softmax_cross_entropy_forward(
 
 
 def softmax_cross_entropy_backward(cache: tuple[Real, NDArray[np.integer]]) -> Real:
-    """Return the gradient of the mean loss by the logits.
+    """F6. dl = (p - onehot(y)) / B; each row sums to 0 up to rounding.
 
-    Parameters
-    ----------
-    cache : tuple
-        From the forward pass.
-
-    Returns
-    -------
-    ndarray of float, shape (B, C)
-        (p - onehot(y)) / B.
-
-    Notes
-    -----
-    F6. Each row sums to 0 up to rounding.
-
-    Examples
-    --------
-    >>> _, cache = softmax_cross_entropy_forward(np.array([[0.0, 0.0]]), np.array([1]))
-    >>> softmax_cross_entropy_backward(cache)
+    >>> softmax_cross_entropy_backward(softmax_cross_entropy_forward(np.array([[0.0, 0.0]]), np.array([1]))[1])
     array([[ 0.5, -0.5]])
     """
     p, y = cache
@@ -112,32 +65,12 @@ def softmax_cross_entropy_backward(cache: tuple[Real, NDArray[np.integer]]) -> R
 
 
 def soft_cross_entropy_forward(logits: Real, t: Real) -> tuple[float, tuple[Real, Real]]:
-    """Average the cross-entropy between target probabilities and the softmax of logits.
+    """F12. loss = mean_r(log sum_c e^l[r,c] - sum_c t[r,c] l[r,c]); the cache is (p, t). One-hot rows give F6.
 
-    Parameters
-    ----------
-    logits : ndarray of float, shape (B, C)
-        Real values.
-    t : ndarray of float, shape (B, C)
-        Target probabilities: rows >= 0 that sum to 1.
-
-    Returns
-    -------
-    loss : float
-        Mean over the batch.
-    cache : tuple
-        (softmax(logits), t).
-
-    Notes
-    -----
-    F12: loss = mean_r(log sum_c e^l[r,c] - sum_c t[r,c] l[r,c]), the maximum taken out of both. One-hot rows give F6.
-
-    Examples
-    --------
-    >>> loss, _ = soft_cross_entropy_forward(np.array([[0.0, 0.0]]), np.array([[0.25, 0.75]]))
-    >>> round(loss, 6)
+    >>> round(soft_cross_entropy_forward(np.array([[0.0, 0.0]]), np.array([[0.25, 0.75]]))[0], 6)
     0.693147
     """
+    # The maximum is taken out of both terms: the rows of t sum to 1.
     shifted = logits - logits.max(axis=1, keepdims=True)
     with np.errstate(under="ignore"):
         e = np.exp(shifted)
@@ -147,24 +80,8 @@ def soft_cross_entropy_forward(logits: Real, t: Real) -> tuple[float, tuple[Real
 
 
 def soft_cross_entropy_backward(cache: tuple[Real, Real]) -> Real:
-    """Return the gradient of the mean loss by the logits.
+    """F12. dl = (p - t) / B: the derivative of the logarithm is p times the sum of t, which is 1.
 
-    Parameters
-    ----------
-    cache : tuple
-        From the forward pass.
-
-    Returns
-    -------
-    ndarray of float, shape (B, C)
-        (p - t) / B.
-
-    Notes
-    -----
-    F12. The derivative of the logarithm is p times the sum of t, which is 1.
-
-    Examples
-    --------
     >>> soft_cross_entropy_backward(soft_cross_entropy_forward(np.array([[0.0, 0.0]]), np.array([[0.25, 0.75]]))[1])
     array([[ 0.25, -0.25]])
     """
@@ -173,26 +90,8 @@ def soft_cross_entropy_backward(cache: tuple[Real, Real]) -> Real:
 
 
 def squared_error_forward(outputs: Real, y: Real) -> tuple[float, Real]:
-    """Average half the squared error, summed over outputs.
+    """F7. loss = mean_r sum_c (o - y)^2 / 2, summed in float64; the cache is o - y.
 
-    Parameters
-    ----------
-    outputs, y : ndarray of float, shape (B, C)
-        Real values and targets.
-
-    Returns
-    -------
-    loss : float
-        mean over rows of sum_c (o - y)^2 / 2.
-    cache : ndarray of float
-        o - y.
-
-    Notes
-    -----
-    F7. The sum runs in float64.
-
-    Examples
-    --------
     >>> squared_error_forward(np.array([[3.0]]), np.array([[1.0]]))[0]
     2.0
     """
@@ -201,28 +100,7 @@ def squared_error_forward(outputs: Real, y: Real) -> tuple[float, Real]:
 
 
 def squared_error_backward(cache: Real) -> Real:
-    """Return the gradient of the mean loss by the outputs.
-
-    Parameters
-    ----------
-    cache : ndarray of float
-        From the forward pass.
-
-    Returns
-    -------
-    ndarray of float, shape (B, C)
-        (o - y) / B.
-
-    Notes
-    -----
-    F7.
-
-    Examples
-    --------
-    >>> squared_error_backward(np.array([[2.0], [4.0]]))
-    array([[1.],
-           [2.]])
-    """
+    """F7. do = (o - y) / B."""
     return np.asarray(cache / len(cache))
 
 
@@ -241,30 +119,11 @@ LOSSES: Final = MappingProxyType[str, tuple[LossForward, LossBackward]](
 )
 
 
-def log_softmax(logits: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
-    """Turn logits into log-probabilities.
+def log_softmax(logits: Real) -> Float64:
+    """log p = l - max l - log sum e^(l - max l), <= 0, in float64 whatever the dtype of the logits.
 
-    Parameters
-    ----------
-    logits : ndarray of floats, shape (R, C)
-        Real values, finite.
+    No rows give no rows. ValueError if the shape is not (B, C) with C >= 1, or a value is NaN or inf.
 
-    Returns
-    -------
-    ndarray of float64, shape (R, C)
-        <= 0.
-
-    Raises
-    ------
-    ValueError
-        If the shape is not (R, C) with C >= 1, or a value is NaN or inf.
-
-    Notes
-    -----
-    The largest logit of a row is subtracted first, so that no exponential overflows. No rows give no rows.
-
-    Examples
-    --------
     >>> log_softmax(np.array([[0.0, 0.0]])).round(4)
     array([[-0.6931, -0.6931]])
     """
@@ -273,37 +132,20 @@ def log_softmax(logits: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
     if not np.isfinite(logits).all():
         raise ValueError("logits hold NaN or inf: the network's weights or its input do too")
     shifted = logits.astype(np.float64)
+    # The largest is subtracted first, so that no exponential overflows.
     shifted -= shifted.max(axis=1, keepdims=True)
     # exp of anything below -700 would be subnormal or 0: neither changes a sum that is at least 1.
-    exponentials: NDArray[np.float64] = np.exp(np.maximum(shifted, -700.0))
+    exponentials: Float64 = np.exp(np.maximum(shifted, -700.0))
     return np.asarray(shifted - np.log(exponentials.sum(axis=1, keepdims=True)), np.float64)
 
 
-def kl_divergence(reference: NDArray[np.floating[Any]], logits: NDArray[np.floating[Any]]) -> float:
-    """Measure how far a network's class probabilities lie from a reference's.
+def kl_divergence(reference: Real, logits: Real) -> float:
+    """M2. KL = mean_r sum_c p (log p - log q) in nats, >= 0: how far the q of `logits` lies from the `reference`'s p.
 
-    Parameters
-    ----------
-    reference, logits : ndarray of floats, shape (R, C)
-        Real logits of the two networks on the same rows, R >= 1.
+    0 where the probabilities agree. It separates two quantizations long before a row changes its class, so it ranks
+    candidates where accuracy on a few hundred rows is all ties. Float64. ValueError if the shapes differ, there are no
+    rows, or a value is NaN or inf.
 
-    Returns
-    -------
-    float
-        M2 in nats, >= 0; 0 where the probabilities agree.
-
-    Raises
-    ------
-    ValueError
-        If the shapes differ, there are no rows, or a value is NaN or inf.
-
-    Notes
-    -----
-    Float64. It separates two quantizations long before a row changes its class, so it ranks candidates where accuracy
-    on a few hundred rows is all ties. Negative sums, which only rounding makes, are returned as 0.
-
-    Examples
-    --------
     >>> kl_divergence(np.array([[1.0, 0.0]]), np.array([[3.0, 2.0]]))
     0.0
     """
@@ -311,4 +153,5 @@ def kl_divergence(reference: NDArray[np.floating[Any]], logits: NDArray[np.float
         raise ValueError(f"both networks need logits of the same R >= 1 rows: {reference.shape} and {logits.shape}")
     log_p, log_q = log_softmax(reference), log_softmax(logits)
     p = np.exp(np.maximum(log_p, -700.0))
+    # Only rounding makes a sum negative.
     return max(0.0, float(np.mean(np.sum(p * (log_p - log_q), axis=1))))

@@ -1,4 +1,4 @@
-"""The float network: dense layers, each with its activation, as frozen records.
+"""The network, 4 of 4: dense layers, each with its activation, as frozen records.
 
 Legend: B batch, K inputs and N outputs of a layer, C outputs of the network; x (B, K), w (K, N), b (N,),
 z = x w + b, a = activation(z).
@@ -13,39 +13,21 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from npquant.arrays import Real
-from npquant.nn.activations import ACTIVATIONS, activate
+from npquant.nn.activations import activate, check_activation
 from npquant.nn.layers import ForwardCache, Parameters, dense_forward, network_backward, network_forward
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DenseLayer:
-    """Hold one dense layer: a = activation(x w + b).
+    """Hold one dense layer: a = activation(x w + b); its arrays are copied and read-only.
 
-    Parameters
-    ----------
-    w : array of float32 or float64, shape (K, N)
-        Weights; copied, read-only.
-    b : array of the same dtype, shape (N,)
-        Bias; copied, read-only.
-    activation : str
-        One of `npquant.nn.activations.ACTIVATIONS`.
-
-    Raises
-    ------
-    TypeError
-        If w is not float32 or float64, or b has another dtype.
-    ValueError
-        If the shapes do not agree, a number is not finite, or the activation is unknown.
-
-    Examples
-    --------
-    >>> DenseLayer(np.ones((2, 3)), np.zeros(3), "relu").w.shape
-    (2, 3)
+    TypeError if w is not float32 or float64, or b has another dtype; ValueError if the shapes do not agree, a size is
+    0, a number is not finite, or the activation is unknown.
     """
 
-    w: Real
-    b: Real
-    activation: str
+    w: Real  # float32 or float64, shape (K, N)
+    b: Real  # of the same dtype, shape (N,)
+    activation: str  # one of `npquant.nn.activations.ACTIVATIONS`
 
     def __post_init__(self) -> None:
         w, b = np.array(self.w, order="C"), np.array(self.b, order="C")
@@ -57,8 +39,7 @@ class DenseLayer:
             if not np.isfinite(array).all():
                 where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
                 raise ValueError(f"the {name} are {array[where]} at {where}; every number must be finite")
-        if self.activation not in ACTIVATIONS:
-            raise ValueError(f"unknown activation {self.activation!r}; known: {', '.join(ACTIVATIONS)}")
+        check_activation(self.activation)
         for name, array in (("w", w), ("b", b)):
             array.flags.writeable = False
             object.__setattr__(self, name, array)
@@ -105,12 +86,12 @@ class FloatMLP:
 
     @property
     def n_inputs(self) -> int:
-        """Width of the input."""
+        """K of the first layer."""
         return int(self.layers[0].w.shape[0])
 
     @property
     def neurons(self) -> tuple[int, ...]:
-        """Outputs of each layer."""
+        """N of each layer."""
         return tuple(int(layer.w.shape[1]) for layer in self.layers)
 
     @property
@@ -134,44 +115,162 @@ class FloatMLP:
         return tuple(layer.activation for layer in self.layers)
 
     def forward(self, x: ArrayLike) -> tuple[Real, ForwardCache]:
-        """Return logits (B, C), and the cache that `backward` takes."""
+        """Return logits, and the cache that `backward` takes.
+
+        Parameters
+        ----------
+        x : array of real numbers, shape (B, K)
+            Inputs; computed with in the network's dtype.
+
+        Returns
+        -------
+        logits : ndarray of float, shape (B, C)
+            Outputs of the last layer.
+        cache : ForwardCache
+            z and a of every layer among it.
+
+        Raises
+        ------
+        TypeError
+            If x is not real numbers.
+        ValueError
+            If x has another shape, or a value that is not finite in the network's dtype.
+
+        Examples
+        --------
+        >>> net = FloatMLP([DenseLayer(np.array([[1.0], [-1.0]]), np.zeros(1), "identity")])
+        >>> logits, cache = net.forward([[5.0, 2.0]])
+        >>> logits, net.backward(np.ones((1, 1)), cache)[0][0]
+        (array([[3.]]), array([[5.],
+               [2.]]))
+        """
         return network_forward(self._checked(x), self.parameters, self.activation_names)
 
     def backward(self, dlogits: Real, cache: ForwardCache) -> Parameters:
-        """Return (dw, db) of each layer, from the gradient of a loss by the logits (B, C)."""
+        """Return the gradients of all weights and biases.
+
+        Parameters
+        ----------
+        dlogits : ndarray of float, shape (B, C)
+            Gradient of a loss by the logits.
+        cache : ForwardCache
+            From `forward`.
+
+        Returns
+        -------
+        tuple of (dw, db)
+            By layer, of the shapes of w and b.
+
+        Notes
+        -----
+        F3, then F2, from the last layer to the first.
+
+        Examples
+        --------
+        >>> net = FloatMLP([DenseLayer(np.eye(2), np.zeros(2), "identity")])
+        >>> net.backward(np.array([[1.0, -1.0]]), net.forward([[3.0, 4.0]])[1])
+        ((array([[ 3., -3.],
+               [ 4., -4.]]), array([ 1., -1.])),)
+        """
         return network_backward(dlogits, cache, self.activation_names)
 
     def pre_activations(self, x: ArrayLike) -> tuple[Real, ...]:
-        """Return z of every layer."""
+        """Return z of every layer.
+
+        Parameters
+        ----------
+        x : array of real numbers, shape (B, K)
+            Inputs; errors as `forward`.
+
+        Returns
+        -------
+        tuple of ndarray of float, shapes (B, N)
+            Pre-activations z = x w + b.
+
+        Examples
+        --------
+        >>> FloatMLP([DenseLayer(np.eye(2), np.ones(2), "identity")]).pre_activations([[1.0, -3.0]])
+        (array([[ 2., -2.]]),)
+        """
         return self.forward(x)[1].z
 
     def activations(self, x: ArrayLike) -> tuple[Real, ...]:
-        """Return a of every layer."""
+        """Return a of every layer.
+
+        Parameters
+        ----------
+        x : array of real numbers, shape (B, K)
+            Inputs; errors as `forward`.
+
+        Returns
+        -------
+        tuple of ndarray of float, shapes (B, N)
+            Outputs a = activation(z); those of the last layer are the logits.
+
+        Examples
+        --------
+        >>> layers = [DenseLayer(np.eye(1), np.zeros(1), "relu"), DenseLayer(np.eye(1), np.ones(1), "identity")]
+        >>> FloatMLP(layers).activations([[-3.0]])
+        (array([[0.]]), array([[1.]]))
+        """
         return self.forward(x)[1].a
 
     def logits(self, x: ArrayLike) -> Real:
-        """Return the outputs (B, C) for real inputs (B, K)."""
+        """Return the outputs of the last layer; the caches that `forward` keeps are not made.
+
+        Parameters
+        ----------
+        x : array of real numbers, shape (B, K)
+            Inputs; errors as `forward`.
+
+        Returns
+        -------
+        ndarray of float, shape (B, C)
+            Logits, in the network's dtype; B = 0 gives no rows.
+
+        Examples
+        --------
+        >>> FloatMLP([DenseLayer(np.array([[2.0], [3.0]]), np.ones(1), "identity")]).logits([[1.0, 10.0]])
+        array([[33.]])
+        """
         a = self._checked(x)
         for layer in self.layers:
             a = activate(layer.activation, dense_forward(a, layer.w, layer.b)[0])
         return a
 
     def predict(self, x: ArrayLike) -> NDArray[np.int64]:
-        """Return the class (B,) with the largest logit, the lowest index on a tie."""
+        """Return the class with the largest logit, the lowest index on a tie.
+
+        Parameters
+        ----------
+        x : array of real numbers, shape (B, K)
+            Inputs; errors as `forward`.
+
+        Returns
+        -------
+        ndarray of int64, shape (B,)
+            Class indices in [0, C).
+
+        Examples
+        --------
+        >>> FloatMLP([DenseLayer(np.eye(2), np.zeros(2), "identity")]).predict([[1.0, 3.0], [2.0, 2.0]])
+        array([1, 0])
+        """
         return np.asarray(np.argmax(self.logits(x), axis=1), np.int64)
 
     def _checked(self, x: ArrayLike) -> Real:
+        """Return x in the network's dtype, or say what is wrong with it."""
         given = np.asarray(x)
         if given.dtype.kind not in "biuf":
             raise TypeError(f"x has dtype {given.dtype}; it must be real numbers")
         if given.ndim != 2 or given.shape[1] != self.n_inputs:
             raise ValueError(f"x has shape {given.shape}; the network takes (B, {self.n_inputs})")
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):  # of a signalling NaN, which is refused like any other
             values = given.astype(self.dtype, copy=False)
-        if not np.isfinite(values).all():
-            row, column = np.argwhere(~np.isfinite(values))[0]
-            raise ValueError(
-                f"x is {given[row, column]} at row {row}, column {column}, which is {values[row, column]} in "
-                f"{self.dtype}; every input must be finite"
-            )
+            if not np.isfinite(values).all():
+                row, column = np.argwhere(~np.isfinite(values))[0]
+                raise ValueError(
+                    f"x is {given[row, column]} at row {row}, column {column}, which is {values[row, column]} in "
+                    f"{self.dtype}; every input must be finite"
+                )
         return values

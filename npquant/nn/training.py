@@ -1,4 +1,4 @@
-"""Training from scratch: from raw rows to a network that takes raw rows.
+"""Training, 8 of 10: from scratch, from raw rows to a network that takes raw rows.
 
 Legend: R rows, K features, C outputs; x (R, K) raw real inputs, y (R,) class indices or (R, C) real targets.
 """
@@ -10,21 +10,16 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike
 
-from npquant.arrays import Real
-from npquant.nn.activations import ACTIVATIONS
+from npquant.arrays import Mask, Real
+from npquant.nn.activations import check_activation
+from npquant.nn.descent import fit
 from npquant.nn.layers import Parameters
 from npquant.nn.model import FloatMLP
-from npquant.nn.raw_descent import (
-    Progress,
-    Validation,
-    check_training_rows,
-    choose_network_scaling,
-    descend_on_raw_rows,
-)
-from npquant.nn.recipe import Epoch as Epoch
-from npquant.nn.recipe import Recipe, check_whole
+from npquant.nn.scaling import choose_network_scaling
+from npquant.nn.settings import Progress, TrainingSettings, check_whole
+from npquant.nn.training_rows import Validation, check_training_rows
 
 
 def train(
@@ -109,20 +104,19 @@ def train(
     array([0, 0, 1, 1])
     """
     rate = _default_rate(x, optimizer) if learning_rate is None else learning_rate
-    recipe = Recipe(epochs, loss, optimizer, rate, batch_size, momentum, weight_decay, patience)
+    settings = TrainingSettings(epochs, loss, optimizer, rate, batch_size, momentum, weight_decay, patience)
     generator = np.random.default_rng(rng)
     number = np.dtype(dtype)
     if number not in (np.float32, np.float64):
         raise TypeError(f"dtype is {number}; it must be float32 or float64")
-    if activation not in ACTIVATIONS:
-        raise ValueError(f"unknown activation {activation!r}; known: {', '.join(ACTIVATIONS)}")
+    check_activation(activation)
     widths = _checked_widths(hidden)
-    rows = check_training_rows(x, y, validation, recipe, None)
+    rows = check_training_rows(x, y, validation, settings, None)
     scaling = choose_network_scaling(rows, number)
-    live = (rows.x != scaling.inputs.o).any(axis=0)
-    start = _initial_parameters([len(live), *widths, rows.outputs], live, number, generator)
+    varying = (rows.x != scaling.inputs.o).any(axis=0)
+    start = _initial_parameters([len(varying), *widths, rows.outputs], varying, number, generator)
     activations = (*[activation] * len(widths), "identity")
-    return descend_on_raw_rows(start, activations, rows, scaling, recipe, progress, generator)
+    return fit(start, activations, rows, scaling, settings, progress, generator)
 
 
 def _default_rate(x: ArrayLike, optimizer: str) -> float:
@@ -133,20 +127,19 @@ def _default_rate(x: ArrayLike, optimizer: str) -> float:
 
 
 def _checked_widths(hidden: Sequence[int]) -> list[int]:
+    """Return the widths as a list, or say what they must be."""
     if isinstance(hidden, str) or not hasattr(hidden, "__len__"):
         raise TypeError(f"hidden is {hidden!r}; give a sequence of layer widths such as (64, 32)")
     return [check_whole(n, "a width in hidden") for n in hidden]
 
 
-def _initial_parameters(
-    widths: list[int], live: NDArray[np.bool_], dtype: np.dtype[Any], rng: np.random.Generator
-) -> Parameters:
+def _initial_parameters(widths: list[int], varying: Mask, dtype: np.dtype[Any], rng: np.random.Generator) -> Parameters:
     """Draw the start: variance 2 / K', zeros for inputs that are never anything but 0."""
     parameters: list[tuple[Real, Real]] = []
     for i, (depth, width) in enumerate(pairwise(widths)):
-        sources = max(1, int(np.count_nonzero(live))) if i == 0 else depth
+        sources = max(1, int(np.count_nonzero(varying))) if i == 0 else depth
         w = rng.normal(0, np.sqrt(2 / sources), (depth, width))
         if i == 0:
-            w[~live] = 0
+            w[~varying] = 0
         parameters.append((w.astype(dtype), np.zeros(width, dtype)))
     return parameters

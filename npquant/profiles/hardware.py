@@ -14,30 +14,11 @@ from npquant.profiles.record import Profile
 
 
 def multiplier_15_bits(sx: ArrayLike, sw: ArrayLike, sy: ArrayLike) -> FixedMultiplier:
-    """Make a multiplier that fits a signed 16-bit register.
+    """R37. M = f 2^e with f in [1/2, 1); m = round_half_away(f 2^15) 2^16, carried like R5: it fits 16 bits, signed.
 
-    Parameters
-    ----------
-    sx, sw, sy : float32 or array of float32 of shape (N,)
-        Scales.
+    NVDLA leaves the choice of scale and truncation to its compiler; this takes the most bits that fit. sx, sw, sy are
+    float32 scales, sw one or N. ValueError if M is 2^30 or more.
 
-    Returns
-    -------
-    FixedMultiplier
-        m is a 15-bit integer times 2^16, so that the record's 31-bit form holds it exactly.
-
-    Raises
-    ------
-    ValueError
-        If M is 2^30 or more.
-
-    Notes
-    -----
-    R37. M = f 2^e with f in [1/2, 1); m = round_half_away(f 2^15) 2^16, carried like R5. NVDLA leaves the choice of
-    scale and truncation to its compiler; this takes the most bits that fit.
-
-    Examples
-    --------
     >>> multiplier_15_bits(0.5, 0.5, 0.5)
     FixedMultiplier(multiplier=1073741824, shift=0)
     """
@@ -50,6 +31,7 @@ GEMMINI_F32 = Profile(
     version="gemmini 2025-09",
     source="ucb-bar/gemmini src/main/scala/gemmini/Configs.scala; gemmini-rocc-tests include/gemmini_params.h",
     equation="y_q = clip(half_even(f32(f32(acc) M_C))); no zero points",
+    proof="read, not run",
     make_multiplier=multiplier_float32,
     output_stage=stage_float32_half_even,
     weight_zero_point="zero",
@@ -64,11 +46,13 @@ NVDLA = Profile(
     version="nvdla/hw 2018-04",
     source="nvdla/hw cmod/hls/sdp/sdp_c.cpp, hls/include/nvdla_int.h (AC_RND_INF)",
     equation="y_q = clamp(half_away(acc m 2^(e-31))), m of 15 bits; no zero points",
+    proof="read, not run",
     make_multiplier=multiplier_15_bits,
     output_stage=integer_stage(requantize_half_away),
     weight_zero_point="zero",
     zero_points=False,
     code_types=("int8",),
+    multipliers=(-(2**31), 2**31 - 2**16, 2**16),  # a signed 16-bit register, times 2^16
 )
 
 PROFILES = (GEMMINI_F32, NVDLA)

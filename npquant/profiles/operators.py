@@ -15,72 +15,19 @@ from npquant.kernels import affine
 from npquant.kernels.multiplier import FixedMultiplier
 from npquant.kernels.qparams import QuantParams
 from npquant.profiles import get
-from npquant.profiles.linear import linear as linear_under
+from npquant.profiles.layer import layer_codes
 from npquant.profiles.npquant import NPQUANT
 from npquant.profiles.record import Profile
-
-
-def _codes(name: str, q: ArrayLike, params: QuantParams, ndim: int | None = 2) -> Codes:
-    """Return q as an array of the codes that params describe."""
-    array = np.asarray(q)
-    if array.dtype.kind not in "iu":
-        raise TypeError(f"{name} has dtype {array.dtype}; it must be integer codes (quantize real values first)")
-    if ndim is not None and array.ndim != ndim:
-        raise ValueError(f"{name} has shape {array.shape}; it must have {ndim} axes")
-    if array.size and (array.min() < params.qmin or array.max() > params.qmax):
-        raise ValueError(
-            f"{name} has codes in [{array.min()}, {array.max()}], outside its interval [{params.qmin}, {params.qmax}]"
-        )
-    return array.astype(params.dtype, copy=False)
-
-
-def refuse_unsupported(profile: Profile, x: QuantParams, w: QuantParams, y: QuantParams) -> None:
-    """Raise where an engine would not run a layer.
-
-    Parameters
-    ----------
-    profile : Profile
-        The engine.
-    x, w, y : QuantParams
-        The layer's input, weights and output.
-
-    Returns
-    -------
-    None
-        Where the engine takes the layer.
-
-    Raises
-    ------
-    ValueError
-        With the engine's reason.
-
-    Examples
-    --------
-    >>> p = QuantParams(0.5, 1, -128, 127)
-    >>> refuse_unsupported(get("gemmini_f32"), p, p, p)
-    Traceback (most recent call last):
-    ValueError: gemmini_f32 has no zero points; the input's is 1, it must be 0
-    """
-    if x.per_channel or y.per_channel:
-        raise ValueError("input and output must be per-tensor: a linear layer has one input and one output scale")
-    for role, params in (("input", x), ("output", y)):
-        if params.dtype.name not in profile.code_types:
-            raise ValueError(
-                f"{profile.name} takes {role} codes of type {' or '.join(profile.code_types)}, not "
-                f"[{params.qmin}, {params.qmax}]"
-            )
-        if not profile.zero_points and np.any(params.zero_point):
-            raise ValueError(f"{profile.name} has no zero points; the {role}'s is {params.zero_point}, it must be 0")
-    must_be_zero = profile.weight_zero_point == "zero" or (profile.weight_zero_point == "uint8" and w.dtype != np.uint8)
-    if must_be_zero and np.any(w.zero_point):
-        raise ValueError(f"{profile.name} refuses a weight zero point here; it is {w.zero_point}, it must be 0")
-    if profile.weight_zero_point == "per_tensor" and w.per_channel and np.any(w.zero_point):
-        raise ValueError(f"{profile.name} ignores per-channel weight zero points silently; make them 0")
-    largest = float(np.max(np.asarray(x.scale, np.float64) * np.asarray(w.scale, np.float64) / float(y.scale)))
-    if largest >= profile.max_multiplier:
-        raise ValueError(
-            f"the multiplier sx sw / sy is {largest:g}; {profile.name} takes less than {profile.max_multiplier:g}"
-        )
+from npquant.profiles.refusals import (
+    clamped_interval,
+    codes_of,
+    has,
+    refuse_multiplier,
+    refuse_scales,
+    refuse_tensor,
+    refuse_type,
+    refuse_unsupported,
+)
 
 
 def linear(
@@ -93,6 +40,7 @@ def linear(
     y: QuantParams,
     profile: str | Profile,
     activation: str = "none",
+    clamp: tuple[int, int] | None = None,
 ) -> Codes:
     """Compute one quantized linear layer as an engine does.
 
@@ -112,6 +60,9 @@ def linear(
         The arithmetic.
     activation : {"none", "relu", "clipped_relu", "relu6", "relu_n1_to_1"}
         Fused activation.
+    clamp : tuple of int, optional
+        (low, high): the activation's interval as codes, in place of its name, as CMSIS-NN and TFLite-Micro hold it. It
+        lies inside y's interval and need not hold the zero point.
 
     Returns
     -------
@@ -123,7 +74,8 @@ def linear(
     TypeError
         If an operand does not have an integer dtype.
     ValueError
-        If shapes do not agree, a code is outside its interval, the profile is unknown, or the engine refuses the layer.
+        If shapes do not agree, a code is outside its interval, the profile is unknown, the engine refuses the layer, or
+        both an activation and clamp are given.
     OverflowError
         If an accumulator leaves int32 under a profile that does not wrap.
 
@@ -143,13 +95,18 @@ def linear(
     """
     record = get(profile)
     refuse_unsupported(record, x, w, y)
-    inputs, weights = _codes("x_q", x_q, x), _codes("w_q", w_q, w)
+    inputs, weights = codes_of("x_q", x_q, x, 2), codes_of("w_q", w_q, w, 2)
     if inputs.shape[1] != weights.shape[0]:
         raise ValueError(f"x_q {inputs.shape} and w_q {weights.shape} do not agree: x_q has K columns, w_q has K rows")
     for part, size in (("scales", np.size(w.scale)), ("zero points", np.size(w.zero_point))):
         if size not in (1, weights.shape[1]):
             raise ValueError(f"w has {size} {part} for {weights.shape[1]} outputs; give 1 or {weights.shape[1]}")
-    return linear_under(
+    if clamp is not None and activation not in ("none", "identity"):
+        raise ValueError(
+            f"give either an activation, {activation!r}, or clamp, {clamp}: clamp is its interval as codes"
+        )
+    bounded = record.activation_bounds("identity" if activation == "none" else activation, y)
+    return layer_codes(
         inputs,
         weights,
         _bias(bias, record, x, w, weights.shape[1]),
@@ -157,7 +114,7 @@ def linear(
         w=w,
         y=y,
         profile=record,
-        activation="identity" if activation == "none" else activation,
+        interval=bounded if clamp is None else clamped_interval(y, clamp),
     )
 
 
@@ -200,7 +157,8 @@ def quantize(x: ArrayLike, params: QuantParams, profile: str | Profile = NPQUANT
     Raises
     ------
     ValueError
-        If the profile has no quantize operator or is unknown, or, under npquant's own, x contains NaN.
+        If the profile has no quantize operator or none for codes of this type, or is unknown, or, under npquant's own,
+        x contains NaN.
 
     Notes
     -----
@@ -215,9 +173,10 @@ def quantize(x: ArrayLike, params: QuantParams, profile: str | Profile = NPQUANT
     record = get(profile)
     if record is NPQUANT:
         return affine.quantize(x, params)
-    if record.quantize_codes is None:
-        raise ValueError(f"{record.name} has no quantize operator of its own: its engine starts from integer codes")
-    return record.quantize_codes(x, params)
+    operator = has(record, record.quantize_codes, "quantize operator")
+    refuse_type(record, "quantized", params, record.quantize_types)
+    codes: Codes = operator(x, params)
+    return codes
 
 
 def dequantize(q: ArrayLike, params: QuantParams, profile: str | Profile = NPQUANT) -> NDArray[np.float32]:
@@ -242,7 +201,8 @@ def dequantize(q: ArrayLike, params: QuantParams, profile: str | Profile = NPQUA
     TypeError
         If q is not an integer array.
     ValueError
-        If the profile has no dequantize operator or is unknown.
+        If the profile has no dequantize operator or none for codes of this type, or is unknown, or, but for npquant's
+        own, a code is outside its interval.
 
     Notes
     -----
@@ -256,9 +216,10 @@ def dequantize(q: ArrayLike, params: QuantParams, profile: str | Profile = NPQUA
     record = get(profile)
     if record is NPQUANT:
         return affine.dequantize(q, params)
-    if record.dequantize_codes is None:
-        raise ValueError(f"{record.name} has no dequantize operator of its own: its engine ends at integer codes")
-    return record.dequantize_codes(np.asarray(q), params)
+    operator = has(record, record.dequantize_codes, "dequantize operator")
+    refuse_type(record, "quantized", params, record.quantize_types)
+    real: NDArray[np.float32] = operator(codes_of("q", q, params), params)
+    return real
 
 
 def requantize(
@@ -269,6 +230,7 @@ def requantize(
     w: QuantParams | None = None,
     y: QuantParams,
     profile: str | Profile = NPQUANT,
+    clamp: tuple[int, int] | None = None,
 ) -> Codes:
     """Take accumulators to output codes as an engine does.
 
@@ -281,9 +243,11 @@ def requantize(
     x, w : QuantParams, optional
         Input and weights, whose scales make the multiplier.
     y : QuantParams
-        Output.
+        Output, of a type in the profile's `code_types` or `rescale_types`.
     profile : str or Profile
         The arithmetic; npquant's own (R6, R10) if not given.
+    clamp : tuple of int, optional
+        (low, high): codes to clamp to, inside y's interval; it need not hold the zero point.
 
     Returns
     -------
@@ -295,7 +259,8 @@ def requantize(
     TypeError
         If acc is not an integer array, or the profile does not rescale with a fixed multiplier.
     ValueError
-        If acc leaves int32, neither a multiplier nor x and w are given, or the engine refuses them.
+        If acc leaves int32, neither a multiplier nor x and w are given, or the engine refuses them or y: the same
+        refusals by either way. An engine whose 16-bit outputs round by another rule refuses them.
 
     Examples
     --------
@@ -310,12 +275,14 @@ def requantize(
         raise ValueError("acc leaves int32; wrap or rescale it first")
     if (multiplier is None) == (x is None or w is None):
         raise ValueError("give either a multiplier, or both x and w")
+    refuse_tensor(record, "output", y, (*record.code_types, *record.rescale_types))
     made: Any = multiplier
-    if x is not None and w is not None:
-        refuse_unsupported(record, x, w, y)
+    if multiplier is not None:
+        refuse_multiplier(record, multiplier)
+    elif x is not None and w is not None:
+        refuse_tensor(record, "input", x, (*record.code_types, *record.rescale_types))
+        refuse_scales(record, x, w, y)
         made = record.make_multiplier(x.scale, w.scale, y.scale)
-    elif not isinstance(record.make_multiplier(1.0, 1.0, 1.0), FixedMultiplier):
-        raise TypeError(f"{record.name} rescales in floating point: give x and w in place of a fixed multiplier")
     wide = sums.astype(np.int64)
     staged = wide if record.add_bias is None else record.add_bias(wide, np.float32(0), made)
-    return record.output_stage(staged, made, y.zero_point, y.qmin, y.qmax).astype(y.dtype)
+    return record.output_stage(staged, made, y.zero_point, *clamped_interval(y, clamp)).astype(y.dtype)

@@ -31,6 +31,8 @@ class Profile:
         Which engine computes this, in which versions, and the file and revision it was read from.
     equation : str
         The arithmetic in one line.
+    proof : str
+        What shows it: which engine was run against which of the fields below, and which were read in its source alone.
     make_multiplier : callable
         Offline: (sx, sw, sy) -> multiplier, in whatever form `output_stage` takes.
     output_stage : callable
@@ -51,6 +53,14 @@ class Profile:
         False where input and output have none.
     code_types : tuple of str
         Types of input and output codes that the engine takes.
+    rescale_types : tuple of str
+        Further types of output codes to which the same rule takes an accumulator; other types have another rule, or
+        none.
+    quantize_types : tuple of str
+        Types of codes that its quantize and dequantize serve; weights are among them.
+    multipliers : tuple of int
+        Smallest, largest and step of the integer multipliers m that the engine defines, where it rescales in integers
+        (C4).
     max_multiplier : float
         The engine refuses sx sw / sy from here on.
     activation_bounds : callable
@@ -70,6 +80,7 @@ class Profile:
 
     Examples
     --------
+    >>> from npquant.profiles.npquant import NPQUANT
     >>> NPQUANT.name
     'npquant'
     """
@@ -79,6 +90,7 @@ class Profile:
     version: str
     source: str
     equation: str
+    proof: str
     make_multiplier: Callable[[Any, Any, Any], Any]
     output_stage: Callable[[Any, Any, Any, int, int], Int64]
     add_bias: Callable[[Int64, ArrayLike, Any], Any] | None = None
@@ -88,6 +100,9 @@ class Profile:
     weight_zero_point: Literal["honoured", "per_tensor", "uint8", "zero"] = "honoured"
     zero_points: bool = True
     code_types: tuple[str, ...] = ("int8", "uint8")
+    rescale_types: tuple[str, ...] = ()
+    quantize_types: tuple[str, ...] = ("int8", "uint8")
+    multipliers: tuple[int, int, int] = (0, 2**31 - 1, 1)
     max_multiplier: float = 2.0**30
     activation_bounds: Callable[[str, QuantParams], tuple[int, int]] = clamp_codes
     quantize_codes: Callable[[ArrayLike, QuantParams], Codes] | None = None

@@ -1,9 +1,12 @@
-"""TFLite, LiteRT, TFLite-Micro and CMSIS-NN: six integer and float arithmetics that share one file format.
+"""TFLite, LiteRT, TFLite-Micro and CMSIS-NN: seven integer and float arithmetics that share one file format.
 
-Legend: acc accumulator, (m, e) fixed multiplier, M real multiplier, zy zero point.
+All derive from `TFLITE_REF`: a record below says only what differs. Legend: acc accumulator, (m, e) fixed multiplier, M
+real multiplier, zy zero point, sx, sw, sy float32 scales (sw one or N).
 """
 
 from __future__ import annotations
+
+import dataclasses
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -14,6 +17,7 @@ from npquant.kernels.bias import bias_reciprocal_half_away
 from npquant.kernels.multiplier import (
     FixedMultiplier,
     decompose_multiplier,
+    fixed_multiplier,
     multiplier_float32_product,
     real_multiplier,
 )
@@ -35,35 +39,20 @@ from npquant.kernels.requantize_codes import requantize_codes_double_rounding, r
 from npquant.kernels.softmax_engines import (
     activation_codes_fixed_point,
     softmax_codes_fixed_point,
+    softmax_codes_fixed_point_shift_x86,
     softmax_codes_table,
 )
-from npquant.profiles.npquant import fixed_multiplier
 from npquant.profiles.record import Profile
 
 
 def per_tensor_float32_multiplier(sx: ArrayLike, sw: ArrayLike, sy: ArrayLike) -> FixedMultiplier:
-    """Make TFLite's fixed multiplier: the product of the scales is float32 where the weights are per-tensor.
+    """Make TFLite's fixed multiplier: R5 of R16 per tensor (the product of the scales is float32), of R4 per channel.
 
-    Parameters
-    ----------
-    sx, sw, sy : float32 or array of float32 of shape (N,)
-        Scales.
-
-    Returns
-    -------
-    FixedMultiplier
-        R5 of R16 per tensor, of R4 per channel.
-
-    Examples
-    --------
     >>> per_tensor_float32_multiplier(0.5, 0.5, 0.5).real
     0.5
     """
     return fixed_multiplier(sx, sw, sy) if np.ndim(sw) else decompose_multiplier(multiplier_float32_product(sx, sw, sy))
 
-
-stage_double_rounding = wrapping_stage(requantize_double_rounding)
-stage_single_rounding_wrapping = wrapping_stage(requantize_single_rounding)
 
 TFLITE_REF = Profile(
     name="tflite_ref",
@@ -73,101 +62,114 @@ TFLITE_REF = Profile(
     "CMSIS-NN Include/arm_nnsupportfunctions.h, arm_nn_requantize",
     equation="y_q = clamp(wrap32(half_away(half_up(wrap32(acc 2^max(e,0)) m / 2^31) / 2^max(-e,0)) + zy)); "
     "M_A per tensor, M_B per channel",
+    proof="run: tflite-runtime 2.14, BUILTIN_REF on x86, every operator; of CMSIS-NN the layer alone, its C compiled "
+    "for x86 (its arm_relu6_s8 and softmax of 512 equal codes are not these)",
     make_multiplier=per_tensor_float32_multiplier,
     quantize_bias=bias_reciprocal_half_away,
-    output_stage=stage_double_rounding,
-    quantize_codes=quantize_divide_half_away_float64,
-    dequantize_codes=dequantize_float32,
+    output_stage=wrapping_stage(requantize_double_rounding),
     weight_qmin=-127,
     weight_zero_point="per_tensor",
+    multipliers=(-(2**31), 2**31 - 1, 1),  # neither engine asserts a sign here
     activation_bounds=bounds_half_away,
+    quantize_codes=quantize_divide_half_away,
+    dequantize_codes=dequantize_float32,
+    activation_codes=activation_codes_half_away,
+    softmax_codes=softmax_codes_fixed_point_shift_x86,
+    requantize_codes=requantize_codes_double_rounding,
 )
 
-TFLM = Profile(
+TFLM = dataclasses.replace(
+    TFLITE_REF,
     name="tflm",
     engine="TFLite-Micro",
     version="wheel 0.dev20261023182759",
     source="tflite-micro micro/kernels/fully_connected_common.cc, with both scales converted to double first",
     equation="as tflite_ref, with M_B = f64(sx sw / sy) per tensor too",
+    proof="run: the wheel on x86, every operator; relu's ratio is float64, as there and not in the 2026-08 source",
     make_multiplier=fixed_multiplier,
-    quantize_bias=bias_reciprocal_half_away,
-    output_stage=stage_double_rounding,
-    weight_qmin=-127,
-    weight_zero_point="per_tensor",
     code_types=("int8",),
+    quantize_types=("int8", "int16"),
     activation_codes=activation_codes_fixed_point,
     softmax_codes=softmax_codes_fixed_point,
-    activation_bounds=bounds_half_away,
 )
 
-TFLITE_SINGLE = Profile(
+TFLITE_SINGLE = dataclasses.replace(
+    TFLITE_REF,
     name="tflite_single",
     engine="TFLite and CMSIS-NN built with TFLITE_SINGLE_ROUNDING / CMSIS_NN_USE_SINGLE_ROUNDING",
     version="LiteRT 2026-08-21; CMSIS-NN 2026-07-15",
     source="LiteRT tflite/kernels/internal/common.cc, MultiplyByQuantizedMultiplier (TFLITE_SINGLE_ROUNDING)",
     equation="y_q = clamp(wrap32(half_up(acc m 2^(e-31)) + zy)); M_A per tensor, M_B per channel",
-    make_multiplier=per_tensor_float32_multiplier,
-    quantize_bias=bias_reciprocal_half_away,
-    output_stage=stage_single_rounding_wrapping,
-    quantize_codes=quantize_divide_half_away_float64,
-    dequantize_codes=dequantize_float32,
-    weight_qmin=-127,
-    weight_zero_point="per_tensor",
-    activation_bounds=bounds_half_away,
+    proof="run: both C sources compiled for x86, requantization and CMSIS-NN's layer; quantize and dequantize have no "
+    "rounding of their own under the flag and are tflite_ref's",
+    output_stage=wrapping_stage(requantize_single_rounding),
+    multipliers=(0, 2**31 - 1, 1),  # TFLITE_DCHECK(quantized_multiplier >= 0)
+    activation_codes=None,
+    softmax_codes=None,
+    requantize_codes=None,
 )
 
-LITERT_REF_2025 = Profile(
+LITERT_REF_2025 = dataclasses.replace(
+    TFLITE_REF,
     name="litert_ref_2025",
     engine="LiteRT, BUILTIN_REF resolver, FULLY_CONNECTED",
     version="ai-edge-litert 2.3.0",
     source="LiteRT reference/integer_ops/fully_connected.h, commit 9213607 (2025-04-14)",
     equation="y_q = clamp(wrap32(int32(half_away(f64(acc M_B))) + zy))",
+    proof="run: ai-edge-litert 2.3.0, BUILTIN_REF on x86, every operator",
     make_multiplier=real_multiplier,
-    quantize_bias=bias_reciprocal_half_away,
     output_stage=stage_float64_half_away,
-    quantize_codes=quantize_divide_half_away,
-    dequantize_codes=dequantize_float32,
-    activation_codes=activation_codes_half_away,
-    requantize_codes=requantize_codes_double_rounding,
+    quantize_types=("int8", "uint8", "int16"),
     softmax_codes=softmax_codes_fixed_point,
-    weight_qmin=-127,
-    weight_zero_point="per_tensor",
-    activation_bounds=bounds_half_away,
     conversion="x86: beyond int32 and NaN give -2^31, and adding a negative zero point wraps it to the high rail",
 )
 
-RUY_X86 = Profile(
+RUY_X86 = dataclasses.replace(
+    TFLITE_REF,
     name="ruy_x86",
     engine="LiteRT without default delegates on x86 (ruy)",
     version="ai-edge-litert 2.3.0; ruy 2026-02-16",
     source="google/ruy ruy/kernel_avx512.cc, apply_multiplier",
     equation="y_q = clamp(wrap32(half_up(half_up(wrap32(acc 2^max(e,0)) m / 2^31) / 2^max(-e,0)) + zy)); "
     "M_A per tensor, M_B per channel",
-    make_multiplier=per_tensor_float32_multiplier,
-    quantize_bias=bias_reciprocal_half_away,
+    proof="run: ai-edge-litert 2.3.0, BUILTIN_WITHOUT_DEFAULT_DELEGATES on x86, every operator",
     output_stage=wrapping_stage(requantize_double_rounding_up),
+    quantize_types=("int8", "uint8", "int16"),
+    multipliers=(0, 2**31 - 1, 1),
     quantize_codes=quantize_vectors_of_8,
     dequantize_codes=dequantize_vectors_of_8,
-    activation_codes=activation_codes_half_away,
-    requantize_codes=requantize_codes_vectors_of_16,
     softmax_codes=softmax_codes_table,
-    weight_qmin=-127,
-    weight_zero_point="per_tensor",
-    activation_bounds=bounds_half_away,
+    requantize_codes=requantize_codes_vectors_of_16,
 )
 
-RUY_ARM64 = Profile(
+TFLITE_OPT_2_14 = dataclasses.replace(
+    RUY_X86,
+    name="tflite_opt_2_14",
+    engine="TFLite 2.14 without default delegates on x86 (ruy)",
+    version="tflite-runtime 2.14.0",
+    equation="as ruy_x86, for int8; its QUANTIZE divides in float64 and has no vector of its own",
+    proof="run: tflite-runtime 2.14, BUILTIN_WITHOUT_DEFAULT_DELEGATES on x86, every operator; its uint8 layer is "
+    "neither tflite_ref's nor ruy_x86's, and was not studied",
+    code_types=("int8",),
+    quantize_types=("int8", "uint8"),
+    quantize_codes=quantize_divide_half_away_float64,
+    dequantize_codes=dequantize_float32,
+    requantize_codes=requantize_codes_double_rounding,
+)
+
+RUY_ARM64 = dataclasses.replace(
+    RUY_X86,
     name="ruy_arm64",
     engine="LiteRT without default delegates on ARM64 (ruy)",
-    version="ai-edge-litert 2.3.0; ruy 2026-02-16",
     source="google/ruy ruy/kernel_arm64.cc (SQDMULH, SRSHL)",
     equation="y_q = clamp(wrap32(half_up(floor(wrap32(acc 2^l) m / 2^31) / 2^r) + zy)), r = max(1,-e), l = e + r",
-    make_multiplier=per_tensor_float32_multiplier,
-    quantize_bias=bias_reciprocal_half_away,
+    proof="run: the aarch64 wheel of ai-edge-litert 2.3.0 under emulation, the layer",
     output_stage=wrapping_stage(requantize_floor_then_half_up),
-    weight_qmin=-127,
-    weight_zero_point="per_tensor",
-    activation_bounds=bounds_half_away,
+    quantize_codes=None,
+    dequantize_codes=None,
+    activation_codes=None,
+    softmax_codes=None,
+    requantize_codes=None,
 )
 
-PROFILES = (TFLITE_REF, TFLM, TFLITE_SINGLE, LITERT_REF_2025, RUY_X86, RUY_ARM64)
+PROFILES = (TFLITE_REF, TFLM, TFLITE_SINGLE, LITERT_REF_2025, RUY_X86, TFLITE_OPT_2_14, RUY_ARM64)

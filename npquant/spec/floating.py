@@ -1,6 +1,7 @@
 """IEEE 754 formats as functions on exact rationals: what a float32 or float64 operation does to its exact result.
 
-Legend: v exact value, p precision in bits, e exponent of the leading bit.
+Legend: v any exact value, e exponent of its leading bit. Subnormal numbers are kept, both zeros are 0, and what would
+be infinite raises OverflowError.
 """
 
 from fractions import Fraction
@@ -18,38 +19,19 @@ def _round_to_binary(v: Fraction, precision: int, e_min: int, e_max: int) -> Fra
     """Round v to a binary format with subnormals; raise OverflowError past its largest number."""
     if v == 0:
         return Fraction(0)
+    # Below 2^e_min the step stays that of the smallest normal numbers: subnormals.
     e = max(_leading_exponent(abs(v)), e_min)
     step = Fraction(2) ** (e - precision + 1)
     rounded = round_half_even(v / step) * step
+    # Rounding may reach the next power of two, which is a number of the format but for the last.
     if abs(rounded) >= Fraction(2) ** (e_max + 1):
         raise OverflowError(f"{float(v):g} is beyond the largest number of the format")
     return rounded
 
 
 def to_float32(v: Fraction) -> Fraction:
-    """Round an exact value to the nearest binary32 number, ties to even.
+    """R0. f32(v): 24 bits of precision, exponents -126..127 (IEEE 754-2019, table 3.5); to nearest, ties to even.
 
-    Parameters
-    ----------
-    v : Fraction
-        Any exact value.
-
-    Returns
-    -------
-    Fraction
-        The binary32 value, subnormals included; both zeros are 0.
-
-    Raises
-    ------
-    OverflowError
-        If the result would be infinite.
-
-    Notes
-    -----
-    R0. f32(v): 24 bits of precision, exponents -126..127 (IEEE 754-2019, table 3.5).
-
-    Examples
-    --------
     >>> to_float32(Fraction(2**24 + 1))
     Fraction(16777216, 1)
     """
@@ -57,29 +39,8 @@ def to_float32(v: Fraction) -> Fraction:
 
 
 def to_float64(v: Fraction) -> Fraction:
-    """Round an exact value to the nearest binary64 number, ties to even.
+    """R0. f64(v): 53 bits of precision, exponents -1022..1023 (IEEE 754-2019, table 3.5); to nearest, ties to even.
 
-    Parameters
-    ----------
-    v : Fraction
-        Any exact value.
-
-    Returns
-    -------
-    Fraction
-        The binary64 value, subnormals included; both zeros are 0.
-
-    Raises
-    ------
-    OverflowError
-        If the result would be infinite.
-
-    Notes
-    -----
-    R0. f64(v): 53 bits of precision, exponents -1022..1023 (IEEE 754-2019, table 3.5).
-
-    Examples
-    --------
     >>> to_float64(Fraction(1, 3)) == Fraction(1 / 3)
     True
     """

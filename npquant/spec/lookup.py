@@ -1,6 +1,8 @@
 """The correctly rounded entries of the 256-entry tables.
 
-Legend: x real value, q code, s scale, z zero point; (lo, hi) an enclosure of a real number by rationals.
+Legend: x real argument; (lo, hi) an enclosure of the value by rationals, lo <= value <= hi; terms of the Taylor series
+of e^|x|, more than 2 |x|. In `table_entry`, x and y are scale and zero point of input and output, q is the input code
+and [qmin, qmax] the output interval.
 """
 
 from __future__ import annotations
@@ -8,38 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from fractions import Fraction
 
-from npquant.spec.affine import dequantize, quantize
+from npquant.spec.affine import Affine, dequantize, quantize
 
 Enclosure = tuple[Fraction, Fraction]
 
 
 def enclose_exp(x: Fraction, terms: int) -> Enclosure:
-    """Enclose e^x for x <= 0.
+    """Enclose e^x for x <= 0, as 1 / e^t with t = |x|. ValueError if x > 0, or the terms are not more than 2 t.
 
-    Parameters
-    ----------
-    x : Fraction
-        Argument, <= 0.
-    terms : int
-        Terms of the Taylor series of e^|x|, more than 2 |x|.
-
-    Returns
-    -------
-    tuple of Fraction
-        (lo, hi) with lo <= e^x <= hi.
-
-    Raises
-    ------
-    ValueError
-        If x > 0, or there are too few terms for the remainder bound.
-
-    Notes
-    -----
-    With t = |x| and n terms, the rest of the series is at most 2 t^n / n! once n > 2 t: each later term is less than
-    half of the one before it. Then e^x = 1 / e^t.
-
-    Examples
-    --------
     >>> lo, hi = enclose_exp(Fraction(-1), 20)
     >>> lo < Fraction(36787944117, 10**11) + Fraction(1, 10**10) and hi - lo < Fraction(1, 10**15)
     True
@@ -50,30 +28,13 @@ def enclose_exp(x: Fraction, terms: int) -> Enclosure:
     total, term = Fraction(0), Fraction(1)
     for n in range(1, terms + 1):
         total, term = total + term, term * t / n
+    # n = terms > 2 t: each later term is less than half of the one before it, so the rest is at most 2 t^n / n!.
     return 1 / (total + 2 * term), 1 / total
 
 
 def enclose_sigmoid(x: Fraction, terms: int) -> Enclosure:
-    """Enclose 1 / (1 + e^-x).
+    """Enclose 1 / (1 + e^-x): e^x / (1 + e^x) for x <= 0, increasing in e^x; 1 - sigmoid(-x) for x > 0.
 
-    Parameters
-    ----------
-    x : Fraction
-        Argument.
-    terms : int
-        As in `enclose_exp`.
-
-    Returns
-    -------
-    tuple of Fraction
-        (lo, hi) around the value.
-
-    Notes
-    -----
-    For x <= 0: e^x / (1 + e^x), increasing in e^x. For x > 0: 1 - sigmoid(-x).
-
-    Examples
-    --------
     >>> enclose_sigmoid(Fraction(0), 4)[1]
     Fraction(1, 2)
     """
@@ -83,26 +44,8 @@ def enclose_sigmoid(x: Fraction, terms: int) -> Enclosure:
 
 
 def enclose_tanh(x: Fraction, terms: int) -> Enclosure:
-    """Enclose tanh(x).
+    """Enclose tanh(x) = 2 sigmoid(2 x) - 1; terms for 2 x.
 
-    Parameters
-    ----------
-    x : Fraction
-        Argument.
-    terms : int
-        As in `enclose_exp`, for 2 x.
-
-    Returns
-    -------
-    tuple of Fraction
-        (lo, hi) around the value.
-
-    Notes
-    -----
-    tanh(x) = 2 sigmoid(2 x) - 1.
-
-    Examples
-    --------
     >>> enclose_tanh(Fraction(0), 4)[1]
     Fraction(0, 1)
     """
@@ -113,37 +56,15 @@ def enclose_tanh(x: Fraction, terms: int) -> Enclosure:
 def table_entry(
     enclose: Callable[[Fraction, int], Enclosure],
     q: int,
-    x: tuple[Fraction, int],
-    y: tuple[Fraction, int],
+    x: Affine,
+    y: Affine,
     qmin: int,
     qmax: int,
 ) -> int:
-    """Return one entry of an activation table, correctly rounded.
+    """R12. t[q] = R1(f(R2(q))) with f the exact function. The enclosure is tightened until both of its ends have the
+    same code. It ends: f of a rational other than 0 is irrational, so it is never a tie; at 0 both functions are
+    rational, and given exactly. To enclose f is `enclose_sigmoid` or `enclose_tanh`.
 
-    Parameters
-    ----------
-    enclose : callable
-        `enclose_sigmoid` or `enclose_tanh`.
-    q : int
-        Input code.
-    x, y : tuple of (Fraction, int)
-        Scale and zero point of input and output.
-    qmin, qmax : int
-        Output code interval.
-
-    Returns
-    -------
-    int
-        Output code.
-
-    Notes
-    -----
-    R12. t[q] = R1(f(R2(q))) with f the exact function. The enclosure is tightened until both of its ends have the same
-    code. It ends: f of a rational other than 0 is irrational, so it is never a tie; at 0 both functions are rational,
-    and given exactly.
-
-    Examples
-    --------
     >>> table_entry(enclose_sigmoid, 0, (Fraction(1, 16), 0), (Fraction(1, 256), -128), -128, 127)
     0
     """

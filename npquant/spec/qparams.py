@@ -1,6 +1,8 @@
 """Choosing scale and zero point from a range of real values.
 
-Legend: s scale, z zero point, [qmin, qmax] code interval, lo and hi ends of the range; f32, f64 as in R0.
+Legend: absmax largest magnitude, >= 0; lo <= hi ends of the range (all three binary64 numbers); bits width of the
+codes, 2..16, with [qmin, qmax] = [-2^(bits-1), 2^(bits-1) - 1]; s scale, a positive normal binary32 number; z zero
+point, the code of 0, in [qmin, qmax]; f32, f64 as in R0.
 """
 
 from fractions import Fraction
@@ -18,26 +20,8 @@ def _normal_or_one(scale: Fraction) -> Fraction:
 
 
 def choose_symmetric(absmax: Fraction, bits: int) -> Fraction:
-    """Choose the scale that gives the largest magnitude the largest code.
+    """R13. s = f32(f64(absmax / (2^(bits-1) - 1))); 1 where that is 0 or subnormal.
 
-    Parameters
-    ----------
-    absmax : Fraction
-        Largest magnitude, a binary64 number, >= 0.
-    bits : int
-        Width of the codes, 2..16.
-
-    Returns
-    -------
-    Fraction
-        A positive normal binary32 number.
-
-    Notes
-    -----
-    R13. s = f32(f64(absmax / (2^(bits-1) - 1))); 1 where that is 0 or subnormal.
-
-    Examples
-    --------
     >>> choose_symmetric(Fraction(127, 2), 8)
     Fraction(1, 2)
     """
@@ -45,34 +29,15 @@ def choose_symmetric(absmax: Fraction, bits: int) -> Fraction:
 
 
 def choose_affine(lo: Fraction, hi: Fraction, bits: int) -> tuple[Fraction, int]:
-    """Choose scale and zero point for a range, widened to contain 0.
-
-    Parameters
-    ----------
-    lo, hi : Fraction
-        Ends of the range, binary64 numbers, lo <= hi.
-    bits : int
-        Width of the codes, 2..16.
-
-    Returns
-    -------
-    scale : Fraction
-        A positive normal binary32 number.
-    zero_point : int
-        The code of 0, in [-2^(bits-1), 2^(bits-1) - 1].
-
-    Notes
-    -----
-    R14. lo' = min(lo, 0), hi' = max(hi, 0), s = f32(f64(f64(hi'/2 - lo'/2) / ((qmax - qmin)/2))), z =
+    """R14. lo' = min(lo, 0), hi' = max(hi, 0), s = f32(f64(f64(hi'/2 - lo'/2) / ((qmax - qmin)/2))), z =
     saturate(round_half_even(f64(qmin - f64(lo'/s)))); s = 1 where it would be 0 or subnormal. The halves keep the width
     of the widest ranges below overflow.
 
-    Examples
-    --------
     >>> choose_affine(Fraction(0), Fraction(255, 2), 8)
     (Fraction(1, 2), -128)
     """
     qmin, qmax = -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
+    # 0 is in [low, high], so that it has a code (C2).
     low, high = min(lo, Fraction(0)), max(hi, Fraction(0))
     scale = _normal_or_one(to_float64(to_float64(high / 2 - low / 2) / Fraction(qmax - qmin, 2)))
     return scale, saturate(round_half_even(to_float64(qmin - to_float64(low / scale))), qmin, qmax)

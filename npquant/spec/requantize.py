@@ -1,184 +1,70 @@
 """From the int32 accumulator to the output's scale: one rounding, or two.
 
-Legend: acc int32 accumulator, m multiplier of 31 bits, e shift (positive = left); the factor is M = m 2^(e-31).
+Legend: acc int32 accumulator; multiplier m an int32, shift e (positive = left), C4; the factor is M = m 2^(e-31); y
+accumulator in output steps, before the zero point. Exact values of 5/2, -5/2 and -3/2 steps by each rule:
+
+>>> first = (requantize_single_rounding, requantize_double_rounding, requantize_double_rounding_up)
+>>> rules = (*first, requantize_floor_then_half_up, requantize_half_away)
+>>> [[rule(acc, 2**30, e) for rule in rules] for acc, e in ((5, 0), (-5, 0), (-6, -1))]
+[[3, 3, 3, 3, 3], [-2, -2, -2, -2, -3], [-1, -2, -1, -1, -2]]
 """
 
 from fractions import Fraction
 from math import floor
 
-from npquant.spec.rounding import round_half_away, round_half_up, saturate, wrap
-
-INT32_MAX = 2**31 - 1
+from npquant.spec.rounding import INT32_MAX, INT32_MIN, round_half_away, round_half_up, saturate, wrap
 
 
 def requantize_single_rounding(acc: int, multiplier: int, shift: int) -> int:
-    """Scale an accumulator with one rounding: npquant's own arithmetic.
-
-    Parameters
-    ----------
-    acc : int
-        Accumulator, int32.
-    multiplier, shift : int
-        m and e of R5.
-
-    Returns
-    -------
-    int
-        Accumulator in output steps, before the zero point.
-
-    Notes
-    -----
-    R6. y = round_half_up(acc m 2^(e-31)). One multiply, one rounding shift, nothing else.
-
-    Examples
-    --------
-    >>> requantize_single_rounding(5, 2**30, 0), requantize_single_rounding(-5, 2**30, 0)
-    (3, -2)
-    """
+    """R6. y = round_half_up(acc m 2^(e-31)). One multiply, one rounding shift, nothing else: npquant's arithmetic."""
     return round_half_up(Fraction(acc * multiplier) * Fraction(2) ** (shift - 31))
 
 
 def multiply_high_half_up(a: int, b: int) -> int:
-    """Return the high half of twice a product: (a b) / 2^31, rounded, ties up, saturated.
+    """R7. h = saturate(round_half_up(a b / 2^31)). Ties go toward plus infinity, although the name used elsewhere for
+    it suggests symmetry. a and b are int32 numbers, read as Q0.31 fractions; -2^31 times -2^31 saturates to 2^31 - 1.
+    Source: google/gemmlowp ``fixedpoint/fixedpoint.h``, SaturatingRoundingDoublingHighMul; equals NEON SQRDMULH.
 
-    Parameters
-    ----------
-    a, b : int
-        int32 numbers, read as Q0.31 fractions.
-
-    Returns
-    -------
-    int
-        int32; -2^31 times -2^31 saturates to 2^31 - 1.
-
-    Notes
-    -----
-    R7. h = saturate(round_half_up(a b / 2^31)). Ties go toward plus infinity, although the name used elsewhere for it
-    suggests symmetry. Source: google/gemmlowp ``fixedpoint/fixedpoint.h``, SaturatingRoundingDoublingHighMul; equals
-    NEON SQRDMULH.
-
-    Examples
-    --------
     >>> multiply_high_half_up(1, 2**30), multiply_high_half_up(-1, 2**30)
     (1, 0)
     """
-    return saturate(round_half_up(Fraction(a * b, 2**31)), -(2**31), INT32_MAX)
+    return saturate(round_half_up(Fraction(a * b, 2**31)), INT32_MIN, INT32_MAX)
+
+
+def _high_then_shift(acc: int, multiplier: int, shift: int) -> Fraction:
+    """Return R8's h / 2^max(-e,0), with its first rounding and before its second."""
+    # The left shift is the engine's, in int32: it wraps where acc 2^left leaves it.
+    left, right = max(shift, 0), max(-shift, 0)
+    return Fraction(multiply_high_half_up(wrap(acc * 2**left, 32), multiplier), 2**right)
 
 
 def requantize_double_rounding(acc: int, multiplier: int, shift: int) -> int:
-    """Scale an accumulator with two roundings: high multiply, then rounding shift.
-
-    Parameters
-    ----------
-    acc : int
-        Accumulator, int32.
-    multiplier, shift : int
-        m and e of R5.
-
-    Returns
-    -------
-    int
-        Accumulator in output steps, before the zero point.
-
-    Notes
-    -----
-    R8. y = round_half_away(h / 2^max(-e,0)), h = R7(wrap32(acc 2^max(e,0)), m). The first rounding can make a tie that
-    the exact value is not, which the second then rounds to the wrong side. Source: LiteRT
-    ``tflite/kernels/internal/common.cc``, MultiplyByQuantizedMultiplier; CMSIS-NN ``arm_nn_requantize``.
-
-    Examples
-    --------
-    >>> requantize_double_rounding(-5, 2**30, 0), requantize_double_rounding(-5, 2**30, -1)
-    (-2, -1)
+    """R8. y = round_half_away(h / 2^max(-e,0)), h = R7(wrap32(acc 2^max(e,0)), m). The first rounding can make a tie
+    that the exact value is not, which the second then rounds to the wrong side.
+    Source: LiteRT ``tflite/kernels/internal/common.cc``, MultiplyByQuantizedMultiplier; CMSIS-NN ``arm_nn_requantize``.
     """
-    left, right = max(shift, 0), max(-shift, 0)
-    high = multiply_high_half_up(wrap(acc * 2**left, 32), multiplier)
-    return round_half_away(Fraction(high, 2**right))
+    return round_half_away(_high_then_shift(acc, multiplier, shift))
 
 
 def requantize_double_rounding_up(acc: int, multiplier: int, shift: int) -> int:
-    """Scale an accumulator with two roundings, both of which send ties up.
-
-    Parameters
-    ----------
-    acc : int
-        Accumulator, int32.
-    multiplier, shift : int
-        m and e of R5.
-
-    Returns
-    -------
-    int
-        Accumulator in output steps, before the zero point.
-
-    Notes
-    -----
-    R19. As R8, with round_half_up as the second rounding. Source:
-    google/ruy ``ruy/kernel_avx512.cc``, apply_multiplier.
-
-    Examples
-    --------
-    >>> requantize_double_rounding_up(-5, 2**30, 0), requantize_double_rounding_up(-6, 2**30, -1)
-    (-2, -1)
+    """R19. As R8, with round_half_up as the second rounding.
+    Source: google/ruy ``ruy/kernel_avx512.cc``, apply_multiplier.
     """
-    left, right = max(shift, 0), max(-shift, 0)
-    high = multiply_high_half_up(wrap(acc * 2**left, 32), multiplier)
-    return round_half_up(Fraction(high, 2**right))
+    return round_half_up(_high_then_shift(acc, multiplier, shift))
 
 
 def requantize_floor_then_half_up(acc: int, multiplier: int, shift: int) -> int:
-    """Scale an accumulator by a truncating high multiply and a rounding shift of at least one bit.
-
-    Parameters
-    ----------
-    acc : int
-        Accumulator, int32.
-    multiplier, shift : int
-        m and e of R5.
-
-    Returns
-    -------
-    int
-        Accumulator in output steps, before the zero point.
-
-    Notes
-    -----
-    R20. r = max(1, -e), l = e + r; y = round_half_up(floor(wrap32(acc 2^l) m / 2^31) / 2^r). Rounding once: equal to R6
-    unless the left shift wraps. Source: google/ruy ``ruy/kernel_arm64.cc`` (SQDMULH, SRSHL).
-
-    Examples
-    --------
-    >>> requantize_floor_then_half_up(-5, 2**30, 0)
-    -2
+    """R20. r = max(1, -e), l = e + r; y = round_half_up(saturate(floor(wrap32(acc 2^l) m / 2^31)) / 2^r). Rounding
+    once: equal to R6 unless the left shift wraps; only -2^31 times -2^31 saturates.
+    Source: google/ruy ``ruy/kernel_arm64.cc`` (SQDMULH, SRSHL).
     """
     right = max(1, -shift)
     high = floor(Fraction(wrap(acc * 2 ** (shift + right), 32) * multiplier, 2**31))
-    return round_half_up(Fraction(high, 2**right))
+    return round_half_up(Fraction(saturate(high, INT32_MIN, INT32_MAX), 2**right))
 
 
 def requantize_half_away(acc: int, multiplier: int, shift: int) -> int:
-    """Scale an accumulator with one rounding, ties away from zero.
-
-    Parameters
-    ----------
-    acc : int
-        Accumulator, int32.
-    multiplier, shift : int
-        m and e of R5.
-
-    Returns
-    -------
-    int
-        Accumulator in output steps, before the zero point.
-
-    Notes
-    -----
-    R21. y = round_half_away(acc m 2^(e-31)). Source: apache/tvm ``src/relay/qnn/utils.cc``,
+    """R21. y = round_half_away(acc m 2^(e-31)). Source: apache/tvm ``src/relay/qnn/utils.cc``,
     FixedPointMultiplyToNearest.
-
-    Examples
-    --------
-    >>> requantize_half_away(5, 2**30, 0), requantize_half_away(-5, 2**30, 0)
-    (3, -3)
     """
     return round_half_away(Fraction(acc * multiplier) * Fraction(2) ** (shift - 31))

@@ -11,8 +11,13 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from npquant.testing.adapters.callable import from_callable
+    from npquant.testing.adapters.files import from_files, verify_offline, write_questions
+    from npquant.testing.adapters.onnx_backend import from_onnx_backend
+    from npquant.testing.adapters.process import from_process
+    from npquant.testing.adapters.shared import c_header, from_ctypes
     from npquant.testing.backend import Capabilities
     from npquant.testing.case import Case, Layer, Model
+    from npquant.testing.counterexample import Counterexample
     from npquant.testing.fingerprints import Fingerprint, fingerprint
     from npquant.testing.identification import Identification, identify
     from npquant.testing.trial import run
@@ -21,15 +26,23 @@ if TYPE_CHECKING:
 __all__ = [
     "Capabilities",
     "Case",
+    "Counterexample",
     "Fingerprint",
     "Identification",
     "Layer",
     "Model",
     "Verdict",
+    "c_header",
     "fingerprint",
     "from_callable",
+    "from_ctypes",
+    "from_files",
+    "from_onnx_backend",
+    "from_process",
     "identify",
     "run",
+    "verify_offline",
+    "write_questions",
 ]
 
 _HOME: Final = MappingProxyType(
@@ -39,6 +52,14 @@ _HOME: Final = MappingProxyType(
         "Model": "npquant.testing.case",
         "Capabilities": "npquant.testing.backend",
         "from_callable": "npquant.testing.adapters.callable",
+        "Counterexample": "npquant.testing.counterexample",
+        "from_process": "npquant.testing.adapters.process",
+        "from_ctypes": "npquant.testing.adapters.shared",
+        "c_header": "npquant.testing.adapters.shared",
+        "from_files": "npquant.testing.adapters.files",
+        "write_questions": "npquant.testing.adapters.files",
+        "verify_offline": "npquant.testing.adapters.files",
+        "from_onnx_backend": "npquant.testing.adapters.onnx_backend",
         "Fingerprint": "npquant.testing.fingerprints",
         "fingerprint": "npquant.testing.fingerprints",
         "Identification": "npquant.testing.identification",

@@ -74,6 +74,10 @@ def _asked(backend: Backend, case: Case) -> Outcome:
     model_guard, guard = Guard(), Guard()
     prepared = backend.prepare(guarded_model(case.model, case.w_layout, model_guard))
     answers = _run_earlier(backend, prepared, case, guard)
+    for codes, (_, answer) in zip(case.earlier, answers, strict=True):
+        outcome = checked_answer(answer, (len(codes), answer_shape(case)[1]), case.model.layers[-1].y.dtype)
+        if outcome.kind != kinds.VALUE:
+            return outcome
     x = guard.lay(case.x_q, case.x_layout)
     if case.same_buffer and case.earlier:
         x = answers[-1][0]
@@ -92,13 +96,13 @@ def _asked(backend: Backend, case: Case) -> Outcome:
 
 def _run_earlier(backend: Backend, prepared: Any, case: Case, guard: Guard) -> list[tuple[NDArray[Any], Any]]:
     """Run what comes before the question; return each input as it was laid, with its answer."""
+    if case.neighbour is not None:
+        other = backend.prepare(guarded_model(case.neighbour, "c", guard))
+        other.run(guard.lay(case.x_q, "c"))
     answers = []
     for codes in case.earlier:
         x = guard.lay(codes, "c")
         answers.append((x, prepared.run(x)))
-    if case.neighbour is not None:
-        other = backend.prepare(guarded_model(case.neighbour, "c", guard))
-        other.run(guard.lay(case.x_q, "c"))
     return answers
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from npquant.kernels.activation_bounds import CLAMPS
+from npquant.profiles.npquant import NPQUANT
 from npquant.profiles.record import Profile
 from npquant.testing.case import LAYOUTS, Case, Model
 
@@ -96,6 +97,7 @@ CHANGED_INPUT: Final = "changed its input"
 CHANGED_MODEL: Final = "changed the model's weights or bias"
 ALIASED: Final = "returned memory that changes with its input"
 OVERWRITTEN: Final = "changed its answer to an earlier call"
+NO_CODE: Final = "answered with a number that is no code"
 WRONG_VALUE: Final = "gave a wrong code"
 FLAKY: Final = "gave different answers to one question"
 ACCEPTED: Final = "accepted an illegal case"
@@ -119,7 +121,7 @@ def capabilities_of(profile: Profile) -> Capabilities:
     weight_zero = profile.weight_zero_point in ("honoured", "per_tensor")
     weights = ("int8",) if profile.weight_zero_point == "per_tensor" else ("int8", "uint8")
     return Capabilities(
-        ops=("linear", "quantize") if profile.quantize_codes is not None else ("linear",),
+        ops=("linear", "quantize") if profile.quantize_codes is not None or profile is NPQUANT else ("linear",),
         code_types=profile.code_types,
         weight_types=weights,
         input_zero_point=profile.zero_points,

@@ -1,6 +1,7 @@
 """A profile's card: its equation, an example worked by hand, where it comes from, and how its relatives differ.
 
-Legend: acc accumulator, M multiplier, sx sw sy scales, zy zero point.
+Legend: profile, a and b: records of one arithmetic; name one of `npquant.profiles.names()`; acc accumulator, M
+multiplier, sx sw sy scales, zy zero point of the worked example.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from npquant.kernels.multiplier import FixedMultiplier
 from npquant.profiles import get, names
 from npquant.profiles.record import Profile
 from npquant.testing.differences import first_separation, share_of_differences
-from npquant.testing.samples import Sample, codes_under, extremes, near_ties
+from npquant.testing.samples import REFUSED, Sample, codes_under, exact_steps, ties_and_rails, uint8_shift
 
 # The worked example: the exact value is a negative tie, but no multiplier holds 1/400 exactly.
 EXAMPLE = Sample(np.array([-1000]), 0.5, 0.25, 50.0, 3)
@@ -34,20 +35,8 @@ RULES: tuple[tuple[str, Callable[[Profile], object]], ...] = (
 
 
 def worked_example(profile: Profile) -> list[str]:
-    """Work one accumulator through a profile, a line a step.
+    """Work one accumulator through a profile, a line a step: scales, multiplier, exact value, and the code.
 
-    Parameters
-    ----------
-    profile : Profile
-        The arithmetic.
-
-    Returns
-    -------
-    list of str
-        Scales, multiplier, exact value, and the code.
-
-    Examples
-    --------
     >>> for line in worked_example(get("npquant")):
     ...     print(line)
     acc = -1000, sx = 0.5, sw = 0.25, sy = 50, zy = 3
@@ -58,9 +47,10 @@ def worked_example(profile: Profile) -> list[str]:
     zy = EXAMPLE.zy if profile.zero_points else 0
     sample = Sample(EXAMPLE.acc, EXAMPLE.sx, EXAMPLE.sw, EXAMPLE.sy, zy)
     codes = codes_under(profile, sample)
-    exact = int(sample.acc[0]) * sample.sx * sample.sw / sample.sy
-    answer = "refused" if codes is None else str(int(codes[0]))
-    unsigned = "" if "int8" in profile.code_types or codes is None else f", {int(codes[0]) + 128} as uint8"
+    exact = float(exact_steps(int(sample.acc[0]), sample.sx, sample.sw, sample.sy))
+    answer = REFUSED if codes is None else str(int(codes[0]))
+    shift = uint8_shift(profile)
+    unsigned = "" if shift == 0 or codes is None else f", {int(codes[0]) + shift} as uint8"
     return [
         f"acc = {sample.acc[0]}, sx = {sample.sx:g}, sw = {sample.sw:g}, sy = {sample.sy:g}, zy = {zy}",
         _multiplier_line(profile.make_multiplier(*(np.float32(s) for s in (sample.sx, sample.sw, sample.sy)))),
@@ -81,18 +71,8 @@ def _multiplier_line(made: Any) -> str:
 def differing_rules(a: Profile, b: Profile) -> list[str]:
     """Name the rules in which two records differ.
 
-    Parameters
-    ----------
-    a, b : Profile
-        Two profiles.
+    None where they hold the same functions and values: no input can separate such a pair.
 
-    Returns
-    -------
-    list of str
-        Empty where the records hold the same functions and values: no input can separate such a pair.
-
-    Examples
-    --------
     >>> differing_rules(get("tflite_ref"), get("tflite_single"))
     ['the output stage: where it rounds, ties, zero point']
     """
@@ -100,25 +80,8 @@ def differing_rules(a: Profile, b: Profile) -> list[str]:
 
 
 def render_card(name: str) -> str:
-    """Write the card of one profile.
+    """Write the card of one profile, in lines of at most about 100 characters; ValueError if there is none.
 
-    Parameters
-    ----------
-    name : str
-        One of `npquant.profiles.names()`.
-
-    Returns
-    -------
-    str
-        Text, lines of at most about 100 characters.
-
-    Raises
-    ------
-    ValueError
-        If there is no such profile.
-
-    Examples
-    --------
     >>> print(render_card("gemmini_f32").splitlines()[0])
     gemmini_f32   Gemmini, default configuration
     """
@@ -131,6 +94,7 @@ def render_card(name: str) -> str:
         "overflow": profile.conversion,
         "version": profile.version,
         "read from": profile.source,
+        "proof": profile.proof,
     }
     lines = [
         f"{profile.name}   {profile.engine}",
@@ -170,7 +134,7 @@ def _weight_zero_point(profile: Profile) -> str:
 
 def _relatives(profile: Profile) -> list[str]:
     """Describe the five nearest profiles: on what they differ, and the first case that shows it."""
-    samples = [*near_ties(np.random.default_rng(0), 48, 400), *extremes()]
+    samples = ties_and_rails(np.random.default_rng(0), 48, 400)
     own = [codes_under(profile, sample) for sample in samples]
     others = [get(other) for other in names() if other != profile.name]
     shares = [share_of_differences(own, [codes_under(other, s) for s in samples]) or 0.0 for other in others]
@@ -188,20 +152,8 @@ def _relatives(profile: Profile) -> list[str]:
 
 
 def record_as_json(profile: Profile) -> dict[str, object]:
-    """Describe a profile in JSON's types.
+    """Describe a profile in JSON's types; functions by their names.
 
-    Parameters
-    ----------
-    profile : Profile
-        The record.
-
-    Returns
-    -------
-    dict
-        Its values; functions by their names.
-
-    Examples
-    --------
     >>> record_as_json(get("ort"))["accumulator"]
     'wrap'
     """

@@ -1,6 +1,7 @@
 """Where two profiles part on a network: how often in each layer, and the first place with the values before rounding.
 
-Legend: B rows, N neurons of a layer; a and b two profiles; each layer starts from a's codes.
+Legend: model an integer network, whose own profile plays no part; x its real inputs (B, K), B rows; N neurons of a
+layer; a and b two profiles, by name or record; each layer starts from a's codes; found a `Divergence`.
 """
 
 from __future__ import annotations
@@ -19,27 +20,13 @@ from npquant.kernels.linear import accumulate
 from npquant.profiles import get
 from npquant.profiles.record import Profile
 from npquant.testing.cards import differing_rules
+from npquant.testing.samples import exact_steps
 
 
 @dataclass(frozen=True, slots=True)
 class FirstDivergence:
     """Hold the first output on which two profiles differ.
 
-    Parameters
-    ----------
-    layer, row, neuron : int
-        Where.
-    accumulator : int
-        The exact int32 sum, bias included.
-    exact : Fraction
-        The exact value in output steps, before rounding and zero point.
-    zero_point : int
-        Added after (or before) the rounding.
-    a, b : int
-        The two codes.
-
-    Examples
-    --------
     >>> FirstDivergence(0, 0, 0, -5, Fraction(-5, 2), 0, -2, -3).nearest_tie
     Fraction(0, 1)
     """
@@ -47,10 +34,10 @@ class FirstDivergence:
     layer: int
     row: int
     neuron: int
-    accumulator: int
-    exact: Fraction
-    zero_point: int
-    a: int
+    accumulator: int  # the exact int32 sum, bias included
+    exact: Fraction  # in output steps, before rounding and zero point
+    zero_point: int  # added after (or before) the rounding
+    a: int  # the two codes
     b: int
 
     @property
@@ -61,64 +48,24 @@ class FirstDivergence:
 
 @dataclass(frozen=True, slots=True)
 class Divergence:
-    """Hold how two profiles differ on a network and some rows.
+    """Hold how two profiles differ on a network and some rows."""
 
-    Parameters
-    ----------
-    a, b : str
-        Names of the profiles.
-    rows : int
-        Rows that were run.
-    differing, outputs : tuple of int
-        Outputs that differ, and outputs in all, by layer; each layer starts from a's codes.
-    end_to_end, predictions : int
-        Output codes, and predicted classes, that differ when each profile runs the whole network by itself.
-    first : FirstDivergence or None
-        The first difference, by layer, then row, then neuron.
-    rules : tuple of str
-        The rules in which the two records differ.
-
-    Examples
-    --------
-    >>> Divergence("a", "b", 1, (0,), (10,), 0, 0, None, ()).first is None
-    True
-    """
-
-    a: str
+    a: str  # the names
     b: str
-    rows: int
-    differing: tuple[int, ...]
-    outputs: tuple[int, ...]
-    end_to_end: int
-    predictions: int
-    first: FirstDivergence | None
-    rules: tuple[str, ...]
+    rows: int  # that were run
+    differing: tuple[int, ...]  # outputs by layer that differ, each layer starting from a's codes
+    outputs: tuple[int, ...]  # outputs by layer in all
+    end_to_end: int  # output codes that differ when each profile runs the whole network by itself
+    predictions: int  # predicted classes that do
+    first: FirstDivergence | None  # by layer, then row, then neuron
+    rules: tuple[str, ...]  # in which the two records differ
 
 
 def compare_profiles(model: IntegerMLP, x: ArrayLike, a: str | Profile, b: str | Profile) -> Divergence:
-    """Run a network under two profiles and say where they part.
+    """Run a network under two profiles: counts by layer, and the first difference in full.
 
-    Parameters
-    ----------
-    model : IntegerMLP
-        An integer network; its own profile plays no part.
-    x : array of real numbers, shape (B, K)
-        Inputs.
-    a, b : str or Profile
-        The two arithmetics.
+    ValueError if a profile is unknown, or its engine refuses a layer.
 
-    Returns
-    -------
-    Divergence
-        Counts by layer, and the first difference in full.
-
-    Raises
-    ------
-    ValueError
-        If a profile is unknown, or its engine refuses a layer.
-
-    Examples
-    --------
     >>> from npquant.integer.layer import IntegerLayer
     >>> from npquant.kernels.qparams import QuantParams
     >>> p = QuantParams(0.5, 0, -128, 127)
@@ -158,31 +105,13 @@ def _describe(layer: IntegerLayer, index: int, codes: Int8, a: Int8, b: Int8) ->
     acc = accumulate(codes[row : row + 1], layer.w_q, layer.bias, layer.x.zero_point, layer.w.zero_point)
     value = int(acc[0, neuron])
     sw = np.broadcast_to(np.asarray(layer.w.scale), (layer.shape[1],))[neuron]
-    factor = Fraction(float(layer.x.scale)) * Fraction(float(sw)) / Fraction(float(layer.target.scale))
+    exact = exact_steps(value, float(layer.x.scale), float(sw), float(layer.target.scale))
     zero_point = int(layer.target.zero_point)
-    return FirstDivergence(
-        index, row, neuron, value, value * factor, zero_point, int(a[row, neuron]), int(b[row, neuron])
-    )
+    return FirstDivergence(index, row, neuron, value, exact, zero_point, int(a[row, neuron]), int(b[row, neuron]))
 
 
 def render_divergence(found: Divergence) -> str:
-    """Write a comparison for a terminal.
-
-    Parameters
-    ----------
-    found : Divergence
-        From `compare_profiles`.
-
-    Returns
-    -------
-    str
-        A table by layer, the first difference, and the rule that explains it.
-
-    Examples
-    --------
-    >>> print(render_divergence(Divergence("ort", "ort", 1, (0,), (10,), 0, 0, None, ())).splitlines()[0])
-    ort against ort on 1 rows
-    """
+    """Write a comparison for a terminal: a table by layer, the first difference, and the rules that explain it."""
     lines = [f"{found.a} against {found.b} on {found.rows:,} rows", "", "  layer  outputs      differ  ppm"]
     for i, (count, total) in enumerate(zip(found.differing, found.outputs, strict=True)):
         lines.append(f"  {i:>5}  {total:>11,}  {count:>6,}  {1e6 * count / max(total, 1):,.0f}")
@@ -208,23 +137,7 @@ def render_divergence(found: Divergence) -> str:
 
 
 def divergence_as_json(found: Divergence) -> dict[str, object]:
-    """Describe a comparison in JSON's types.
-
-    Parameters
-    ----------
-    found : Divergence
-        From `compare_profiles`.
-
-    Returns
-    -------
-    dict
-        The fields of the record; ``first`` holds the exact value as "numerator/denominator" and as a float.
-
-    Examples
-    --------
-    >>> divergence_as_json(Divergence("a", "b", 1, (0,), (10,), 0, 0, None, ()))["first"] is None
-    True
-    """
+    """Describe a comparison in JSON's types; ``first`` has the exact value as "numerator/denominator" and as float."""
     record = dataclasses.asdict(found)
     if found.first is not None:
         exact = found.first.exact

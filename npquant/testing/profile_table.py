@@ -1,7 +1,9 @@
 """The page docs/profile-table.md: how often every two profiles differ, counted afresh and printed as Markdown.
 
 Run: python -m npquant.testing.profile_table > docs/profile-table.md
-Legend: P classes of profiles that requantize alike; a share is a part of the outputs that neither profile refuses.
+Legend: a group is a class of profiles that requantize alike; a share in [0, 1] is a part of the outputs that neither
+profile refuses, times unit: 1e6 for parts per million, 100 for per cent; likely and edges the samples (R accumulators
+each) that the first and the second table count on.
 """
 
 from __future__ import annotations
@@ -12,9 +14,10 @@ import numpy as np
 
 from npquant.profiles import get, names
 from npquant.profiles.record import Profile
-from npquant.testing.differences import difference_table
-from npquant.testing.samples import Sample, extremes, near_ties, realistic
+from npquant.testing.differences import alike, difference_table
+from npquant.testing.samples import Sample, realistic, ties_and_rails
 
+LEFT, RIGHT = ":--", "--:"
 INTRODUCTION = """\
 # How often two profiles differ
 
@@ -35,45 +38,19 @@ and how they bound an activation (`npquant profiles NAME`).
 
 
 def requantization_classes(profiles: Sequence[Profile]) -> list[list[Profile]]:
-    """Group profiles whose records requantize with the same functions.
+    """Group profiles whose records share multiplier, output stage and bias rule, in order of first appearance.
 
-    Parameters
-    ----------
-    profiles : sequence of Profile
-        Records.
+    Their codes are equal wherever both engines take the layer.
 
-    Returns
-    -------
-    list of list of Profile
-        In order of first appearance. Members share multiplier, output stage and bias rule, so their codes are equal
-        wherever both engines take the layer.
-
-    Examples
-    --------
     >>> [[p.name for p in group] for group in requantization_classes([get("ort"), get("fbgemm"), get("gemmini_f32")])]
     [['ort', 'gemmini_f32'], ['fbgemm']]
     """
-    groups: dict[tuple[object, ...], list[Profile]] = {}
-    for profile in profiles:
-        groups.setdefault((profile.make_multiplier, profile.output_stage, profile.add_bias), []).append(profile)
-    return list(groups.values())
+    return alike(profiles, lambda p: (p.make_multiplier, p.output_stage, p.add_bias))
 
 
 def representative(group: Sequence[Profile]) -> Profile:
-    """Choose the member of a class that refuses least: zero points, both code types, the widest multipliers.
+    """Choose the member that refuses least: zero points, both code types, the widest multipliers; then the first.
 
-    Parameters
-    ----------
-    group : sequence of Profile
-        A class.
-
-    Returns
-    -------
-    Profile
-        The first of the most permissive.
-
-    Examples
-    --------
     >>> representative([get("gemmini_f32"), get("xnnpack_fp32"), get("ort")]).name
     'ort'
     """
@@ -81,22 +58,8 @@ def representative(group: Sequence[Profile]) -> Profile:
 
 
 def share_as_text(share: float | None, unit: float) -> str:
-    """Write a share, so that a count of none and a small count look different.
+    """Write a share to three significant digits, "0" for a count of none alone, "-" where there is nothing to compare.
 
-    Parameters
-    ----------
-    share : float or None
-        In [0, 1].
-    unit : float
-        1e6 for parts per million, 100 for per cent.
-
-    Returns
-    -------
-    str
-        "0" for none; at most three significant digits; "-" where there is nothing to compare.
-
-    Examples
-    --------
     >>> share_as_text(0.0, 100), share_as_text(0.00007, 100), share_as_text(0.1414, 100), share_as_text(None, 100)
     ('0', '0.007', '14.1', '-')
     """
@@ -106,65 +69,23 @@ def share_as_text(share: float | None, unit: float) -> str:
     return "0" if value == 0 else f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
-def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """Lay out a Markdown table, first column left, the others right.
+def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]], align: str) -> list[str]:
+    """Lay out a Markdown table, the lines of header and rows: the first column left, the others by align.
 
-    Parameters
-    ----------
-    header : sequence of str
-        Column names.
-    rows : sequence of sequence of str
-        Cells.
-
-    Returns
-    -------
-    list of str
-        Lines.
-
-    Examples
-    --------
-    >>> markdown_table(["a", "b"], [["x", "1"]])
+    >>> markdown_table(["a", "b"], [["x", "1"]], RIGHT)
     ['| a | b |', '| :-- | --: |', '| x | 1 |']
     """
-    rule = [":--", *["--:"] * (len(header) - 1)]
+    rule = [LEFT, *[align] * (len(header) - 1)]
     return [f"| {' | '.join(cells)} |" for cells in (header, rule, *rows)]
 
 
 def page_samples() -> tuple[list[Sample], list[Sample]]:
-    """Draw what the page counts on.
-
-    Returns
-    -------
-    tuple of list of Sample
-        A million realistic outputs, and 120,000 beside ties and at the rails; the same at every call.
-
-    Examples
-    --------
-    >>> [len(samples) for samples in page_samples()]
-    [100, 358]
-    """
-    likely = realistic(np.random.default_rng(0), 100, 10_000)
-    return likely, [*near_ties(np.random.default_rng(1), 300, 400), *extremes()]
+    """Draw a million realistic outputs, and 120,000 beside ties and at the rails; the same at every call."""
+    return realistic(np.random.default_rng(0), 100, 10_000), ties_and_rails(np.random.default_rng(1), 300, 400)
 
 
 def render_page(likely: Sequence[Sample], edges: Sequence[Sample]) -> str:
-    """Count all differences and write the page.
-
-    Parameters
-    ----------
-    likely, edges : sequence of Sample
-        What the first and the second table count on; the committed page's are `page_samples`.
-
-    Returns
-    -------
-    str
-        Markdown.
-
-    Examples
-    --------
-    >>> print(render_page(extremes(), extremes()).splitlines()[0])
-    # How often two profiles differ
-    """
+    """Count all differences and write the page as Markdown; the committed one is of `page_samples`."""
     groups = requantization_classes([get(name) for name in names()])
     chosen = [representative(group) for group in groups]
     keys = [str(i + 1) for i in range(len(groups))]
@@ -175,10 +96,9 @@ def render_page(likely: Sequence[Sample], edges: Sequence[Sample]) -> str:
             [f"{key} {group[0].name}", *("" if i == j else share_as_text(v, unit) for j, v in enumerate(row))]
             for i, (key, group, row) in enumerate(zip(keys, groups, table, strict=True))
         ]
-        return ["", f"## {title}", "", text, "", *markdown_table(["", *keys], rows)]
+        return ["", f"## {title}", "", text, "", *markdown_table(["", *keys], rows, RIGHT)]
 
     legend = [[key, ", ".join(f"`{p.name}`" for p in group)] for key, group in zip(keys, groups, strict=True)]
-    legend_lines = [line.replace("--:", ":--") for line in markdown_table(["column", "profiles"], legend)]
     first = f"""Parts per million of {counts[0]:,} outputs: 100 sets of scales with a multiplier of 1e-4 to 1e-2,
 accumulators that spread the outputs over the code range, half of the zero points 0. 0 is a count, not a proof."""
     second = f"""Per cent of {counts[1]:,} outputs. Each accumulator lies on, just below or just above k + 1/2 output
@@ -188,7 +108,7 @@ shows."""
     lines = [
         *INTRODUCTION.splitlines(),
         "",
-        *legend_lines,
+        *markdown_table(["column", "profiles"], legend, LEFT),
         *shares("Realistic outputs", first, difference_table(chosen, likely), 1e6),
         *shares("Beside ties, and at the rails", second, difference_table(chosen, edges), 100),
     ]

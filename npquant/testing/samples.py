@@ -1,65 +1,44 @@
-"""Accumulators and scales to compare profiles on: realistic ones, and ones that sit on and beside ties.
+"""Accumulators and scales to compare profiles on: realistic ones, and ones that sit on and beside ties and rails.
 
-Legend: acc int32 accumulators (R,), one sample a set of scales sx, sw, sy; zy zero point; M = sx sw / sy.
+Legend: acc int32 accumulators (R,), one sample a set of scales sx, sw, sy of input, weights and output; zy output zero
+point; M = sx sw / sy; rng Generator that cases are drawn from; sets of scales, rows accumulators for each; profile the
+arithmetic that answers.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
+from typing import TypeVar
 
 import numpy as np
 
-from npquant.arrays import Int64
+from npquant.arrays import Int8, Int64
 from npquant.kernels.qparams import QuantParams
 from npquant.profiles.operators import requantize
 from npquant.profiles.record import Profile
 
+Given = TypeVar("Given")
+# What is written where an engine refuses.
+REFUSED = "refused"
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sample:
-    """Hold accumulators that share one input, weight and output quantization.
+    """Hold accumulators that share one input, weight and output quantization."""
 
-    Parameters
-    ----------
-    acc : ndarray of int64, shape (R,)
-        int32 values.
-    sx, sw, sy : float
-        float32 scales.
-    zy : int
-        Output zero point as an int8 code.
-
-    Examples
-    --------
-    >>> Sample(np.array([5]), 1.0, 0.5, 1.0, 3).zy
-    3
-    """
-
-    acc: Int64
-    sx: float
+    acc: Int64  # (R,), int32 values
+    sx: float  # a float32 number, as are the two others
     sw: float
     sy: float
-    zy: int
+    zy: int  # as an int8 code
 
 
 def realistic(rng: np.random.Generator, sets: int, rows: int) -> list[Sample]:
     """Draw what a trained network would requantize: outputs spread over the code range, at random.
 
-    Parameters
-    ----------
-    rng : Generator
-        Source.
-    sets, rows : int
-        Sets of scales, and accumulators for each.
-
-    Returns
-    -------
-    list of Sample
-        M between 1e-4 and 1e-2; half of the zero points are 0.
-
-    Examples
-    --------
-    >>> len(realistic(np.random.default_rng(0), 2, 10))
-    2
+    M lies between 1e-4 and 1e-2; half of the zero points are 0.
     """
     drawn = []
     for i in range(sets):
@@ -71,25 +50,10 @@ def realistic(rng: np.random.Generator, sets: int, rows: int) -> list[Sample]:
 
 
 def near_ties(rng: np.random.Generator, sets: int, rows: int) -> list[Sample]:
-    """Draw accumulators on, just below and just above k + 1/2 output steps.
+    """Draw accumulators on, just below and just above k + 1/2 output steps, none beyond int32.
 
-    Parameters
-    ----------
-    rng : Generator
-        Source.
-    sets, rows : int
-        Sets of scales, and accumulators for each.
-
-    Returns
-    -------
-    list of Sample
-        A third of the sets have a power of two for M, so that exact ties exist; M from 1e-6 to 4; half of the zero
-        points are 0. Values beyond int32 are left out.
-
-    Examples
-    --------
-    >>> near_ties(np.random.default_rng(0), 1, 3)[0].acc.shape
-    (3,)
+    M lies between 1e-6 and 4, a third of the sets having a power of two, so that exact ties exist; half of the zero
+    points are 0.
     """
     drawn = []
     for i in range(sets):
@@ -106,21 +70,18 @@ def near_ties(rng: np.random.Generator, sets: int, rows: int) -> list[Sample]:
 def extremes() -> list[Sample]:
     """List the ends of int32 and of float32's integers, under M from 2^-30 to 300 and zero points of both signs.
 
-    Returns
-    -------
-    list of Sample
-        The same each time; scales are exact but for the last, 0.7 / 0.3.
-
-    Examples
-    --------
-    >>> int(extremes()[0].acc[0])
-    -2147483648
+    The same each time; scales are exact but for the last, 0.7 / 0.3.
     """
     edges = [-(2**31), -(2**31) + 1, -(2**30), -(2**24) - 1, -(2**24), -1, 0, 1, 2**24, 2**24 + 1, 2**30, 2**31 - 1]
     acc = np.array(edges, np.int64)
     reals = (2.0**-30, 2.0**-24, 2.0**-16, 0.5, 1.0, 1.5, 2.0, 4.0, 100.0, 200.0, 300.0)
     exact = [Sample(acc, real, 1.0, 1.0, zy) for real in reals for zy in (-128, -5, 0, 7, 127)]
     return [*exact, *(Sample(acc, float(np.float32(0.7)), 1.0, float(np.float32(0.3)), zy) for zy in (-5, 0, 7))]
+
+
+def ties_and_rails(rng: np.random.Generator, sets: int, rows: int) -> list[Sample]:
+    """Draw `near_ties`, and add `extremes`: where a wrong rule shows."""
+    return [*near_ties(rng, sets, rows), *extremes()]
 
 
 def _scales(rng: np.random.Generator, real: float, *, exact: bool = False) -> tuple[float, float, float]:
@@ -132,35 +93,45 @@ def _scales(rng: np.random.Generator, real: float, *, exact: bool = False) -> tu
     return sx, sw, float(np.float32(sx * sw / real))
 
 
-def codes_under(profile: Profile, sample: Sample) -> Int64 | None:
-    """Requantize a sample under a profile, as int8 codes.
+def exact_steps(acc: int, sx: float, sw: float, sy: float) -> Fraction:
+    """Return acc sx sw / sy, the output steps that every engine rounds.
 
-    Parameters
-    ----------
-    profile : Profile
-        The arithmetic.
-    sample : Sample
-        Accumulators.
+    >>> exact_steps(-5, 1.0, 0.5, 1.0)
+    Fraction(-5, 2)
+    """
+    return acc * Fraction(sx) * Fraction(sw) / Fraction(sy)
 
-    Returns
-    -------
-    ndarray of int64, shape (R,), or None
-        Codes in [-128, 127]; an engine that takes uint8 alone gets the same numbers 128 higher, which moves no tie
-        (128 is even). None where the engine refuses the scales or the zero point.
 
-    Examples
-    --------
+def unless_refused(operation: Callable[[], Given]) -> Given | None:
+    """Return what an operation gives; None where the engine refuses its operands, which it does by ValueError."""
+    try:
+        return operation()
+    except ValueError:
+        return None
+
+
+def uint8_shift(profile: Profile) -> int:
+    """Return by how much codes lie above int8 ones: 128 for an engine that takes uint8 alone, else 0."""
+    return 0 if "int8" in profile.code_types else 128
+
+
+def codes_under(profile: Profile, sample: Sample) -> Int8 | None:
+    """Requantize a sample, (R,) codes; None where the engine refuses the scales or the zero point.
+
+    An engine that takes uint8 alone gets the same numbers 128 higher, which moves no tie (128 is even).
+
     >>> from npquant.profiles import get
     >>> codes_under(get("fbgemm"), Sample(np.array([5, -5]), 1.0, 0.5, 1.0, 0))
-    array([ 2, -2])
+    array([ 2, -2], dtype=int8)
     """
-    shift = 0 if "int8" in profile.code_types else 128
+    shift = uint8_shift(profile)
     low, high = -128 + shift, 127 + shift
     x = QuantParams(sample.sx, shift if profile.zero_points else 0, low, high)
     w = QuantParams(sample.sw, 0, -128, 127)
-    try:
+
+    def output() -> Int8:
         y = QuantParams(sample.sy, sample.zy + shift, low, high)
         codes = requantize(sample.acc, x=x, w=w, y=y, profile=profile)
-    except ValueError:
-        return None
-    return codes.astype(np.int64) - shift
+        return (codes.astype(np.int64) - shift).astype(np.int8)
+
+    return unless_refused(output)

@@ -1,6 +1,8 @@
 """``npquant inspect``: every figure is that of the file."""
 
 import json
+import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +10,11 @@ import numpy as np
 import pytest
 
 from npquant.cli import main
+from npquant.cli.description import describe
 from npquant.cli.quantize import ENCODINGS
+from npquant.files import layouts, reading, storage
 from npquant.files.storage import load
-from npquant.integer.layer import accumulator_interval
+from npquant.integer.accumulator import accumulator_interval
 from npquant.integer.mlp import IntegerMLP
 
 Shown = pytest.CaptureFixture[str]
@@ -110,3 +114,47 @@ def test_inspect_shows_an_n_of_four_pattern(float_file: Path, tmp_path: Path, ca
     record, text = inspected(float_file, capsys)
     assert record["layers"][1]["most_of_four"] == 4
     assert ":4" not in text
+
+
+def law_reads_once(describe: Callable[[str], Any], path: Path, patch: pytest.MonkeyPatch) -> None:
+    """One open, one stat, one decoding, and one SHA-256 a tensor."""
+    opened: list[object] = []
+    counts = {"stat": 0, "decode_network": 0, "sha256": 0}
+    real_open, real_stat, real_decode = Path.open, os.stat, reading.decode_network
+
+    def counting(name: str, real: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            counts[name] += 1
+            return real(*args, **kwargs)
+
+        return call
+
+    def opening(self: Path, *args: Any, **kwargs: Any) -> Any:
+        opened.append(self)
+        return real_open(self, *args, **kwargs)
+
+    with patch.context() as patched:
+        patched.setattr(Path, "open", opening)
+        patched.setattr(os, "stat", counting("stat", real_stat))
+        patched.setattr(reading, "decode_network", counting("decode_network", real_decode))
+        patched.setattr(storage, "decode_network", reading.decode_network)
+        patched.setattr(layouts, "sha256", counting("sha256", layouts.sha256))
+        record = describe(str(path))
+    tensors = 1 if record["kind"] == "IntegerMLP" else 2 * len(record["layers"])
+    assert opened == [path]
+    assert counts == {"stat": 1, "decode_network": 1, "sha256": tensors}
+
+
+def test_inspect_reads_hashes_and_decodes_a_file_once(
+    float_file: Path, integer_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The record comes from one read; one that loads and then itemizes the file is seen."""
+    for path in (float_file, integer_file):
+        law_reads_once(describe, path, monkeypatch)
+
+    def twice(path: str) -> dict[str, Any]:
+        storage.itemize(path)
+        return describe(path)
+
+    with pytest.raises(AssertionError):
+        law_reads_once(twice, float_file, monkeypatch)

@@ -165,3 +165,13 @@ def test_auto_leaves_out_what_would_take_long(monkeypatch):
         monkeypatch.setattr(weight_stream, "_PATIENCE", limit)
         assert encode_weights(sparse)[0] == form
         assert encode_weights(sparse, 0, "arithmetic")[0] == "arithmetic"
+
+
+def test_auto_never_asks_for_what_arithmetic_code_refuses():
+    """W4: a tall matrix, K (N + 64) > 2^26 though K N <= 2^21, is an error by name, and packed by "auto"."""
+    tall = np.zeros((1_100_000, 1), np.int8)
+    with pytest.raises(ValueError, match="would take minutes"):
+        encode_weights(tall, 0, "arithmetic")
+    form, data = encode_weights(tall)
+    assert form == "relative2" and len(data) < 100
+    assert not decode_weights(form, data, tall.shape).any()

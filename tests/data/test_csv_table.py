@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from npquant.data.csv_table import read_csv
-from npquant.data.table import RawTable
+from npquant.data.raw_table import RawTable
 
 LIMIT = 1 << 16
 Read = Callable[[Path], RawTable]

@@ -31,7 +31,7 @@ def law_reads_back(encode, decode, array):
 
 @given(ARRAYS)
 def test_npy_reads_back_and_is_numpy_s_own(array):
-    """Values, NaN payloads, dtype and shape survive; NumPy reads what is written, and is read in both orders."""
+    """L4: values, NaN payloads, dtype and shape survive; NumPy reads what is written, and is read in both orders."""
     law_reads_back(encode_npy, decode_npy, array)
     theirs = np.load(io.BytesIO(encode_npy(array)), allow_pickle=False)
     assert theirs.shape == array.shape and theirs.tobytes() == array.astype(array.dtype.newbyteorder("<")).tobytes()
@@ -130,7 +130,7 @@ MEMBERS = st.dictionaries(st.text("abc./é", min_size=1, max_size=5), st.binary(
 
 @given(MEMBERS)
 def test_zip_reads_back_in_order_and_reproducibly(members):
-    """Names, contents and their order survive; the bytes are the same again; zipfile finds no fault."""
+    """L1: names, contents and their order survive; the bytes are the same again; zipfile finds no fault."""
     data = encode_zip(members)
     assert list(decode_zip(data, "a.npz", max_bytes=LIMIT).items()) == list(members.items())
     assert encode_zip(dict(members)) == data

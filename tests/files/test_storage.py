@@ -120,7 +120,7 @@ def assert_same_integer(a, b):
 
 
 def law_same_back(save, load, model, folder):
-    """What is loaded is what was saved, under either suffix, and saves to the same bytes; the parts sum to the file."""
+    """Z1, Z3: what is loaded is what was saved, under either suffix, saved to the same bytes; the parts sum to them."""
     same = assert_same_float if isinstance(model, FloatMLP) else assert_same_integer
     for suffix in ("npz", "npq"):
         path = folder / f"model.{suffix}"
@@ -393,7 +393,7 @@ def test_pickles_bombs_and_strangers_are_refused(tmp_path, small_float):
 
 
 def test_file_is_an_npz_that_states_its_versions(tmp_path, small_float):
-    """Z1, Z2: numpy.load reads the arrays; the manifest stands first and names versions and hashes; Z3: no clock."""
+    """Z1, Z2: numpy.load reads the arrays; L1: the manifest stands first; L2: versions, hashes; L3: names; no clock."""
     path = tmp_path / "model.npz"
     save(small_float, path)
     with np.load(path, allow_pickle=False) as arrays:
@@ -497,7 +497,7 @@ def law_atomic(write, folder, monkeypatch, call, error):
 @pytest.mark.parametrize("call", ["fsync", "replace"])
 @pytest.mark.parametrize("error", [NO_SPACE, KeyboardInterrupt(), MemoryError()], ids=["full", "ctrl-c", "memory"])
 def test_write_atomically_is_whole_or_not_at_all(call, error, tmp_path, monkeypatch):
-    """A full disk and Ctrl-C, before and at the renaming, leave the old file and nothing beside it."""
+    """Z4: a full disk and Ctrl-C, before and at the renaming, leave the old file and nothing beside it."""
     law_atomic(write_atomically, tmp_path, monkeypatch, call, error)
 
 
@@ -524,7 +524,7 @@ def test_atomic_law_kills_wrong_ones(tmp_path, monkeypatch):
 
 
 def test_write_atomically_flushes_before_it_renames(tmp_path, monkeypatch):
-    """The content is on the disk before its name points at it."""
+    """Z4: the content is on the disk before its name points at it."""
     calls = []
     for name in ("fsync", "replace"):
         real = getattr(os, name)

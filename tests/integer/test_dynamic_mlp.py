@@ -11,14 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from npquant.integer.dynamic_mlp import (
-    GRANULARITIES,
-    DynamicLayer,
-    DynamicMLP,
-    input_params,
-    quantize_rows,
-    run_dynamic_layer,
-)
+from npquant.integer.dynamic_layer import GRANULARITIES, DynamicLayer, input_params, quantize_rows, run_dynamic_layer
+from npquant.integer.dynamic_mlp import DynamicMLP
 from npquant.kernels.affine import quantize, quantize_truncating
 from npquant.kernels.dynamic import dynamic_quantize_unit_empty
 from npquant.kernels.qparams import FLOAT32_TINY, QuantParams, choose_affine

@@ -1,9 +1,8 @@
-"""Laws of the integer-only network: it is the spec, scalar by scalar; its fast route is its plain one; bounds hold."""
+"""Laws of the integer-only network: it is the spec, scalar by scalar; its fast form is its plain one."""
 
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
 import pytest
@@ -11,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from npquant.integer import route as integer_route
-from npquant.integer.layer import IntegerLayer, accumulator_interval, check_accumulator
+from npquant.integer import fast_npquant
+from npquant.integer.fast_npquant import prepare_layer, run_prepared
+from npquant.integer.layer import IntegerLayer
 from npquant.integer.mlp import IntegerMLP
-from npquant.integer.route import formula_is_exact, prepare_layer, run_prepared
 from npquant.kernels.affine import dequantize, quantize
 from npquant.kernels.qparams import QuantParams
 from npquant.kernels.requantize import requantize_single_rounding
@@ -111,7 +110,7 @@ def test_run_plain_equals_spec(case: tuple[IntegerMLP, Int8]) -> None:
 
 @given(case=networks(largest=40))
 def test_run_equals_run_plain(case: tuple[IntegerMLP, Int8]) -> None:
-    """The fast route gives the plain one's codes, bit for bit."""
+    """The fast form gives the plain one's codes, bit for bit."""
     net, x_q = case
     assert np.array_equal(net.run(x_q), net.run_plain(x_q))
 
@@ -174,120 +173,8 @@ def test_block_law_kills_a_block_that_is_too_long(monkeypatch: pytest.MonkeyPatc
     net = IntegerMLP((IntegerLayer(w_q, bias, x, w, y, "identity"),), x)
     row = np.full((1, depth), 127, np.int8)
     assert net.run(row).item() == net.run_plain(row).item() == 1
-    monkeypatch.setattr(integer_route, "FLOAT32_EXACT", 2**40)
+    monkeypatch.setattr(fast_npquant, "sums_are_exact", lambda reach: reach <= 2**40)
     assert IntegerMLP(net.layers, x).run(row).item() != 1
-
-
-def formula_agrees_everywhere(scale: NDArray[Any], offset: NDArray[Any], layer: IntegerLayer) -> bool:
-    """Try every accumulator that each neuron can have."""
-    prepared = prepare_layer(layer)
-    low, high = accumulator_interval(layer)
-    for n in range(layer.shape[1]):
-        acc = np.arange(low[n], high[n] + 1)
-        real = np.floor((acc - prepared.constant[n]).astype(scale.dtype) * scale[n] + offset[n])
-        m, s = np.asarray(prepared.fixed.multiplier), 31 - np.asarray(prepared.fixed.shift)
-        m, s = np.broadcast_to(m, low.shape)[n], np.broadcast_to(s, low.shape)[n]
-        exact = ((acc * m + (1 << (int(s) - 1))) >> int(s)) + prepared.zero_point
-        if not np.array_equal(np.clip(real, prepared.low, prepared.high), np.clip(exact, prepared.low, prepared.high)):
-            return False
-    return True
-
-
-@given(
-    seed=st.integers(0, 2**32 - 1), activation=st.sampled_from(ACTIVATIONS), nudge=st.sampled_from([0, 0, 1e-12, 1e-3])
-)
-def test_formula_is_exact_is_true_only_where_all_accumulators_agree(seed: int, activation: str, nudge: float) -> None:
-    """R6, R10: the check at the steps is the check of every accumulator; nudged formulas included."""
-    rng = np.random.default_rng(seed)
-    layer = random_layer(rng, random_params(rng, 1.0, narrow=True), (2, 2), activation)
-    prepared = prepare_layer(layer)
-    real = np.broadcast_to(np.asarray(prepared.fixed.real, np.float64), (2,))
-    start = prepared.constant * real + 0.5 + prepared.zero_point - nudge
-    for dtype in ("float64", "float32"):
-        scale, offset = real.astype(dtype), start.astype(dtype)
-        verdict = formula_is_exact(scale, offset, prepared.constant, layer)
-        assert verdict == formula_agrees_everywhere(scale, offset, layer)
-
-
-def test_formula_is_exact_refuses_a_float32_formula_that_is_wrong() -> None:
-    """The law above is not vacuous: there is a layer where float32 fails and float64 holds."""
-    p = QuantParams(0.7, -128, -128, 127)
-    rng = np.random.default_rng(0)
-    w_q = rng.integers(-128, 128, (300, 20)).astype(np.int8)
-    layer = IntegerLayer(w_q, np.zeros(20, np.int32), p, QuantParams(0.0013, 0, -128, 127), p, "identity")
-    prepared = prepare_layer(layer)
-    assert prepared.scale is not None and prepared.scale.dtype == np.float64
-    real = np.full(20, prepared.fixed.real)
-    offset = prepared.constant * real + 0.5 + prepared.zero_point
-    assert not formula_is_exact(real.astype(np.float32), offset.astype(np.float32), prepared.constant, layer)
-
-
-def test_run_equals_run_plain_without_a_float_formula() -> None:
-    """A multiplier of 0 has no steps to check: the int64 formula takes over."""
-    x, y = QuantParams(2.0**-60, 0, -128, 127), QuantParams(1.0, 5, -128, 127)
-    layer = IntegerLayer(np.full((3, 2), 100, np.int8), np.zeros(2, np.int32), x, x, y, "relu")
-    net, x_q = IntegerMLP((layer,), x), np.full((2, 3), 127, np.int8)
-    assert prepare_layer(layer).scale is None
-    assert np.array_equal(net.run(x_q), net.run_plain(x_q)) and (net.run(x_q) == 5).all()
-
-
-Interval = Callable[[IntegerLayer], tuple[NDArray[np.int64], NDArray[np.int64]]]
-
-
-def law_bound_is_attained(interval: Interval, layer: IntegerLayer) -> None:
-    """C7: the input built from the signs of the weights has exactly the bounding accumulator."""
-    net = IntegerMLP((layer,), layer.x)
-    low, high = interval(layer)
-    positive = (layer.centred_weights > 0).T
-    best = np.where(positive, layer.x.qmax, layer.x.qmin).astype(np.int8)
-    worst = np.where(positive, layer.x.qmin, layer.x.qmax).astype(np.int8)
-    assert np.array_equal(np.diag(net.accumulators(best)[0]), high)
-    assert np.array_equal(np.diag(net.accumulators(worst)[0]), low)
-    assert -(2 ** (net.accumulator_bits[0] - 1)) <= low.min() and high.max() < 2 ** (net.accumulator_bits[0] - 1)
-    assert net.headroom_bits[0] == 32 - net.accumulator_bits[0]
-
-
-@given(seed=st.integers(0, 2**32 - 1), depth=st.integers(1, 30), outputs=st.integers(1, 4))
-def test_accumulator_interval_is_attained(seed: int, depth: int, outputs: int) -> None:
-    """C7: the bound is a bound, and no smaller one is."""
-    rng = np.random.default_rng(seed)
-    law_bound_is_attained(
-        accumulator_interval, random_layer(rng, random_params(rng, 1.0, narrow=True), (depth, outputs), "identity")
-    )
-
-
-@given(case=networks(largest=12))
-def test_accumulators_stay_within_their_interval(case: tuple[IntegerMLP, Int8]) -> None:
-    """C7: no input leaves the interval, in any layer."""
-    net, x_q = case
-    for layer, acc in zip(net.layers, net.accumulators(x_q), strict=True):
-        low, high = accumulator_interval(layer)
-        assert ((acc >= low) & (acc <= high)).all()
-
-
-def test_bound_law_kills_a_bound_that_ignores_signs() -> None:
-    """max |x| sum |w| + |b| is a bound, but not attained."""
-
-    def unsigned(layer: IntegerLayer) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        largest = max(layer.x.qmax - int(layer.x.zero_point), int(layer.x.zero_point) - layer.x.qmin)
-        bound = np.abs(layer.centred_weights.astype(np.int64)).sum(0) * largest + np.abs(layer.bias)
-        return -bound, bound
-
-    x, p = QuantParams(1.0, -128, -128, 127), QuantParams(1.0, 0, -128, 127)
-    layer = IntegerLayer(np.array([[3], [-4]], np.int8), np.array([5], np.int32), x, p, p, "identity")
-    law_bound_is_attained(accumulator_interval, layer)
-    with pytest.raises(AssertionError):
-        law_bound_is_attained(unsigned, layer)
-
-
-def test_integer_mlp_refuses_an_accumulator_that_can_overflow() -> None:
-    """C7: one step too many is refused, with layer and neuron; the last one that fits is not."""
-    x, p = QuantParams(1.0, 0, -128, 127), QuantParams(1.0, 0, -128, 127)
-    w_q = np.array([[0, -1]], np.int8)
-    fits = IntegerLayer(w_q, np.array([0, 2**31 - 1 - 128], np.int32), x, p, p, "identity")
-    assert check_accumulator(fits, 0) == 32
-    with pytest.raises(OverflowError, match="layer 0, neuron 1"):
-        IntegerMLP((replace(fits, bias=fits.bias + np.array([0, 1], np.int32)),), x)
 
 
 @given(case=networks(), seed=st.integers(0, 2**32 - 1))

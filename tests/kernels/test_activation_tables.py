@@ -18,6 +18,7 @@ SCALES = st.floats(2.0**-10, 1.0, width=32)
 FUNCTIONS = {
     "sigmoid_float32": (kernels.sigmoid_float32, spec.sigmoid_float32),
     "sigmoid_float64": (kernels.sigmoid_float64, spec.sigmoid_float64),
+    "sigmoid_rational_float32": (kernels.sigmoid_rational_float32, spec.sigmoid_rational_float32),
     "tanh_float32": (kernels.tanh_float32, spec.tanh_float32),
     "exp_float32": (kernels.exp_float32, lambda d: spec.exp_rounded(d, to_float32)),
 }
@@ -31,11 +32,11 @@ def function_equals_spec(name, function, d) -> bool:
 @pytest.mark.parametrize("name", FUNCTIONS)
 @given(d=st.floats(-64, 64, width=32).filter(lambda d: d == 0 or abs(d) > 1e-6))
 def test_table_function_equals_spec(name, d):
-    """R66, R67, R68 and R69 on arguments of moderate size."""
+    """R66, R67, R68, R69 and R89 on arguments of moderate size."""
     assert function_equals_spec(name, FUNCTIONS[name][0], d)
 
 
-@pytest.mark.parametrize("name", ["sigmoid_float32", "sigmoid_float64", "tanh_float32"])
+@pytest.mark.parametrize("name", ["sigmoid_float32", "sigmoid_float64", "sigmoid_rational_float32", "tanh_float32"])
 def test_table_function_has_its_limits(name):
     """Where the exponential overflows or vanishes, the scalars and the arrays agree on the limits."""
     for d in (-200.0, -101.0, -90.0, -89.5, 70.0, 89.0, 200.0, 1e30):
@@ -43,9 +44,10 @@ def test_table_function_has_its_limits(name):
 
 
 def test_table_function_law_kills_the_other_precision():
-    """Float32 and float64 sigmoids part in the last place of some argument, each in the other's law."""
+    """The three sigmoids part in the last place of some argument, each in the others' law."""
     arguments = np.linspace(-8, 8, 400).astype(np.float32).tolist()
-    for name, other in (("sigmoid_float32", "sigmoid_float64"), ("sigmoid_float64", "sigmoid_float32")):
+    sigmoids = ("sigmoid_float32", "sigmoid_float64", "sigmoid_rational_float32")
+    for name, other in ((a, b) for a in sigmoids for b in sigmoids if a != b):
         assert all(function_equals_spec(name, FUNCTIONS[name][0], d) for d in arguments)
         assert not all(function_equals_spec(name, FUNCTIONS[other][0], d) for d in arguments)
 
@@ -53,6 +55,7 @@ def test_table_function_law_kills_the_other_precision():
 RULES = {
     "R70": (kernels.table_codes_half_away, spec.table_entry_half_away),
     "R71": (kernels.table_codes_half_even, spec.table_entry_half_even),
+    "R90": (kernels.table_codes_divided, spec.table_entry_divided),
 }
 
 
@@ -67,12 +70,12 @@ def table_equals_spec(operator, rule, q, sx, zx, sy, zy) -> bool:
 @pytest.mark.parametrize("label", RULES)
 @given(q=INT8, sx=INPUT_SCALES, zx=INT8, sy=SCALES, zy=INT8)
 def test_table_codes_equals_spec(label, q, sx, zx, sy, zy):
-    """R70 and R71 for any code."""
+    """R70, R71 and R90 for any code."""
     assert table_equals_spec(*RULES[label], q, sx, zx, sy, zy)
 
 
 def test_table_codes_law_kills_the_other_rule():
-    """tanh saturates to 1: with sy = 2 / (2 k + 1) its code is a tie, which the two rules split."""
+    """tanh saturates to 1: with sy = 2 / (2 k + 1) its code is a tie, which R70 and R71 split; R90 divides."""
     cases = [(q, 0.5, 0, 1 / (k + 0.5), zy) for q in (-127, 127) for k in range(1, 30) for zy in (0, 1)]
     for label, (operator, _) in RULES.items():
         for other, (_, rule) in RULES.items():

@@ -158,3 +158,10 @@ def test_multipliers_law_kills_every_other_rule():
     ]
     answers = [[rule(*(Fraction(float(s)) for s in t)) for t in triples] for rule in rules]
     assert all(answers[i] != answers[j] for i in range(4) for j in range(i))
+
+
+def test_mantissa24_casts_to_int32_before_it_clamps():
+    """R29: an accumulator of 2^31 - 1 times 1.5 is negative as int32, so the code is the low rail, not 255."""
+    for interval, want in (((0, 255), 0), ((-128, 127), -128)):
+        got = output_stages.stage_mantissa24_half_up(np.array([2**31 - 1]), np.float32(1.5), 0, *interval)
+        assert got.tolist() == [want] == [spec_stages.stage_mantissa24_half_up(2**31 - 1, Fraction(3, 2), 0, *interval)]

@@ -1,12 +1,16 @@
 """Quantization parameters: what the record accepts, and what the two choosers promise."""
 
+import contextlib
+import struct
+
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from npquant.kernels.affine import dequantize, quantize
-from npquant.kernels.multiplier import FixedMultiplier
+from npquant.kernels.affine import dequantize, quantize, quantize_truncating
+from npquant.kernels.dynamic import dynamic_quantize_unit_empty
+from npquant.kernels.multiplier import FixedMultiplier, decompose_multiplier
 from npquant.kernels.qparams import QuantParams, choose_affine, choose_symmetric
 
 ENDS = st.floats(-1e30, 1e30)
@@ -17,6 +21,43 @@ def test_quant_params_refuses_a_scale_that_is_not_normal(scale):
     """C1: positive, normal, finite in float32."""
     with pytest.raises(ValueError, match="C1"):
         QuantParams(scale, 0, -128, 127)
+
+
+def first_signalling_nan(bits: int):
+    """Return the NaN of float32 or float64 that raises the invalid flag whenever its format changes."""
+    if bits == 32:
+        return np.frombuffer(struct.pack("<I", 0x7F800001), np.float32)
+    return np.frombuffer(struct.pack("<Q", 0x7FF0000000000001), np.float64)
+
+
+ANY_NUMBER = st.integers(0, 2**32 - 1).map(lambda pattern: np.array([pattern], np.uint32).view(np.float32))
+
+
+@given(
+    value=ANY_NUMBER | st.integers(0, 2**64 - 1).map(lambda pattern: np.array([pattern], np.uint64).view(np.float64))
+)
+@example(value=first_signalling_nan(32))
+@example(value=first_signalling_nan(64))
+def test_messages_do_not_fail(value):
+    """C1, R1, R3, R5, R13, R14, R60: any bit pattern is taken, or refused by a message; no cast on the way raises."""
+    good = QuantParams(0.5, 0, -128, 127)
+    calls = (
+        lambda v: QuantParams(v, 0, -128, 127),
+        lambda v: choose_symmetric(v, 8),
+        lambda v: choose_affine(v, v, 8),
+        decompose_multiplier,
+        lambda v: quantize(v, good),
+        lambda v: quantize_truncating(v, 4),
+        dynamic_quantize_unit_empty,
+    )
+    for given_value in (value, value[0]):
+        for call in calls:
+            with contextlib.suppress(ValueError):
+                call(given_value)
+    if np.isnan(value[0]):
+        for call in calls:
+            with pytest.raises(ValueError, match=r"nan|NaN"):
+                call(value)
 
 
 def test_quant_params_names_the_bad_channel():
@@ -136,8 +177,14 @@ def test_choosers_refuse_what_is_no_range():
             call()
 
 
-@pytest.mark.parametrize("parts", [(2**30 - 1, 0), (2**31, 0), (2**30, 31), (2**30, -32), (-(2**30), 0)])
+@pytest.mark.parametrize("parts", [(2**31, 0), (2**30, 31), (2**30, -32), (-(2**31) - 1, 0)])
 def test_fixed_multiplier_refuses_parts_out_of_range(parts):
-    """C4: m has 31 bits and its top bit set; e is in [-31, 30]."""
+    """C4: m is an int32; e is in [-31, 30]."""
     with pytest.raises(ValueError, match="C4"):
         FixedMultiplier(*parts)
+
+
+@pytest.mark.parametrize("m", [-(2**31), -(2**30), -1, 0, 1, 2**29, 2**30 - 1, 2**31 - 1])
+def test_fixed_multiplier_takes_any_int32(m):
+    """C4: small and negative multipliers are the real numbers that they stand for."""
+    assert FixedMultiplier(m, 1).real == m / 2**30

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from npquant.kernels import softmax_engines as kernels
 from npquant.kernels.qparams import QuantParams
+from npquant.kernels.requantize_codes import clamp_activation_codes
 from npquant.spec import softmax_engines as spec
 from npquant.spec.requantize_codes import clamp_code_without_rescale
 
@@ -35,6 +36,10 @@ SOFTMAX = {
         lambda q, s, b: kernels.softmax_codes_fixed_point(q, QuantParams(s, 0, -128, 127), SIGNED, b),
         lambda q, s, b: spec.softmax_fixed_point(q, s, b, -128, 127),
     ),
+    "R88": (
+        lambda q, s, b: kernels.softmax_codes_fixed_point_shift_x86(q, QuantParams(s, 0, -128, 127), SIGNED, b),
+        lambda q, s, b: spec.softmax_fixed_point_shift_x86(q, s, b, -128, 127),
+    ),
     "R80": (
         lambda q, s, b: kernels.softmax_codes_table(q, QuantParams(s, 0, -128, 127), SIGNED, b),
         lambda q, s, b: spec.softmax_table_half_away(q, s, b, (Fraction(1, 256), -128), -128, 127),
@@ -55,7 +60,7 @@ def softmax_equals_spec(operator, rule, row, scale, beta) -> bool:
 @pytest.mark.parametrize("label", SOFTMAX)
 @given(row=ROWS, scale=SCALES, beta=st.sampled_from([1.0, 0.5, 0.1, 3.0]))
 def test_softmax_equals_spec(label, row, scale, beta):
-    """R79 to R81 for any row."""
+    """R79 to R81 and R88 for any row."""
     assert softmax_equals_spec(*SOFTMAX[label], row, scale, beta)
 
 
@@ -74,7 +79,10 @@ def test_softmax_law_kills_the_other_rule():
                 == [code + offset for code in rule(row, exact(s), exact(b))]
                 for row, s, b in rows()
             ]
-            if {label, other} != {"R80", "R81"}:  # half away and half up agree on positive shares but for one float32
+            if {label, other} not in (
+                {"R80", "R81"},
+                {"R79", "R88"},
+            ):  # short rows; half away and half up agree on positive shares but for one float32
                 assert all(shifted) == (label == other), (label, other)
 
 
@@ -173,10 +181,54 @@ def test_activation_fixed_point_law_kills_the_table():
 
 
 def test_relu6_without_rescale_clamps_to_the_input():
-    """R84: codes stay, between the codes of 0 and 6; an output that differs is refused, not ignored."""
+    """R84: codes stay, between the codes of 0 and 6; the engine looks at no output parameter."""
     x = QuantParams(0.1, -100, -128, 127)
     got = kernels.activation_codes_fixed_point("relu6", np.arange(-128, 128).astype(np.int8), x, x)
     assert got.tolist() == [clamp_code_without_rescale(q, -100, -40) for q in range(-128, 128)]
     assert got.tolist() != np.clip(np.arange(-128, 128), 0, 6).tolist()  # the literal clamp of CMSIS-NN's arm_relu6_s8
-    with pytest.raises(ValueError, match="make y equal x"):
-        kernels.activation_codes_fixed_point("relu6", np.zeros(1, np.int8), x, SIGNED)
+    other = kernels.activation_codes_fixed_point("relu6", np.arange(-128, 128).astype(np.int8), x, SIGNED)
+    assert other.tolist() == got.tolist()
+
+
+@pytest.mark.parametrize("scale", [1 / 255, 1.99999955 / 256, 0.5])
+def test_activation_fixed_point_looks_at_no_output_scale(scale):
+    """R82, R83: TFLite-Micro's tests use 1 / 255 and 1.99999955 / 256; only a sigmoid's zero point is checked."""
+    x, q = QuantParams(1 / 16, 3, -128, 127), np.arange(-128, 128).astype(np.int8)
+    for name, zero_points in (("sigmoid", (-128,)), ("tanh", (0, 1, -128))):
+        want = kernels.activation_codes_fixed_point(name, q, x, FIXED[name][0])
+        for z in zero_points:
+            got = kernels.activation_codes_fixed_point(name, q, x, QuantParams(scale, z, -128, 127))
+            assert got.tolist() == want.tolist()
+    with pytest.raises(ValueError, match="any scale at zero point -128"):
+        kernels.activation_codes_fixed_point("sigmoid", q, x, QuantParams(scale, -127, -128, 127))
+
+
+def test_relu_fixed_point_divides_in_float64():
+    """R62 clamped to R34: 39.4999996 rounds to 39 where a float32 ratio (R65) makes it 40."""
+    x, y = QuantParams(2.0055530071258545, 0, -128, 127), QuantParams(0.8631494045257568, -123, -128, 127)
+    q = np.array([17], np.int8)
+    assert kernels.activation_codes_fixed_point("relu", q, x, y).tolist() == [-84]
+    assert clamp_activation_codes("relu", q, x, y).tolist() == [-83]
+
+
+def test_softmax_fixed_point_shift_x86_equals_spec():
+    """R88: rows whose last shift is 31 to 35, spread codes included, are gemmlowp's as x86 runs it; 512 zeros: 127."""
+    x = QuantParams(0.1, 0, -128, 127)
+    rng = np.random.default_rng(5)
+    for length in (511, 512, 1024, 2100, 8191):
+        row = np.zeros(length, np.int8)
+        row[1::2] = 0 if length in (512, 8191) else -rng.integers(0, 120, len(row[1::2]))
+        got = kernels.softmax_codes_fixed_point_shift_x86(row[None], x, SIGNED, 1.0)[0]
+        assert got.tolist() == spec.softmax_fixed_point_shift_x86(row.tolist(), exact(x.scale), Fraction(1), -128, 127)
+    equal = kernels.softmax_codes_fixed_point_shift_x86(np.zeros((1, 512), np.int8), x, SIGNED, 1.0)
+    assert (equal == 127).all()
+
+
+def test_softmax_fixed_point_shift_x86_refuses_a_wrapped_sum():
+    """R88: 8,192 equal codes sum to 2^32."""
+    with pytest.raises(ValueError, match="sum to 8192 or more"):
+        kernels.softmax_codes_fixed_point_shift_x86(
+            np.zeros((1, 8192), np.int8), QuantParams(0.1, 0, -128, 127), SIGNED, 1.0
+        )
+    with pytest.raises(OverflowError, match="2\\^32"):
+        spec.softmax_fixed_point_shift_x86([0] * 8192, Fraction(1, 10), Fraction(1), -128, 127)

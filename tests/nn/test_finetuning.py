@@ -1,4 +1,4 @@
-"""Fine-tuning: zeros stay zeros, the teacher is heard, the live part alone is trained, and bad input is named."""
+"""Fine-tuning: zeros stay zeros, the teacher is heard, only what is active is computed, and bad input is named."""
 
 from itertools import pairwise
 
@@ -8,15 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from npquant.nn.descent import descend, loss_and_gradient
-from npquant.nn.distillation import checked_teacher, mixed_targets
+from npquant.nn.distillation import mixed_targets
 from npquant.nn.finetuning import finetune
-from npquant.nn.free_parameters import start_parameters
 from npquant.nn.layers import network_backward, network_forward
-from npquant.nn.limits import Limits
-from npquant.nn.live_part import find_live_part, fold_constants
-from npquant.nn.losses import soft_cross_entropy_backward, soft_cross_entropy_forward, softmax_cross_entropy_forward
+from npquant.nn.losses import soft_cross_entropy_backward, soft_cross_entropy_forward
 from npquant.nn.model import DenseLayer, FloatMLP
-from npquant.nn.recipe import Recipe
+from npquant.nn.parameters import start_parameters
+from npquant.nn.settings import Constraints, TrainingSettings
+from npquant.nn.subnetwork import find_active_subnetwork, fold_constants
 from npquant.nn.training import train
 from npquant.testing.gradient_check import GradientMismatch, check_gradient, flat, unflat
 
@@ -40,7 +39,7 @@ def sparse(seed: int = 0, widths=(5, 7, 6, 3), density: float = 0.4, activation:
 
 @given(seed=st.integers(0, 2**32 - 1), density=st.sampled_from([0.0, 0.2, 0.7, 1.0]))
 def test_finetune_keeps_zeros(seed, density):
-    """F15: every weight that is exactly 0 is 0 afterwards; every other one on a path is free to move."""
+    """F15: every weight that is exactly 0 is 0 afterwards; every other one on a path may move."""
     x, y = blobs(20, 1)
     net = sparse(seed, density=density)
     tuned = finetune(net, x, y, 1, weight_decay=0.1, rng=seed)
@@ -65,14 +64,14 @@ def test_finetune_reads_no_dead_input():
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "sgd"])
-def test_descend_steps_free_parameters_as_a_masked_descent_would(optimizer):
-    """F15: gathering the free parameters gives what zeroing the gradients and weights of the others gives."""
+def test_descend_steps_trainable_parameters_as_a_masked_descent_would(optimizer):
+    """F9, F15: at a rate along a half cosine, the same as zeroing the gradients and weights of all others."""
     x, y = blobs(64)
     net = sparse(5)
     masks = [layer.w != 0 for layer in net.layers]
-    recipe = Recipe(3, "softmax_cross_entropy", optimizer, 0.01, 16, 0.9, 0.0, None)
+    settings = TrainingSettings(3, "softmax_cross_entropy", optimizer, 0.01, 16, 0.9, 0.0, None)
     found = descend(
-        net.parameters, net.activation_names, (x, y), None, recipe, None, np.random.default_rng(0), Limits(masks)
+        net.parameters, net.activation_names, (x, y), None, settings, None, np.random.default_rng(0), Constraints(masks)
     )
     memory = start_parameters(net.parameters, None, optimizer)
     rng, step = np.random.default_rng(0), 0
@@ -85,7 +84,7 @@ def test_descend_steps_free_parameters_as_a_masked_descent_would(optimizer):
             )
             for (dw, _), mask in zip(memory.gradient, masks, strict=True):
                 dw *= mask
-            memory.step(0.01 * (1 + np.cos(np.pi * step / 12)) / 2, recipe)
+            memory.step(0.01 * (1 + np.cos(np.pi * step / 12)) / 2, settings)
             step += 1
     # Removing zero terms from a sum may change how BLAS groups it: 12 steps of a few roundings on numbers of size 10.
     for (w, b), (v, c) in zip(found, memory.parameters, strict=True):
@@ -123,18 +122,6 @@ def test_finetune_distils_real_targets():
     )
     # Cosine to a rate of 0 leaves the optimum within a hundredth of the spread.
     assert np.abs(tuned.logits(x) - (0.25 * said + 0.75 * 2 * x)).max() < 0.05
-
-
-@given(seed=st.integers(0, 2**32 - 1), share=st.floats(0, 1), temperature=st.floats(0.5, 20))
-def test_mixed_targets_are_distributions(seed, share, temperature):
-    """Rows are >= 0 and sum to 1; share 0 is one-hot, whose loss is F6."""
-    rng = np.random.default_rng(seed)
-    logits, y = 10 * rng.normal(size=(6, 4)), rng.integers(0, 4, 6)
-    t = mixed_targets(y, logits, temperature, share)
-    # Four terms and two products round once each.
-    assert (t >= 0).all() and (np.abs(t.sum(axis=1) - 1) <= 8 * np.finfo(float).eps).all()
-    hard = soft_cross_entropy_forward(logits, mixed_targets(y, logits, temperature, 0.0))[0]
-    assert abs(hard - softmax_cross_entropy_forward(logits, y)[0]) <= 64 * np.finfo(float).eps * np.abs(logits).max()
 
 
 def test_output_rounding_passes_the_gradient_straight_through():
@@ -191,9 +178,9 @@ def test_descend_moves_latent_weights_by_the_gradient_of_the_used_ones(forward):
     rng = np.random.default_rng(0)
     start = [(rng.normal(size=(4, 5)), rng.normal(size=5)), (rng.normal(size=(5, 3)), np.zeros(3))]
     names, x, y = ["tanh", "identity"], rng.normal(size=(8, 4)), rng.integers(0, 3, 8)
-    recipe = Recipe(1, "softmax_cross_entropy", "sgd", 0.3, 8, 0.0, 0.0, None)
-    limits = Limits(start_forward=lambda parameters, inputs: forward)
-    found = descend(start, names, (x, y), None, recipe, None, np.random.default_rng(0), limits)
+    settings = TrainingSettings(1, "softmax_cross_entropy", "sgd", 0.3, 8, 0.0, 0.0, None)
+    constraints = Constraints(start_forward=lambda parameters, inputs: forward)
+    found = descend(start, names, (x, y), None, settings, None, np.random.default_rng(0), constraints)
     used = forward.weights(start)
     gradient = [(np.zeros_like(w), np.zeros_like(b)) for w, b in start]
     loss_and_gradient(used, names, x, y, "softmax_cross_entropy", gradient)
@@ -207,16 +194,16 @@ def test_descend_moves_latent_weights_by_the_gradient_of_the_used_ones(forward):
 @pytest.mark.parametrize("activation", ["relu", "clipped_relu", "sigmoid", "tanh"])
 @given(seed=st.integers(0, 2**32 - 1), density=st.sampled_from([0.05, 0.2, 0.5]))
 def test_fold_constants_keeps_the_function(activation, seed, density):
-    """F15: folding what no input reaches and zeroing what reaches no output changes logits by rounding only."""
+    """F15, F21: folding what no input reaches and dropping what lies on no path changes logits by rounding only."""
     net = sparse(seed, density=density, activation=activation)
     masks = [layer.w != 0 for layer in net.layers]
     folded = fold_constants(net.parameters, masks, net.activation_names)
     x = np.random.default_rng(seed).normal(size=(9, 5))
     old, new = (network_forward(x, p, net.activation_names)[0] for p in (net.parameters, folded))
     assert np.abs(old - new).max() <= 1e3 * np.finfo(float).eps * (1 + np.abs(old).max())
-    part = find_live_part(masks)
-    small = part.take(folded)
-    cut = network_forward(x[:, part.inputs], small, net.activation_names)[0]
+    active = find_active_subnetwork(masks)
+    small = active.take(folded)
+    cut = network_forward(x[:, active.inputs], small, net.activation_names)[0]
     assert np.abs(old - cut).max() <= 1e3 * np.finfo(float).eps * (1 + np.abs(old).max())
 
 
@@ -258,8 +245,3 @@ def test_finetune_refuses_wrong_types(arguments):
     """Text as teacher or temperature raises TypeError."""
     with pytest.raises(TypeError):
         finetune(NET, X, Y, 1, **arguments)
-
-
-def test_checked_teacher_answers_one_row():
-    """One row is enough for a teacher."""
-    assert checked_teacher(NET, X[:1], 3).shape == (1, 3)

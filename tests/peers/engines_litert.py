@@ -64,15 +64,21 @@ def fully_connected(
     activation: str = "none",
 ) -> Codes:
     """Run FULLY_CONNECTED on (B, K) by (K, N); several weight scales mean per channel."""
-    n = w_q.shape[1]
-    tensors = (
-        _tensor(x_q.shape, x_q.dtype, x),
-        _tensor(w_q.T.shape, w_q.dtype, w, data=w_q.T),
-        _bias(bias, x, w),
-        _tensor((x_q.shape[0], n), x_q.dtype, y),
-    )
+    tensors = fully_connected_tensors(x_q, w_q, bias, x=x, w=w, y=y)
     model = write_model(Operator.FULLY_CONNECTED, tensors, activation=activation)
     return run(model, x_q, resolver=resolver)
+
+
+def fully_connected_tensors(
+    x_q: Codes, w_q: Codes, bias: NDArray[np.int32], *, x: Affine, w: Affine, y: Affine
+) -> tuple[Tensor, ...]:
+    """Return the four tensors of FULLY_CONNECTED; the weights are stored as (N, K)."""
+    return (
+        tensor(x_q.shape, x_q.dtype, x),
+        tensor(w_q.T.shape, w_q.dtype, w, data=w_q.T),
+        _bias(bias, x, w),
+        tensor((x_q.shape[0], w_q.shape[1]), x_q.dtype, y),
+    )
 
 
 def convolution_1x1(
@@ -90,10 +96,10 @@ def convolution_1x1(
     rows, depth = x_q.shape
     n = w_q.shape[1]
     tensors = (
-        _tensor((1, rows, 1, depth), x_q.dtype, x),
-        _tensor((n, 1, 1, depth), w_q.dtype, w, data=w_q.T),
+        tensor((1, rows, 1, depth), x_q.dtype, x),
+        tensor((n, 1, 1, depth), w_q.dtype, w, data=w_q.T),
         _bias(bias, x, w),
-        _tensor((1, rows, 1, n), x_q.dtype, y),
+        tensor((1, rows, 1, n), x_q.dtype, y),
     )
     model = write_model(Operator.CONV_2D, tensors, activation=activation)
     return run(model, x_q.reshape(1, rows, 1, depth), resolver=resolver).reshape(rows, n)
@@ -101,19 +107,19 @@ def convolution_1x1(
 
 def quantize(x: NDArray[np.float32], *, y: Affine, dtype: str, resolver: str) -> Codes:
     """Run QUANTIZE, float32 to 8 bits."""
-    tensors = (_tensor(x.shape, x.dtype), _tensor(x.shape, dtype, y))
+    tensors = (tensor(x.shape, x.dtype), tensor(x.shape, dtype, y))
     return run(write_model(Operator.QUANTIZE, tensors), x, resolver=resolver)
 
 
 def requantize(x_q: Codes, *, x: Affine, y: Affine, dtype: str, resolver: str) -> Codes:
     """Run QUANTIZE, 8 bits to 8 bits."""
-    tensors = (_tensor(x_q.shape, x_q.dtype, x), _tensor(x_q.shape, dtype, y))
+    tensors = (tensor(x_q.shape, x_q.dtype, x), tensor(x_q.shape, dtype, y))
     return run(write_model(Operator.QUANTIZE, tensors), x_q, resolver=resolver)
 
 
 def dequantize(x_q: Codes, *, x: Affine, resolver: str) -> NDArray[np.float32]:
     """Run DEQUANTIZE, 8 bits to float32."""
-    tensors = (_tensor(x_q.shape, x_q.dtype, x), _tensor(x_q.shape, "float32"))
+    tensors = (tensor(x_q.shape, x_q.dtype, x), tensor(x_q.shape, "float32"))
     return run(write_model(Operator.DEQUANTIZE, tensors), x_q, resolver=resolver)
 
 
@@ -125,7 +131,7 @@ def activate(name: str, x_q: Codes, *, x: Affine, y: Affine, resolver: str) -> C
         "relu": Operator.RELU,
         "relu6": Operator.RELU6,
     }[name]
-    tensors = (_tensor(x_q.shape, x_q.dtype, x), _tensor(x_q.shape, x_q.dtype, y))
+    tensors = (tensor(x_q.shape, x_q.dtype, x), tensor(x_q.shape, x_q.dtype, y))
     return run(write_model(operator, tensors), x_q, resolver=resolver)
 
 
@@ -136,11 +142,11 @@ def softmax(x_q: Codes, *, x: Affine, y: Affine, beta: float, resolver: str) -> 
             f"BUILTIN_REF softmax can abort the process on rows of {x_q.shape[-1]} codes; "
             f"use at most {_SOFTMAX_REF_LONGEST_ROW}"
         )
-    tensors = (_tensor(x_q.shape, x_q.dtype, x), _tensor(x_q.shape, x_q.dtype, y))
+    tensors = (tensor(x_q.shape, x_q.dtype, x), tensor(x_q.shape, x_q.dtype, y))
     return run(write_model(Operator.SOFTMAX, tensors, beta=beta), x_q, resolver=resolver)
 
 
-def _tensor(
+def tensor(
     shape: Sequence[int],
     dtype: Any,
     affine: Affine | None = None,
@@ -159,4 +165,4 @@ def _tensor(
 def _bias(bias: NDArray[np.int32], x: Affine, w: Affine) -> Tensor:
     """Make the bias: scale f32(sx * sw), which Prepare checks and no kernel uses."""
     scale = np.asarray(x[0], np.float32) * np.atleast_1d(np.asarray(w[0], np.float32))
-    return _tensor(bias.shape, np.int32, (scale, 0), data=bias)
+    return tensor(bias.shape, np.int32, (scale, 0), data=bias)

@@ -83,6 +83,12 @@ def qgemm(
     return _node("QGemm", feeds, [dtype], domain="com.microsoft", alpha=alpha)[0]
 
 
+def sigmoid(x_q: Codes, *, x: Affine, y: Affine) -> Codes:
+    """Run com.microsoft QLinearSigmoid, the one stand-alone activation on codes."""
+    feeds: list[NDArray[Any] | None] = [x_q, *affine_arrays(x, x_q.dtype), *affine_arrays(y, x_q.dtype)]
+    return _node("QLinearSigmoid", feeds, [x_q.dtype], domain="com.microsoft")[0]
+
+
 def matmul_integer(
     x_q: Codes, w_q: Codes, *, x_zero_point: ArrayLike = 0, w_zero_point: ArrayLike = 0
 ) -> NDArray[np.int32]:

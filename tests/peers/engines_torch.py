@@ -66,51 +66,6 @@ def dequantize_per_tensor(x_q: Codes, *, x: Affine) -> NDArray[np.float32]:
         return _n(q.dequantize())
 
 
-def fake_quantize_per_tensor(x: NDArray[np.float32], *, y: Affine, qmin: int, qmax: int) -> NDArray[np.float32]:
-    """Run torch.fake_quantize_per_tensor_affine."""
-    import torch
-
-    with _quiet():
-        return _n(
-            torch.fake_quantize_per_tensor_affine(_t(x), float(y[0]), int(y[1]), qmin, qmax)  # type: ignore[arg-type]
-        )
-
-
-def fake_quantize_per_channel(
-    x: NDArray[np.float32], *, y: Affine, axis: int, qmin: int, qmax: int
-) -> NDArray[np.float32]:
-    """Run torch.fake_quantize_per_channel_affine along `axis`."""
-    import torch
-
-    scale = _t(np.asarray(y[0], np.float32))
-    zero_point = _t(np.asarray(y[1], np.int32))
-    with _quiet():
-        return _n(torch.fake_quantize_per_channel_affine(_t(x), scale, zero_point, axis, qmin, qmax))
-
-
-def decomposed_quantize_per_tensor(x: NDArray[np.float32], *, y: Affine, qmin: int, qmax: int, dtype: str) -> Codes:
-    """Run torch.ops.quantized_decomposed.quantize_per_tensor."""
-    op = _decomposed().quantize_per_tensor
-    return _n(op(_t(x), float(y[0]), int(y[1]), qmin, qmax, _plain_dtype(dtype)))  # type: ignore[arg-type]
-
-
-def decomposed_quantize_per_channel(
-    x: NDArray[np.float32], *, y: Affine, axis: int, qmin: int, qmax: int, dtype: str
-) -> Codes:
-    """Run torch.ops.quantized_decomposed.quantize_per_channel; scales keep their float type."""
-    op = _decomposed().quantize_per_channel
-    scale = _t(np.asarray(y[0]))
-    zero_point = _t(np.asarray(y[1], np.int64))
-    return _n(op(_t(x), scale, zero_point, axis, qmin, qmax, _plain_dtype(dtype)))
-
-
-def decomposed_dequantize_per_tensor(x_q: Codes, *, x: Affine, qmin: int, qmax: int) -> NDArray[np.float32]:
-    """Run torch.ops.quantized_decomposed.dequantize_per_tensor."""
-    op = _decomposed().dequantize_per_tensor
-    dtype = _plain_dtype(x_q.dtype.name)
-    return _n(op(_t(x_q), float(x[0]), int(x[1]), qmin, qmax, dtype))  # type: ignore[arg-type]
-
-
 def linear(
     x_q: NDArray[np.uint8],
     w_q: NDArray[np.int8],
@@ -165,27 +120,11 @@ def _quiet() -> Iterator[None]:
         yield
 
 
-def _decomposed() -> Any:
-    """Return the namespace of the PT2E operators, which an import registers."""
-    import torch
-
-    with _quiet():
-        import torch.ao.quantization.fx._decomposed
-    return torch.ops.quantized_decomposed
-
-
 def _quantized_dtype(name: str) -> Any:
     """Return torch's quantized type for uint8 or int8."""
     import torch
 
     return {"uint8": torch.quint8, "int8": torch.qint8}[name]
-
-
-def _plain_dtype(name: str) -> Any:
-    """Return torch's integer type for uint8 or int8."""
-    import torch
-
-    return {"uint8": torch.uint8, "int8": torch.int8}[name]
 
 
 def _t(array: NDArray[Any]) -> Any:

@@ -32,3 +32,8 @@ def has_avx512() -> bool:
 def sums_pairs_exactly() -> bool:
     """Tell whether uint8 x int8 products are summed in int32: VNNI, or no x86 at all."""
     return not is_x86() or "avx512_vnni" in flags() or "avx_vnni" in flags()
+
+
+def fuses_multiply_add() -> bool:
+    """Tell whether an x86 kernel with fused multiply-adds runs here."""
+    return is_x86() and "fma" in flags()

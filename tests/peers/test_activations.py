@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from npquant import QuantParams
 from npquant.kernels.activation_tables import table_codes_half_away, table_codes_half_even, tanh_float32
-from npquant.profiles.activations import activation, requantize_codes, softmax
+from npquant.profiles.codes_to_codes import activation, requantize_codes, softmax
 from tests.peers import engines_litert as ENGINE
 from tests.peers import layers, machine
 from tests.peers.comparison import require_equal
@@ -65,9 +65,11 @@ def test_clamp_activation_equals_profile(resolver: str, dtype: str, name: str) -
 
 
 def table_outputs(rng: np.random.Generator, name: str, resolver: str, dtype: str) -> QuantParams:
-    """Return an output that the engine takes: the fixed one, or for tanh and XNNPACK any, ties included."""
+    """Return an output that the engine takes: of a sigmoid 1 / 256 at any zero point; for tanh and XNNPACK any."""
     info = np.iinfo(dtype)
-    if (name == "sigmoid" and resolver != "xnnpack") or rng.random() < 0.3:
+    if name == "sigmoid" and resolver != "xnnpack":
+        return layers.params(2.0**-8, info.min if rng.random() < 0.5 else int(rng.integers(info.min, 50)), dtype)
+    if rng.random() < 0.3:
         return layers.params(2.0**-8 if name == "sigmoid" else 2.0**-7, info.min if name == "sigmoid" else 0, dtype)
     zero_point = int(rng.integers(info.min, info.max + 1))
     scale = 1 / (rng.integers(1, 300) + 0.5) if rng.random() < 0.5 else scales(rng, 1e-3, 1)

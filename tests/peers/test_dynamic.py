@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from npquant import QuantParams
-from npquant.profiles.activations import dynamic_linear, dynamic_quantize, matmul_integer
+from npquant.profiles.dynamic import dynamic_linear, dynamic_quantize, matmul_integer
 from tests.peers import adversarial, engines_onnx_reference, machine
 from tests.peers import engines_onnxruntime as ENGINE
 from tests.peers.comparison import require_equal

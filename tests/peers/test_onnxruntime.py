@@ -9,8 +9,10 @@ import pytest
 from numpy.typing import NDArray
 
 import npquant
+from npquant.kernels.activation_tables import sigmoid_float64, table_codes_divided
 from npquant.kernels.linear import accumulate
 from npquant.kernels.rounding import wrap_int32
+from npquant.profiles.codes_to_codes import activation
 from tests.peers import engines_onnxruntime as ENGINE
 from tests.peers import layers, machine, vectors
 from tests.peers.comparison import differing, require_equal
@@ -107,3 +109,24 @@ def test_matmul_integer_wraps() -> None:
     want = wrap_int32(accumulate(x_q, x_q.T, 0, 0, 0)).astype(np.int32)
     assert want[0, 0] < 0
     require_equal(ENGINE, ENGINE.matmul_integer(x_q, x_q.T), want, case="140000 times 128 squared")
+
+
+@pytest.mark.skipif(not machine.fuses_multiply_add(), reason="the recorded sigmoid is that of x86 with FMA")
+@pytest.mark.parametrize("codes", ["int8", "uint8"])
+def test_sigmoid_equals_profile(codes: str) -> None:
+    """QLinearSigmoid is MLAS's rational function (R89) through R90; a correctly rounded one is wrong beside halves."""
+    rng, info = np.random.default_rng(58), np.iinfo(codes)
+    q = np.arange(info.min, info.max + 1).astype(codes)
+    compared, killed = 0, 0
+    for i in range(600):
+        if i % 2:
+            x = layers.params(np.exp(rng.uniform(-7, 1.5)), int(rng.integers(info.min, info.max + 1)), codes)
+            y = layers.params(np.exp(rng.uniform(-6, -2)), int(rng.integers(info.min, info.max + 1)), codes)
+        else:  # code k + 1/2 of 256 sigmoids at a distance of d codes
+            k, d = int(rng.integers(129, 255)), int(rng.choice([53, 101, 127]))
+            x = layers.params(np.log((k + 0.5) / (255.5 - k)) / d, info.min + 128, codes)
+            y = layers.params(2.0**-8, info.min, codes)
+        got = ENGINE.sigmoid(q, x=layers.pair(x), y=layers.pair(y))
+        compared += require_equal(ENGINE, got, activation("sigmoid", q, x=x, y=y, profile="ort"), case=(x, y))
+        killed += int(differing(got, table_codes_divided(sigmoid_float64, q, x, y)).sum())
+    assert compared >= 150_000 and killed > 0

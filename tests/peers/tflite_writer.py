@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 _SCHEMA_VERSION = 3
 _ALIGNMENT = 16  # kernels read constants with aligned vector loads
-_TENSOR_TYPE = {"float32": 0, "int32": 2, "uint8": 3, "int8": 9}
+_TENSOR_TYPE = {"float32": 0, "int32": 2, "uint8": 3, "int16": 7, "int8": 9}
 
 
 class Operator(IntEnum):

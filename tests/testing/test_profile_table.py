@@ -6,6 +6,7 @@ import numpy as np
 
 from npquant.profiles import get, names
 from npquant.profiles.record import Profile
+from npquant.testing.differences import given_by_both
 from npquant.testing.profile_table import (
     page_samples,
     render_page,
@@ -13,7 +14,7 @@ from npquant.testing.profile_table import (
     requantization_classes,
     share_as_text,
 )
-from npquant.testing.samples import codes_under, extremes, near_ties
+from npquant.testing.samples import codes_under, extremes, ties_and_rails
 
 PAGE = Path(__file__).parents[2] / "docs" / "profile-table.md"
 PROFILES = [get(name) for name in names()]
@@ -21,13 +22,12 @@ PROFILES = [get(name) for name in names()]
 
 def disagreements(groups: list[list[Profile]]) -> list[str]:
     """Name the members that answer otherwise than their class's representative, beside ties and at the rails."""
-    samples = [*near_ties(np.random.default_rng(2), 60, 200), *extremes()]
+    samples = ties_and_rails(np.random.default_rng(2), 60, 200)
     found = []
     for group in groups:
         expected = [codes_under(representative(group), sample) for sample in samples]
         for member in group:
-            codes = [codes_under(member, sample) for sample in samples]
-            both = [(a, b) for a, b in zip(expected, codes, strict=True) if a is not None and b is not None]
+            both = given_by_both(expected, [codes_under(member, sample) for sample in samples])
             assert both, f"{member.name} takes no sample"
             if not all(np.array_equal(a, b) for a, b in both):
                 found.append(member.name)

@@ -1,7 +1,8 @@
 """Calibration: from the values seen on training rows to ranges, and from inputs to their quantization.
 
-Legend: R calibration rows, K inputs; lo, hi ends of a range, real; s scale, z zero point. Callers pass training rows
-only: a range that has seen validation or test rows makes their figures worthless.
+Legend: R calibration rows, K inputs; `values` any array of reals; lo, hi ends of a range, real; s scale, z zero point.
+ValueError of every range rule: no value, or one that is not finite. Callers pass training rows only: a range that has
+seen validation or test rows makes their figures worthless. Rows are checked and copied once, by who takes them in.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from npquant.arrays import Float64
+from npquant.kernels.floating import to_float64
 from npquant.kernels.qparams import FLOAT32_TINY, QuantParams, choose_affine
 
 # A feature this many widths from 0 is offset: codes that cover 0 too would leave it less than 1 in 8.
@@ -25,31 +27,15 @@ RANGE_SHARES = np.arange(40, 7, -1) / 40
 
 
 def checked_rows(x: ArrayLike, name: str = "x_calibration") -> Float64:
-    """Return calibration rows as float64, checked.
+    """Return calibration rows x, numbers (R, K), as a float64 copy that is a matrix with a row and finite throughout.
 
-    Parameters
-    ----------
-    x : array of float or integer, shape (R, K)
-        Training rows.
-    name : str
-        For the message.
+    ValueError, with `name` in its message, if x is not a matrix, has no row or column, or holds NaN or infinity.
 
-    Returns
-    -------
-    ndarray of float64, shape (R, K)
-        A copy.
-
-    Raises
-    ------
-    ValueError
-        If x is not a matrix, has no row, or holds NaN or infinity.
-
-    Examples
-    --------
     >>> checked_rows([[1, 2]])
     array([[1., 2.]])
     """
-    rows = np.array(x, dtype=np.float64)
+    with np.errstate(invalid="ignore"):  # of a signalling NaN, which is refused below
+        rows = np.array(x, dtype=np.float64)
     if rows.ndim != 2 or rows.size == 0:
         raise ValueError(f"{name} has shape {rows.shape}; calibration needs (R, K) training rows, R and K at least 1")
     finite = np.isfinite(rows).all(axis=1)
@@ -59,7 +45,7 @@ def checked_rows(x: ArrayLike, name: str = "x_calibration") -> Float64:
 
 
 def _checked_values(values: ArrayLike) -> Float64:
-    flat = np.asarray(values, dtype=np.float64).ravel()
+    flat = to_float64(values).ravel()
     if flat.size == 0:
         raise ValueError("no values to calibrate on: give at least one training row")
     if not np.isfinite(flat).all():
@@ -68,29 +54,8 @@ def _checked_values(values: ArrayLike) -> Float64:
 
 
 def min_max_range(values: ArrayLike) -> Range:
-    """Return the smallest and the largest value.
+    """Return the smallest and the largest value: nothing seen in calibration saturates; one outlier costs all the rest.
 
-    Parameters
-    ----------
-    values : array of float
-        Real values, any shape.
-
-    Returns
-    -------
-    tuple of float
-        (lo, hi).
-
-    Raises
-    ------
-    ValueError
-        If there is none, or one is not finite.
-
-    Notes
-    -----
-    Nothing seen in calibration saturates; one outlier costs everybody resolution.
-
-    Examples
-    --------
     >>> min_max_range([3.0, -1.0])
     (-1.0, 3.0)
     """
@@ -99,27 +64,10 @@ def min_max_range(values: ArrayLike) -> Range:
 
 
 def percentile_range(values: ArrayLike, *, percent: float) -> Range:
-    """Return the range that leaves the same share of values out on both sides.
+    """Return the range that leaves out the same share of values on both sides, and keeps `percent`, in (0, 100].
 
-    Parameters
-    ----------
-    values : array of float
-        Real values, any shape.
-    percent : float
-        Share of the values to keep, in (0, 100].
+    The (100 - percent) / 2 and the opposite percentile, interpolated linearly. ValueError if percent is outside.
 
-    Returns
-    -------
-    tuple of float
-        (lo, hi): the (100 - percent) / 2 and the opposite percentile, interpolated linearly.
-
-    Raises
-    ------
-    ValueError
-        If there is no value, one is not finite, or percent is outside (0, 100].
-
-    Examples
-    --------
     >>> percentile_range(np.arange(101.0), percent=98)
     (1.0, 99.0)
     """
@@ -130,31 +78,11 @@ def percentile_range(values: ArrayLike, *, percent: float) -> Range:
 
 
 def mse_range(values: ArrayLike, *, bits: int) -> Range:
-    """Return the share of the min-max range whose quantization error is least in the mean square.
+    """Return (r lo, r hi), the share r of the min-max range with the least mean square error of R1 and R14.
 
-    Parameters
-    ----------
-    values : array of float
-        Real values, any shape.
-    bits : int
-        Width of the codes, 2..8.
+    r in {1, .975, ..., .2}, the larger on ties: rounding inside the range, saturation outside. `bits` is the width of
+    the codes, 2..8; ValueError if R14 has no such width (2..16).
 
-    Returns
-    -------
-    tuple of float
-        (r lo, r hi) with r in {1, .975, ..., .2}; the larger r on ties.
-
-    Raises
-    ------
-    ValueError
-        If there is no value, one is not finite, or bits is outside 2..16.
-
-    Notes
-    -----
-    The error of R1, R14: rounding inside the range, saturation outside.
-
-    Examples
-    --------
     >>> mse_range([0.0, 255.0], bits=8)
     (0.0, 255.0)
     """
@@ -172,23 +100,10 @@ def mse_range(values: ArrayLike, *, bits: int) -> Range:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class InputCode:
-    """Say how real inputs become codes.
+    """Say how real inputs become codes."""
 
-    Parameters
-    ----------
-    params : QuantParams
-        Per-tensor for integer data, else one scale a feature and one zero point.
-    offset : ndarray of float64, shape (K,), or None
-        Subtracted before quantization.
-
-    Examples
-    --------
-    >>> InputCode(QuantParams(1.0, -128, -128, 127), None).layer_params
-    QuantParams(scale=1.0, zero_point=-128, qmin=-128, qmax=127)
-    """
-
-    params: QuantParams
-    offset: Float64 | None
+    params: QuantParams  # per-tensor for integer data, else one scale a feature and one zero point
+    offset: Float64 | None  # (K,), subtracted before quantization
 
     @property
     def layer_params(self) -> QuantParams:
@@ -207,45 +122,31 @@ class InputCode:
 
 
 def choose_input_code(x: ArrayLike) -> InputCode:
-    """Choose the quantization of real inputs from training rows.
+    """Choose the quantization of real inputs from training rows x, which are checked first, as by `checked_rows`.
 
-    Parameters
-    ----------
-    x : array of float or integer, shape (R, K)
-        Training rows.
-
-    Returns
-    -------
-    InputCode
-        Exact steps of 1 for integers that span at most 255 with 0; else one scale a feature.
-
-    Raises
-    ------
-    ValueError
-        If x is not a matrix with at least one row, or holds NaN or infinity.
-
-    Notes
-    -----
-    Integers: s = 1 and z = -128 - lo (plus half of the codes left over, where values are negative), so every code is
-    exact. Else, per feature: one that lies more than 7 times its width from 0, so that fewer than 32 codes would tell
-    its values apart, is offset to start at the lowest code; z is that of R14 for the union of the ranges, each divided
-    by its largest magnitude, and -128 where none is negative;
-    s_k = max(-lo / (z + 128), hi / (127 - z)). A constant feature counts as 1 wide.
-
-    Examples
-    --------
     >>> choose_input_code([[0, 16], [3, 7]]).params
     QuantParams(scale=1.0, zero_point=-128, qmin=-128, qmax=127)
     >>> code = choose_input_code([[0.5, 1990.0], [-0.5, 2020.0]])
     >>> code.params.scale.round(5), code.offset
     (array([0.00394, 0.11765], dtype=float32), array([   0.        , 2004.94117653]))
     """
-    rows = checked_rows(x)
+    return input_code_of(checked_rows(x))
+
+
+def input_code_of(rows: Float64) -> InputCode:
+    """Choose the quantization of checked rows (R, K): steps of 1 for integers that span at most 255 with 0.
+
+    Integers: s = 1 and z = -128 - lo (plus half of the codes left over, where values are negative), so every code is
+    exact. Else, per feature: one that lies more than 7 times its width from 0, so that fewer than 32 codes would tell
+    its values apart, is offset to start at the lowest code; z is that of R14 for the union of the ranges, each divided
+    by its largest magnitude, and -128 where none is negative; s_k = max(-lo / (z + 128), hi / (127 - z)). A constant
+    feature counts as 1 wide. ValueError if a range is too wide for a float32 scale.
+    """
     lo, hi = rows.min(axis=0), rows.max(axis=0)
     low, high = min(float(lo.min()), 0.0), max(float(hi.max()), 0.0)
     if high - low <= 255 and (rows == np.rint(rows)).all():
-        spare = (255 - int(high - low)) // 2 if low < 0 else 0
-        return InputCode(QuantParams(1.0, -128 - int(low) + spare, -128, 127), None)
+        left_over = (255 - int(high - low)) // 2 if low < 0 else 0
+        return InputCode(QuantParams(1.0, -128 - int(low) + left_over, -128, 127), None)
     return _per_feature_code(lo, hi)
 
 

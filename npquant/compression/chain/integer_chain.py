@@ -1,35 +1,47 @@
 """The chain: a float network becomes an integer one, layer by layer, each on the integer outputs of the ones before.
 
-Legend: R calibration rows, K contracted depth, N outputs; X (R, K) real inputs that the integer chain delivers,
-Z (R, N) pre-activations of the float model; w, b real weights; sx, sw, sy scales; a activation bits.
+What a way to round is: a function LayerProblem -> LayerCodes. The chain does the rest around it: codes of the inputs,
+the rounding of the bias, codes of the outputs, the proof that accumulators hold.
+
+Legend: R calibration rows, K contracted depth, N outputs; X (R, K) real inputs that the integer chain delivers, Z
+(R, N) pre-activations of the float model; w, b real weights; sx, sw, sy scales; a activation bits, 1..8 for the outputs
+of all hidden layers or of each (tanh at least 2; logits always have 8). `model` is a FloatMLP; `x_calibration` are
+training rows (R, K), checked and copied here, once; `activation_bits` is a; `calibrate` takes values -> (lo, hi), for
+ReLU outputs, pre-activations and logits; `targets` are Z of every layer, by default the model's own: a pruned model
+takes the float model's.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import TYPE_CHECKING
+from functools import cache, partial
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from npquant.arrays import Float64
-from npquant.compression.chain.calibration import RangeRule, checked_rows, choose_input_code, min_max_range
+from npquant.compression.chain.calibration import RangeRule, checked_rows, input_code_of, min_max_range
+from npquant.compression.chain.layer_report import LayerReport
 from npquant.compression.chain.output_codes import (
     OutputRule,
     activation_bits_per_layer,
     output_params,
     table_input_params,
 )
-from npquant.integer.layer import IntegerLayer, check_accumulator, run_layer_plain
+from npquant.compression.chain.weight_codes import Bits, bits_per_layer
+from npquant.integer.accumulator import check_accumulator
+from npquant.integer.layer import IntegerLayer, run_layer_plain
 from npquant.integer.mlp import IntegerMLP
 from npquant.kernels.affine import quantize
+from npquant.kernels.bias import bias_half_even
 from npquant.kernels.lookup import FUNCTIONS
 from npquant.kernels.qparams import FLOAT32_TINY, QuantParams
 from npquant.profiles.npquant import NPQUANT
 
 if TYPE_CHECKING:
+    from npquant.nn.layers import ForwardCache
     from npquant.nn.model import DenseLayer, FloatMLP
 
 
@@ -41,61 +53,83 @@ FREE_BIAS = 2.0**15
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LayerProblem:
-    """State what one layer's quantizer has to solve.
+    """State what one layer's quantizer has to solve; made by the chain."""
 
-    Parameters
-    ----------
-    w, b : ndarray of float64, shapes (K, N) and (N,)
-        Real weights and bias, with input scales and a hard sigmoid folded in.
-    x : ndarray of float64, shape (R, K)
-        X: the real values of the codes that the integer chain delivers.
-    z : ndarray of float64, shape (R, N)
-        Z: pre-activations of the float model.
-    activation : str
-        Of the integer layer; the last layer has "identity".
-    index : int
-        Number of the layer.
-    last : bool
-        True for the layer of the logits.
-
-    Examples
-    --------
-    Made by `quantize_chain`.
-    """
-
-    w: Float64
-    b: Float64
-    x: Float64
-    z: Float64
-    activation: str
-    index: int
-    last: bool
+    w: Float64  # (K, N) real weights, with input scales and a hard sigmoid folded in
+    b: Float64  # (N,) real bias, likewise
+    x: Float64  # (R, K): X, the real values of the codes that the integer chain delivers
+    z: Float64  # (R, N): Z
+    activation: str  # of the integer layer; the last layer has "identity"
+    index: int  # number of the layer
+    last: bool  # True for the layer of the logits
+    x_float: Callable[[], Float64] | None = None  # (R, K) inputs in the float model, where they are not those of X
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LayerCodes:
-    """Give the answer of a layer's quantizer.
+    """Give the answer of a layer's quantizer."""
 
-    Parameters
-    ----------
-    w_q : ndarray of int8, shape (K, N)
-        Weight codes.
-    w : QuantParams
-        Their quantization.
-    bias : ndarray of float64, shape (N,)
-        Real bias, not yet rounded.
-
-    Examples
-    --------
-    Returned by a `LayerQuantizer`.
-    """
-
-    w_q: NDArray[np.int8]
-    w: QuantParams
-    bias: Float64
+    w_q: NDArray[np.int8]  # (K, N) weight codes
+    w: QuantParams  # their quantization
+    bias: Float64  # (N,) real bias, not yet rounded
+    report: LayerReport | None = None  # what the rounding cost, where it is known
 
 
 LayerQuantizer = Callable[[LayerProblem], LayerCodes]
+Rounding = Callable[[LayerProblem, Bits], LayerCodes]
+# (network, rows, Z of the logits) -> network: what is done once all layers are rounded.
+Finish = Callable[[IntegerMLP, Float64, Float64], IntegerMLP]
+
+
+class Quantized(NamedTuple):
+    """A quantized network, and what rounding each of its layers cost where the method can tell, else ()."""
+
+    network: IntegerMLP
+    report: tuple[LayerReport, ...]
+
+
+def quantize_by_layers(
+    model: FloatMLP,
+    x_calibration: ArrayLike,
+    bits: Bits | Sequence[Bits],
+    activation_bits: int | Sequence[int],
+    round_layer: Rounding,
+    *,
+    calibrate: RangeRule = min_max_range,
+    targets: Sequence[ArrayLike] | None = None,
+    finish: Finish | None = None,
+) -> Quantized:
+    """Take a way to round, (LayerProblem, bits) -> LayerCodes, through the chain: what every quantizer of weights does.
+
+    `bits` is one weight width for all layers or one a layer; `round_layer` gets its layer's. `finish` changes the
+    network at the end. Raises as `quantize_chain`, and ValueError for a wrong width.
+
+    >>> from npquant.nn.model import DenseLayer, FloatMLP
+    >>> def in_halves(problem, bits):
+    ...     grid = QuantParams(np.full(problem.w.shape[1], 0.5), 0, -(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+    ...     return LayerCodes(quantize(problem.w, grid).astype(np.int8), grid, problem.b)
+    >>> model = FloatMLP((DenseLayer(np.array([[1.0], [-1.5]]), np.array([0.5]), "identity"),))
+    >>> quantize_by_layers(model, [[0.0, 1.0]], 2, 8, in_halves).network.layers[0].w_q.ravel()
+    array([ 1, -2], dtype=int8)
+    """
+    widths = bits_per_layer(bits, len(model.layers))
+    reports: list[LayerReport] = []
+
+    def round_at_its_width(problem: LayerProblem) -> LayerCodes:
+        codes = round_layer(problem, widths[problem.index])
+        reports.extend([codes.report] if codes.report is not None else [])
+        return codes
+
+    network = quantize_chain(
+        model,
+        x_calibration,
+        round_at_its_width,
+        activation_bits=activation_bits,
+        calibrate=calibrate,
+        targets=targets,
+        finish=finish,
+    )
+    return Quantized(network, tuple(reports))
 
 
 def quantize_chain(
@@ -107,47 +141,14 @@ def quantize_chain(
     calibrate: RangeRule = min_max_range,
     targets: Sequence[ArrayLike] | None = None,
     choose_output: OutputRule | None = None,
+    finish: Finish | None = None,
 ) -> IntegerMLP:
-    """Turn a float network into an integer one, each layer on what the integer layers before it deliver.
+    """Turn a float network into an integer one under npquant's own arithmetic, each layer rounded by `quantize_layer`.
 
-    Parameters
-    ----------
-    model : FloatMLP
-        The float network.
-    x_calibration : array, shape (R, K)
-        Training rows.
-    quantize_layer : callable
-        LayerProblem -> LayerCodes.
-    activation_bits : int or sequence of int
-        a, 1..8, for the outputs of all hidden layers or of each; logits always have 8 bits. tanh needs at least 2.
-    calibrate : callable
-        Values -> (lo, hi), for ReLU outputs, pre-activations and logits.
-    targets : sequence of arrays, shapes (R, N), optional
-        Z of every layer; by default `model.pre_activations(x_calibration)`. A pruned model takes the float model's.
-    choose_output : callable, optional
-        Quantization of each layer's output; by default `output_params`.
-
-    Returns
-    -------
-    IntegerMLP
-        Under npquant's own arithmetic.
-
-    Raises
-    ------
-    TypeError
-        If the model is an integer one already.
-    ValueError
-        If the rows are not finite, empty or of the wrong width, or a parameter is out of range.
-    OverflowError
-        If a bias or an accumulator cannot be held in int32.
-
-    Notes
-    -----
     X of layer i + 1 is R2 of the codes that layer i writes. A hard sigmoid is clipped ReLU of z / 6 + 1/2.
-
-    Examples
-    --------
-    The quantizer rounds weights to halves; the chain makes the codes of inputs, bias and outputs around it.
+    `choose_output` is the quantization of each layer's output, by default `output_params`; `finish` changes the network
+    at the end. TypeError if the model is an integer one already; ValueError if the rows are not finite, empty or of the
+    wrong width, or a parameter is out of range; OverflowError if a bias or an accumulator cannot be held in int32.
 
     >>> from npquant.nn.model import DenseLayer, FloatMLP
     >>> def in_halves(problem):
@@ -160,26 +161,40 @@ def quantize_chain(
     if isinstance(model, IntegerMLP):
         raise TypeError("the model is an IntegerMLP, so it is integer already: quantize the FloatMLP it was made from")
     widths = activation_bits_per_layer(activation_bits, len(model.layers))
-    rows = checked_rows(x_calibration)
-    if rows.shape[1] != model.n_inputs:
-        raise ValueError(f"x_calibration has {rows.shape[1]} columns; the model reads {model.n_inputs}")
-    pre_activations = _checked_targets(model.pre_activations(rows) if targets is None else targets, model, len(rows))
-    code = choose_input_code(rows)
+    rows = _rows_of(model, x_calibration)  # checked here; from here on handed down as they are, and so are the targets
+    float_pass = cache(lambda: model.forward(rows)[1])  # once, and only where targets or a rounding ask for it
+    pre_activations = _checked_targets(float_pass().z if targets is None else targets, model, len(rows))
+    code = input_code_of(rows)
     x = code.layer_params
     x_q = quantize(rows if code.offset is None else rows - code.offset, code.params).astype(np.int8)
     layers: list[IntegerLayer] = []
-    for i, (dense, z) in enumerate(zip(model.layers, pre_activations, strict=True)):
-        w, b, z, activation = _fold_hard_sigmoid(dense, z)
+    for i, (dense, target) in enumerate(zip(model.layers, pre_activations, strict=True)):
+        w, b, z, activation = _fold_hard_sigmoid(dense, target)
         if i == 0:
             w, b = code.fold(w, b)
         real = (x_q.astype(np.float64) - int(x.zero_point)) * float(x.scale)
-        problem = LayerProblem(w, b, real, z, activation, i, i == len(model.layers) - 1)
+        x_float = partial(_float_inputs, float_pass, i) if i else None
+        problem = LayerProblem(w, b, real, z, activation, i, i == len(model.layers) - 1, x_float)
         output = partial(choose_output or output_params, bits=widths[i], calibrate=calibrate)
         layer = _assemble(problem, quantize_layer(problem), x, output, calibrate)
         check_accumulator(layer, i)
         layers.append(layer)
         x, x_q = layer.y, run_layer_plain(layer, x_q, NPQUANT)
-    return IntegerMLP(tuple(layers), code.params, code.offset)
+    network = IntegerMLP(tuple(layers), code.params, code.offset)
+    return network if finish is None else finish(network, rows, pre_activations[-1])
+
+
+def _rows_of(model: FloatMLP, x_calibration: ArrayLike) -> Float64:
+    """Return checked calibration rows of the model's width."""
+    rows = checked_rows(x_calibration)
+    if rows.shape[1] != model.n_inputs:
+        raise ValueError(f"x_calibration has {rows.shape[1]} columns; the model reads {model.n_inputs}")
+    return rows
+
+
+def _float_inputs(float_pass: Callable[[], ForwardCache], index: int) -> Float64:
+    """Return the inputs (R, K) of a layer after the first in the float model."""
+    return np.asarray(float_pass().a[index - 1], np.float64)
 
 
 def _checked_targets(targets: Sequence[ArrayLike], model: FloatMLP, rows: int) -> list[Float64]:
@@ -216,42 +231,19 @@ def _assemble(
     pre = None
     if problem.activation in FUNCTIONS:
         pre = table_input_params(problem.activation, pre_activation, y, calibrate)
-    bias = np.rint(codes.bias / (float(x.scale) * np.asarray(w.scale, np.float64))).astype(np.int32)
+    bias = bias_half_even(codes.bias, x.scale, w.scale).astype(np.int32)
     return IntegerLayer(w_q, bias, x, w, y, problem.activation, pre)
 
 
 def rescale_for_bias(codes: LayerCodes, x: QuantParams, index: int) -> tuple[NDArray[np.int8], QuantParams]:
-    """Give a neuron whose bias does not fit its step a step that fits.
+    """Give a neuron whose bias does not fit its step a step that fits: codes and their quantization.
 
-    Parameters
-    ----------
-    codes : LayerCodes
-        Codes, their quantization, real bias.
-    x : QuantParams
-        Input of the layer, per-tensor.
-    index : int
-        Number of the layer, for the message.
+    The bias has the scale sx sw (R4, R9); x, per-tensor, is the quantization of the layer's input, `index` its number
+    for the message. All codes 0: sw is free, and chosen so that the bias has 2^15 steps. A bias beyond 2^30 steps: sw
+    is raised until it has 2^30, and the codes are rounded again, which moves no weight by more than half of the new
+    step, 2^-31 |b| / sx. ValueError if a bias is not finite; OverflowError if one leaves int32 and the scale is one for
+    the whole tensor.
 
-    Returns
-    -------
-    w_q : ndarray of int8, shape (K, N)
-        Codes.
-    w : QuantParams
-        Their quantization.
-
-    Raises
-    ------
-    OverflowError
-        If a bias leaves int32 and the scale is one for the whole tensor.
-
-    Notes
-    -----
-    The bias has the scale sx sw (R4, R9). All codes 0: sw is free, and chosen so that the bias has 2^15 steps. A bias
-    beyond 2^30 steps: sw is raised until it has 2^30, and the codes are rounded again, which moves no weight by more
-    than half of the new step, 2^-31 |b| / sx.
-
-    Examples
-    --------
     >>> p = QuantParams(np.array([1.0]), 0, -128, 127)
     >>> w_q, w = rescale_for_bias(LayerCodes(np.zeros((2, 1), np.int8), p, np.array([0.5])), p, 0)
     >>> float(w.scale[0]) == 0.5 / 2**15

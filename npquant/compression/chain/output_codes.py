@@ -1,6 +1,8 @@
 """The quantization of a layer's output: known in advance where the activation is bounded, calibrated where it is not.
 
-Legend: R calibration rows, N outputs, a activation bits, s scale; codes start at -128 where no output is negative.
+Legend: R calibration rows, N outputs, a activation bits, s scale; codes start at -128 where no output is negative;
+`activation` a name; `pre_activation` (R, N) what the quantized layer gives on calibration rows, real; `bits` is a,
+1..8; `calibrate` takes values -> (lo, hi), and is used where the activation is not bounded; y the output of a table.
 """
 
 from __future__ import annotations
@@ -22,27 +24,11 @@ class OutputRule(Protocol):
 
 
 def activation_bits_per_layer(activation_bits: int | Sequence[int], layers: int) -> tuple[int, ...]:
-    """Spread a width of hidden outputs over layers, and check every one.
+    """Spread a width of hidden outputs over `layers` layers: one a layer; the last, of the logits, is 8.
 
-    Parameters
-    ----------
-    activation_bits : int or sequence of int
-        One width for all hidden layers, or one a hidden layer, 1..8.
-    layers : int
-        Number of layers, that of the logits included.
+    `activation_bits` is one width for all hidden layers, or one a hidden layer, 1..8. ValueError if a width is not an
+    integer in 1..8, or there are not as many as hidden layers.
 
-    Returns
-    -------
-    tuple of int
-        One width a layer; the last, that of the logits, is 8.
-
-    Raises
-    ------
-    ValueError
-        If a width is not an integer in 1..8, or there are not as many as hidden layers.
-
-    Examples
-    --------
     >>> activation_bits_per_layer(4, 3), activation_bits_per_layer([8, 2], 3)
     ((4, 4, 8), (8, 2, 8))
     """
@@ -64,29 +50,9 @@ def activation_bits_per_layer(activation_bits: int | Sequence[int], layers: int)
 def output_params(activation: str, pre_activation: Float64, bits: int, calibrate: RangeRule) -> QuantParams:
     """Choose the quantization of a layer's output.
 
-    Parameters
-    ----------
-    activation : str
-        Name.
-    pre_activation : ndarray of float64, shape (R, N)
-        What the quantized layer gives on calibration rows.
-    bits : int
-        a, 1..8.
-    calibrate : callable
-        Values -> (lo, hi); used where the activation is not bounded.
+    [0, 1] at 1 / (2^a - 1) from code -128 on; tanh at 1 / (2^(a-1) - 1) around 0; ReLU calibrated, from -128 on;
+    identity R14. ValueError if bits is outside 1..8, or 1 for tanh or identity.
 
-    Returns
-    -------
-    QuantParams
-        [0, 1] at 1 / (2^a - 1) from code -128 on; tanh at 1 / (2^(a-1) - 1) around 0; ReLU from -128 on; identity R14.
-
-    Raises
-    ------
-    ValueError
-        If bits is outside 1..8, or 1 for tanh.
-
-    Examples
-    --------
     >>> from npquant.compression.chain.calibration import min_max_range
     >>> output_params("clipped_relu", np.zeros((1, 1)), 4, min_max_range)
     QuantParams(scale=0.06666667014360428, zero_point=-128, qmin=-128, qmax=-113)
@@ -106,30 +72,10 @@ def output_params(activation: str, pre_activation: Float64, bits: int, calibrate
 
 
 def table_input_params(activation: str, pre_activation: Float64, y: QuantParams, calibrate: RangeRule) -> QuantParams:
-    """Choose the 8-bit pre-activation that a table reads.
+    """Choose the 8-bit pre-activation that a sigmoid's or tanh's table reads: R14 of a range that is cut.
 
-    Parameters
-    ----------
-    activation : {"sigmoid", "tanh"}
-        Name.
-    pre_activation : ndarray of float64, shape (R, N)
-        What the quantized layer gives on calibration rows.
-    y : QuantParams
-        Output of the table.
-    calibrate : callable
-        Values -> (lo, hi).
-
-    Returns
-    -------
-    QuantParams
-        R14 of the calibrated range, cut where the output has reached its last code.
-
-    Notes
-    -----
     Beyond f^-1(1 - sy / 2) every output code is the last one: codes spent there would say nothing.
 
-    Examples
-    --------
     >>> from npquant.compression.chain.calibration import min_max_range
     >>> y = QuantParams(1 / 255, -128, -128, 127)
     >>> p = table_input_params("sigmoid", np.array([[-100.0, 100.0]]), y, min_max_range)

@@ -1,6 +1,7 @@
 """AdaRound, the learned peer of rectified rounding: each weight's direction is found by gradient descent.
 
-Legend: R calibration rows, K inputs, N neurons; E19, E20, lam and beta as in soft_rounding.
+Legend: `problem` a LayerProblem; `bits`, `upper` and E15 as in rounding_grid; E19, E20, lam and beta as in
+soft_rounding; `steps`, `learning_rate`, `regularization` (lam) and `rng` as in `quantize_adaround`.
 
 Source: Nagel et al., "Up or Down? Adaptive Rounding for Post-Training Quantization", 2020. The authors' program, AIMET,
 has lam = 0.01, no regularizer for the first fifth of the steps, then beta from 20 to 2, and 10,000 steps of Adam at
@@ -17,11 +18,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from npquant.compression.chain.calibration import RangeRule, min_max_range
-from npquant.compression.chain.integer_chain import LayerCodes, LayerProblem
-from npquant.compression.rounding.nearest import quantize_by_layers
+from npquant.compression.chain.integer_chain import LayerCodes, LayerProblem, quantize_by_layers
+from npquant.compression.chain.weight_codes import Bits
 from npquant.compression.rounding.rounding_grid import better_side, choose_rounding_grid, fit_scale_and_bias
 from npquant.compression.rounding.soft_rounding import soft_rounding_gradient, soft_rounding_of
-from npquant.compression.rounding.uniform import Bits
 from npquant.integer.mlp import IntegerMLP
 from npquant.nn.activations import ACTIVATIONS
 from npquant.nn.optimizers import AdamState, adam_step
@@ -44,34 +44,18 @@ def adaround_layer(
     learning_rate: float = 0.1,
     regularization: float = 0.01,
     rng: int | np.random.Generator | None = None,
-    above: bool = False,
+    upper: bool = False,
 ) -> LayerCodes:
-    """Learn for every weight of a layer whether to round it down or up; then fit scale and bias.
+    """Learn for every weight of a layer whether to round it down or up (E19, E20); then fit scale and bias (E15).
 
-    Parameters
-    ----------
-    problem, bits
-        As in `nearest_layer`.
-    steps, learning_rate, regularization, rng
-        As in `quantize_adaround`.
-    above : bool
-        As in `choose_rounding_grid`.
-
-    Returns
-    -------
-    LayerCodes
-        E19 with h rounded, after E20; then E15.
-
-    Examples
-    --------
     >>> x, w = np.array([[1.0, 1.0], [-1.0, -1.0]]), np.array([[0.4], [0.4]])
     >>> problem = LayerProblem(w, np.zeros(1), x, x @ w, "identity", 0, True)
     >>> adaround_layer(problem, "ternary", steps=10, rng=0).bias
     array([0.])
     """
     generator = np.random.default_rng(rng)
-    soft = soft_rounding_of(problem.w, choose_rounding_grid(problem.w, bits, above=above))
-    wanted = np.asarray(ACTIVATIONS[problem.activation][0](problem.z)[0], np.float64)
+    soft = soft_rounding_of(problem.w, choose_rounding_grid(problem.w, bits, upper=upper))
+    wanted = np.asarray(ACTIVATIONS[problem.activation][0](problem.z), np.float64)
     g = soft.start(problem.w)
     state = AdamState(np.zeros_like(g), np.zeros_like(g), 0)
     for step in range(steps):
@@ -110,8 +94,10 @@ def quantize_adaround(
 
     Parameters
     ----------
-    model, x_calibration, bits, activation_bits, orient, calibrate, targets
-        As in `quantize_nearest`.
+    model, x_calibration, bits, activation_bits, calibrate, targets
+        As in `quantize_model`.
+    orient : bool
+        As in `quantize_nearest`, its errors taken behind the activation.
     rng : int, Generator or None
         Draws the rows of each batch: 64 a step, with replacement.
     steps : int
@@ -129,7 +115,7 @@ def quantize_adaround(
     Raises
     ------
     TypeError, ValueError, OverflowError
-        As in `quantize_nearest`; ValueError also if steps, learning_rate or regularization is out of range.
+        As in `quantize_model`; ValueError also if steps, learning_rate or regularization is out of range.
 
     Notes
     -----
@@ -156,11 +142,10 @@ def quantize_adaround(
         rng=np.random.default_rng(rng),
     )
 
-    def rounding(problem: LayerProblem, width: Bits) -> LayerCodes:
-        if orient:
-            return better_side(problem, width, layer, activation=problem.activation)
-        return layer(problem, width)
+    def on_better_side(problem: LayerProblem, width: Bits) -> LayerCodes:
+        return better_side(problem, width, layer, activation=problem.activation)
 
+    rounding = on_better_side if orient else layer
     return quantize_by_layers(
         model, x_calibration, bits, activation_bits, rounding, calibrate=calibrate, targets=targets
-    )
+    ).network

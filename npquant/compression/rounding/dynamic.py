@@ -1,8 +1,7 @@
 """Dynamic quantization: weights made integers once, from a float network; inputs quantized as they come.
 
-Legend: R calibration rows, K inputs, N outputs of a layer; w (K, N), b (N,) real weights and bias. Labels D1-D4 are in
-npquant/integer/dynamic_mlp.py and docs/dynamic.md, E labels in nearest, gpfq, gptq, layer_objective
-and rounding_path.
+Legend: R calibration rows, K inputs, N outputs of a layer; w (K, N), b (N,) real weights and bias. D1 to D4 stand in
+npquant/integer/dynamic_mlp.py and docs/dynamic.md, the E labels in rounding_grid, gpfq, gptq and rectified/.
 """
 
 from __future__ import annotations
@@ -17,16 +16,10 @@ from npquant.arrays import Float64
 from npquant.compression.chain.calibration import checked_rows
 from npquant.compression.chain.integer_chain import LayerProblem
 from npquant.compression.chain.output_codes import activation_bits_per_layer
-from npquant.compression.rounding.methods import METHODS
-from npquant.compression.rounding.uniform import Bits, bits_per_layer
-from npquant.integer.dynamic_mlp import (
-    GRANULARITIES,
-    DynamicLayer,
-    DynamicMLP,
-    input_params,
-    quantize_rows,
-    run_dynamic_layer,
-)
+from npquant.compression.chain.weight_codes import Bits, bits_per_layer
+from npquant.compression.rounding.methods import deterministic_rounding
+from npquant.integer.dynamic_layer import GRANULARITIES, DynamicLayer, input_params, quantize_rows, run_dynamic_layer
+from npquant.integer.dynamic_mlp import DynamicMLP
 from npquant.nn.model import FloatMLP
 
 if TYPE_CHECKING:
@@ -41,7 +34,7 @@ def quantize_dynamic(
     rng: int | np.random.Generator | None = None,
     *,
     granularity: str = "row",
-    method: str = "nearest",
+    method: str = "uniform",
 ) -> DynamicMLP:
     """Quantize the weights of a network, and leave the scales of its inputs and activations to the run.
 
@@ -50,7 +43,7 @@ def quantize_dynamic(
     model : FloatMLP
         The float network; not modified.
     x_calibration : array, shape (R, K), optional
-        Training rows; every method but "nearest" needs them.
+        Training rows; every method but "uniform" needs them.
     bits : int, "ternary" or sequence of these
         Weight width: 2..8 or ternary, for all layers or for each.
     activation_bits : int or sequence of int
@@ -59,8 +52,8 @@ def quantize_dynamic(
         Not used: nothing is drawn.
     granularity : {"row", "batch"}
         Whose range decides the scale of an activation: the row's own, or that of the batch.
-    method : {"nearest", "rescaled", "gpfq", "gptq", "gptq_resolved", "rectified"}
-        How weights are rounded.
+    method : {"uniform", "nearest", "gpfq", "gptq", "gptq_resolved", "rectified"}
+        How weights are rounded: by the names of `quantize_model`.
 
     Returns
     -------
@@ -78,10 +71,10 @@ def quantize_dynamic(
 
     Notes
     -----
-    Per channel, zero point 0, as static quantization rounds: "nearest" is R1 at the absmax scale with 8 bits, at the
+    Per channel, zero point 0, as static quantization rounds: "uniform" is R1 at the absmax scale with 8 bits, at the
     least-squares share of it below. The others see X, the real values of the codes that the dynamic layers before
-    deliver for the rows, and Z of the float network: E15 ("rescaled"), E17, E16, E18, and E1 to E14 ("rectified").
-    Deterministic.
+    deliver for the rows, and Z of the float network: E15 ("nearest"), E17, E16, E18, and E1 to E14 ("rectified").
+    Deterministic. With "uniform", every logit lies within D5 of the float network's.
 
     Examples
     --------
@@ -93,16 +86,17 @@ def quantize_dynamic(
     """
     if not isinstance(model, FloatMLP):
         raise TypeError(f"the model is {type(model).__name__}; dynamic quantization starts from a FloatMLP")
-    if method not in METHODS or granularity not in GRANULARITIES:
-        raise ValueError(f"the method is one of {tuple(METHODS)}, the granularity one of {GRANULARITIES}")
+    round_layer = deterministic_rounding(method)
+    if granularity not in GRANULARITIES:
+        raise ValueError(f"the granularity is {granularity!r}; it must be one of {GRANULARITIES}")
     widths = bits_per_layer(bits, len(model.layers))
     x_bits = (8, *activation_bits_per_layer(activation_bits, len(model.layers))[:-1])
     if min(x_bits) < 2:
         raise ValueError(f"activation_bits is {activation_bits!r}; dynamic activations have 2..8 bits")
     if x_calibration is None:
-        if method != "nearest":
+        if method != "uniform":
             raise ValueError(f"the method {method!r} needs x_calibration: give some training rows")
-        # Nearest rounding looks at no row; one of zeros keeps the shapes.
+        # R1 looks at no row; one of zeros keeps the shapes.
         rows = np.zeros((1, model.n_inputs))
     else:
         rows = checked_rows(x_calibration)
@@ -111,7 +105,7 @@ def quantize_dynamic(
     layers = []
     for i, dense in enumerate(model.layers):
         problem = _problem(dense, _delivered(x, x_bits[i], granularity), targets[i], i, i == len(targets) - 1)
-        codes = METHODS[method](problem, widths[i])
+        codes = round_layer(problem, widths[i])
         layers.append(DynamicLayer(codes.w_q, codes.w, codes.bias.astype(np.float32), dense.activation, x_bits[i]))
         x = run_dynamic_layer(layers[-1], x, granularity)
     return DynamicMLP(tuple(layers), granularity)

@@ -1,7 +1,8 @@
 """GPFQ: round the inputs of a layer in order, each code chosen to cancel the error carried so far.
 
-Legend: R calibration rows, K inputs, N neurons; x (R, K) delivered inputs, f (R, K) the float network's own, w (K, N)
-weights, s (N,) scales, q (K, N) codes, u (R, N) the carried error; xc, fc less their means over rows.
+Legend: R calibration rows, K inputs, N neurons; `problem` a LayerProblem: x (R, K) delivered inputs, w (K, N) weights;
+f (R, K) the float network's own inputs, the delivered ones where the problem has no others; s (N,) scales, q (K, N)
+codes, u (R, N) the carried error; xc, fc less their means over rows. `bits`, `upper` and E15 as in rounding_grid.
 
 E17 (GPFQ)      q_k = nearest(xc_k . (u + fc_k w_k) / |xc_k|^2);  u += fc_k w_k - xc_k s q_k
 
@@ -20,52 +21,33 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from npquant.arrays import Float64
-from npquant.compression.chain.calibration import RangeRule, checked_rows, min_max_range
-from npquant.compression.chain.integer_chain import LayerCodes, LayerProblem
-from npquant.compression.rounding.nearest import quantize_by_layers
+from npquant.compression.chain.calibration import RangeRule, min_max_range
+from npquant.compression.chain.integer_chain import LayerCodes, LayerProblem, quantize_by_layers
+from npquant.compression.chain.weight_codes import Bits
 from npquant.compression.rounding.rounding_grid import better_side, choose_rounding_grid, fit_scale_and_bias
-from npquant.compression.rounding.uniform import Bits
 from npquant.integer.mlp import IntegerMLP
 
 if TYPE_CHECKING:
     from npquant.nn.model import FloatMLP
 
 
-def gpfq_layer(problem: LayerProblem, bits: Bits, *, x_float: Float64 | None = None, above: bool = False) -> LayerCodes:
-    """Round one layer by GPFQ, then fit scale and bias.
+def gpfq_layer(problem: LayerProblem, bits: Bits, *, upper: bool = False) -> LayerCodes:
+    """E17, then E15: round one layer by GPFQ, then fit scale and bias.
 
-    Parameters
-    ----------
-    problem, bits, above
-        As in `nearest_layer`.
-    x_float : ndarray of float64, shape (R, K), optional
-        f, the inputs of this layer in the float network; by default the delivered ones.
-
-    Returns
-    -------
-    LayerCodes
-        E17, then E15.
-
-    Notes
-    -----
-    An input that does not vary has nothing to cancel with: its weights round to nearest.
-
-    Examples
-    --------
     >>> x = np.array([[1.0, 1.0], [-1.0, -1.0]])
     >>> w, b = np.array([[0.4], [0.3]]), np.zeros(1)
     >>> gpfq_layer(LayerProblem(w, b, x, x @ w + 3, "identity", 0, True), "ternary").w_q.ravel()
     array([1, 1], dtype=int8)
     """
-    grid = choose_rounding_grid(problem.w, bits, above=above)
-    xc = problem.x - problem.x.mean(axis=0)
-    fc = xc if x_float is None else x_float - x_float.mean(axis=0)
+    grid = choose_rounding_grid(problem.w, bits, upper=upper)
+    x_float = problem.x if problem.x_float is None else problem.x_float()
+    xc, fc = problem.x - problem.x.mean(axis=0), x_float - x_float.mean(axis=0)
     q, u = np.empty_like(problem.w), np.zeros_like(problem.z)
     for k, (x, f, w) in enumerate(zip(xc.T, fc.T, problem.w, strict=True)):
-        energy = float(x @ x)
+        square = float(x @ x)
         u += f[:, np.newaxis] * w
-        q[k] = grid.nearest(x @ u / energy if energy > 0 else w)
+        # An input that does not vary has nothing to cancel with: its weights round to nearest.
+        q[k] = grid.nearest(x @ u / square if square > 0 else w)
         u -= x[:, np.newaxis] * (grid.s * q[k])
     return fit_scale_and_bias(problem, q, grid)
 
@@ -85,8 +67,10 @@ def quantize_gpfq(
 
     Parameters
     ----------
-    model, x_calibration, bits, activation_bits, rng, orient, calibrate, targets
-        As in `quantize_nearest`; rng is not used, and targets only by E15.
+    model, x_calibration, bits, activation_bits, rng, calibrate, targets
+        As in `quantize_model`; rng is not used, and targets only by E15.
+    orient : bool
+        As in `quantize_nearest`.
 
     Returns
     -------
@@ -96,7 +80,7 @@ def quantize_gpfq(
     Raises
     ------
     TypeError, ValueError, OverflowError
-        As in `quantize_nearest`.
+        As in `quantize_model`.
 
     Notes
     -----
@@ -109,15 +93,7 @@ def quantize_gpfq(
     >>> quantize_gpfq(model, [[0, 4], [4, 0]], 4).layers[0].w_q.ravel()
     array([ 7, -3], dtype=int8)
     """
-    inputs: list[Float64 | None] = [None]
-
-    def rounding(problem: LayerProblem, width: Bits) -> LayerCodes:
-        if problem.index == 1:  # the model and the rows have passed the chain's checks by then
-            hidden = model.activations(checked_rows(x_calibration))
-            inputs.extend(np.asarray(a, np.float64) for a in hidden)
-        layer = partial(gpfq_layer, x_float=inputs[problem.index])
-        return better_side(problem, width, layer) if orient else layer(problem, width)
-
+    rounding = partial(better_side, round_layer=gpfq_layer) if orient else gpfq_layer
     return quantize_by_layers(
         model, x_calibration, bits, activation_bits, rounding, calibrate=calibrate, targets=targets
-    )
+    ).network

@@ -1,17 +1,18 @@
 """GPTQ: round the inputs of a layer in order, each error pushed into the weights that are still real.
 
-Legend: R calibration rows, K inputs, N neurons; x (R, K) delivered inputs, z (R, N) float targets, w (K, N) weights,
-s (N,) scales, q (K, N) codes; xc, zc less their means over rows, I the identity.
+Legend: R calibration rows, K inputs, N neurons; `problem` a LayerProblem: x (R, K) delivered inputs, z (R, N) float
+targets, w (K, N) weights, real; s (N,) scales, q (K, N) codes; xc, zc less their means over rows, I the identity;
+`damping` the share of the mean diagonal that is added to it, > 0. `bits`, `upper` and E15 as in rounding_grid.
 
 E16 (GPTQ)      q_k = nearest(w_k);  w_j -= (w_k - s q_k) U_kj / U_kk for j > k,  U^T U = H^-1, U upper triangular,
                 H = xc^T xc + damping mean(diag(xc^T xc)) I
 E18 (re-solve)  w := argmin |zc - xc w|^2 + lam |w - w_0|^2, lam of E4 with d2 = 1
 
 Sources: Frantar et al., "GPTQ: Accurate Post-Training Quantization for Generative Pre-trained Transformers", 2022,
-equations 2 and 3 and algorithm 1; the order by energy is "act-order" of the authors' program. The paper's Hessian is
+equations 2 and 3 and algorithm 1; the order "energy" is "act-order" of the authors' program. The paper's Hessian is
 x^T x; centred, it is that of a layer whose bias is corrected at the end, and the better one here. E18 lets each layer
 repair the layers before it, as in Li et al., "GPTAQ: Efficient Finetuning-Free Quantization for Asymmetric
-Calibration", 2025, which puts that term into the walk instead.
+Calibration", 2025, which puts that term into the rounding instead.
 """
 
 from __future__ import annotations
@@ -25,16 +26,21 @@ from numpy.typing import ArrayLike
 
 from npquant.arrays import Float64
 from npquant.compression.chain.calibration import RangeRule, min_max_range
-from npquant.compression.chain.integer_chain import LayerCodes, LayerProblem
-from npquant.compression.rounding.nearest import quantize_by_layers
-from npquant.compression.rounding.rectified.layer_objective import NEGLIGIBLE, PULL
+from npquant.compression.chain.integer_chain import LayerCodes, LayerProblem, Rounding, quantize_by_layers
+from npquant.compression.chain.weight_codes import Bits
+from npquant.compression.least_squares import (
+    damp_by,
+    damp_by_mean_variance,
+    pull_by_rows,
+    solve_together,
+    take_step,
+)
 from npquant.compression.rounding.rounding_grid import (
     RoundingGrid,
     better_side,
     choose_rounding_grid,
     fit_scale_and_bias,
 )
-from npquant.compression.rounding.uniform import Bits
 from npquant.integer.mlp import IntegerMLP
 
 if TYPE_CHECKING:
@@ -45,57 +51,25 @@ ORDERS = ("natural", "energy")
 
 
 def damped_hessian(x: Float64, damping: float) -> Float64:
-    """Return the Hessian of the squared output error of one neuron whose bias is free, damped.
+    """Return H (K, K) of E16, the Hessian of one neuron's squared output error where its bias is free, damped.
 
-    Parameters
-    ----------
-    x : ndarray of float64, shape (R, K)
-        Inputs, real values.
-    damping : float
-        Share of the mean diagonal that is added to it, > 0.
+    The identity where no input varies.
 
-    Returns
-    -------
-    ndarray of float64, shape (K, K)
-        H of E16; the identity where no input varies.
-
-    Examples
-    --------
     >>> damped_hessian(np.array([[0.0, 1.0], [2.0, 1.0]]), 0.5)
     array([[2.5, 0. ],
            [0. , 0.5]])
     """
     xc = x - x.mean(axis=0)
-    hessian = xc.T @ xc
-    added = damping * float(np.trace(hessian)) / len(hessian)
-    hessian[np.diag_indices_from(hessian)] += added if added > 0 else 1.0
-    return np.asarray(hessian)
+    return damp_by_mean_variance(xc.T @ xc, damping)
 
 
 def round_with_feedback(w: Float64, hessian: Float64, grid: RoundingGrid) -> Float64:
-    """Round inputs in order; after each, move the weights left to where the output error is least again.
+    """E16: round inputs in order; after each, move the weights left to where the output error is least again.
 
-    Parameters
-    ----------
-    w : ndarray of float64, shape (K, N)
-        Real weights.
-    hessian : ndarray of float64, shape (K, K)
-        Positive definite.
-    grid : RoundingGrid
-        Scales and intervals.
+    `hessian` (K, K) is positive definite; `grid` has the scales and intervals. Row k of U / U_kk is the first row of
+    the inverse of H without inputs 0..k-1, over its first entry: the closed-form compensation of one rounded weight,
+    without an inverse at every step.
 
-    Returns
-    -------
-    ndarray of float64, shape (K, N)
-        Codes.
-
-    Notes
-    -----
-    E16. Row k of U / U_kk is the first row of the inverse of H without inputs 0..k-1, over its first entry: the
-    closed-form compensation of one rounded weight, without an inverse at every step.
-
-    Examples
-    --------
     >>> grid = choose_rounding_grid(np.array([[1.0], [1.0]]), "ternary")
     >>> round_with_feedback(np.array([[0.4], [0.3]]), np.array([[1.0, 0.9], [0.9, 1.0]]), grid).ravel()
     array([0., 1.])
@@ -110,32 +84,19 @@ def round_with_feedback(w: Float64, hessian: Float64, grid: RoundingGrid) -> Flo
 
 
 def resolve_weights(problem: LayerProblem) -> Float64:
-    """Move a layer's weights to where, on the delivered inputs, it comes closest to the float targets.
+    """E18: move a layer's weights to where, on the delivered inputs, it comes closest to the float targets.
 
-    Parameters
-    ----------
-    problem : LayerProblem
-        The layer.
+    A neuron that would move by less than 1e-9 of its largest weight stays.
 
-    Returns
-    -------
-    ndarray of float64, shape (K, N)
-        E18; a neuron that would move by less than 1e-9 of its largest weight stays.
-
-    Examples
-    --------
     >>> x = np.array([[1.0], [-1.0]])
     >>> problem = LayerProblem(np.array([[0.4]]), np.zeros(1), x, 0.5 * x + 3, "identity", 0, True)
     >>> resolve_weights(problem).round(3)  # 0.4 + 0.2 / (2 + lam), lam = 0.3
     array([[0.487]])
     """
-    rows = len(problem.x)
-    xc, zc = (a - a.mean(axis=0) for a in (problem.x, problem.z))
-    lam = PULL * float(np.square(problem.x).sum()) / rows + 1e-12 * rows
-    hessian = xc.T @ xc + lam * np.eye(len(problem.w))
-    step = np.linalg.solve(hessian, xc.T @ (zc - xc @ problem.w))
-    moved = np.abs(step).max(axis=0) > NEGLIGIBLE * np.abs(problem.w).max(axis=0)
-    return np.where(moved, problem.w + step, problem.w)
+    (rows, inputs), (xc, zc) = problem.x.shape, (a - a.mean(axis=0) for a in (problem.x, problem.z))
+    lam = pull_by_rows(float(np.square(problem.x).sum()), rows, rows, inputs)  # every d2 is 1, so mass = R
+    gradient = xc.T @ (zc - xc @ problem.w)
+    return take_step(problem.w, solve_together(damp_by(xc.T @ xc, lam), gradient))
 
 
 def gptq_layer(
@@ -145,35 +106,19 @@ def gptq_layer(
     damping: float = 0.01,
     order: str = "natural",
     resolve: bool = False,
-    above: bool = False,
+    upper: bool = False,
 ) -> LayerCodes:
-    """Round one layer by GPTQ, then fit scale and bias.
+    """E16, then E15: round one layer by GPTQ, then fit scale and bias; `resolve` asks for E18 first.
 
-    Parameters
-    ----------
-    problem, bits
-        As in `nearest_layer`.
-    damping, order
-        As in `quantize_gptq`.
-    resolve : bool
-        E18 first.
-    above : bool
-        As in `choose_rounding_grid`.
+    `order` is that of the inputs: "natural", or "energy", those that vary most first.
 
-    Returns
-    -------
-    LayerCodes
-        E16, then E15.
-
-    Examples
-    --------
     >>> x = np.array([[1.0, 1.0], [-1.0, -1.0]])
     >>> w, b = np.array([[0.4], [0.3]]), np.zeros(1)
     >>> gptq_layer(LayerProblem(w, b, x, x @ w + 3, "identity", 0, True), "ternary").w_q.ravel()
     array([1, 1], dtype=int8)
     """
     w = resolve_weights(problem) if resolve else problem.w
-    grid = choose_rounding_grid(w, bits, above=above)
+    grid = choose_rounding_grid(w, bits, upper=upper)
     at = np.arange(len(w))
     if order == "energy":
         at = np.argsort(-problem.x.var(axis=0), kind="stable")
@@ -199,8 +144,10 @@ def quantize_gptq(
 
     Parameters
     ----------
-    model, x_calibration, bits, activation_bits, rng, orient, calibrate, targets
-        As in `quantize_nearest`; rng is not used.
+    model, x_calibration, bits, activation_bits, rng, calibrate, targets
+        As in `quantize_model`; rng is not used.
+    orient : bool
+        As in `quantize_nearest`.
     damping : float
         Share of the mean diagonal that is added to it, > 0; the paper's is 0.01.
     order : {"natural", "energy"}
@@ -214,7 +161,7 @@ def quantize_gptq(
     Raises
     ------
     TypeError, ValueError, OverflowError
-        As in `quantize_nearest`; ValueError also if damping is not positive or order is unknown.
+        As in `quantize_model`; ValueError also if damping is not positive or order is unknown.
 
     Notes
     -----
@@ -227,17 +174,10 @@ def quantize_gptq(
     >>> quantize_gptq(model, [[0, 4], [4, 0]], 4).layers[0].w_q.ravel()
     array([ 7, -3], dtype=int8)
     """
-    _check(damping, order)
-    rounding = partial(gptq_layer, damping=damping, order=order)
+    rounding = _rounding(damping, order, resolve=False, orient=orient)
     return quantize_by_layers(
-        model,
-        x_calibration,
-        bits,
-        activation_bits,
-        partial(better_side, round_layer=rounding) if orient else rounding,
-        calibrate=calibrate,
-        targets=targets,
-    )
+        model, x_calibration, bits, activation_bits, rounding, calibrate=calibrate, targets=targets
+    ).network
 
 
 def quantize_gptq_resolved(
@@ -281,21 +221,17 @@ def quantize_gptq_resolved(
     >>> quantize_gptq_resolved(model, [[0, 4], [4, 0]], 4).layers[0].w_q.ravel()
     array([ 7, -3], dtype=int8)
     """
-    _check(damping, order)
-    rounding = partial(gptq_layer, damping=damping, order=order, resolve=True)
+    rounding = _rounding(damping, order, resolve=True, orient=orient)
     return quantize_by_layers(
-        model,
-        x_calibration,
-        bits,
-        activation_bits,
-        partial(better_side, round_layer=rounding) if orient else rounding,
-        calibrate=calibrate,
-        targets=targets,
-    )
+        model, x_calibration, bits, activation_bits, rounding, calibrate=calibrate, targets=targets
+    ).network
 
 
-def _check(damping: float, order: str) -> None:
+def _rounding(damping: float, order: str, *, resolve: bool, orient: bool) -> Rounding:
+    """Check the settings, and return the way to round a layer with them."""
     if not (damping > 0 and np.isfinite(damping)):
         raise ValueError(f"damping is {damping}; it must be positive: without it the Hessian may have no inverse")
     if order not in ORDERS:
         raise ValueError(f"order is {order!r}; it must be one of {ORDERS}")
+    layer = partial(gptq_layer, damping=damping, order=order, resolve=resolve)
+    return partial(better_side, round_layer=layer) if orient else layer

@@ -1,8 +1,8 @@
 """Quantization that keeps zeros: every way to round a layer, applied to each neuron's nonzero weights alone.
 
-Legend: R calibration rows, K inputs and N neurons of a layer; x (R, K) delivered inputs, z (R, N) float targets,
-w (K, N) real weights, q codes, S the inputs whose weight in a neuron is not 0. Label U6 is derived in
-docs/weight-pruning.md.
+Legend: R calibration rows, K inputs and N neurons of a layer; `problem` a LayerProblem: x (R, K) delivered inputs, z
+(R, N) float targets, w (K, N) real weights; q codes, S the inputs whose weight in a neuron is not 0; `bits` 2..8 or
+"ternary"; `method` a name of method_names. U6 is derived in docs/weight-pruning.md.
 
 U6 (zeros)  w_kn = 0  =>  q_kn = 0: neuron n is rounded as a layer of the inputs S alone
 """
@@ -11,15 +11,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from npquant.compression.chain.calibration import RangeRule, min_max_range
-from npquant.compression.chain.integer_chain import LayerCodes, LayerProblem, quantize_chain
-from npquant.compression.rounding.methods import METHODS, error_weights, rectified_codes
-from npquant.compression.rounding.uniform import Bits, bits_per_layer
+from npquant.compression.chain.integer_chain import LayerCodes, LayerProblem, quantize_by_layers
+from npquant.compression.chain.weight_codes import Bits, code_interval, weight_grid
+from npquant.compression.rounding.methods import deterministic_rounding
+from npquant.compression.rounding.rectified.network import error_weights, rectified_codes
 from npquant.integer.mlp import IntegerMLP
 from npquant.kernels.qparams import QuantParams
 
@@ -28,49 +30,32 @@ if TYPE_CHECKING:
 
 
 def round_keeping_zeros(problem: LayerProblem, bits: Bits, method: str) -> LayerCodes:
-    """Round one layer, neuron by neuron, on the inputs that each one uses.
+    """U6: round one layer, neuron by neuron, on the inputs that each one uses; exactly 0 where w is.
 
-    Parameters
-    ----------
-    problem : LayerProblem
-        The layer.
-    bits : int or "ternary"
-        Width.
-    method : str
-        One of `layer_rounding.METHODS`.
+    Scale, codes and bias of each neuron are as the method gives them for its part. A neuron without weights is rounded
+    as one of a single input that is 0 on all rows. A layer without zeros goes to the method as it is. GPFQ takes the
+    delivered inputs for the float network's, too. There is no report. ValueError if the method is unknown, or draws.
 
-    Returns
-    -------
-    LayerCodes
-        U6: exactly 0 where w is; scale, codes and bias of each neuron as the method gives them for its part.
-
-    Notes
-    -----
-    A neuron without weights is rounded as one of a single input that is 0 on all rows. A layer without zeros goes to
-    the method as it is.
-
-    Examples
-    --------
     >>> x = np.array([[1.0, 1.0], [-1.0, -1.0]])
     >>> problem = LayerProblem(np.array([[0.4], [0.0]]), np.zeros(1), x, 0.5 * x[:, :1], "identity", 0, True)
-    >>> codes = round_keeping_zeros(problem, "ternary", "rescaled")
+    >>> codes = round_keeping_zeros(problem, "ternary", "nearest")
     >>> codes.w_q.ravel(), codes.w.scale
     (array([1, 0], dtype=int8), array([0.5], dtype=float32))
     """
-    used = problem.w != 0
+    rounding, problem, used = deterministic_rounding(method), replace(problem, x_float=None), problem.w != 0
     if used.all():
-        return METHODS[method](problem, bits)
+        return replace(rounding(problem, bits), report=None)
     d2 = error_weights(problem) if method == "rectified" else None
     w_q, scale, bias = np.zeros(used.shape, np.int8), np.empty(used.shape[1], np.float32), np.empty(used.shape[1])
-    qmin, qmax = 0, 1
+    upper = np.zeros(used.shape[1], np.bool_)
     for n in range(used.shape[1]):
         s = np.flatnonzero(used[:, n])
         part = _neuron(problem, n, s)
-        codes = METHODS[method](part, bits) if d2 is None else rectified_codes(part, bits, d2[:, n : n + 1])
+        codes = rounding(part, bits) if d2 is None else rectified_codes(part, bits, d2[:, n : n + 1])
         w_q[s, n] = codes.w_q[: len(s), 0]
         scale[n], bias[n] = np.ravel(codes.w.scale)[0], codes.bias[0]
-        qmin, qmax = min(qmin, codes.w.qmin), max(qmax, codes.w.qmax)
-    return LayerCodes(w_q, QuantParams(scale, 0, qmin, qmax), bias)
+        upper[n] = codes.w.qmax > weight_grid(bits)[1]
+    return LayerCodes(w_q, QuantParams(scale, 0, *code_interval(bits, upper)), bias)
 
 
 def _neuron(problem: LayerProblem, n: int, s: NDArray[np.int64]) -> LayerProblem:
@@ -96,22 +81,10 @@ def quantize_keeping_zeros(
 
     Parameters
     ----------
-    model : FloatMLP
-        The float network, with zeros; not modified.
-    x_calibration : array, shape (R, K)
-        Training rows; a few hundred suffice.
-    bits : int, "ternary" or sequence of these
-        Weight width: 2..8 or ternary, for all layers or for each.
-    activation_bits : int or sequence of int
-        1..8, for the outputs of all hidden layers or of each; logits have 8.
-    rng : int, Generator or None
-        Not used: nothing is drawn.
-    method : {"rectified", "gptq", "gptq_resolved", "gpfq", "rescaled", "nearest"}
+    model, x_calibration, bits, activation_bits, rng, calibrate, targets
+        As in `quantize_model`; rng is not used. The model has weights that are 0.
+    method : {"rectified", "uniform", "nearest", "gptq", "gptq_resolved", "gpfq"}
         How the nonzero weights are rounded.
-    calibrate : callable
-        Values -> (lo, hi), for ranges that the activation does not bound.
-    targets : sequence of arrays, shapes (R, N), optional
-        Z of every layer; by default those of `model`. A pruned model should be given the original's.
 
     Returns
     -------
@@ -120,17 +93,13 @@ def quantize_keeping_zeros(
 
     Raises
     ------
-    TypeError
-        If the model is an integer one already.
-    ValueError
-        If a parameter, the rows or the weights are not valid, or the method is unknown.
-    OverflowError
-        If a bias or an accumulator cannot be held in int32.
+    TypeError, ValueError, OverflowError
+        As in `quantize_model`.
 
     Notes
     -----
-    U6 around E1 to E18, in `quantize_chain`. Walks that carry errors from weight to weight put them into weights that
-    were 0 too, which costs their sparsity; here a neuron has only its nonzero weights to put them in.
+    U6 around E1 to E18, layer by layer. Methods that carry errors from weight to weight put them into weights that were
+    0 too, which costs their sparsity; here a neuron has only its nonzero weights to put them in.
 
     Examples
     --------
@@ -139,13 +108,8 @@ def quantize_keeping_zeros(
     >>> quantize_keeping_zeros(model, [[0, 1, 4], [4, 2, 0], [1, 0, 3]]).layers[0].w_q.ravel()
     array([ 7,  0, -3], dtype=int8)
     """
-    if method not in METHODS:
-        raise ValueError(f"the method is {method!r}; known are {', '.join(METHODS)}")
-    widths = bits_per_layer(bits, len(model.layers))
-
-    def keep_zeros(problem: LayerProblem) -> LayerCodes:
-        return round_keeping_zeros(problem, widths[problem.index], method)
-
-    return quantize_chain(
-        model, x_calibration, keep_zeros, activation_bits=activation_bits, calibrate=calibrate, targets=targets
-    )
+    deterministic_rounding(method)  # refuses a name before any row is looked at
+    rounding = partial(round_keeping_zeros, method=method)
+    return quantize_by_layers(
+        model, x_calibration, bits, activation_bits, rounding, calibrate=calibrate, targets=targets
+    ).network

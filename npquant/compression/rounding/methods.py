@@ -1,87 +1,60 @@
-"""Ways to round a layer, by name: each takes a layer's problem and a width, and gives codes, scales and a real bias.
+"""The table of methods: each name, and the function (LayerProblem, bits) -> LayerCodes that it stands for.
 
-Legend: R calibration rows, K inputs and N neurons of a layer; d2 (R, N) weights of squared errors. E labels as in
-nearest, gpfq, gptq, layer_objective and rounding_path.
+Legend: `method` a name of METHOD_NAMES. R1 stands in uniform, E labels in rectified/, rounding_grid, gptq, gpfq and
+soft_rounding.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from types import MappingProxyType
 from typing import Final
 
-from npquant.arrays import Float64
-from npquant.compression.chain.integer_chain import LayerCodes, LayerProblem
+import numpy as np
+
+from npquant.compression.chain.integer_chain import Rounding
+from npquant.compression.rounding.adaround import adaround_layer
 from npquant.compression.rounding.gpfq import gpfq_layer
 from npquant.compression.rounding.gptq import gptq_layer
+from npquant.compression.rounding.method_names import DRAWING_METHODS
 from npquant.compression.rounding.nearest import nearest_layer
-from npquant.compression.rounding.rectified.activation_weights import activation_weights
-from npquant.compression.rounding.rectified.layer import rectify_layer
-from npquant.compression.rounding.uniform import Bits, weight_grid
-from npquant.kernels.qparams import QuantParams
-
-Rounding = Callable[[LayerProblem, Bits], LayerCodes]
-
-
-def error_weights(problem: LayerProblem) -> Float64:
-    """Return the weights of squared errors of a layer of a classifier.
-
-    Parameters
-    ----------
-    problem : LayerProblem
-        The whole layer: at the last one the weights of a logit depend on the others.
-
-    Returns
-    -------
-    ndarray of float64, shape (R, N)
-        E1, E2; softmax for the last layer.
-
-    Examples
-    --------
-    >>> z = np.array([[0.5, 9.0]])
-    >>> error_weights(LayerProblem(np.zeros((1, 2)), np.zeros(2), z[:, :1], z, "clipped_relu", 0, False))
-    array([[1.  , 0.01]])
-    """
-    return activation_weights("softmax" if problem.last else problem.activation, problem.z)
-
-
-def rectified_codes(problem: LayerProblem, bits: Bits, d2: Float64 | None = None) -> LayerCodes:
-    """Round a layer, or a part of one, by rectified quantization.
-
-    Parameters
-    ----------
-    problem : LayerProblem
-        The layer.
-    bits : int or "ternary"
-        Width.
-    d2 : ndarray of float64, shape (R, N), optional
-        Weights of squared errors; by default `error_weights`.
-
-    Returns
-    -------
-    LayerCodes
-        E1 to E14.
-
-    Examples
-    --------
-    >>> x = np.array([[1.0, 1.0], [-1.0, -1.0]])
-    >>> w, b = np.array([[0.4], [0.3]]), np.zeros(1)
-    >>> rectified_codes(LayerProblem(w, b, x, x @ w + 3, "clipped_relu", 0, False), "ternary").w_q.ravel()
-    array([1, 1], dtype=int8)
-    """
-    layer = rectify_layer(problem.x, problem.z, problem.w, error_weights(problem) if d2 is None else d2, bits)
-    qmin, qmax = weight_grid(bits)
-    return LayerCodes(layer.q, QuantParams(layer.s, 0, qmin, -qmin if layer.flipped.any() else qmax), layer.bias)
-
+from npquant.compression.rounding.rectified.network import rectified_codes
+from npquant.compression.rounding.uniform import uniform_layer
 
 METHODS: Final = MappingProxyType[str, Rounding](
     {
-        "nearest": partial(nearest_layer, correction="none"),
-        "rescaled": nearest_layer,
-        "gpfq": gpfq_layer,
+        "rectified": rectified_codes,
+        "uniform": uniform_layer,
+        "nearest": nearest_layer,
         "gptq": gptq_layer,
         "gptq_resolved": partial(gptq_layer, resolve=True),
-        "rectified": rectified_codes,
+        "gpfq": gpfq_layer,
+        "adaround": adaround_layer,
     }
 )
+
+
+def rounding_of(method: str, rng: int | np.random.Generator | None) -> Rounding:
+    """Return the function of a name; one that draws does so from `rng`. ValueError if the name is unknown.
+
+    >>> rounding_of("gpfq", None) is gpfq_layer
+    True
+    """
+    if method not in METHODS:
+        raise ValueError(f"the method is {method!r}; known are {', '.join(METHODS)}")
+    if method == "adaround":
+        return partial(adaround_layer, rng=np.random.default_rng(rng))
+    return METHODS[method]
+
+
+def deterministic_rounding(method: str) -> Rounding:
+    """Return the function of a name that draws nothing, for neurons or layers alone. ValueError for any other name.
+
+    >>> deterministic_rounding("adaround")
+    Traceback (most recent call last):
+    ValueError: the method is 'adaround'; here it is one of rectified, uniform, nearest, gptq, gptq_resolved, gpfq
+    """
+    if method not in METHODS or method in DRAWING_METHODS:
+        known = ", ".join(name for name in METHODS if name not in DRAWING_METHODS)
+        raise ValueError(f"the method is {method!r}; here it is one of {known}")
+    return METHODS[method]

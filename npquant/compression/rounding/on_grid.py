@@ -1,7 +1,7 @@
 """Networks whose weights lie on a grid already: the codes are read off, not chosen.
 
-Legend: K inputs, N neurons; w (K, N) weights for input codes, q codes, s scale; sx input scale. Labels F16 and F17 are
-derived in docs/finetuning.md.
+Legend: K inputs, N neurons; w (K, N) weights for input codes, q codes, s scale; sx input scale. F16 and F17 are derived
+in docs/finetuning.md.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from npquant.arrays import Float64
 from npquant.compression.chain.calibration import RangeRule, min_max_range
-from npquant.compression.chain.integer_chain import LayerCodes, LayerProblem, quantize_chain
+from npquant.compression.chain.integer_chain import LayerCodes, LayerProblem, quantize_by_layers
+from npquant.compression.chain.weight_codes import Bits, weight_grid
 from npquant.compression.rounding.straight_through import StraightThrough
-from npquant.compression.rounding.uniform import bits_per_layer, weight_grid
 from npquant.integer.mlp import IntegerMLP
 from npquant.kernels.qparams import QuantParams
 
@@ -79,11 +79,9 @@ def quantize_on_grid(
     >>> quantize_on_grid(model, [[0, 4], [4, 0]], StraightThrough(bits=3)).layers[0].w_q.ravel()
     array([ 3, -1], dtype=int8)
     """
-    widths = bits_per_layer(quantizer.bits, len(model.layers))
 
-    def read_codes(problem: LayerProblem) -> LayerCodes:
-        grid = weight_grid(widths[problem.index])
-        eps = float(np.finfo(model.dtype).eps)
+    def read_codes(problem: LayerProblem, bits: Bits) -> LayerCodes:
+        grid, eps = weight_grid(bits), float(np.finfo(model.dtype).eps)
         if quantizer.granularity == "per_tensor":
             scale = np.asarray(read_scale(problem.w.ravel(), grid, eps, f"layer {problem.index}"))
         else:
@@ -92,48 +90,20 @@ def quantize_on_grid(
         codes = np.rint(problem.w / scale).astype(np.int8)
         return LayerCodes(codes, QuantParams(scale, 0, *grid), problem.b)
 
-    net = quantize_chain(
-        model,
-        x_calibration,
-        read_codes,
-        activation_bits=quantizer.output_bits(len(model.layers))[:-1],
-        calibrate=calibrate,
-    )
+    activation_bits = quantizer.output_bits(len(model.layers))[:-1]
+    net = quantize_by_layers(
+        model, x_calibration, quantizer.bits, activation_bits, read_codes, calibrate=calibrate
+    ).network
     return net if bias_bits is None else round_biases(net, bias_bits)
 
 
 def read_scale(w: Float64, grid: tuple[int, int], eps: float, name: str) -> float:
-    """Read the scale of weights off the weights.
+    """F16: read the scale s > 0 of weights w (K,) off the weights; 1 where all are 0.
 
-    Parameters
-    ----------
-    w : ndarray of float64, shape (K,)
-        Weights for input codes.
-    grid : (int, int)
-        (qmin, qmax).
-    eps : float
-        Machine epsilon that the weights were rounded by.
-    name : str
-        Whose they are, for the message.
+    The largest s that makes all codes whole numbers of `grid`, (qmin, qmax). `eps` is the machine epsilon that the
+    weights were rounded by, `name` whose they are, for the message. Of the fits of one m, s is the least-squares one.
+    ValueError if there is none.
 
-    Returns
-    -------
-    float
-        s > 0: the largest that makes all codes whole numbers of the grid; 1 where all weights are 0.
-
-    Raises
-    ------
-    ValueError
-        If there is none.
-
-    Notes
-    -----
-    F16: |w - s q| <= 8 eps |w|, and the same for max|w| that s comes from: together 16 eps |q| on q = w / s. At 8 bits
-    and float32 that is 2.5e-4, far below the 1/2 that would make a code doubtful. Of the fits of one m, s is the
-    least-squares one.
-
-    Examples
-    --------
     >>> read_scale(np.array([0.75, -0.5, 0.0]), (-4, 3), 2.0**-52, "layer 0")
     0.25
     """
@@ -143,6 +113,8 @@ def read_scale(w: Float64, grid: tuple[int, int], eps: float, name: str) -> floa
     for m in range(1, max(-grid[0], grid[1]) + 1):
         steps = w * (m / largest)
         codes = np.rint(steps)
+        # |w - s q| <= 8 eps |w|, and the same for max|w| that s comes from: together 16 eps |q| on q = w / s. At 8 bits
+        # and float32 that is 2.5e-4, far below the 1/2 that would make a code doubtful.
         inside = codes.min() >= grid[0] and codes.max() <= grid[1]
         if inside and (np.abs(steps - codes) <= 2 * _ROUNDINGS * eps * np.abs(steps)).all():
             return float((w @ codes) / (codes @ codes))
@@ -153,34 +125,13 @@ def read_scale(w: Float64, grid: tuple[int, int], eps: float, name: str) -> floa
 
 
 def round_biases(net: IntegerMLP, bits: int) -> IntegerMLP:
-    """Round biases to few bits, so that they take few to store.
+    """F17: round biases to few bits, so that they take few to store.
 
-    Parameters
-    ----------
-    net : IntegerMLP
-        An integer network; not changed.
-    bits : int
-        2..32; 32 changes nothing.
+    b_q := 2^t clip(round_half_even(b_q / 2^t), -2^(bits-1), 2^(bits-1) - 1), t the least, layer by layer, that leaves
+    all multiples in `bits` bits, 2..32; 32 changes nothing. It moves no pre-activation by more than 2^(t-1) sx sw, or
+    2^t sx sw for the largest bias. `net` is an IntegerMLP, and not changed: TypeError for another; ValueError if bits
+    is outside 2..32.
 
-    Returns
-    -------
-    IntegerMLP
-        Every bias of a layer is a multiple of 2^t, t the least that leaves all multiples in `bits` bits.
-
-    Raises
-    ------
-    TypeError
-        If the network is not an IntegerMLP.
-    ValueError
-        If bits is outside 2..32.
-
-    Notes
-    -----
-    F17: b_q := 2^t clip(round_half_even(b_q / 2^t), -2^(bits-1), 2^(bits-1) - 1). It moves no pre-activation by more
-    than 2^(t-1) sx sw, or 2^t sx sw for the largest bias.
-
-    Examples
-    --------
     >>> from npquant.integer.layer import IntegerLayer
     >>> p = QuantParams(0.5, 0, -128, 127)
     >>> layer = IntegerLayer(np.ones((1, 3), np.int8), np.array([1000, -37, 5], np.int32), p, p, p, "identity")

@@ -1,8 +1,9 @@
 """Weights on their way down or up, as AdaRound learns them: what they are, and the gradient of its loss.
 
-Legend: B rows of a batch, K inputs, N neurons; x (B, K) delivered inputs, z (B, N) float targets, w (K, N) weights,
-b (N,) bias, s (N,) scales, lo, hi (N,) ends of the grid, f activation; g (K, N) latent variables, h in [0, 1] the share
-of a step that a weight is rounded up, lam and beta strength and steepness of the regularizer.
+Legend: B rows of a batch, K inputs, N neurons; x (B, K) delivered inputs, z (B, N) float targets, w (K, N) real
+weights, b (N,) bias, s (N,) scales, lo, hi (N,) ends of the grid, f activation; g (K, N) latent variables, h in [0, 1]
+the share of a step that a weight is rounded up, lam >= 0 and beta >= 2 strength and steepness of the regularizer. All
+arrays are float64.
 
 E19 (soft)      h = clip(1.2 sigmoid(g) - 0.1, 0, 1),  soft weight v = s clip(floor(w / s) + h, lo, hi)
 E20 (loss)      mean_r sum_n (f(x v + b) - f(z))^2 + lam sum_kn (1 - |2 h - 1|^beta)
@@ -27,17 +28,8 @@ ZETA, GAMMA = 1.1, -0.1
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SoftRounding:
-    """Hold the weights of a layer while each is still on its way down or up: E19.
+    """E19: hold the weights of a layer while each is still on its way down or up.
 
-    Parameters
-    ----------
-    grid : RoundingGrid
-        s, lo, hi.
-    low : ndarray of float64, shape (K, N)
-        floor(w / s).
-
-    Examples
-    --------
     >>> from npquant.compression.rounding.rounding_grid import choose_rounding_grid
     >>> w = np.array([[0.25], [-1.0]])
     >>> soft = soft_rounding_of(w, choose_rounding_grid(w, "ternary", weight_scale="absmax"))
@@ -45,8 +37,8 @@ class SoftRounding:
     array([ 0.25, -1.  ])
     """
 
-    grid: RoundingGrid
-    low: Float64
+    grid: RoundingGrid  # s, lo, hi
+    low: Float64  # (K, N): floor(w / s)
 
     def start(self, w: Float64) -> Float64:
         """Return the g (K, N) at which h is w / s - floor(w / s), so that descent starts at w."""
@@ -76,22 +68,8 @@ class SoftRounding:
 
 
 def soft_rounding_of(w: Float64, grid: RoundingGrid) -> SoftRounding:
-    """Start from real weights.
+    """Start from real weights w on a grid of scales and intervals.
 
-    Parameters
-    ----------
-    w : ndarray of float64, shape (K, N)
-        Real weights.
-    grid : RoundingGrid
-        Scales and intervals.
-
-    Returns
-    -------
-    SoftRounding
-        With the floors of w / s.
-
-    Examples
-    --------
     >>> soft_rounding_of(np.array([[-0.5], [1.0]]), RoundingGrid(np.ones(1), -np.ones(1), np.ones(1))).low.ravel()
     array([-1.,  1.])
     """
@@ -109,30 +87,8 @@ def soft_rounding_gradient(
     regularization: float,
     beta: float,
 ) -> Float64:
-    """Return the derivative of the loss by the latent variables.
+    """Return d E20 / d g, (K, N); `wanted` (B, N) is f(z), `regularization` lam.
 
-    Parameters
-    ----------
-    soft : SoftRounding
-        Grid and floors.
-    g : ndarray of float64, shape (K, N)
-        Latent variables.
-    x, b : ndarray of float64, shapes (B, K), (N,)
-        Inputs of a batch, and the bias.
-    wanted : ndarray of float64, shape (B, N)
-        f(z).
-    activation : str
-        f.
-    regularization, beta : float
-        lam >= 0 and beta >= 2.
-
-    Returns
-    -------
-    ndarray of float64, shape (K, N)
-        d E20 / d g.
-
-    Examples
-    --------
     >>> from npquant.compression.rounding.rounding_grid import choose_rounding_grid
     >>> w = np.array([[0.25], [-1.0]])
     >>> soft = soft_rounding_of(w, choose_rounding_grid(w, "ternary", weight_scale="absmax"))
@@ -143,8 +99,8 @@ def soft_rounding_gradient(
     """
     forward, backward = ACTIVATIONS[activation]
     h, dh = soft.share_up(g)
-    found, cache = forward(x @ soft.weights(h) + b)
-    slope = soft.slope(h) * (x.T @ backward(2 / len(x) * (found - wanted), cache))
+    found = forward(x @ soft.weights(h) + b)
+    slope = soft.slope(h) * (x.T @ backward(2 / len(x) * (found - wanted), found))
     if regularization > 0:
         away = 2 * h - 1
         slope = slope - regularization * 2 * beta * np.sign(away) * np.abs(away) ** (beta - 1)

@@ -16,7 +16,13 @@ from numpy.typing import NDArray
 from npquant.arrays import Float64, Real
 from npquant.compression.chain.calibration import choose_input_code
 from npquant.compression.chain.output_codes import activation_bits_per_layer
-from npquant.compression.rounding.uniform import GRANULARITIES, Bits, bits_per_layer, choose_weight_params, weight_grid
+from npquant.compression.chain.weight_codes import (
+    GRANULARITIES,
+    Bits,
+    bits_per_layer,
+    choose_weight_params,
+    weight_grid,
+)
 from npquant.nn.layers import Parameters
 
 # Outputs of these activations lie in [0, 1], or in [-1, 1] for tanh; those of others are given the largest seen.
@@ -97,34 +103,14 @@ class StraightThrough:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GridForward:
-    """Round parameters and outputs in the forward pass; moves its own scales.
+    """F14: round parameters and outputs in the forward pass; moves its own scales. See `StraightThrough`."""
 
-    Parameters
-    ----------
-    scales : list of ndarray of float64, shapes () or (N,)
-        s by layer; overwritten by `weights`.
-    units : sequence of ndarray of float64, shapes (K, 1) or (1, 1)
-        u by layer.
-    grids : sequence of (int, int)
-        (qmin, qmax) by layer.
-    output_bits : tuple of int or None
-        By layer; None rounds no output.
-    peaks : list of float
-        Largest output seen, by layer; overwritten by `output`.
-    activations : tuple of str
-        By layer.
-
-    Examples
-    --------
-    See `StraightThrough`.
-    """
-
-    scales: list[Float64]
-    units: Sequence[Float64]
-    grids: Sequence[tuple[int, int]]
-    output_bits: tuple[int, ...] | None
-    peaks: list[float]
-    activations: tuple[str, ...]
+    scales: list[Float64]  # s by layer, () or (N,); overwritten by `weights`
+    units: Sequence[Float64]  # u by layer, (K, 1) or (1, 1)
+    grids: Sequence[tuple[int, int]]  # (qmin, qmax) by layer
+    output_bits: tuple[int, ...] | None  # by layer; None rounds no output
+    peaks: list[float]  # largest output seen, by layer; overwritten by `output`
+    activations: tuple[str, ...]  # by layer
 
     def weights(self, parameters: Parameters) -> Parameters:
         """Return s q / u and the biases, and move s to the least-squares scale of the codes (F14)."""
@@ -150,6 +136,7 @@ class GridForward:
 
 def _least_squares_scale(w: Real, codes: Real, scale: Float64) -> Float64:
     """Return sum(w q) / sum(q q), over the matrix or each column as `scale` is; the old one where all codes are 0."""
+    # Not damped, as in E15: one number for many weights; and a negative one would turn codes into their opposites.
     axis = 0 if scale.ndim else None
     square = np.sum(codes * codes, axis=axis, dtype=np.float64)
     product = np.sum(w * codes, axis=axis, dtype=np.float64)

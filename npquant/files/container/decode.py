@@ -1,4 +1,7 @@
-"""Read the container of an integer network (N1 to N6)."""
+"""Read the container of an integer network (N1 to N6).
+
+Legend: data the whole container.
+"""
 
 from __future__ import annotations
 
@@ -30,31 +33,16 @@ from npquant.integer.mlp import IntegerMLP
 from npquant.kernels.lookup import FUNCTIONS
 from npquant.kernels.qparams import QuantParams
 from npquant.profiles.npquant import NPQUANT
-from npquant.version import numerics_version
+from npquant.profiles.record import Profile
+from npquant.version import numerics_version, own_numerics_unchanged_since
 
 
 def decode_container(data: bytes) -> tuple[IntegerMLP, tuple[Part, ...]]:
-    """Decode an integer network, and say what each byte is for.
+    """N1 to N6. Decode an integer network, and say what each byte is for: parts in the order of the file.
 
-    Parameters
-    ----------
-    data : bytes
-        What `encode_container` returned; nothing in it is trusted.
+    Nothing in data is trusted: the network's accumulator bounds are proven anew. The parts' bytes sum to the length.
+    ValueError or OverflowError if the bytes are damaged, of another version, or describe no network.
 
-    Returns
-    -------
-    model : IntegerMLP
-        The network; its accumulator bounds are proven anew.
-    parts : tuple of Part
-        In the order of the file; their bytes sum to its length.
-
-    Raises
-    ------
-    ValueError, OverflowError
-        If the bytes are damaged, of another version, or describe no network.
-
-    Examples
-    --------
     >>> from npquant.files.container.encode import encode_container
     >>> p = QuantParams(0.5, 0, -128, 127)
     >>> layer = IntegerLayer(np.array([[10], [20]], np.int8), np.array([7], np.int32), p, p, p, "relu")
@@ -103,7 +91,7 @@ class _Decoder:
             raise ValueError(f"{reader.left} bytes follow the last layer")
         model = IntegerMLP(tuple(read), input_params, offset, profile)
         self._parts["checksum", None, ""] = 4
-        _warn_of_numerics(numerics)
+        _warn_of_numerics(numerics, profile)
         return model, tuple(Part(*key, n_bytes) for key, n_bytes in self._parts.items())
 
     def _count(self, name: str, layer: int | None = None, encoding: str = "") -> None:
@@ -150,9 +138,10 @@ class _Decoder:
         return decode_params(self._reader, channels, lambda name: self._count(name, layer))
 
 
-def _warn_of_numerics(version: str) -> None:
+def _warn_of_numerics(version: str, profile: Profile) -> None:
     """Say so if outputs may not be those that the network was accepted for."""
-    if version != numerics_version:
+    same = profile is NPQUANT and version in own_numerics_unchanged_since
+    if version != numerics_version and not same:
         warnings.warn(
             f"the network was written under numerics {version!r}, this npquant has {numerics_version!r}: "
             "its outputs may differ, so prove them anew",

@@ -1,4 +1,7 @@
-"""Write the container of an integer network (N1 to N6)."""
+"""Write the container of an integer network (N1 to N6).
+
+Legend: model the IntegerMLP, encoding that of its weights.
+"""
 
 from __future__ import annotations
 
@@ -27,31 +30,12 @@ from npquant.version import numerics_version
 
 
 def encode_container(model: IntegerMLP, encoding: str = "auto") -> bytes:
-    """Encode an integer network.
+    """N1 to N5. Encode an integer network, any that the record allows.
 
-    Parameters
-    ----------
-    model : IntegerMLP
-        The network; any that the record allows.
-    encoding : str
-        That of all weights: "auto", "dense", "bitmask", "relative" or "arithmetic".
+    encoding is that of all weights: "auto", "dense", "bitmask", "relative" or "arithmetic" (W3). Where "auto" would
+    exceed N6, as large layers of zeros do, the weights are packed densely. ValueError if the encoding is unknown, the
+    profile is none of `npquant.profiles`, or the bytes would exceed N6.
 
-    Returns
-    -------
-    bytes
-        N1 to N5.
-
-    Raises
-    ------
-    ValueError
-        If the encoding is unknown, the profile is none of `npquant.profiles`, or the bytes would exceed N6.
-
-    Notes
-    -----
-    Where "auto" would exceed N6, as large layers of zeros do, the weights are packed densely.
-
-    Examples
-    --------
     >>> from npquant.kernels.qparams import QuantParams
     >>> p = QuantParams(0.5, 0, -128, 127)
     >>> layer = IntegerLayer(np.array([[10], [20]], np.int8), np.array([7], np.int32), p, p, p, "relu")

@@ -1,9 +1,11 @@
-"""What both sides of the container agree on: its numbers, the record of its parts, the bound on its size (N6)."""
+"""What both sides of the container agree on: its numbers, the record of its parts, the bound on its size (N6).
+
+Legend: inputs and outputs, K and N of a layer; name that of a profile.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Final
 
 from npquant.profiles.npquant import NPQUANT
@@ -21,73 +23,33 @@ _STEPS_PER_BYTE: Final = 1024
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Say what some bytes of a file are for.
+    """Say what some bytes of a file are for."""
 
-    Parameters
-    ----------
-    name : str
-        Such as "header", "scales", "biases", "weights", "checksum".
-    layer : int or None
-        The layer that they belong to.
-    encoding : str
-        How they are encoded; "" where there is one way only.
-    n_bytes : int
-        How many.
-    """
-
-    name: str
-    layer: int | None
-    encoding: str
+    name: str  # such as "header", "scales", "biases", "weights", "checksum"
+    layer: int | None  # the layer that they belong to
+    encoding: str  # how they are encoded; "" where there is one way only
     n_bytes: int
 
 
 def find_profile(name: str) -> Profile:
-    """Find an engine's arithmetic by its name.
+    """Find an engine's arithmetic by its name, one of `npquant.profiles.names()`; ValueError if there is none.
 
-    Parameters
-    ----------
-    name : str
-        One of `npquant.profiles.names()`.
-
-    Returns
-    -------
-    Profile
-        The record.
-
-    Raises
-    ------
-    ValueError
-        If there is none.
-
-    Examples
-    --------
     >>> find_profile("npquant") is NPQUANT
     True
     """
     if name == NPQUANT.name:
         return NPQUANT
     # On demand: a network of npquant's own arithmetic needs no other engine's record.
-    profile = import_module("npquant.profiles").get(name)
-    if not isinstance(profile, Profile):
-        raise ValueError(f"unknown profile {name!r}; see npquant.profiles.names()")
-    return profile
+    from npquant.profiles import get
+
+    return get(name)
 
 
 def decoding_steps(inputs: int, outputs: int) -> int:
-    """Count the steps that decoding a layer takes at most (N6).
+    """N6. Steps that decoding a layer of K inputs and N outputs takes at most, of two to ten microseconds each.
 
-    Parameters
-    ----------
-    inputs, outputs : int
-        K and N.
+    A row of weights takes as long as 64 weights, a bias as long as 16.
 
-    Returns
-    -------
-    int
-        Steps of two to ten microseconds: a row of weights takes as long as 64 weights, a bias as long as 16.
-
-    Examples
-    --------
     >>> decoding_steps(784, 300)
     290176
     """
@@ -95,20 +57,8 @@ def decoding_steps(inputs: int, outputs: int) -> int:
 
 
 def allowed_steps(n_bytes: int) -> int:
-    """Bound the steps of decoding by the length of the file (N6).
+    """N6. Steps of decoding that a container of n_bytes may take.
 
-    Parameters
-    ----------
-    n_bytes : int
-        Length of the container.
-
-    Returns
-    -------
-    int
-        Steps.
-
-    Examples
-    --------
     >>> allowed_steps(100)
     1150976
     """

@@ -1,4 +1,7 @@
-"""Quantization parameters as bytes (N5)."""
+"""Quantization parameters as bytes (N5).
+
+Legend: params the parameters; reader where their bytes stand, nothing in which is trusted.
+"""
 
 from __future__ import annotations
 
@@ -20,20 +23,8 @@ _INTERVALS: Final = (
 
 
 def encode_params(params: QuantParams) -> bytes:
-    """Write quantization parameters (N5).
+    """N5. Write params: 5 bytes for one scale, an interval of 2 to 8 bits and a zero point at 0 or its lower end.
 
-    Parameters
-    ----------
-    params : QuantParams
-        Any.
-
-    Returns
-    -------
-    bytes
-        5 of them for one scale, an interval of 2 to 8 bits and a zero point at 0 or its lower end.
-
-    Examples
-    --------
     >>> encode_params(QuantParams(0.5, -128, -128, 127)).hex(" ")
     '5c 00 00 00 3f'
     """
@@ -50,29 +41,10 @@ def encode_params(params: QuantParams) -> bytes:
 
 
 def decode_params(reader: ByteReader, channels: int, count: Callable[[str], None]) -> QuantParams:
-    """Read quantization parameters (N5).
+    """N5. Read the parameters that stand next, arrays of which have `channels` items; ValueError if the bytes are none.
 
-    Parameters
-    ----------
-    reader : ByteReader
-        Where they stand; nothing in it is trusted.
-    channels : int
-        Items of an array.
-    count : callable
-        Called with "parameters" and with "scales" when the bytes of either have been read.
+    count is called with "parameters" and with "scales" when the bytes of either have been read.
 
-    Returns
-    -------
-    QuantParams
-        The parameters.
-
-    Raises
-    ------
-    ValueError
-        If the bytes are none.
-
-    Examples
-    --------
     >>> decode_params(ByteReader(bytes.fromhex("5c0000003f")), 1, print)
     parameters
     scales

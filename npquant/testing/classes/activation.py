@@ -10,11 +10,11 @@ from typing import Final
 
 import numpy as np
 
+from npquant.kernels.qparams import QuantParams
 from npquant.profiles.record import Profile
 from npquant.testing.backend import Capabilities
-from npquant.testing.case import Case, Layer, checked
-from npquant.testing.classes.parts import as_case, code_type, fill, params, weight_params
-from npquant.testing.solve import accumulator_at, bias_for, centred_sums, exact_multipliers, tie
+from npquant.testing.case import Case
+from npquant.testing.classes.parts import code_type, on_the_ties, params, weight_params
 
 NAME: Final = "activation"
 SUBJECT: Final = "every fused clamp, with outputs on its bounds and one beside, under each kind of zero point"
@@ -41,18 +41,12 @@ def draw(profile: Profile, can: Capabilities, rng: np.random.Generator) -> Itera
 
 def bounded(profile: Profile, kind: str, name: str, sy: np.float32, zy: int, rng: np.random.Generator) -> Case:
     """Return outputs at, below and above each bound of an activation, with products and bias of unlike sign."""
-    x, w, y = params(kind, 1.0), weight_params(profile, np.float32(float(sy) / 64)), params(kind, sy, zy)
-    low, high = profile.activation_bounds("identity" if name == "none" else name, checked(y))
-    codes = [bound + d for bound in (low, high, int(y.zero_point)) for d in (-2, -1, 0, 1, 2)] + [
-        y.qmin - 40,
-        y.qmax + 40,
-    ]
-    n = len(codes)
-    layer = Layer(fill("random", (4, n), w, rng), np.zeros(n, np.int32), x, w, y)
-    x_q = fill("random", (2, 4), x, rng)
-    wanted = [
-        accumulator_at(tie(code, int(y.zero_point)), factor, 1)
-        for code, factor in zip(codes, exact_multipliers(layer), strict=True)
-    ]
-    bias, _ = bias_for(wanted, centred_sums(layer, x_q)[0])
-    return as_case(Layer(layer.w_q, bias, x, w, y, name), x_q, profile, NAME)
+    y = params(kind, sy, zy)
+    params_of = (params(kind, 1.0), weight_params(profile, np.float32(float(sy) / 64)), y)
+    return on_the_ties(profile, params_of, codes_at_bounds(profile, name, y), (1,), (2, 4), rng, name).tagged(NAME)
+
+
+def codes_at_bounds(profile: Profile, name: str, y: QuantParams) -> list[int]:
+    """Return the codes on and beside an activation's bounds and the zero point, and two beyond the rails."""
+    bounds = (*profile.activation_bounds("identity" if name == "none" else name, y), int(y.zero_point))
+    return [bound + d for bound in bounds for d in (-2, -1, 0, 1, 2)] + [y.qmin - 40, y.qmax + 40]

@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 
 from npquant.profiles.record import Profile
 from npquant.testing.backend import Capabilities
-from npquant.testing.case import Case, Layer
-from npquant.testing.classes.parts import as_case, code_type, fill, params, spreading_scale, weight_params
-from npquant.testing.solve import accumulator_at, bias_for, centred_sums, exact_multipliers, tie
+from npquant.testing.case import Case
+from npquant.testing.classes.parts import code_type, on_the_ties, params, spreading_scale, weight_params
 
 NAME: Final = "channel"
 SUBJECT: Final = "per-channel scales of unlike mantissa and exponent, more channels than a vector"
@@ -49,12 +48,5 @@ def channels(profile: Profile, kind: str, scales: NDArray[np.float32], rng: np.r
     scales = np.ascontiguousarray(scales, np.float32)
     x, w = params(kind, 0.25), weight_params(profile, scales, np.zeros(n, np.int32))
     y = params(kind, spreading_scale(0.25, float(np.median(scales)), k))
-    layer = Layer(fill("random", (k, n), w, rng), np.zeros(n, np.int32), x, w, y)
-    x_q = fill("random", (2, k), x, rng)
-    codes = rng.integers(y.qmin + 3, y.qmax - 3, n)
-    wanted = [
-        accumulator_at(tie(int(code), int(y.zero_point)), factor, i % 2)
-        for i, (code, factor) in enumerate(zip(codes, exact_multipliers(layer), strict=True))
-    ]
-    bias, _ = bias_for(wanted, centred_sums(layer, x_q)[0])
-    return as_case(Layer(layer.w_q, bias, x, w, y), x_q, profile, NAME)
+    codes = rng.integers(y.qmin + 3, y.qmax - 3, n).tolist()
+    return on_the_ties(profile, (x, w, y), codes, (0, 1), (2, k), rng).tagged(NAME)

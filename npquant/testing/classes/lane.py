@@ -47,11 +47,11 @@ def _ends(rng: np.random.Generator, shape: tuple[int, int], low: int, high: int)
     return picked.astype(np.int64)
 
 
-def needles(profile: Profile, kind: str, zx: int, depth: int) -> Case:
+def needles(profile: Profile, kind: str, zx: int, depth: int, distances: tuple[int, ...] = DISTANCES) -> Case:
     """Return a layer of one needle an output: two extreme products at a distance, and one row for each pair of ends."""
     x, w = params(kind, 1.0, zx), weight_params(profile, 1.0)
-    w_q = np.zeros((depth, 2 * len(DISTANCES)), np.int64)
-    for i, distance in enumerate(DISTANCES):
+    w_q = np.zeros((depth, 2 * len(distances)), np.int64)
+    for i, distance in enumerate(distances):
         for side, code in enumerate((w.qmin, w.qmax)):
             w_q[[i, i + distance], 2 * i + side] = code
     rows = np.array([np.full(depth, code) for code in (x.qmin, x.qmax, x.qmin + 1)])

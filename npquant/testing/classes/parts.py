@@ -17,7 +17,7 @@ from npquant.kernels.qparams import QuantParams
 from npquant.profiles.record import Profile
 from npquant.testing.backend import Capabilities
 from npquant.testing.case import Case, Layer, Model
-from npquant.testing.solve import INT32_MAX, INT32_MIN, centred_sums
+from npquant.testing.solve import INT32_MAX, INT32_MIN, accumulator_at, bias_for, centred_sums, exact_multipliers, tie
 
 INTERVALS: Final = {"int8": (-128, 127), "uint8": (0, 255), "int16": (-32768, 32767), "int4": (-8, 7), "uint4": (0, 15)}
 FILLS: Final = ("random", "extreme", "lowest", "highest", "small", "sparse")
@@ -70,6 +70,32 @@ def as_case(layer: Layer, x_q: Codes, profile: Profile, *tags: str) -> Case:
         low, high = INT32_MIN - sums.min(axis=0, initial=0), INT32_MAX - sums.max(axis=0, initial=0)
         layer = replace(layer, bias=np.clip(layer.bias, low, high).astype(np.int32))
     return Case(Model((layer,), profile.name), x_q, tags=tags)
+
+
+def on_the_ties(
+    profile: Profile,
+    params_of: tuple[QuantParams, QuantParams, QuantParams],
+    codes: Sequence[int],
+    beside: Sequence[int],
+    shape: tuple[int, int],
+    rng: np.random.Generator,
+    activation: str = "none",
+) -> Case:
+    """Return a layer of random operands whose first row lands, in each output, on the tie above a code or beside it.
+
+    params_of: x, w, y. shape: (B, K). codes: one an output. beside: accumulators from the tie, taken in turn.
+    """
+    x, w, y = params_of
+    rows, depth = shape
+    n = len(codes)
+    layer = Layer(fill("random", (depth, n), w, rng), np.zeros(n, np.int32), x, w, y, activation)
+    x_q = fill("random", (rows, depth), x, rng)
+    wanted = [
+        accumulator_at(tie(int(code), int(y.zero_point)), factor, beside[i % len(beside)])
+        for i, (code, factor) in enumerate(zip(codes, exact_multipliers(layer), strict=True))
+    ]
+    bias, _ = bias_for(wanted, centred_sums(layer, x_q)[0])
+    return as_case(replace(layer, bias=bias), x_q, profile)
 
 
 def zero_point_pairs(can: Capabilities) -> tuple[tuple[int, int], ...]:

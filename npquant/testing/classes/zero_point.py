@@ -47,10 +47,15 @@ def draw(profile: Profile, can: Capabilities, rng: np.random.Generator) -> Itera
         yield zeros(profile, code_type(can, rng), weight_kind, given, rng)
 
 
-def zeros(profile: Profile, kind: str, weight_kind: str, given: tuple[int, Any, int], rng: np.random.Generator) -> Case:
-    """Return a layer of three rows under the given zero points, half of its outputs on ties of the first row."""
+def zeros(
+    profile: Profile, kind: str, weight_kind: str, given: tuple[int, Any, int], rng: np.random.Generator, depth: int = 0
+) -> Case:
+    """Return a layer of three rows under the given zero points, half of its outputs on ties of the first row.
+
+    depth: K, one of 1, 5, 20 and 33 at random if it is 0.
+    """
     zx, zw, zy = given
-    n, k = 8, int(rng.choice([1, 5, 20, 33]))
+    n, k = 8, depth or int(rng.choice([1, 5, 20, 33]))
     x = params(kind, 0.5, zx)
     w = params(weight_kind, 0.25, zw)
     if weight_kind == "int8" and profile.weight_qmin > w.qmin:

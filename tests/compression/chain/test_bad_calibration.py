@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from npquant.compression.chain.weight_codes import Bits
 from npquant.compression.rounding.rectified.layer import rectify_layer
 from npquant.compression.rounding.rectified.network import quantize_rectified
-from npquant.compression.rounding.uniform import Bits, quantize_uniform
+from npquant.compression.rounding.uniform import quantize_uniform
 from npquant.integer.mlp import IntegerMLP
 from npquant.nn.model import DenseLayer, FloatMLP
 

@@ -9,11 +9,11 @@ import pytest
 from numpy.typing import NDArray
 
 from npquant.compression.chain.integer_chain import LayerCodes, LayerProblem
+from npquant.compression.chain.weight_codes import Bits
 from npquant.compression.rounding.adaround import adaround_layer
 from npquant.compression.rounding.nearest import nearest_layer
 from npquant.compression.rounding.rounding_grid import choose_rounding_grid
 from npquant.compression.rounding.soft_rounding import SoftRounding
-from npquant.compression.rounding.uniform import Bits
 from tests.compression.rounding.drawn_layers import drawn_layer, real_weights
 
 Float64 = NDArray[np.float64]

@@ -1,7 +1,7 @@
 """Laws of GPFQ: no other code at any step would have left less error."""
 
 from collections.abc import Callable
-from functools import partial
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from npquant.compression.chain.integer_chain import LayerCodes, LayerProblem
+from npquant.compression.chain.weight_codes import Bits
 from npquant.compression.rounding.gpfq import gpfq_layer
 from npquant.compression.rounding.gptq import gptq_layer
 from npquant.compression.rounding.nearest import nearest_layer
 from npquant.compression.rounding.rounding_grid import choose_rounding_grid
-from npquant.compression.rounding.uniform import Bits
 from tests.compression.rounding.drawn_layers import drawn_layer
 
 Float64 = NDArray[np.float64]
@@ -24,7 +24,7 @@ WithFloat = Callable[[LayerProblem, Bits, Float64], LayerCodes]
 
 
 def greedy(problem: LayerProblem, bits: Bits, x_float: Float64) -> LayerCodes:
-    return gpfq_layer(problem, bits, x_float=x_float)
+    return gpfq_layer(replace(problem, x_float=lambda: x_float), bits)
 
 
 def law_gpfq_is_greedy(rounding: WithFloat, seed: int, bits: Bits) -> None:
@@ -70,10 +70,7 @@ def test_gpfq_layer_is_centred(seed: int) -> None:
     """The bias is free: inputs that are moved by constants, each kind by its own, give the same codes."""
     problem = drawn_layer(seed)
     moved = LayerProblem(problem.w, problem.b, problem.x + 2.0, problem.z, "clipped_relu", 0, False)
-    rounding = partial(gpfq_layer, bits=3)
-    np.testing.assert_array_equal(
-        rounding(problem, x_float=problem.x).w_q, rounding(moved, x_float=problem.x - 5.0).w_q
-    )
+    np.testing.assert_array_equal(greedy(problem, 3, problem.x).w_q, greedy(moved, 3, problem.x - 5.0).w_q)
 
 
 def test_gpfq_layer_rounds_inputs_that_do_not_vary_to_nearest() -> None:

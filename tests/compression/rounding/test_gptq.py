@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from npquant.compression.chain.integer_chain import LayerCodes, LayerProblem
+from npquant.compression.chain.weight_codes import Bits
 from npquant.compression.rounding.gpfq import gpfq_layer
 from npquant.compression.rounding.gptq import damped_hessian, gptq_layer, resolve_weights, round_with_feedback
 from npquant.compression.rounding.nearest import nearest_layer
 from npquant.compression.rounding.rounding_grid import RoundingGrid, choose_rounding_grid
-from npquant.compression.rounding.uniform import Bits
 from tests.compression.rounding.drawn_layers import drawn_layer, output_error
 
 Float64 = NDArray[np.float64]

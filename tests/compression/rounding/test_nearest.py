@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from npquant.compression.chain.weight_codes import Bits, choose_weight_params
 from npquant.compression.rounding.nearest import nearest_layer
-from npquant.compression.rounding.uniform import Bits, choose_weight_params
 from npquant.kernels.affine import quantize
 from tests.compression.rounding.drawn_layers import drawn_layer
 

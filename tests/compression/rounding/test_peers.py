@@ -1,6 +1,7 @@
 """Laws of the peers as functions of networks: one signature, one chain, and a defined answer to bad input."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from itertools import pairwise
 from typing import Any
@@ -9,11 +10,13 @@ import numpy as np
 import pytest
 
 import npquant
+from npquant.compression.chain.integer_chain import LayerCodes, LayerProblem, quantize_by_layers
+from npquant.compression.chain.weight_codes import Bits
 from npquant.compression.rounding.adaround import quantize_adaround
-from npquant.compression.rounding.gpfq import quantize_gpfq
+from npquant.compression.rounding.gpfq import gpfq_layer, quantize_gpfq
 from npquant.compression.rounding.gptq import quantize_gptq, quantize_gptq_resolved
 from npquant.compression.rounding.nearest import quantize_nearest
-from npquant.compression.rounding.uniform import Bits, quantize_uniform
+from npquant.compression.rounding.uniform import quantize_uniform
 from npquant.integer.mlp import IntegerMLP
 from npquant.nn.model import DenseLayer, FloatMLP
 
@@ -124,13 +127,14 @@ def test_peers_take_targets(name: str) -> None:
 
 def test_quantize_gpfq_follows_the_float_networks_inputs() -> None:
     """Layers after the first see what the float network would have given them: codes differ from those without."""
-    from npquant.compression.rounding.gpfq import gpfq_layer
-    from npquant.compression.rounding.nearest import quantize_by_layers
+
+    def on_delivered(problem: LayerProblem, bits: Bits) -> LayerCodes:
+        return gpfq_layer(replace(problem, x_float=None), bits)
 
     differs = 0
     for seed in range(4):
         model, x = drawn_network(seed), drawn_rows(seed)
-        ours, without = quantize_gpfq(model, x, 2), quantize_by_layers(model, x, 2, 8, gpfq_layer)
+        ours, without = quantize_gpfq(model, x, 2), quantize_by_layers(model, x, 2, 8, on_delivered).network
         np.testing.assert_array_equal(ours.layers[0].w_q, without.layers[0].w_q)
         differs += not np.array_equal(ours.layers[1].w_q, without.layers[1].w_q)
     assert differs

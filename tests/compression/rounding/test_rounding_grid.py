@@ -8,6 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from npquant.compression.chain.integer_chain import LayerCodes, LayerProblem
+from npquant.compression.chain.weight_codes import Bits
 from npquant.compression.rounding.adaround import adaround_layer
 from npquant.compression.rounding.gpfq import gpfq_layer
 from npquant.compression.rounding.gptq import gptq_layer
@@ -18,7 +19,6 @@ from npquant.compression.rounding.rounding_grid import (
     choose_rounding_grid,
     fit_scale_and_bias,
 )
-from npquant.compression.rounding.uniform import Bits
 from tests.compression.rounding.drawn_layers import drawn_layer, layer_on_grid, real_weights
 
 Float64 = NDArray[np.float64]
@@ -106,15 +106,15 @@ def squared_errors(problem: LayerProblem, codes: LayerCodes) -> Float64:
 def law_side_is_the_better_of_two(choose: Callable[[LayerProblem, SidedRounding], LayerCodes], name: str) -> None:
     """At 2 bits each neuron has the codes of the side on which its outputs err less, by doing both by hand.
 
-    Above is what the mirrored layer, -w towards -z, has below, mirrored back.
+    The upper side is what the negated layer, -w towards -z, has on the lower one, negated back.
     """
     for seed in range(5):
         drawn = drawn_layer(seed)
         problem = LayerProblem(drawn.w, drawn.b, drawn.x, drawn.z, "identity", 0, True)
-        mirrored = LayerProblem(-drawn.w, -drawn.b, drawn.x, -drawn.z, "identity", 0, True)
-        below, above = FITTED[name](problem, 2), FITTED[name](mirrored, 2)
-        errors = squared_errors(problem, below), squared_errors(mirrored, above)
-        wanted = np.where(errors[1] < errors[0], -above.w_q, below.w_q)
+        negated = LayerProblem(-drawn.w, -drawn.b, drawn.x, -drawn.z, "identity", 0, True)
+        lower, upper = FITTED[name](problem, 2), FITTED[name](negated, 2)
+        errors = squared_errors(problem, lower), squared_errors(negated, upper)
+        wanted = np.where(errors[1] < errors[0], -upper.w_q, lower.w_q)
         np.testing.assert_array_equal(choose(problem, FITTED[name]).w_q, wanted)
 
 
@@ -122,7 +122,7 @@ def better(problem: LayerProblem, rounding: SidedRounding) -> LayerCodes:
     return better_side(problem, 2, rounding)
 
 
-# AdaRound's floors and shares are not symmetric: a mirrored layer takes another path.
+# AdaRound's floors and shares are not symmetric: a negated layer takes another path.
 @pytest.mark.parametrize("name", ["nearest", "gptq", "gptq resolved", "gpfq"])
 def test_better_side_is_the_better_of_two(name: str) -> None:
     """Both sides are tried."""
@@ -130,11 +130,11 @@ def test_better_side_is_the_better_of_two(name: str) -> None:
 
 
 def test_better_side_is_the_better_of_two_kills() -> None:
-    """A grid that always has its extra code below 0 is seen; so is one that always has it above."""
-    for above in (False, True):
+    """Neurons that are all on the lower side are seen; so are neurons that are all on the upper one."""
+    for upper in (False, True):
         with pytest.raises(AssertionError):
             law_side_is_the_better_of_two(
-                lambda problem, rounding, above=above: rounding(problem, 2, above=above), "gptq"
+                lambda problem, rounding, upper=upper: rounding(problem, 2, upper=upper), "gptq"
             )
 
 
@@ -143,21 +143,21 @@ def test_better_side_errs_no_more_and_keeps_to_one_side(name: str) -> None:
     """No neuron errs more than on [-2, 1], and none has codes of both sides; other widths have one side."""
     for seed in range(5):
         problem = drawn_layer(seed)
-        both, below = better(problem, FITTED[name]), FITTED[name](problem, 2)
-        assert (squared_errors(problem, both) <= squared_errors(problem, below) * (1 + 1e-9)).all()
+        both, lower = better(problem, FITTED[name]), FITTED[name](problem, 2)
+        assert (squared_errors(problem, both) <= squared_errors(problem, lower) * (1 + 1e-9)).all()
         codes = both.w_q
         assert ((codes >= -2) & (codes <= 2)).all()
         assert not ((codes == -2).any(axis=0) & (codes == 2).any(axis=0)).any()
         np.testing.assert_array_equal(better_side(problem, 3, FITTED[name]).w_q, FITTED[name](problem, 3).w_q)
 
 
-def test_choose_rounding_grid_is_above_at_two_bits_only() -> None:
+def test_choose_rounding_grid_has_an_upper_side_at_two_bits_only() -> None:
     """Other widths, and 2 bits unless asked, stay where they are."""
     w = np.array([[1.0, -1.0], [0.0, 0.0]])
     for bits in (3, 8, "ternary"):
-        one, other = choose_rounding_grid(w, bits, above=True), choose_rounding_grid(w, bits)
+        one, other = choose_rounding_grid(w, bits, upper=True), choose_rounding_grid(w, bits)
         assert (one.lo == other.lo).all() and (one.hi == other.hi).all() and (one.s == other.s).all()
     assert (choose_rounding_grid(w, 2).lo == -2).all() and (choose_rounding_grid(w, 2).hi == 1).all()
-    assert (choose_rounding_grid(w, 2, above=True).lo == -1).all() and (
-        choose_rounding_grid(w, 2, above=True).hi == 2
+    assert (choose_rounding_grid(w, 2, upper=True).lo == -1).all() and (
+        choose_rounding_grid(w, 2, upper=True).hi == 2
     ).all()

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from npquant.compression.chain.integer_chain import LayerProblem
+from npquant.compression.chain.weight_codes import Bits
 from npquant.compression.rounding.rounding_grid import choose_rounding_grid
 from npquant.compression.rounding.soft_rounding import soft_rounding_gradient, soft_rounding_of
-from npquant.compression.rounding.uniform import Bits
 from tests.compression.rounding.drawn_layers import drawn_layer
 
 Float64 = NDArray[np.float64]

@@ -14,10 +14,9 @@ from numpy.typing import ArrayLike, NDArray
 from npquant.compression.chain.calibration import choose_input_code, mse_range, percentile_range
 from npquant.compression.chain.integer_chain import LayerCodes, LayerProblem, quantize_chain, rescale_for_bias
 from npquant.compression.chain.output_codes import output_params
-from npquant.compression.rounding.uniform import choose_weight_params, quantize_recipe, quantize_uniform, weight_grid
+from npquant.compression.rounding.uniform import quantize_recipe, quantize_uniform
 from npquant.integer.layer import IntegerLayer, run_layer_plain
 from npquant.integer.mlp import IntegerMLP
-from npquant.kernels.affine import quantize
 from npquant.kernels.multiplier import FixedMultiplier
 from npquant.kernels.qparams import QuantParams
 from npquant.nn.activations import activate
@@ -199,23 +198,6 @@ def test_equal_on_the_grid_kills_truncation() -> None:
     law_equal_on_the_grid(partial(quantize_uniform, calibrate=logits_in_unit_steps), model, x)
     with pytest.raises(AssertionError):
         law_equal_on_the_grid(truncating, model, x)
-
-
-@given(seed=st.integers(0, 2**32 - 1), bits=st.sampled_from([8, 5, 3, 2, "ternary"]), k=st.integers(1, 9))
-def test_choose_weight_params_mse_is_no_worse_than_absmax(seed: int, bits: int | str, k: int) -> None:
-    """Per neuron: the chosen share has the least error of those tried, absmax among them."""
-    w = np.random.default_rng(seed).normal(size=(k, 4))
-
-    def error(rule: str) -> Float64:
-        p = choose_weight_params(w, bits, granularity="per_channel", weight_scale=rule)
-        return np.asarray(((quantize(w, p) * np.asarray(p.scale, np.float64) - w) ** 2).sum(axis=0))
-
-    assert (error("mse") <= error("absmax") * (1 + 2.0**-40)).all()
-    chosen = choose_weight_params(w, bits, granularity="per_channel", weight_scale="auto")
-    assert chosen == choose_weight_params(
-        w, bits, granularity="per_channel", weight_scale="absmax" if bits == 8 else "mse"
-    )
-    assert (chosen.qmin, chosen.qmax) == weight_grid(bits)
 
 
 def test_quantize_uniform_takes_dead_and_constant_parts() -> None:

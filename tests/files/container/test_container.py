@@ -211,6 +211,12 @@ def test_container_of_another_version_is_refused_or_warned_of():
     content[6] = ord("x")
     with pytest.warns(UserWarning, match="numerics 'x'"):
         assert decode_container(sealed(content))[0] == small()
+    content[6] = ord("1")  # under which npquant's own profile answered as it does now, and others did not
+    assert decode_container(sealed(content))[0] == small()
+    engines = bytearray(encode_container(small(profile=profiles.get("tflite_ref")))[:-4])
+    engines[6] = ord("1")
+    with pytest.warns(UserWarning, match="numerics '1', this npquant has '2'"):
+        decode_container(sealed(engines))
     for other in (b"", b"NPQ", b"PK\3\4" + bytes(20)):
         with pytest.raises(ValueError, match="not an npquant container"):
             decode_container(other)

@@ -1,7 +1,9 @@
 """Move all layers of a pruned network together so that its outputs come close to the float network's; no labels.
 
-Legend: R calibration rows, K inputs and N outputs of a layer, C logits; h (R, K) a layer's inputs, z (R, C) logits, t
-the change of all parameters in units of S10, M (N, N) metric of S9. Label S10 is derived in docs/pruning.md.
+Legend: R calibration rows, K inputs and N outputs of a layer, C logits; x (R, K) rows, h (R, K) a layer's inputs, z
+(R, C) logits, `target` (R, C) the float network's, all float64; `output` what the logits are, "softmax" (classes) or
+"identity" (real values); t the change of all parameters in units of S10, M (N, N) metric of S9. Label S10 is derived
+in docs/pruning.md.
 """
 
 from __future__ import annotations
@@ -14,54 +16,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from npquant.arrays import Float64
+from npquant.compression.least_squares import PULL, conjugate_gradients
+from npquant.compression.pruning.float_layers import layer_outputs
 from npquant.compression.pruning.neurons.output_metric import mean_metrics, output_curvature, output_loss
 from npquant.nn.activations import ACTIVATIONS, activate
 from npquant.nn.model import DenseLayer
 
 Flat = list[tuple[Float64, Float64]]
-# How strongly the weights are held where they are, for a layer with as many inputs as there are rows. From 0.1 to 3 the
-# results are the same within noise.
-PULL: Final = 0.3
 STEPS: Final = 8
 CG_STEPS: Final = 10
 # A step that lowers the objective by less than this share of it is the last one.
 ENOUGH: Final = 1e-2
+# A squared residual this much smaller than the first is rounding.
+ROUNDING: Final = float(np.finfo(np.float64).eps ** 1.5)
 
 
 def joint_refit(
     layers: Sequence[DenseLayer], x: Float64, target: Float64, output: str = "softmax"
 ) -> tuple[DenseLayer, ...]:
-    """Fit the outputs of a network to given logits by Gauss-Newton steps over all its layers.
+    """S10. Move weights and biases of all `layers` so that the logits come close to `target`, by Gauss-Newton steps.
 
-    Parameters
-    ----------
-    layers : sequence of DenseLayer
-        Network; not changed.
-    x : ndarray of float64, shape (R, K)
-        Calibration rows.
-    target : ndarray of float64, shape (R, C)
-        Logits of the float network for them.
-    output : {"softmax", "identity"}
-        Whether the logits stand for classes or are real values.
+    Minimizes output_loss + PULL / 2 sum over layers of (K / R) |t|^2, where the weights of a layer are w + a_k t_kn /
+    sqrt(M_nn), a_k in proportion to sqrt(sum over n of w_kn^2 M_nn), with mean 1 of (a_k std(h_k))^2. At most STEPS
+    steps, each by CG_STEPS conjugate gradients and halved until the objective falls. Deterministic. `layers` are not
+    changed; the network returned is in float64, and its objective is no larger than theirs: where nothing can be
+    gained, the same weights. ValueError if the squares of the inputs overflow.
 
-    Returns
-    -------
-    tuple of DenseLayer
-        In float64. Its objective is no larger than that of `layers`; where nothing can be gained, the same weights.
-
-    Raises
-    ------
-    ValueError
-        If the squares of the inputs overflow.
-
-    Notes
-    -----
-    S10. Minimizes output_loss + PULL / 2 sum over layers of (K / R) |t|^2, where the weights of a layer are
-    w + a_k t_kn / sqrt(M_nn), a_k in proportion to sqrt(sum over n of w_kn^2 M_nn), with mean 1 of (a_k std(h_k))^2. At
-    most STEPS steps, each by CG_STEPS conjugate gradients and halved until the objective falls. Deterministic.
-
-    Examples
-    --------
     >>> layer = DenseLayer(np.array([[1.0]]), np.zeros(1), "identity")
     >>> x = np.array([[0.0], [1.0], [2.0]])
     >>> fitted = joint_refit([layer], x, 3 * x + 1, "identity")[0]
@@ -119,24 +99,15 @@ class _Problem:
     def newton_step(self, t: Float64) -> Float64:
         """Solve (J^T G J + pull) step = -gradient by conjugate gradients, as far as CG_STEPS go."""
         layers = self.layers_at(t)
-        inputs, z = [self.x], self.x
-        for layer in layers:
-            z = np.asarray(activate(layer.activation, z @ layer.w + layer.b), np.float64)
-            inputs.append(z)
+        inputs = _activations(layers, self.x)
+        z = inputs[-1]
         residual = -self._backward(layers, inputs, output_loss(self.target, z, self.output)[1]) - self.pull * t
-        step, direction, size = self.zeros(), residual.copy(), float(residual @ residual)
-        # A residual this much smaller than the first is rounding, and has no curvature to speak of.
-        least = size * np.finfo(np.float64).eps ** 1.5
-        for _ in range(CG_STEPS):
-            if not size > least:
-                break
+
+        def curvature(direction: Float64) -> Float64:
             bent = output_curvature(z, self._forward(layers, inputs, direction), self.output)
-            product = self._backward(layers, inputs, bent) + self.pull * direction
-            length = size / float(direction @ product)
-            step, residual = step + length * direction, residual - length * product
-            size, before = float(residual @ residual), size
-            direction = residual + size / before * direction
-        return step
+            return self._backward(layers, inputs, bent) + self.pull * direction
+
+        return conjugate_gradients(curvature, residual, CG_STEPS, enough=ROUNDING)
 
     def _changes(self, t: Float64) -> Flat:
         """Return the changes (dw, dc) of each layer; dc is the change of the mean pre-activations."""
@@ -172,11 +143,17 @@ class _Problem:
         return np.concatenate(parts)
 
 
+def _activations(layers: Sequence[DenseLayer], x: Float64) -> list[Float64]:
+    """Return x and the outputs of every layer."""
+    found = [x]
+    for layer in layers:
+        found.append(layer_outputs(layer, found[-1]))
+    return found
+
+
 def _make_problem(layers: tuple[DenseLayer, ...], x: Float64, target: Float64, output: str) -> _Problem:
     """Find the units and the pull of S10."""
-    inputs = [x]
-    for layer in layers:
-        inputs.append(np.asarray(activate(layer.activation, inputs[-1] @ layer.w + layer.b), np.float64))
+    inputs = _activations(layers, x)
     units, means, pull = [], [], []
     for layer, h, metric in zip(layers, inputs, mean_metrics(layers, inputs[1:], output), strict=False):
         cost = np.diag(metric)

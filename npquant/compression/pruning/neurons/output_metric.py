@@ -1,8 +1,9 @@
 """How much an error of any pre-activation costs at the outputs: the metric in which neurons of all layers compare.
 
-Legend: R calibration rows, N outputs of a layer, C logits; z (R, C) logits of the float network, p (R, C) their
-softmax, J (C, N) derivative of the logits by a layer's pre-activations, G (C, C) cost of an error of the logits,
-M (N, N) cost of an error of the pre-activations, e (N,) such an error. Label S9 is derived in docs/pruning.md.
+Legend: R calibration rows, N outputs of a layer, C logits; z (R, C) logits, `target` (R, C) the float network's, p and
+q (R, C) the softmax of target and of z, J (C, N) derivative of the logits by a layer's pre-activations, G (C, C) cost
+of an error of the logits, M (N, N) cost of an error of the pre-activations, e (N,) such an error, all float64; `output`
+"softmax" (classes) or "identity" (real values), what the logits are. Label S9 is derived in docs/pruning.md.
 """
 
 from __future__ import annotations
@@ -25,28 +26,10 @@ FLOOR: Final = 0.01
 
 
 def output_loss(target: Float64, z: Float64, output: str) -> tuple[float, Float64]:
-    """Return how far logits are from the float network's, and the gradient.
+    """S9. KL(p, q) + FLOOR / 2 |z - target|^2, or 1/2 |z - target|^2: the loss, and its gradient by z (R, C).
 
-    Parameters
-    ----------
-    target, z : ndarray of float64, shape (R, C)
-        Logits of the float network, and of another.
-    output : {"softmax", "identity"}
-        What the last layer means: classes or real values.
+    The mean over rows, in nats for "softmax"; 0 where z is the target.
 
-    Returns
-    -------
-    loss : float
-        Mean over rows; nats for "softmax".
-    gradient : ndarray of float64, shape (R, C)
-        By z.
-
-    Notes
-    -----
-    S9. "softmax": KL(p, q) + FLOOR / 2 |z - target|^2; "identity": 1/2 |z - target|^2. 0 where z is the target.
-
-    Examples
-    --------
     >>> output_loss(np.array([[1.0, 0.0]]), np.array([[1.0, 2.0]]), "identity")
     (2.0, array([[0., 2.]]))
     """
@@ -61,26 +44,10 @@ def output_loss(target: Float64, z: Float64, output: str) -> tuple[float, Float6
 
 
 def output_curvature(z: Float64, direction: Float64, output: str) -> Float64:
-    """Multiply errors of the logits by the Gauss-Newton matrix of `output_loss`.
+    """S9. G e / R, row by row, G = diag p - p p^T + FLOOR I, or I: the Gauss-Newton matrix of `output_loss` at z.
 
-    Parameters
-    ----------
-    z, direction : ndarray of float64, shape (R, C)
-        Logits, and an error of theirs.
-    output : {"softmax", "identity"}
-        As `output_loss`.
+    `direction` (R, C) has an error e of the logits in each row.
 
-    Returns
-    -------
-    ndarray of float64, shape (R, C)
-        G e / R, row by row.
-
-    Notes
-    -----
-    S9. G = diag p - p p^T + FLOOR I, or I.
-
-    Examples
-    --------
     >>> output_curvature(np.zeros((1, 2)), np.array([[4.0, 0.0]]), "softmax").round(2)
     array([[ 1.04, -1.  ]])
     """
@@ -92,33 +59,11 @@ def output_curvature(z: Float64, direction: Float64, output: str) -> Float64:
 
 
 def mean_metrics(layers: Sequence[DenseLayer], h: Sequence[Float64], output: str) -> list[Float64]:
-    """Return what errors of each layer's pre-activations cost, mean over the rows.
+    """S9. M = mean over rows of J^T G J, by layer: 1/2 e^T M e is the cost of e to second order.
 
-    Parameters
-    ----------
-    layers : sequence of DenseLayer
-        Network.
-    h : sequence of ndarray of float64, shapes (R, N)
-        Outputs of each layer; the last are the logits.
-    output : {"softmax", "identity"}
-        As `output_loss`.
+    h has the outputs (R, N) of each of the `layers`; the last are the logits. M is positive semidefinite. One backward
+    pass for each column of a root of G. ValueError if a metric overflows.
 
-    Returns
-    -------
-    list of ndarray of float64, shapes (N, N)
-        M by layer, positive semidefinite. 1/2 e^T M e is the cost of e to second order.
-
-    Raises
-    ------
-    ValueError
-        If a metric overflows.
-
-    Notes
-    -----
-    S9. M = mean over rows of J^T G J. One backward pass for each column of a root of G.
-
-    Examples
-    --------
     >>> layer = DenseLayer(np.eye(2), np.zeros(2), "identity")
     >>> mean_metrics([layer], [np.zeros((3, 2))], "softmax")[0].round(2)
     array([[ 0.26, -0.25],
@@ -139,13 +84,11 @@ def mean_metrics(layers: Sequence[DenseLayer], h: Sequence[Float64], output: str
 
 
 def _metric_roots(z: Float64, output: str) -> list[Float64]:
-    """Return matrices (R, C) whose outer products, row by row, sum to G.
-
-    (diag sqrt p - p sqrt p^T) times its transpose is diag p - p p^T, as the p of a row sum to 1.
-    """
+    """Return matrices (R, C) whose outer products, row by row, sum to G."""
     unit = np.eye(z.shape[1])
     if output == "identity":
         return [np.broadcast_to(e, z.shape) for e in unit]
+    # (diag sqrt p - p sqrt p^T) times its transpose is diag p - p p^T, as the p of a row sum to 1.
     p = np.exp(log_softmax(z))
     likelihood = [np.sqrt(p[:, [c]]) * (e - p) for c, e in enumerate(unit)]
     return likelihood + [np.broadcast_to(np.sqrt(FLOOR) * e, z.shape) for e in unit]

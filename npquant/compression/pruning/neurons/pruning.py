@@ -2,7 +2,7 @@
 
 Legend: R calibration rows, K features, n neurons of a hidden layer, N outputs of the next, r pruning rate; a (R, K)
 inputs and h (R, n) outputs of a layer, v (n, N), b (N,) the next layer, z (R, N) the float network's pre-activations
-there, M (N, N) the metric of S9. Label S8 is derived in docs/pruning.md.
+there, M (N, N) the metric of S9. Labels S8 and S11 are derived in docs/pruning.md.
 """
 
 from __future__ import annotations
@@ -10,36 +10,30 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from npquant.arrays import Float64
-from npquant.compression.pruning.neurons.allocation import (
-    ALLOCATIONS as ALLOCATIONS,
+from npquant.compression.least_squares import REFIT_PULL
+from npquant.compression.pruning.float_layers import (
+    check_choices,
+    checked_forward,
+    float64_parameters,
+    in_dtype,
+    layer_outputs,
 )
-from npquant.compression.pruning.neurons.allocation import (
-    MAX_RATE,
-    checked_rates,
-    share_of_layer,
-    spend_on_cheapest,
-)
+from npquant.compression.pruning.neurons.allocation import MAX_RATE, checked_rates, share_of_layer, spend_on_cheapest
 from npquant.compression.pruning.neurons.compensation import fold_means, refit
 from npquant.compression.pruning.neurons.joint_refit import joint_refit
 from npquant.compression.pruning.neurons.output_metric import OUTPUTS, mean_metrics
-from npquant.compression.pruning.neurons.ranking import CRITERIA as CRITERIA
-from npquant.compression.pruning.neurons.ranking import Ranking
-from npquant.compression.pruning.neurons.report import LayerPruning as LayerPruning
-from npquant.compression.pruning.neurons.report import NothingPrunedWarning as NothingPrunedWarning
-from npquant.compression.pruning.neurons.report import PruningReport as PruningReport
-from npquant.compression.pruning.neurons.spare_neurons import SpareNeurons, take_out_spare
-from npquant.nn.activations import activate
+from npquant.compression.pruning.neurons.ranking import CRITERIA, Ranking
+from npquant.compression.pruning.neurons.removable_neurons import RemovableNeurons, take_out_removable
+from npquant.compression.pruning.neurons.report import LayerPruning, NothingPrunedWarning, PruningReport
 from npquant.nn.model import DenseLayer, FloatMLP
 
 COMPENSATIONS: Final = ("refit", "layerwise", "fold", "bare")
-# A share of the mean variance. From 1e-5 to 1e-2 the results are the same within noise.
-REFIT_PULL: Final = 1e-4
 # What passes through the whole network again and again (S9, S10) sees no more rows than these: enough for layers of
 # some hundred neurons. One row in two, in three, ... of more.
 MOST_ROWS: Final = 4096
@@ -139,7 +133,7 @@ def prune_neurons_with_report(
     Parameters
     ----------
     model, x_calibration, rate, criterion, compensation, allocation, output, rng
-        As for `prune_neurons`.
+        As for `prune_neurons`, errors included.
 
     Returns
     -------
@@ -147,11 +141,6 @@ def prune_neurons_with_report(
         The smaller network.
     report : PruningReport
         What was removed; ``nothing_pruned`` and ``reason`` stand in for the warning.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As `prune_neurons`.
 
     Examples
     --------
@@ -161,55 +150,82 @@ def prune_neurons_with_report(
     >>> report.layers[0].why(1)
     'redundant: 1 times neuron 0 on every row'
     """
-    if not isinstance(model, FloatMLP):
-        raise TypeError(f"the model is of type {type(model).__name__}; prune a FloatMLP, and quantize what is left")
-    rates = checked_rates(rate, len(model.layers) - 1, allocation)
-    known = (("criterion", criterion, CRITERIA), ("compensation", compensation, COMPENSATIONS))
-    for name, given, names in (*known, ("output", output, OUTPUTS)):
-        if given not in names:
-            raise ValueError(f"the {name} is {given!r}; known are {', '.join(names)}")
-    wide = FloatMLP(tuple(_in_dtype(layer, np.dtype(np.float64)) for layer in model.layers))
-    x, z = _checked_targets(wide, x_calibration)
-    plan = _Plan(Ranking(criterion, output, np.random.default_rng(rng)), compensation, float(np.finfo(model.dtype).eps))
-    metrics = [np.eye(0)] * len(z)
-    if criterion == "obs" and any(rates):
-        metrics = mean_metrics(wide.layers, [np.asarray(a, np.float64) for a in wide.activations(_thinned(x))], output)
-    if allocation == "global" and any(rates):
-        counts = _global_counts(plan, wide, x, metrics, rates[0])
-    else:
-        counts = tuple(share_of_layer(n, r) for n, r in zip(wide.neurons, rates, strict=False))
+    plan = _checked_plan(model, rate, criterion, compensation, allocation, output, rng)
+    wide = FloatMLP(tuple(in_dtype(layer, np.dtype(np.float64)) for layer in model.layers))
+    cache = checked_forward(wide, x_calibration)
+    x = np.asarray(cache.dense[0][0], np.float64)
+    if len(x) == 0:
+        raise ValueError("there are no calibration rows; give some of the training rows")
+    z, h = ([np.asarray(each, np.float64) for each in part] for part in (cache.z, cache.a))
+    metrics = _metrics(plan, wide, x, h)
+    counts = _counts(plan, wide, x, h, metrics)
     layers, removed = _prune_layers(plan, wide.layers, x, z, metrics, counts)
-    report = PruningReport(rates, removed, allocation)
+    report = PruningReport(plan.rates, removed, allocation)
     if report.nothing_pruned:
         return model, report
     if compensation == "refit" and report.counts["unimportant"]:
         layers = joint_refit(layers, _thinned(x), _thinned(z[-1]), output)
-    return FloatMLP(tuple(_in_dtype(layer, model.dtype) for layer in layers)), report
+    return FloatMLP(tuple(in_dtype(layer, model.dtype) for layer in layers)), report
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Plan:
-    """How to prune: what is the same for every layer."""
+    """How to prune: the same for every layer, but for the rates."""
 
+    rates: tuple[float, ...]
+    allocation: str
     ranking: Ranking
     compensation: str
     eps: float
 
 
-def _global_counts(plan: _Plan, wide: FloatMLP, x: Float64, metrics: Sequence[Float64], rate: float) -> tuple[int, ...]:
-    """Return how many neurons each hidden layer loses if all compete: S11. Spare ones cost nothing."""
-    inputs = [x, *(np.asarray(a, np.float64) for a in wide.activations(x))]
+def _checked_plan(
+    model: FloatMLP,
+    rate: float | Sequence[float],
+    criterion: str,
+    compensation: str,
+    allocation: str,
+    output: str,
+    rng: int | np.random.Generator | None,
+) -> _Plan:
+    if not isinstance(model, FloatMLP):
+        raise TypeError(f"the model is of type {type(model).__name__}; prune a FloatMLP, and quantize what is left")
+    rates = checked_rates(rate, len(model.layers) - 1, allocation)
+    check_choices(
+        ("criterion", criterion, CRITERIA),
+        ("compensation", compensation, COMPENSATIONS),
+        ("output", output, OUTPUTS),
+    )
+    ranking = Ranking(criterion, output, np.random.default_rng(rng))
+    return _Plan(rates, allocation, ranking, compensation, float(np.finfo(model.dtype).eps))
+
+
+def _metrics(plan: _Plan, wide: FloatMLP, x: Float64, h: Sequence[Float64]) -> Sequence[Float64]:
+    """Return M of each layer, empty where nothing reads it."""
+    if plan.ranking.criterion != "obs" or not any(plan.rates):
+        return [np.eye(0)] * len(h)
+    rows = _thinned(x)
+    if len(rows) < len(x):
+        h = [np.asarray(a, np.float64) for a in wide.activations(rows)]
+    return mean_metrics(wide.layers, h, plan.ranking.output)
+
+
+def _counts(
+    plan: _Plan, wide: FloatMLP, x: Float64, h: Sequence[Float64], metrics: Sequence[Float64]
+) -> tuple[int, ...]:
+    """Return how many neurons each hidden layer loses: S8, or if all compete S11, where removable ones cost nothing."""
+    if plan.allocation != "global" or not any(plan.rates):
+        return tuple(share_of_layer(n, r) for n, r in zip(wide.neurons, plan.rates, strict=False))
     costs = []
-    for i, layer in enumerate(wide.layers[:-1]):
-        following, h = wide.layers[i + 1], inputs[i + 1]
-        limit = share_of_layer(h.shape[1], MAX_RATE)
-        spare = _take_out_spare(plan, inputs[i], h, layer, following, limit)
-        others = np.setdiff1d(np.arange(h.shape[1]), spare.all)
-        tail = [DenseLayer(spare.v[others], spare.b, following.activation), *wide.layers[i + 2 :]]
-        w = np.asarray(layer.w, np.float64)
-        ranked = plan.ranking.costs(h[:, others], w[:, others], tail, metrics[i + 1])
-        costs.append(np.concatenate([np.zeros(len(spare.all)), ranked])[:limit])
-    return spend_on_cheapest(costs, int(np.floor(rate * sum(wide.neurons[:-1]) + 0.5)))
+    for i, (layer, a, following) in enumerate(zip(wide.layers, [x, *h], wide.layers[1:], strict=False)):
+        limit = share_of_layer(h[i].shape[1], MAX_RATE)
+        removable = _take_out_removable(plan, a, h[i], layer, following, limit)
+        others = np.setdiff1d(np.arange(h[i].shape[1]), removable.all)
+        tail = [DenseLayer(removable.v[others], removable.b, following.activation), *wide.layers[i + 2 :]]
+        w = float64_parameters(layer)[0]
+        ranked = plan.ranking.costs(h[i][:, others], w[:, others], tail, metrics[i + 1])
+        costs.append(np.concatenate([np.zeros(len(removable.all)), ranked])[:limit])
+    return spend_on_cheapest(costs, int(np.floor(plan.rates[0] * sum(wide.neurons[:-1]) + 0.5)))
 
 
 def _prune_layers(
@@ -233,12 +249,12 @@ def _prune_layer(
 ) -> tuple[LayerPruning, list[DenseLayer], Float64]:
     """Remove `count` neurons of the first of the layers; return it and the next one, and what it delivers now."""
     layer, following = layers[0], layers[1]
-    w, b_in = _float64_parameters(layer)
-    h = np.asarray(activate(layer.activation, a @ w + b_in), np.float64)
-    spare = _take_out_spare(plan, a, h, layer, following, count)
-    v, b, unimportant, scores = spare.v, spare.b, np.array([], np.int64), np.array([])
-    others = np.setdiff1d(np.arange(h.shape[1]), spare.all)
-    wanted = count - len(spare.all)
+    w, b_in = float64_parameters(layer)
+    h = layer_outputs(layer, a)
+    removable = _take_out_removable(plan, a, h, layer, following, count)
+    v, b, unimportant, scores = removable.v, removable.b, np.array([], np.int64), np.array([])
+    others = np.setdiff1d(np.arange(h.shape[1]), removable.all)
+    wanted = count - len(removable.all)
     if wanted:
         tail = [DenseLayer(v[others], b, following.activation), *layers[2:]]
         order, scores = plan.ranking.rank(h[:, others], w[:, others], tail, metric, wanted)
@@ -251,41 +267,20 @@ def _prune_layer(
         v, b = refit(h[:, kept], v, z, REFIT_PULL)
     pair = [DenseLayer(w[:, kept], b_in[kept], layer.activation), DenseLayer(v, b, following.activation)]
     unheard, unfed = (
-        np.intersect1d(spare.all, np.flatnonzero(~any_weight))
+        np.intersect1d(removable.all, np.flatnonzero(~any_weight))
         for any_weight in (np.asarray(following.w).any(axis=1), w.any(axis=0))
     )
-    exact = (spare.zero, spare.constant, spare.redundant)
-    return LayerPruning(*exact, unimportant, kept, unheard, unfed, spare.twins, spare.factors, scores), pair, h[:, kept]
+    exact = (removable.zero, removable.constant, removable.redundant)
+    twins = (removable.twins, removable.factors)
+    return LayerPruning(*exact, unimportant, kept, unheard, unfed, *twins, scores), pair, h[:, kept]
 
 
-def _take_out_spare(
+def _take_out_removable(
     plan: _Plan, a: Float64, h: Float64, layer: DenseLayer, following: DenseLayer, limit: int
-) -> SpareNeurons:
-    return take_out_spare(a, *_float64_parameters(layer), h, *_float64_parameters(following), limit, plan.eps)
-
-
-def _checked_targets(wide: FloatMLP, x: ArrayLike) -> tuple[Float64, list[Float64]]:
-    """Return the rows in float64, and the pre-activations of each layer for them."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        targets = [np.asarray(z, np.float64) for z in wide.pre_activations(x)]
-    if len(targets[0]) == 0:
-        raise ValueError("there are no calibration rows; give some of the training rows")
-    for i, z in enumerate(targets):
-        if not np.isfinite(z).all():
-            raise ValueError(f"layer {i} overflows on the calibration rows; scale the inputs or the weights")
-    return np.asarray(x, np.float64), targets
+) -> RemovableNeurons:
+    return take_out_removable(a, *float64_parameters(layer), h, *float64_parameters(following), limit, plan.eps)
 
 
 def _thinned(rows: Float64) -> Float64:
     """Return evenly spaced rows, so that rows sorted by class lose none."""
     return rows[:: -(-len(rows) // MOST_ROWS)]
-
-
-def _float64_parameters(layer: DenseLayer) -> tuple[Float64, Float64]:
-    return np.asarray(layer.w, np.float64), np.asarray(layer.b, np.float64)
-
-
-def _in_dtype(layer: DenseLayer, dtype: np.dtype[Any]) -> DenseLayer:
-    """Return a layer with its parameters rounded to a dtype; one that overflows there is refused by DenseLayer."""
-    with np.errstate(over="ignore"):
-        return DenseLayer(layer.w.astype(dtype), layer.b.astype(dtype), layer.activation)

@@ -1,7 +1,8 @@
 """Rank a layer's neurons by a criterion, the least important first, and compare the ranks of several layers.
 
 Legend: R calibration rows, K inputs and n neurons of the layer, N outputs of the next; h (R, n) outputs, w_in (K, n)
-incoming weights, M (N, N) metric of S9. Label S11 is derived in docs/pruning.md.
+incoming weights, `tail` the layers after this one, `metric` M (N, N) of S9, read by "obs"; all float64. Label S11 is
+derived in docs/pruning.md.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Final
 import numpy as np
 
 from npquant.arrays import Float64, Indices
+from npquant.compression.least_squares import OBS_DAMPING
 from npquant.compression.pruning.neurons.saliency import (
     greedy_obs,
     score_in_l1,
@@ -26,55 +28,28 @@ from npquant.nn.model import DenseLayer
 CRITERIA: Final = ("obs", "in_l1", "in_l2", "mean_activation", "std_out_l2", "taylor", "random")
 # What these measure has another unit in each layer.
 _OF_OWN_UNIT: Final = ("in_l1", "in_l2", "mean_activation", "std_out_l2")
-# A share of the mean variance. From 1e-4 to 1e-1 the results are the same within noise.
-OBS_DAMPING: Final = 1e-2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ranking:
     """Rank by one criterion.
 
-    Parameters
-    ----------
-    criterion : str
-        One of `CRITERIA`.
-    output : {"softmax", "identity"}
-        Whether the logits stand for classes or are real values; for "taylor".
-    rng : Generator
-        For "random".
-
-    Examples
-    --------
     >>> ranking = Ranking("in_l2", "softmax", np.random.default_rng(0))
     >>> tail = [DenseLayer(np.ones((2, 1)), np.zeros(1), "identity")]
     >>> ranking.rank(np.ones((3, 2)), np.array([[3.0, 1.0]]), tail, np.eye(1), 1)
     (array([1]), array([1.]))
     """
 
-    criterion: str
-    output: str
-    rng: np.random.Generator
+    criterion: str  # one of CRITERIA
+    output: str  # "softmax" (classes) or "identity" (real values), what the logits are; read by "taylor"
+    rng: np.random.Generator  # read by "random"
 
     def rank(
         self, h: Float64, w_in: Float64, tail: Sequence[DenseLayer], metric: Float64, count: int
     ) -> tuple[Indices, Float64]:
-        """Return the least important neurons in the order of removal, and their scores.
+        """Return the `count` <= n least important neurons in the order of removal, and their scores.
 
-        Parameters
-        ----------
-        h, w_in : ndarrays of float64, shapes (R, n), (K, n)
-            Outputs and incoming weights.
-        tail : sequence of DenseLayer
-            The layers after this one.
-        metric : ndarray of float64, shape (N, N)
-            M; for "obs".
-        count : int
-            Neurons to name, <= n.
-
-        Returns
-        -------
-        order, scores : ndarrays of int64 and float64, shape (count,)
-            Ties: the lowest index.
+        Ties: the lowest index.
         """
         if self.criterion == "obs":
             return greedy_obs(h, np.asarray(tail[0].w, np.float64), count, OBS_DAMPING, metric)
@@ -83,21 +58,9 @@ class Ranking:
         return order, scores[order]
 
     def costs(self, h: Float64, w_in: Float64, tail: Sequence[DenseLayer], metric: Float64) -> Float64:
-        """Return what the neurons cost in the order of removal, comparable with other layers' costs.
+        """S11. Return what all neurons cost at the outputs, in the order of removal; comparable with other layers.
 
-        Parameters
-        ----------
-        h, w_in, tail, metric
-            As for `rank`.
-
-        Returns
-        -------
-        ndarray of float64, shape (n,)
-            Costs at the outputs; for criteria with a unit of their own, scores over their mean.
-
-        Notes
-        -----
-        S11.
+        Criteria with a unit of their own in each layer give scores over their mean.
         """
         _, scores = self.rank(h, w_in, tail, metric, h.shape[1])
         mean = float(scores.mean()) if len(scores) else 0.0

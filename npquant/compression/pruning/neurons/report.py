@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from npquant.arrays import Indices
+from npquant.arrays import Float64, Indices
 from npquant.compression.pruning.neurons.allocation import share_of_layer
 
 CAUSES: Final = ("zero", "constant", "redundant", "unimportant")
@@ -25,50 +24,31 @@ class NothingPrunedWarning(UserWarning):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LayerPruning:
-    """Say what became of one hidden layer's neurons, by their index before pruning.
+    """Say what became of one hidden layer's neurons; the arrays are copied, to int64 or float64, and read-only.
 
-    Parameters
-    ----------
-    zero : array of int, shape (any,)
-        Removed exactly: no outgoing weight, or output 0 on every calibration row.
-    constant : array of int
-        Removed exactly: the same output on every calibration row, now part of the next bias.
-    redundant : array of int
-        Removed by merging: a positive multiple, on every calibration row, of a neuron that stays.
-    unimportant : array of int
-        Removed by rank, in the order of removal.
-    kept : array of int
-        Left, ascending: column k of the pruned layer was column kept[k].
-    unheard : array of int
-        Of those removed: no outgoing weight. Proof for every input, as for the next.
-    unfed : array of int
-        Of those removed: no incoming weight.
-    twins, factors : arrays of int and float, shaped as redundant
-        Neuron redundant[m] gave factors[m] times what twins[m] gives.
-    scores : array of float, shaped as unimportant
-        Score of each when it was removed, in the unit of the criterion.
-
-    Notes
-    -----
-    The arrays are copied, to int64 or float64, and set read-only.
-
-    Examples
-    --------
     >>> layer = LayerPruning([], [], [], [2], [0, 1])
     >>> layer.removed, layer.counts["unimportant"]
     (1, 1)
     """
 
+    # Removed exactly: no outgoing weight, or output 0 on every calibration row.
     zero: Indices
+    # Removed exactly: the same output on every calibration row, now part of the next bias.
     constant: Indices
+    # Removed by merging: a positive multiple, on every calibration row, of a neuron that stays.
     redundant: Indices
+    # Removed by rank, in the order of removal.
     unimportant: Indices
+    # Left, ascending: column k of the pruned layer was column kept[k].
     kept: Indices
+    # Of those removed: no outgoing weight; no incoming weight. Each is proof for every input.
     unheard: Indices = ()  # type: ignore[assignment]
     unfed: Indices = ()  # type: ignore[assignment]
+    # Neuron redundant[m] gave factors[m] times what twins[m] gives.
     twins: Indices = ()  # type: ignore[assignment]
-    factors: NDArray[np.float64] = ()  # type: ignore[assignment]
-    scores: NDArray[np.float64] = ()  # type: ignore[assignment]
+    factors: Float64 = ()  # type: ignore[assignment]
+    # Of each unimportant neuron when it was removed, in the unit of the criterion.
+    scores: Float64 = ()  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
         for name in (*CAUSES, "kept", "unheard", "unfed", "twins", *_FLOATS):
@@ -87,25 +67,8 @@ class LayerPruning:
         return sum(len(getattr(self, cause)) for cause in CAUSES)
 
     def why(self, neuron: int) -> str:
-        """Say in one line what became of a neuron.
+        """Say in one line what became of a neuron: "kept", or the cause and its evidence. IndexError if there is none.
 
-        Parameters
-        ----------
-        neuron : int
-            Index before pruning.
-
-        Returns
-        -------
-        str
-            "kept", or the cause and its evidence.
-
-        Raises
-        ------
-        IndexError
-            If there is no such neuron.
-
-        Examples
-        --------
         >>> LayerPruning([], [], [3], [2], [0, 1], twins=[1], factors=[2.0]).why(3)
         'redundant: 2 times neuron 1 on every row'
         """
@@ -133,17 +96,6 @@ class LayerPruning:
 class PruningReport:
     """Say what pruning removed from each hidden layer.
 
-    Parameters
-    ----------
-    rates : tuple of float
-        The share that was asked for, by hidden layer.
-    layers : tuple of LayerPruning
-        What became of the neurons, by hidden layer.
-    allocation : {"uniform", "global"}
-        Whether each layer lost its own share, or all layers together.
-
-    Examples
-    --------
     >>> report = PruningReport((0.1,), (LayerPruning([], [], [], [], [0, 1, 2]),))
     >>> report.nothing_pruned
     True
@@ -151,9 +103,9 @@ class PruningReport:
     layer 0: 0.1 of 3 neurons rounds to 0; raise the rate to 0.167
     """
 
-    rates: tuple[float, ...]
-    layers: tuple[LayerPruning, ...]
-    allocation: str = "uniform"
+    rates: tuple[float, ...]  # the share that was asked for, by hidden layer
+    layers: tuple[LayerPruning, ...]  # by hidden layer
+    allocation: str = "uniform"  # or "global": each layer lost its own share, or all layers together
 
     @property
     def kept(self) -> tuple[Indices, ...]:

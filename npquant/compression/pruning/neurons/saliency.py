@@ -2,7 +2,7 @@
 
 Legend: R calibration rows, K inputs and n neurons of the layer, N outputs of the next, C logits; h (R, n) outputs,
 w_in (K, n) incoming and v (n, N) outgoing weights, P inverse of the damped covariance of h, p (R, C) softmax of the
-logits. Labels S1, S4 and S7 are derived in docs/pruning.md.
+logits; scores (n,); all float64 and real. Labels S1, S4 and S7 are derived in docs/pruning.md.
 """
 
 from __future__ import annotations
@@ -26,43 +26,16 @@ _BLOCK_ROWS = 256
 def greedy_obs(
     h: Float64, v: Float64, count: int, share: float, metric: Float64 | None = None
 ) -> tuple[Indices, Float64]:
-    """Choose neurons one by one, each the cheapest to remove when the others make up for it.
+    """S4. Removing j adds v_j M v_j^T / P_jj, P = (C + l I)^-1 of S1: choose neurons one by one, each the cheapest.
 
-    Parameters
-    ----------
-    h : ndarray of float64, shape (R, n)
-        Outputs of the layer, real.
-    v : ndarray of float64, shape (n, N)
-        Outgoing weights; not changed.
-    count : int
-        Neurons to choose, <= n.
-    share : float
-        Damping, as a share of the mean variance of h, > 0.
-    metric : ndarray of float64, shape (N, N), optional
-        M of S9: what errors of the next pre-activations cost. Without it every output counts alike.
+    The others make up for it: the best update of the other weights is v := v - P[:, j] v_j / P_jj; `metric` M (N, N) of
+    S9, what errors e of the next pre-activations cost, has no say in it, as every output has weights of its own;
+    without it every output counts alike. P loses row and column j by P := P - P[:, j] P[j, :] / P_jj. `count` <= n
+    neurons in the order of removal, int64, ties: the lowest index, and what each adds to the damped mean of e^T M e;
+    `share` > 0 as in S1; v is not changed. O(count n (n + N)). ValueError if the squares of the outputs overflow.
+    Source: Hassibi and Stork 1993, "Second order derivatives for network pruning: Optimal Brain Surgeon", equation 5,
+    with a neuron's row of outgoing weights in place of one weight.
 
-    Returns
-    -------
-    order : ndarray of int64, shape (count,)
-        Neurons in the order of removal.
-    increase : ndarray of float64, shape (count,)
-        What each adds to the damped mean of e^T M e, e the error of the next layer's pre-activations.
-
-    Raises
-    ------
-    ValueError
-        If the squares of the outputs overflow.
-
-    Notes
-    -----
-    S4. Removing j adds v_j M v_j^T / P_jj, P = (C + l I)^-1 of S1, after the best update of the other weights, which is
-    v := v - P[:, j] v_j / P_jj; M has no say in it, as every output has weights of its own. P loses row and column j by
-    P := P - P[:, j] P[j, :] / P_jj. Ties: the lowest index. O(count n (n + N)). Source: Hassibi and Stork 1993, "Second
-    order derivatives for network pruning: Optimal Brain Surgeon", equation 5, with a neuron's row of outgoing weights
-    in place of one weight.
-
-    Examples
-    --------
     >>> h = np.array([[0.0, 0.0, 1.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
     >>> greedy_obs(h, np.array([[3.0], [1.0], [2.0]]), 2, 0.01)[0]
     array([1, 2])
@@ -95,18 +68,6 @@ def _root(metric: Float64) -> Float64:
 def score_in_l1(w_in: Float64) -> Float64:
     """Score by the sum of incoming weight magnitudes.
 
-    Parameters
-    ----------
-    w_in : ndarray of float64, shape (K, n)
-        Incoming weights.
-
-    Returns
-    -------
-    ndarray of float64, shape (n,)
-        Scores.
-
-    Examples
-    --------
     >>> score_in_l1(np.array([[1.0, -3.0]]))
     array([1., 3.])
     """
@@ -116,18 +77,6 @@ def score_in_l1(w_in: Float64) -> Float64:
 def score_in_l2(w_in: Float64) -> Float64:
     """Score by the length of the incoming weight vector.
 
-    Parameters
-    ----------
-    w_in : ndarray of float64, shape (K, n)
-        Incoming weights.
-
-    Returns
-    -------
-    ndarray of float64, shape (n,)
-        Scores.
-
-    Examples
-    --------
     >>> score_in_l2(np.array([[3.0, 1.0], [4.0, 0.0]]))
     array([5., 1.])
     """
@@ -137,18 +86,6 @@ def score_in_l2(w_in: Float64) -> Float64:
 def score_mean_activation(h: Float64) -> Float64:
     """Score by the mean magnitude of the output.
 
-    Parameters
-    ----------
-    h : ndarray of float64, shape (R, n)
-        Outputs of the layer.
-
-    Returns
-    -------
-    ndarray of float64, shape (n,)
-        Scores.
-
-    Examples
-    --------
     >>> score_mean_activation(np.array([[1.0, 0.0], [3.0, 0.0]]))
     array([2., 0.])
     """
@@ -158,20 +95,8 @@ def score_mean_activation(h: Float64) -> Float64:
 def score_std_out_l2(h: Float64, v: Float64) -> Float64:
     """Score by the spread of the output times the length of the outgoing weights.
 
-    Parameters
-    ----------
-    h : ndarray of float64, shape (R, n)
-        Outputs of the layer.
-    v : ndarray of float64, shape (n, N)
-        Outgoing weights.
+    It is the root of the mean squared error that folding the mean of one neuron leaves.
 
-    Returns
-    -------
-    ndarray of float64, shape (n,)
-        Scores: the root of the mean squared error that folding the mean of one neuron leaves.
-
-    Examples
-    --------
     >>> score_std_out_l2(np.array([[0.0, 5.0], [2.0, 5.0]]), np.array([[3.0], [9.0]]))
     array([3., 0.])
     """
@@ -179,29 +104,12 @@ def score_std_out_l2(h: Float64, v: Float64) -> Float64:
 
 
 def score_taylor(h: Float64, tail: Sequence[DenseLayer], output: str = "softmax") -> Float64:
-    """Score by the second-order Taylor term of what setting the output to 0 does to the logits; needs no labels.
+    """S7. 1/2 mean over rows of h_j^2 J_j^T (diag p - p p^T) J_j, J (C, n) the derivative of the logits by h.
 
-    Parameters
-    ----------
-    h : ndarray of float64, shape (R, n)
-        Outputs of the layer.
-    tail : sequence of DenseLayer
-        The layers after it, the last one giving logits.
-    output : {"softmax", "identity"}
-        Whether the logits stand for classes or are real values.
+    KL(p, p without j) in nats to second order; the first-order term is zero, and no labels are needed. Where `output`
+    is "identity" and not "softmax" (classes), I in place of the matrix: half the squared error. `tail` are the layers
+    after this one, the last giving the logits; a tail whose units all saturate gives 0.
 
-    Returns
-    -------
-    ndarray of float64, shape (n,)
-        Scores: KL(p, p without j) in nats, or half the squared error, to second order, mean over rows.
-
-    Notes
-    -----
-    S7. 1/2 mean over rows of h_j^2 J_j^T (diag p - p p^T) J_j, with J (C, n) the derivative of the logits by h; without
-    classes I in place of the matrix. The first-order term is zero. A tail whose units all saturate gives 0.
-
-    Examples
-    --------
     >>> tail = [DenseLayer(np.array([[2.0, 0.0], [1.0, 1.0]]), np.zeros(2), "identity")]
     >>> score_taylor(np.array([[1.0, 9.0]]), tail).round(3)
     array([0.21, 0.  ])
@@ -224,15 +132,15 @@ def score_taylor(h: Float64, tail: Sequence[DenseLayer], output: str = "softmax"
 def _logits_and_jacobian(h: Float64, tail: Sequence[DenseLayer]) -> tuple[Float64, Float64]:
     """Return logits (R, C) and their derivative (R, C, n) by h, one backward pass a logit."""
     a: NDArray[np.floating[Any]] = h
-    caches = []
+    outputs = []
     for layer in tail:
-        a, cache = ACTIVATIONS[layer.activation][0](a @ layer.w + layer.b)
-        caches.append(cache)
+        a = ACTIVATIONS[layer.activation][0](a @ layer.w + layer.b)
+        outputs.append(a)
     columns = []
     for logit in range(a.shape[1]):
         da: NDArray[np.floating[Any]] = np.zeros_like(a)
         da[:, logit] = 1.0
-        for layer, cache in zip(reversed(tail), reversed(caches), strict=True):
-            da = ACTIVATIONS[layer.activation][1](da, cache) @ layer.w.T
+        for layer, out in zip(reversed(tail), reversed(outputs), strict=True):
+            da = ACTIVATIONS[layer.activation][1](da, out) @ layer.w.T
         columns.append(da)
     return np.asarray(a, np.float64), np.stack(columns, axis=1)

@@ -6,7 +6,6 @@ second moment of its gradient. Labels F18 to F20 are derived in docs/finetuning.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from numbers import Real as RealNumber
 from typing import Any
 
@@ -15,49 +14,12 @@ from numpy.typing import ArrayLike
 
 from npquant.compression.pruning.neurons.dead_neurons import drop_dead_neurons
 from npquant.compression.pruning.weights.schedule import PruningSchedule
-from npquant.nn.distillation import Teacher, checked_teacher, mixed_targets
-from npquant.nn.limits import Limits
+from npquant.nn.descent import fit
+from npquant.nn.distillation import Teacher, distilled_rows
 from npquant.nn.model import FloatMLP
-from npquant.nn.raw_descent import (
-    Progress,
-    Validation,
-    check_training_rows,
-    choose_network_scaling,
-    descend_on_raw_rows,
-)
-from npquant.nn.recipe import Recipe, check_whole
-
-
-@dataclass(frozen=True, slots=True)
-class GradualReport:
-    """Tell how a network was pruned.
-
-    Parameters
-    ----------
-    weights, nonzeros : tuple of int
-        By layer: weights of the given network, and those that are left.
-    neurons : tuple of int
-        By layer: neurons that are left.
-    inputs : int
-        Inputs that any weight still reads.
-    history : tuple of (int, int)
-        (step, weights that were left) at each renewal of the mask.
-
-    Examples
-    --------
-    Returned by `prune_gradually_with_report`.
-    """
-
-    weights: tuple[int, ...]
-    nonzeros: tuple[int, ...]
-    neurons: tuple[int, ...]
-    inputs: int
-    history: tuple[tuple[int, int], ...]
-
-    @property
-    def density(self) -> float:
-        """Share of the weights that is left."""
-        return sum(self.nonzeros) / sum(self.weights)
+from npquant.nn.scaling import choose_network_scaling
+from npquant.nn.settings import Constraints, Progress, TrainingSettings, check_whole
+from npquant.nn.training_rows import Validation, check_training_rows
 
 
 def prune_gradually(
@@ -131,104 +93,22 @@ def prune_gradually(
     >>> sum(int((layer.w != 0).sum()) for layer in small.layers), bool((small.predict(x) == y).mean() > 0.9)
     (12, True)
     """
-    return prune_gradually_with_report(
-        model,
-        x,
-        y,
-        density,
-        epochs,
-        teacher=teacher,
-        temperature=temperature,
-        teacher_share=teacher_share,
-        schedule_share=schedule_share,
-        renew_every=renew_every,
-        rate_weight=rate_weight,
-        validation=validation,
-        loss=loss,
-        learning_rate=learning_rate,
-        batch_size=batch_size,
-        weight_decay=weight_decay,
-        progress=progress,
-        rng=rng,
-    )[0]
-
-
-def prune_gradually_with_report(
-    model: FloatMLP,
-    x: ArrayLike,
-    y: ArrayLike,
-    density: float,
-    epochs: int = 30,
-    *,
-    teacher: Teacher | None = None,
-    temperature: float = 2.0,
-    teacher_share: float = 0.7,
-    schedule_share: float = 0.6,
-    renew_every: int = 50,
-    rate_weight: float = 0.0,
-    validation: Validation | None = None,
-    loss: str = "softmax_cross_entropy",
-    learning_rate: float = 2e-3,
-    batch_size: int = 64,
-    weight_decay: float = 0.0,
-    progress: Progress | None = None,
-    rng: int | np.random.Generator | None = None,
-) -> tuple[FloatMLP, GradualReport]:
-    """Do what `prune_gradually` does, and say how it went.
-
-    Parameters
-    ----------
-    model, x, y, density, epochs, teacher, temperature, teacher_share, schedule_share, renew_every, rate_weight
-        As for `prune_gradually`.
-    validation, loss, learning_rate, batch_size, weight_decay, progress, rng
-        As for `prune_gradually`.
-
-    Returns
-    -------
-    model : FloatMLP
-        The pruned network.
-    report : GradualReport
-        What is left, by layer, and the history of the schedule.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As `prune_gradually`.
-
-    Examples
-    --------
-    >>> from npquant.nn.training import train
-    >>> x = np.arange(8.0)[:, None]
-    >>> net = train(x, [0] * 4 + [1] * 4, hidden=(8,), epochs=5, rng=0)
-    >>> report = prune_gradually_with_report(net, x, [0] * 4 + [1] * 4, 0.25, 60, renew_every=18, rng=0)[1]
-    >>> report.history, sum(report.nonzeros) <= 6
-    (((18, 8), (36, 6)), True)
-    """
-    recipe = Recipe(epochs, loss, "adam", learning_rate, batch_size, 0.9, weight_decay, None)
+    settings = TrainingSettings(epochs, loss, "adam", learning_rate, batch_size, 0.9, weight_decay, None)
     schedule = _checked_schedule(model, density, schedule_share, renew_every, rate_weight)
-    rows = check_training_rows(x, y, validation, recipe, (model.n_inputs, model.neurons[-1]))
+    rows = check_training_rows(x, y, validation, settings, (model.n_inputs, model.neurons[-1]))
     scaling = choose_network_scaling(rows, model.dtype)
-    if teacher is not None:
-        given = checked_teacher(teacher, rows.x, model.neurons[-1])
-        rows = replace(rows, y=mixed_targets(rows.y, given, temperature, teacher_share))
-    sparse = descend_on_raw_rows(
+    rows = distilled_rows(rows, teacher, temperature, teacher_share)
+    sparse = fit(
         scaling.unfold(model.parameters),
         model.activation_names,
         rows,
         scaling,
-        recipe,
+        settings,
         progress,
         np.random.default_rng(rng),
-        Limits([layer.w != 0 for layer in model.layers], renew=schedule),
+        Constraints([layer.w != 0 for layer in model.layers], mask_schedule=schedule),
     )
-    small = drop_dead_neurons(sparse)
-    return small, GradualReport(
-        tuple(layer.w.size for layer in model.layers),
-        tuple(int(np.count_nonzero(layer.w)) for layer in small.layers),
-        small.neurons,
-        int(np.count_nonzero(small.layers[0].w.any(axis=1))),
-        tuple(schedule.history),
-    )
+    return drop_dead_neurons(sparse)
 
 
 def _checked_schedule(model: Any, density: float, share: float, every: int, rate_weight: float) -> PruningSchedule:

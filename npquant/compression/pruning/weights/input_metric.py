@@ -1,7 +1,8 @@
 """How the inputs of a layer vary together, in units of their own: what weight pruning measures its errors with.
 
-Legend: R calibration rows, K inputs; a (R, K) inputs as delivered, ac the same less their mean, t (K,) powers of two.
-Label U0 is derived in docs/weight-pruning.md.
+Legend: R calibration rows, K inputs; a (R, K) inputs as delivered, real, finite, ac the same less their mean, t (K,)
+powers of two, all float64; `share` the damping, a share of each input's own variance, > 0. Label U0 is derived in
+docs/weight-pruning.md.
 
 U0 (metric)  M = C + share diag(C),  C = (ac / t)^T (ac / t) / R,  t_k the power of two above max |ac_k|
 """
@@ -11,61 +12,33 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from npquant.arrays import Float64
+from npquant.arrays import Float64, Mask
+from npquant.compression.least_squares import damp_by_own_variance
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class InputMetric:
-    """Hold the damped covariance of a layer's inputs.
+    """Hold the damped covariance of a layer's inputs."""
 
-    Parameters
-    ----------
-    mean, unit : ndarray of float64, shape (K,)
-        Mean of each input, and t; t is 1 where the input does not vary.
-    centred : ndarray of float64, shape (R, K)
-        ac / t: inside [-1, 1], and 0 where the input does not vary.
-    matrix : ndarray of float64, shape (K, K)
-        M: positive definite; the unit matrix where inputs do not vary.
-    varies : ndarray of bool, shape (K,)
-        Inputs that are not the same in all rows.
-
-    Examples
-    --------
-    See `input_metric`.
-    """
-
+    # Mean of each input, and t (K,), which is 1 where the input does not vary.
     mean: Float64
     unit: Float64
+    # ac / t (R, K): inside [-1, 1], and 0 where the input does not vary.
     centred: Float64
+    # M (K, K): positive definite; the unit matrix where inputs do not vary.
     matrix: Float64
-    varies: NDArray[np.bool_]
+    # Inputs (K,) that are not the same in all rows.
+    varies: Mask
 
 
 def input_metric(a: Float64, share: float) -> InputMetric:
-    """Measure how the inputs of a layer vary.
+    """U0. Measure how the inputs of a layer vary.
 
-    Parameters
-    ----------
-    a : ndarray of float64, shape (R, K)
-        Inputs as delivered, real, finite.
-    share : float
-        Damping, as a share of each input's own variance, > 0.
-
-    Returns
-    -------
-    InputMetric
-        U0.
-
-    Notes
-    -----
     Powers of two are taken out exactly, so that inputs in other units give the same matrix, bit for bit, and no square
     overflows. A damping of each input's own variance treats an input of thousandths as one of thousands; one share of
     the mean variance would drown the former.
 
-    Examples
-    --------
     >>> metric = input_metric(np.array([[0.0, 7.0, 4000.0], [2.0, 7.0, 0.0]]), 0.5)
     >>> metric.matrix
     array([[ 0.375     ,  0.        , -0.48828125],
@@ -77,9 +50,7 @@ def input_metric(a: Float64, share: float) -> InputMetric:
     centred = np.where(varies, a - mean, 0.0)
     unit = np.where(varies, np.exp2(np.frexp(np.abs(centred).max(axis=0))[1].astype(np.float64)), 1.0)
     centred = centred / unit
-    matrix = centred.T @ centred / len(a)
-    variance = np.diag(matrix).copy()
+    covariance = centred.T @ centred / len(a)
     # A variance of 0 is that of an input that does not vary, or of one whose distances from the mean all round away.
-    varies = varies & (variance > 0)
-    matrix[np.diag_indices_from(matrix)] = np.where(varies, variance * (1 + share), 1.0)
-    return InputMetric(mean, unit, centred, np.asarray(matrix), varies)
+    varies = varies & (np.diag(covariance) > 0)
+    return InputMetric(mean, unit, centred, damp_by_own_variance(covariance, share), varies)

@@ -1,6 +1,7 @@
 """Which weights stay: a count of the whole layer, a count of the whole network, or at most n in each group of m inputs.
 
-Legend: K inputs and N neurons of a layer, d density, n:m the pattern; masks (K, N) are True where a weight stays.
+Legend: K inputs and N neurons of a layer, `density` d in (0, 1], n:m the pattern; masks (K, N) are True where a weight
+stays; an `order` is the order in which the weights of a layer of `shape` (K, N) would go; `count` of weights that stay.
 Labels U3 and U4 are derived in docs/weight-pruning.md.
 
 U3 (count)   a layer keeps max(1, floor(d K N + 1/2)) weights; a pattern keeps n of each m inputs of a neuron, and
@@ -19,24 +20,8 @@ from npquant.compression.pruning.weights.saliency import RemovalOrder
 
 
 def kept_count(density: float, size: int, least: int = 1) -> int:
-    """Count the weights that stay.
+    """U3. How many of `size` weights stay, at any density `least` of them; half a weight rounds up.
 
-    Parameters
-    ----------
-    density : float
-        d, in (0, 1].
-    size : int
-        Number of weights.
-    least : int
-        How many stay at any density.
-
-    Returns
-    -------
-    int
-        U3: half a weight rounds up.
-
-    Examples
-    --------
     >>> kept_count(0.5, 5), kept_count(0.001, 100)
     (3, 1)
     """
@@ -44,24 +29,8 @@ def kept_count(density: float, size: int, least: int = 1) -> int:
 
 
 def mask_by_count(order: RemovalOrder, shape: tuple[int, int], count: int) -> Mask:
-    """Keep the last `count` weights of an order.
+    """Keep the last `count` weights of an order, exactly.
 
-    Parameters
-    ----------
-    order : RemovalOrder
-        Of a layer.
-    shape : tuple of int
-        (K, N).
-    count : int
-        Weights that stay.
-
-    Returns
-    -------
-    ndarray of bool, shape (K, N)
-        Exactly `count` True.
-
-    Examples
-    --------
     >>> mask_by_count(RemovalOrder(np.array([1, 0]), np.zeros(2)), (2, 1), 1)
     array([[ True],
            [False]])
@@ -74,31 +43,13 @@ def mask_by_count(order: RemovalOrder, shape: tuple[int, int], count: int) -> Ma
 def masks_by_shared_count(
     orders: Sequence[RemovalOrder], shapes: Sequence[tuple[int, int]], count: int
 ) -> tuple[Mask, ...]:
-    """Keep `count` weights of all layers together.
+    """U4. Keep `count` weights of all layers together, at least one of each; `orders` and `shapes` by layer.
 
-    Parameters
-    ----------
-    orders : sequence of RemovalOrder
-        By layer.
-    shapes : sequence of tuple of int
-        (K, N) by layer.
-    count : int
-        Weights that stay, at least one a layer.
-
-    Returns
-    -------
-    tuple of ndarray of bool, shapes (K, N)
-        By layer; `count` True in all, one at least in each.
-
-    Notes
-    -----
-    U4: what the weight contributes to the score of those that are still there when its turn comes. It never falls along
-    a layer's order, so each layer loses a prefix of it, and the last weight of every layer has 1 and goes last.
+    Compared is what a weight contributes to the score of those that are still there when its turn comes. It never falls
+    along a layer's order, so each layer loses a prefix of it, and the last weight of every layer has 1 and goes last.
     Layers of any scale compare. Source: Lee, Park, Mo, Ahn and Shin, "Layer-adaptive sparsity for the magnitude-based
     pruning", 2021, equation 4.
 
-    Examples
-    --------
     >>> orders = [RemovalOrder(np.array([0, 1]), np.array(s)) for s in ([1.0, 3.0], [100.0, 100.0])]
     >>> [mask.ravel() for mask in masks_by_shared_count(orders, [(2, 1)] * 2, 3)]
     [array([False,  True]), array([ True,  True])]
@@ -121,22 +72,11 @@ def _share_of_the_rest(score: Float64) -> Float64:
 
 
 def mask_by_pattern(scores: Float64, n: int, m: int) -> Mask:
-    """Keep the n largest scores of each group of m inputs of a neuron.
+    """U3. Keep the n largest `scores` (K, N), not negative, of each group of m inputs of a neuron, 1 <= n <= m.
 
-    Parameters
-    ----------
-    scores : ndarray of float64, shape (K, N)
-        Not negative.
-    n, m : int
-        1 <= n <= m. Where K is no multiple of m the last group is shorter and keeps at most n of its own.
+    Where K is no multiple of m the last group is shorter and keeps at most n of its own. Of equal scores the lower
+    index goes first.
 
-    Returns
-    -------
-    ndarray of bool, shape (K, N)
-        U3; of equal scores the lower index goes first.
-
-    Examples
-    --------
     >>> mask_by_pattern(np.array([[1.0], [3.0], [2.0], [0.5], [9.0]]), 2, 4).ravel()
     array([False,  True,  True, False,  True])
     """

@@ -14,55 +14,47 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from npquant.arrays import Float64, Mask
+from npquant.arrays import Float64, Mask, Real
 from npquant.compression.chain.calibration import checked_rows
+from npquant.compression.least_squares import OBS_DAMPING, REFIT_PULL
+from npquant.compression.pruning.float_layers import (
+    ALLOCATIONS,
+    check_choices,
+    checked_forward,
+    float64_parameters,
+    in_dtype,
+    layer_outputs,
+    pre_activation,
+)
 from npquant.compression.pruning.weights.input_metric import input_metric
 from npquant.compression.pruning.weights.masks import kept_count, mask_by_count, mask_by_pattern, masks_by_shared_count
 from npquant.compression.pruning.weights.refit import refit_kept_weights
 from npquant.compression.pruning.weights.saliency import (
-    RemovalOrder,
     obs_removals,
     removal_order,
     weight_scores,
     weights_in_units,
 )
-from npquant.nn.activations import activate
 from npquant.nn.model import DenseLayer, FloatMLP
 
 Density = float | Sequence[float] | tuple[int, int]
 CRITERIA: Final = ("magnitude", "wanda", "obs", "random")
 COMPENSATIONS: Final = ("refit", "bare")
-ALLOCATIONS: Final = ("uniform", "global")
-# Shares of each input's own variance; see docs/weight-pruning.md for other values.
-OBS_DAMPING: Final = 1e-2
-REFIT_PULL: Final = 1e-4
 
 
 @dataclass(frozen=True, slots=True)
 class LayerSparsity:
     """Say what one layer kept, and what it costs on the calibration rows.
 
-    Parameters
-    ----------
-    weights : int
-        K N.
-    kept : int
-        Weights that the mask leaves.
-    nonzeros : int
-        Of these, weights that are not 0.
-    error_bare, error : float
-        Mean squared distance of the pre-activations from the float network's, over their variance: with the weights
-        merely masked, and with those returned. Both see the inputs that the pruned chain delivers.
-
-    Examples
-    --------
     >>> LayerSparsity(100, 25, 24, 0.5, 0.1).density
     0.24
     """
 
-    weights: int
-    kept: int
-    nonzeros: int
+    weights: int  # K N
+    kept: int  # weights that the mask leaves
+    nonzeros: int  # of these, weights that are not 0
+    # Mean squared distance of the pre-activations from the float network's, over their variance: with the weights
+    # merely masked, and with those returned. Both see the inputs that the pruned chain delivers.
     error_bare: float
     error: float
 
@@ -152,7 +144,7 @@ def prune_weights_with_report(
     Parameters
     ----------
     model, x_calibration, density_or_pattern, criterion, compensation, allocation, rng
-        As for `prune_weights`.
+        As for `prune_weights`, errors included.
 
     Returns
     -------
@@ -160,11 +152,6 @@ def prune_weights_with_report(
         The sparse network.
     report : tuple of LayerSparsity
         One a layer.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As `prune_weights`.
 
     Examples
     --------
@@ -177,15 +164,15 @@ def prune_weights_with_report(
         raise TypeError(f"the model is {type(model).__name__}; weight pruning starts from a FloatMLP")
     plan = _checked_plan(model, density_or_pattern, criterion, compensation, allocation, np.random.default_rng(rng))
     rows = checked_rows(x_calibration)
-    targets = _finite_targets(model, rows)
-    masks = _masks_of_all(plan, model, rows) if allocation == "global" else None
+    cache = checked_forward(model, rows)
+    masks = _masks_of_all(plan, model, [rows, *cache.a[:-1]]) if allocation == "global" else None
     a, layers, report = rows, [], []
-    for i, (layer, z) in enumerate(zip(model.layers, targets, strict=True)):
-        mask = _mask_of_layer(plan, i, a, np.asarray(layer.w, np.float64)) if masks is None else masks[i]
-        pruned, sparsity = _prune_layer(plan, layer, mask, a, z)
+    for i, (layer, z) in enumerate(zip(model.layers, cache.z, strict=True)):
+        mask = _mask_of_layer(plan, i, a, float64_parameters(layer)[0]) if masks is None else masks[i]
+        pruned, sparsity = _prune_layer(plan, layer, mask, a, np.asarray(z, np.float64))
         layers.append(pruned)
         report.append(sparsity)
-        a = np.asarray(activate(layer.activation, _pre_activation(pruned, a)), np.float64)
+        a = layer_outputs(pruned, a)
     changed = any(new is not old for new, old in zip(layers, model.layers, strict=True))
     return FloatMLP(tuple(layers)) if changed else model, tuple(report)
 
@@ -204,13 +191,11 @@ class _Plan:
 def _checked_plan(
     model: FloatMLP, wanted: Density, criterion: str, compensation: str, allocation: str, rng: np.random.Generator
 ) -> _Plan:
-    for name, given, known in (
+    check_choices(
         ("criterion", criterion, CRITERIA),
         ("compensation", compensation, COMPENSATIONS),
         ("allocation", allocation, ALLOCATIONS),
-    ):
-        if given not in known:
-            raise ValueError(f"the {name} is {given!r}; known are {', '.join(known)}")
+    )
     if isinstance(wanted, tuple) and len(wanted) == 2 and all(isinstance(v, int | np.integer) for v in wanted):
         n, m = int(wanted[0]), int(wanted[1])
         if not 1 <= n <= m:
@@ -231,15 +216,6 @@ def _checked_plan(
         if not 0 < d <= 1:
             raise ValueError(f"the density is {d}; it must be in (0, 1]. A pattern (n, m) is a tuple of two integers")
     return _Plan(densities, None, criterion, compensation, rng)
-
-
-def _finite_targets(model: FloatMLP, rows: Float64) -> list[Float64]:
-    with np.errstate(over="ignore", invalid="ignore"):
-        targets = [np.asarray(z, np.float64) for z in model.pre_activations(rows)]
-    for i, z in enumerate(targets):
-        if not np.isfinite(z).all():
-            raise ValueError(f"layer {i} overflows on the calibration rows; scale the inputs or the weights")
-    return targets
 
 
 def _mask_of_layer(plan: _Plan, index: int, a: Float64, w: Float64) -> Mask:
@@ -266,16 +242,16 @@ def _obs_pattern(a: Float64, w: Float64, n: int, m: int) -> Mask:
     return mask
 
 
-def _masks_of_all(plan: _Plan, model: FloatMLP, rows: Float64) -> tuple[Mask, ...]:
+def _masks_of_all(plan: _Plan, model: FloatMLP, inputs: Sequence[Real]) -> tuple[Mask, ...]:
     """Choose the weights of all layers by U4, on the float network's activations."""
-    orders: list[RemovalOrder] = []
     shapes = [_shape(layer.w) for layer in model.layers]
-    inputs = [rows, *(np.asarray(a, np.float64) for a in model.activations(rows)[:-1])]
     count = kept_count(plan.densities[0] if plan.densities else 1.0, model.macs, len(shapes))
     if count == model.macs:
         return tuple(np.ones(shape, bool) for shape in shapes)
-    for a, layer in zip(inputs, model.layers, strict=True):
-        orders.append(removal_order(plan.criterion, a, np.asarray(layer.w, np.float64), OBS_DAMPING, plan.rng))
+    orders = [
+        removal_order(plan.criterion, np.asarray(a, np.float64), float64_parameters(layer)[0], OBS_DAMPING, plan.rng)
+        for a, layer in zip(inputs, model.layers, strict=True)
+    ]
     return masks_by_shared_count(orders, shapes, count)
 
 
@@ -283,27 +259,18 @@ def _prune_layer(
     plan: _Plan, layer: DenseLayer, mask: Mask, a: Float64, z: Float64
 ) -> tuple[DenseLayer, LayerSparsity]:
     """Set the weights that go to 0, compensate, and measure both."""
-    w = np.asarray(layer.w, np.float64)
+    w = float64_parameters(layer)[0]
     stays = mask & (w != 0)
     masked = layer
     if not np.array_equal(stays, w != 0):
         masked = DenseLayer(np.where(stays, layer.w, layer.w.dtype.type(0)), layer.b, layer.activation)
     pruned = masked
     if masked is not layer and plan.compensation == "refit":
-        pruned = _in_dtype(*refit_kept_weights(a, w, stays, z, REFIT_PULL), layer)
-    bare, error = (_relative_error(_pre_activation(each, a), z) for each in (masked, pruned))
+        refitted = DenseLayer(*refit_kept_weights(a, w, stays, z, REFIT_PULL), layer.activation)
+        pruned = in_dtype(refitted, layer.w.dtype)
+    bare, error = (_relative_error(pre_activation(each, a), z) for each in (masked, pruned))
     nonzeros = int(np.count_nonzero(pruned.w))
     return pruned, LayerSparsity(mask.size, int(np.count_nonzero(mask)), nonzeros, bare, error)
-
-
-def _in_dtype(w: Float64, b: Float64, layer: DenseLayer) -> DenseLayer:
-    """Return a layer with its parameters rounded to the layer's dtype; overflow there is refused by DenseLayer."""
-    with np.errstate(over="ignore", under="ignore"):
-        return DenseLayer(w.astype(layer.w.dtype), b.astype(layer.b.dtype), layer.activation)
-
-
-def _pre_activation(layer: DenseLayer, a: Float64) -> Float64:
-    return np.asarray(a @ np.asarray(layer.w, np.float64) + np.asarray(layer.b, np.float64))
 
 
 def _relative_error(got: Float64, z: Float64) -> float:

@@ -1,8 +1,9 @@
 """Which weights go first: orders of removal by magnitude, by input, by the exact rise of the error, or by lot.
 
-Legend: R calibration rows, K inputs and N outputs of a layer; a (R, K) inputs as delivered, w (K, N) weights, M the
-damped covariance U0 of a, P its inverse, v weights in the units of U0; n:m at most n weights kept in each group of m
-inputs. Labels U0-U5 are derived in docs/weight-pruning.md.
+Legend: R calibration rows, K inputs and N outputs of a layer; a (R, K) inputs as delivered, w (K, N) weights, both real
+float64; `metric` holds M, the damped covariance U0 of a; P (K, K) its `inverse`, v weights in the units of U0;
+`criterion` "magnitude", "wanda", "obs" or "random", which alone reads `rng`; n:m at most n weights kept in each group
+of m inputs. Labels U0-U5 are derived in docs/weight-pruning.md.
 
 U1 (scores)    magnitude w^2;  wanda (|w_k| |a_k|)^2;  random: uniform in (0, 1]; a weight that is 0 scores 0
 U2 (obs)       removing weight j of a neuron adds v_j^2 / P_jj; then v -= P_j v_j / P_jj and P -= P_j P_j^T / P_jj;
@@ -26,50 +27,18 @@ NEGLIGIBLE = 1e-150
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RemovalOrder:
-    """Say in which order a layer's weights would go.
+    """Say in which order a layer's weights would go."""
 
-    Parameters
-    ----------
-    order : ndarray of int64, shape (K N,)
-        Flat indices k N + n, the first to go first.
-    score : ndarray of float64, shape (K N,)
-        Squared scores in that order, never falling.
-
-    Examples
-    --------
-    Made by `removal_order`.
-    """
-
-    order: Indices
-    score: Float64
+    order: Indices  # flat indices k N + n, shape (K N,), the first to go first
+    score: Float64  # squared scores in that order, never falling
 
 
 def weight_scores(criterion: str, a: Float64, w: Float64, rng: np.random.Generator) -> Float64:
-    """Score every weight by itself.
+    """U1. Score every weight by itself, by any criterion but "obs": squared scores (K, N), 0 where the weight is 0.
 
-    Parameters
-    ----------
-    criterion : {"magnitude", "wanda", "random"}
-        The rule.
-    a : ndarray of float64, shape (R, K)
-        Inputs as delivered; read by "wanda".
-    w : ndarray of float64, shape (K, N)
-        Weights.
-    rng : Generator
-        For "random".
-
-    Returns
-    -------
-    ndarray of float64, shape (K, N)
-        U1, squared; 0 where the weight is 0.
-
-    Notes
-    -----
     Scaled by the largest factor first, so that no square overflows. Source of "wanda": Sun, Liu, Bair and Kolter, "A
     Simple and Effective Pruning Approach for Large Language Models", 2023, equation 1.
 
-    Examples
-    --------
     >>> w = np.array([[3.0, 0.0], [1.0, 2.0]])
     >>> weight_scores("wanda", np.array([[1.0, 4.0]]), w, np.random.default_rng(0)) * (4 * 3) ** 2
     array([[ 9.,  0.],
@@ -85,29 +54,11 @@ def weight_scores(criterion: str, a: Float64, w: Float64, rng: np.random.Generat
 
 
 def removal_order(criterion: str, a: Float64, w: Float64, damping: float, rng: np.random.Generator) -> RemovalOrder:
-    """Order a layer's weights for removal.
+    """Order a layer's weights for removal; ties: the lower index first.
 
-    Parameters
-    ----------
-    criterion : {"magnitude", "wanda", "obs", "random"}
-        The rule.
-    a : ndarray of float64, shape (R, K)
-        Inputs as delivered.
-    w : ndarray of float64, shape (K, N)
-        Weights.
-    damping : float
-        For "obs": as in `input_metric`.
-    rng : Generator
-        For "random".
+    With "obs" each neuron's weights go in the order of U2, and the layer always takes the neuron whose next removal
+    costs least; the scores are the running maxima of the costs. `damping` is the share of U0.
 
-    Returns
-    -------
-    RemovalOrder
-        Ties: the lower index first. With "obs" each neuron's weights go in the order of U2, and the layer always takes
-        the neuron whose next removal costs least; the scores are the running maxima of the costs.
-
-    Examples
-    --------
     >>> w = np.array([[3.0, 0.0], [1.0, 2.0]])
     >>> removal_order("magnitude", np.ones((1, 2)), w, 0.01, np.random.default_rng(0)).order
     array([1, 2, 3, 0])
@@ -141,23 +92,10 @@ def _obs_order(a: Float64, w: Float64, damping: float) -> RemovalOrder:
 
 
 def weights_in_units(metric: InputMetric, w: Float64) -> Float64:
-    """Return weights as U2 reads them.
+    """Return weights (K, N) as U2 reads them: w t over the power of two above the largest, so that no square overflows.
 
-    Parameters
-    ----------
-    metric : InputMetric
-        Of the layer's inputs.
-    w : ndarray of float64, shape (K, N)
-        Weights.
+    For inputs that do not vary 1e-150 where w is not 0, so that they go after zeros and before all others.
 
-    Returns
-    -------
-    ndarray of float64, shape (K, N)
-        w t over the power of two above the largest, so that no square overflows; for inputs that do not vary 1e-150
-        where w is not 0, so that they go after zeros and before all others.
-
-    Examples
-    --------
     >>> metric = input_metric(np.array([[0.0, 7.0], [4.0, 7.0]]), 0.5)
     >>> weights_in_units(metric, np.array([[3.0], [5.0]])).ravel()
     array([7.5e-001, 1.0e-150])
@@ -171,34 +109,15 @@ def weights_in_units(metric: InputMetric, w: Float64) -> Float64:
 def obs_removals(
     inverse: Float64, w: Float64, count: int, group: int | None = None, keep: int = 0
 ) -> tuple[Indices, Float64]:
-    """Choose weights of one neuron one by one, each the cheapest to remove when the others make up for it.
+    """U2. Choose `count` weights of one neuron, w (K,), one by one, each the cheapest where the others make up for it.
 
-    Parameters
-    ----------
-    inverse : ndarray of float64, shape (K, K)
-        P, positive definite.
-    w : ndarray of float64, shape (K,)
-        The neuron's weights, in the units of P.
-    count : int
-        How many to choose.
-    group, keep : int
-        Where given, at least `keep` weights stay in each group of `group` neighbours, or all of a shorter last group.
+    Returned are the weights in the order of removal, int64, ties: the lowest index, and what each adds to (v - w)^T M
+    (v - w). Where `group` is given, at least `keep` weights stay in each group of that many neighbours, or all of a
+    shorter last group. P is never updated as a whole, as it is in S4, where one P serves all outputs: the columns that
+    were taken out are kept as a triangular factor, as in a pivoted Cholesky factorization, and a column of today's P is
+    made when it is needed. O(K count^2). Sources: Hassibi and Stork, 1993, equation 5; Frantar and Alistarh, "Optimal
+    Brain Compression", 2022, algorithm 1.
 
-    Returns
-    -------
-    order : ndarray of int64, shape (count,)
-        Weights in the order of removal; ties: the lowest index.
-    cost : ndarray of float64, shape (count,)
-        What each adds to (v - w)^T M (v - w).
-
-    Notes
-    -----
-    U2. P is never updated as a whole: the columns that were taken out are kept as a triangular factor, as in a pivoted
-    Cholesky factorization, and a column of today's P is made when it is needed. O(K count^2). Sources: Hassibi and
-    Stork, 1993, equation 5; Frantar and Alistarh, "Optimal Brain Compression", 2022, algorithm 1.
-
-    Examples
-    --------
     >>> obs_removals(np.linalg.inv([[2.0, 1.0], [1.0, 2.0]]), np.array([1.0, 3.0]), 2)
     (array([0, 1]), array([ 1.5, 24.5]))
     """

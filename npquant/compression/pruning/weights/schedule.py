@@ -1,13 +1,14 @@
 """Which weights gradual pruning takes, and when: the cubic schedule, the score, the ranking over all layers.
 
-Legend: K inputs, N outputs of a layer; P weights, t step of n, s share of the steps; w (K, N) weights, v (K, N) Adam's
-second moments of their gradients. Labels F18 to F20 are derived in docs/finetuning.md.
+Legend: K inputs, N outputs of a layer; P `weights`, `goal` of them left at the end, t step of n, s share of the steps;
+w (K, N) weights, v (K, N) Adam's second moments of their gradients, `mask` (K, N) True where a weight is left;
+`rate_weight` g >= 0 of F20. Labels F18 to F20 are derived in docs/finetuning.md.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -20,35 +21,19 @@ _LEAST_SHARE, _LARGEST_SHARE = 1e-6, 1 - 1e-3
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PruningSchedule:
-    """Renew masks along F18; remembers what was left.
+    """Choose new masks along F18.
 
-    Parameters
-    ----------
-    weights, goal : int
-        P, and how many are left at the end.
-    share : float
-        s.
-    every : int
-        Steps between two rankings.
-    rate_weight : float
-        g of F20.
-    history : list of (int, int)
-        (step, weights left) of each ranking; filled.
-
-    Examples
-    --------
     >>> schedule = PruningSchedule(4, 1, 0.5, 1, 0.0)
     >>> w = np.array([[1.0, 3.0, 2.0, 4.0]])
-    >>> schedule(2, 4, [(w, np.zeros(4))], [w != 0], lambda: [np.ones((1, 4))]), schedule.history
-    ((array([[False, False, False,  True]]),), [(2, 1)])
+    >>> schedule(2, 4, [(w, np.zeros(4))], [w != 0], lambda: [np.ones((1, 4))])
+    (array([[False, False, False,  True]]),)
     """
 
     weights: int
     goal: int
-    share: float
-    every: int
+    share: float  # s
+    every: int  # steps between two rankings
     rate_weight: float
-    history: list[tuple[int, int]] = field(default_factory=list)
 
     def __call__(
         self,
@@ -63,39 +48,18 @@ class PruningSchedule:
         if step > last or (step % self.every and step != last):
             return None
         wanted = weights_left(step / last, self.weights, self.goal)
-        left = sum(int(np.count_nonzero(mask)) for mask in masks)
-        if wanted < left:
-            scores = [
-                removal_score(w, v, mask, self.rate_weight)
-                for (w, _), v, mask in zip(parameters, second_moments(), masks, strict=True)
-            ]
-            masks = keep_best(scores, masks, wanted)
-            left = sum(int(np.count_nonzero(mask)) for mask in masks)
-        self.history.append((step, left))
-        return masks
+        if wanted >= sum(int(np.count_nonzero(mask)) for mask in masks):
+            return masks
+        scores = [
+            removal_score(w, v, mask, self.rate_weight)
+            for (w, _), v, mask in zip(parameters, second_moments(), masks, strict=True)
+        ]
+        return keep_best(scores, masks, wanted)
 
 
 def weights_left(progress: float, weights: int, goal: int) -> int:
-    """Return how many weights the schedule leaves.
+    """F18. How many weights the schedule leaves at `progress` t / (s n) in [0, 1]: from P to goal, rounded down.
 
-    Parameters
-    ----------
-    progress : float
-        t / (s n), in [0, 1].
-    weights, goal : int
-        P, and how many are left at the end.
-
-    Returns
-    -------
-    int
-        Rounded down; from P to goal.
-
-    Notes
-    -----
-    F18.
-
-    Examples
-    --------
     >>> [weights_left(p, 1000, 100) for p in (0.0, 0.5, 1.0)]
     [1000, 212, 100]
     """
@@ -103,31 +67,12 @@ def weights_left(progress: float, weights: int, goal: int) -> int:
 
 
 def removal_score(w: Real, v: Real, mask: Mask, rate_weight: float) -> Float64:
-    """Score weights: what their removal costs, by what it saves.
+    """F19. w^2 sqrt(v), what the removal of each weight costs; the lowest goes first.
 
-    Parameters
-    ----------
-    w, v : ndarray of float, shape (K, N)
-        Weights, and Adam's second moments.
-    mask : ndarray of bool, shape (K, N)
-        True where a weight is left.
-    rate_weight : float
-        g >= 0.
-
-    Returns
-    -------
-    ndarray of float64, shape (K, N)
-        Scores; the lowest goes first.
-
-    Notes
-    -----
-    F19: w^2 sqrt(v).
-    F20: divided by c^g, c = max(1, 4 + log2((1 - p) / p)) the bits of a weight, p = r_k c_n / m the chance of a weight
+    F20. Divided by c^g, c = max(1, 4 + log2((1 - p) / p)) the bits of a weight, p = r_k c_n / m the chance of a weight
     at (k, n) from the numbers in its row, in its column and in the matrix; four bits stand for the value. A coder that
     knows the densities of rows and columns pays less for a weight where others are.
 
-    Examples
-    --------
     >>> removal_score(np.array([[2.0, 1.0]]), np.array([[4.0, 9.0]]), np.ones((1, 2), bool), 0.0)
     array([[8., 3.]])
     """
@@ -142,24 +87,10 @@ def removal_score(w: Real, v: Real, mask: Mask, rate_weight: float) -> Float64:
 
 
 def keep_best(scores: Sequence[Float64], masks: Sequence[Mask], wanted: int) -> tuple[Mask, ...]:
-    """Keep the weights of the highest scores over all layers.
+    """Keep the `wanted` weights of the highest `scores` over all layers, within `masks`, both by layer.
 
-    Parameters
-    ----------
-    scores : sequence of ndarray of float64, shapes (K, N)
-        By layer.
-    masks : sequence of ndarray of bool, shapes (K, N)
-        Weights to choose from.
-    wanted : int
-        How many to keep, at least one a layer.
+    At least one a layer is wanted; every layer with a weight keeps its best one. Ties: the first stays.
 
-    Returns
-    -------
-    tuple of ndarray of bool, shapes (K, N)
-        Within the masks; every layer with a weight keeps its best one. Ties: the first stays.
-
-    Examples
-    --------
     >>> keep_best([np.array([[3.0, 2.0]]), np.array([[1.0], [0.5]])], [np.ones((1, 2), bool), np.ones((2, 1), bool)], 2)
     (array([[ True, False]]), array([[ True],
            [False]]))

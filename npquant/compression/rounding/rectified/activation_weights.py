@@ -62,31 +62,11 @@ def _softmax(z: Float64) -> Float64:
 
 
 def activation_weights(activation: str, z: ArrayLike) -> Float64:
-    """Weigh every squared error of a pre-activation by what the activation lets through.
+    """E1, E2: weigh every squared error of a pre-activation by what the activation lets through: d2 in [1/100, 1].
 
-    Parameters
-    ----------
-    activation : str
-        "clipped_relu", "relu", "hard_sigmoid", "sigmoid", "tanh", "softmax" or "identity".
-    z : array of float, shape (R, N)
-        Pre-activations of the float network on calibration rows, real, finite.
+    `activation` is "clipped_relu", "relu", "hard_sigmoid", "sigmoid", "tanh", "softmax" or "identity", else ValueError.
+    z is real and finite. Only ratios matter: d2 times a constant changes no code. Empty arrays give empty arrays.
 
-    Returns
-    -------
-    ndarray of float64, shape (R, N)
-        D2 in [1/100, 1].
-
-    Raises
-    ------
-    ValueError
-        If the activation is unknown.
-
-    Notes
-    -----
-    E1, E2. Only ratios matter: D2 times a constant changes no code. Empty arrays give empty arrays.
-
-    Examples
-    --------
     >>> activation_weights("clipped_relu", [[0.5, 1.25, 9.0]])
     array([[1.  , 0.25, 0.01]])
     """

@@ -1,7 +1,8 @@
-"""Rectified quantization of one layer: refit, scale, path, orientation, and the last word to nearest rounding.
+"""Rectified quantization of one layer: refit, scale, path, side, and the last word to nearest rounding.
 
 Legend: R calibration rows, K inputs, N neurons; x (R, K) delivered inputs, z (R, N) float targets, w (K, N) weights,
-d2 (R, N) weights of squared errors, q (K, N) codes, s (N,) scales.
+d2 (R, N) weights of squared errors, > 0; q (K, N) codes, s (N,) scales; `bits` 2..8 or "ternary"; upper (N,) bool, the
+side of a neuron on the 2-bit grid: [-1, 2] where True, else [-2, 1].
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from npquant.arrays import Float64
-from npquant.compression.rounding.rectified.layer_objective import PULL, LayerObjective, make_objective, refit
+from npquant.compression.chain.weight_codes import Bits, choose_scales, weight_grid
+from npquant.compression.least_squares import PULL
+from npquant.compression.rounding.rectified.layer_objective import LayerObjective, make_objective, refit
 from npquant.compression.rounding.rectified.quadratic_form import make_form
 from npquant.compression.rounding.rectified.rounding_path import (
     FLOAT32_MAX,
@@ -22,11 +25,10 @@ from npquant.compression.rounding.rectified.rounding_path import (
     follow_path,
 )
 from npquant.compression.rounding.rectified.rounding_search import INDISTINCT, search_paths
-from npquant.compression.rounding.uniform import Bits, choose_weight_params, weight_grid
 from npquant.kernels.affine import quantize
 from npquant.kernels.qparams import FLOAT32_TINY, QuantParams
 
-# One walk on real codes, and up to five among integers; three were found to be nearly as good.
+# One pass on real codes, and up to five among integers; three were found to be nearly as good.
 PASSES = 6
 # Shares of the scale of uniform quantization that paths start from.
 START_SCALES = (1.0, 0.8, 0.9, 1.1, 1.2)
@@ -39,36 +41,17 @@ SLICE_COVARIANCES = 2**22
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RectifiedLayer:
-    """Give the codes of one layer, and what they cost beside nearest rounding and beside the bound.
+    """Give the codes of one layer, and what they cost beside nearest rounding and beside the bound."""
 
-    Parameters
-    ----------
-    q : ndarray of int8, shape (K, N)
-        Codes: on the grid, or on its negative where `flipped`.
-    s : ndarray of float32, shape (N,)
-        Scales.
-    bias : ndarray of float64, shape (N,)
-        Real bias: E8.
-    phi, phi_rtn, bound, phi_real, carried : ndarray of float64, shape (N,)
-        E6 of the codes; E6 of w rounded to nearest; the right side of E13; E6 of the best real weights (E9), at most
-        phi; the carried error, at most phi.
-    flipped : ndarray of bool, shape (N,)
-        Neurons on [-qmax, -qmin].
-
-    Examples
-    --------
-    Made by `rectify_layer`.
-    """
-
-    q: NDArray[np.int8]
-    s: NDArray[np.float32]
-    bias: Float64
-    phi: Float64
-    phi_rtn: Float64
-    bound: Float64
-    phi_real: Float64
-    carried: Float64
-    flipped: NDArray[np.bool_]
+    q: NDArray[np.int8]  # (K, N), each neuron on its side of the grid
+    s: NDArray[np.float32]  # (N,)
+    bias: Float64  # (N,) real bias: E8
+    phi: Float64  # (N,): E6 of the codes
+    phi_rtn: Float64  # (N,): E6 of w rounded to nearest
+    bound: Float64  # (N,): the right side of E13
+    phi_real: Float64  # (N,): E6 of the best real weights (E9), at most phi
+    carried: Float64  # (N,): the carried error, at most phi
+    upper: NDArray[np.bool_]  # (N,): neurons on [-qmax, -qmin]
 
 
 def rectify_layer(
@@ -83,43 +66,17 @@ def rectify_layer(
     scale: ArrayLike | None = None,
     start_scales: Sequence[float] | None = None,
 ) -> RectifiedLayer:
-    """Round one layer's weights so that the weighted error of its outputs is small.
+    """Round one layer's weights so that the weighted error of its outputs is small: E9 to E14.
 
-    Parameters
-    ----------
-    x, z, w, d2 : arrays of float, shapes (R, K), (R, N), (K, N), (R, N)
-        Delivered inputs, float targets, weights, weights of squared errors (> 0).
-    bits : int or "ternary"
-        2..8 or ternary.
-    pull : float
-        Factor of E4.
-    passes : int
-        Walks at most, >= 1.
-    scale : array of float, shape (N,), optional
-        Scales to start from; by default those of `choose_weight_params`, for the refitted weights and for w.
-    start_scales : sequence of float, optional
-        Shares of these scales to start from, > 0; each neuron keeps its best. By default 1, .8, .9, 1.1 and 1.2 for up
-        to 384 inputs, and 1 where there are more or `scale` is given.
+    phi <= phi_rtn and phi <= bound, up to 1e-12 of Phi(0). For up to 384 inputs the same is found by E21 to E23. At 2
+    bits each neuron tries both sides, the upper one as -w on [-2, 1]. At last, w rounded to nearest is taken where it
+    has less Phi. Deterministic; float64 throughout. `pull` is the factor of E4; `passes`, >= 1, those of coordinate
+    descent at most; `scale` (N,) the scales to start from, by default those of `choose_weight_params`, for the refitted
+    weights and for w; `start_scales` shares of these to start from, > 0, each neuron keeps its best: by default 1, .8,
+    .9, 1.1 and 1.2 for up to 384 inputs, and 1 where there are more or `scale` is given. ValueError if the arrays do
+    not agree or are not finite, bits is not valid, passes < 1, a scale is not a positive normal float32, or a start
+    scale is not positive.
 
-    Returns
-    -------
-    RectifiedLayer
-        phi <= phi_rtn and phi <= bound, up to 1e-12 of Phi(0).
-
-    Raises
-    ------
-    ValueError
-        If the arrays do not agree or are not finite, bits is not valid, passes < 1, a scale is not a positive normal
-        float32, or a start scale is not positive.
-
-    Notes
-    -----
-    E9 to E14 of layer_objective and rounding_path; for up to 384 inputs the same by E21 to E23. At 2 bits [-2, 1] is
-    lopsided: each neuron also tries [-1, 2], as -w on [-2, 1]. At last, w rounded to nearest is taken where it has less
-    Phi. Deterministic; float64 throughout.
-
-    Examples
-    --------
     >>> x = np.array([[1.0, 1.0], [-1.0, -1.0]])
     >>> w = np.array([[0.4], [0.4]])
     >>> layer = rectify_layer(x, x @ w + 3, w, np.ones((2, 1)), "ternary", pull=0.01, passes=1, scale=[1.0])
@@ -127,7 +84,7 @@ def rectify_layer(
     (array([0, 1], dtype=int8), array([3.]), True)
     """
     if passes < 1:
-        raise ValueError(f"passes is {passes}; at least one walk is needed")
+        raise ValueError(f"passes is {passes}; at least one is needed")
     qmin, qmax = weight_grid(bits)
     problem = make_objective(x, z, w, d2, pull=pull)
     inputs, neurons = problem.w.shape
@@ -161,9 +118,9 @@ def _joined(parts: list[RectifiedLayer]) -> RectifiedLayer:
 def _rectify(
     problem: LayerObjective, bits: Bits, passes: int, start: Float64 | None, shares: tuple[float, ...]
 ) -> RectifiedLayer:
-    """Take the best path of either orientation, then nearest rounding where that is better."""
+    """Take the best path of either side, then nearest rounding where that is better."""
     search = _search_few_inputs if len(problem.w) <= FEW_INPUTS else _search_rows
-    found, flipped, v = search(problem, bits, passes, start, shares)
+    found, upper, v = search(problem, bits, passes, start, shares)
     nearest = _nearest(problem, bits, start, found.bound)
     worse = nearest.phi < found.phi - INDISTINCT * problem.phi(np.zeros_like(problem.w))
     found = _chosen(worse, nearest, found)
@@ -171,7 +128,7 @@ def _rectify(
     codes, scales = found.q.astype(np.int8), found.s.astype(np.float32)
     real, carried = (np.minimum(cost, found.phi) for cost in (problem.phi(v), problem.carried_error(v_q)))
     costs = found.phi, nearest.phi, found.bound, real, carried
-    return RectifiedLayer(codes, scales, problem.best_bias(v_q), *costs, flipped & ~worse)
+    return RectifiedLayer(codes, scales, problem.best_bias(v_q), *costs, upper & ~worse)
 
 
 Found = tuple[RoundedLayer, NDArray[np.bool_], Float64]
@@ -180,7 +137,7 @@ Found = tuple[RoundedLayer, NDArray[np.bool_], Float64]
 def _search_few_inputs(
     problem: LayerObjective, bits: Bits, passes: int, start: Float64 | None, shares: tuple[float, ...]
 ) -> Found:
-    """Search from all scales, and at 2 bits on both grids, at once."""
+    """Search from all scales, and at 2 bits on both sides, at once."""
     form = make_form(problem)
     v = form.refit()
     seen = _seen(problem, v)
@@ -196,21 +153,21 @@ def _search_few_inputs(
 def _search_rows(
     problem: LayerObjective, bits: Bits, passes: int, start: Float64 | None, shares: tuple[float, ...]
 ) -> Found:
-    """Follow one path after another."""
+    """Follow one path after another; the upper side is the lower one of -w towards -z."""
     v, grid, grams = refit(problem), weight_grid(bits), block_covariances(problem)
-    mirrored = replace(problem, z=-problem.z, w=-problem.w)
-    found, flipped = None, np.zeros(problem.w.shape[1], bool)
-    for turned in (False, True)[: 2 if bits == 2 else 1]:
-        sign, towards = (-1, mirrored) if turned else (1, problem)
+    negated = replace(problem, z=-problem.z, w=-problem.w)
+    found, upper = None, np.zeros(problem.w.shape[1], bool)
+    for side in (False, True)[: 2 if bits == 2 else 1]:
+        sign, towards = (-1, negated) if side else (1, problem)
         for s in _starting_scales(sign * _seen(problem, v), bits, start, shares):
             path = follow_path(towards, sign * v, s, *grid, passes, grams)
             path = replace(path, q=sign * path.q)
             better = np.zeros(len(s), bool) if found is None else path.phi < found.phi
             bound = path.bound if found is None else np.minimum(path.bound, found.bound)
             found = replace(path if found is None else _chosen(better, path, found), bound=bound)
-            flipped = np.where(better, turned, flipped)
+            upper = np.where(better, side, upper)
     assert found is not None  # there is at least one share
-    return found, flipped, v
+    return found, upper, v
 
 
 def _seen(problem: LayerObjective, v: Float64) -> Float64:
@@ -221,18 +178,13 @@ def _seen(problem: LayerObjective, v: Float64) -> Float64:
 
 def _starting_scales(v: Float64, bits: Bits, start: Float64 | None, shares: tuple[float, ...]) -> Float64:
     """Return scales (S, N), each a float32: those given, or chosen for v, times each share."""
-    s = start if start is not None else _chosen_scales(v, bits)
+    s = start if start is not None else choose_scales(v, bits)
     return np.asarray(np.multiply.outer(shares, s).clip(FLOAT32_TINY, FLOAT32_MAX).astype(np.float32), np.float64)
-
-
-def _chosen_scales(w: Float64, bits: Bits) -> Float64:
-    params = choose_weight_params(w, bits, granularity="per_channel", weight_scale="auto")
-    return np.asarray(params.scale, np.float64)
 
 
 def _nearest(problem: LayerObjective, bits: Bits, start: Float64 | None, bound: Float64) -> RoundedLayer:
     """Round w itself to nearest, as uniform quantization does."""
-    s = start if start is not None else _chosen_scales(problem.w, bits)
+    s = start if start is not None else choose_scales(problem.w, bits)
     q = quantize(problem.w, QuantParams(s, 0, *weight_grid(bits))).astype(np.float64)
     return RoundedLayer(q, s, problem.phi(s * q), bound)
 

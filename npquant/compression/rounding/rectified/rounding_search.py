@@ -1,9 +1,9 @@
 """Rectified rounding of a layer with few inputs: several paths from several scales, the best one followed to its end.
 
-Legend: as in quadratic_form; v (K, N) where paths start, a real codes, q integer codes, s (S, N) scales, qmin and qmax
-(S,) the ends of each start's grid.
+Legend: as in quadratic_form; v (K, N) where paths start, E22 or w; a real codes, q integer codes, s (S, N) scales,
+positive, each a float32; qmin and qmax (S,) the ends of each start's grid, int.
 
-E10 to E14 as in rounding_path, E23 beside E11 and E12. Starts differ in scale, at 2 bits also in orientation.
+E10 to E14 as in rounding_path, E23 beside E11 and E12. Starts differ in scale, at 2 bits also in the side of the grid.
 """
 
 from __future__ import annotations
@@ -14,13 +14,18 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from npquant.arrays import Float64
-from npquant.compression.rounding.rectified.quadratic_form import QuadraticForm, nearest_plane, rescale_form, walk_form
+from npquant.compression.rounding.rectified.quadratic_form import (
+    QuadraticForm,
+    coordinate_pass_form,
+    nearest_plane,
+    rescale_form,
+)
 from npquant.compression.rounding.rectified.rounding_path import RoundedLayer
 
 # Objectives that differ by less than this share of Phi(0) differ by rounding errors.
 INDISTINCT = 1e-12
-# Walks from every start, before the best start alone goes on.
-TRIAL_WALKS = 2
+# Passes from every start, before the best start alone goes on.
+TRIAL_PASSES = 2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,36 +41,13 @@ class _Starts:
 def search_paths(
     form: QuadraticForm, v: Float64, s: Float64, qmin: ArrayLike, qmax: ArrayLike, passes: int
 ) -> tuple[RoundedLayer, NDArray[np.int64]]:
-    """Round from every start, and follow the best one of each neuron.
+    """Round from every start, and follow the best one of each neuron, in at most `passes`, >= 1.
 
-    Parameters
-    ----------
-    form : QuadraticForm
-        The layer.
-    v : ndarray of float64, shape (K, N)
-        Where the paths start: E22, or w.
-    s : ndarray of float64, shape (S, N)
-        Scales, positive, each a float32.
-    qmin, qmax : array of int, shape (S,)
-        Grid of each start.
-    passes : int
-        Walks at most, >= 1.
+    Every start takes the best of the pass from real codes, the nearest plane (E23) and nearest rounding of a. So E13
+    holds for each, and for the best of them the least E13 holds: that is the `bound`. Then rescale and descend: twice
+    at every start, on from the best one until a pass moves nothing. Returns codes in {floor a, ceil a}, and the start
+    taken (N,), int64: the first of those that are equally good.
 
-    Returns
-    -------
-    rounded : RoundedLayer
-        Codes in {floor a, ceil a} of the start taken. `bound` is the least of the starts' bounds: the codes obey it.
-    start : ndarray of int64, shape (N,)
-        The start taken; the first of those that are equally good.
-
-    Notes
-    -----
-    Every start takes the best of the walk, the nearest plane (E23) and nearest rounding of a. So E13 holds for each,
-    and for the best of them the least E13 holds. Then rescale and walk: twice at every start, on from the best one
-    until a walk moves nothing.
-
-    Examples
-    --------
     >>> from npquant.compression.rounding.rectified.layer_objective import make_objective
     >>> from npquant.compression.rounding.rectified.quadratic_form import make_form
     >>> x = np.ones((1, 2)) * [[1.0], [-1.0]]
@@ -76,16 +58,16 @@ def search_paths(
     lowest, highest = (np.asarray(end, np.float64)[:, np.newaxis] for end in (qmin, qmax))
     a = np.clip(v[:, np.newaxis] / s, lowest, highest)
     noise = INDISTINCT * form.phi(np.zeros_like(v)[:, np.newaxis])
-    bound = form.phi(s * a) + 0.25 * s**2 * form.energies.sum(axis=0)
+    bound = form.phi(s * a) + 0.25 * s**2 * form.hessian_diagonal.sum(axis=0)
     starts = _first_codes(form, v, _Starts(a, s, np.floor(a), np.ceil(a)), noise)
-    for _ in range(min(passes, TRIAL_WALKS) - 1):
-        starts = _walked(form, starts)
+    for _ in range(min(passes, TRIAL_PASSES) - 1):
+        starts = _descended(form, starts)
     phi = form.phi(starts.s * starts.q)
     # The first start that no other beats by more than rounding errors.
     start = np.argmax(phi <= phi.min(axis=0) + noise, axis=0)
     best = _Starts(*(np.take_along_axis(part, _at(part, start), axis=-2) for part in _parts(starts)))
-    for _ in range(passes - TRIAL_WALKS):
-        before, best = best.q, _walked(form, best)
+    for _ in range(passes - TRIAL_PASSES):
+        before, best = best.q, _descended(form, best)
         if (best.q == before).all():
             break
     q, scales = best.q[:, 0], best.s[0]
@@ -94,7 +76,7 @@ def search_paths(
 
 def _first_codes(form: QuadraticForm, v: Float64, at: _Starts, noise: Float64) -> _Starts:
     """Return the best of three ways to make real codes integers; the earlier where they are equally good."""
-    q = walk_form(form, at.q, at.low, at.high, at.s)
+    q = coordinate_pass_form(form, at.q, at.low, at.high, at.s)
     phi = form.phi(at.s * q)
     for other in (nearest_plane(v, form.factor(), at.low, at.high, at.s), np.rint(at.q)):
         found = form.phi(at.s * other)
@@ -103,9 +85,9 @@ def _first_codes(form: QuadraticForm, v: Float64, at: _Starts, noise: Float64) -
     return _Starts(q, at.s, at.low, at.high)
 
 
-def _walked(form: QuadraticForm, at: _Starts) -> _Starts:
+def _descended(form: QuadraticForm, at: _Starts) -> _Starts:
     s = rescale_form(form, at.q, at.s)
-    return _Starts(walk_form(form, at.q, at.low, at.high, s), s, at.low, at.high)
+    return _Starts(coordinate_pass_form(form, at.q, at.low, at.high, s), s, at.low, at.high)
 
 
 def _parts(starts: _Starts) -> tuple[Float64, Float64, Float64, Float64]:

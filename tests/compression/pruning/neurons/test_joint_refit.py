@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from npquant.compression.pruning.neurons.joint_refit import PULL, joint_refit
+from npquant.compression.least_squares import PULL
+from npquant.compression.pruning.neurons.joint_refit import joint_refit
 from npquant.compression.pruning.neurons.output_metric import OUTPUTS, output_loss
 from npquant.nn.model import DenseLayer, FloatMLP
 

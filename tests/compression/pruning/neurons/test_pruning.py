@@ -1,4 +1,4 @@
-"""Pruning laws: rate 0 is the identity, spare neurons cost nothing, every neuron is accounted for, order is nothing."""
+"""Pruning laws: rate 0 is the identity, removable neurons cost nothing, every neuron is counted, order is nothing."""
 
 import warnings
 from collections.abc import Callable
@@ -9,19 +9,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from npquant.compression.pruning.float_layers import ALLOCATIONS
 from npquant.compression.pruning.neurons.allocation import share_of_layer
 from npquant.compression.pruning.neurons.compensation import refit
 from npquant.compression.pruning.neurons.output_metric import output_loss
 from npquant.compression.pruning.neurons.pruning import (
-    ALLOCATIONS,
     COMPENSATIONS,
-    CRITERIA,
     MOST_ROWS,
-    NothingPrunedWarning,
-    PruningReport,
     prune_neurons,
     prune_neurons_with_report,
 )
+from npquant.compression.pruning.neurons.ranking import CRITERIA
+from npquant.compression.pruning.neurons.report import NothingPrunedWarning, PruningReport
 from npquant.compression.rounding.uniform import quantize_uniform
 from npquant.nn.model import DenseLayer, FloatMLP
 
@@ -51,7 +50,7 @@ def network(
     )
 
 
-def with_spare_neurons(net: FloatMLP, rng: np.random.Generator, layer: int, kinds: list[str]) -> FloatMLP:
+def with_removable(net: FloatMLP, rng: np.random.Generator, layer: int, kinds: list[str]) -> FloatMLP:
     """Append neurons to a hidden layer that the network does not need."""
     here, after = net.layers[layer], net.layers[layer + 1]
     w, b, v = here.w, here.b, after.w
@@ -81,26 +80,26 @@ def cut(net: FloatMLP, kept: Any) -> FloatMLP:
     return FloatMLP((first, DenseLayer(two.w[kept], two.b, two.activation), *net.layers[2:]))
 
 
-def spare_neurons_cost_nothing(prune: Callable[..., Any], seed: int) -> bool:
-    """Say whether removing as many neurons as there are spare ones leaves every output as it was, bit for bit."""
+def removable_neurons_cost_nothing(prune: Callable[..., Any], seed: int) -> bool:
+    """Say whether removing as many neurons as there are removable ones leaves every output as it was, bit for bit."""
     rng = np.random.default_rng(seed)
     base = network(rng, (3, 6, 5, 2), integers=True)
-    grown = with_spare_neurons(base, rng, 0, [str(k) for k in rng.choice(KINDS, 4)])
+    grown = with_removable(base, rng, 0, [str(k) for k in rng.choice(KINDS, 4)])
     small = prune(grown, LATTICE, [4 / 10, 0.0])
     return small.neurons == (6, 5, 2) and np.array_equal(small.logits(LATTICE), grown.logits(LATTICE))
 
 
 @given(seed=SEEDS, compensation=st.sampled_from(COMPENSATIONS), criterion=st.sampled_from(CRITERIA))
-def test_prune_neurons_removes_spare_neurons_bit_for_bit(seed: int, compensation: str, criterion: str) -> None:
+def test_prune_neurons_removes_removable_neurons_bit_for_bit(seed: int, compensation: str, criterion: str) -> None:
     """S2, S3: on an integer grid, zero, constant and redundant neurons leave the arrays and no output changes."""
 
     def prune(model: FloatMLP, x: Any, rate: Any) -> FloatMLP:
         return prune_neurons(model, x, rate, compensation=compensation, criterion=criterion, rng=0)
 
-    assert spare_neurons_cost_nothing(prune, seed)
+    assert removable_neurons_cost_nothing(prune, seed)
 
 
-def test_spare_neurons_law_kills_what_forgets_a_step() -> None:
+def test_removable_neurons_law_kills_what_forgets_a_step() -> None:
     """Ranking alone, and removing the right neurons without moving what they contribute, change outputs."""
 
     def by_score_alone(model: FloatMLP, x: Any, rate: Any) -> FloatMLP:
@@ -111,14 +110,14 @@ def test_spare_neurons_law_kills_what_forgets_a_step() -> None:
         return cut(model, prune_neurons_with_report(model, x, rate)[1].kept[0])
 
     for mutant in (by_score_alone, unmerged):
-        assert not all(spare_neurons_cost_nothing(mutant, seed) for seed in range(10))
+        assert not all(removable_neurons_cost_nothing(mutant, seed) for seed in range(10))
 
 
 @given(seed=SEEDS, dtype=st.sampled_from([np.float32, np.float64]), activation=st.sampled_from(ACTIVATIONS))
-def test_prune_neurons_changes_spare_outputs_by_rounding_alone(seed: int, dtype: Any, activation: str) -> None:
+def test_prune_neurons_changes_outputs_by_rounding_alone(seed: int, dtype: Any, activation: str) -> None:
     """S2, S3: removing unused, constant and twin neurons moves a logit by no more than its rounding bound."""
     rng = np.random.default_rng(seed)
-    net = with_spare_neurons(network(rng, (3, 5, 2), activation, dtype), rng, 0, ["unused", "constant", "twin"])
+    net = with_removable(network(rng, (3, 5, 2), activation, dtype), rng, 0, ["unused", "constant", "twin"])
     x = rng.normal(size=(40, 3)).astype(dtype)
     small, report = prune_neurons_with_report(net, x, 3 / 8)
     assert small.neurons == (5, 2) and len(report.layers[0].unimportant) == 0
@@ -138,7 +137,7 @@ def test_prune_neurons_changes_spare_outputs_by_rounding_alone(seed: int, dtype:
 def test_prune_neurons_rate_zero_is_the_identity(seed: int, activation: str, dtype: Any) -> None:
     """Rate 0 leaves every array as it is, whatever dead neurons there are, and says nothing."""
     rng = np.random.default_rng(seed)
-    net = with_spare_neurons(network(rng, (3, 4, 2), activation, dtype), rng, 0, ["constant", "twin"])
+    net = with_removable(network(rng, (3, 4, 2), activation, dtype), rng, 0, ["constant", "twin"])
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         same = prune_neurons(net, rng.normal(size=(9, 3)), 0.0)
@@ -216,9 +215,9 @@ def test_account_law_kills_masks_and_other_rounding() -> None:
 
 @given(seed=SEEDS)
 def test_prune_neurons_tells_kinds_apart(seed: int) -> None:
-    """Each spare neuron is reported under its own name, and nothing else is."""
+    """Each removable neuron is reported under its own name, and nothing else is."""
     rng = np.random.default_rng(seed)
-    net = with_spare_neurons(network(rng, (4, 5, 2), "relu"), rng, 0, ["unused", "dead", "constant", "twin", "double"])
+    net = with_removable(network(rng, (4, 5, 2), "relu"), rng, 0, ["unused", "dead", "constant", "twin", "double"])
     _, report = prune_neurons_with_report(net, rng.normal(size=(60, 4)) + 0.3, 0.5)
     layer = report.layers[0]
     # A drawn neuron may be dead on all rows, and so may its twin; they are zero ones then, and right so.
@@ -230,20 +229,20 @@ def test_prune_neurons_tells_kinds_apart(seed: int) -> None:
         assert layer.removed == 5 and len(layer.unimportant) == 0
 
 
-@given(seed=SEEDS, spare=st.integers(1, 3))
-def test_prune_neurons_removes_no_more_than_the_rate_asks_for(seed: int, spare: int) -> None:
-    """With more spare neurons than the rate removes, only spare ones go, and the others stay."""
+@given(seed=SEEDS, removable=st.integers(1, 3))
+def test_prune_neurons_removes_no_more_than_the_rate_asks_for(seed: int, removable: int) -> None:
+    """With more removable neurons than the rate removes, only removable ones go, and the others stay."""
     rng = np.random.default_rng(seed)
-    net = with_spare_neurons(network(rng, (3, 6, 2), integers=True), rng, 0, ["unused", "dead", "constant", "twin"])
-    small, report = prune_neurons_with_report(net, LATTICE, spare / 10)
-    assert report.layers[0].removed == spare and len(report.layers[0].unimportant) == 0
+    net = with_removable(network(rng, (3, 6, 2), integers=True), rng, 0, ["unused", "dead", "constant", "twin"])
+    small, report = prune_neurons_with_report(net, LATTICE, removable / 10)
+    assert report.layers[0].removed == removable and len(report.layers[0].unimportant) == 0
     np.testing.assert_array_equal(small.logits(LATTICE), net.logits(LATTICE))
 
 
 def order_of_neurons_means_nothing(prune: Callable[..., Any], seed: int, criterion: str) -> bool:
     """Say whether permuting hidden neurons permutes what is kept, and leaves the pruned function as it is."""
     rng = np.random.default_rng(seed)
-    net = network(rng, (4, 8, 5, 3), "sigmoid")  # no sigmoid neuron is spare, and no two scores tie
+    net = network(rng, (4, 8, 5, 3), "sigmoid")  # no sigmoid neuron is removable, and no two scores tie
     order, x = rng.permutation(8), rng.normal(size=(50, 4))
     # The joint refit amplifies the rounding of sums in another order, so that only its choice of neurons compares.
     (a, ra), (b, rb) = (prune(m, x, [0.5, 0.4], criterion, "layerwise") for m in (net, permuted(net, order)))
@@ -452,11 +451,11 @@ def test_global_allocation_of_one_layer_is_uniform(seed: int, rate: float, crite
 
 @settings(max_examples=25)
 @given(seed=SEEDS, layer=st.integers(0, 1), criterion=st.sampled_from(CRITERIA))
-def test_global_allocation_takes_spare_neurons_where_they_are(seed: int, layer: int, criterion: str) -> None:
-    """S11: spare neurons cost nothing, so a budget of their number changes no output, bit for bit."""
+def test_global_allocation_takes_removable_neurons_where_they_are(seed: int, layer: int, criterion: str) -> None:
+    """S11: removable neurons cost nothing, so a budget of their number changes no output, bit for bit."""
     rng = np.random.default_rng(seed)
     base = network(rng, (3, 6, 5, 2), integers=True)
-    net = with_spare_neurons(base, rng, layer, [str(k) for k in rng.choice(KINDS[:3], 3)])
+    net = with_removable(base, rng, layer, [str(k) for k in rng.choice(KINDS[:3], 3)])
     small = prune_neurons(net, LATTICE, 3 / 14, criterion, allocation="global", rng=seed)
     assert sum(small.neurons) == sum(net.neurons) - 3
     np.testing.assert_array_equal(small.logits(LATTICE), net.logits(LATTICE))

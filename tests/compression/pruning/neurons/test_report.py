@@ -13,7 +13,7 @@ from npquant.nn.model import DenseLayer, FloatMLP
 
 
 def one_of_each() -> tuple[FloatMLP, Any]:
-    """Return a network with every way to be spare, and rows on which no other neuron is."""
+    """Return a network with every way to be removable, and rows on which no other neuron is."""
     #              good  twin  unfed  unfed  dead  unheard  good
     w = np.array([[1.0, 2.0, 0.0, 0.0, -1.0, 1.0, 0.0], [0.5, 1.0, 0.0, 0.0, -1.0, 2.0, 1.0]])
     b = np.array([0.1, 0.2, 3.0, -1.0, -9.0, 0.0, 0.0])

@@ -1,4 +1,4 @@
-"""Laws of the scores, of spare neurons and of compensation, each against a definition by brute force."""
+"""Laws of the scores, of removable neurons and of compensation, each against a definition by brute force."""
 
 from collections.abc import Callable
 from itertools import combinations
@@ -11,6 +11,12 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from npquant.compression.pruning.neurons.compensation import damped_covariance, fold_means, refit
+from npquant.compression.pruning.neurons.removable_neurons import (
+    find_constant,
+    find_redundant,
+    find_zero,
+    rounding_of_outputs,
+)
 from npquant.compression.pruning.neurons.saliency import (
     greedy_obs,
     score_in_l1,
@@ -18,12 +24,6 @@ from npquant.compression.pruning.neurons.saliency import (
     score_mean_activation,
     score_std_out_l2,
     score_taylor,
-)
-from npquant.compression.pruning.neurons.spare_neurons import (
-    find_constant,
-    find_redundant,
-    find_zero,
-    rounding_of_outputs,
 )
 from npquant.nn.activations import activate
 from npquant.nn.model import DenseLayer, FloatMLP

@@ -1,13 +1,15 @@
 """Gradual pruning: the schedule, the ranking, what is left, and what is refused."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from npquant.compression.pruning.neurons.dead_neurons import drop_dead_neurons
-from npquant.compression.pruning.weights.gradual import prune_gradually, prune_gradually_with_report
-from npquant.compression.pruning.weights.schedule import keep_best, removal_score, weights_left
+from npquant.compression.pruning.weights.gradual import prune_gradually
+from npquant.compression.pruning.weights.schedule import PruningSchedule, keep_best, removal_score, weights_left
 from npquant.nn.finetuning import finetune
 from npquant.nn.model import DenseLayer, FloatMLP
 from npquant.nn.training import train
@@ -79,18 +81,34 @@ def test_removal_score_prefers_dense_rows():
 @pytest.mark.parametrize("density", [0.04, 0.2, 1.0])
 @pytest.mark.parametrize("rate_weight", [0.0, 1.5])
 def test_prune_gradually_leaves_its_share(density, rate_weight):
-    """At most d P weights are left, in arrays without dead neurons, and the report says which."""
+    """At most d P weights are left, in arrays without dead neurons."""
     x, y = blobs()
     net = train(x, y, hidden=(12, 8), epochs=3, rng=0)
     total = nonzeros(net)
-    small, report = prune_gradually_with_report(net, x, y, density, 12, rate_weight=rate_weight, renew_every=3, rng=0)
-    assert nonzeros(small) <= density * total and report.nonzeros == tuple(
-        int(np.count_nonzero(layer.w)) for layer in small.layers
-    )
-    assert small.n_inputs == 6 and small.neurons[-1] == 3 and small.neurons == report.neurons
+    small = prune_gradually(net, x, y, density, 12, rate_weight=rate_weight, renew_every=3, rng=0)
+    assert nonzeros(small) <= density * total
+    assert small.n_inputs == 6 and small.neurons[-1] == 3
     assert drop_dead_neurons(small).neurons == small.neurons
-    assert [left for _, left in report.history] == sorted((left for _, left in report.history), reverse=True)
-    assert report.weights == tuple(layer.w.size for layer in net.layers)
+
+
+@given(seed=st.integers(0, 2**32 - 1), every=st.integers(1, 9), share=st.floats(0.1, 1))
+def test_schedule_ranks_when_it_is_due_and_never_takes_a_weight_back(seed, every, share):
+    """F18: masks come each `every` steps and at the step s n, as many weights as the cubic says, none of them new."""
+    rng = np.random.default_rng(seed)
+    shapes, steps = ((4, 5), (5, 3), (3, 2)), 20
+    masks = tuple(np.ones(shape, bool) for shape in shapes)
+    schedule = PruningSchedule(41, 5, share, every, float(rng.integers(0, 2)))
+    last = max(1, int(share * steps))
+    for step in range(1, steps + 1):
+        parameters = [(rng.normal(size=shape), np.zeros(shape[1])) for shape in shapes]
+        found = schedule(step, steps, parameters, masks, lambda: [np.ones(shape) for shape in shapes])
+        due = step <= last and (step % every == 0 or step == last)
+        assert (found is not None) == due
+        if found is not None:
+            assert sum(int(m.sum()) for m in found) == weights_left(step / last, 41, 5)
+            assert not any((new & ~old).any() for new, old in zip(found, masks, strict=True))
+            masks = found
+    assert sum(int(m.sum()) for m in masks) == 5
 
 
 def test_prune_gradually_finds_the_features_that_matter():
@@ -132,8 +150,58 @@ def test_prune_gradually_at_density_one_is_fine_tuning():
         np.testing.assert_allclose(a.w, b.w, rtol=1e-9, atol=1e-12)
 
 
+def dead_neurons_cost_nothing(drop, seed) -> bool:
+    """Say whether the outputs stay, bit for bit, and each hidden neuron left is on a path or alone in its layer.
+
+    Weights, biases and rows are small integers, so that all sums are exact.
+    """
+    rng = np.random.default_rng(seed)
+    widths = (3, *rng.integers(1, 6, int(rng.integers(1, 4))), 2)
+    layers = [
+        DenseLayer(
+            rng.integers(-3, 4, (k, n)) * (rng.random((k, n)) < 0.4).astype(float),
+            rng.integers(-3, 4, n).astype(float),
+            "relu" if i < len(widths) - 2 else "identity",
+        )
+        for i, (k, n) in enumerate(pairwise(widths))
+    ]
+    net, x = FloatMLP(tuple(layers)), rng.integers(-3, 4, (20, 3)).astype(float)
+    small = drop(net)
+    forward, backward = np.ones(3, bool), np.ones(2, bool)
+    reached, heard = [], []
+    for layer in small.layers:
+        forward = (layer.w[forward] != 0).any(axis=0)
+        reached.append(forward)
+    for layer in reversed(small.layers):
+        heard.append(backward)
+        backward = (layer.w[:, backward] != 0).any(axis=1)
+    hidden = list(zip(reached, heard[::-1], strict=True))[:-1]
+    on_paths = all(len(r) == 1 or (r & h).all() for r, h in hidden)
+    return np.array_equal(small.logits(x), net.logits(x)) and on_paths
+
+
+@given(seed=st.integers(0, 2**32 - 1))
+def test_drop_dead_neurons_drops_all_that_lie_on_no_path(seed):
+    """F21, F15: neurons off all paths leave the arrays, their constants join the next biases, and no output changes."""
+    assert dead_neurons_cost_nothing(drop_dead_neurons, seed)
+
+
+def test_dead_neurons_law_kills_a_lost_constant_and_a_neuron_that_stays():
+    """F21: dropping without F15 changes outputs; dropping nothing leaves neurons off all paths."""
+
+    def unfolded(net):
+        small = drop_dead_neurons(net)
+        biases = [layer.b for layer in small.layers[:-1]] + [net.layers[-1].b]
+        return FloatMLP(
+            tuple(DenseLayer(one.w, b, one.activation) for one, b in zip(small.layers, biases, strict=True))
+        )
+
+    for mutant in (unfolded, lambda net: net):
+        assert not all(dead_neurons_cost_nothing(mutant, seed) for seed in range(30))
+
+
 def test_drop_dead_neurons_of_a_dead_layer():
-    """A hidden layer of zeros keeps one neuron, and the constant function."""
+    """F21: a hidden layer of zeros keeps one neuron, and the constant function; only a FloatMLP has dead neurons."""
     net = FloatMLP(
         (
             DenseLayer(np.zeros((3, 4)), np.array([1.0, 2.0, 3.0, 4.0]), "relu"),

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from npquant.compression.pruning.weights import one_shot as weight_pruning
+from npquant.compression.least_squares import OBS_DAMPING
+from npquant.compression.pruning.float_layers import ALLOCATIONS
 from npquant.compression.pruning.weights.input_metric import input_metric
 from npquant.compression.pruning.weights.masks import kept_count, mask_by_count, mask_by_pattern, masks_by_shared_count
 from npquant.compression.pruning.weights.one_shot import (
-    ALLOCATIONS,
     COMPENSATIONS,
     CRITERIA,
     prune_weights,
@@ -502,7 +502,7 @@ def test_obs_pattern_takes_the_cheapest_of_the_groups_with_room() -> None:
     """With groups of 3 and 2 inputs, the removals are those of brute force among groups that may still lose one."""
     rng = np.random.default_rng(5)
     a, w = rng.normal(0, 1, (50, 5)) @ rng.normal(0, 1, (5, 5)), rng.normal(0, 1, (5, 1))
-    metric = input_metric(a, weight_pruning.OBS_DAMPING)
+    metric = input_metric(a, OBS_DAMPING)
     covariance, weights = metric.matrix, (w * metric.unit[:, np.newaxis])[:, 0]
     gone: list[int] = []
     room = {0: 2, 1: 1}

@@ -1,4 +1,4 @@
-"""Laws of rectified rounding on one layer: what changes when the problem is scaled, shifted, permuted or mirrored."""
+"""Laws of rectified rounding on one layer: what changes when the problem is scaled, shifted, permuted or negated."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from npquant.compression.chain.weight_codes import Bits, choose_weight_params, weight_grid
 from npquant.compression.rounding.rectified import layer as rectified_layer
 from npquant.compression.rounding.rectified.activation_weights import activation_weights
 from npquant.compression.rounding.rectified.layer import PASSES, RectifiedLayer, rectify_layer
 from npquant.compression.rounding.rectified.layer_objective import PULL
-from npquant.compression.rounding.uniform import Bits, choose_weight_params, weight_grid
 
 Float64 = NDArray[np.float64]
 SEEDS = st.integers(0, 2**32 - 1)
@@ -103,20 +103,20 @@ def nearest(p: Problem) -> NDArray[np.float64]:
 
 
 def law_a_strong_pull_is_nearest(solve: Solve, p: Problem) -> None:
-    """One walk, lam -> infinity: w rounded to nearest."""
-    p.bits = 3 if p.bits == 2 else p.bits  # at 2 bits the grid may be turned
+    """One pass, lam -> infinity: w rounded to nearest."""
+    p.bits = 3 if p.bits == 2 else p.bits  # at 2 bits the side may change
     np.testing.assert_array_equal(solve(p.x, p.z, p.w, p.d2, p.bits, scale=p.s, passes=1, pull=1e15).q, nearest(p))
 
 
 def law_one_input_is_nearest(solve: Solve, p: Problem) -> None:
-    """One walk, one input, targets that w gives: w rounded to nearest."""
+    """One pass, one input, targets that w gives: w rounded to nearest."""
     p.bits = 3 if p.bits == 2 else p.bits
     p.x, p.w = p.x[:, :1], p.w[:1]
     np.testing.assert_array_equal(solve(p.x, p.x @ p.w, p.w, p.d2, p.bits, scale=p.s, passes=1).q, nearest(p))
 
 
 def law_a_dead_input_is_nearest(solve: Solve, p: Problem) -> None:
-    """One walk, inputs that are 0 on all rows: their weights rounded to nearest."""
+    """One pass, inputs that are 0 on all rows: their weights rounded to nearest."""
     p.bits = 3 if p.bits == 2 else p.bits
     p.x[:, ::2] = 0.0
     found = solve(p.x, p.z, p.w, p.d2, p.bits, scale=p.s, passes=1).q
@@ -140,7 +140,7 @@ LAWS = [
 @pytest.mark.parametrize("law", LAWS)
 @given(seed=SEEDS, bits=st.sampled_from(WIDTHS))
 def test_rectify_layer_is_equivariant(law: Callable[[Solve, Problem], None], seed: int, bits: Bits) -> None:
-    """Scaling, shifting, selecting, permuting, doubling and mirroring do what they must; limits are nearest."""
+    """Scaling, shifting, selecting, permuting, doubling and negating do what they must; limits are nearest."""
     law(rectify_layer, Problem(seed, bits))
 
 

@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import ArrayLike, NDArray
 
+from npquant.compression.chain.weight_codes import Bits, choose_weight_params, weight_grid
 from npquant.compression.rounding.rectified.activation_weights import activation_weights
 from npquant.compression.rounding.rectified.layer import PASSES, RectifiedLayer, rectify_layer
 from npquant.compression.rounding.rectified.layer_objective import PULL, LayerObjective, make_objective, refit
 from npquant.compression.rounding.rectified.rounding_path import follow_path
-from npquant.compression.rounding.uniform import Bits, choose_weight_params, weight_grid
 
 Float64 = NDArray[np.float64]
 WIDTHS: tuple[Bits, ...] = (2, 3, 4, 8, "ternary")
@@ -85,23 +85,23 @@ def law_within_its_bound(rectify: Rectify, seed: int, bits: Bits) -> None:
     s = np.asarray(choose_weight_params(w, bits, granularity="per_channel", weight_scale="mse").scale, np.float64)
     layer = rectify(x, z, w, d2, bits, scale=s)
     a = np.clip(refit(problem) / s, *weight_grid(bits))
-    bound = problem.phi(s * a) + s**2 / 4 * problem.energies().sum(axis=0)
+    bound = problem.phi(s * a) + s**2 / 4 * problem.hessian_diagonal().sum(axis=0)
     assert (problem.phi(weights_of(layer)) <= bound + NEAR * size(problem)).all()
     assert (layer.phi <= layer.bound + NEAR * size(problem)).all()
     assert (layer.carried <= layer.phi).all()
-    u = problem.carry(weights_of(layer))
+    u = problem.weighted_residual(weights_of(layer))
     assert np.allclose((u**2 / d2).sum(axis=0), layer.carried, rtol=0, atol=NEAR * float(size(problem).max()))
 
 
 def law_down_or_up(rectify: Rectify, seed: int, bits: Bits) -> None:
-    """A code is the floor or the ceiling of where its path started, or that of w rounded to nearest."""
+    """E10, E12: a code is the floor or the ceiling of where its path started, or that of w rounded to nearest."""
     x, z, w, d2 = drawn_problem(seed)
     s = np.asarray(choose_weight_params(w, bits, granularity="per_channel", weight_scale="mse").scale, np.float64)
     layer = rectify(x, z, w, d2, bits, scale=s)
     q = layer.q.astype(np.float64)
     qmin, qmax = weight_grid(bits)
     v = refit(make_objective(x, z, w, d2))
-    a = np.where(layer.flipped, np.clip(v / s, -qmax, -qmin), np.clip(v / s, qmin, qmax))
+    a = np.where(layer.upper, np.clip(v / s, -qmax, -qmin), np.clip(v / s, qmin, qmax))
     between = ((q >= np.floor(a)) & (q <= np.ceil(a))).all(axis=0)
     nearest = (q == np.clip(np.rint(w / s), qmin, qmax)).all(axis=0)
     assert (between | nearest).all()

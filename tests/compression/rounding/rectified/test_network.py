@@ -10,14 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from npquant.compression.chain.layer_report import LayerReport
+from npquant.compression.chain.weight_codes import Bits
+from npquant.compression.rounding.quantize_model import quantize_model
 from npquant.compression.rounding.rectified.activation_weights import activation_weights
 from npquant.compression.rounding.rectified.layer_objective import make_objective
-from npquant.compression.rounding.rectified.network import (
-    LayerReport,
-    quantize_rectified,
-    quantize_rectified_with_report,
-)
-from npquant.compression.rounding.uniform import Bits, quantize_uniform
+from npquant.compression.rounding.rectified.network import quantize_rectified
+from npquant.compression.rounding.uniform import quantize_uniform
 from npquant.integer.mlp import IntegerMLP
 from npquant.nn.model import DenseLayer, FloatMLP
 
@@ -90,17 +89,17 @@ def law_report_is_true(quantize: Quantize, seed: int, bits: Bits, activation: st
 )
 def test_quantize_rectified_report_is_true(seed: int, bits: Bits, activation: str) -> None:
     """Never worse than uniform on its own calibration objective; the carried error within the stated bound."""
-    law_report_is_true(quantize_rectified_with_report, seed, bits, activation)
+    law_report_is_true(quantize_model, seed, bits, activation)
 
 
 def with_uniform_codes(model: FloatMLP, x: Float64, bits: Bits) -> tuple[IntegerMLP, tuple[LayerReport, ...]]:
     """Report the rectified figures, and deliver a uniform network."""
-    return quantize_uniform(model, x, bits), quantize_rectified_with_report(model, x, bits)[1]
+    return quantize_uniform(model, x, bits), quantize_model(model, x, bits)[1]
 
 
 def with_unbounded_phi(model: FloatMLP, x: Float64, bits: Bits) -> tuple[IntegerMLP, tuple[LayerReport, ...]]:
-    """Deliver rectified codes, and report a bound without the walk's quarter steps."""
-    network, reports = quantize_rectified_with_report(model, x, bits)
+    """Deliver rectified codes, and report a bound without the pass's quarter steps."""
+    network, reports = quantize_model(model, x, bits)
     return network, tuple(replace(r, bound_by_neuron=r.phi_by_neuron / 2) for r in reports)
 
 

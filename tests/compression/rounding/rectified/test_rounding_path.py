@@ -1,4 +1,4 @@
-"""Laws of the parts of rectified rounding: objective, refit, walk, rescale, and the weights of activations."""
+"""Laws of the parts of rectified rounding: objective, refit, coordinate descent, rescale, weights of activations."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,12 +12,17 @@ from numpy.typing import NDArray
 
 from npquant.compression.rounding.rectified.activation_weights import activation_weights
 from npquant.compression.rounding.rectified.layer_objective import LayerObjective, make_objective, refit
-from npquant.compression.rounding.rectified.rounding_path import block_covariances, rescale, walk, walk_plain
+from npquant.compression.rounding.rectified.rounding_path import (
+    block_covariances,
+    coordinate_pass,
+    coordinate_pass_plain,
+    rescale,
+)
 
 Float64 = NDArray[np.float64]
 SEEDS = st.integers(0, 2**32 - 1)
 T = TypeVar("T")
-Walk = Callable[[LayerObjective, Float64, Float64, Float64, Float64], Float64]
+Pass = Callable[[LayerObjective, Float64, Float64, Float64, Float64], Float64]
 
 
 def drawn_objective(seed: int) -> tuple[LayerObjective, Float64, Float64]:
@@ -33,7 +38,7 @@ def drawn_objective(seed: int) -> tuple[LayerObjective, Float64, Float64]:
 
 
 def blocked(problem: LayerObjective, q: Float64, low: Float64, high: Float64, s: Float64) -> Float64:
-    return walk(problem, q, low, high, s, block_covariances(problem))
+    return coordinate_pass(problem, q, low, high, s, block_covariances(problem))
 
 
 # --------------------------------------------------------------------------------------------------------- objective
@@ -57,8 +62,9 @@ def test_objective_equals_its_definition_row_by_row() -> None:
         assert np.isclose(problem.carried_error(v)[n], error, rtol=near, atol=near * sum(d2[:, n] * z[:, n] ** 2))
         assert np.isclose(problem.phi(v)[n], error + lam * sum((w[:, n] - v[:, n]) ** 2), rtol=near)
         assert np.isclose(problem.best_bias(v)[n], mean, rtol=near, atol=near * np.abs(z).max())
-        assert np.allclose(problem.energies()[:, n], h, rtol=near, atol=near * energy)
-        assert np.allclose(problem.carry(v)[:, n], d2[:, n] * (np.array(r_n) - mean), rtol=0, atol=near * 16)
+        assert np.allclose(problem.hessian_diagonal()[:, n], h, rtol=near, atol=near * energy)
+        u_n = d2[:, n] * (np.array(r_n) - mean)
+        assert np.allclose(problem.weighted_residual(v)[:, n], u_n, rtol=0, atol=near * 16)
 
 
 def law_refit_is_the_minimum(solve: Callable[[LayerObjective], Float64], seed: int) -> None:
@@ -68,7 +74,7 @@ def law_refit_is_the_minimum(solve: Callable[[LayerObjective], Float64], seed: i
     best, start = problem.phi(v), problem.phi(problem.w)
 
     def gradient(at: Float64) -> Float64:
-        return problem.x.T @ problem.carry(at) + problem.lam * (problem.w - at)
+        return problem.x.T @ problem.weighted_residual(at) + problem.lam * (problem.w - at)
 
     assert (best <= start * (1 + 1e-12)).all()
     # Twenty steps at a condition below 1 + R / 0.3 <= 200 shrink errors by 2 (13 / 15)^20 = 0.11 at worst, in the
@@ -90,20 +96,20 @@ def test_refit_law_kills() -> None:
         assert any(_fails(law_refit_is_the_minimum, wrong, seed) for seed in range(20))
 
 
-# -------------------------------------------------------------------------------------------------------------- walk
+# -------------------------------------------------------------------------------------------------------------- pass
 
 
-def law_first_walk_is_within_the_bound(step: Walk, seed: int) -> None:
-    """E13, after one walk from real codes; every code is the floor or the ceiling of where it started."""
+def law_first_pass_is_within_the_bound(step: Pass, seed: int) -> None:
+    """E13, after one pass from real codes; every code is the floor or the ceiling of where it started."""
     problem, s, a = drawn_objective(seed)
     q = step(problem, a, np.floor(a), np.ceil(a), s)
     assert ((q == np.floor(a)) | (q == np.ceil(a))).all()
-    bound = problem.phi(s * a) + s**2 / 4 * problem.energies().sum(axis=0)
+    bound = problem.phi(s * a) + s**2 / 4 * problem.hessian_diagonal().sum(axis=0)
     assert (problem.phi(s * q) <= bound * (1 + 1e-12)).all()
 
 
-def law_later_walks_never_raise_phi(step: Walk, seed: int) -> None:
-    """Between integers the walk is coordinate descent."""
+def law_later_passes_never_raise_phi(step: Pass, seed: int) -> None:
+    """Between integers a pass is coordinate descent."""
     problem, s, a = drawn_objective(seed)
     q = np.floor(a)
     for _ in range(3):
@@ -112,60 +118,61 @@ def law_later_walks_never_raise_phi(step: Walk, seed: int) -> None:
         q = after
 
 
-def law_walk_equals_plain(step: Walk, seed: int) -> None:
-    """The codes are those of the walk as it is defined."""
+def law_pass_equals_plain(step: Pass, seed: int) -> None:
+    """The codes are those of the pass as it is defined."""
     problem, s, a = drawn_objective(seed)
     between = np.floor(a), np.ceil(a)
-    np.testing.assert_array_equal(step(problem, a, *between, s), walk_plain(problem, a, *between, s))
+    np.testing.assert_array_equal(step(problem, a, *between, s), coordinate_pass_plain(problem, a, *between, s))
 
 
-WALK_LAWS = [law_first_walk_is_within_the_bound, law_later_walks_never_raise_phi, law_walk_equals_plain]
+PASS_LAWS = [law_first_pass_is_within_the_bound, law_later_passes_never_raise_phi, law_pass_equals_plain]
 
 
-@pytest.mark.parametrize("step", [blocked, walk_plain])
-@pytest.mark.parametrize("law", WALK_LAWS)
+@pytest.mark.parametrize("step", [blocked, coordinate_pass_plain])
+@pytest.mark.parametrize("law", PASS_LAWS)
 @given(seed=SEEDS)
-def test_walk_laws_hold(law: Callable[[Walk, int], None], step: Walk, seed: int) -> None:
+def test_coordinate_pass_laws_hold(law: Callable[[Pass, int], None], step: Pass, seed: int) -> None:
     """Bound, descent, and one definition for both routes."""
     law(step, seed)
 
 
-def forgets_the_carry(problem: LayerObjective, q: Float64, low: Float64, high: Float64, s: Float64) -> Float64:
-    """Every input answers to the errors before the walk."""
-    t = q + (problem.x.T @ problem.carry(s * q) + problem.lam * (problem.w - s * q)) / (s * problem.energies())
+def forgets_the_residual(problem: LayerObjective, q: Float64, low: Float64, high: Float64, s: Float64) -> Float64:
+    """Every input answers to the errors before the pass."""
+    gradient = problem.x.T @ problem.weighted_residual(s * q) + problem.lam * (problem.w - s * q)
+    t = q + gradient / (s * problem.hessian_diagonal())
     return np.clip(np.rint(t), low, high)
 
 
-def adds_the_carry(problem: LayerObjective, q: Float64, low: Float64, high: Float64, s: Float64) -> Float64:
-    """The sign of the carry is wrong."""
-    mirrored = replace(problem, z=2 * (problem.x @ (s * q)) - problem.z)
-    return walk_plain(mirrored, q, low, high, s)
+def adds_the_residual(problem: LayerObjective, q: Float64, low: Float64, high: Float64, s: Float64) -> Float64:
+    """The sign of the residual is wrong."""
+    negated = replace(problem, z=2 * (problem.x @ (s * q)) - problem.z)
+    return coordinate_pass_plain(negated, q, low, high, s)
 
 
 def without_clamp(problem: LayerObjective, q: Float64, low: Float64, high: Float64, s: Float64) -> Float64:
     """A weight may go anywhere."""
-    return walk_plain(problem, q, low - 2, high + 2, s)
+    return coordinate_pass_plain(problem, q, low - 2, high + 2, s)
 
 
 def blind_within_blocks(problem: LayerObjective, q: Float64, low: Float64, high: Float64, s: Float64) -> Float64:
     """Inputs of one block do not see each other."""
     grams = [gram * np.eye(len(gram))[:, :, np.newaxis] for gram in block_covariances(problem)]
-    return walk(problem, q, low, high, s, grams)
+    return coordinate_pass(problem, q, low, high, s, grams)
 
 
 @pytest.mark.parametrize(
     ("law", "mutant"),
     [
-        (law_first_walk_is_within_the_bound, forgets_the_carry),
-        (law_first_walk_is_within_the_bound, adds_the_carry),
-        (law_first_walk_is_within_the_bound, without_clamp),
-        (law_later_walks_never_raise_phi, adds_the_carry),
-        (law_later_walks_never_raise_phi, forgets_the_carry),
-        (law_walk_equals_plain, blind_within_blocks),
+        (law_first_pass_is_within_the_bound, forgets_the_residual),
+        (law_first_pass_is_within_the_bound, adds_the_residual),
+        (law_first_pass_is_within_the_bound, without_clamp),
+        (law_later_passes_never_raise_phi, adds_the_residual),
+        (law_later_passes_never_raise_phi, forgets_the_residual),
+        (law_pass_equals_plain, blind_within_blocks),
     ],
 )
-def test_walk_laws_kill(law: Callable[[Walk, int], None], mutant: Walk) -> None:
-    """A forgotten carry, its wrong sign, no clamp, and blocks that are blind inside are caught within 100 draws."""
+def test_coordinate_pass_laws_kill(law: Callable[[Pass, int], None], mutant: Pass) -> None:
+    """A forgotten residual, its wrong sign, no clamp, and blocks that are blind inside are caught within 100 draws."""
     assert any(_fails(law, mutant, seed) for seed in range(100))
 
 

@@ -1,4 +1,4 @@
-"""Laws of rounding by covariances: the form is the objective, each start is a walk, and the best start is taken."""
+"""Laws of rounding by covariances: the form is the objective, each start is a pass, and the best start is taken."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,23 +10,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from npquant.compression.chain.weight_codes import choose_weight_params
 from npquant.compression.rounding.rectified import layer as rectified_layer
 from npquant.compression.rounding.rectified.layer import RectifiedLayer, rectify_layer
 from npquant.compression.rounding.rectified.layer_objective import LayerObjective, make_objective, refit
 from npquant.compression.rounding.rectified.quadratic_form import (
     QuadraticForm,
+    coordinate_pass_form,
     make_form,
     nearest_plane,
     rescale_form,
-    walk_form,
 )
-from npquant.compression.rounding.rectified.rounding_path import RoundedLayer, rescale, walk_plain
+from npquant.compression.rounding.rectified.rounding_path import RoundedLayer, coordinate_pass_plain, rescale
 from npquant.compression.rounding.rectified.rounding_search import search_paths
-from npquant.compression.rounding.uniform import choose_weight_params
 
 Float64 = NDArray[np.float64]
 SEEDS = st.integers(0, 2**32 - 1)
-Walk = Callable[[QuadraticForm, Float64, Float64, Float64, Float64], Float64]
+Pass = Callable[[QuadraticForm, Float64, Float64, Float64, Float64], Float64]
 Make = Callable[[LayerObjective], QuadraticForm]
 # Sums of at most 60 rows and 30 inputs, each term rounded by 2^-53: far below 2^-36 of their magnitudes.
 NEAR = 2.0**-36
@@ -60,12 +60,13 @@ def law_form_is_the_objective(make: Make, seed: int) -> None:
     """E21, E22: Phi, its slope, its curvatures and its minimum are those that the rows give."""
     problem, s, a = drawn(seed)
     form, size = make(problem), problem.phi(np.zeros_like(problem.w))
-    np.testing.assert_allclose(form.energies, problem.energies(), rtol=NEAR, atol=NEAR * problem.energies().max())
+    h = problem.hessian_diagonal()
+    np.testing.assert_allclose(form.hessian_diagonal, h, rtol=NEAR, atol=NEAR * h.max())
     for i, scale in enumerate(s):
         v = scale * a[:, i]
         assert (np.abs(form.phi(v[:, np.newaxis])[0] - problem.phi(v)) <= NEAR * size).all()
-        slope = problem.x.T @ problem.carry(v) + problem.lam * (problem.w - v)
-        assert (np.abs(form.pressures(v[:, np.newaxis])[:, 0] - slope) <= NEAR * (1 + np.abs(slope).max())).all()
+        slope = problem.x.T @ problem.weighted_residual(v) + problem.lam * (problem.w - v)
+        assert (np.abs(form.gradients(v[:, np.newaxis])[:, 0] - slope) <= NEAR * (1 + np.abs(slope).max())).all()
     # E22 is the minimum, so it is no worse than twenty steps towards it, and its slope is 0.
     best = form.refit()
     assert (problem.phi(best) <= problem.phi(refit(problem)) + NEAR * size).all()
@@ -78,49 +79,51 @@ def test_make_form_is_the_objective(seed: int) -> None:
 
 
 def test_make_form_law_kills() -> None:
-    """Covariances that are not centred, no pull, and the pressure of another place are caught."""
+    """Covariances that are not centred, no pull, and the gradient of another place are caught."""
     wrong: list[Make] = [
         lambda p: make_form(replace(p, mass=1e9 * p.mass)),
         lambda p: make_form(replace(p, lam=0 * p.lam + 1e-9)),
-        lambda p: replace(make_form(p), pressure=0 * p.w),
+        lambda p: replace(make_form(p), gradient=0 * p.w),
     ]
     for make in wrong:
         assert any(fails(law_form_is_the_objective, make, seed) for seed in range(20))
 
 
-# -------------------------------------------------------------------------------------------------------------- walk
+# -------------------------------------------------------------------------------------------------------------- pass
 
 
-def law_every_start_is_a_walk(walk: Walk, seed: int) -> None:
-    """Each start's codes are those of the walk as it is defined, whatever the other starts are."""
+def law_every_start_is_a_pass(descend: Pass, seed: int) -> None:
+    """Each start's codes are those of the pass as it is defined, whatever the other starts are."""
     problem, s, a = drawn(seed)
-    found = walk(make_form(problem), a, np.floor(a), np.ceil(a), s)
+    found = descend(make_form(problem), a, np.floor(a), np.ceil(a), s)
     for i, scale in enumerate(s):
         real = a[:, i]
-        np.testing.assert_array_equal(found[:, i], walk_plain(problem, real, np.floor(real), np.ceil(real), scale))
+        np.testing.assert_array_equal(
+            found[:, i], coordinate_pass_plain(problem, real, np.floor(real), np.ceil(real), scale)
+        )
         again = rescale_form(make_form(problem), found, s)[i]
         # Both are float32; a last bit of float32 apart at most.
         assert np.abs(again - rescale(problem, found[:, i], scale)).max() <= 2.0**-22 * np.abs(again).max()
 
 
 @given(seed=SEEDS)
-def test_walk_form_every_start_is_a_walk(seed: int) -> None:
+def test_coordinate_pass_form_every_start_is_a_pass(seed: int) -> None:
     """E11 and E12, E14, from several scales at once."""
-    law_every_start_is_a_walk(walk_form, seed)
+    law_every_start_is_a_pass(coordinate_pass_form, seed)
 
 
-def test_walk_form_law_kills() -> None:
+def test_coordinate_pass_form_law_kills() -> None:
     """Starts that share one scale, and inputs that do not see each other, are caught."""
 
     def one_scale(form: QuadraticForm, q: Float64, low: Float64, high: Float64, s: Float64) -> Float64:
-        return walk_form(form, q, low, high, 0 * s + s[:1])
+        return coordinate_pass_form(form, q, low, high, 0 * s + s[:1])
 
     def blind(form: QuadraticForm, q: Float64, low: Float64, high: Float64, s: Float64) -> Float64:
         alone = form.by_input * np.eye(len(q))[:, :, np.newaxis]
-        return walk_form(replace(form, by_input=alone), q, low, high, s)
+        return coordinate_pass_form(replace(form, by_input=alone), q, low, high, s)
 
     for wrong in (one_scale, blind):
-        assert any(fails(law_every_start_is_a_walk, wrong, seed) for seed in range(40))
+        assert any(fails(law_every_start_is_a_pass, wrong, seed) for seed in range(40))
 
 
 Plane = Callable[[Float64, Float64, Float64, Float64, Float64], Float64]
@@ -174,7 +177,7 @@ def law_more_starts_bound_the_codes(search: Callable[..., object], seed: int) ->
     bounds = []
     for i, scale in enumerate(s):
         a = np.clip(v / scale, *(-4, 3))
-        bounds.append(problem.phi(scale * a) + scale**2 / 4 * problem.energies().sum(axis=0))
+        bounds.append(problem.phi(scale * a) + scale**2 / 4 * problem.hessian_diagonal().sum(axis=0))
         mine = start == i
         assert ((rounded.q >= np.floor(a)) & (rounded.q <= np.ceil(a)))[:, mine].all()
     assert (problem.phi(rounded.s * rounded.q) <= np.min(bounds, axis=0) + NEAR * size).all()
@@ -296,7 +299,7 @@ Search = Callable[[LayerObjective], RoundedLayer]
 def law_constant_inputs_decide_no_scale(search: Search, seed: int) -> None:
     """Huge weights on inputs that never vary change neither the scale nor the codes of the other inputs.
 
-    Before the last word, that is, and after one walk: nearest rounding and later scales answer to the pull of all.
+    Before the last word, that is, and after one pass: nearest rounding and later scales answer to the pull of all.
     """
     rng = np.random.default_rng(seed)
     x, w = rng.random((60, 8)), rng.normal(0, 1, (8, 3))

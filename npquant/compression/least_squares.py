@@ -1,0 +1,183 @@
+"""Least squares of a layer: three ways to solve it, and its dampings, each under a name.
+
+Every fit of real weights here moves them from w to w + t, so that inputs x come close to targets z; the bias is free.
+Centring takes the bias out, and damping holds what the rows do not show:
+
+    minimize |zc - xc (w + t)|^2 / R + sum_k D_k |t_k|^2
+    so  (A + diag D) t = g,   A = xc^T xc / R,   g = xc^T (zc - xc w) / R
+
+(both sides may be multiplied by R). The pull is toward w and not toward 0: where z is reached already, g = 0 and no
+weight moves; where rows are fewer than inputs, directions that no row shows stay.
+
+Legend: R rows, K inputs, N neurons; xc, zc less their means over rows; `matrix` A (K, K), or (N, K, K), float64,
+symmetric and positive semidefinite, damped where it is solved; `gradient` g, the step t, weights w, all (K, N) float64;
+D the damping, real; `share` of a variance, > 0.
+
+Why the dampings differ. S1, E16, E22: one share of the mean variance, for inputs of one unit, as a layer's activations
+are; it bounds the condition by 1 + K / share whatever the rows. U0: a share of each input's own variance, for raw
+inputs: beside features of thousands the mean would drown features of thousandths. E4, E18, S10: a pull that grows with
+K / R, for weights that are fitted once more to all the rows: few rows should say little, many should decide. E22 solves
+a matrix that holds E4 already; its share, 1e-12, is there so that the matrix can be factored where that pull is 0.
+
+Why there are three solvers. One matrix serves all neurons that keep the same inputs: `solve_together` factors it once.
+With zeros each neuron has rows and columns of its own: `solve_kept` makes a Cholesky factor for each, at half the
+products. Where the matrix would be larger than the rows (rows weighed for each neuron, all layers at once), only its
+products with vectors are formed: `conjugate_gradients`. Orders of removal (S4, U2) need the inverse itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from npquant.arrays import Float64, Mask
+
+# E4, S10: the pull of a layer with as many inputs as rows. From 0.1 to 3 the results are the same within noise.
+PULL: Final = 0.3
+# S4, U2: the share under which an order of removal is chosen. From 1e-4 to 1e-1 neurons are the same within noise, from
+# 1e-2 to 1e-1 weights.
+OBS_DAMPING: Final = 1e-2
+# S6, U5: the share with which a refit holds to the old weights. From 1e-5 to 1e-2 neurons are the same within noise,
+# from 1e-4 to 1e-2 weights.
+REFIT_PULL: Final = 1e-4
+# A step that moves no weight of a neuron by more than this share of the largest has only met rounding errors.
+NEGLIGIBLE: Final = 1e-9
+# Added to a diagonal below this, a damping would have an inverse that overflows: inputs vary by less than 1e-146.
+LEAST_DAMPING: Final = float(np.finfo(np.float64).tiny / np.finfo(np.float64).eps)
+
+
+def damp_by_mean_variance(matrix: Float64, share: float) -> Float64:
+    """S1. A + l I, l = share trace(A) / K, and l = 1 where nothing varies: E16 and E22 too, in the units of their sums.
+
+    Positive definite. Overflow is the caller's: an l that is infinite or NaN is added as it is.
+
+    >>> damp_by_mean_variance(np.array([[3.0, 1.0], [1.0, 1.0]]), 0.5)
+    array([[4., 1.],
+           [1., 2.]])
+    """
+    added = share * np.trace(matrix, axis1=-2, axis2=-1) / matrix.shape[-1]
+    return damp_by(matrix, np.where(added < LEAST_DAMPING, 1.0, added))
+
+
+def damp_by_own_variance(matrix: Float64, share: float) -> Float64:
+    """U0. A + share diag(A), and 1 on the diagonal for an input that does not vary; A is (K, K).
+
+    >>> damp_by_own_variance(np.array([[4.0, 0.0], [0.0, 0.0]]), 0.5)
+    array([[6., 0.],
+           [0., 1.]])
+    """
+    damped, variance = matrix.copy(), np.diag(matrix)
+    damped[np.diag_indices_from(damped)] = np.where(variance > 0, variance * (1 + share), 1.0)
+    return damped
+
+
+def pull_by_rows(energy: Any, mass: Any, rows: int, inputs: int, pull: float = PULL) -> Any:
+    """E4. lam = pull (K / R) (energy / K) + 1e-12 mass: the damping of a sum over rows that are weighed by d2.
+
+    energy = sum_r d2 |x_r|^2 and mass = sum_r d2, real, one a neuron or one for all; rows R, inputs K; pull >= 0.
+    The mass alone keeps lam above 0.
+
+    >>> round(float(pull_by_rows(10.0, 2.0, rows=2, inputs=1)), 6)
+    1.5
+    """
+    return pull * (inputs / rows) * (energy / inputs) + 1e-12 * np.float64(mass)
+
+
+def damp_by(matrix: Float64, added: Any) -> Float64:
+    """Return A with `added` on its diagonal, one number for each matrix: the damping of E18, by lam of E4."""
+    damped, at = matrix.copy(), np.arange(matrix.shape[-1])
+    damped[..., at, at] += np.asarray(added)[..., np.newaxis]
+    return damped
+
+
+def solve_together(matrix: Float64, gradient: Float64) -> Float64:
+    """S6, E18, E22. The step t (K, N) with `matrix` t = g, for neurons that share one matrix, or have one each.
+
+    >>> solve_together(np.array([[2.0, 0.0], [0.0, 4.0]]), np.array([[1.0], [1.0]])).ravel()
+    array([0.5 , 0.25])
+    """
+    if matrix.ndim == 3:
+        return np.asarray(np.linalg.solve(matrix, gradient.T[..., np.newaxis])[..., 0].T, np.float64)
+    return np.asarray(np.linalg.solve(matrix, gradient), np.float64)
+
+
+def solve_kept(matrix: Float64, gradient: Float64, kept: Mask) -> Float64:
+    """U5. The step t (K, N) that solves each neuron on the inputs that it keeps, `kept` (K, N), and is 0 elsewhere.
+
+    By a Cholesky factor of these rows and columns of the matrix (K, K): |S|^3 / 3 products for a neuron that keeps S.
+
+    >>> solve_kept(np.array([[2.0, 1.0], [1.0, 4.0]]), np.array([[1.0], [1.0]]), np.array([[False], [True]])).ravel()
+    array([0.  , 0.25])
+    """
+    # Imported here: reading a network should not wait for scipy.
+    from scipy.linalg import cho_factor, cho_solve
+
+    step = np.zeros_like(gradient)
+    for n in range(gradient.shape[1]):
+        s = np.flatnonzero(kept[:, n])
+        if len(s):
+            factor = cho_factor(matrix[np.ix_(s, s)], lower=True, overwrite_a=True, check_finite=False)
+            step[s, n] = cho_solve(factor, gradient[s, n], check_finite=False)
+    return step
+
+
+def conjugate_gradients(
+    product: Callable[[Float64], Float64],
+    gradient: Float64,
+    steps: int,
+    *,
+    dot: Callable[[Float64, Float64], Any] = np.dot,
+    enough: float = 0.0,
+    orthogonal: bool = False,
+) -> Float64:
+    """E9, S10. The step t after `steps` conjugate gradients from 0, where `product` multiplies by the damped matrix.
+
+    `dot` is the inner product: of one vector, or `dot_of_columns` for neurons side by side, each with steps of its own.
+    It ends where no |residual|^2 is above `enough` times the first: that is rounding, and has no curvature to speak of.
+    `orthogonal` makes residuals orthogonal to all earlier ones, as they are in exact arithmetic: without that, a last
+    bit of an input (sums in another order, as with another number of BLAS threads) grew to 1e-4 of a weight in 20
+    steps; so it stays below 1e-13.
+
+    >>> conjugate_gradients(lambda t: np.array([2.0, 4.0]) * t, np.array([1.0, 1.0]), 2).round(6)
+    array([0.5 , 0.25])
+    """
+    step, residual, direction = np.zeros_like(gradient), gradient, gradient
+    square = dot(residual, residual)
+    least, earlier = enough * square, []
+    for _ in range(steps):
+        if not np.any(square > least):
+            break
+        if orthogonal:
+            earlier.append(residual * ratio_or_zero(np.ones_like(square), np.sqrt(square)))
+        image = product(direction)
+        # A neuron without residual has no direction left: 0 / 0 is a step of 0.
+        length = ratio_or_zero(square, dot(direction, image))
+        step = step + length * direction
+        residual = residual - length * image
+        for unit in earlier:
+            residual = residual - dot(unit, residual) * unit
+        before, square = square, dot(residual, residual)
+        direction = residual + ratio_or_zero(square, before) * direction
+    return step
+
+
+def dot_of_columns(a: Float64, b: Float64) -> Float64:
+    """Return the inner products (N,) of the columns of a and b (K, N)."""
+    return np.asarray((a * b).sum(axis=0))
+
+
+def ratio_or_zero(numerator: Any, denominator: Any) -> NDArray[np.float64]:
+    """Divide `numerator` by `denominator`, and give 0 where the latter is not positive.
+
+    Least squares of one number: slope over curvature, and no step where nothing curves.
+    """
+    return np.asarray(np.divide(numerator, denominator, out=np.zeros_like(numerator), where=denominator > 0))
+
+
+def take_step(w: Float64, step: Float64) -> Float64:
+    """Return w + step, but w itself for a neuron that moves by no more than 1e-9 of its largest weight."""
+    moved = np.abs(step).max(axis=0) > NEGLIGIBLE * np.abs(w).max(axis=0)
+    return np.where(moved, w + step, w)

@@ -1,0 +1,114 @@
+"""The front door of quantization: a float network, a width and a method in; an integer network and its report out.
+
+Legend: R calibration rows, K inputs. Labels as in method_names, U6 in keeping_zeros, E24 to E26 in
+rectified/scale_tuning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from npquant.compression.chain.calibration import RangeRule, min_max_range
+from npquant.compression.chain.integer_chain import Quantized, Rounding, quantize_by_layers
+from npquant.compression.chain.weight_codes import Bits
+from npquant.compression.rounding.keeping_zeros import round_keeping_zeros
+from npquant.compression.rounding.methods import deterministic_rounding, rounding_of
+from npquant.compression.rounding.rectified.network import tuning_by
+
+if TYPE_CHECKING:
+    from npquant.nn.model import FloatMLP
+
+
+def quantize_model(
+    model: FloatMLP,
+    x_calibration: ArrayLike,
+    bits: Bits | Sequence[Bits] = 4,
+    activation_bits: int | Sequence[int] = 8,
+    rng: int | np.random.Generator | None = None,
+    *,
+    method: str | Rounding = "rectified",
+    keep_zeros: bool = False,
+    polish_steps: int = 0,
+    calibrate: RangeRule = min_max_range,
+    targets: Sequence[ArrayLike] | None = None,
+) -> Quantized:
+    """Quantize a network by any method, and say what the rounding of each layer cost.
+
+    Parameters
+    ----------
+    model : FloatMLP
+        The float network; not modified.
+    x_calibration : array, shape (R, K)
+        Training rows, real values; a few hundred suffice.
+    bits : int, "ternary" or sequence of these
+        Weight width: 2..8 or ternary, for all layers or for each.
+    activation_bits : int or sequence of int
+        1..8 (tanh at least 2), for the outputs of all hidden layers or of each; logits have 8.
+    rng : int, Generator or None
+        For "adaround" and for polish_steps; nothing else is drawn.
+    method : {"rectified", "uniform", "nearest", "gptq", "gptq_resolved", "gpfq", "adaround"} or callable
+        How weights are rounded: `quantize_<method>` with its defaults, or a function (LayerProblem, bits) ->
+        LayerCodes.
+    keep_zeros : bool
+        Round each neuron's nonzero weights alone, so that no 0 comes back: `quantize_keeping_zeros`. Needs a name, and
+        not "adaround".
+    polish_steps : int
+        Steps that tune scales and biases of all layers together at the end, 0 for none; they need 512 rows.
+    calibrate : callable
+        Values -> (lo, hi), for ranges that the activation does not bound.
+    targets : sequence of arrays, shapes (R, N), optional
+        Pre-activations that every layer is to come close to; by default those of `model`. A pruned model takes the
+        original's.
+
+    Returns
+    -------
+    Quantized
+        `network`, an IntegerMLP with its accumulators proven, and `report`, one LayerReport a layer (before the tuning)
+        for "rectified", else ().
+
+    Raises
+    ------
+    TypeError
+        If the model is an integer one already.
+    ValueError
+        If a parameter, the rows or the weights are not valid.
+    OverflowError
+        If a bias or an accumulator cannot be held in int32.
+
+    Notes
+    -----
+    Layer by layer: each sees the real values of the codes that the integer layers before it deliver, so that it repairs
+    what they did.
+
+    Examples
+    --------
+    >>> from npquant.nn.model import DenseLayer, FloatMLP
+    >>> model = FloatMLP((DenseLayer(np.array([[1.0], [-0.45]]), np.array([0.25]), "identity"),))
+    >>> network, (report,) = quantize_model(model, [[0, 4], [4, 0]], "ternary")
+    >>> network.layers[0].w_q.ravel(), report.phi <= report.phi_uniform, report.phi <= report.bound
+    (array([ 1, -1], dtype=int8), True, True)
+    """
+    rounding: Rounding
+    if keep_zeros:
+        if not isinstance(method, str):
+            raise ValueError(f"keep_zeros needs the name of a method, not {method!r}")
+        deterministic_rounding(method)  # refuses a name before any row is looked at
+        rounding = partial(round_keeping_zeros, method=method)
+    else:
+        rounding = rounding_of(method, rng) if isinstance(method, str) else method
+    finish = tuning_by(polish_steps, "softmax", rng)
+    return quantize_by_layers(
+        model,
+        x_calibration,
+        bits,
+        activation_bits,
+        rounding,
+        calibrate=calibrate,
+        targets=targets,
+        finish=finish,
+    )

@@ -1,0 +1,102 @@
+"""A saved network from its bytes: read once, checked once, decoded once. Here stands what stops a hostile file.
+
+1. A regular file of at most 2^31 bytes is read, in one go (`archive.read_bounded`).
+2. Its first bytes decide which of two readers takes it; anything else is refused.
+3. A zip may promise no more than its own length, so that nothing inflates; no pickle is read and no header evaluated
+   (`archive`); each tensor must match its SHA-256 (L2, `layouts`).
+4. A container must match its CRC-32; no field is read past the end, and no layer is made that costs more steps than the
+   length of the file allows (N6, `container.layout`): some bytes cannot stand for gigabytes.
+5. The records check what they are given: scales, codes in their intervals, that no accumulator can leave int32 (C7).
+
+Whatever fails is a ValueError that starts with the name of the file.
+Legend: path a file; data the whole content of one, nothing in which is trusted; name what to call it in a message.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from npquant.files.archive import read_bounded
+from npquant.files.container.decode import decode_container
+from npquant.files.container.layout import MAGIC, Part
+from npquant.files.layouts import decode_archive, float_model
+from npquant.integer.mlp import IntegerMLP
+from npquant.nn.model import FloatMLP
+
+# The one tensor of an integer network's zip (Z2).
+NETWORK: Final = "network"
+_MAX_BYTES: Final = 1 << 31
+
+
+@dataclass(frozen=True, slots=True)
+class StoredNetwork:
+    """Hold all that a file says."""
+
+    model: FloatMLP | IntegerMLP
+    parts: tuple[Part, ...]  # what each byte is for, in the order of the file
+    n_bytes: int  # length of the file, the sum of the parts
+
+
+def read_network(path: str | os.PathLike[str]) -> StoredNetwork:
+    """Read a file that `npquant.save` wrote: opened, read and decoded once. OSError or ValueError, as `npquant.load`.
+
+    >>> from importlib import resources
+    >>> found = read_network(resources.files("npquant.data") / "bundled" / "digits_float.npz")
+    >>> found.model.n_inputs, found.n_bytes == sum(part.n_bytes for part in found.parts)
+    (64, True)
+    """
+    return decode_network(read_bounded(path, max_bytes=_MAX_BYTES), str(path))
+
+
+def decode_network(data: bytes, name: str) -> StoredNetwork:
+    """Z1, Z2. Decode the content of a file, by its first bytes.
+
+    >>> decode_network(b"hello", "stranger.npq")
+    Traceback (most recent call last):
+    ValueError: stranger.npq: neither a zip nor an npquant container; not saved by npquant
+    """
+    if data[:2] == b"PK":
+        model, parts = _decode_zip(data, name)
+    elif data[:3] == MAGIC:
+        model, parts = _decode_integer(data, name)
+    else:
+        raise ValueError(f"{name}: neither a zip nor an npquant container; not saved by npquant")
+    return StoredNetwork(model, parts, len(data))
+
+
+def _decode_integer(data: bytes, name: str) -> tuple[IntegerMLP, tuple[Part, ...]]:
+    try:
+        return decode_container(data)
+    except (ValueError, OverflowError) as error:
+        raise ValueError(f"{name}: does not describe an IntegerMLP: {error}") from error
+
+
+def _decode_zip(data: bytes, name: str) -> tuple[FloatMLP | IntegerMLP, tuple[Part, ...]]:
+    """Read the network inside a zip."""
+    manifest, tensors, manifest_bytes = decode_archive(data, name)
+    kind = manifest.get("kind")
+    if kind == "IntegerMLP":
+        network = tensors.get(NETWORK)
+        if network is None or len(tensors) != 1 or network.dtype != np.uint8 or network.ndim != 1:
+            raise ValueError(f"{name}: an IntegerMLP is one uint8 tensor {NETWORK!r}, found {list(tensors)}")
+        model, parts = _decode_integer(network.tobytes(), name)
+        return model, _zip_parts(len(data), manifest_bytes, parts)
+    if kind != "FloatMLP":
+        raise ValueError(f"{name}: unknown kind {kind!r}; this npquant reads FloatMLP and IntegerMLP")
+    try:
+        floating = float_model(manifest, tensors)
+    except (ValueError, TypeError, KeyError, OverflowError) as error:
+        raise ValueError(f"{name}: does not describe a FloatMLP: {error}") from error
+    named = [(i, *pair) for i, y in enumerate(floating.layers) for pair in (("weights", y.w), ("biases", y.b))]
+    stored = tuple(Part(what, i, array.dtype.name, array.nbytes) for i, what, array in named)
+    return floating, _zip_parts(len(data), manifest_bytes, stored)
+
+
+def _zip_parts(total: int, manifest: int, parts: tuple[Part, ...]) -> tuple[Part, ...]:
+    """Add what the zip takes: its directory and the headers of its members."""
+    overhead = total - manifest - sum(part.n_bytes for part in parts)
+    return (Part("zip", None, "", overhead), Part("manifest", None, "", manifest), *parts)

@@ -1,0 +1,62 @@
+"""What must hold between the layers of an IntegerMLP, and between its door and the first; ValueError where it does not.
+
+Legend: layers in order, params the quantization of the real inputs, offset (inputs,) what is
+subtracted from them; inputs K of the first layer; x_q input codes.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from npquant.arrays import Float64, Int8
+from npquant.integer.layer import IntegerLayer
+from npquant.kernels.qparams import QuantParams
+
+
+def check_neighbours(layers: tuple[IntegerLayer, ...]) -> None:
+    """Refuse no layers at all, and neighbours that differ in width or in the codes between them."""
+    if not layers:
+        raise ValueError("an IntegerMLP needs at least one layer")
+    for i in range(1, len(layers)):
+        before, after = layers[i - 1], layers[i]
+        if before.shape[1] != after.shape[0]:
+            raise ValueError(f"layer {i} has {after.shape[0]} inputs, layer {i - 1} {before.shape[1]} outputs")
+        if before.y != after.x:
+            raise ValueError(f"layer {i} reads {after.x}, but layer {i - 1} writes {before.y}")
+
+
+def check_input(first: IntegerLayer, params: QuantParams) -> None:
+    """Refuse params of the real inputs that are not those of the first layer's x, but for a scale a feature."""
+    if np.ndim(params.zero_point) or (params.zero_point, params.qmin, params.qmax) != (
+        first.x.zero_point,
+        first.x.qmin,
+        first.x.qmax,
+    ):
+        raise ValueError(f"input_params {params} and layer 0's x {first.x} differ in zero point or interval")
+    if np.ndim(params.scale) == 0 and params != first.x:
+        raise ValueError(f"input_params has scale {params.scale}, layer 0's x {first.x.scale}; they must be equal")
+    if np.ndim(params.scale) and np.size(params.scale) != first.shape[0]:
+        raise ValueError(f"input_params has {np.size(params.scale)} scales; layer 0 has {first.shape[0]} inputs")
+
+
+def checked_offset(offset: Float64 | None, inputs: int) -> Float64 | None:
+    """Return a read-only copy of an offset of inputs finite values, None for none."""
+    if offset is None:
+        return None
+    stored = np.array(offset, np.float64)
+    if stored.shape != (inputs,) or not np.isfinite(stored).all():
+        raise ValueError(f"input_offset has shape {stored.shape}; it must be ({inputs},) and finite")
+    stored.flags.writeable = False
+    return stored
+
+
+def check_codes(x_q: Int8, inputs: int, params: QuantParams) -> None:
+    """Refuse input codes that are not int8 of shape (B, inputs), TypeError if not int8, or outside params' interval."""
+    if not isinstance(x_q, np.ndarray) or x_q.dtype != np.int8:
+        raise TypeError(f"x_q has dtype {getattr(x_q, 'dtype', type(x_q))}; it must be int8: see encode")
+    if x_q.ndim != 2 or x_q.shape[1] != inputs:
+        raise ValueError(f"x_q has shape {x_q.shape}; it must be (B, {inputs})")
+    qmin, qmax = params.qmin, params.qmax
+    # All of int8 needs no look; bounds are proven for the interval alone.
+    if (qmin, qmax) != (-128, 127) and x_q.size and (x_q.min() < qmin or x_q.max() > qmax):
+        raise ValueError(f"x_q holds codes outside [{qmin}, {qmax}], the interval that the bounds are proven for")

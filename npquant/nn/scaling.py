@@ -1,0 +1,143 @@
+"""Training, 3 of 10: the scaling of both ends, chosen from the rows and folded into the first and the last layer.
+
+Legend: R rows, K features, C outputs; x (R, K) raw real inputs, y (R, C) real targets; o offset, d divisor: a scaled
+value is (value - o) / d; w (K, N) and b (N,) of the first or the last layer; dtype that of the network, float32 or
+float64, in which it takes and gives raw values. Label F8 is derived in docs/nn.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from npquant.arrays import Float64, Real
+from npquant.nn.layers import Parameters
+from npquant.nn.training_rows import TrainingRows
+
+# Rows that are scaled at a time in float64, so that a large integer set is never held in float64 whole.
+_BLOCK_ROWS = 4096
+# Largest value of a set of integers that counts as pixels or counts of one unit.
+_LARGEST_PIXEL = 255
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scaling:
+    """F8. (value - o) / d, column by column.
+
+    >>> Scaling(np.array([1.0]), np.array([2.0])).apply(np.array([[3.0]]), np.float32)
+    array([[1.]], dtype=float32)
+    """
+
+    o: Float64  # (K,)
+    d: Float64  # (K,), never 0
+
+    def apply(self, values: NDArray[Any], dtype: DTypeLike) -> Real:
+        """Return the scaled values: float64 arithmetic, one rounding to dtype."""
+        scaled = np.empty(values.shape, dtype)
+        for at in range(0, len(values), _BLOCK_ROWS):
+            scaled[at : at + _BLOCK_ROWS] = (values[at : at + _BLOCK_ROWS] - self.o) / self.d
+        return scaled
+
+    def fold_into_first(self, w: Real, b: Real) -> tuple[Float64, Float64]:
+        """F8. Return the layer that takes raw inputs: ((x - o) / d) w + b = x (w / d) + (b - (o / d) w)."""
+        wide = w.astype(np.float64)
+        return wide / self.d[:, None], b - (self.o / self.d) @ wide
+
+    def unfold_from_first(self, w: Real, b: Real) -> tuple[Float64, Float64]:
+        """Return the layer that takes scaled inputs: x w + b = ((x - o) / d) (d w) + (b + o w)."""
+        wide = w.astype(np.float64)
+        return wide * self.d[:, None], b + self.o @ wide
+
+    def fold_into_last(self, w: Real, b: Real) -> tuple[Float64, Float64]:
+        """Return the layer that gives raw outputs: d (a w + b) + o = a (w d) + (b d + o)."""
+        return w * self.d, b * self.d + self.o
+
+    def unfold_from_last(self, w: Real, b: Real) -> tuple[Float64, Float64]:
+        """Return the layer that gives scaled outputs: w / d and (b - o) / d."""
+        return w / self.d, (b - self.o) / self.d
+
+
+def choose_input_scaling(x: NDArray[Any], dtype: DTypeLike) -> Scaling:
+    """Choose how to scale inputs: pixels and counts by their largest value, other features by mean and spread.
+
+    Whole numbers within 0..255 get o = 0 and one common d, the largest value (1 where that is 0), so that 0 stays 0.
+    Other features get their mean and standard deviation; a constant one has d = 1 and becomes 0. ValueError if a
+    feature varies less than dtype can tell at its size, or so little or so much that its d has no place there.
+
+    >>> choose_input_scaling(np.array([[0, 16], [4, 8]]), np.float32).d
+    array([16., 16.])
+    >>> choose_input_scaling(np.array([[0.5, 3.0], [1.5, 3.0]]), np.float32).d
+    array([0.5, 1. ])
+    """
+    width, largest = x.shape[1], x.max()
+    if x.min() >= 0 and largest <= _LARGEST_PIXEL and (x.dtype.kind in "iu" or bool((x == np.rint(x)).all())):
+        return Scaling(np.zeros(width), np.full(width, float(largest) or 1.0))
+    constant = x.min(axis=0) == x.max(axis=0)
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        o, d = x.mean(axis=0, dtype=np.float64), x.std(axis=0, dtype=np.float64)
+        size = np.abs(x).max(axis=0)
+    o, d = np.where(constant, x[0], o), np.where(constant, 1.0, d)
+    info = np.finfo(dtype)
+    # Rounding raw inputs to dtype moves them by up to eps / 2 of their size: a percent of the spread is too much.
+    blurred = ~constant & (d < 50 * float(info.eps) * size)
+    # Beyond this, w / d or the bias could leave dtype.
+    extreme = ~((d > np.sqrt(float(info.tiny))) & (d < np.sqrt(float(info.max))) & (np.abs(o) < np.sqrt(info.max)))
+    if (blurred | extreme).any():
+        k = int(np.argmax(blurred | extreme))
+        raise ValueError(
+            f"feature {k} of x has the mean {o[k]:.6g} and the spread {d[k]:.6g}, which {info.dtype} cannot tell well; "
+            "subtract its mean and divide by its spread before training"
+        )
+    return Scaling(o, d)
+
+
+def choose_target_scaling(y: Float64, dtype: DTypeLike) -> Scaling:
+    """Choose how to scale real targets: the mean of each output, and the root of the mean variance for all.
+
+    With one common d the squared error is only multiplied by a constant; d = 1 where no output varies. ValueError if a
+    target's square leaves dtype.
+
+    >>> choose_target_scaling(np.array([[1.0], [5.0]]), np.float32).d
+    array([2.])
+    """
+    limit = float(np.sqrt(float(np.finfo(dtype).max))) / 2
+    if np.abs(y).max() > limit:
+        raise ValueError(f"a target is {np.abs(y).max():.6g} in size; divide y so that it stays below {limit:.6g}")
+    o = y.mean(axis=0)
+    d = float(np.sqrt(np.mean((y - o) ** 2)))
+    return Scaling(o, np.full(y.shape[1], d or 1.0))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NetworkScaling:
+    """F8 at both ends of a network."""
+
+    inputs: Scaling
+    outputs: Scaling  # o = 0 and d = 1 for classes
+
+    def fold(self, parameters: Parameters) -> Parameters:
+        """Return the parameters that take and give raw values, in the dtype of the given ones."""
+        return self._ends(parameters, self.inputs.fold_into_first, self.outputs.fold_into_last)
+
+    def unfold(self, parameters: Parameters) -> Parameters:
+        """Return the parameters that take and give scaled values."""
+        return self._ends(parameters, self.inputs.unfold_from_first, self.outputs.unfold_from_last)
+
+    def _ends(self, parameters: Parameters, first: Callable[..., Any], last: Callable[..., Any]) -> Parameters:
+        # In float64 up to the one rounding at the end, also where the first layer is the last one.
+        wide = [(w.astype(np.float64), b.astype(np.float64)) for w, b in parameters]
+        wide[0] = first(*wide[0])
+        wide[-1] = last(*wide[-1])
+        dtype = parameters[0][0].dtype
+        return tuple((w.astype(dtype), b.astype(dtype)) for w, b in wide)
+
+
+def choose_network_scaling(rows: TrainingRows, dtype: np.dtype[Any]) -> NetworkScaling:
+    """Choose how both ends of a network are scaled while it is trained on raw `rows`; classes need no scaling."""
+    if rows.y.ndim == 2:
+        return NetworkScaling(choose_input_scaling(rows.x, dtype), choose_target_scaling(rows.y, dtype))
+    return NetworkScaling(choose_input_scaling(rows.x, dtype), Scaling(np.zeros(rows.outputs), np.ones(rows.outputs)))

@@ -1,0 +1,151 @@
+"""What an engine would not run, in one place: every door to an operator asks here, and hands on what it checked.
+
+Legend: profile the engine's record, role what a tensor is to the operator, params and x, w, y quantization parameters,
+q codes, types the NumPy names of the code types that the operator takes, multiplier m and e of a requantization.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from npquant.arrays import Codes
+from npquant.kernels.multiplier import FixedMultiplier
+from npquant.kernels.qparams import QuantParams
+from npquant.profiles.record import Profile
+
+
+def codes_of(role: str, q: ArrayLike, params: QuantParams, ndim: int | None = None) -> Codes:
+    """Return q as codes of params.dtype: TypeError unless integers, ValueError outside their interval or not ndim axes.
+
+    >>> codes_of("q", [200], QuantParams(0.5, 0, -128, 127))
+    Traceback (most recent call last):
+    ValueError: q has codes in [200, 200], outside its interval [-128, 127]
+    """
+    array = np.asarray(q)
+    if array.dtype.kind not in "iu":
+        raise TypeError(f"{role} has dtype {array.dtype}; it must be integer codes (quantize real values first)")
+    if ndim is not None and array.ndim != ndim:
+        raise ValueError(f"{role} has shape {array.shape}; it must have {ndim} axes")
+    if array.size and (array.min() < params.qmin or array.max() > params.qmax):
+        raise ValueError(
+            f"{role} has codes in [{array.min()}, {array.max()}], outside its interval [{params.qmin}, {params.qmax}]"
+        )
+    return array.astype(params.dtype, copy=False)
+
+
+def refuse_type(profile: Profile, role: str, params: QuantParams, types: tuple[str, ...]) -> None:
+    """Raise ValueError where the engine's operator does not take codes of params.dtype.
+
+    >>> from npquant.profiles import get
+    >>> refuse_type(get("tflite_ref"), "output", QuantParams(0.5, 0, -32768, 32767), ("int8", "uint8"))
+    Traceback (most recent call last):
+    ValueError: tflite_ref takes output codes of type int8 or uint8, not int16 [-32768, 32767]
+    """
+    if params.dtype.name not in types:
+        raise ValueError(
+            f"{profile.name} takes {role} codes of type {' or '.join(types)}, not {params.dtype} "
+            f"[{params.qmin}, {params.qmax}]"
+        )
+
+
+def refuse_tensor(profile: Profile, role: str, params: QuantParams, types: tuple[str, ...]) -> None:
+    """Raise ValueError where an input or output is per-channel, or of a type or zero point that the engine refuses.
+
+    >>> from npquant.profiles import get
+    >>> refuse_tensor(get("gemmini_f32"), "input", QuantParams(0.5, 1, -128, 127), ("int8",))
+    Traceback (most recent call last):
+    ValueError: gemmini_f32 has no zero points; the input's is 1, it must be 0
+    """
+    if params.per_channel:
+        raise ValueError(f"the {role} must be per-tensor: this operator has one {role} scale")
+    refuse_type(profile, role, params, types)
+    if not profile.zero_points and params.zero_point:
+        raise ValueError(f"{profile.name} has no zero points; the {role}'s is {params.zero_point}, it must be 0")
+
+
+def refuse_unsupported(profile: Profile, x: QuantParams, w: QuantParams, y: QuantParams) -> None:
+    """Raise ValueError, with the engine's reason, where it would not run a linear layer.
+
+    >>> from npquant.profiles import get
+    >>> p = QuantParams(0.5, 1, -128, 127)
+    >>> refuse_unsupported(get("gemmini_f32"), p, p, p)
+    Traceback (most recent call last):
+    ValueError: gemmini_f32 has no zero points; the input's is 1, it must be 0
+    """
+    refuse_tensor(profile, "input", x, profile.code_types)
+    refuse_tensor(profile, "output", y, profile.code_types)
+    refuse_scales(profile, x, w, y)
+
+
+def refuse_scales(profile: Profile, x: QuantParams, w: QuantParams, y: QuantParams) -> None:
+    """Raise ValueError where the engine refuses the weights' zero point or the multiplier sx sw / sy.
+
+    >>> from npquant.profiles import get
+    >>> one = QuantParams(16.0, 0, -128, 127)
+    >>> refuse_scales(get("xnnpack_fp32"), one, one, QuantParams(1.0, 0, -128, 127))
+    Traceback (most recent call last):
+    ValueError: the multiplier sx sw / sy is 256; xnnpack_fp32 takes less than 256
+    """
+    must_be_zero = profile.weight_zero_point == "zero" or (profile.weight_zero_point == "uint8" and w.dtype != np.uint8)
+    if must_be_zero and np.any(w.zero_point):
+        raise ValueError(f"{profile.name} refuses a weight zero point here; it is {w.zero_point}, it must be 0")
+    if profile.weight_zero_point == "per_tensor" and w.per_channel and np.any(w.zero_point):
+        raise ValueError(f"{profile.name} ignores per-channel weight zero points silently; make them 0")
+    _refuse_real(profile, np.asarray(x.scale, np.float64) * np.asarray(w.scale, np.float64) / float(y.scale))
+
+
+def refuse_multiplier(profile: Profile, multiplier: FixedMultiplier) -> None:
+    """Raise where the engine rescales in floating point (TypeError) or does not define this m (ValueError).
+
+    >>> from npquant.profiles import get
+    >>> refuse_multiplier(get("tosa_single"), FixedMultiplier(-(2**30), 0))
+    Traceback (most recent call last):
+    ValueError: tosa_single defines multipliers from 0 to 2147483647; one is -1073741824
+    """
+    if not isinstance(profile.make_multiplier(1.0, 1.0, 1.0), FixedMultiplier):
+        raise TypeError(f"{profile.name} rescales in floating point: give x and w in place of a fixed multiplier")
+    m, (low, high, step) = np.atleast_1d(multiplier.multiplier), profile.multipliers
+    outside = (m < low) | (m > high) | ((m - low) % step != 0)
+    if outside.any():
+        steps = "" if step == 1 else f" in steps of {step}"
+        raise ValueError(f"{profile.name} defines multipliers from {low} to {high}{steps}; one is {m[outside][0]}")
+    _refuse_real(profile, np.abs(multiplier.real))
+
+
+def _refuse_real(profile: Profile, real: NDArray[np.float64] | float) -> None:
+    """Raise where a real multiplier is more than the engine takes."""
+    largest = float(np.max(real))
+    if largest >= profile.max_multiplier:
+        raise ValueError(
+            f"the multiplier sx sw / sy is {largest:g}; {profile.name} takes less than {profile.max_multiplier:g}"
+        )
+
+
+def clamped_interval(y: QuantParams, clamp: tuple[int, int] | None) -> tuple[int, int]:
+    """Return the interval to clamp output codes to: y's, or clamp inside it, which need not hold the zero point (C2).
+
+    >>> clamped_interval(QuantParams(0.5, -128, -128, 127), (-100, 20))
+    (-100, 20)
+    """
+    if clamp is None:
+        return y.qmin, y.qmax
+    low, high = clamp
+    if not y.qmin <= low <= high <= y.qmax:
+        raise ValueError(f"the outputs cannot be clamped to [{low}, {high}]: it must lie inside [{y.qmin}, {y.qmax}]")
+    return int(low), int(high)
+
+
+def has(profile: Profile, operator: Any, what: str) -> Any:
+    """Return an engine's operator, or raise ValueError where it computes none, or none was studied.
+
+    >>> from npquant.profiles import get
+    >>> has(get("nvdla"), None, "softmax on codes")
+    Traceback (most recent call last):
+    ValueError: nvdla has no softmax on codes: NVDLA, SDP output converter computes none, or none was studied
+    """
+    if operator is None:
+        raise ValueError(f"{profile.name} has no {what}: {profile.engine} computes none, or none was studied")
+    return operator

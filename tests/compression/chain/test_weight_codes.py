@@ -1,0 +1,67 @@
+"""Laws of weight codes: the interval of a width and its sides, and the scale that fits."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from numpy.typing import NDArray
+
+from npquant.arrays import Float64
+from npquant.compression.chain.weight_codes import (
+    Bits,
+    bits_per_layer,
+    choose_scales,
+    choose_weight_params,
+    code_interval,
+    weight_grid,
+)
+from npquant.kernels.affine import quantize
+
+
+@given(upper=arrays(np.bool_, st.integers(1, 9)))
+def test_code_interval_is_the_narrowest(upper: NDArray[np.bool_]) -> None:
+    """At 2 bits it holds [-2, 1] for each lower and [-1, 2] for each upper neuron, and nothing more."""
+    low, high = code_interval(2, upper)
+    assert low == (-1 if upper.all() else -2)
+    assert high == (2 if upper.any() else 1)
+
+
+@pytest.mark.parametrize("bits", [*range(2, 9), "ternary"])
+def test_code_interval_of_lower_neurons_is_the_grid(bits: Bits) -> None:
+    """Without an upper neuron it is the grid of the width, which has 2^bits codes, or 3."""
+    low, high = code_interval(bits, np.zeros(4, np.bool_))
+    assert (low, high) == weight_grid(bits)
+    assert high - low + 1 == (3 if bits == "ternary" else 2 ** int(bits))
+
+
+@pytest.mark.parametrize("bits", [1, 9, 2.0, True, "two"])
+def test_weight_grid_refuses(bits: Bits) -> None:
+    """A width that is no integer in 2..8, nor "ternary", is named."""
+    for refuse in (weight_grid, lambda b: bits_per_layer(b, 3), lambda b: bits_per_layer([4, b, 4], 3)):
+        with pytest.raises((ValueError, TypeError)):
+            refuse(bits)
+
+
+def test_choose_scales_are_those_of_the_params() -> None:
+    """One scale a neuron, by the same rule; the same numbers in float64."""
+    w = np.random.default_rng(0).normal(size=(5, 3))
+    params = choose_weight_params(w, 3, granularity="per_channel", weight_scale="auto")
+    np.testing.assert_array_equal(choose_scales(w, 3), np.asarray(params.scale, np.float64))
+
+
+@given(seed=st.integers(0, 2**32 - 1), bits=st.sampled_from([8, 5, 3, 2, "ternary"]), k=st.integers(1, 9))
+def test_choose_weight_params_mse_is_no_worse_than_absmax(seed: int, bits: int | str, k: int) -> None:
+    """Per neuron: the chosen share has the least error of those tried, absmax among them."""
+    w = np.random.default_rng(seed).normal(size=(k, 4))
+
+    def error(rule: str) -> Float64:
+        p = choose_weight_params(w, bits, granularity="per_channel", weight_scale=rule)
+        return np.asarray(((quantize(w, p) * np.asarray(p.scale, np.float64) - w) ** 2).sum(axis=0))
+
+    assert (error("mse") <= error("absmax") * (1 + 2.0**-40)).all()
+    chosen = choose_weight_params(w, bits, granularity="per_channel", weight_scale="auto")
+    assert chosen == choose_weight_params(
+        w, bits, granularity="per_channel", weight_scale="absmax" if bits == 8 else "mse"
+    )
+    assert (chosen.qmin, chosen.qmax) == weight_grid(bits)
