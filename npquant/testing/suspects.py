@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from npquant.arrays import Int64
 from npquant.kernels.multiplier import FixedMultiplier
 from npquant.profiles import get, names
-from npquant.profiles.operators import linear, refuse_unsupported
+from npquant.profiles.operators import linear
 from npquant.profiles.record import Profile
+from npquant.profiles.refusals import refuse_unsupported
 from npquant.testing.bugs.catalogue import CATALOGUE, Bug
 from npquant.testing.bugs.honest import answer, as_function
 from npquant.testing.case import Layer
