@@ -117,7 +117,7 @@ def upward_arrows(root: Path) -> list[str]:
 def circles(root: Path) -> list[str]:
     """Complain about places in a room that import each other, directly or around.
 
-    A place is a folder inside a room, or one of the room's own modules; `__init__` and `__main__` are doors and see all.
+    A place is a folder inside a room, or one of the room's own modules; `__init__` and `__main__` see all.
     """
     arrows: dict[str, set[str]] = {}
     for path, _, tree in modules(root):
