@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from npquant.testing.adapters.callable import from_callable
-    from npquant.testing.adapters.files import from_files, verify_offline, write_questions
+    from npquant.testing.adapters.files import from_files, write_questions
     from npquant.testing.adapters.onnx_backend import from_onnx_backend
     from npquant.testing.adapters.process import from_process
     from npquant.testing.adapters.shared import c_header, from_ctypes
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from npquant.testing.counterexample import Counterexample
     from npquant.testing.fingerprints import Fingerprint, fingerprint
     from npquant.testing.identification import Identification, identify
+    from npquant.testing.offline import verify_offline
     from npquant.testing.trial import run
     from npquant.testing.vectors.generation import generate
     from npquant.testing.vectors.verification import Verification, verify
@@ -63,7 +64,7 @@ _HOME: Final = MappingProxyType(
         "c_header": "npquant.testing.adapters.shared",
         "from_files": "npquant.testing.adapters.files",
         "write_questions": "npquant.testing.adapters.files",
-        "verify_offline": "npquant.testing.adapters.files",
+        "verify_offline": "npquant.testing.offline",
         "from_onnx_backend": "npquant.testing.adapters.onnx_backend",
         "Fingerprint": "npquant.testing.fingerprints",
         "fingerprint": "npquant.testing.fingerprints",
