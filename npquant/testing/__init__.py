@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from npquant.testing import strategies
     from npquant.testing.adapters.callable import from_callable
-    from npquant.testing.adapters.files import from_files, verify_offline, write_questions
+    from npquant.testing.adapters.files import from_files, write_questions
     from npquant.testing.adapters.onnx_backend import from_onnx_backend
     from npquant.testing.adapters.process import from_process
     from npquant.testing.adapters.shared import c_header, from_ctypes
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from npquant.testing.counterexample import Counterexample
     from npquant.testing.fingerprints import Fingerprint, fingerprint
     from npquant.testing.identification import Identification, identify
+    from npquant.testing.offline import verify_offline
     from npquant.testing.trial import run
     from npquant.testing.vectors.generation import generate
     from npquant.testing.vectors.verification import Verification, verify
@@ -56,7 +57,6 @@ _HOME: Final = MappingProxyType(
     {
         "from_callable": "npquant.testing.adapters.callable",
         "from_files": "npquant.testing.adapters.files",
-        "verify_offline": "npquant.testing.adapters.files",
         "write_questions": "npquant.testing.adapters.files",
         "from_onnx_backend": "npquant.testing.adapters.onnx_backend",
         "from_process": "npquant.testing.adapters.process",
@@ -71,6 +71,7 @@ _HOME: Final = MappingProxyType(
         "fingerprint": "npquant.testing.fingerprints",
         "Identification": "npquant.testing.identification",
         "identify": "npquant.testing.identification",
+        "verify_offline": "npquant.testing.offline",
         "run": "npquant.testing.trial",
         "generate": "npquant.testing.vectors.generation",
         "Verification": "npquant.testing.vectors.verification",

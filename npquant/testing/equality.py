@@ -34,11 +34,6 @@ class Likeness:
     why: str
     where: tuple[int, int] | None = None
 
-    @property
-    def decided(self) -> bool:
-        """Whether it is known that no input tells them apart."""
-        return self.equal
-
 
 def compare(layer: Layer, a: str, b: str, fixed: FixedMultiplier | None, effort: int = EFFORT) -> Likeness:
     """Say whether any input of a layer tells two profiles apart, both of whose engines take it."""

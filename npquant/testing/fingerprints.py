@@ -25,8 +25,8 @@ from npquant.testing.separating import SEPARATING_SET, Answer, Vector, answer, c
 # Vectors that are put at most, and drawn ones that are searched where the fixed set does not separate what is taken.
 MOST_VECTORS: Final = 8
 DRAWN: Final = 600
-# Cases of each class that the shares are taken over.
-VOLUME: Final = 8
+# Cases of each class and type of codes that the shares are taken over.
+VOLUME: Final = 5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,6 +48,11 @@ class Match:
         return self.agreeing / self.outputs if self.outputs else 0.0
 
     @property
+    def alike(self) -> float:
+        """The share of answers that agree, where a refusal by one side alone is one that does not."""
+        return self.agreeing / max(self.outputs + self.refusals, 1)
+
+    @property
     def exact(self) -> bool:
         """Whether there were codes to compare, and all agree."""
         return 0 < self.outputs == self.agreeing
@@ -62,7 +67,8 @@ class Fingerprint:
     backend : str
         Its name.
     matches : tuple of Match
-        All profiles, best first: the largest share of agreeing codes, then the fewest refusals by one side alone.
+        All profiles: first those that agree on every code, then by the share of answers that agree; a refusal by one
+        side alone is an answer that does not.
     same : tuple of str
         The profiles that agree on every code that both gave, and of these the ones that refuse most alike: more than
         one where no vector that the backend takes separates them, none where every profile parts from it.
@@ -176,7 +182,7 @@ def fingerprint(backend: Backend | Callable[..., Any], *, volume: bool = True) -
     asked = [(case, ask(subject, case)) for case in cases]
     valued = [(case, outcome.value) for case, outcome in asked if outcome.kind == kinds.VALUE]
     matches = [_match(get(name), seen, valued) for name in names()]
-    ranked = sorted(matches, key=lambda match: (-match.share, match.refusals))
+    ranked = sorted(matches, key=lambda match: (not match.exact, -match.alike))
     exact = [match for match in ranked if match.exact]
     same = tuple(match.profile for match in exact if match.refusals == exact[0].refusals)
     answered = sum(isinstance(one, int) for _, one in seen)
@@ -229,10 +235,12 @@ def _answer_of(backend: Backend, vector: Vector) -> Answer | None:
 def _volume(can: Capabilities) -> list[Case]:
     """Return cases of ties, rails, zero points and random operands, of what a backend takes."""
     profile = get("npquant")
-    common = replace(can, weight_types=tuple(t for t in can.weight_types if t == "int8") or can.weight_types)
-    found = [
-        case for module in (tie, rail, zero_point, plain) for case in islice(module.lattice(profile, common), VOLUME)
-    ]
+    weights = tuple(name for name in can.weight_types if name == "int8") or can.weight_types
+    found: list[Case] = []
+    for kind in can.code_types:
+        one = replace(can, weight_types=weights, code_types=(kind,))
+        for module in (tie, rail, zero_point, plain):
+            found += islice(module.lattice(profile, one), VOLUME)
     return [case for case in found if not why_not_asked(case, can)]
 
 

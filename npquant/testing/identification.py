@@ -25,10 +25,15 @@ from npquant.testing.records import Record, answers_of, integers, make_record
 from npquant.testing.suspects import OVERFLOW, Suspect, profile_suspects, rule_suspect, rules
 
 Batch = tuple[Codes, NDArray[np.integer[Any]]]
-# A rule is run on this many rows first, and on all where at most every twentieth code is wrong there.
-FIRST_ROWS: Final = 64
+# A rule is run on this many rows first, fewer of a large layer, and on all where at most every twentieth code is wrong.
+FIRST_ROWS: Final = 24
+FIRST_ELEMENTS: Final = 2_000_000
 # Profiles, one of each arithmetic that the answers tell apart, in which rules are tried.
-MOST_BASES: Final = 4
+MOST_BASES: Final = 3
+# A rule that is wrong there, on at most this share of codes, is tried in all other profiles.
+NEAR: Final = 0.02
+# Modules of the catalogue whose rules scale and round by themselves, whatever the base does.
+BASELESS: Final = ("rounding",)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -263,8 +268,7 @@ def identify_record(record: Record, more: Iterable[tuple[ArrayLike, ArrayLike]] 
     batches = ((record.x_q, record.y_q), *later)
     profiles, refused = profile_suspects(layer, record.fixed)
     judged = [_judged(suspect, layer, batches) for suspect in profiles]
-    for base in _bases(judged):
-        judged += [_judged(rule_suspect(bug, base, record.fixed), layer, batches) for bug in rules()]
+    judged += _rules_tried(record, batches, _bases(judged))
     classes = _classes(judged)
     rng = np.random.default_rng(seed)
     alive = [one.suspect for one in judged if not one.candidate.mismatches]
@@ -296,8 +300,9 @@ class _Judged:
 def _judged(suspect: Suspect, layer: Layer, batches: Sequence[Batch]) -> _Judged:
     """Compare a suspect with the kernel: on all rows, or a rule that is far off on the first rows alone."""
     x_q, y_q = batches[0]
-    if not suspect.is_profile and len(x_q) > FIRST_ROWS:
-        few = [(x_q[:FIRST_ROWS], y_q[:FIRST_ROWS])]
+    rows = max(4, min(FIRST_ROWS, FIRST_ELEMENTS // max(1, layer.w_q.size)))
+    if not suspect.is_profile and len(x_q) > rows:
+        few = [(x_q[:rows], y_q[:rows])]
         found = _compared(suspect, layer, few)
         if found.candidate.mismatches * 20 > found.candidate.outputs:
             return found
@@ -336,13 +341,30 @@ def _share(candidate: Candidate) -> float:
 
 
 def _bases(judged: Sequence[_Judged]) -> list[str]:
-    """Name one profile of each of the few nearest classes: of those without a mismatch alone, if there are any."""
-    seen: dict[bytes, _Judged] = {}
-    for one in sorted(judged, key=lambda one: _share(one.candidate)):
-        seen.setdefault(one.mark, one)
-    nearest = list(seen.values())[:MOST_BASES]
-    exact = [one for one in nearest if not one.candidate.mismatches]
-    return [one.suspect.name for one in exact or nearest]
+    """Name the profiles: one of each class of equal codes, nearest first, then the rest. Those that are out are among
+    them: of one of these, a rule may not be.
+    """
+    ranked = sorted(judged, key=lambda one: _share(one.candidate))
+    first: dict[bytes, str] = {}
+    for one in ranked:
+        first.setdefault(one.mark, one.suspect.name)
+    leading = list(first.values())
+    return leading + [one.suspect.name for one in ranked if one.suspect.name not in leading]
+
+
+def _rules_tried(record: Record, batches: Sequence[Batch], bases: Sequence[str]) -> list[_Judged]:
+    """Judge the rules in the first few bases, and in all others those that come near without giving every code."""
+    found: list[_Judged] = []
+    best: dict[str, float] = {}
+    for i, base in enumerate(bases):
+        for bug in rules():
+            worth = i < MOST_BASES or 0 < best[bug.name] <= NEAR
+            if not worth or (i and bug.group in BASELESS):
+                continue
+            one = _judged(rule_suspect(bug, base, record.fixed), record.layer, batches)
+            found.append(one)
+            best[bug.name] = min(best.get(bug.name, 1.0), _share(one.candidate))
+    return found
 
 
 def _classes(judged: Sequence[_Judged]) -> tuple[tuple[Candidate, ...], ...]:
@@ -418,15 +440,17 @@ def _likeness_lines(likeness: Sequence[tuple[str, str, str]]) -> list[str]:
 
 
 def _named(group: Sequence[Candidate]) -> str:
-    """Name a class: all its profiles, and rules where they are few."""
+    """Name a class: all its profiles, and its rules where they are few or alone."""
     profiles = [candidate.name for candidate in group if not candidate.base]
-    rules_of = [candidate for candidate in group if candidate.base]
-    wrong = list(dict.fromkeys(candidate.name if profiles else candidate.label for candidate in rules_of))
-    shown = wrong if len(wrong) <= 3 or not profiles else []
-    shown = shown[:6]
-    rest = len(wrong) - len(shown)
-    parts = [", ".join(profiles + shown)] if profiles or shown else []
-    return " and ".join([*parts, *([f"{rest} wrong rules that these inputs do not show"] if rest else [])])
+    bases: dict[str, list[str]] = {}
+    for candidate in group:
+        if candidate.base:
+            bases.setdefault(candidate.name, []).append(candidate.base)
+    wrong = [f"{name} ({among[0]}{' and others' if among[1:] else ''})" for name, among in bases.items()]
+    shown = profiles + ([] if profiles and len(wrong) > 3 else wrong[:6])
+    rest = len(profiles) + len(wrong) - len(shown)
+    unseen = "wrong rules that these inputs do not show" if profiles else "more"
+    return ", ".join(shown) + (f" and {rest} {unseen}" if rest else "")
 
 
 def _as_json(found: Identification) -> dict[str, Any]:

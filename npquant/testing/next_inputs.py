@@ -174,7 +174,7 @@ def next_rows(layer: Layer, suspects: Sequence[Suspect], rng: np.random.Generato
     rows = every_row(layer)
     if rows is None:
         rows = np.concatenate([solved_rows(layer, suspects, rng), structured_rows(layer, rng)])
-        rows = rows[: max(64, POOL_ELEMENTS // max(1, k * n))]
+        rows = rows[: max(2 * MOST_ROWS, POOL_ELEMENTS // max(1, k * n))]
     if len(suspects) < 2 or not n:
         return rows[:0]
     table = labels([suspect.answers(layer, rows) for suspect in suspects])

@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 
 from npquant.arrays import Codes
 from npquant.data.datasets import DEFAULT_MAX_BYTES
+from npquant.files.archive import decode_npy, decode_zip, read_bounded
+from npquant.kernels.activation_bounds import CLAMPS
 from npquant.kernels.multiplier import FixedMultiplier
 from npquant.kernels.qparams import QuantParams
 from npquant.testing.case import Layer, Params, RawParams
@@ -74,6 +76,8 @@ def make_record(
 
     With a fixed multiplier the scales of x, w and y play no part: M = m 2^(e-31) stands as the weights' own scale, in
     float64, which holds it exactly."""
+    if activation != "none" and activation not in CLAMPS:
+        raise ValueError(f"there is no activation {activation!r}; known: none, {', '.join(CLAMPS)}")
     inputs, weights = integers("x_q", x_q, 2), integers("w_q", w_q, 2)
     if inputs.shape[1] != weights.shape[0]:
         raise ValueError(f"x_q has {inputs.shape[1]} columns and w_q {weights.shape[0]} rows; both are K")
@@ -132,16 +136,10 @@ def read_record(path: str | Path) -> Record:
 
 def read_keys(path: str | Path) -> dict[str, Any]:
     """Return what a file holds, by key: arrays of an npz, values of a JSON object. ValueError if it is neither."""
-    place = Path(path)
-    data = place.read_bytes()
-    if len(data) > DEFAULT_MAX_BYTES:
-        raise ValueError(f"{path} has {len(data):,} bytes; at most {DEFAULT_MAX_BYTES:,} are read")
+    data = read_bounded(path, max_bytes=DEFAULT_MAX_BYTES)
     if data[:2] == b"PK":
-        try:
-            with np.load(place, allow_pickle=False) as table:
-                return {name: table[name] for name in table.files}
-        except (ValueError, OSError, EOFError) as error:
-            raise ValueError(f"{path} is no npz file of plain arrays: {error}") from error
+        members = decode_zip(data, str(path), max_bytes=DEFAULT_MAX_BYTES)
+        return {name.removesuffix(".npy"): decode_npy(content, f"{path}: {name}") for name, content in members.items()}
     try:
         found = json.loads(data)
     except (UnicodeDecodeError, json.JSONDecodeError) as error:

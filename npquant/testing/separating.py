@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from npquant.arrays import Int64
 from npquant.kernels.qparams import QuantParams
@@ -100,9 +99,7 @@ def search(profiles: Sequence[Profile], candidates: Sequence[Vector]) -> list[Ve
     return [candidates[i] for i in splitting_rows(numbered, np.zeros(len(profiles), np.int64), len(candidates))[0]]
 
 
-def splitting_rows(
-    numbered: NDArray[np.int64], group: NDArray[np.int64], most: int
-) -> tuple[list[int], NDArray[np.int64]]:
+def splitting_rows(numbered: Int64, group: Int64, most: int) -> tuple[list[int], Int64]:
     """Choose rows of a table of answers greedily, each the one that splits the most pairs still together.
 
     numbered (V, C): the answers to V questions of C who are to be told apart, as numbers from 0 on; group (C,): who is
@@ -123,7 +120,7 @@ def splitting_rows(
     return chosen, group
 
 
-def _pairs(labels: NDArray[np.int64]) -> NDArray[np.int64]:
+def _pairs(labels: Int64) -> Int64:
     """Count in each row the pairs that share a label: each entry of a sorted row with those of its run before it."""
     rows = np.sort(labels, axis=1)
     place = np.arange(rows.shape[1])

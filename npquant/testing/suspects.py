@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from npquant.arrays import Int64
 from npquant.kernels.multiplier import FixedMultiplier
 from npquant.profiles import get, names
-from npquant.profiles.operators import linear, refuse_unsupported
+from npquant.profiles.operators import linear
 from npquant.profiles.record import Profile
+from npquant.profiles.refusals import refuse_unsupported
 from npquant.testing.bugs.catalogue import CATALOGUE, Bug
 from npquant.testing.bugs.honest import answer, as_function
 from npquant.testing.case import Layer
@@ -70,8 +71,6 @@ def why_refused(layer: Layer, profile: Profile) -> str:
     """Return the engine's reason against a layer; "" where it takes it."""
     try:
         refuse_unsupported(profile, layer.x, layer.w, layer.y)  # type: ignore[arg-type]
-        if layer.w_q.size and layer.w_q.min() < profile.weight_qmin:
-            return ""
         profile.activation_bounds("identity" if layer.activation == "none" else layer.activation, layer.y)  # type: ignore[arg-type]
     except (ValueError, KeyError, NotImplementedError) as reason:
         return str(reason)

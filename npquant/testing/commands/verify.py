@@ -70,8 +70,8 @@ def _stream(options: argparse.Namespace) -> Verdict:
 
 
 def _folder(options: argparse.Namespace) -> Verdict:
-    from npquant.testing.adapters.files import verify_offline
     from npquant.testing.adapters.folder import ARRAYS, TEXT
+    from npquant.testing.offline import verify_offline
 
     if options.outputs is not None:
         suffix = Path(options.outputs).suffix

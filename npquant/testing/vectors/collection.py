@@ -11,7 +11,7 @@ from typing import Final
 
 from npquant.profiles import get
 from npquant.profiles.record import Profile
-from npquant.testing.backend import Capabilities, capabilities_of
+from npquant.testing.backend import Capabilities, capabilities_of, why_not_asked
 from npquant.testing.bugs.catalogue import CATALOGUE
 from npquant.testing.case import Case
 from npquant.testing.golden import golden
@@ -49,8 +49,9 @@ def collect(profile: str | Profile, tier: str = "smoke", seed: int = 0) -> Colle
     left_out: dict[str, int] = {}
     canonical: list[GoldenVector] = []
     flattened: list[GoldenVector] = []
-    for case in _cases(record, capabilities_of(record), tier, seed):
-        reason = _why_left_out(case)
+    can = capabilities_of(record)
+    for case in _cases(record, can, tier, seed):
+        reason = _why_left_out(case, can)
         if reason:
             left_out[reason] = left_out.get(reason, 0) + 1
             continue
@@ -69,7 +70,10 @@ def _cases(profile: Profile, can: Capabilities, tier: str, seed: int) -> Iterato
             yield from class_cases(module, profile, can, TIERS[tier], seed)
 
 
-def _why_left_out(case: Case) -> str:
+def _why_left_out(case: Case, can: Capabilities) -> str:
     if case.elements > MOST_ELEMENTS:
         return f"more than {MOST_ELEMENTS} operand elements"
-    return "any answer will do" if case.status == "unpredictable" else ""
+    if case.status == "unpredictable":
+        return "any answer will do"
+    # What the engine itself does not take, and refusals that only some kernels promise, accuse a correct one.
+    return why_not_asked(case, can)

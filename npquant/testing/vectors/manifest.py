@@ -1,7 +1,7 @@
 """The manifest of a folder of vectors: what they are, what is due for each, and a checksum of every file.
 
-Legend: place a folder; form the name of a format; collection what was rendered, rendering what a format made of it; manifest a parsed
-manifest.json; errata a parsed errata file."""
+Legend: place a folder; form the name of a format; collection what was rendered, rendering what a format made of it;
+manifest a parsed manifest.json; errata a parsed errata file."""
 
 from __future__ import annotations
 

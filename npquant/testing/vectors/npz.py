@@ -1,9 +1,9 @@
 """The vectors as `vectors.npz`, for NumPy and whatever else opens a zip of .npy arrays, with all that a case holds.
 
-Arrays are named ID/x_q, ID/y_q, ID/earlier0 ... and for layer L of the model ID/L/w_q, bias, x_scale, x_zero, w_scale,
-w_zero, y_scale, y_zero; of valid cases also multiplier, shift, accumulators, before_clamp and codes; the neighbour's
-layers are ID/neighbour/L/... What is no number stands in cases.json. Legend: collection the set; place a folder; part a prefix of names;
-arrays by their name."""
+Arrays are named ID/x_q, ID/y_q, ID/earlier0 ... and for layer L of the model ID/L/w_q, bias, x_scale, x_zero,
+w_scale, w_zero, y_scale, y_zero; of valid cases also multiplier, shift, accumulators, before_clamp and codes; the
+neighbour's layers are ID/neighbour/L/... What is no number stands in cases.json. Legend: collection the set; place a
+folder; part a prefix of names; arrays by their name."""
 
 from __future__ import annotations
 

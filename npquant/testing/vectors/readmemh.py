@@ -45,7 +45,7 @@ def render(collection: Collection) -> Rendering:
     heads = [np.array(list(header.values()), np.int64) for header in headers]
     expected = [values.y_q.ravel().astype(np.int64) for values in answers]
     files = {
-        "codes.mem": _image(["", *ids], [np.zeros(0, np.int64), *codes], 2),
+        "codes.mem": _image(ids, codes, 2),
         "words.mem": _image(["head", *(f"{name} fields" for name in ids), *ids], [head, *heads, *words], 8),
         "expected.mem": _image(ids, expected, 2),
         "accumulators.mem": _image(ids, [values.acc.ravel() for values in answers], 8),
@@ -61,27 +61,19 @@ def _laid_out(
     vectors: tuple[GoldenVector, ...], operands: list[Operands]
 ) -> tuple[list[dict[str, int]], list[NDArray[np.int64]], list[NDArray[np.int64]]]:
     """Give every array its address; return the fields, the codes and the words of each vector."""
-    headers, codes, words = [], [], []
+    headers, codes, words, kinds = [], [], [], dict(TYPES)
     at_code, at_word, at_answer = 0, HEAD + len(FIELDS) * len(vectors), 0
     for vector, o in zip(vectors, operands, strict=True):
         (b, k), n = o.x_q.shape, o.shape[1]
         arrays = (o.w_zero, o.m, o.e, o.w_scale.view(np.int32), o.bias)
         zero, m, e, scale, bias = (at_word + i * n for i in range(len(arrays)))
-        kinds = dict(TYPES)
-        headers.append(
-            dict(
-                zip(
-                    FIELDS,
-                    (
-                        b, k, n, kinds[o.x_q.dtype.name], kinds[o.w_q.dtype.name], kinds[o.y_type.name],
-                        o.x_zero, o.y_zero, o.low, o.high, _bits(o.x_scale), _bits(o.y_scale),
-                        at_code, at_code + b * k, zero, m, e, scale, bias, at_answer,
-                        int(vector.layers[0].own), vector.origin, vector.step, 0,
-                    ),
-                    strict=True,
-                )
-            )
+        fields = (
+            b, k, n, kinds[o.x_q.dtype.name], kinds[o.w_q.dtype.name], kinds[o.y_type.name],
+            o.x_zero, o.y_zero, o.low, o.high, _bits(o.x_scale), _bits(o.y_scale),
+            at_code, at_code + b * k, zero, m, e, scale, bias, at_answer,
+            int(vector.layers[0].own), vector.origin, vector.step, 0,
         )  # fmt: skip
+        headers.append(dict(zip(FIELDS, fields, strict=True)))
         codes.append(np.concatenate([o.x_q.ravel(), o.w_q.ravel()]).astype(np.int64))
         words.append(np.concatenate([array.astype(np.int64) for array in arrays]))
         at_code, at_word, at_answer = at_code + b * k + k * n, at_word + len(arrays) * n, at_answer + b * n

@@ -106,9 +106,9 @@ def _require_layer(case: Case, values: LayerValues, defined: Stages) -> None:
         _require_equal(case, name, getattr(values, name), getattr(defined, name))
 
 
-def _require_equal(case: Case, name: str, computed: NDArray[Any], defined: NDArray[Any] | None) -> None:
-    """Refuse values that are not those of the definition; one that there is not refuses nothing."""
-    if defined is None or np.array_equal(computed, defined):
+def _require_equal(case: Case, name: str, computed: NDArray[Any], defined: NDArray[Any]) -> None:
+    """Refuse values that are not those of the definition."""
+    if np.array_equal(computed, defined):
         return
     where = tuple(int(i) for i in np.argwhere(computed != defined)[0])
     raise KitFailure(

@@ -1,7 +1,7 @@
 """The answers of a runner against the vectors of a folder: read in any of three forms, judged code by code.
 
 Legend: place a folder of vectors, manifest its parsed manifest; outputs a runner's answers by the names of vectors: an
-array of codes, or None for a refusal; entry what the manifest says of one vector."""
+array of codes, None for a refusal, or "declined"; entry what the manifest says of one vector."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -20,6 +20,8 @@ from npquant.testing.vectors.manifest import ERRATA, known_errata, verify_manife
 from npquant.testing.verdict import CONFORMANT, NOT_CONFORMANT, NOTHING_RAN
 
 Outputs = Mapping[str, Any]
+# What a runner says of a vector that it does not take.
+DECLINED: Final = "declined"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,6 +52,8 @@ class Verification:
         Each with `id`, `group`, `says`, and of a wrong code `index`, `got`, `want`.
     missing : tuple of str
         Vectors without an answer.
+    declined : tuple of str
+        Vectors that the runner said it does not take.
     withdrawn : tuple of str
         Vectors that the errata take back.
     suspects : tuple of str
@@ -57,7 +61,7 @@ class Verification:
 
     Examples
     --------
-    >>> Verification("ort", "smoke", 0, 0, (), (), (), ()).exit_code
+    >>> Verification("ort", "smoke", 0, 0, (), (), (), (), ()).exit_code
     4
     """
 
@@ -67,12 +71,13 @@ class Verification:
     cases: int
     failures: tuple[Mismatch, ...]
     missing: tuple[str, ...]
+    declined: tuple[str, ...]
     withdrawn: tuple[str, ...]
     suspects: tuple[str, ...]
 
     @property
     def passed(self) -> bool:
-        """Whether every vector was answered, and rightly."""
+        """Whether every vector that was not declined was answered, and rightly."""
         return self.cases > 0 and not self.failures and not self.missing
 
     @property
@@ -88,6 +93,8 @@ class Verification:
         lines += [f"vector {one.id} ({one.group}): {one.says}" for one in self.failures]
         if self.missing:
             lines.append(f"no answer to {len(self.missing)}: {', '.join(self.missing[:8])}")
+        if self.declined:
+            lines.append(f"declined {len(self.declined)}: {', '.join(self.declined[:8])}")
         if self.withdrawn:
             lines.append(f"withdrawn by the errata: {', '.join(self.withdrawn)}")
         if self.suspects:
@@ -103,10 +110,10 @@ def verify(folder: str | os.PathLike[str], outputs: str | os.PathLike[str] | Out
     folder : str or path
         As `generate` wrote it.
     outputs : path or mapping
-        Codes by the name of each vector, in any shape of as many numbers, and None for a refusal: a mapping; a .json
-        file with an object of lists, or null; an .npz file with an array each, where a refusal is an array of float
-        NaN. Or any other file: text as signature.txt has it, eight hexadecimal digits a line, every code of every
-        vector in order.
+        Codes by the name of each vector, in any shape of as many numbers, None for a refusal, and the word "declined"
+        for a vector that the runner does not take: a mapping; a .json file with an object of lists, null, or the word;
+        an .npz file with an array each, where a refusal is an array of float NaN. Or any other file: text as
+        signature.txt has it, eight hexadecimal digits a line, every code of every vector in order.
 
     Returns
     -------
@@ -137,7 +144,9 @@ def verify(folder: str | os.PathLike[str], outputs: str | os.PathLike[str] | Out
     if stray:
         raise ValueError(f"the outputs name {stray[0]!r}; the set has no vector of this name")
     back = {**withdrawn(manifest, (Path(folder) / ERRATA).read_bytes()), **withdrawn(manifest, known_errata())}
-    judged = [entry for entry in entries if entry["id"] in given and entry["canonical"] not in back]
+    kept = [entry for entry in entries if entry["canonical"] not in back]
+    declined = tuple(e["id"] for e in kept if isinstance(given.get(e["id"]), str) and given[e["id"]] == DECLINED)
+    judged = [entry for entry in kept if entry["id"] in given and entry["id"] not in declined]
     failures = tuple(found for found in (_mismatch(entry, given[entry["id"]]) for entry in judged) if found)
     return Verification(
         manifest["profile"],
@@ -145,7 +154,8 @@ def verify(folder: str | os.PathLike[str], outputs: str | os.PathLike[str] | Out
         manifest["seed"],
         len(judged),
         failures,
-        tuple(e["id"] for e in entries if e["id"] not in given and e["canonical"] not in back),
+        tuple(entry["id"] for entry in kept if entry["id"] not in given),
+        declined,
         tuple(e["id"] for e in entries if e["canonical"] in back),
         _suspects(judged, {failure.id for failure in failures}),
     )
@@ -209,7 +219,7 @@ def _read_json(path: Path) -> dict[str, Any]:
         found = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(found, dict):
             raise ValueError("it holds no object")
-        return {name: None if codes is None else np.array(codes) for name, codes in found.items()}
+        return {name: codes if codes in (None, DECLINED) else np.array(codes) for name, codes in found.items()}
     except ValueError as error:
         raise ValueError(f"{path}: no answers by the names of vectors ({error})") from None
 
