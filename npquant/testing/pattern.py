@@ -298,10 +298,10 @@ def _of_values(case: Case) -> dict[str, Bools]:
     """Return statements about each real value to be quantized."""
     v, p = case.x_q.astype(np.float64), case.model.layers[0].x
     with np.errstate(all="ignore"):
-        steps = v / float(p.scale)
+        steps = v / np.asarray(p.scale, np.float64)
         tie = np.abs(steps - np.floor(steps) - 0.5) == 0
         over = np.abs(steps) > 2.0**31
-    return {
+    table = {
         "the value is NaN": np.isnan(v),
         "the value is infinite": np.isinf(v),
         "the value is negative": v < 0,
@@ -309,3 +309,4 @@ def _of_values(case: Case) -> dict[str, Bools]:
         "the value is beyond 2^31 steps": over,
         "zy is not 0": np.full(v.shape, bool(np.any(p.zero_point))),
     }
+    return {says: true.ravel() for says, true in table.items()}

@@ -144,7 +144,7 @@ def test_counterexample_is_explained_once_and_late() -> None:
 
     failure = run(f, profile="ort", tier="smoke").failures[0]
     before = calls[0]
-    assert (failure.kind, failure.group) == ("gave a wrong code", "plain")
+    assert (failure.kind, failure.group) == ("gave a wrong code", "tie")
     assert calls[0] == before
     assert failure.explanation is failure.explanation
     assert calls[0] > before
