@@ -6,6 +6,8 @@ network, those of hidden layers too unless pruning moved all layers together.
 G9 (memory)       layer i of a candidate depends on the rates, on bits[:i + 1] and activation_bits[:i]: what it was
                   rounded to serves every other candidate with the same. Where pruning goes layer by layer, it depends
                   on rates[:i] and on the neurons that rates[i] keeps, each by itself
+
+Legend: rates one a hidden layer; thresholds of one candidate; R rows, K inputs, N outputs of a layer.
 """
 
 from __future__ import annotations
@@ -17,7 +19,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from npquant.budget.requirements import Measurement
+from npquant.arrays import Float32, Float64, Indices, Int8, Mask
+from npquant.budget.requirements import Measurement, measurement
 from npquant.budget.space import Thresholds
 from npquant.codec.byte_fields import varint
 from npquant.codec.weight_stream import encode_weights
@@ -29,11 +32,11 @@ from npquant.compression.pruning.neurons.report import PruningReport
 from npquant.compression.rounding.quantize_model import quantize_model
 from npquant.compression.rounding.rectified.activation_weights import activation_weights
 from npquant.compression.rounding.rectified.layer import rectify_layer
-from npquant.files.storage import encode_model
 from npquant.integer.layer import IntegerLayer
 from npquant.integer.mlp import IntegerMLP
 from npquant.kernels.qparams import QuantParams
-from npquant.measure.evaluate import Evaluation, compare, evaluate
+from npquant.measure.cost import stored_bytes
+from npquant.measure.evaluate import Reference, compare
 from npquant.measure.statistics import sqnr_db
 from npquant.nn.model import DenseLayer, FloatMLP
 
@@ -46,10 +49,10 @@ class PrunedNet:
 
     model: FloatMLP
     report: PruningReport
-    targets: tuple[NDArray[np.float64], ...]
+    targets: tuple[Float64, ...]
 
     @property
-    def kept(self) -> tuple[NDArray[np.int64], ...]:
+    def kept(self) -> tuple[Indices, ...]:
         """For each layer the neurons of the original that are left, in order; all of the last layer's."""
         outputs = np.arange(self.model.neurons[-1])
         return (*self.report.kept, outputs)
@@ -65,40 +68,30 @@ class PrunedNet:
 class _Rounded:
     """What a layer was rounded to, for the neurons that were asked for so far."""
 
-    q: NDArray[np.int8]
-    s: NDArray[np.float32]
-    bias: NDArray[np.float64]
-    upper: NDArray[np.bool_]
-    known: NDArray[np.bool_]
+    q: Int8
+    s: Float32
+    bias: Float64
+    upper: Mask
+    known: Mask
 
 
 class CandidateBuilder:
     """Build and measure candidates, and remember what they share.
 
-    Parameters
-    ----------
-    floating : FloatMLP
-        The original network, float64.
-    x_calibration : ndarray of numbers, shape (R, K)
-        Training rows: pruning sees them all.
-    x, y : ndarrays
-        Validation rows and their classes.
-    rows : int or None
-        How many of the first training rows quantization sees; None: all.
-    compensation : {"refit", "layerwise"}
-        As in `prune_neurons`. With "layerwise" files are measured in the dense encoding, which takes less time too.
+    Pruning sees all of `x_calibration` (R, K), quantization its first `rows` rows (None: all). `reference` holds the
+    validation rows. `compensation` is "refit" or "layerwise", as in `prune_neurons`; with "layerwise" files are
+    measured in the dense encoding, which takes less time too.
     """
 
     def __init__(
         self,
-        floating: FloatMLP,
+        floating: FloatMLP,  # the original network, float64
         x_calibration: NDArray[Any],
-        x: NDArray[Any],
-        y: NDArray[np.int64],
+        reference: Reference,
         rows: int | None = None,
         compensation: str = "refit",
     ) -> None:
-        self._floating, self._x_calibration, self._x = floating, x_calibration, x
+        self._floating, self._x_calibration, self._reference = floating, x_calibration, reference
         self._x_rounding = x_calibration[:rows]
         self._z = floating.pre_activations(self._x_rounding.astype(np.float64))
         self._pruned: dict[tuple[float, ...], PrunedNet] = {}
@@ -107,12 +100,10 @@ class CandidateBuilder:
         self._compensation = compensation
         self.encoding = "dense" if compensation == "layerwise" else "auto"
         self._nets: dict[tuple[float, ...], tuple[FloatMLP, PruningReport]] = {}
-        self.reference: Evaluation = evaluate(floating, x, y)
-        self._y = y
 
     def on_all_rows(self) -> CandidateBuilder:
         """Return a builder whose quantization sees all training rows; what was pruned serves both."""
-        builder = CandidateBuilder(self._floating, self._x_calibration, self._x, self._y, None, self._compensation)
+        builder = CandidateBuilder(self._floating, self._x_calibration, self._reference, None, self._compensation)
         builder._nets, builder._shorter = self._nets, self._shorter
         return builder
 
@@ -168,20 +159,11 @@ class CandidateBuilder:
     def measure(self, thresholds: Thresholds) -> Measurement:
         """Build a candidate and compare it with the float network on the validation rows."""
         model = self.build(thresholds)
-        size = len(encode_model(model, "dense"))
+        size = stored_bytes(model, "dense")
         if self.encoding == "auto":
             size -= sum(self._saved(layer) for layer in model.layers)
-        return self._compare(model, size)
-
-    def measure_network(self, model: IntegerMLP) -> Measurement:
-        """Compare an integer network with the float network on the validation rows; its size is that of its file."""
-        return self._compare(model, len(encode_model(model, self.encoding)))
-
-    def _compare(self, model: IntegerMLP, size: int) -> Measurement:
-        answers = evaluate(model, self._x, self._y)
-        found = compare(self.reference, answers)
-        sqnr = sqnr_db(self.reference.logits, answers.logits)
-        return Measurement(found.paired.b, found.paired.c, found.rows, found.kl, size, model.macs, sqnr)
+        before, after = self._reference.answers, self._reference.evaluate(model)
+        return measurement(compare(before, after), sqnr_db(before.logits, after.logits), size, model.macs)
 
     def _saved(self, layer: IntegerLayer) -> int:
         """Return the bytes by which the shortest encoding of a layer's weights is shorter than the dense one."""
@@ -191,7 +173,7 @@ class CandidateBuilder:
             self._shorter[content] = dense + len(varint(dense)) - short - len(varint(short))
         return self._shorter[content]
 
-    def _recall(self, key: Key, problem: LayerProblem, kept: NDArray[np.int64]) -> _Rounded:
+    def _recall(self, key: Key, problem: LayerProblem, kept: Indices) -> _Rounded:
         """Return a layer's rounding, after rounding the neurons that no candidate has asked for yet (G9)."""
         k, n = problem.w.shape[0], self._floating.neurons[problem.index]
         if key not in self._rounded:

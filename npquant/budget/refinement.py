@@ -2,7 +2,8 @@
 
 G7 (free)         KL <= 1.1 * KL before: how far activation bits may go, which save no byte of the file and no MAC
 
-Letters: KL the divergence M2 of the candidate from the float network, in nats.
+Legend: KL the divergence M2 of the candidate from the float network, in nats; outcome of a search; budget as in it;
+measure Thresholds -> Measurement.
 """
 
 from __future__ import annotations
@@ -10,10 +11,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
+from npquant.budget.greedy_search import Outcome
 from npquant.budget.requirements import POINTS_PER_NAT, Budget, allowed_points
 from npquant.budget.space import Trial
-from npquant.budget.threshold_search import Outcome
-from npquant.budget.tightening import Measure, judge
+from npquant.budget.trials import Measure, try_candidate
 
 FREE: Final = 1.1
 # Full builds at most, when candidates that were built on few rows are built on all of them.
@@ -23,27 +24,13 @@ MAY_STILL_HOLD: Final = 1.3
 
 
 def confirm(outcome: Outcome, budget: Budget, measure: Measure) -> Outcome:
-    """Build what a search found in another way, and take the best of it that keeps the budget.
+    """Build what a search found with more care (`measure`), and take the best of it that keeps the budget.
 
-    Parameters
-    ----------
-    outcome : Outcome
-        Of a search that built its candidates cheaply.
-    budget : Budget
-        As in the search.
-    measure : callable
-        Builds a candidate with more care.
+    Up to three more trials, of the phase "confirmed". Without limits the smallest candidates come first, those that the
+    cheap build found not quite sound included; one that is sound now is chosen, and else the old choice is built anew
+    and replaces the old one if it misses nothing that the old one met.
 
-    Returns
-    -------
-    Outcome
-        With up to three more trials, of the phase "confirmed". Without limits the smallest candidates come first, those
-        that the cheap build found not quite sound included; one that is sound now is chosen, and else the old choice is
-        built anew and replaces the old one if it misses nothing that the old one met.
-
-    Examples
-    --------
-    >>> from npquant.budget.threshold_search import search_thresholds
+    >>> from npquant.budget.greedy_search import search_thresholds
     >>> from npquant.budget.requirements import Measurement
     >>> from npquant.budget.space import Space
     >>> space, cheap = Space(((8,),), (), ()), lambda t: Measurement(0, 0, 9, 0.2, 1, 1, 20.0)
@@ -53,7 +40,7 @@ def confirm(outcome: Outcome, budget: Budget, measure: Measure) -> Outcome:
     """
     trials: list[Trial] = []
     for old in (*_may_be_smaller(outcome, budget), outcome.chosen):
-        new = judge(old.thresholds, budget, measure, "confirmed")
+        new = try_candidate(old.thresholds, budget, measure, "confirmed")
         trials.append(new)
         better = old is outcome.chosen or (new.sound and _smaller(new, outcome))
         if better and set(new.failing) <= set(outcome.chosen.failing):
@@ -79,31 +66,13 @@ def _may_be_smaller(outcome: Outcome, budget: Budget) -> list[Trial]:
 
 
 def lower_activation_bits(outcome: Outcome, budget: Budget, measure: Measure) -> Outcome:
-    """Lower the activation bits of the choice as far as that is free.
+    """G7. Lower the activation bits of the choice as far as KL <= 1.1 * KL before.
 
-    Parameters
-    ----------
-    outcome : Outcome
-        Of a search; its sensitivity says what each hidden layer's activation bits alone cost.
-    budget : Budget
-        As in the search.
-    measure : callable
-        Thresholds -> Measurement.
+    The trials have the phase "activations"; the first that is free, misses nothing, is no larger and as sound is
+    chosen; the same outcome where the budget is missed, or nothing is free. First each hidden layer goes as low as it
+    may alone, if all share the room of G7; then the one that costs most comes back by a level, until the whole is free.
 
-    Returns
-    -------
-    Outcome
-        With the trials of the phase "activations", of which the first that is free (G7), misses nothing, is no
-        larger and as sound is chosen; the same where the budget is missed, or nothing is free.
-
-    Notes
-    -----
-    First each hidden layer goes as low as it may alone, if all share G7's room; then the one that costs most comes back
-    by a level, until the whole is free.
-
-    Examples
-    --------
-    >>> from npquant.budget.threshold_search import search_thresholds
+    >>> from npquant.budget.greedy_search import search_thresholds
     >>> from npquant.budget.requirements import Measurement
     >>> from npquant.budget.space import Space
     >>> space = Space(((8,),) * 2, ((0.0,),), ((8, 7, 6),))
@@ -123,7 +92,7 @@ def lower_activation_bits(outcome: Outcome, budget: Budget, measure: Measure) ->
     ]
     trials: list[Trial] = []
     while tuple(target) != before:
-        new = judge(replace(chosen.thresholds, activation_bits=tuple(target)), budget, measure, "activations")
+        new = try_candidate(replace(chosen.thresholds, activation_bits=tuple(target)), budget, measure, "activations")
         trials.append(new)
         free = new.found.kl <= FREE * chosen.found.kl and new.found.n_bytes <= chosen.found.n_bytes
         if free and not new.failing and new.sound >= chosen.sound:

@@ -1,24 +1,27 @@
 """What step 3 must meet, and when a candidate meets it.
 
-G1 (drop)         drop = b - c rows; allowed = floor(max_drop * R / 100) rows
-G2 (shown)        P(Binomial(b - allowed + c, 1/2) >= b - allowed) < 0.05: the paired test shows a larger drop
+G1 (drop)         b - c <= allowed = floor(max_drop * R / 100) rows
 G3 (expected)     expected drop = 50 * KL points, which may be max_drop, or half a row of R where that is more
 G5 (low widths)   2 bits and ternary are worth a step where KL at 4 bits <= 0.002 * (the points that G3 allows)
 
-Letters: R validation rows; b rows that the float network alone gets right, c rows that the candidate alone gets right.
+Legend: rows R >= 1 validation rows, all different; b of them the float network alone gets right, c the candidate alone
+(>= 0, b + c <= R); max_drop points of accuracy that may be lost, in [0, 100]; kl the divergence M2 of the candidate
+from the float network, in nats; found a Measurement.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from math import comb, isfinite
+from math import isfinite
 from numbers import Real
 from typing import Final
 
-SIGNIFICANCE: Final = Fraction(1, 20)
+from npquant.measure.evaluate import Comparison
+
 # On rows that chose nothing a nat of KL cost 29 to 51 points of accuracy (digits and MNIST, where a few rows do not
-# decide). The cautious end, since the rows that chose a candidate flatter it: with 40 digits lost 2.6 points for 1.
+# decide; 8 to 2 bits, rates up to 0.7). The cautious end, since the rows that chose a candidate flatter it: with 40 the
+# bundled digits lost 2.6 points of test accuracy where one was allowed.
 POINTS_PER_NAT: Final = 50.0
 # KL at 4 bits for each point that may be lost: up to it, 2 bits stay within about that point.
 KL_FOR_LOW_WIDTHS: Final = 0.002
@@ -28,23 +31,6 @@ KL_FOR_LOW_WIDTHS: Final = 0.002
 class Measurement:
     """What a candidate is on the validation rows, and what it costs.
 
-    Parameters
-    ----------
-    b, c : int
-        Rows that the float network alone, and the candidate alone, gets right.
-    rows : int
-        R, >= 1.
-    kl : float
-        Divergence M2 of the candidate from the float network, in nats.
-    n_bytes : int
-        Length of the file.
-    macs : int
-        Multiply-accumulates executed a row.
-    sqnr : float
-        Signal-to-quantization-noise ratio T3 of the logits against the float network's, in dB; inf where they agree.
-
-    Examples
-    --------
     >>> Measurement(b=3, c=1, rows=200, kl=0.01, n_bytes=900, macs=64, sqnr=20.0).drop
     1.0
     """
@@ -53,14 +39,22 @@ class Measurement:
     c: int
     rows: int
     kl: float
-    n_bytes: int
-    macs: int
-    sqnr: float
+    n_bytes: int  # length of the file
+    macs: int  # multiply-accumulates a row, by the layers' shapes (M1)
+    sqnr: float  # T3 of the logits against the float network's, in dB; inf where they agree
 
     @property
     def drop(self) -> float:
         """Accuracy lost against the float network, in points; negative where it is gained."""
         return 100 * (self.b - self.c) / self.rows
+
+
+def measurement(found: Comparison, sqnr: float, n_bytes: int, macs: int) -> Measurement:
+    """Put what two networks answered on the validation rows beside what the second costs.
+
+    `sqnr`, `n_bytes` and `macs` as in Measurement.
+    """
+    return Measurement(found.paired.b, found.paired.c, found.rows, found.kl, n_bytes, macs, sqnr)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +108,26 @@ class Budget:
         return self.max_bytes is not None or self.max_macs is not None
 
     def failing(self, found: Measurement) -> tuple[str, ...]:
-        """Name the requirements that a measurement misses, in the order accuracy, bytes, MACs, SQNR."""
+        """Name the requirements that a measurement misses, in the order accuracy, bytes, MACs, SQNR.
+
+        Parameters
+        ----------
+        found : Measurement
+            Of a candidate, on the validation rows.
+
+        Returns
+        -------
+        tuple of str
+            Of "max_drop" (G1), "max_bytes", "max_macs", "min_sqnr"; a value at its limit meets it. `decide` adds what
+            the test rows say.
+
+        Examples
+        --------
+        >>> Budget(min_sqnr=30.0).failing(Measurement(b=3, c=0, rows=270, kl=0.0, n_bytes=9, macs=1, sqnr=20.0))
+        ('max_drop', 'min_sqnr')
+        """
         holds = {
-            "max_drop": accuracy_holds(found, self.max_drop),
+            "max_drop": accuracy_holds(found.b, found.c, found.rows, self.max_drop),
             "max_bytes": self.max_bytes is None or found.n_bytes <= self.max_bytes,
             "max_macs": self.max_macs is None or found.macs <= self.max_macs,
             "min_sqnr": self.min_sqnr is None or found.sqnr >= self.min_sqnr,
@@ -124,121 +135,58 @@ class Budget:
         return tuple(name for name, met in holds.items() if not met)
 
     def excess(self, found: Measurement) -> float:
-        """Return the largest factor by which bytes, MACs or noise (in amplitude) miss their limits; 1 if none does."""
+        """Return by how much limits are missed.
+
+        Parameters
+        ----------
+        found : Measurement
+            Of a candidate, on the validation rows.
+
+        Returns
+        -------
+        float
+            The largest factor by which bytes, MACs or noise (in amplitude) miss their limits; 1 if none does.
+
+        Examples
+        --------
+        >>> Budget(max_bytes=800).excess(Measurement(b=0, c=0, rows=9, kl=0.0, n_bytes=1000, macs=1, sqnr=20.0))
+        1.25
+        """
         factors = [1.0]
         if self.max_bytes is not None:
             factors.append(found.n_bytes / self.max_bytes)
         if self.max_macs is not None:
             factors.append(found.macs / self.max_macs)
         if self.min_sqnr is not None:
+            # 10^300 at most: two of the largest ratios still compare, and none overflows float64.
             factors.append(10 ** min((self.min_sqnr - found.sqnr) / 20, 300.0))
         return max(factors)
 
 
 def allowed_rows(max_drop: float, rows: int) -> int:
-    """Count the rows that may be lost.
+    """G1. allowed = floor(max_drop * R / 100): whole rows, rounded down, in [0, R]; R may be 0 here.
 
-    Parameters
-    ----------
-    max_drop : float
-        Points of accuracy, in [0, 100].
-    rows : int
-        R, >= 0.
-
-    Returns
-    -------
-    int
-        G1, in [0, R]: whole rows, rounded down.
-
-    Raises
-    ------
-    ValueError, OverflowError
-        If `max_drop` is NaN or infinite.
-
-    Notes
-    -----
     `max_drop` is taken as the decimal number it is written as: 0.1 of 1000 rows is one row, although the float below
-    that name is no tenth.
+    that name is no tenth. ValueError or OverflowError if it is NaN or infinite.
 
-    Examples
-    --------
     >>> allowed_rows(1.0, 270), allowed_rows(0.1, 1000)
     (2, 1)
     """
     return int(Fraction(repr(float(max_drop))) * rows // 100)
 
 
-def shows_larger_drop(b: int, c: int, allowed: int) -> bool:
-    """Decide whether a paired one-sided test shows that more rows are lost than allowed.
+def accuracy_holds(b: int, c: int, rows: int, max_drop: float) -> bool:
+    """G1. b - c <= allowed: no more rows are lost, those won taken off, than are allowed.
 
-    Parameters
-    ----------
-    b, c : int
-        Rows that the float network alone, and the candidate alone, gets right.
-    allowed : int
-        Rows that may be lost, >= 0.
-
-    Returns
-    -------
-    bool
-        G2, in exact integers.
-
-    Notes
-    -----
-    McNemar's exact test after taking the allowed rows from b. It can be True only where b - c > allowed, so it
-    separates a drop that is evidence from one that a few rows may have made.
-
-    Examples
-    --------
-    >>> shows_larger_drop(4, 1, 2), shows_larger_drop(12, 1, 2)
-    (False, True)
+    >>> accuracy_holds(3, 1, 270, max_drop=1.0), accuracy_holds(4, 1, 270, max_drop=1.0)
+    (True, False)
     """
-    excess = max(b - allowed, 0)
-    n = excess + c
-    return sum(comb(n, i) for i in range(c + 1)) < SIGNIFICANCE * (1 << n)
-
-
-def accuracy_holds(found: Measurement, max_drop: float) -> bool:
-    """Decide whether a candidate's accuracy is acceptable.
-
-    Parameters
-    ----------
-    found : Measurement
-        On the validation rows.
-    max_drop : float
-        Points.
-
-    Returns
-    -------
-    bool
-        b - c <= allowed (G1), and the paired test does not show a larger drop (G2).
-
-    Examples
-    --------
-    >>> accuracy_holds(Measurement(b=3, c=1, rows=270, kl=0.0, n_bytes=1, macs=1, sqnr=40.0), 1.0)
-    True
-    """
-    allowed = allowed_rows(max_drop, found.rows)
-    return found.b - found.c <= allowed and not shows_larger_drop(found.b, found.c, allowed)
+    return b - c <= allowed_rows(max_drop, rows)
 
 
 def allowed_points(max_drop: float, rows: int) -> float:
-    """Say how large an expected drop may be.
+    """Return the points that KL may let expect: `max_drop`, or half a row, since fewer rows than one cannot be lost.
 
-    Parameters
-    ----------
-    max_drop : float
-        Points.
-    rows : int
-        R, >= 1.
-
-    Returns
-    -------
-    float
-        Points: `max_drop`, or half a row where that is more, since fewer rows than one cannot be lost.
-
-    Examples
-    --------
     >>> allowed_points(1.0, 200), allowed_points(0.0, 200)
     (1.0, 0.25)
     """
@@ -246,53 +194,24 @@ def allowed_points(max_drop: float, rows: int) -> float:
 
 
 def expected_to_hold(found: Measurement, max_drop: float) -> bool:
-    """Decide whether a candidate is worth a step: its accuracy holds, and so does what its KL lets expect.
+    """G3. 50 KL <= max(max_drop, 50 / R), and G1: whether a candidate is worth a step.
 
-    Parameters
-    ----------
-    found : Measurement
-        On the validation rows.
-    max_drop : float
-        Points.
-
-    Returns
-    -------
-    bool
-        `accuracy_holds`, and G3.
-
-    Notes
-    -----
     A search that tries many candidates on a few hundred rows finds one that is right by luck. KL moves with every
     logit, so it does not have that luck: the two together keep on new rows what they show on the validation rows.
 
-    Examples
-    --------
     >>> lucky, sound = (Measurement(b=0, c=0, rows=270, kl=kl, n_bytes=1, macs=1, sqnr=9.0) for kl in (0.05, 0.01))
     >>> expected_to_hold(lucky, 1.0), expected_to_hold(sound, 1.0)
     (False, True)
     """
-    return accuracy_holds(found, max_drop) and POINTS_PER_NAT * found.kl <= allowed_points(max_drop, found.rows)
+    holds = accuracy_holds(found.b, found.c, found.rows, max_drop)
+    return holds and POINTS_PER_NAT * found.kl <= allowed_points(max_drop, found.rows)
 
 
 def low_widths_pay(kl_at_4_bits: float, max_drop: float, rows: int) -> bool:
-    """Decide whether 2 bits and ternary are worth a step, from what 4 bits cost.
+    """G5. KL at 4 bits everywhere, nothing pruned (`kl_at_4_bits`) <= 0.002 * (points that G3 allows).
 
-    Parameters
-    ----------
-    kl_at_4_bits : float
-        KL of the network with 4 bits everywhere and nothing pruned, in nats.
-    max_drop : float
-        Points.
-    rows : int
-        R, >= 1.
+    Above, 2 bits were found to cost more than the point that may be lost.
 
-    Returns
-    -------
-    bool
-        G5. Where a point may be lost, 0.002 nats: above, 2 bits were found to cost more than that point.
-
-    Examples
-    --------
     >>> low_widths_pay(0.0015, 1.0, 270), low_widths_pay(0.0015, 0.5, 270)
     (True, False)
     """

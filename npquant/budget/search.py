@@ -3,7 +3,8 @@
 G10 (builds)      one axis alone is studied with layer-by-layer refits, rounded on 256 calibration rows; candidates have
                   the full refit, rounded on 512; what is found is rounded on all
 
-Letters: R rows, K features, C classes.
+Legend: R rows, K features, C classes; bits, prune, activation_bits fix what is not searched, None leaves it to the
+search.
 """
 
 from __future__ import annotations
@@ -16,19 +17,20 @@ from typing import Any, Final, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from npquant.arrays import Int64
 from npquant.budget.candidates import CandidateBuilder, PrunedNet
+from npquant.budget.decision import Decision, decide
+from npquant.budget.greedy_search import Outcome, describe, search_thresholds
 from npquant.budget.refinement import confirm, lower_activation_bits
 from npquant.budget.requirements import Budget, Measurement
 from npquant.budget.space import Space, Thresholds, Trial
-from npquant.budget.threshold_search import Outcome, search_thresholds
-from npquant.budget.tightening import AxisTrial, Measure
-from npquant.budget.verdict import describe
+from npquant.budget.trials import AxisTrial, Measure
 from npquant.compression.chain.calibration import checked_rows
 from npquant.compression.chain.layer_report import LayerReport
 from npquant.compression.chain.output_codes import activation_bits_per_layer
 from npquant.compression.chain.weight_codes import Bits, weight_grid
 from npquant.integer.mlp import IntegerMLP
-from npquant.measure.evaluate import in_float64
+from npquant.measure.evaluate import Reference, in_float64
 from npquant.nn.model import FloatMLP
 
 WIDTHS: Final = (8, 6, 5, 4, 3, 2, "ternary")
@@ -40,11 +42,11 @@ SEARCH_ROWS: Final = 512
 VALIDATION_SHARE: Final = 0.3
 
 Progress = Callable[[str], None]
-Rows = tuple[NDArray[Any], NDArray[np.int64]]
+Rows = tuple[NDArray[Any], Int64]
 
 
 class LabelledSets(Protocol):
-    """What `npquant.data.sets.Sets` has: rows to calibrate on, and validation rows with their classes."""
+    """Rows to calibrate on, and validation rows with their classes: what `npquant.data.sets.Sets` has, or one's own."""
 
     @property
     def x_calibration(self) -> NDArray[Any]:
@@ -71,6 +73,8 @@ class SearchResult:
         The float network that `model` was quantized from, and what was removed from the original.
     layers : tuple of LayerReport
         What each layer's rounding cost.
+    reference : Reference
+        The validation rows, and the float network's answers on them.
 
     Examples
     --------
@@ -82,16 +86,22 @@ class SearchResult:
     outcome: Outcome
     pruned: PrunedNet
     layers: tuple[LayerReport, ...]
+    reference: Reference
+
+    @property
+    def decision(self) -> Decision:
+        """Whether the budget is met on the validation rows, and how sure that is."""
+        return decide(self.budget, self.found)
 
     @property
     def met(self) -> bool:
         """Whether everything that was asked holds on the validation rows."""
-        return self.outcome.met
+        return self.decision.met
 
     @property
     def failing(self) -> tuple[str, ...]:
         """Names of the requirements that are missed."""
-        return self.outcome.chosen.failing
+        return self.decision.failing
 
     @property
     def thresholds(self) -> Thresholds:
@@ -111,7 +121,7 @@ class SearchResult:
     @property
     def bolder(self) -> Trial | None:
         """A smaller candidate that meets everything on these rows, though KL says that this is luck."""
-        return self.outcome.bolder
+        return self.outcome.smaller_by_luck
 
     @property
     def frontier(self) -> tuple[Trial, ...]:
@@ -126,7 +136,7 @@ class SearchResult:
     @property
     def verdict(self) -> str:
         """What was found, in words, with its uncertainty."""
-        return describe(self.outcome, self.budget)
+        return describe(self.outcome, self.decision)
 
 
 def search_budget(
@@ -193,18 +203,20 @@ def search_budget(
     if not isinstance(model, FloatMLP):
         raise TypeError(f"the model is a {type(model).__name__}: a search starts from a FloatMLP")
     floating, wanted = in_float64(model), Budget() if budget is None else budget
-    x_calibration, x, y = _rows_of(data, model, rng)
+    x_calibration, validation = _rows_of(data, model, rng)
+    reference = Reference.of(floating, *validation)
     space = search_space(len(model.layers), bits, prune, activation_bits)
-    cheap = CandidateBuilder(floating, x_calibration[:SEARCH_ROWS], x, y, STUDY_ROWS, "layerwise")
-    builder = quick = CandidateBuilder(floating, x_calibration, x, y, SEARCH_ROWS)
+    cheap = CandidateBuilder(floating, x_calibration[:SEARCH_ROWS], reference, STUDY_ROWS, "layerwise")
+    builder = quick = CandidateBuilder(floating, x_calibration, reference, SEARCH_ROWS)
     outcome = search_thresholds(space, wanted, _told(quick, progress), _told(cheap, progress))
     if len(x_calibration) > SEARCH_ROWS:
         full = quick.on_all_rows()
         outcome = confirm(outcome, wanted, _told(full, progress))
         builder = full if outcome.chosen.phase == "confirmed" else quick
     outcome = lower_activation_bits(outcome, wanted, _told(builder, progress))
-    network, layers = builder.build_with_report(outcome.chosen.thresholds)
-    return SearchResult(network, wanted, outcome, builder.prune(outcome.chosen.thresholds.rates), layers)
+    made = outcome.chosen.thresholds
+    network, layers = builder.build_with_report(made)
+    return SearchResult(network, wanted, outcome, builder.prune(made.rates), layers, reference)
 
 
 def _told(builder: CandidateBuilder, progress: Progress | None) -> Measure:
@@ -222,27 +234,11 @@ def _told(builder: CandidateBuilder, progress: Progress | None) -> Measure:
 
 
 def search_space(layers: int, bits: Bits | None, prune: float | None, activation_bits: int | None) -> Space:
-    """Lay out what a search may choose.
+    """Lay out what a search of a network of `layers` >= 1 may choose; a fixed value leaves one level.
 
-    Parameters
-    ----------
-    layers : int
-        Layers of the network, >= 1.
-    bits, prune, activation_bits
-        As in `search_budget`: a fixed value leaves one level.
+    One width a layer, one rate and one number of activation bits a hidden layer. ValueError if a value lies outside its
+    interval.
 
-    Returns
-    -------
-    Space
-        One width a layer, one rate and one number of activation bits a hidden layer.
-
-    Raises
-    ------
-    ValueError
-        If a value lies outside its interval.
-
-    Examples
-    --------
     >>> search_space(2, 4, None, 8).levels
     (1, 1, 10, 1)
     """
@@ -260,8 +256,8 @@ def search_space(layers: int, bits: Bits | None, prune: float | None, activation
 
 def _rows_of(
     data: LabelledSets | tuple[ArrayLike, ArrayLike], model: FloatMLP, rng: int | np.random.Generator | None
-) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.int64]]:
-    """Return calibration rows, validation rows and their classes, checked."""
+) -> tuple[NDArray[Any], Rows]:
+    """Return calibration rows, and validation rows with their classes, checked."""
     if isinstance(data, tuple):
         if len(data) != 2:
             raise ValueError(f"data is a tuple of {len(data)}; give (x, y), or a record with x_calibration, validation")
@@ -270,13 +266,13 @@ def _rows_of(
         if held_out == len(y):
             raise ValueError(f"there are {len(y)} rows; one to calibrate on and one to validate on is the least")
         order = np.random.default_rng(rng).permutation(len(y))
-        return x[order[held_out:]], x[order[:held_out]], y[order[:held_out]]
+        return x[order[held_out:]], (x[order[:held_out]], y[order[:held_out]])
     if not (hasattr(data, "x_calibration") and hasattr(data, "validation")):
         raise TypeError(f"data is a {type(data).__name__}; give (x, y), or a record with x_calibration and validation")
     x_calibration = np.asarray(data.x_calibration)
     if checked_rows(x_calibration).shape[1] != model.n_inputs:
         raise ValueError(f"x_calibration has {x_calibration.shape[1]} columns; the model reads {model.n_inputs}")
-    return x_calibration, *_checked(data.validation, model)
+    return x_calibration, _checked(data.validation, model)
 
 
 def _checked(pair: tuple[ArrayLike, ArrayLike], model: FloatMLP) -> Rows:

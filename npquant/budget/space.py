@@ -1,7 +1,8 @@
 """What a search may choose, one point of it, and what was found there.
 
 Legend: an axis is one layer's weight width, one hidden layer's pruning rate, or one hidden layer's activation bits; its
-levels go from loose to tight; a state is a level for each axis, in that order.
+levels go from loose to tight; a state is a level >= 0 for each axis, in that order. Weight widths are 2..8 or
+"ternary", rates shares of neurons removed in [0, 0.9], activation bits 2..8.
 """
 
 from __future__ import annotations
@@ -20,22 +21,7 @@ AXES: Final = ("weight_bits", "pruning_rate", "activation_bits")
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """One candidate: a weight width for each layer, a pruning rate and activation bits for each hidden layer.
-
-    Parameters
-    ----------
-    bits : tuple of int or "ternary"
-        2..8 or ternary, by layer.
-    rates : tuple of float
-        Share of neurons removed, in [0, 0.9], by hidden layer.
-    activation_bits : tuple of int
-        2..8, by hidden layer.
-
-    Examples
-    --------
-    >>> Thresholds(bits=(4, "ternary"), rates=(0.3,), activation_bits=(8,)).bits
-    (4, 'ternary')
-    """
+    """One candidate: a weight width for each layer, a pruning rate and activation bits for each hidden layer."""
 
     bits: tuple[Bits, ...]
     rates: tuple[float, ...]
@@ -44,33 +30,13 @@ class Thresholds:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A candidate that was built and measured.
-
-    Parameters
-    ----------
-    thresholds : Thresholds
-        What it is made with.
-    found : Measurement
-        What it is and costs.
-    failing : tuple of str
-        Names of the requirements that it misses.
-    sound : bool
-        Accuracy and SQNR hold, and KL lets expect that they do on new rows (G3).
-    phase : str
-        The part of the search that tried it.
-
-    Examples
-    --------
-    >>> found = Measurement(b=3, c=1, rows=270, kl=0.01, n_bytes=900, macs=64, sqnr=20.0)
-    >>> Trial(Thresholds((4,), (), ()), found, (), True, "walk").failing
-    ()
-    """
+    """A candidate that was built and measured."""
 
     thresholds: Thresholds
     found: Measurement
-    failing: tuple[str, ...]
-    sound: bool
-    phase: str
+    failing: tuple[str, ...]  # names of the requirements that it misses
+    sound: bool  # accuracy and SQNR hold, and KL lets expect that they do on new rows (G3)
+    phase: str  # the part of the search that tried it: docs/report.md lists them
 
     @property
     def holds(self) -> bool:
@@ -80,24 +46,10 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class Space:
-    """The axes and their levels, each from loose to tight.
+    """The axes and their levels, each from loose to tight: widths by layer, rates and activation bits by hidden layer.
 
-    Parameters
-    ----------
-    bits : tuple of tuples of int or "ternary"
-        For each layer its widths.
-    rates : tuple of tuples of float
-        For each hidden layer its rates.
-    activation_bits : tuple of tuples of int
-        For each hidden layer its activation bits.
+    ValueError if there is no layer, an axis has no level, or the axes are not one, and two less one, a layer.
 
-    Raises
-    ------
-    ValueError
-        If there is no layer, an axis has no level, or the axes are not one, and two less one, a layer.
-
-    Examples
-    --------
     >>> space = Space(bits=((8, 4), (8, 4)), rates=((0.0, 0.5),), activation_bits=((8,),))
     >>> space.levels, space.at((1, 0, 1, 0))
     ((2, 2, 2, 1), Thresholds(bits=(4, 8), rates=(0.5,), activation_bits=(8,)))
@@ -174,22 +126,8 @@ class Space:
 
 
 def with_level(state: State, axis: int, level: int) -> State:
-    """Move one axis to another level.
+    """Move one axis of a state to another level.
 
-    Parameters
-    ----------
-    state : tuple of int
-        A level for each axis.
-    axis, level : int
-        Which axis, and where to.
-
-    Returns
-    -------
-    tuple of int
-        The other state.
-
-    Examples
-    --------
     >>> with_level((0, 0), 1, 3)
     (0, 3)
     """

@@ -25,25 +25,11 @@ _INTERRUPTED: Final = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command ``npquant``.
+    """Run the command ``npquant`` with `arguments` (None: those of the process); return the exit code.
 
-    Parameters
-    ----------
-    arguments : sequence of str, optional
-        Without the program's name; None: those of the process.
+    ValueError, TypeError, OSError, MemoryError and overflow become one line on stderr and exit code 2: they say what is
+    wrong with the input. Any other exception is a mistake of npquant's own and keeps its traceback.
 
-    Returns
-    -------
-    int
-        The exit code.
-
-    Notes
-    -----
-    ValueError, TypeError, OSError, MemoryError and overflow become one line on stderr and exit code 2: they say what
-    is wrong with the input. Any other exception is a mistake of npquant's own and keeps its traceback.
-
-    Examples
-    --------
     >>> import contextlib
     >>> with contextlib.redirect_stderr(sys.stdout):
     ...     main(["run", "--bits", "9"])

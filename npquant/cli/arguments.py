@@ -1,6 +1,9 @@
 """Arguments that several commands share, and how their values are read.
 
-A value that is no such thing at all is a usage error here; whether a number suits is for the command to say.
+A value that is no such thing at all is a usage error (ArgumentTypeError) here; whether a number suits is for the
+command to say.
+
+Legend: parser the command's; text an argument as it was typed.
 """
 
 from __future__ import annotations
@@ -13,15 +16,8 @@ Value = TypeVar("Value")
 
 
 def add_rows(parser: argparse.ArgumentParser) -> None:
-    """Give a command the rows that it works on.
+    """Give a command the rows that it works on: --data, --rows and --seed.
 
-    Parameters
-    ----------
-    parser : ArgumentParser
-        The command's; gains --data, --rows and --seed.
-
-    Examples
-    --------
     >>> parser = argparse.ArgumentParser()
     >>> add_rows(parser)
     >>> vars(parser.parse_args(["--rows", "200"]))
@@ -34,22 +30,8 @@ def add_rows(parser: argparse.ArgumentParser) -> None:
 
 
 def add_output(parser: argparse.ArgumentParser, what: str) -> argparse._ArgumentGroup:
-    """Give a command the file that it writes.
+    """Give a command the file that it writes (`what`): --out, --max-drop and --json; return their group, to add to.
 
-    Parameters
-    ----------
-    parser : ArgumentParser
-        The command's; gains --out, --max-drop and --json.
-    what : str
-        What is written.
-
-    Returns
-    -------
-    argument group of argparse
-        That of the three, for what a command has to add.
-
-    Examples
-    --------
     >>> parser = argparse.ArgumentParser()
     >>> group = add_output(parser, "the integer network")
     >>> vars(parser.parse_args(["--out", "net.npz"]))
@@ -63,25 +45,8 @@ def add_output(parser: argparse.ArgumentParser, what: str) -> argparse._Argument
 
 
 def widths(text: str) -> tuple[int, ...]:
-    """Read hidden widths such as 64,32.
+    """Read hidden widths such as 64,32: whole numbers between commas.
 
-    Parameters
-    ----------
-    text : str
-        Whole numbers between commas.
-
-    Returns
-    -------
-    tuple of int
-        The numbers.
-
-    Raises
-    ------
-    ArgumentTypeError
-        If a part is no whole number.
-
-    Examples
-    --------
     >>> widths("64,32")
     (64, 32)
     """
@@ -101,25 +66,8 @@ def _one_or_each(text: str, read: Callable[[str], Value], example: str) -> Value
 
 
 def weight_bits(text: str) -> int | str | tuple[int | str, ...]:
-    """Read weight bits: one width for all layers, or one a layer.
+    """Read weight bits: whole numbers or "ternary", one for all layers, or one a layer between commas.
 
-    Parameters
-    ----------
-    text : str
-        Whole numbers or "ternary", between commas.
-
-    Returns
-    -------
-    int, "ternary" or tuple of these
-        The widths; their interval is checked where they are used.
-
-    Raises
-    ------
-    ArgumentTypeError
-        If a part is neither.
-
-    Examples
-    --------
     >>> weight_bits("4"), weight_bits("8,ternary,4")
     (4, (8, 'ternary', 4))
     """
@@ -131,25 +79,8 @@ def _weight_width(text: str) -> int | str:
 
 
 def activation_bits(text: str) -> int | tuple[int, ...]:
-    """Read activation bits: one width for all hidden layers, or one a hidden layer.
+    """Read activation bits: a whole number for all hidden layers, or one a hidden layer between commas.
 
-    Parameters
-    ----------
-    text : str
-        Whole numbers between commas.
-
-    Returns
-    -------
-    int or tuple of int
-        The widths; their interval is checked where they are used.
-
-    Raises
-    ------
-    ArgumentTypeError
-        If a part is no whole number.
-
-    Examples
-    --------
     >>> activation_bits("8"), activation_bits("8,4")
     (8, (8, 4))
     """
@@ -157,20 +88,8 @@ def activation_bits(text: str) -> int | tuple[int, ...]:
 
 
 def by_layer(value: Value | tuple[Value, ...]) -> tuple[Value, ...]:
-    """Undo the shorthand of one value for all layers.
+    """Undo the shorthand of one `value` for all layers.
 
-    Parameters
-    ----------
-    value : value or tuple
-        As the readers above return it.
-
-    Returns
-    -------
-    tuple
-        Of one value, or of one a layer.
-
-    Examples
-    --------
     >>> by_layer(4), by_layer((8, 4))
     ((4,), (8, 4))
     """
@@ -178,25 +97,8 @@ def by_layer(value: Value | tuple[Value, ...]) -> tuple[Value, ...]:
 
 
 def rates(text: str) -> float | tuple[float, ...]:
-    """Read pruning rates: one for all hidden layers, or one a hidden layer.
+    """Read pruning rates: a number for all hidden layers, or one a hidden layer between commas.
 
-    Parameters
-    ----------
-    text : str
-        Numbers between commas.
-
-    Returns
-    -------
-    float or tuple of float
-        The rates; their interval is checked where they are used.
-
-    Raises
-    ------
-    ArgumentTypeError
-        If a part is no number.
-
-    Examples
-    --------
     >>> rates("0.5"), rates("0.5,0.25")
     (0.5, (0.5, 0.25))
     """
@@ -204,25 +106,8 @@ def rates(text: str) -> float | tuple[float, ...]:
 
 
 def pattern(text: str) -> tuple[int, int]:
-    """Read an N:M pattern.
+    """Read an N:M pattern: N weights of every M stay.
 
-    Parameters
-    ----------
-    text : str
-        Two whole numbers around a colon.
-
-    Returns
-    -------
-    tuple of int
-        (N, M): N weights of every M stay.
-
-    Raises
-    ------
-    ArgumentTypeError
-        If it is nothing of the kind.
-
-    Examples
-    --------
     >>> pattern("2:4")
     (2, 4)
     """

@@ -1,6 +1,9 @@
 """A network before and after a command, on the validation rows: what it costs, what it answers, and how that differs.
 
 Tables are laid out from the record that --json prints, so that both say the same.
+
+Legend: record what `compare_networks` returns; start the network before, with its rows; max_drop points of accuracy
+that may be lost, None: any.
 """
 
 from __future__ import annotations
@@ -8,32 +11,23 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from npquant.budget.requirements import allowed_rows
-from npquant.cli.workpiece import Workpiece
+from npquant.budget.decision import decide
+from npquant.budget.requirements import Budget, measurement
+from npquant.cli.starting_network import StartingNetwork
 from npquant.measure.cost import Network, executed_macs, nonzero_weights, weight_widths
-from npquant.measure.evaluate import Evaluation, compare, evaluate, in_float64
+from npquant.measure.evaluate import Comparison, Evaluation, Reference, compare, in_float64
+from npquant.measure.statistics import sqnr_db
 from npquant.nn.model import FloatMLP
+from npquant.report.budget_entries import evidence_entry
 from npquant.report.entries import accuracy_entry, comparison_entry
-from npquant.report.terminal import joined, table, wrap
+from npquant.report.text_layout import joined, table, wrap
 
 _COLUMNS = ("", "bits", "neurons", "bytes", "smaller", "MACs", "executed", "nonzero", "accuracy %")
 
 
 def check_max_drop(max_drop: float | None) -> None:
-    """Refuse a budget that is no number of points.
+    """Refuse a budget outside [0, 100] points.
 
-    Parameters
-    ----------
-    max_drop : float or None
-        Points of accuracy; None: nothing is required.
-
-    Raises
-    ------
-    ValueError
-        If it is outside [0, 100].
-
-    Examples
-    --------
     >>> check_max_drop(-1.0)
     Traceback (most recent call last):
     ValueError: --max-drop is -1; give points of accuracy in [0, 100]
@@ -42,54 +36,34 @@ def check_max_drop(max_drop: float | None) -> None:
         raise ValueError(f"--max-drop is {max_drop:g}; give points of accuracy in [0, 100]")
 
 
-def compare_networks(piece: Workpiece, result: Network, out: str, max_drop: float | None) -> dict[str, Any]:
-    """Compare a command's network with its result on the validation rows.
+def compare_networks(start: StartingNetwork, result: Network, out: str, max_drop: float | None) -> dict[str, Any]:
+    """Compare a command's network with its `result`, which stands in the file `out`, on the validation rows.
 
-    Parameters
-    ----------
-    piece : Workpiece
-        With the network before, and the rows.
-    result : FloatMLP or IntegerMLP
-        The network after.
-    out : str
-        The file that holds it.
-    max_drop : float or None
-        Points of accuracy that may be lost; None: any.
+    Returned are "data", "before", "after", "comparison", "budget", "notes", as --json prints them. Float networks
+    answer in float64. What `decide` decides stands under "budget".
 
-    Returns
-    -------
-    dict
-        "data", "before", "after", "comparison", "budget", "notes", as --json prints them.
-
-    Notes
-    -----
-    Float networks answer in float64. The budget is met where the rows lost, less those won, are within G1.
-
-    Examples
-    --------
     >>> from importlib import resources
-    >>> from npquant.cli.workpiece import take_up
+    >>> from npquant.cli.starting_network import load_start
     >>> path = str(resources.files("npquant.data") / "bundled" / "digits_float.npz")
-    >>> piece = take_up(path, data=None, rows=None, seed=0)
-    >>> compare_networks(piece, piece.model, path, 0.0)["budget"]
-    {'max_drop': 0.0, 'allowed_rows': 0, 'lost_rows': 0, 'met': True}
+    >>> start = load_start(path, data=None, rows=None, seed=0)
+    >>> budget = compare_networks(start, start.model, path, 0.0)["budget"]
+    >>> budget["allowed_rows"], budget["lost_rows"], budget["met"], budget["evidence"]["limit_lies"]
+    (0, 0, True, 'inside')
     """
-    x, y = piece.sets.validation
-    one = evaluate(piece.floating, x, y)
-    two = evaluate(in_float64(result) if isinstance(result, FloatMLP) else result, x, y)
-    found = compare(one, two)
+    reference = Reference.of(start.floating, *start.sets.validation)
+    answers = reference.evaluate(in_float64(result) if isinstance(result, FloatMLP) else result)
+    found = compare(reference.answers, answers)
     comparison = comparison_entry(0, ("before", "after"), "validation", found)
     del comparison["step"]
-    lost = found.paired.b - found.paired.c
-    allowed = None if max_drop is None else allowed_rows(max_drop, found.rows)
-    met = allowed is None or lost <= allowed
+    after = _entry(out, result, answers)
+    sqnr = sqnr_db(reference.answers.logits, answers.logits)
     return {
-        "data": piece.data,
-        "before": _entry(piece.path, piece.model, one),
-        "after": _entry(out, result, two),
+        "data": start.data,
+        "before": _entry(start.path, start.model, reference.answers),
+        "after": after,
         "comparison": comparison,
-        "budget": {"max_drop": max_drop, "allowed_rows": allowed, "lost_rows": lost, "met": met},
-        "notes": list(piece.notes),
+        "budget": _budget_entry(found, sqnr, after, max_drop),
+        "notes": list(start.notes),
     }
 
 
@@ -107,25 +81,24 @@ def _entry(path: str, model: Network, answers: Evaluation) -> dict[str, Any]:
     }
 
 
+def _budget_entry(found: Comparison, sqnr: float, after: dict[str, Any], max_drop: float | None) -> dict[str, Any]:
+    """Describe what was decided; where nothing is required, that is met."""
+    lost = found.paired.b - found.paired.c
+    if max_drop is None:
+        return {"max_drop": None, "allowed_rows": None, "lost_rows": lost, "met": True, "evidence": None}
+    decision = decide(Budget(max_drop), measurement(found, sqnr, after["bytes"], after["macs"]))
+    return {
+        "max_drop": max_drop,
+        "allowed_rows": decision.validation.allowed_rows,
+        "lost_rows": lost,
+        "met": decision.met,
+        "evidence": evidence_entry(decision.validation),
+    }
+
+
 def rows_line(record: dict[str, Any], part: str, used: str) -> str:
-    """Say which rows were used.
+    """Say which training rows (`part`: "calibration" or "train") were `used` for what.
 
-    Parameters
-    ----------
-    record : dict
-        With "data", as `compare_networks` returns it.
-    part : {"calibration", "train"}
-        Which training rows.
-    used : str
-        What they were for.
-
-    Returns
-    -------
-    str
-        One line.
-
-    Examples
-    --------
     >>> rows = {"calibration": 200, "validation": 270}
     >>> rows_line({"data": {"name": "digits", "rows": rows}}, "calibration", "look at")
     '  rows  digits: 200 training rows to look at, 270 validation rows to compare'
@@ -138,18 +111,6 @@ def rows_line(record: dict[str, Any], part: str, used: str) -> str:
 def written_line(record: dict[str, Any]) -> str:
     """Say which file was written.
 
-    Parameters
-    ----------
-    record : dict
-        With "after", as `compare_networks` returns it.
-
-    Returns
-    -------
-    str
-        One line.
-
-    Examples
-    --------
     >>> written_line({"after": {"file": "net.npz", "bytes": 5493}})
     '  file  net.npz: 5,493 bytes written'
     """
@@ -157,20 +118,8 @@ def written_line(record: dict[str, Any]) -> str:
 
 
 def before_after_lines(record: dict[str, Any]) -> list[str]:
-    """Lay both networks and their difference out for a terminal.
+    """Lay both networks, their difference and what was decided out for a terminal.
 
-    Parameters
-    ----------
-    record : dict
-        What `compare_networks` returned.
-
-    Returns
-    -------
-    list of str
-        A table and sentences.
-
-    Examples
-    --------
     >>> one = {"bits": [32], "neurons": [2], "bytes": 900, "macs": 4, "executed_macs": 4}
     >>> one["nonzero_weights"], one["validation"] = 4, {"accuracy": 0.9}
     >>> comparison = {"rows": 10, "agreeing": 10, "agreement": 1.0, "kl": 0.0, "mcnemar": {"b": 0, "c": 0, "p": 1.0}}
@@ -212,28 +161,9 @@ def _row(name: str, entry: dict[str, Any], n_bytes: int) -> tuple[str, ...]:
 def _verdict(budget: dict[str, Any]) -> list[str]:
     if budget["max_drop"] is None:
         return []
-    return wrap(
-        f"Budget {'met' if budget['met'] else 'MISSED'}: {budget['lost_rows']} rows lost in the balance, "
-        f"{budget['allowed_rows']} allowed by {budget['max_drop']:g} points."
-    )
+    return wrap(f"Budget {'met' if budget['met'] else 'MISSED'}: {budget['evidence']['reason']}.")
 
 
 def note_lines(record: dict[str, Any]) -> list[str]:
-    """Lay out what a reader of the figures must know.
-
-    Parameters
-    ----------
-    record : dict
-        With "notes".
-
-    Returns
-    -------
-    list of str
-        Wrapped sentences; none if there is nothing to say.
-
-    Examples
-    --------
-    >>> note_lines({"notes": ["Mind this."]})
-    ['  Mind this.']
-    """
+    """Lay out what a reader of the figures must know: wrapped sentences; none if there is nothing to say."""
     return [line for note in record["notes"] for line in wrap(note)]

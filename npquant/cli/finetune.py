@@ -10,7 +10,7 @@ from npquant.cli.arguments import activation_bits, add_output, by_layer, weight_
 from npquant.cli.progress import ProgressLine
 
 if TYPE_CHECKING:
-    from npquant.cli.workpiece import Workpiece
+    from npquant.cli.starting_network import StartingNetwork
     from npquant.nn.model import FloatMLP
     from npquant.nn.settings import Epoch
 
@@ -24,15 +24,8 @@ _TEACHING: Final = MappingProxyType({"teacher_share": 0.7, "temperature": 1.0})
 
 
 def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Describe ``npquant finetune``.
+    """Describe ``npquant finetune`` in `commands`, what ``add_subparsers`` returned.
 
-    Parameters
-    ----------
-    commands : action of argparse
-        What ``add_subparsers`` returned; gains the command.
-
-    Examples
-    --------
     >>> parser = argparse.ArgumentParser()
     >>> add_command(parser.add_subparsers())
     >>> parser.parse_args(["finetune", "pruned.npz", "--teacher", "float.npz", "--out", "tuned.npz"]).epochs
@@ -74,31 +67,27 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 def _execute(options: argparse.Namespace) -> int:
     """Fine-tune, save, and say what changed."""
     from npquant.cli.before_after import check_max_drop, compare_networks
-    from npquant.cli.output import check_out, write_json, write_sections
-    from npquant.cli.workpiece import load_float, take_up
+    from npquant.cli.output import check_out, print_record
+    from npquant.cli.starting_network import load_float, load_start
     from npquant.files.storage import save
 
     check_max_drop(options.max_drop)
     _complete(options)
     check_out(options.out, options.model, options.teacher, options.data)
-    piece = take_up(options.model, data=options.data, rows=None, seed=options.seed)
+    start = load_start(options.model, data=options.data, rows=None, seed=options.seed)
     teacher = None if options.teacher is None else load_float(options.teacher)
-    net, losses = _finetune(piece, teacher, options)
+    net, losses = _finetune(start, teacher, options)
     save(net, options.out)
     record = {
         "command": "finetune",
         "options": {name: getattr(options, name) for name in _ASKED},
-        **compare_networks(piece, net, options.out, options.max_drop),
+        **compare_networks(start, net, options.out, options.max_drop),
         "losses": losses,
         "teacher": None
         if teacher is None
-        else [_compare_with(teacher, piece, student) for student in (piece.model, net)],
+        else [_compare_with(teacher, start, student) for student in (start.model, net)],
     }
-    if options.json:
-        write_json(record)
-    else:
-        write_sections(_sections(record))
-    return 0 if record["budget"]["met"] else 1
+    return print_record(record, _sections, as_json=options.json)
 
 
 def _complete(options: argparse.Namespace) -> None:
@@ -114,13 +103,15 @@ def _complete(options: argparse.Namespace) -> None:
         raise ValueError("--density prunes and --bits rounds: do one after the other, pruning first")
 
 
-def _finetune(piece: Workpiece, teacher: FloatMLP | None, options: argparse.Namespace) -> tuple[FloatMLP, list[float]]:
+def _finetune(
+    start: StartingNetwork, teacher: FloatMLP | None, options: argparse.Namespace
+) -> tuple[FloatMLP, list[float]]:
     """Train on the training rows alone, so that the validation rows, which chose nothing, can judge."""
     from npquant.compression.pruning.weights.gradual import prune_gradually
     from npquant.compression.rounding.straight_through import StraightThrough
     from npquant.nn.finetuning import finetune
 
-    x, y = piece.sets.train
+    x, y = start.sets.train
     losses: list[float] = []
     grid = None if options.bits is None else StraightThrough(options.bits, activation_bits=options.activation_bits)
     with ProgressLine() as progress:
@@ -131,14 +122,14 @@ def _finetune(piece: Workpiece, teacher: FloatMLP | None, options: argparse.Name
 
         if options.density is not None:
             net = prune_gradually(
-                piece.model, x, y, options.density, options.epochs,
+                start.model, x, y, options.density, options.epochs,
                 teacher=teacher, teacher_share=options.teacher_share, temperature=options.temperature,
                 learning_rate=options.learning_rate, batch_size=options.batch_size, weight_decay=options.weight_decay,
                 progress=note, rng=options.seed,
             )  # fmt: skip
             return net, losses
         net = finetune(
-            piece.model, x, y, options.epochs,
+            start.model, x, y, options.epochs,
             teacher=teacher, teacher_share=options.teacher_share, temperature=options.temperature, quantizer=grid,
             learning_rate=options.learning_rate, batch_size=options.batch_size, weight_decay=options.weight_decay,
             progress=note, rng=options.seed,
@@ -146,11 +137,11 @@ def _finetune(piece: Workpiece, teacher: FloatMLP | None, options: argparse.Name
     return net, losses
 
 
-def _compare_with(teacher: FloatMLP, piece: Workpiece, student: FloatMLP) -> dict[str, Any]:
+def _compare_with(teacher: FloatMLP, start: StartingNetwork, student: FloatMLP) -> dict[str, Any]:
     """Say how near a student's answers are to the teacher's, on the validation rows."""
     from npquant.measure.evaluate import compare, evaluate, in_float64
 
-    said, answered = (evaluate(in_float64(model), *piece.sets.validation) for model in (teacher, student))
+    said, answered = (evaluate(in_float64(model), *start.sets.validation) for model in (teacher, student))
     found = compare(said, answered)
     return {"agreeing": found.agreement, "rows": found.rows, "kl": found.kl}
 
@@ -158,7 +149,7 @@ def _compare_with(teacher: FloatMLP, piece: Workpiece, student: FloatMLP) -> dic
 def _sections(record: dict[str, Any]) -> list[list[str]]:
     """Lay the record out for a terminal."""
     from npquant.cli.before_after import before_after_lines, note_lines, rows_line, written_line
-    from npquant.report.terminal import joined
+    from npquant.report.text_layout import joined
 
     options, losses = record["options"], record["losses"]
     epochs = f"{options['epochs']:,} epoch{'s' * (options['epochs'] != 1)}"

@@ -74,7 +74,7 @@ def _quantization(entry: dict[str, Any]) -> str:
 
 
 def _float_table(layers: list[dict[str, Any]]) -> list[str]:
-    from npquant.report.terminal import table
+    from npquant.report.text_layout import table
 
     head = ("layer", "shape", "activation", "weights", "bias", "MACs", "nonzero", "zeros %", "pattern")
     rows = [
@@ -85,7 +85,7 @@ def _float_table(layers: list[dict[str, Any]]) -> list[str]:
 
 
 def _integer_tables(layers: list[dict[str, Any]]) -> list[list[str]]:
-    from npquant.report.terminal import table
+    from npquant.report.text_layout import table
 
     grids = [
         (str(number), _shape(layer), layer["activation"], str(layer["bits"]), *_grids(layer))
@@ -108,7 +108,7 @@ def _integer_tables(layers: list[dict[str, Any]]) -> list[list[str]]:
 
 def _byte_table(record: dict[str, Any]) -> list[str]:
     """Lay the file's bytes out: a line a layer, a column a kind of part, then what belongs to no layer."""
-    from npquant.report.terminal import table
+    from npquant.report.text_layout import table
 
     parts = record["parts"]
     names = list(dict.fromkeys(part["name"] for part in parts if part["layer"] is not None))

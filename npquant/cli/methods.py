@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from npquant.compression.rounding.method_names import DRAWING_METHODS, METHOD_NAMES
 
 if TYPE_CHECKING:
-    from npquant.cli.workpiece import Workpiece
+    from npquant.cli.starting_network import StartingNetwork
     from npquant.compression.chain.integer_chain import Quantized
     from npquant.integer.mlp import IntegerMLP
 
@@ -45,13 +45,13 @@ def check_method(options: argparse.Namespace) -> None:
         raise ValueError(f"--keep-zeros goes with {known}; drop it, or --method {options.method}")
 
 
-def quantize_by_name(piece: Workpiece, options: argparse.Namespace) -> Quantized:
+def quantize_by_name(piece: StartingNetwork, options: argparse.Namespace) -> Quantized:
     """Quantize by the method that the options name, as the library's function of that name does; raises as it does.
 
     >>> from importlib import resources
-    >>> from npquant.cli.workpiece import take_up
+    >>> from npquant.cli.starting_network import load_start
     >>> path = resources.files("npquant.data") / "bundled" / "digits_float.npz"
-    >>> piece = take_up(str(path), data=None, rows=50, seed=0)
+    >>> piece = load_start(str(path), data=None, rows=50, seed=0)
     >>> asked = {"method": "nearest", "bits": 3, "activation_bits": 8}
     >>> options = argparse.Namespace(**asked, keep_zeros=False, polish=None, seed=0)
     >>> quantize_by_name(piece, options).network.weight_bits
@@ -74,7 +74,7 @@ def quantize_by_name(piece: Workpiece, options: argparse.Namespace) -> Quantized
     )
 
 
-def _read_codes(piece: Workpiece, options: argparse.Namespace) -> IntegerMLP:
+def _read_codes(piece: StartingNetwork, options: argparse.Namespace) -> IntegerMLP:
     """Read the codes off a network that was fine-tuned through the quantizer, on the rows that it was trained on."""
     from npquant.compression.rounding.on_grid import quantize_on_grid
     from npquant.compression.rounding.straight_through import StraightThrough

@@ -1,4 +1,7 @@
-"""The file that a command writes, and what it prints: tables, or JSON."""
+"""The file that a command writes, and what it prints: tables, or JSON.
+
+Legend: record what a command found, any nesting of what JSON holds; sections blocks of lines without their ends.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,24 +17,10 @@ from npquant.report.document import rounded
 
 
 def check_out(out: str, *sources: str | None) -> None:
-    """See that a file can be written, before any work is done.
+    """See that the file `out` can be written and is none of its `sources` (None: no file), before any work is done.
 
-    Parameters
-    ----------
-    out : str
-        The file.
-    sources : str or None
-        Files that it must not replace; None stands for no file.
+    ValueError if it is one of them, or a folder; OSError if its folder is missing or not writable; names it.
 
-    Raises
-    ------
-    ValueError
-        If `out` is one of the sources, or a folder.
-    OSError
-        If its folder is missing or not writable; names it.
-
-    Examples
-    --------
     >>> check_out("float.npz", "float.npz")
     Traceback (most recent call last):
     ValueError: --out is float.npz, which would be lost; choose another name
@@ -50,15 +39,8 @@ def check_out(out: str, *sources: str | None) -> None:
 
 
 def write_json(record: dict[str, Any]) -> None:
-    """Print a record as JSON.
+    """Print a record as JSON: floats are rounded to nine digits, NaN and inf become null.
 
-    Parameters
-    ----------
-    record : dict
-        Any nesting of what JSON holds; floats are rounded to nine digits, NaN and inf become null.
-
-    Examples
-    --------
     >>> write_json({"bits": (4, 4)})
     {
       "bits": [
@@ -72,15 +54,8 @@ def write_json(record: dict[str, Any]) -> None:
 
 
 def write_sections(sections: Iterable[Iterable[str]]) -> None:
-    """Print blocks of lines with an empty line between them.
+    """Print blocks of lines with an empty line between them; a block without lines is left out.
 
-    Parameters
-    ----------
-    sections : iterable of iterables of str
-        Lines without their ends; a block without lines is left out.
-
-    Examples
-    --------
     >>> write_sections([["one"], [], ["two"]])
     one
     <BLANKLINE>
@@ -89,3 +64,14 @@ def write_sections(sections: Iterable[Iterable[str]]) -> None:
     blocks = ["\n".join(lines) for lines in sections]
     sys.stdout.write("\n\n".join(block for block in blocks if block) + "\n")
     sys.stdout.flush()
+
+
+def print_record(
+    record: dict[str, Any], sections: Callable[[dict[str, Any]], Iterable[Iterable[str]]], *, as_json: bool
+) -> int:
+    """Print a record, `as_json` or laid out by `sections`, and return the exit code: 1 where its budget is missed."""
+    if as_json:
+        write_json(record)
+    else:
+        write_sections(sections(record))
+    return 0 if record["budget"]["met"] else 1

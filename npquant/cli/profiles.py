@@ -8,15 +8,8 @@ import sys
 
 
 def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Describe ``npquant profiles``.
+    """Describe ``npquant profiles`` in `commands`, what ``add_subparsers`` returned.
 
-    Parameters
-    ----------
-    commands : action of argparse
-        What ``add_subparsers`` returned; gains the command.
-
-    Examples
-    --------
     >>> parser = argparse.ArgumentParser()
     >>> add_command(parser.add_subparsers())
     >>> parser.parse_args(["profiles", "tflite_ref"]).name

@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from npquant.cli.arguments import add_output, add_rows, pattern, rates
 from npquant.cli.progress import ProgressLine
 
 if TYPE_CHECKING:
-    from npquant.cli.workpiece import Workpiece
+    from npquant.cli.starting_network import StartingNetwork
     from npquant.nn.model import FloatMLP
 
 _CAUSES: Final = ("zero", "constant", "redundant", "unimportant")
 
 
 def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Describe ``npquant prune``.
+    """Describe ``npquant prune`` in `commands`, what ``add_subparsers`` returned.
 
-    Parameters
-    ----------
-    commands : action of argparse
-        What ``add_subparsers`` returned; gains the command.
-
-    Examples
-    --------
     >>> parser = argparse.ArgumentParser()
     >>> add_command(parser.add_subparsers())
     >>> parser.parse_args(["prune", "float.npz", "--rate", "0.5,0.25", "--out", "pruned.npz"]).rate
@@ -64,28 +58,24 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 def _execute(options: argparse.Namespace) -> int:
     """Prune, save, and say what went."""
     from npquant.cli.before_after import check_max_drop, compare_networks
-    from npquant.cli.output import check_out, write_json, write_sections
-    from npquant.cli.workpiece import take_up
+    from npquant.cli.output import check_out, print_record
+    from npquant.cli.starting_network import load_start
     from npquant.files.storage import save
 
     _check_target(options)
     check_max_drop(options.max_drop)
     check_out(options.out, options.model, options.data)
-    piece = take_up(options.model, data=options.data, rows=options.rows, seed=options.seed)
+    start = load_start(options.model, data=options.data, rows=options.rows, seed=options.seed)
     with ProgressLine(f"prune {options.model}"):
-        net, layers = _prune_weights(piece, options) if options.weights else _prune_neurons(piece, options)
+        net, layers = _prune_weights(start, options) if options.weights else _prune_neurons(start, options)
     save(net, options.out)
     record = {
         "command": "prune",
         "options": _options(options),
-        **compare_networks(piece, net, options.out, options.max_drop),
+        **compare_networks(start, net, options.out, options.max_drop),
         "layers": layers,
     }
-    if options.json:
-        write_json(record)
-    else:
-        write_sections(_sections(record, explain=options.explain))
-    return 0 if record["budget"]["met"] else 1
+    return print_record(record, partial(_sections, explain=options.explain), as_json=options.json)
 
 
 def _check_target(options: argparse.Namespace) -> None:
@@ -114,12 +104,12 @@ def _criterion(options: argparse.Namespace) -> str:
     return str(options.criterion or ("magnitude" if options.weights else "obs"))
 
 
-def _prune_neurons(piece: Workpiece, options: argparse.Namespace) -> tuple[FloatMLP, list[dict[str, Any]]]:
+def _prune_neurons(start: StartingNetwork, options: argparse.Namespace) -> tuple[FloatMLP, list[dict[str, Any]]]:
     """Remove neurons; describe each hidden layer by the numbers that its neurons had."""
     from npquant.compression.pruning.neurons.pruning import prune_neurons_with_report
 
     net, report = prune_neurons_with_report(
-        piece.model, piece.x_calibration, options.rate, _criterion(options), options.compensation,
+        start.model, start.x_calibration, options.rate, _criterion(options), options.compensation,
         allocation=options.allocation, rng=options.seed,
     )  # fmt: skip
     if report.nothing_pruned:
@@ -137,7 +127,7 @@ def _prune_neurons(piece: Workpiece, options: argparse.Namespace) -> tuple[Float
     return net, layers
 
 
-def _prune_weights(piece: Workpiece, options: argparse.Namespace) -> tuple[FloatMLP, list[dict[str, Any]]]:
+def _prune_weights(start: StartingNetwork, options: argparse.Namespace) -> tuple[FloatMLP, list[dict[str, Any]]]:
     """Set weights to 0; describe each layer by counts."""
     from npquant.compression.pruning.weights.one_shot import prune_weights_with_report
     from npquant.measure.cost import nonzero_weights
@@ -145,10 +135,10 @@ def _prune_weights(piece: Workpiece, options: argparse.Namespace) -> tuple[Float
     # A tuple is a pattern there, and a list one density a layer.
     density = list(options.density) if isinstance(options.density, tuple) else options.density
     net, report = prune_weights_with_report(
-        piece.model, piece.x_calibration, options.pattern or density, _criterion(options), options.compensation,
+        start.model, start.x_calibration, options.pattern or density, _criterion(options), options.compensation,
         allocation=options.allocation, rng=options.seed,
     )  # fmt: skip
-    if net is piece.model:
+    if net is start.model:
         raise ValueError("nothing was pruned: the network is as sparse as that already; lower --density or N of N:M")
     layers = [
         {
@@ -159,7 +149,7 @@ def _prune_weights(piece: Workpiece, options: argparse.Namespace) -> tuple[Float
             "error_bare": layer.error_bare,
             "error": layer.error,
         }
-        for layer, before in zip(report, nonzero_weights(piece.model), strict=True)
+        for layer, before in zip(report, nonzero_weights(start.model), strict=True)
     ]
     return net, layers
 
@@ -181,7 +171,7 @@ def _sections(record: dict[str, Any], *, explain: bool) -> list[list[str]]:
 
 
 def _neuron_lines(layers: list[dict[str, Any]]) -> list[str]:
-    from npquant.report.terminal import table
+    from npquant.report.text_layout import table
 
     rows = []
     for number, layer in enumerate(layers):
@@ -200,7 +190,7 @@ def _reason_lines(layers: list[dict[str, Any]]) -> list[str]:
 
 
 def _weight_lines(layers: list[dict[str, Any]]) -> list[str]:
-    from npquant.report.terminal import table
+    from npquant.report.text_layout import table
 
     rows = [
         (

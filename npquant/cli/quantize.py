@@ -11,7 +11,7 @@ from npquant.cli.methods import METHODS, check_method, method_name, quantize_by_
 from npquant.cli.progress import ProgressLine
 
 if TYPE_CHECKING:
-    from npquant.cli.workpiece import Workpiece
+    from npquant.cli.starting_network import StartingNetwork
     from npquant.compression.chain.layer_report import LayerReport
     from npquant.integer.mlp import IntegerMLP
 
@@ -20,15 +20,8 @@ _ASKED: Final = ("method", "bits", "activation_bits", "keep_zeros", "polish", "r
 
 
 def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Describe ``npquant quantize``.
+    """Describe ``npquant quantize`` in `commands`, what ``add_subparsers`` returned.
 
-    Parameters
-    ----------
-    commands : action of argparse
-        What ``add_subparsers`` returned; gains the command.
-
-    Examples
-    --------
     >>> parser = argparse.ArgumentParser()
     >>> add_command(parser.add_subparsers())
     >>> options = parser.parse_args(["quantize", "float.npz", "--bits", "8,ternary,4", "--out", "net.npz"])
@@ -74,49 +67,45 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 def _execute(options: argparse.Namespace) -> int:
     """Quantize, save, and say what it cost."""
     from npquant.cli.before_after import check_max_drop, compare_networks
-    from npquant.cli.output import check_out, write_json, write_sections
-    from npquant.cli.workpiece import take_up
+    from npquant.cli.output import check_out, print_record
+    from npquant.cli.starting_network import load_start
     from npquant.compression.neuron_order import reorder_neurons
     from npquant.files.storage import save
 
     check_max_drop(options.max_drop)
     check_method(options)
     check_out(options.out, options.model, options.data)
-    piece = take_up(options.model, data=options.data, rows=options.rows, seed=options.seed)
+    start = load_start(options.model, data=options.data, rows=options.rows, seed=options.seed)
     with ProgressLine(f"quantize {options.model} by {options.method}"):
-        net, reports = quantize_by_name(piece, options)
+        net, reports = quantize_by_name(start, options)
     # What is said of the layers is said in the float network's order.
     stored = reorder_neurons(net) if options.reorder else net
     save(stored, options.out, options.encoding)
     record = {
         "command": "quantize",
         "options": {name: getattr(options, name) for name in _ASKED},
-        **compare_networks(piece, stored, options.out, options.max_drop),
-        "layers": _layer_entries(piece, net, reports),
+        **compare_networks(start, stored, options.out, options.max_drop),
+        "layers": _layer_entries(start, net, reports),
     }
-    record["notes"] += _zero_notes(piece, net)
-    if options.json:
-        write_json(record)
-    else:
-        write_sections(_sections(record))
-    return 0 if record["budget"]["met"] else 1
+    record["notes"] += _zero_notes(start, net)
+    return print_record(record, _sections, as_json=options.json)
 
 
-def _zero_notes(piece: Workpiece, net: IntegerMLP) -> list[str]:
+def _zero_notes(start: StartingNetwork, net: IntegerMLP) -> list[str]:
     """Say how many zeros came back: methods that carry errors on put them into zeros, too."""
     from npquant.measure.cost import layer_weights
 
-    pairs = zip(layer_weights(piece.model), layer_weights(net), strict=True)
+    pairs = zip(layer_weights(start.model), layer_weights(net), strict=True)
     back = sum(int(((w == 0) & (q != 0)).sum()) for w, q in pairs)
     return [f"{back:,} weights that were 0 are 0 no longer; --keep-zeros keeps them."] if back else []
 
 
-def _layer_entries(piece: Workpiece, net: IntegerMLP, reports: tuple[LayerReport, ...]) -> list[dict[str, Any]]:
+def _layer_entries(start: StartingNetwork, net: IntegerMLP, reports: tuple[LayerReport, ...]) -> list[dict[str, Any]]:
     """Describe what became of each layer."""
     from npquant.measure.cost import nonzero_weights, weight_widths
     from npquant.measure.evaluate import layer_sqnr
 
-    ratios = layer_sqnr(piece.floating, net, piece.sets.validation[0])
+    ratios = layer_sqnr(start.floating, net, start.sets.validation[0])
     entries: list[dict[str, Any]] = [
         {"shape": layer.shape, "bits": width, "nonzero_weights": nonzero, "sqnr_db": ratio}
         for layer, width, nonzero, ratio in zip(
@@ -138,7 +127,7 @@ def _layer_entries(piece: Workpiece, net: IntegerMLP, reports: tuple[LayerReport
 def _sections(record: dict[str, Any]) -> list[list[str]]:
     """Lay the record out for a terminal."""
     from npquant.cli.before_after import before_after_lines, note_lines, rows_line, written_line
-    from npquant.report.terminal import joined
+    from npquant.report.text_layout import joined
 
     options = record["options"]
     weights, outputs = joined(record["after"]["bits"]), joined(by_layer(options["activation_bits"]))
@@ -159,7 +148,7 @@ def _sections(record: dict[str, Any]) -> list[list[str]]:
 
 def _layer_lines(layers: list[dict[str, Any]]) -> list[str]:
     """Lay out the layers: for the rectified method with its bound beside the error."""
-    from npquant.report.terminal import table
+    from npquant.report.text_layout import table
 
     head = ["layer", "shape", "bits", "zeros %", "SQNR dB"]
     rows = [

@@ -10,15 +10,8 @@ from npquant.cli.progress import ProgressLine
 
 
 def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Describe ``npquant run``.
+    """Describe ``npquant run`` in `commands`, what ``add_subparsers`` returned.
 
-    Parameters
-    ----------
-    commands : action of argparse
-        What ``add_subparsers`` returned; gains the command.
-
-    Examples
-    --------
     >>> parser = argparse.ArgumentParser()
     >>> add_command(parser.add_subparsers())
     >>> parser.parse_args(["run", "--bits", "4"]).bits

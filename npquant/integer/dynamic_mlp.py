@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 
 from npquant.arrays import Float32, Float64, Int32, Int64, Real
 from npquant.integer.dynamic_layer import GRANULARITIES, DynamicLayer, input_params, quantize_rows, run_dynamic_layer
+from npquant.kernels.floating import to_float64
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -167,7 +168,7 @@ class DynamicMLP:
             raise TypeError(f"x has dtype {given.dtype}; it must be real numbers")
         if given.ndim != 2 or given.shape[1] != self.n_inputs:
             raise ValueError(f"x has shape {given.shape}; it must be (B, {self.n_inputs}): one row an example")
-        real = given.astype(np.float64)
+        real = to_float64(given)
         if not (np.abs(real) <= np.finfo(np.float32).max).all():
             raise ValueError("x contains NaN, infinity or a value beyond float32: remove or replace it")
         return real

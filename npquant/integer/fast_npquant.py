@@ -22,7 +22,7 @@ from npquant.integer.sparse_product import choose_kernel, compress_weights, mult
 from npquant.kernels.exact import exact_depth, sums_are_exact
 from npquant.kernels.lookup import activation_table
 from npquant.kernels.multiplier import FixedMultiplier, layer_multiplier
-from npquant.kernels.requantize import requantize_single_rounding
+from npquant.kernels.output_stages import stage_single_rounding
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -168,8 +168,8 @@ def _run_sparse(layer: PreparedLayer, compressed: csr_array, codes: Float32) -> 
 
 def _codes_by_int64(layer: PreparedLayer, raw: NDArray[Any]) -> Float32:
     """Requantize (B, N) sums where no float formula passed its check."""
-    steps = requantize_single_rounding(raw.astype(np.int64) + layer.constant, layer.fixed) + layer.zero_point
-    return np.clip(steps, layer.low, layer.high).astype(np.float32)
+    acc = raw.astype(np.int64) + layer.constant
+    return stage_single_rounding(acc, layer.fixed, layer.zero_point, layer.low, layer.high).astype(np.float32)
 
 
 def _raw_sums(blocks: Blocks, codes: Float32) -> NDArray[np.float64]:

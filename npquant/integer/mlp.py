@@ -153,7 +153,8 @@ class IntegerMLP:
         codes = np.empty(real.shape, np.int8)
         rows = max(1, PART_ELEMENTS // self.n_inputs)
         for row in range(0, len(real), rows):
-            part = np.array(real[row : row + rows], np.float64)
+            with np.errstate(invalid="ignore"):  # a signalling NaN is refused below, by name
+                part = np.array(real[row : row + rows], np.float64)
             if not np.isfinite(part).all():
                 raise ValueError("x contains NaN or infinity, which have no code: remove or replace them")
             if self.input_offset is not None:

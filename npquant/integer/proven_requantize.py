@@ -17,7 +17,7 @@ from npquant.arrays import Int64, Real
 from npquant.integer.accumulator import accumulator_interval
 from npquant.integer.layer import IntegerLayer
 from npquant.kernels.multiplier import FixedMultiplier, layer_multiplier
-from npquant.kernels.requantize import requantize_single_rounding
+from npquant.kernels.output_stages import stage_single_rounding
 
 
 def requantize_proven(raw: Real, scale: Real, offset: Real, real: Real, out: NDArray[np.float32]) -> None:
@@ -70,5 +70,4 @@ def formula_is_exact(scale: Real, offset: Real, constant: Int64, layer: IntegerL
 
 
 def _codes_in_int64(acc: Int64, fixed: FixedMultiplier, layer: IntegerLayer) -> Int64:
-    low, high = layer.code_range
-    return np.clip(requantize_single_rounding(acc, fixed) + int(layer.target.zero_point), low, high)
+    return stage_single_rounding(acc, fixed, layer.target.zero_point, *layer.code_range)

@@ -1,7 +1,7 @@
 """When float32 sums of integers are exact, whatever the order of addition: what every product through BLAS rests on.
 
-Legend: terms are integers. C6: if the magnitudes of all terms add up to at most 2^24, every partial sum, in any order
-and grouping, is an integer of at most 2^24, which float32 holds; so no addition rounds, fused or not.
+Legend: terms are integers. C6: if every partial sum, in any order and grouping, is an integer of at most 2^24, float32
+holds it; so no addition rounds, fused or not. It is where the magnitudes of all terms add up to at most 2^24.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ FLOAT32_EXACT: Final = 2**24
 
 
 def sums_are_exact(reach: int) -> bool:
-    """C6. reach <= 2^24, where reach (>= 0) is at least the sum of the magnitudes of all terms.
+    """C6. reach <= 2^24, where reach (>= 0) is at least the magnitude of every partial sum, in any order.
 
     >>> sums_are_exact(1024 * 128 * 128), sums_are_exact(2**24 + 1)
     (True, False)

@@ -158,6 +158,15 @@ def decompose_to_bits(real: ArrayLike, bits: int) -> FixedMultiplier:
     return FixedMultiplier(m, e)
 
 
+def fixed_multiplier(sx: ArrayLike, sw: ArrayLike, sy: ArrayLike) -> FixedMultiplier:
+    """R5 of R4: the multiplier of npquant's own arithmetic.
+
+    >>> fixed_multiplier(0.5, 0.5, 0.5).real
+    0.5
+    """
+    return decompose_multiplier(real_multiplier(sx, sw, sy))
+
+
 def layer_multiplier(x: QuantParams, w: QuantParams, y: QuantParams) -> FixedMultiplier:
     """R5 of R4 for one linear layer: input x and output y are per-tensor, weights w per-tensor or per-channel."""
-    return decompose_multiplier(real_multiplier(x.scale, w.scale, y.scale))
+    return fixed_multiplier(x.scale, w.scale, y.scale)

@@ -1,6 +1,7 @@
 """What a network answers on a set of rows, and how two networks' answers differ.
 
-Letters: R rows, C classes.
+Legend: x real inputs, shape (R, K), R >= 1 rows; y true classes, int64, shape (R,), in [0, C); model a network of C
+outputs; reference and candidate Evaluations on the same rows, but for `layer_sqnr`.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from npquant.arrays import Indices, Int64, Mask, Real
 from npquant.integer.layer import run_layer_plain
 from npquant.integer.mlp import IntegerMLP
 from npquant.kernels.affine import dequantize
@@ -22,24 +24,16 @@ from npquant.nn.model import DenseLayer, FloatMLP
 class Classifier(Protocol):
     """What both networks have: real logits of real inputs."""
 
-    def logits(self, x: NDArray[Any]) -> NDArray[np.floating[Any]]:
+    def logits(self, x: NDArray[Any]) -> Real:
         """Return (R, C) real values."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Evaluation:
-    """A network's answers on rows whose classes are known.
+    """A network's answers on rows whose classes are known."""
 
-    Attributes
-    ----------
-    logits : ndarray of floats, shape (R, C)
-        Real values.
-    correct : ndarray of bool, shape (R,)
-        Where the predicted class is the true one.
-    """
-
-    logits: NDArray[np.floating[Any]]
-    correct: NDArray[np.bool_]
+    logits: Real  # (R, C) real values
+    correct: Mask  # (R,) where the predicted class is the true one
 
     @property
     def rows(self) -> int:
@@ -57,6 +51,24 @@ class Evaluation:
         return np.asarray(np.argmax(self.logits, axis=1), np.intp)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Reference:
+    """Rows whose classes are known, and the answers of the network that all others are held to, computed once."""
+
+    x: NDArray[Any]
+    y: Int64
+    answers: Evaluation
+
+    @staticmethod
+    def of(model: Classifier, x: NDArray[Any], y: Int64) -> Reference:
+        """Evaluate the network that others are held to."""
+        return Reference(x, y, evaluate(model, x, y))
+
+    def evaluate(self, model: Classifier) -> Evaluation:
+        """Evaluate another network on the same rows."""
+        return evaluate(model, self.x, self.y)
+
+
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """Two networks on the same rows: rows where they answer alike, KL in nats, and McNemar's paired test."""
@@ -67,30 +79,11 @@ class Comparison:
     paired: McNemar
 
 
-def evaluate(model: Classifier, x: NDArray[Any], y: NDArray[np.int64]) -> Evaluation:
+def evaluate(model: Classifier, x: NDArray[Any], y: Int64) -> Evaluation:
     """Ask a network for the classes of some rows.
 
-    Parameters
-    ----------
-    model : Classifier
-        A float or an integer network.
-    x : ndarray of numbers, shape (R, K)
-        Real inputs, R >= 1.
-    y : ndarray of int64, shape (R,)
-        True classes in [0, C).
+    ValueError if there are no rows, or a class is one that the network does not have.
 
-    Returns
-    -------
-    Evaluation
-        Logits and which rows are right.
-
-    Raises
-    ------
-    ValueError
-        If there are no rows, or a class is one that the network does not have.
-
-    Examples
-    --------
     >>> model = FloatMLP((DenseLayer(np.eye(2), np.zeros(2), "identity"),))
     >>> evaluate(model, np.array([[1.0, 0.0], [0.0, 1.0]]), np.array([0, 0])).n_correct
     1
@@ -104,20 +97,8 @@ def evaluate(model: Classifier, x: NDArray[Any], y: NDArray[np.int64]) -> Evalua
 
 
 def compare(reference: Evaluation, candidate: Evaluation) -> Comparison:
-    """Compare two networks' answers row by row.
+    """Compare two networks' answers row by row: ``paired.b`` the first alone gets right, ``paired.c`` the second.
 
-    Parameters
-    ----------
-    reference, candidate : Evaluation
-        On the same rows.
-
-    Returns
-    -------
-    Comparison
-        ``paired.b`` counts the rows that the reference alone gets right, ``paired.c`` those of the candidate.
-
-    Examples
-    --------
     >>> a = Evaluation(np.array([[1.0, 0.0], [0.0, 1.0]]), np.array([True, True]))
     >>> b = Evaluation(np.array([[1.0, 0.0], [1.0, 0.0]]), np.array([True, False]))
     >>> compare(a, b).agreement, compare(a, b).paired
@@ -129,37 +110,14 @@ def compare(reference: Evaluation, candidate: Evaluation) -> Comparison:
 
 
 def layer_sqnr(
-    reference: FloatMLP, model: IntegerMLP, x: NDArray[Any], kept: tuple[NDArray[np.int64], ...] | None = None
+    reference: FloatMLP, model: IntegerMLP, x: NDArray[Any], kept: tuple[Indices, ...] | None = None
 ) -> tuple[float, ...]:
-    """Measure each layer's signal-to-quantization-noise ratio, errors of the layers before it included.
+    """T3 of each layer in dB, real outputs against decoded codes, errors of the layers before it included.
 
-    Parameters
-    ----------
-    reference : FloatMLP
-        The network that the integer one stands for.
-    model : IntegerMLP
-        The integer network.
-    x : ndarray of numbers, shape (R, K)
-        Real inputs.
-    kept : tuple of ndarray of int64, optional
-        For each layer the reference's neurons that the integer network still has, in its order; None: all.
+    Each layer runs on the codes that the layers before it deliver; +inf where its outputs agree exactly. `reference` is
+    the float network that the integer one stands for; `kept` says for each layer which of its neurons the integer
+    network still has, in that order (None: all). ValueError if the widths do not agree.
 
-    Returns
-    -------
-    tuple of float
-        dB, one a layer; +inf where a layer's outputs agree exactly.
-
-    Raises
-    ------
-    ValueError
-        If the widths do not agree.
-
-    Notes
-    -----
-    T3 of real outputs against decoded codes. Each layer runs on the codes that the layers before it deliver.
-
-    Examples
-    --------
     >>> from npquant.compression.rounding.uniform import quantize_uniform
     >>> x = np.linspace(0, 1, 30).reshape(10, 3)
     >>> model = FloatMLP((DenseLayer(x[:3] - 0.1, np.zeros(3), "identity"),))
@@ -178,19 +136,9 @@ def layer_sqnr(
 def in_float64(model: FloatMLP) -> FloatMLP:
     """Copy a float network to float64, exactly.
 
-    Parameters
-    ----------
-    model : FloatMLP
-        Of any float dtype.
+    Its sums are so much finer than float32 that their order, which a BLAS library changes with its thread count,
+    decides no class and no code.
 
-    Returns
-    -------
-    FloatMLP
-        The same real weights; its sums are so much finer than float32 that their order, which a BLAS library changes
-        with its thread count, decides no class and no code.
-
-    Examples
-    --------
     >>> layer = DenseLayer(np.eye(2, dtype=np.float32), np.zeros(2, np.float32), "identity")
     >>> in_float64(FloatMLP((layer,))).layers[0].w.dtype
     dtype('float64')

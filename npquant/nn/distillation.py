@@ -48,7 +48,8 @@ def checked_teacher(teacher: Teacher, x: NDArray[Any], outputs: int) -> Float64:
             raise TypeError(f"the teacher has dtype {given.dtype}; give a FloatMLP, or its outputs as real numbers")
         if given.shape != (len(x), outputs):
             raise ValueError(f"the teacher's outputs have shape {given.shape}; they must be {(len(x), outputs)}")
-        said = given.astype(np.float64)
+        with np.errstate(invalid="ignore"):  # of a signalling NaN, which is refused below
+            said = given.astype(np.float64)
     if not np.isfinite(said).all():
         raise ValueError("the teacher's outputs contain NaN or infinity: check its weights and the rows")
     return said

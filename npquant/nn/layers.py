@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -58,7 +57,6 @@ class ForwardCache:
     """Keep what the backward pass of a network needs, and what a reader may want to see; all by layer."""
 
     dense: tuple[DenseCache, ...]  # (x, w)
-    saved: tuple[Any, ...]  # what each activation's forward pass returned for its backward pass
     z: tuple[Real, ...]  # pre-activations (B, N)
     a: tuple[Real, ...]  # outputs (B, N), before `on_output`
 
@@ -74,17 +72,16 @@ def network_forward(
     >>> network_forward(np.array([[2.0]]), [(np.array([[3.0]]), np.array([-7.0]))], ["relu"])[1].z
     (array([[-1.]]),)
     """
-    dense, saved, z_by_layer, a_by_layer = [], [], [], []
+    dense, z_by_layer, a_by_layer = [], [], []
     for i, ((w, b), name) in enumerate(zip(parameters, activations, strict=True)):
         z, pair = dense_forward(x, w, b)
-        x, kept = ACTIVATIONS[name][0](z)
+        x = ACTIVATIONS[name][0](z)
         dense.append(pair)
-        saved.append(kept)
         z_by_layer.append(z)
         a_by_layer.append(x)
         if on_output is not None and i < len(activations) - 1:
             x = on_output(i, x)
-    return x, ForwardCache(tuple(dense), tuple(saved), tuple(z_by_layer), tuple(a_by_layer))
+    return x, ForwardCache(tuple(dense), tuple(z_by_layer), tuple(a_by_layer))
 
 
 def network_backward(
@@ -100,7 +97,7 @@ def network_backward(
     """
     gradients: list[tuple[Real, Real]] = []
     for i in reversed(range(len(activations))):
-        dz = ACTIVATIONS[activations[i]][1](da, cache.saved[i])
+        dz = ACTIVATIONS[activations[i]][1](da, cache.a[i])
         memory = None if out is None else out[i]
         dx, dw, db = dense_backward(dz, cache.dense[i], input_gradient=i > 0, out=memory)
         gradients.append((dw, db))

@@ -265,12 +265,12 @@ class FloatMLP:
             raise TypeError(f"x has dtype {given.dtype}; it must be real numbers")
         if given.ndim != 2 or given.shape[1] != self.n_inputs:
             raise ValueError(f"x has shape {given.shape}; the network takes (B, {self.n_inputs})")
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):  # of a signalling NaN, which is refused like any other
             values = given.astype(self.dtype, copy=False)
-        if not np.isfinite(values).all():
-            row, column = np.argwhere(~np.isfinite(values))[0]
-            raise ValueError(
-                f"x is {given[row, column]} at row {row}, column {column}, which is {values[row, column]} in "
-                f"{self.dtype}; every input must be finite"
-            )
+            if not np.isfinite(values).all():
+                row, column = np.argwhere(~np.isfinite(values))[0]
+                raise ValueError(
+                    f"x is {given[row, column]} at row {row}, column {column}, which is {values[row, column]} in "
+                    f"{self.dtype}; every input must be finite"
+                )
         return values

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import dataclasses
 
+from npquant.kernels.multiplier import fixed_multiplier
 from npquant.kernels.output_stages import integer_stage, stage_single_rounding
 from npquant.kernels.requantize import requantize_double_rounding, requantize_half_away
-from npquant.profiles.npquant import fixed_multiplier
 from npquant.profiles.record import Profile
 from npquant.profiles.tflite import per_tensor_float32_multiplier
 

@@ -1,25 +1,13 @@
 """npquant's own arithmetic, as a record.
 
-Legend: sx, sw, sy scales of input, weights, output; M multiplier.
+Legend: acc accumulator, (m, e) multiplier of R5, zy zero point, [qmin, qmax] output interval.
 """
 
 from __future__ import annotations
 
-from numpy.typing import ArrayLike
-
-from npquant.kernels.multiplier import FixedMultiplier, decompose_multiplier, real_multiplier
+from npquant.kernels.multiplier import fixed_multiplier
 from npquant.kernels.output_stages import stage_single_rounding
 from npquant.profiles.record import Profile
-
-
-def fixed_multiplier(sx: ArrayLike, sw: ArrayLike, sy: ArrayLike) -> FixedMultiplier:
-    """Make the multiplier of npquant's own arithmetic: R5 of R4.
-
-    >>> fixed_multiplier(0.5, 0.5, 0.5).real
-    0.5
-    """
-    return decompose_multiplier(real_multiplier(sx, sw, sy))
-
 
 NPQUANT = Profile(
     name="npquant",

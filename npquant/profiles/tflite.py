@@ -17,6 +17,7 @@ from npquant.kernels.bias import bias_reciprocal_half_away
 from npquant.kernels.multiplier import (
     FixedMultiplier,
     decompose_multiplier,
+    fixed_multiplier,
     multiplier_float32_product,
     real_multiplier,
 )
@@ -41,7 +42,6 @@ from npquant.kernels.softmax_engines import (
     softmax_codes_fixed_point_shift_x86,
     softmax_codes_table,
 )
-from npquant.profiles.npquant import fixed_multiplier
 from npquant.profiles.record import Profile
 
 

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from npquant.arrays import Float32, Int64
 from npquant.kernels.bias import bias_reciprocal_half_even
-from npquant.kernels.multiplier import multiplier_float32, multiplier_float32_reciprocal
+from npquant.kernels.multiplier import multiplier_float32, multiplier_float32_reciprocal, scale_product_float32
 from npquant.kernels.output_stages import (
     bias_added_divided,
     bias_added_fused,
@@ -27,7 +27,7 @@ Scales = tuple[Float32, Float32, Float32]
 
 def _fbgemm_multiplier(sx: ArrayLike, sw: ArrayLike, sy: ArrayLike) -> tuple[Float32, Float32]:
     """Return f32(sx sw), which the bias needs, and M_C."""
-    return np.asarray(np.asarray(sx, np.float32) * np.asarray(sw, np.float32)), multiplier_float32(sx, sw, sy)
+    return scale_product_float32(sx, sw), multiplier_float32(sx, sw, sy)
 
 
 def _fbgemm_bias(acc: Int64, b: ArrayLike, constants: tuple[Float32, Float32]) -> Float32:

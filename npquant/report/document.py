@@ -1,6 +1,8 @@
 """The report: its keys, its rounding, its bytes. `report.schema.json` says the same to a program.
 
 Everything but `environment`, `steps[].seconds` and `deployment.latency` is the same on a second run.
+
+Legend: report the content of report.json, as `run_workflow` returns it.
 """
 
 from __future__ import annotations
@@ -20,25 +22,11 @@ DIGITS: Final = 9
 
 
 def rounded(value: Any) -> Any:
-    """Bring a value to what JSON holds, the same on every machine.
+    """Bring a value to what JSON holds, the same on every machine: None, bool, int, float, str, list or dict.
 
-    Parameters
-    ----------
-    value : None, bool, int, float, str, NumPy scalar, list, tuple or dict
-        Any nesting of these.
+    `value` is any nesting of these, of NumPy scalars and of tuples. Floats get nine significant digits, so that the
+    last bits of a sum do not show; NaN and inf become null. TypeError if a value is of another type.
 
-    Returns
-    -------
-    None, bool, int, float, str, list or dict
-        Floats to nine significant digits, so that the last bits of a sum do not show; NaN and inf become null.
-
-    Raises
-    ------
-    TypeError
-        If a value is of another type.
-
-    Examples
-    --------
     >>> rounded({"a": (np.float64(1 / 3), float("inf"), np.int64(2))})
     {'a': [0.333333333, None, 2]}
     """
@@ -56,27 +44,11 @@ def rounded(value: Any) -> Any:
 
 
 def encode_report(report: dict[str, Any]) -> bytes:
-    """Write a report as JSON.
+    """Write a report as JSON: ASCII, keys in the order given, indented by two, a newline at the end.
 
-    Parameters
-    ----------
-    report : dict
-        What `rounded` returned: JSON holds nothing else.
+    ValueError if a float is NaN or infinite, TypeError if a value is of a type that JSON does not have: `rounded`
+    first.
 
-    Returns
-    -------
-    bytes
-        ASCII; keys in the order given, which is that of the schema; indented by two, a newline at the end.
-
-    Raises
-    ------
-    ValueError
-        If a float is NaN or infinite.
-    TypeError
-        If a value is of a type that JSON does not have.
-
-    Examples
-    --------
     >>> encode_report({"schema": "npquant.report/1"})
     b'{\\n  "schema": "npquant.report/1"\\n}\\n'
     """
@@ -84,54 +56,20 @@ def encode_report(report: dict[str, Any]) -> bytes:
 
 
 def load_schema() -> dict[str, Any]:
-    """Load the JSON schema of report.json.
-
-    Returns
-    -------
-    dict
-        Draft 2020-12; every object is closed, so that an unknown key is an error.
-
-    Examples
-    --------
-    >>> load_schema()["$schema"]
-    'https://json-schema.org/draft/2020-12/schema'
-    """
+    """Load the JSON schema of report.json, draft 2020-12; every object is closed: an unknown key is an error."""
     text = (resources.files("npquant.report") / "report.schema.json").read_text(encoding="utf-8")
     schema: dict[str, Any] = json.loads(text)
     return schema
 
 
 def environment() -> dict[str, str]:
-    """Name the versions that ran.
-
-    Returns
-    -------
-    dict of str
-        Versions of npquant, Python and NumPy, by name.
-
-    Examples
-    --------
-    >>> environment()["npquant"] == __version__
-    True
-    """
+    """Name the versions that ran: npquant's, Python's and NumPy's."""
     return {"npquant": __version__, "python": platform.python_version(), "numpy": np.__version__}
 
 
 def timeless(report: dict[str, Any]) -> dict[str, Any]:
-    """Copy a report without what the clock and the machine put into it.
+    """Copy a report without what the clock and the machine put into it: the part that is equal on a second run.
 
-    Parameters
-    ----------
-    report : dict
-        As `run_workflow` returns it.
-
-    Returns
-    -------
-    dict
-        The part that is equal on a second run.
-
-    Examples
-    --------
     >>> timeless({"environment": {}, "steps": [{"number": 1, "seconds": 0.1}], "deployment": {"latency": []}})
     {'steps': [{'number': 1}], 'deployment': {}}
     """

@@ -1,6 +1,7 @@
 """The parts of the report: what is said of a network, of a pair of them, of the search, and to the reader.
 
-Letters: b rows that the reference alone gets right, c rows that the candidate alone gets right; p of the paired test.
+Legend: found what two networks or one answered; b rows that the reference alone gets right, c rows that the candidate
+alone gets right; p of the paired test (T1).
 """
 
 from __future__ import annotations
@@ -14,21 +15,8 @@ from npquant.measure.evaluate import Comparison, Evaluation
 
 
 def accuracy_entry(found: Evaluation) -> dict[str, Any]:
-    """Describe how many rows a network gets right.
+    """Describe how many of one row at least a network gets right: "accuracy" as a share in [0, 1], and its two counts.
 
-    Parameters
-    ----------
-    found : Evaluation
-        Its answers, on one row at least.
-
-    Returns
-    -------
-    dict
-        "accuracy" as a share in [0, 1], and the two counts that it is made of.
-
-    Examples
-    --------
-    >>> import numpy as np
     >>> accuracy_entry(Evaluation(np.zeros((4, 2)), np.array([True, True, False, True])))
     {'accuracy': 0.75, 'correct': 3, 'rows': 4}
     """
@@ -38,29 +26,12 @@ def accuracy_entry(found: Evaluation) -> dict[str, Any]:
 def comparison_entry(
     step: int, names: tuple[str, str], rows_of: str, found: Comparison, sqnr: tuple[float, ...] | None = None
 ) -> dict[str, Any]:
-    """Describe two networks on the same rows.
+    """Describe two networks on the same rows, an item of "comparisons".
 
-    Parameters
-    ----------
-    step : int
-        The step that compares them.
-    names : tuple of two str
-        Reference and candidate.
-    rows_of : str
-        "validation" or "test".
-    found : Comparison
-        What `compare` returned.
-    sqnr : tuple of float, optional
-        dB by layer; None: not measured, and no key.
+    `step` compares them; `names` are reference and candidate, `rows_of` "validation" or "test", `sqnr` the decibels by
+    layer (None: not measured, and no key). "agreement" is a share, "drop_points" a difference of accuracies in points
+    (positive where the candidate loses), "kl" in nats (M2).
 
-    Returns
-    -------
-    dict
-        An item of "comparisons". "agreement" is a share, "drop_points" a difference of accuracies in points (positive
-        where the candidate loses), "kl" in nats.
-
-    Examples
-    --------
     >>> from npquant.measure.statistics import McNemar
     >>> found = Comparison(rows=200, agreement=190, kl=0.01, paired=McNemar(b=3, c=1, p=0.625))
     >>> entry = comparison_entry(5, ("float", "uniform"), "validation", found)
@@ -84,22 +55,11 @@ def comparison_entry(
 
 
 def layer_entry(layer: LayerReport) -> dict[str, Any]:
-    """Describe what one layer's rectified rounding cost, beside what it was proven not to exceed.
+    """Describe what one layer's rectified rounding cost (E6), beside the bound that it was proven not to exceed (E13).
 
-    Parameters
-    ----------
-    layer : LayerReport
-        Of `quantize_model`.
+    An item of "rectified" in "bounds", of a `layer` of `quantize_model`: with E6 of nearest rounding, and the neuron
+    that comes nearest to its bound.
 
-    Returns
-    -------
-    dict
-        An item of "rectified" in "bounds": E6 of the codes, the right side of E13, and E6 of nearest rounding; and the
-        neuron that comes nearest to its bound.
-
-    Examples
-    --------
-    >>> import numpy as np
     >>> observed, bound = np.array([1.0, 3.0]), np.array([4.0, 4.0])
     >>> entry = layer_entry(LayerReport(4, observed, observed, bound, observed / 2, observed))
     >>> entry["share"], entry["worst_neuron"]
@@ -125,20 +85,8 @@ def layer_entry(layer: LayerReport) -> dict[str, Any]:
 
 
 def notes_of(report: dict[str, Any]) -> list[str]:
-    """Say what a reader of the figures must know, from the figures themselves.
+    """Say what a reader of the figures must know, from a `report` with "config", "data", "budget" and "pruning".
 
-    Parameters
-    ----------
-    report : dict
-        With the keys "config", "data", "budget" and "pruning".
-
-    Returns
-    -------
-    list of str
-        Sentences.
-
-    Examples
-    --------
     >>> data = {"rows": {"validation": 50, "test": 40}, "points_per_row": {"validation": 2.0, "test": 2.5}}
     >>> config, budget = {"data": "mine.csv", "bits": None}, {"thresholds": {"bits": [8, 4]}}
     >>> pruning = {"nothing_pruned": True, "rates": [0.0]}

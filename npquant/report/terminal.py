@@ -5,35 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from npquant.budget.verdict import MISSES
-from npquant.report.text_layout import joined as joined
-from npquant.report.text_layout import labelled
-from npquant.report.text_layout import table as table
-from npquant.report.text_layout import wrap as wrap
+from npquant.budget.decision import REQUIREMENTS
+from npquant.report.text_layout import joined, labelled, table, wrap
 
 
 def render_report(report: dict[str, Any]) -> str:
-    """Lay out a report as text.
-
-    Parameters
-    ----------
-    report : dict
-        As `run_workflow` returns it.
-
-    Returns
-    -------
-    str
-        Lines of at most 96 columns, the last one ended.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> from npquant.workflow.steps import run_workflow
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     page = render_report(run_workflow(out=folder, bits=8, prune=0.0))
-    >>> page[page.index("Budget") : page.index("  Test rows")]
-    'Budget met.\\n'
-    """
+    """Lay out a `report`, as `run_workflow` returns it, as lines of at most 96 columns, the last one ended."""
     sections = (
         _head(report),
         _thresholds(report["budget"]),
@@ -223,26 +200,18 @@ def _kernels(kernels: Sequence[dict[str, Any]]) -> str:
 
 
 def _verdict(report: dict[str, Any]) -> list[str]:
+    """Say what was decided, and on what evidence."""
     budget = report["budget"]
-    chosen = next(e for e in report["comparisons"] if (e["set"], e["candidate"]) == ("test", "deployed"))
-    paired, test = chosen["mcnemar"], budget["test"]
     lines = ["Budget met." if budget["met"] else "Budget MISSED: " + _missed(budget) + "."]
-    change = chosen["drop_points"]
-    outcome = f"{abs(change):.2f} points {'gained' if change < 0 else 'lost'}"
-    judged = f"{'within' if test['within'] else 'beyond'} the {budget['max_drop']:g} asked"
-    if not test["within"] and not test["larger_drop_shown"]:
-        judged += ", but the paired test does not show a larger drop"
-    lines += wrap(
-        f"Test rows: {outcome} ({paired['b']} lost, {paired['c']} won of {chosen['rows']:,}; "
-        f"p {_p_value(paired['p'])}), {judged}."
-    )
+    for name, evidence in (("Validation", budget["drop"]), ("Test", budget["test"])):
+        lines += wrap(f"{name} rows: {evidence['reason']}.")
     for note in report["notes"]:
         lines += wrap(note)
     return lines
 
 
 def _missed(budget: dict[str, Any]) -> str:
-    reasons = " and ".join(MISSES[name] for name in budget["failing"])
+    reasons = " and ".join(REQUIREMENTS[name] for name in budget["failing"])
     near = budget["nearest"]
     if near is None:
         return reasons

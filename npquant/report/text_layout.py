@@ -1,4 +1,7 @@
-"""Text for a terminal, at most 96 columns wide: tables, and sentences broken into lines."""
+"""Text for a terminal, at most 96 columns wide: tables, and sentences broken into lines.
+
+Legend: text words, of which the spaces between them are not kept.
+"""
 
 from __future__ import annotations
 
@@ -9,24 +12,10 @@ WIDTH: Final = 96
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, text_columns: int = 1) -> list[str]:
-    """Align cells in columns: text to the left, numbers to the right.
+    """Align cells in columns: text to the left, numbers to the right; `head` titles, `rows` of as many cells.
 
-    Parameters
-    ----------
-    head : sequence of str
-        Column titles.
-    rows : iterable of sequences of str
-        Cells, as many as titles.
-    text_columns : int
-        How many of the first columns hold text.
+    The first `text_columns` columns hold text. Title line, rule, rows; indented by two, without spaces at the end.
 
-    Returns
-    -------
-    list of str
-        Title line, rule, rows; indented by two, without spaces at the end.
-
-    Examples
-    --------
     >>> print("\\n".join(table(("name", "bytes"), [("float", "12,345")])))
       name    bytes
       -----  ------
@@ -45,20 +34,8 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, text_columns: i
 
 
 def joined(values: Iterable[object]) -> str:
-    """Write one value a layer, or the value once where all are equal.
+    """Write one of `values` a layer between slashes, the value once where all are equal, a dash where there is none.
 
-    Parameters
-    ----------
-    values : iterable
-        By layer.
-
-    Returns
-    -------
-    str
-        The values between slashes; a dash where there is none.
-
-    Examples
-    --------
     >>> joined([8, 8, 8]), joined([4, 8]), joined([])
     ('8', '4/8', '-')
     """
@@ -67,22 +44,8 @@ def joined(values: Iterable[object]) -> str:
 
 
 def labelled(label: str, text: str) -> list[str]:
-    """Break a sentence into lines behind a label of up to six letters.
+    """Break a sentence into lines, as `wrap` does, behind a `label` of up to six letters, with the text in one column.
 
-    Parameters
-    ----------
-    label : str
-        What stands before the first line.
-    text : str
-        Words.
-
-    Returns
-    -------
-    list of str
-        As `wrap`, with the text in one column.
-
-    Examples
-    --------
     >>> labelled("asked", "at most 1 point")
     ['  asked  at most 1 point']
     """
@@ -91,22 +54,11 @@ def labelled(label: str, text: str) -> list[str]:
 
 
 def wrap(text: str, indent: str = "  ") -> list[str]:
-    """Break a sentence into lines of at most 96 columns.
+    """Break a sentence into lines of at most 96 columns, without spaces at their ends.
 
-    Parameters
-    ----------
-    text : str
-        Words; the spaces between them are not kept.
-    indent : str
-        What stands before the first line; later ones are indented by two more.
+    `indent` stands before the first line; later ones are indented by two more. A word that is longer than a line stands
+    on one alone.
 
-    Returns
-    -------
-    list of str
-        Lines without spaces at the end; a word that is longer than a line stands on one alone.
-
-    Examples
-    --------
     >>> [len(line) for line in wrap("word " * 20)], wrap("word " * 20)[1]
     ([96, 8], '    word')
     """

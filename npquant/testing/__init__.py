@@ -11,12 +11,31 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from npquant.testing.adapters.callable import from_callable
+    from npquant.testing.adapters.files import from_files, verify_offline, write_questions
+    from npquant.testing.adapters.onnx_backend import from_onnx_backend
+    from npquant.testing.adapters.process import from_process
+    from npquant.testing.adapters.shared import c_header, from_ctypes
     from npquant.testing.backend import Capabilities
     from npquant.testing.case import Case, Layer, Model
     from npquant.testing.trial import run
     from npquant.testing.verdict import Verdict
 
-__all__ = ["Capabilities", "Case", "Layer", "Model", "Verdict", "from_callable", "run"]
+__all__ = [
+    "Capabilities",
+    "Case",
+    "Layer",
+    "Model",
+    "Verdict",
+    "c_header",
+    "from_callable",
+    "from_ctypes",
+    "from_files",
+    "from_onnx_backend",
+    "from_process",
+    "run",
+    "verify_offline",
+    "write_questions",
+]
 
 _HOME: Final = MappingProxyType(
     {
@@ -25,6 +44,13 @@ _HOME: Final = MappingProxyType(
         "Model": "npquant.testing.case",
         "Capabilities": "npquant.testing.backend",
         "from_callable": "npquant.testing.adapters.callable",
+        "from_process": "npquant.testing.adapters.process",
+        "from_ctypes": "npquant.testing.adapters.shared",
+        "c_header": "npquant.testing.adapters.shared",
+        "from_files": "npquant.testing.adapters.files",
+        "write_questions": "npquant.testing.adapters.files",
+        "verify_offline": "npquant.testing.adapters.files",
+        "from_onnx_backend": "npquant.testing.adapters.onnx_backend",
         "run": "npquant.testing.trial",
         "Verdict": "npquant.testing.verdict",
     }

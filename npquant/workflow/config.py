@@ -13,58 +13,23 @@ ACTIVATIONS: Final = ("clipped_relu", "relu", "hard_sigmoid", "sigmoid", "tanh")
 
 @dataclass(frozen=True, slots=True)
 class RunConfig:
-    """The options of ``npquant run``.
+    """The options of ``npquant run``. ValueError names one outside its interval, or two that exclude each other."""
 
-    Attributes
-    ----------
-    data, model : str or None
-        Paths of the user's data and float network; None: the bundled ones.
-    train : bool
-        Train anew.
-    out : str
-        Folder for the files.
-    max_drop : float
-        Points of validation accuracy that may be lost, in [0, 100].
-    max_bytes, max_macs : int or None
-        Limits for deployed.npz and for one row, >= 1.
-    min_sqnr : float or None
-        Limit for the SQNR of the logits, in dB, > 0.
-    prune : float or None
-        Pruning rate of every hidden layer, in [0, 0.9]; None: searched.
-    bits : int, "ternary" or None
-        Weight bits of every layer, in [2, 8]; None: searched.
-    activation_bits : int or None
-        Bits of every hidden layer's outputs, in [2, 8]; None: searched.
-    hidden : tuple of int or None
-        Hidden widths to train, each >= 1; None: by the size of the input.
-    epochs : int or None
-        Most epochs to train, >= 1; None: as `train` has it.
-    activation : str or None
-        Hidden activation to train; None: "clipped_relu".
-    seed : int
-        >= 0; chooses the split, the first weights, the batches and the calibration rows.
-
-    Raises
-    ------
-    ValueError
-        If a value lies outside its interval, or two options exclude each other; names the option.
-    """
-
-    data: str | None = None
-    model: str | None = None
-    train: bool = False
-    out: str = "npquant-out"
-    max_drop: float = 1.0
-    max_bytes: int | None = None
-    max_macs: int | None = None
-    min_sqnr: float | None = None
-    prune: float | None = None
-    bits: Bits | None = None
-    activation_bits: int | None = None
-    hidden: tuple[int, ...] | None = None
-    epochs: int | None = None
-    activation: str | None = None
-    seed: int = 0
+    data: str | None = None  # path of the user's data; None: the bundled digits
+    model: str | None = None  # path of the user's float network; None: the bundled one
+    train: bool = False  # train anew
+    out: str = "npquant-out"  # folder for the files
+    max_drop: float = 1.0  # points of validation accuracy that may be lost, in [0, 100]
+    max_bytes: int | None = None  # limit for deployed.npz, >= 1
+    max_macs: int | None = None  # limit for one row, >= 1
+    min_sqnr: float | None = None  # limit for the SQNR of the logits, in dB, > 0
+    prune: float | None = None  # pruning rate of every hidden layer, in [0, 0.9]; None: searched
+    bits: Bits | None = None  # weight bits of every layer, in [2, 8] or "ternary"; None: searched
+    activation_bits: int | None = None  # bits of every hidden layer's outputs, in [2, 8]; None: searched
+    hidden: tuple[int, ...] | None = None  # hidden widths to train, each >= 1; None: by the size of the input
+    epochs: int | None = None  # most epochs to train, >= 1; None: by the number of rows
+    activation: str | None = None  # hidden activation to train, of ACTIVATIONS; None: "clipped_relu"
+    seed: int = 0  # >= 0; chooses the split, the first weights, the batches and the calibration rows
 
     def __post_init__(self) -> None:
         """Check every option."""

@@ -1,6 +1,6 @@
 """Step 8: write the files, read them back, prove that nothing changed, and take the time.
 
-Letters: B batch.
+Legend: folder and path on the disk; R rows, K features, B a batch of rows.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from npquant.arrays import Int8
 from npquant.files.storage import load, write_atomically
 from npquant.integer.dynamic_mlp import DynamicMLP
 from npquant.integer.mlp import IntegerMLP
@@ -38,25 +39,10 @@ class Latency:
 
 
 def prepare_folder(out: str | os.PathLike[str]) -> Path:
-    """Make the output folder and see that a file can be written there, before any work is done.
+    """Make the output folder `out` with its parents, and see that a file can be written there, before any work is done.
 
-    Parameters
-    ----------
-    out : path
-        The folder; made with its parents where missing.
+    OSError if it cannot be made or written to; names it.
 
-    Returns
-    -------
-    Path
-        The folder.
-
-    Raises
-    ------
-    OSError
-        If it cannot be made or written to; names it.
-
-    Examples
-    --------
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     made = prepare_folder(Path(folder) / "runs" / "first")
     ...     made.name, made.is_dir(), list(made.iterdir())
@@ -75,25 +61,10 @@ def prepare_folder(out: str | os.PathLike[str]) -> Path:
 def write_files(folder: Path, contents: Mapping[str, bytes]) -> dict[str, dict[str, Any]]:
     """Write files, each whole or not at all, and describe them by what stands on the disk.
 
-    Parameters
-    ----------
-    folder : Path
-        Existing folder.
-    contents : mapping from str to bytes
-        Names and contents, in the order they are written.
+    `contents` by name, in the order they are written. Returned are "files": name -> length in bytes, and "sha256": name
+    -> hash in hex, both of the file as it reads back. OSError if a file cannot be written, or reads back otherwise than
+    it was written; names it.
 
-    Returns
-    -------
-    dict
-        "files": name -> length in bytes; "sha256": name -> hash in hex; both of the file as it reads back.
-
-    Raises
-    ------
-    OSError
-        If a file cannot be written, or reads back otherwise than it was written; names it.
-
-    Examples
-    --------
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     written = write_files(Path(folder), {"a.npz": b"one", "b.npz": b""})
     >>> written["files"], written["sha256"]["b.npz"][:8]
@@ -109,32 +80,11 @@ def write_files(folder: Path, contents: Mapping[str, bytes]) -> dict[str, dict[s
     return {"files": lengths, "sha256": hashes}
 
 
-def reload_and_prove(path: Path, model: IntegerMLP, x_q: NDArray[np.int8]) -> IntegerMLP:
-    """Load a deployed network and prove that it computes the same codes.
+def reload_and_prove(path: Path, model: IntegerMLP, x_q: Int8) -> IntegerMLP:
+    """Load a deployed network, prove that it is `model` and computes the same codes from the input codes `x_q` (R, K).
 
-    Parameters
-    ----------
-    path : Path
-        The file.
-    model : IntegerMLP
-        The network that was saved.
-    x_q : ndarray of int8, shape (R, K)
-        Input codes to compare on.
+    ValueError if it is another network, or any output code differs; names the file. OSError if it cannot be read.
 
-    Returns
-    -------
-    IntegerMLP
-        What was loaded.
-
-    Raises
-    ------
-    ValueError
-        If it is another network, or any output code differs; names the file.
-    OSError
-        If the file cannot be read.
-
-    Examples
-    --------
     >>> from npquant.compression.rounding.uniform import quantize_uniform
     >>> from npquant.nn.model import DenseLayer
     >>> from npquant.files.storage import save
@@ -157,30 +107,12 @@ def measure_latency(
     floating: FloatMLP, integer: IntegerMLP, dynamic: DynamicMLP, x: NDArray[Any], *,
     batches: tuple[int, ...] = BATCHES, seconds: float = 0.02,
 ) -> tuple[Latency, ...]:  # fmt: skip
-    """Take the time of three networks side by side.
+    """Take the median times of the `floating`, the `integer` and the `dynamic` network side by side, one a batch size.
 
-    Parameters
-    ----------
-    floating, integer, dynamic : FloatMLP, IntegerMLP, DynamicMLP
-        The networks.
-    x : ndarray of numbers, shape (R, K)
-        Real inputs; repeated where a batch is larger.
-    batches : tuple of int
-        Batch sizes B.
-    seconds : float
-        Time to spend on each network and batch; at least three calls are made.
+    `x` (R, K) are real inputs, repeated where a batch is larger; `batches` are sizes B; `seconds` are spent on each
+    network and batch, at least three calls each. They take turns, so that a busy machine disturbs all alike; one call
+    of each before the clock starts warms caches.
 
-    Returns
-    -------
-    tuple of Latency
-        Medians in seconds, one a batch size.
-
-    Notes
-    -----
-    They take turns, so that a busy machine disturbs all alike; one call of each before the clock starts warms caches.
-
-    Examples
-    --------
     >>> from npquant.compression.rounding.uniform import quantize_uniform
     >>> from npquant.nn.model import DenseLayer
     >>> from npquant.compression.rounding.dynamic import quantize_dynamic

@@ -1,4 +1,4 @@
-"""Step 1: the float network: bundled, given by the user, or trained."""
+"""Step 1: the float network: bundled, given by the user, or trained. Legend: sets the split rows of the data."""
 
 from __future__ import annotations
 
@@ -29,34 +29,12 @@ class FloatStart:
 
 
 def obtain_float(config: RunConfig, sets: Sets, progress: Callable[[str], None]) -> FloatStart:
-    """Get the float network that a run starts from.
+    """Get the float network that a run starts from: which one `config` says, `sets` has the rows, `progress` is told.
 
-    Parameters
-    ----------
-    config : RunConfig
-        Which one.
-    sets : Sets
-        Training and validation rows.
-    progress : callable
-        Told what goes on.
-
-    Returns
-    -------
-    FloatStart
-        The network.
-
-    Raises
-    ------
-    OSError, ValueError
-        If the file cannot be used, or does not fit the data.
-
-    Notes
-    -----
     The bundled checkpoint remembers the split that it was trained on. Under any other split some of its training rows
-    would be test rows, so a network is trained instead, and the notes say so.
+    would be test rows, so a network is trained instead, and the notes say so. OSError or ValueError if the file cannot
+    be used, or does not fit the data.
 
-    Examples
-    --------
     >>> from npquant.data.sets import load_sets
     >>> start = obtain_float(RunConfig(), load_sets(None, 0), print)
     >>> start.source, start.model.n_inputs, start.model.neurons
@@ -70,7 +48,7 @@ def obtain_float(config: RunConfig, sets: Sets, progress: Callable[[str], None])
         note = "The float network was trained on your training rows, since --model names none."
         return FloatStart(_trained(config, sets, progress), "trained", (note,))
     if sets.split.sha256 == bundled_record()["split_sha256"]:
-        return FloatStart(_bundled(), "bundled")
+        return FloatStart(bundled_network(), "bundled")
     note = (
         f"Seed {config.seed} splits the rows otherwise than the bundled network's seed 0: some of its training rows "
         "would be test rows, so a network was trained anew."
@@ -79,15 +57,8 @@ def obtain_float(config: RunConfig, sets: Sets, progress: Callable[[str], None])
 
 
 def bundled_record() -> dict[str, Any]:
-    """Read where the bundled checkpoint comes from.
+    """Read where the bundled checkpoint comes from: its command, and SHA-256 of its split and of its file, in hex.
 
-    Returns
-    -------
-    dict
-        The command that made it, and SHA-256 of the split that it was trained on and of the file, in hex, by name.
-
-    Examples
-    --------
     >>> bundled_record()["command"]
     'npquant run --train --seed 0'
     """
@@ -96,11 +67,19 @@ def bundled_record() -> dict[str, Any]:
     return record
 
 
+def check_fits(path: str, model: FloatMLP, sets: Sets, fix: str) -> None:
+    """ValueError if the data have other features or classes than the `model` in the file `path`; `fix` says a way."""
+    features, classes = sets.dataset.x.shape[1], len(sets.dataset.class_names)
+    if (model.n_inputs, model.neurons[-1]) != (features, classes):
+        raise ValueError(
+            f"{path}: takes {model.n_inputs} inputs and tells {model.neurons[-1]} classes apart, but the data has "
+            f"{features} features and {classes} classes: {fix}"
+        )
+
+
 def _default_hidden(features: int) -> tuple[int, ...]:
     """Choose hidden widths by the size of the input: LeNet-300-100's from 256 features on.
 
-    Examples
-    --------
     >>> _default_hidden(64), _default_hidden(784)
     ((64, 32), (300, 100))
     """
@@ -110,8 +89,6 @@ def _default_hidden(features: int) -> tuple[int, ...]:
 def _default_epochs(rows: int) -> int:
     """Choose the number of epochs by the number of training rows: enough steps for few rows, few epochs for many.
 
-    Examples
-    --------
     >>> _default_epochs(84), _default_epochs(1258), _default_epochs(49_000)
     (892, 60, 20)
     """
@@ -119,7 +96,12 @@ def _default_epochs(rows: int) -> int:
     return max(10, min(few, 1_000_000 // rows))
 
 
-def _bundled() -> FloatMLP:
+def bundled_network() -> FloatMLP:
+    """Load the bundled checkpoint.
+
+    >>> bundled_network().neurons
+    (64, 32, 10)
+    """
     with resources.as_file(resources.files("npquant.data") / "bundled" / "digits_float.npz") as path:
         model = load(path)
     if not isinstance(model, FloatMLP):
@@ -131,12 +113,7 @@ def _given(path: str, sets: Sets) -> FloatStart:
     model = load(path)
     if not isinstance(model, FloatMLP):
         raise ValueError(f"{path}: holds an integer network; step 1 starts from a float one, such as float.npz")
-    features, classes = sets.dataset.x.shape[1], len(sets.dataset.class_names)
-    if (model.n_inputs, model.neurons[-1]) != (features, classes):
-        raise ValueError(
-            f"{path}: takes {model.n_inputs} inputs and tells {model.neurons[-1]} classes apart, but the data has "
-            f"{features} features and {classes} classes: give matching --data and --model"
-        )
+    check_fits(path, model, sets, "give matching --data and --model")
     note = f"Which rows {path} was trained on is not known: where test rows are among them, its accuracy flatters."
     return FloatStart(model, "file", (note,))
 

@@ -2,135 +2,124 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
-from npquant.budget.requirements import allowed_rows, shows_larger_drop
+from npquant.arrays import Indices, Int64
 from npquant.compression.chain.layer_report import LayerReport
 from npquant.compression.chain.weight_codes import Bits
-from npquant.files.storage import encode_model
 from npquant.integer.dynamic_mlp import DynamicMLP
 from npquant.integer.mlp import IntegerMLP
-from npquant.measure.cost import multiply_accumulates
-from npquant.measure.evaluate import Evaluation, compare, evaluate, layer_sqnr
+from npquant.measure.cost import Network, executed_macs, nonzero_weights, stored_bytes, weight_widths
+from npquant.measure.evaluate import Comparison, Evaluation, Reference, compare, layer_sqnr
 from npquant.nn.model import FloatMLP
 from npquant.report.entries import accuracy_entry, comparison_entry, layer_entry
 
-Kept = tuple[NDArray[np.int64], ...]
+Kept = tuple[Indices, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Judged:
+    """An integer network under judgement."""
+
+    model: IntegerMLP
+    bits: tuple[Bits, ...]  # the widths that were asked for
+    kept: Kept | None  # which of the float network's neurons each of its layers has; None: all
+    validation: Evaluation
 
 
 class Judge:
-    """Evaluate the float network and its integer descendants, first on validation rows, in the end on test rows.
+    """Evaluate the float network (float64) and its integer descendants: on validation rows, in the end on test rows."""
 
-    Parameters
-    ----------
-    floating : FloatMLP
-        The float network, float64.
-    x, y : ndarrays, shapes (R, K) and (R,)
-        Validation rows and their classes.
-    """
-
-    def __init__(self, floating: FloatMLP, x: NDArray[Any], y: NDArray[np.int64]) -> None:
-        self._floating, self._x, self._y = floating, x, y
-        self._integers: dict[str, IntegerMLP] = {}
-        self._bits: dict[str, tuple[Bits, ...]] = {}
-        self._kept: dict[str, Kept | None] = {}
-        self._validation = {"float": evaluate(floating, x, y)}
-        self._test: dict[str, Evaluation] = {}
-        self._test_rows: tuple[NDArray[Any], NDArray[np.int64]] = (x[:0], y[:0])
+    def __init__(self, floating: FloatMLP, validation: Reference) -> None:
+        self._floating, self._validation = floating, validation
+        self._judged: dict[str, _Judged] = {}
+        self._test: Reference | None = None
+        self._on_test: dict[str, tuple[Evaluation, Comparison]] = {}
         self.comparisons: list[dict[str, Any]] = []
 
     def evaluate_network(self, name: str, model: IntegerMLP, bits: tuple[Bits, ...], kept: Kept | None = None) -> None:
         """Evaluate an integer network; `kept` says which of the float network's neurons each of its layers has."""
-        self._integers[name], self._bits[name], self._kept[name] = model, bits, kept
-        self._validation[name] = evaluate(model, self._x, self._y)
-
-    def integer(self, name: str) -> IntegerMLP:
-        """Return an integer network by name."""
-        return self._integers[name]
+        self._judged[name] = _Judged(model, bits, kept, self._validation.evaluate(model))
 
     def compare(self, step: int, reference: str, candidate: str) -> None:
         """Compare two networks on the validation rows, the candidate's layers with the float network's."""
-        found = compare(self._validation[reference], self._validation[candidate])
-        sqnr = layer_sqnr(self._floating, self._integers[candidate], self._x, self._kept[candidate])
+        before = self._validation.answers if reference == "float" else self._judged[reference].validation
+        after = self._judged[candidate]
+        sqnr = layer_sqnr(self._floating, after.model, self._validation.x, after.kept)
+        found = compare(before, after.validation)
         self.comparisons.append(comparison_entry(step, (reference, candidate), "validation", found, sqnr))
 
-    def open_test(self, x: NDArray[Any], y: NDArray[np.int64]) -> None:
+    def open_test(self, x: NDArray[Any], y: Int64) -> None:
         """Evaluate every network on the test rows, and compare each with the float one."""
-        self._test_rows = x, y
-        self._test = {"float": evaluate(self._floating, x, y)}
-        self._test |= {name: evaluate(model, x, y) for name, model in self._integers.items()}
-        for name in self._integers:
-            found = compare(self._test["float"], self._test[name])
-            self.comparisons.append(comparison_entry(8, ("float", name), "test", found))
+        self._test = Reference.of(self._floating, x, y)
+        for name, judged in self._judged.items():
+            answers = self._test.evaluate(judged.model)
+            self._on_test[name] = answers, compare(self._test.answers, answers)
+            self.comparisons.append(comparison_entry(8, ("float", name), "test", self.on_test(name)))
 
-    def test_outcome(self, max_drop: float) -> dict[str, Any]:
-        """Say what the test rows say of the budget."""
-        paired = compare(self._test["float"], self._test["deployed"]).paired
-        rows = self._test["float"].rows
-        allowed = allowed_rows(max_drop, rows)
-        return {
-            "drop_points": 100 * (paired.b - paired.c) / rows,
-            "allowed_rows": allowed,
-            "within": paired.b - paired.c <= allowed,
-            "larger_drop_shown": shows_larger_drop(paired.b, paired.c, allowed),
-        }
+    def on_test(self, name: str) -> Comparison:
+        """Return how a network compares with the float one on the test rows."""
+        return self._on_test[name][1]
 
-    def model_entries(self, stored: FloatMLP) -> list[dict[str, Any]]:
-        """Describe every network; `stored` is the float network as its file holds it."""
-        bits: list[Bits] = [8 * layer.w.dtype.itemsize for layer in stored.layers]
-        macs = multiply_accumulates(stored.n_inputs, stored.neurons)
-        costs = {"float": (bits, len(encode_model(stored)), macs, stored.neurons)}
-        for name, net in self._integers.items():
-            costs[name] = (list(self._bits[name]), len(encode_model(net)), net.macs, net.neurons)
-        entries = []
-        for name, (width, n_bytes, macs, neurons) in costs.items():
-            validation, test = self._validation[name], self._test[name]
-            agreement = compare(self._test["float"], test).agreement / test.rows
-            entries.append(
-                {
-                    "name": name,
-                    "validation": accuracy_entry(validation),
-                    "test": accuracy_entry(test),
-                    "agreement": agreement,
-                    "bits": width,
-                    "bytes": n_bytes,
-                    "macs": macs,
-                    "executed_macs": macs if name == "float" else self._integers[name].executed_macs,
-                    "neurons": neurons,
-                }
-            )
-        return entries
+    def model_entries(self, stored: FloatMLP, n_bytes: Mapping[str, int]) -> list[dict[str, Any]]:
+        """Describe every network; `stored` is the float network as its file holds it, `n_bytes` are lengths known."""
+        networks: list[tuple[str, Network, tuple[Bits, ...], Evaluation, Evaluation, float]] = [
+            ("float", stored, weight_widths(stored), self._validation.answers, self._opened.answers, 1.0)
+        ]
+        for name, judged in self._judged.items():
+            answers, found = self._on_test[name]
+            agreement = found.agreement / found.rows
+            networks.append((name, judged.model, judged.bits, judged.validation, answers, agreement))
+        return [
+            {
+                "name": name,
+                "validation": accuracy_entry(validation),
+                "test": accuracy_entry(test),
+                "agreement": agreement,
+                "bits": bits,
+                "bytes": n_bytes.get(name) or stored_bytes(model),
+                "macs": model.macs,
+                "executed_macs": executed_macs(model),
+                "neurons": model.neurons,
+            }
+            for name, model, bits, validation, test, agreement in networks
+        ]
 
     def dynamic_entry(self, model: DynamicMLP, bits: tuple[Bits, ...]) -> dict[str, Any]:
         """Describe the dynamic twin of the deployed network: the same pruned network and widths, ranges at run time."""
-        answers = evaluate(model, *self._test_rows)
-        dynamic = compare(self._test["float"], answers)
-        static = compare(self._test["float"], self._test["deployed"])
+        answers = self._opened.evaluate(model)
+        dynamic = compare(self._opened.answers, answers)
         return {
             "bits": bits,
             "granularity": model.granularity,
-            "validation": accuracy_entry(evaluate(model, self._x, self._y)),
+            "validation": accuracy_entry(self._validation.evaluate(model)),
             "test": accuracy_entry(answers),
             "agreement": dynamic.agreement / dynamic.rows,
             "kl": dynamic.kl,
-            "static_kl": static.kl,
+            "static_kl": self.on_test("deployed").kl,
         }
+
+    @property
+    def _opened(self) -> Reference:
+        if self._test is None:
+            raise RuntimeError("the test rows are not opened yet: see open_test")
+        return self._test
 
     def kernel_entries(self, name: str) -> list[dict[str, Any]]:
         """Say by which product each layer of an integer network runs, and how many weights it multiplies."""
-        net = self._integers[name]
-        nonzero = [int(np.count_nonzero(layer.centred_weights)) for layer in net.layers]
+        net = self._judged[name].model
         return [
             {"kernel": kernel, "macs": layer.w_q.size, "executed_macs": few if kernel == "sparse" else layer.w_q.size}
-            for kernel, layer, few in zip(net.kernels, net.layers, nonzero, strict=True)
+            for kernel, layer, few in zip(net.kernels, net.layers, nonzero_weights(net), strict=True)
         ]
 
     def bounds(self, name: str, layers: tuple[LayerReport, ...]) -> dict[str, Any]:
         """Say how many bits a network's accumulators need at most, and what its rounding cost, by layer."""
-        net = self._integers[name]
+        net = self._judged[name].model
         return {
             "accumulator_bits": net.accumulator_bits,
             "headroom_bits": net.headroom_bits,

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from time import perf_counter
 from typing import Any, Final
 
-from npquant.budget.search import search_budget
+from numpy.typing import NDArray
+
+from npquant.budget.decision import decide
+from npquant.budget.search import SearchResult, search_budget
 from npquant.compression.chain.weight_codes import Bits
 from npquant.compression.rounding.dynamic import quantize_dynamic
 from npquant.compression.rounding.rectified.network import quantize_rectified
 from npquant.compression.rounding.uniform import quantize_uniform
 from npquant.data.sets import load_sets
 from npquant.files.storage import encode_model, itemize, write_atomically
+from npquant.integer.dynamic_mlp import DynamicMLP
+from npquant.integer.mlp import IntegerMLP
 from npquant.measure.evaluate import in_float64
+from npquant.nn.model import FloatMLP
 from npquant.report.budget_entries import budget_entry
 from npquant.report.document import SCHEMA, encode_report, environment, rounded
 from npquant.report.entries import notes_of
@@ -98,6 +105,7 @@ def _run(config: RunConfig, clock: _Clock) -> dict[str, Any]:
     folder = prepare_folder(config.out)
     with clock.step(2):
         sets = load_sets(config.data, config.seed)
+        x_calibration = sets.x_calibration
     with clock.step(1):
         start = obtain_float(config, sets, clock.progress)
         floating = in_float64(start.model)
@@ -106,34 +114,13 @@ def _run(config: RunConfig, clock: _Clock) -> dict[str, Any]:
             start.model, sets, config.budget,
             bits=config.bits, prune=config.prune, activation_bits=config.activation_bits, progress=clock.progress,
         )  # fmt: skip
-        made = search.thresholds
-    judge = Judge(floating, *sets.validation)
-    with clock.step(4):
-        widths = made.bits, made.activation_bits
-        for name, quantize in (("uniform", quantize_uniform), ("rectified", quantize_rectified)):
-            judge.evaluate_network(name, quantize(floating, sets.x_calibration, *widths), made.bits)
-    with clock.step(5):
-        judge.compare(5, "float", "uniform")
-        judge.compare(5, "float", "rectified")
-        judge.compare(5, "uniform", "rectified")
-    with clock.step(6):
-        net = search.pruned
-        judge.evaluate_network("pruned", search.model, made.bits, net.kept)
-    with clock.step(7):
-        judge.compare(7, "rectified", "pruned")
-        judge.compare(7, "float", "pruned")
+    judge = Judge(floating, search.reference)
+    _validate(judge, search, floating, x_calibration, clock)
     with clock.step(8):
-        pruned = judge.integer("pruned")
-        contents = {"float.npz": encode_model(start.model), "deployed.npz": encode_model(pruned)}
-        files = write_files(folder, contents)
-        proof_rows = pruned.encode(sets.dataset.x[sets.split.train])
-        deployed = reload_and_prove(folder / "deployed.npz", pruned, proof_rows)
-        judge.evaluate_network("deployed", deployed, made.bits, net.kept)
-        proof = {"rows": len(proof_rows), "equal_codes": True}
-        dynamic = quantize_dynamic(net.model, sets.x_calibration, made.bits, made.activation_bits, method="rectified")
-        times = measure_latency(start.model, deployed, dynamic, sets.x_calibration)
+        deployed = _deploy(folder, start.model, search, x_calibration, sets.dataset.x[sets.split.train])
+        judge.evaluate_network("deployed", deployed.model, search.thresholds.bits, search.pruned.kept)
         judge.open_test(*sets.test.open())
-    outcome = judge.test_outcome(config.max_drop)
+    decision = decide(config.budget, search.found, judge.on_test("deployed"))
     report: dict[str, Any] = rounded(
         {
             "schema": SCHEMA,
@@ -142,24 +129,73 @@ def _run(config: RunConfig, clock: _Clock) -> dict[str, Any]:
             "data": sets.to_json(),
             "model": {"source": start.source, "activations": [layer.activation for layer in floating.layers]},
             "steps": clock.entries,
-            "models": judge.model_entries(start.model),
+            "models": judge.model_entries(start.model, deployed.n_bytes),
             "comparisons": judge.comparisons,
-            "budget": budget_entry(search, outcome),
-            "pruning": net.to_json(),
-            "dynamic": judge.dynamic_entry(dynamic, made.bits),
-            "deployment": {
-                **files,
-                "parts": [asdict(part) for part in itemize(contents["deployed.npz"])],
-                "proof": proof,
-                "kernels": judge.kernel_entries("deployed"),
-                "latency": [asdict(entry) for entry in times],
-            },
+            "budget": budget_entry(search, decision),
+            "pruning": search.pruned.to_json(),
+            "dynamic": judge.dynamic_entry(deployed.dynamic, search.thresholds.bits),
+            "deployment": {**deployed.files, "kernels": judge.kernel_entries("deployed"), "latency": deployed.latency},
             "bounds": judge.bounds("deployed", search.layers),
         }
     )
     report["notes"] = [*start.notes, *notes_of(report)]
     write_atomically(folder / "report.json", encode_report(report))
     return report
+
+
+def _validate(
+    judge: Judge, search: SearchResult, floating: FloatMLP, x_calibration: NDArray[Any], clock: _Clock
+) -> None:
+    """Steps 4 to 7: quantize with the thresholds found, prune, and compare on the validation rows."""
+    made = search.thresholds
+    with clock.step(4):
+        for name, quantize in (("uniform", quantize_uniform), ("rectified", quantize_rectified)):
+            judge.evaluate_network(name, quantize(floating, x_calibration, made.bits, made.activation_bits), made.bits)
+    with clock.step(5):
+        judge.compare(5, "float", "uniform")
+        judge.compare(5, "float", "rectified")
+        judge.compare(5, "uniform", "rectified")
+    with clock.step(6):
+        judge.evaluate_network("pruned", search.model, made.bits, search.pruned.kept)
+    with clock.step(7):
+        judge.compare(7, "rectified", "pruned")
+        judge.compare(7, "float", "pruned")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Deployed:
+    """What step 8 made: the network as it was read back, its dynamic twin, and what the report says of both."""
+
+    model: IntegerMLP
+    dynamic: DynamicMLP
+    n_bytes: dict[str, int]  # by the names of the networks that stand in a file
+    files: dict[str, Any]
+    latency: list[dict[str, Any]]
+
+
+def _deploy(
+    folder: Path, stored: FloatMLP, search: SearchResult, x_calibration: NDArray[Any], x_proof: NDArray[Any]
+) -> _Deployed:
+    """Write the files, read the integer network back, prove that it computes the same codes, and take the times."""
+    contents = {"float.npz": encode_model(stored), "deployed.npz": encode_model(search.model)}
+    files = write_files(folder, contents)
+    codes = search.model.encode(x_proof)
+    model = reload_and_prove(folder / "deployed.npz", search.model, codes)
+    made, pruned = search.thresholds, search.pruned.model
+    dynamic = quantize_dynamic(pruned, x_calibration, made.bits, made.activation_bits, method="rectified")
+    times = measure_latency(stored, model, dynamic, x_calibration)
+    length = len(contents["deployed.npz"])
+    return _Deployed(
+        model,
+        dynamic,
+        {"float": len(contents["float.npz"]), "pruned": length, "deployed": length},
+        {
+            **files,
+            "parts": [asdict(part) for part in itemize(contents["deployed.npz"])],
+            "proof": {"rows": len(codes), "equal_codes": True},
+        },
+        [asdict(entry) for entry in times],
+    )
 
 
 class _Clock:

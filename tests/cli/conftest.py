@@ -19,13 +19,13 @@ def float_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def integer_file(float_file: Path) -> Path:
     """The same network on integers: 8, 4 and 2 bits."""
-    from npquant.cli.workpiece import take_up
+    from npquant.cli.starting_network import load_start
     from npquant.compression.rounding.rectified.network import quantize_rectified
     from npquant.nn.model import FloatMLP
 
     model = load(float_file)
     assert isinstance(model, FloatMLP)
     path = float_file.parent / "integer.npz"
-    x = take_up(str(float_file), data=None, rows=200, seed=0).x_calibration
+    x = load_start(str(float_file), data=None, rows=200, seed=0).x_calibration
     save(quantize_rectified(model, x, (8, 4, 2)), path)
     return path

@@ -207,7 +207,9 @@ def test_quantize_missed_budget_exits_1(float_file: Path, tmp_path: Path, capsys
     """The file is written all the same; the verdict counts rows."""
     options = ["--method", "uniform", "--bits", "ternary", "--max-drop"]
     quantized(float_file, tmp_path / "net.npz", *options, "0.5", code=1)
-    assert "Budget MISSED" in capsys.readouterr().out
+    missed = " ".join(capsys.readouterr().out.split())
+    assert "Budget MISSED: " in missed
+    assert "and the paired test shows a larger drop; 95 % interval " in missed
     quantized(float_file, tmp_path / "net.npz", *options, "100")
     assert "Budget met" in capsys.readouterr().out
 
@@ -222,6 +224,10 @@ def test_quantize_budget_counts_whole_rows(float_file: Path, tmp_path: Path, cap
         quantized(float_file, tmp_path / "net.npz", *options, "--max-drop", limit, "--json", code=code)
         budget = json.loads(capsys.readouterr().out)["budget"]
         assert (budget["allowed_rows"], budget["lost_rows"], budget["met"]) == (allowed, lost, code == 0)
+        # A limit of as many points as are lost lies inside the interval of these rows, whatever is decided.
+        evidence = budget["evidence"]
+        assert (evidence["b"] - evidence["c"], evidence["rows"], evidence["limit_lies"]) == (lost, 270, "inside")
+        assert "so these rows cannot tell" in evidence["reason"]
 
 
 def test_quantize_own_data_with_a_network_of_that_shape(tmp_path: Path, capsys: Shown) -> None:

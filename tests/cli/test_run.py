@@ -44,6 +44,10 @@ def test_run_without_options_meets_its_budget(bundled: tuple[Path, subprocess.Co
     assert (done.returncode, done.stderr) == (0, "")
     assert sorted(os.listdir(folder / "npquant-out")) == ["deployed.npz", "float.npz", "report.json"]
     assert "Budget met." in done.stdout
+    said = " ".join(done.stdout.split("Budget met.")[1].split())
+    for rows, ends in (("Validation", "-0.65 to 1.39"), ("Test", "-1.08 to 1.81")):
+        assert f"{rows} rows: 0.37 points lost" in said
+        assert f"95 % interval {ends}: the limit of 1 lies inside it, so these rows cannot tell." in said
     assert max(map(len, done.stdout.splitlines())) <= 100
 
 
@@ -60,6 +64,13 @@ def test_run_report_obeys_its_schema(bundled: tuple[Path, subprocess.CompletedPr
     for trial in report["budget"]["frontier"]:
         assert trial["drop_points"] == pytest.approx(100 * (trial["b"] - trial["c"]) / 270, rel=1e-8)
     assert report["data"]["rows"] == {"total": 1797, "train": 1258, "validation": 270, "test": 269, "calibration": 1258}
+    for evidence, name, split in (
+        (report["budget"]["drop"], "validation", 270),
+        (report["budget"]["test"], "test", 269),
+    ):
+        lost = models["float"][name]["correct"] - models["deployed"][name]["correct"]
+        assert (evidence["b"] - evidence["c"], evidence["rows"]) == (lost, split)
+        assert evidence["low"] < 1 < evidence["high"] and evidence["limit_lies"] == "inside"
     assert any("writers" in note for note in report["notes"])
     assert any("0.37 points" in note for note in report["notes"])
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from npquant.measure.statistics import McNemar, mcnemar, paired_interval, sqnr_db, wilson_interval
+from npquant.measure.statistics import McNemar, mcnemar, paired_interval, sqnr_db
 
 Flags = NDArray[np.bool_]
 EPS = float(np.finfo(np.float64).eps)
@@ -89,60 +89,6 @@ def test_mcnemar_names_bad_input() -> None:
         mcnemar(good[:0], good[:0])
 
 
-@given(st.integers(1, 5000), st.data(), st.sampled_from([0.5, 0.9, 0.95, 0.99, 0.999]))
-def test_wilson_interval_solves_its_quadratic(r: int, data: st.DataObject, confidence: float) -> None:
-    """Each bound p obeys R (share - p)² = z² p (1 - p), the score test that defines the interval."""
-    from scipy.stats import norm
-
-    successes = data.draw(st.integers(0, r))
-    z = float(norm.ppf(0.5 + confidence / 2))
-    share = successes / r
-    low, high = wilson_interval(successes, r, confidence=confidence)
-    assert 0 <= low <= share <= high <= 1
-    for p in (low, high):
-        # p errs by under 64 ulps of 1 (a dozen operations, z to 1e-15); times the larger slope of either side.
-        slope = 2 * r * abs(share - p) + z * z
-        assert abs(r * (share - p) ** 2 - z * z * p * (1 - p)) <= 64 * EPS * (slope + z * z)
-
-
-@given(st.integers(1, 5000), st.data())
-def test_wilson_interval_agrees_with_scipy(r: int, data: st.DataObject) -> None:
-    """SciPy's proportion_ci(method="wilson") gives the same bounds."""
-    from scipy.stats import binomtest
-
-    successes = data.draw(st.integers(0, r))
-    reference = binomtest(successes, r).proportion_ci(0.95, method="wilson")
-    low, high = wilson_interval(successes, r)
-    # Both round a dozen operations on numbers of at most 1 + z²/R <= 4.9.
-    assert abs(low - reference.low) <= 64 * EPS and abs(high - reference.high) <= 64 * EPS
-
-
-@given(st.integers(1, 999), st.data())
-def test_wilson_interval_mirrors(r: int, data: st.DataObject) -> None:
-    """Failures have the mirrored interval; the ends are exactly 0 and 1."""
-    k = data.draw(st.integers(0, r))
-    low, high = wilson_interval(k, r)
-    mirrored = wilson_interval(r - k, r)
-    assert abs(low - (1 - mirrored[1])) <= 64 * EPS and abs(high - (1 - mirrored[0])) <= 64 * EPS
-    assert (low == 0) == (k == 0) and (high == 1) == (k == r)
-
-
-def test_wilson_law_kills_the_normal_interval() -> None:
-    """The textbook normal interval leaves [0, 1], and does not solve the quadratic."""
-    k, r, z = 264, 270, 1.959963984540054
-    share = k / r
-    p = share + z * sqrt(share * (1 - share) / r)
-    slope = 2 * r * abs(share - p) + z * z
-    assert abs(r * (share - p) ** 2 - z * z * p * (1 - p)) > 64 * EPS * (slope + z * z)
-
-
-@pytest.mark.parametrize(("k", "r", "confidence"), [(0, 0, 0.9), (-1, 3, 0.9), (4, 3, 0.9), (1, 3, 0.0), (1, 3, 1.0)])
-def test_wilson_interval_names_bad_input(k: int, r: int, confidence: float) -> None:
-    """Values outside their interval are refused."""
-    with pytest.raises(ValueError, match="got"):
-        wilson_interval(k, r, confidence=confidence)
-
-
 Signal = NDArray[np.float64]
 integers = arrays(np.float64, st.integers(1, 30), elements=st.integers(-(2**20), 2**20))
 
@@ -163,7 +109,7 @@ Interval = Callable[[int, int, int], tuple[float, float]]
 
 
 def law_paired_interval_covers(interval: Interval, lost: float, won: float, rows: int) -> None:
-    """Over all outcomes of R rows the 95 % interval holds the true difference in 93 % of cases at least."""
+    """T2. Over all outcomes of R rows the 95 % interval holds the true difference in 93 % of cases at least."""
     covered = 0.0
     for b in range(rows + 1):
         of_b = comb(rows, b) * lost**b

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from npquant.report.terminal import joined, render_report, table, wrap
+from npquant.report.terminal import render_report
+from npquant.report.text_layout import joined, table, wrap
 from npquant.workflow.steps import run_workflow
 
 words = st.text(alphabet="abcdef0123456789", min_size=1, max_size=12)

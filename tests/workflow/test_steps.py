@@ -15,14 +15,14 @@ from npquant.data import sets as sets_module
 from npquant.data.datasets import Dataset
 from npquant.data.sets import SealedRows, Sets, load_sets
 from npquant.files.storage import load
-from npquant.measure.evaluate import in_float64
+from npquant.measure.evaluate import Reference, in_float64
 from npquant.report.document import rounded, timeless
 from npquant.workflow import steps
 from npquant.workflow.config import RunConfig
 from npquant.workflow.float_model import bundled_record, obtain_float
 
 Run = Callable[[Path], dict[str, Any]]
-DATA = Path(steps.__file__).parent / "data"
+DATA = Path(sets_module.__file__).parent / "bundled"
 
 
 def run_fixed(out: Path) -> dict[str, Any]:
@@ -68,13 +68,12 @@ def test_run_workflow_law_kills_a_run_that_chooses_on_the_test_rows(
             self,
             floating: Any,
             x_calibration: NDArray[Any],
-            x: NDArray[Any],
-            y: NDArray[np.int64],
+            reference: Reference,
             rows: int | None = None,
             compensation: str = "refit",
         ) -> None:
             test = vars(steps)["load_sets"](None, 0).test.open()
-            super().__init__(floating, x_calibration, *test, rows, compensation)
+            super().__init__(floating, x_calibration, Reference.of(floating, *test), rows, compensation)
 
     monkeypatch.setattr(search, "CandidateBuilder", Cheating)
     clean = run_fixed(tmp_path)
@@ -85,7 +84,7 @@ def test_run_workflow_law_kills_a_run_that_chooses_on_the_test_rows(
 
 def test_run_workflow_test_drop_that_is_shown_fails_the_budget(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A budget met on validation rows by luck is missed where the test rows show it."""
-    monkeypatch.setattr("npquant.workflow.judge.shows_larger_drop", lambda b, c, allowed: True)
+    monkeypatch.setattr("npquant.budget.decision.shows_larger_drop", lambda b, c, allowed: True)
     budget = run_fixed(tmp_path)["budget"]
     assert (budget["met"], budget["failing"]) == (False, ["test_drop"])
 
@@ -138,7 +137,8 @@ def test_candidate_builder_prunes_before_it_quantizes(tmp_path: Path) -> None:
     """Bytes and MACs of a candidate are those of the pruned, quantized network; its logits' targets the float one's."""
     data = load_sets(None, 0)
     floating = in_float64(load(DATA / "digits_float.npz"))  # type: ignore[arg-type]
-    builder = CandidateBuilder(floating, data.x_calibration[:256], *data.validation)
+    reference = Reference.of(floating, *data.validation)
+    builder = CandidateBuilder(floating, data.x_calibration[:256], reference)
     thresholds = Thresholds((4, 4, 4), (0.5, 0.25), (8, 8))
     found, net = builder.measure(thresholds), builder.prune(thresholds.rates)
     assert builder.build(thresholds).neurons == (32, 24, 10)
@@ -146,7 +146,7 @@ def test_candidate_builder_prunes_before_it_quantizes(tmp_path: Path) -> None:
     assert builder.prune(thresholds.rates) is net
     z = floating.pre_activations(data.x_calibration[:256])
     np.testing.assert_array_equal(net.targets[-1], z[-1])
-    layerwise = CandidateBuilder(floating, data.x_calibration[:256], *data.validation, None, "layerwise")
+    layerwise = CandidateBuilder(floating, data.x_calibration[:256], reference, None, "layerwise")
     net = layerwise.prune(thresholds.rates)
     for target, whole, kept in zip(net.targets, z, net.kept, strict=True):
         np.testing.assert_array_equal(target, whole[:, kept])

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from npquant.arrays import Float64
+from npquant.kernels.floating import to_float64
 from npquant.kernels.qparams import FLOAT32_TINY, QuantParams, choose_affine
 
 # A feature this many widths from 0 is offset: codes that cover 0 too would leave it less than 1 in 8.
@@ -33,7 +34,8 @@ def checked_rows(x: ArrayLike, name: str = "x_calibration") -> Float64:
     >>> checked_rows([[1, 2]])
     array([[1., 2.]])
     """
-    rows = np.array(x, dtype=np.float64)
+    with np.errstate(invalid="ignore"):  # of a signalling NaN, which is refused below
+        rows = np.array(x, dtype=np.float64)
     if rows.ndim != 2 or rows.size == 0:
         raise ValueError(f"{name} has shape {rows.shape}; calibration needs (R, K) training rows, R and K at least 1")
     finite = np.isfinite(rows).all(axis=1)
@@ -43,7 +45,7 @@ def checked_rows(x: ArrayLike, name: str = "x_calibration") -> Float64:
 
 
 def _checked_values(values: ArrayLike) -> Float64:
-    flat = np.asarray(values, dtype=np.float64).ravel()
+    flat = to_float64(values).ravel()
     if flat.size == 0:
         raise ValueError("no values to calibrate on: give at least one training row")
     if not np.isfinite(flat).all():

@@ -35,6 +35,7 @@ from npquant.integer.accumulator import check_accumulator
 from npquant.integer.layer import IntegerLayer, run_layer_plain
 from npquant.integer.mlp import IntegerMLP
 from npquant.kernels.affine import quantize
+from npquant.kernels.bias import bias_half_even
 from npquant.kernels.lookup import FUNCTIONS
 from npquant.kernels.qparams import FLOAT32_TINY, QuantParams
 from npquant.profiles.npquant import NPQUANT
@@ -230,7 +231,7 @@ def _assemble(
     pre = None
     if problem.activation in FUNCTIONS:
         pre = table_input_params(problem.activation, pre_activation, y, calibrate)
-    bias = np.rint(codes.bias / (float(x.scale) * np.asarray(w.scale, np.float64))).astype(np.int32)
+    bias = bias_half_even(codes.bias, x.scale, w.scale).astype(np.int32)
     return IntegerLayer(w_q, bias, x, w, y, problem.activation, pre)
 
 

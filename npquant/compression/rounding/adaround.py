@@ -55,7 +55,7 @@ def adaround_layer(
     """
     generator = np.random.default_rng(rng)
     soft = soft_rounding_of(problem.w, choose_rounding_grid(problem.w, bits, upper=upper))
-    wanted = np.asarray(ACTIVATIONS[problem.activation][0](problem.z)[0], np.float64)
+    wanted = np.asarray(ACTIVATIONS[problem.activation][0](problem.z), np.float64)
     g = soft.start(problem.w)
     state = AdamState(np.zeros_like(g), np.zeros_like(g), 0)
     for step in range(steps):

@@ -117,4 +117,4 @@ def _output_errors(problem: LayerProblem, codes: LayerCodes, activation: str) ->
     """Return each neuron's squared error over the rows."""
     forward = ACTIVATIONS[activation][0]
     found = problem.x @ (codes.w_q * np.asarray(codes.w.scale, np.float64)) + codes.bias
-    return np.asarray(np.square(forward(found)[0] - forward(problem.z)[0]).sum(axis=0), np.float64)
+    return np.asarray(np.square(forward(found) - forward(problem.z)).sum(axis=0), np.float64)

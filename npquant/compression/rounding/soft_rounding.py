@@ -99,8 +99,8 @@ def soft_rounding_gradient(
     """
     forward, backward = ACTIVATIONS[activation]
     h, dh = soft.share_up(g)
-    found, cache = forward(x @ soft.weights(h) + b)
-    slope = soft.slope(h) * (x.T @ backward(2 / len(x) * (found - wanted), cache))
+    found = forward(x @ soft.weights(h) + b)
+    slope = soft.slope(h) * (x.T @ backward(2 / len(x) * (found - wanted), found))
     if regularization > 0:
         away = 2 * h - 1
         slope = slope - regularization * 2 * beta * np.sign(away) * np.abs(away) ** (beta - 1)

@@ -132,15 +132,15 @@ def score_taylor(h: Float64, tail: Sequence[DenseLayer], output: str = "softmax"
 def _logits_and_jacobian(h: Float64, tail: Sequence[DenseLayer]) -> tuple[Float64, Float64]:
     """Return logits (R, C) and their derivative (R, C, n) by h, one backward pass a logit."""
     a: NDArray[np.floating[Any]] = h
-    caches = []
+    outputs = []
     for layer in tail:
-        a, cache = ACTIVATIONS[layer.activation][0](a @ layer.w + layer.b)
-        caches.append(cache)
+        a = ACTIVATIONS[layer.activation][0](a @ layer.w + layer.b)
+        outputs.append(a)
     columns = []
     for logit in range(a.shape[1]):
         da: NDArray[np.floating[Any]] = np.zeros_like(a)
         da[:, logit] = 1.0
-        for layer, cache in zip(reversed(tail), reversed(caches), strict=True):
-            da = ACTIVATIONS[layer.activation][1](da, cache) @ layer.w.T
+        for layer, out in zip(reversed(tail), reversed(outputs), strict=True):
+            da = ACTIVATIONS[layer.activation][1](da, out) @ layer.w.T
         columns.append(da)
     return np.asarray(a, np.float64), np.stack(columns, axis=1)

@@ -18,11 +18,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from npquant.arrays import Float64
+from npquant.arrays import Float64, Real
 from npquant.compression.chain.integer_chain import LayerCodes, rescale_for_bias
 from npquant.integer.layer import IntegerLayer
 from npquant.integer.mlp import IntegerMLP
 from npquant.kernels.affine import dequantize, quantize
+from npquant.kernels.bias import bias_half_even
 from npquant.kernels.qparams import QuantParams
 from npquant.nn.activations import ACTIVATIONS
 from npquant.nn.losses import kl_divergence, log_softmax
@@ -53,7 +54,7 @@ class _Trace:
     """What the backward pass of one layer needs."""
 
     sums: Float64
-    cache: Float64 | None
+    a: Real
     inside: NDArray[np.bool_]
 
 
@@ -129,7 +130,7 @@ def _stages(network: IntegerMLP, x: Float64) -> list[_Stage]:
         q, b = layer.centred_weights.astype(np.float64), layer.bias * (scale * s)
         z = (x @ q) * s + b
         stages.append(_Stage(q, s, b, np.sqrt(np.mean(np.square(z), axis=0)) + scale * s, layer.activation, layer.y))
-        x = _rounded(np.asarray(ACTIVATIONS[layer.activation][0](z)[0], np.float64), layer.y)[0]
+        x = _rounded(np.asarray(ACTIVATIONS[layer.activation][0](z), np.float64), layer.y)[0]
     return stages
 
 
@@ -153,13 +154,13 @@ def _slope(stages: list[_Stage], latent: Float64, x: Float64, logits: Float64, o
     changes, traces = _changes(stages, latent), []
     for stage, (growth, shift) in zip(stages, changes, strict=True):
         sums = (x @ stage.q) * (stage.s * growth)
-        a, cache = ACTIVATIONS[stage.activation][0](sums + stage.b + stage.size * shift)
+        a = ACTIVATIONS[stage.activation][0](sums + stage.b + stage.size * shift)
         x, inside = _rounded(np.asarray(a, np.float64), stage.y)
-        traces.append(_Trace(sums, cache, inside))
+        traces.append(_Trace(sums, a, inside))
     da = np.exp(log_softmax(x)) - np.exp(log_softmax(logits)) if output == "softmax" else 2 * (x - logits) / x.shape[1]
     da, slopes = da / len(x), []
     for stage, (growth, _), trace in zip(stages[::-1], changes[::-1], traces[::-1], strict=True):
-        dz = np.asarray(ACTIVATIONS[stage.activation][1](da * trace.inside, trace.cache), np.float64)
+        dz = np.asarray(ACTIVATIONS[stage.activation][1](da * trace.inside, trace.a), np.float64)
         slopes += [(dz * stage.size).sum(axis=0), (dz * trace.sums).sum(axis=0)]
         da = (dz * (stage.s * growth)) @ stage.q.T
     return np.concatenate(slopes[::-1])
@@ -173,7 +174,6 @@ def _assembled(network: IntegerMLP, stages: list[_Stage], latent: Float64) -> In
     ):
         params = QuantParams(stage.s * growth, layer.w.zero_point, layer.w.qmin, layer.w.qmax)
         w_q, w = rescale_for_bias(LayerCodes(layer.w_q, params, stage.b + stage.size * shift), layer.x, i)
-        steps = float(layer.x.scale) * np.asarray(w.scale, np.float64)
-        bias = np.rint((stage.b + stage.size * shift) / steps).astype(np.int32)
+        bias = bias_half_even(stage.b + stage.size * shift, layer.x.scale, w.scale).astype(np.int32)
         layers.append(IntegerLayer(w_q, bias, layer.x, w, layer.y, layer.activation, layer.pre))
     return IntegerMLP(tuple(layers), network.input_params, network.input_offset)

@@ -50,7 +50,7 @@ def law_slope_is_that_of_the_loss(slope: Slope, seed: int, activation: str, outp
         h = x
         for stage, (growth, shift) in zip(stages, module._changes(stages, latent + step * direction), strict=True):
             z = (h @ stage.q) * (stage.s * growth) + stage.b + stage.size * shift
-            h = np.asarray(module.ACTIVATIONS[stage.activation][0](z)[0], np.float64)
+            h = np.asarray(module.ACTIVATIONS[stage.activation][0](z), np.float64)
         return kl_divergence(logits, h) if output == "softmax" else float(np.mean(np.square(h - logits)))
 
     with pytest.MonkeyPatch.context() as patch:

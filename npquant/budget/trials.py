@@ -1,10 +1,12 @@
-"""Trying candidates: each once, one axis at a time, along a walk, and over the uniform settings.
+"""Trying candidates: each once, one axis at a time, by greedy coordinate descent, and over the uniform settings.
 
 G4 (order)        gain / KL added, gain = bytes saved (MACs saved once bytes suffice), measured one axis at a time
 G6 (beyond)       expected drop > 4 * (the points that G3 allows): no tighter candidate can be sound; nor can one with
                   fewer bits alone where it is > 1.2 times those points
 
-Letters: KL the divergence M2 of the candidate from the float network, in nats; axis and level as in space.
+Legend: KL the divergence M2 of the candidate from the float network, in nats; axis, level and state as in space;
+measure builds one candidate as a whole and measures it on the validation rows; budget what is required; phase the part
+of the search that asks.
 """
 
 from __future__ import annotations
@@ -35,50 +37,20 @@ Accept = Callable[[Trial], bool]
 
 @dataclass(frozen=True, slots=True)
 class AxisTrial:
-    """What one axis alone does: the candidate that differs from the loosest one in one level of one axis.
-
-    Parameters
-    ----------
-    axis, level : int
-        Where.
-    kind : {"weight_bits", "pruning_rate", "activation_bits"}
-        What the axis sets.
-    layer : int
-        The layer it sets it for.
-    trial : Trial
-        What was found there.
-    """
+    """What one axis alone does: the candidate that differs from the loosest one in one level of one axis."""
 
     axis: int
     level: int
-    kind: str
-    layer: int
+    kind: str  # of AXES in space: "weight_bits", "pruning_rate" or "activation_bits"
+    layer: int  # the layer that the axis sets it for
     trial: Trial
 
 
-def judge(thresholds: Thresholds, budget: Budget, measure: Measure, phase: str) -> Trial:
-    """Build and measure one candidate, and hold it to a budget.
+def try_candidate(thresholds: Thresholds, budget: Budget, measure: Measure, phase: str) -> Trial:
+    """Build and measure one candidate (`thresholds`), and hold it to a budget.
 
-    Parameters
-    ----------
-    thresholds : Thresholds
-        What to build.
-    budget : Budget
-        What is required.
-    measure : callable
-        Thresholds -> Measurement.
-    phase : str
-        The part of the search that asks.
-
-    Returns
-    -------
-    Trial
-        What was found.
-
-    Examples
-    --------
     >>> law = lambda thresholds: Measurement(0, 0, 400, 0.03, 9, 1, 12.0)
-    >>> trial = judge(Thresholds((4,), (), ()), Budget(), law, "walk")
+    >>> trial = try_candidate(Thresholds((4,), (), ()), Budget(), law, "walk")
     >>> trial.failing, trial.sound
     ((), False)
     """
@@ -88,30 +60,17 @@ def judge(thresholds: Thresholds, budget: Budget, measure: Measure, phase: str) 
     return Trial(thresholds, found, failing, sound, phase)
 
 
-class Walk:
-    """The candidates tried so far, each measured once.
+class Trials:
+    """The candidates of a `space` tried so far, each measured once; `study` measures one axis alone, more cheaply.
 
-    Parameters
-    ----------
-    space : Space
-        What may be chosen.
-    budget : Budget
-        What is required.
-    measure : callable
-        Thresholds -> Measurement.
-    study : callable or None
-        Measures one axis alone, more cheaply; None: `measure` does.
-
-    Examples
-    --------
     >>> law = lambda t: Measurement(8 - t.bits[0], 0, 400, 2**-t.bits[0] / 4, t.bits[0], 1, 6.0 * t.bits[0])
-    >>> walk = Walk(Space(((8, 4, 2),), (), ()), Budget(), law)
-    >>> walk.trial((0,), "start").sound
+    >>> trials = Trials(Space(((8, 4, 2),), (), ()), Budget(), law)
+    >>> trials.trial((0,), "start").sound
     True
-    >>> walk.study_axes((2,))
-    >>> [(one.level, one.trial.found.kl, one.trial.sound) for one in walk.axis_trials]
+    >>> trials.study_axes((2,))
+    >>> [(one.level, one.trial.found.kl, one.trial.sound) for one in trials.axis_trials]
     [(1, 0.015625, True), (2, 0.0625, False)]
-    >>> walk.tighten((0,), "walk", lambda trial: trial.sound, (2,), only_sound=True)
+    >>> trials.descend((0,), "walk", lambda trial: trial.sound, (2,), only_sound=True)
     (1,)
     """
 
@@ -142,7 +101,7 @@ class Walk:
     def trial(self, state: State, phase: str) -> Trial:
         """Measure a candidate, or recall it."""
         if state not in self._tried:
-            self._tried[state] = judge(self._space.at(state), self._budget, self._measure, phase)
+            self._tried[state] = try_candidate(self._space.at(state), self._budget, self._measure, phase)
         return self._tried[state]
 
     def study_axes(self, ceilings: State) -> None:
@@ -158,7 +117,7 @@ class Walk:
         if self._cheap is None:
             return self.trial(self._space.loosest, "start")
         if self._base is None:
-            self._base = judge(self._space.at(self._space.loosest), self._budget, self._cheap, "sensitivity")
+            self._base = try_candidate(self._space.at(self._space.loosest), self._budget, self._cheap, "sensitivity")
         return self._base
 
     def _study(self, axis: int, level: int) -> AxisTrial:
@@ -167,15 +126,15 @@ class Walk:
             if self._cheap is None:
                 trial = self.trial(state, "sensitivity")
             else:
-                trial = judge(self._space.at(state), self._budget, self._cheap, "sensitivity")
+                trial = try_candidate(self._space.at(state), self._budget, self._cheap, "sensitivity")
             self._alone[axis, level] = AxisTrial(axis, level, *self._space.name(axis), trial)
         return self._alone[axis, level]
 
-    def tighten(self, state: State, phase: str, accept: Accept, ceilings: State, *, only_sound: bool) -> State:
-        """Take acceptable steps by falling ratio G4, until no limit is missed or no step is left.
+    def descend(self, state: State, phase: str, accept: Accept, ceilings: State, *, only_sound: bool) -> State:
+        """Descend greedily along the axes: the step with the largest ratio G4 that `accept` takes, until none is left.
 
-        A step may pass over levels; one that is not acceptable lowers its axis's ceiling. `only_sound` leaves out
-        levels that were not sound alone.
+        It stops early once no limit is missed. A step may pass over levels; one that is not acceptable lowers its
+        axis's ceiling. `only_sound` leaves out levels that were not sound alone.
         """
         caps = list(ceilings)
         for axis in self._space.of_activations:

@@ -1,4 +1,4 @@
-"""Laws of the measures that rank candidates."""
+"""Laws of the divergence that ranks candidates, and of the probabilities under it."""
 
 from collections.abc import Callable
 
@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from npquant.measure.cost import multiply_accumulates
 from npquant.nn.losses import kl_divergence, log_softmax
 
 Float = NDArray[np.float64]
@@ -20,7 +19,7 @@ def drawn_logits(seed: int, *, spread: float = 4.0) -> Float:
 
 
 def law_not_negative_and_zero_for_shifted(divergence: Divergence, seed: int) -> None:
-    """KL >= 0, and 0 where logits differ by a constant a row."""
+    """M2. KL >= 0, and 0 where logits differ by a constant a row."""
     reference, other = drawn_logits(seed), drawn_logits(seed + 1)
     assert divergence(reference, other) > 0
     # 5 classes: each log-probability is off by a few ulps of the largest logit after the shift.
@@ -72,10 +71,3 @@ def test_kl_divergence_refuses_unequal_and_empty() -> None:
     for a, b in ((np.zeros((2, 3)), np.zeros((3, 3))), (np.zeros((0, 3)), np.zeros((0, 3)))):
         with pytest.raises(ValueError, match="same R >= 1 rows"):
             kl_divergence(a, b)
-
-
-def test_multiply_accumulates_counts_products() -> None:
-    """MACs are the products that the plain loops execute."""
-    assert multiply_accumulates(3, (4, 2)) == len([1 for k, n in ((3, 4), (4, 2)) for _ in range(k) for _ in range(n)])
-    with pytest.raises(ValueError, match="width"):
-        multiply_accumulates(3, (0, 2))

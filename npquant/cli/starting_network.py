@@ -1,0 +1,96 @@
+"""What quantize, prune and finetune start from: a float network's file, and the rows that it is judged on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from npquant.data.sets import CALIBRATION_ROWS, Sets, load_sets
+from npquant.files.storage import load
+from npquant.measure.evaluate import in_float64
+from npquant.nn.model import FloatMLP
+from npquant.workflow.float_model import bundled_network, bundled_record, check_fits
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StartingNetwork:
+    """A float network as its file holds it, the split rows, and those of the training rows that a method looks at."""
+
+    path: str
+    model: FloatMLP
+    floating: FloatMLP  # the same in float64, where no order of a sum decides a code
+    sets: Sets
+    x_calibration: NDArray[Any]
+    notes: tuple[str, ...]
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """The rows, as reports describe them; the test rows stay sealed."""
+        entry = self.sets.to_json()
+        return {**entry, "rows": {**entry["rows"], "calibration": len(self.x_calibration)}}
+
+
+def load_start(path: str, *, data: str | None, rows: int | None, seed: int) -> StartingNetwork:
+    """Load the network in the file `path` and the rows of the user's `data` (None: the bundled digits); they must fit.
+
+    `rows` are training rows to look at (None: those that `npquant run` takes); `seed` chooses the split, as in
+    `npquant run`, and the order of the rows. OSError if a file cannot be read; ValueError if the file holds no float
+    network, the data cannot be used, they do not fit, or the seed or the number of rows is out of range.
+
+    >>> from importlib import resources
+    >>> path = resources.files("npquant.data") / "bundled" / "digits_float.npz"
+    >>> start = load_start(str(path), data=None, rows=200, seed=0)
+    >>> start.model.neurons, start.x_calibration.shape, start.notes
+    ((64, 32, 10), (200, 64), ())
+    """
+    if seed < 0:
+        raise ValueError(f"the seed is {seed}; give a whole number of at least 0 with --seed")
+    model = load_float(path)
+    sets = load_sets(data, seed)
+    check_fits(path, model, sets, "give matching --data")
+    x = _calibration_rows(sets, rows, seed)
+    return StartingNetwork(path, model, in_float64(model), sets, x, _notes(model, sets, seed))
+
+
+def load_float(path: str) -> FloatMLP:
+    """Load the file `path`, as `load` does; ValueError also if it holds another kind of network than a float one."""
+    model = load(path)
+    if not isinstance(model, FloatMLP):
+        raise ValueError(f"{path}: holds a network that is quantized already; start from a float one, as in float.npz")
+    return model
+
+
+def same_network(a: FloatMLP, b: FloatMLP) -> bool:
+    """Say whether two networks a and b hold the same numbers in the same types, whichever files they came from."""
+    if len(a.layers) != len(b.layers):
+        return False
+    return all(
+        x.activation == y.activation
+        and x.w.dtype == y.w.dtype
+        and np.array_equal(x.w, y.w)
+        and np.array_equal(x.b, y.b)
+        for x, y in zip(a.layers, b.layers, strict=True)
+    )
+
+
+def _calibration_rows(sets: Sets, count: int | None, seed: int) -> NDArray[Any]:
+    """Return the first of the shuffled training rows; without a number those that `npquant run` takes."""
+    if count is None:
+        return sets.x_calibration
+    train = sets.split.train
+    if not 1 <= count <= len(train):
+        raise ValueError(
+            f"--rows asks for {count} rows; the training part of the data has {len(train)}, give 1 or more"
+        )
+    rows: NDArray[Any] = sets.dataset.x[np.random.default_rng([seed, CALIBRATION_ROWS]).permutation(train)[:count]]
+    return rows
+
+
+def _notes(model: FloatMLP, sets: Sets, seed: int) -> tuple[str, ...]:
+    """Say what is not known of a network's training rows, unless it is the bundled one, whose rows are known."""
+    known = sets.split.sha256 == bundled_record()["split_sha256"] and same_network(model, bundled_network())
+    note = f"Split by seed {seed}: accuracy flatters a network that was trained on another split."
+    return () if known else (note,)
