@@ -21,6 +21,11 @@ NAME: Final = "wide"
 SUBJECT: Final = "accumulators beside powers of two up to the ends of int32, and ties that 24 bits cannot hold"
 CENTRES: Final = tuple(sign * 2**e for e in (15, 16, 19, 20, 23, 24, 25, 28, 30) for sign in (1, -1))
 
+# Accumulators that a left shift takes out of int32, and that a long right shift must take to nothing.
+BEYOND_A_SHIFT: Final = tuple(
+    sign * v for v in (1, 777, 2**24 + 5, 2**29 + 1, 3 * 2**29, 2**30 + 2**28, 2**31 - 2) for sign in (1, -1)
+)
+
 
 def lattice(profile: Profile, can: Capabilities) -> Iterator[Case]:
     """Yield accumulators beside powers of two; ties that need more than 24 bits; sums beyond int32 where these wrap."""
@@ -35,6 +40,12 @@ def lattice(profile: Profile, can: Capabilities) -> Iterator[Case]:
         for multiplier in (1.0, 1.5, 3.0, 100.0):
             if multiplier < profile.max_multiplier:
                 yield at_accumulators(profile, kind, list(range(-20, 21)), 1 / multiplier, rng)
+        for multiplier in (2.5, 100.0):  # products beyond int32, on either side
+            if multiplier < profile.max_multiplier:
+                yield at_accumulators(profile, kind, list(BEYOND_A_SHIFT), 1 / multiplier, rng)
+        for exponent in (33, 40, 63, 70, 100):  # shifts beyond 31 and 63 bits: nothing is left of any accumulator
+            yield at_accumulators(profile, kind, list(BEYOND_A_SHIFT), 2.0**exponent, rng)
+        yield turning(profile, kind)
         if profile.accumulator == "wrap":
             yield beyond_int32(profile, kind, rng)
 
@@ -75,3 +86,14 @@ def beyond_int32(profile: Profile, kind: str, rng: np.random.Generator) -> Case:
     w_q = fill("extreme", (8, 6), w, rng)
     bias = np.array([2**31 - 1, -(2**31), 2**31 - 100, -(2**31) + 100, 2**31 - 1, -(2**31)], np.int32)
     return as_case(Layer(w_q, bias, x, w, y), fill("extreme", (4, 8), x, rng), profile, NAME)
+
+
+def turning(profile: Profile, kind: str) -> Case:
+    """Return sums that leave int32 after the first product and come back with the last, on ties beside both ends."""
+    x, w = params(kind, 1.0), weight_params(profile, 1.0)
+    sy = np.float32((2**31 - 10_000) / 100.5)
+    up = np.array([w.qmax, w.qmax, -w.qmax, -w.qmax])
+    w_q = np.stack([up, -up, up, -up], axis=1).astype(w.dtype)
+    end = round(100.5 * float(sy))
+    bias = np.array([end + 1, -end - 1, end - 1, -end + 1], np.int32)
+    return as_case(Layer(w_q, bias, x, w, params(kind, sy)), np.full((1, 4), x.qmax, x.dtype), profile, NAME)

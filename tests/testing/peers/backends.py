@@ -135,6 +135,7 @@ def litert(resolver: str) -> Backend:
         min_batch=1,
         min_depth=1,
         activations=("none", "relu", "relu6", "relu_n1_to_1"),
+        weight_types=("int8", "uint8") if xnnpack else ("int8",),
         weight_zero_point=not xnnpack,
         rejects=(),
     )

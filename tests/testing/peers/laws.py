@@ -28,7 +28,7 @@ def require_conformance(engine: ModuleType, backend: Backend, *, unasked: Iterab
 
 
 def require_rejection(backend: Backend, *others: str) -> None:
-    """Fail unless the smoke tier, or the classes of ties and long sums, tells the engine from each of these profiles."""
+    """Fail unless ties, long sums, rails, zero points and clamps tell the engine from each of these profiles."""
     for other in others:
         verdict = run(backend, profile=other, classes=("tie", "wide", "rail", "zero_point", "activation"))
         assert verdict.exit_code == 1, f"{backend.name} passes for {other}"

@@ -39,7 +39,7 @@ def _runs_here(request: pytest.FixtureRequest, _engine_installed: None) -> None:
 
 @each_engine
 def test_torch_is_conformant(engine: str) -> None:
-    """quantized.linear and quantize_per_tensor and _per_channel pass; refusals are RuntimeError, so none is promised."""
+    """quantized.linear and quantize_per_* pass; a refusal is a RuntimeError, so none is promised."""
     require_conformance(ENGINE, backends.torch(engine), unasked=("illegal",))
 
 
