@@ -120,7 +120,7 @@ def capabilities_of(profile: Profile) -> Capabilities:
     False
     """
     weight_zero = profile.weight_zero_point in ("honoured", "per_tensor")
-    weights = ("int8",) if profile.weight_zero_point == "per_tensor" else ("int8", "uint8")
+    weights = ("int8", "uint8") if profile.weight_zero_point in ("honoured", "uint8") else ("int8",)
     return Capabilities(
         ops=("linear", "quantize") if profile.quantize_codes is not None or profile is NPQUANT else ("linear",),
         code_types=profile.code_types,

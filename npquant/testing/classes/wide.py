@@ -95,5 +95,6 @@ def turning(profile: Profile, kind: str) -> Case:
     up = np.array([w.qmax, w.qmax, -w.qmax, -w.qmax])
     w_q = np.stack([up, -up, up, -up], axis=1).astype(w.dtype)
     end = round(100.5 * float(sy))
-    bias = np.array([end + 1, -end - 1, end - 1, -end + 1], np.int32)
+    # 300 beside the tie: float32 holds multiples of 128 there.
+    bias = np.array([end + 300, -end - 300, end - 300, -end + 300], np.int32)
     return as_case(Layer(w_q, bias, x, w, params(kind, sy)), np.full((1, 4), x.qmax, x.dtype), profile, NAME)
