@@ -17,12 +17,14 @@ if TYPE_CHECKING:
     from npquant.testing.adapters.shared import c_header, from_ctypes
     from npquant.testing.backend import Capabilities
     from npquant.testing.case import Case, Layer, Model
+    from npquant.testing.counterexample import Counterexample
     from npquant.testing.trial import run
     from npquant.testing.verdict import Verdict
 
 __all__ = [
     "Capabilities",
     "Case",
+    "Counterexample",
     "Layer",
     "Model",
     "Verdict",
@@ -44,6 +46,7 @@ _HOME: Final = MappingProxyType(
         "Model": "npquant.testing.case",
         "Capabilities": "npquant.testing.backend",
         "from_callable": "npquant.testing.adapters.callable",
+        "Counterexample": "npquant.testing.counterexample",
         "from_process": "npquant.testing.adapters.process",
         "from_ctypes": "npquant.testing.adapters.shared",
         "c_header": "npquant.testing.adapters.shared",

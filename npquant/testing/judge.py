@@ -52,8 +52,8 @@ def judge(backend: Backend, case: Case) -> tuple[Finding | None, Outcome]:
     return finding, outcome
 
 
-def judged(case: Case, outcome: Outcome) -> Finding | None:
-    """Return what is wrong with one outcome of a case, None if nothing."""
+def judged(case: Case, outcome: Outcome, due: NDArray[Any] | None = None) -> Finding | None:
+    """Return what is wrong with one outcome of a case, None if nothing; due is the answer, if it is known."""
     if outcome.kind == kinds.DECLINED:
         return None
     if case.status == "must_reject":
@@ -64,8 +64,8 @@ def judged(case: Case, outcome: Outcome) -> Finding | None:
     if case.status == "unpredictable" and outcome.kind in (kinds.VALUE, kinds.REJECTED):
         return None
     if outcome.kind != kinds.VALUE:
-        return Finding(case, outcome.kind, outcome.value, expected(case), (), outcome.detail)
-    want = expected(case)
+        return Finding(case, outcome.kind, outcome.value, expected(case) if due is None else due, (), outcome.detail)
+    want = expected(case) if due is None else due
     assert outcome.value is not None
     different = np.argwhere(outcome.value != want)
     if not len(different):

@@ -1,14 +1,15 @@
 """The runner: case after case, class by class, from the smallest lattice to as long as one likes.
 
-Legend: tier how hard, seed of everything drawn; a row of input with its model counts as one case.
-"""
+Legend: tier how hard, seed of everything drawn; profile the arithmetic, can what the backend takes, module a case
+class, wanted names of such; a row of input with its model counts as one case."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
+from functools import partial
+from itertools import islice, zip_longest
 from types import MappingProxyType, ModuleType
 from typing import Any, Final
 
@@ -19,6 +20,7 @@ from npquant.profiles.record import Profile
 from npquant.testing import backend as kinds
 from npquant.testing.adapters.callable import from_callable
 from npquant.testing.backend import Backend, Capabilities, capabilities_from, why_not_asked
+from npquant.testing.bugs.catalogue import Bug
 from npquant.testing.case import Case
 from npquant.testing.classes import (
     activation,
@@ -39,8 +41,10 @@ from npquant.testing.classes import (
     wide,
     zero_point,
 )
+from npquant.testing.counterexample import Counterexample
 from npquant.testing.golden import golden
 from npquant.testing.judge import Finding, judge
+from npquant.testing.shrink import Observation, observed
 from npquant.testing.verdict import ClassResult, Verdict
 
 CLASSES: Final = (
@@ -83,6 +87,8 @@ TIERS: Final = MappingProxyType(
 # Findings that are kept a class, and cases after the first of them that are still asked, so that a diagnosis has both.
 MOST_FINDINGS: Final = 8
 CASES_AFTER_A_FINDING: Final = 24
+# Answers that are kept for a diagnosis; beyond these only wrong ones are.
+MOST_KEPT: Final = 2_000
 
 
 def run(
@@ -136,14 +142,18 @@ def run(
     record = get(subject.profile)
     can = capabilities_from(subject, record)
     start = time.perf_counter()
-    results = []
+    asked: list[Observation] = []
+    results, failures = [], []
     for module in chosen_classes(classes):
         if progress is not None:
             progress(module.NAME)
-        results.append(_run_class(subject, record, can, module, TIERS[tier], seed))
-    failures = tuple(result.findings[0] for result in results if result.findings)
+        results.append(_run_class(subject, record, can, module, TIERS[tier], seed, asked))
+        if results[-1].findings:
+            failures.append((results[-1].findings[0], len(asked)))
     seconds = time.perf_counter() - start
-    return Verdict(subject.name, record.name, tier, seed, tuple(results), failures, seconds)
+    more = partial(in_turn, record, can)
+    told = tuple(Counterexample(subject, found, asked, at, tier, seed, more) for found, at in failures)
+    return Verdict(subject.name, record.name, tier, seed, tuple(results), told, seconds)
 
 
 def as_backend(backend: Backend | Callable[..., Any], profile: str | Profile | None) -> Backend:
@@ -187,8 +197,21 @@ def class_cases(module: ModuleType, profile: Profile, can: Capabilities, tier: T
     yield from islice(module.draw(profile, can, rng), tier.drawn)
 
 
+def in_turn(profile: Profile, can: Capabilities) -> Iterator[Case]:
+    """Yield the lattices of all classes, a case of each in turn, without what may not be asked."""
+    turns = [module.lattice(profile, can) for module in CLASSES]
+    for cases in zip_longest(*turns):
+        yield from (case for case in cases if case is not None and not why_not_asked(case, can))
+
+
 def _run_class(
-    backend: Backend, profile: Profile, can: Capabilities, module: ModuleType, tier: Tier, seed: int
+    backend: Backend,
+    profile: Profile,
+    can: Capabilities,
+    module: ModuleType,
+    tier: Tier,
+    seed: int,
+    asked: list[Observation],
 ) -> ClassResult:
     findings: list[Finding] = []
     skipped: dict[str, int] = {}
@@ -197,6 +220,8 @@ def _run_class(
         reason = why_not_asked(case, can)
         if not reason:
             finding, outcome = judge(backend, case)
+            if finding is not None or len(asked) < MOST_KEPT:
+                asked.append(observed(case, outcome, finding))
             reason = outcome.detail or kinds.DECLINED if outcome.kind == kinds.DECLINED else ""
         if reason:
             skipped[reason] = skipped.get(reason, 0) + 1
@@ -211,3 +236,13 @@ def _run_class(
         if findings and findings[0].kind in (kinds.CRASHED, kinds.HUNG):
             break
     return ClassResult(module.NAME, module.SUBJECT, cases, calls, skipped, tuple(findings))
+
+
+def named_first(bug: Bug, profile: Profile, tier: str = "standard") -> bool | None:
+    """Say whether the first failure of a backend with a bug is diagnosed as that bug, alone or with those that compute
+    the same on all that was seen; None if the tier finds nothing wrong with it.
+    """
+    verdict = run(bug.make(profile), tier=tier)
+    if not verdict.failures:
+        return None
+    return bug.name in {diagnosis.name for diagnosis in verdict.failures[0].diagnoses}

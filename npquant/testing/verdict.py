@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from npquant.testing import backend as kinds
+from npquant.testing.counterexample import Counterexample
 from npquant.testing.judge import Finding
 
 CONFORMANT: Final = 0
@@ -47,8 +48,8 @@ class Verdict:
         Of everything drawn.
     classes : tuple of ClassResult
         In order.
-    failures : tuple of Finding
-        At most one a class, shrunk; the first found comes first.
+    failures : tuple of Counterexample
+        At most one a class; the first found comes first. Each is shrunk and explained when it is first looked into.
     seconds : float
         Wall clock.
 
@@ -63,7 +64,7 @@ class Verdict:
     tier: str
     seed: int
     classes: tuple[ClassResult, ...]
-    failures: tuple[Finding, ...]
+    failures: tuple[Counterexample, ...]
     seconds: float
     first_failure_after: int = field(default=0)
 

@@ -37,7 +37,9 @@ from npquant.testing.adapters.operands import LayerByLayer, plain_capabilities
 from npquant.testing.adapters.pipe import codes_of_line, layer_line, quantize_line, write_question
 from npquant.testing.backend import Capabilities, capabilities_of, why_not_asked
 from npquant.testing.case import Case, Layer, Model, Params
+from npquant.testing.counterexample import Counterexample
 from npquant.testing.judge import Finding, judge
+from npquant.testing.shrink import Observation, observed
 from npquant.testing.verdict import ClassResult, Verdict
 
 
@@ -227,12 +229,14 @@ def verify_offline(folder: Folder) -> Verdict:
     classes: dict[str, list[Case]] = {}
     for case in read_cases(folder):
         classes.setdefault(case.group, []).append(case)
-    results = tuple(_class_result(backend, group, cases) for group, cases in classes.items())
-    failures = tuple(result.findings[0] for result in results if result.findings)
+    seen: list[Observation] = []
+    results = tuple(_class_result(backend, group, cases, seen) for group, cases in classes.items())
+    found = [result.findings[0] for result in results if result.findings]
+    failures = tuple(Counterexample(backend, finding, seen, len(seen), "files") for finding in found)
     return Verdict(backend.name, backend.profile, "files", 0, results, failures, time.perf_counter() - start)
 
 
-def _class_result(backend: FilesBackend, group: str, cases: list[Case]) -> ClassResult:
+def _class_result(backend: FilesBackend, group: str, cases: list[Case], seen: list[Observation]) -> ClassResult:
     findings: list[Finding] = []
     skipped: dict[str, int] = {}
     asked = calls = 0
@@ -241,6 +245,7 @@ def _class_result(backend: FilesBackend, group: str, cases: list[Case]) -> Class
         if outcome.kind == kinds.DECLINED:
             skipped[outcome.detail] = skipped.get(outcome.detail, 0) + 1
             continue
+        seen.append(observed(case, outcome, finding))
         calls += 1
         asked += max(1, len(case.x_q))
         findings += [finding] if finding is not None else []

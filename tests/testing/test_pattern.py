@@ -1,0 +1,119 @@
+"""Patterns: what the wrong codes share, found without any list of bugs."""
+
+from itertools import chain, islice
+
+import numpy as np
+import pytest
+
+import npquant
+from npquant.profiles import get
+from npquant.testing.adapters.callable import from_callable
+from npquant.testing.backend import Capabilities, Outcome, capabilities_of
+from npquant.testing.classes import tail, tie, zero_point
+from npquant.testing.judge import judge
+from npquant.testing.pattern import pattern, said_of_deltas, separating
+from npquant.testing.shrink import Observation, observed
+
+CAN: Capabilities = capabilities_of(get("ort"))
+
+
+def seen(f, module, draws=60) -> list[Observation]:
+    """Put the lattice of a class and some drawn cases to a function, and return what was seen."""
+    backend = from_callable(f, profile="ort")
+    rows = []
+    drawn = islice(module.draw(get("ort"), CAN, np.random.default_rng(1)), draws)
+    for case in chain(drawn, module.lattice(get("ort"), CAN)):
+        finding, outcome = judge(backend, case)
+        rows.append(observed(case, outcome, finding))
+    return rows
+
+
+def wrong_where(mask):
+    """Return a backend that is one off where mask(x_q, w_q, parameters, codes) says so."""
+
+    def f(x_q, w_q, bias, **parameters):
+        codes = npquant.linear(x_q, w_q, bias, profile="ort", **parameters)
+        return codes ^ np.asarray(mask(x_q, w_q, parameters, codes)).astype(codes.dtype)
+
+    return f
+
+
+@pytest.mark.parametrize(
+    ("says", "mask", "module"),
+    [
+        ("K mod 16 is not 0", lambda x, w, p, y: np.full(y.shape, w.shape[0] % 16 != 0), tail),
+        ("the row is the fifth or later", lambda x, w, p, y: np.arange(len(y))[:, None] + 0 * y.astype(int) >= 4, tail),
+        ("zx is not 0", lambda x, w, p, y: np.full(y.shape, p["x"].zero_point != 0), zero_point),
+        ("K is above 64", lambda x, w, p, y: np.full(y.shape, w.shape[0] > 64), tail),
+    ],
+)
+def test_pattern_finds_the_condition(says, mask, module) -> None:
+    """A mistake with a condition: the condition is the best hypothesis, and no right code is under it."""
+    found = pattern(seen(wrong_where(mask), module, draws=300))
+    best = [h.says for h in found.hypotheses if not h.right and not h.wrong_elsewhere]
+    assert says in best
+
+
+def test_pattern_of_a_truncating_kernel_is_its_fraction() -> None:
+    """A kernel that rounds down is wrong exactly where the exact value is a half or more above a whole number, or
+    nearly so: on ties half of the codes are right."""
+
+    def floors(x_q, w_q, bias, *, x, w, y, activation):
+        acc = (x_q.astype(int) - x.zero_point) @ (w_q.astype(int) - w.zero_point) + bias
+        steps = np.floor(acc * (np.float64(x.scale) * w.scale / y.scale)) + y.zero_point
+        return np.clip(steps, y.qmin, y.qmax).astype(y.dtype)
+
+    found = pattern(seen(floors, tie))
+    assert found.deltas == "got - want is always -1: a rounding, or a sum that is a little off"
+    assert "half or more above" in found.hypotheses[0].says
+
+
+def test_said_of_deltas_knows_wraps() -> None:
+    """Multiples of 256 and of 65536 are told from roundings and from anything else."""
+    assert "8 bits wrapped" in said_of_deltas(np.array([256, -256, 256]))
+    assert "16 bits wrapped" in said_of_deltas(np.array([65536]))
+    assert "always +1" in said_of_deltas(np.array([1, 1]))
+    assert "-1 or +1" in said_of_deltas(np.array([1, -1]))
+    assert said_of_deltas(np.array([3])) == "got - want is +3"
+    assert said_of_deltas(np.array([3, 5])) == "got - want is between +3 and +5, 2 different values"
+    assert said_of_deltas(np.array([], int)) == ""
+
+
+def test_separating_finds_pairs_and_does_not_invent() -> None:
+    """A mistake under two conditions is found as the pair; where nothing fits, nothing is said."""
+    rng = np.random.default_rng(0)
+    a, b, c = rng.random((3, 400)) < 0.5
+    best = separating({"a": a, "b": b, "c": c}, a & b)[0]
+    assert best.says == "a and b"
+    assert (best.right, best.wrong_elsewhere) == (0, 0)
+    assert separating({"a": a, "b": b}, c & ~a & ~b | a & b & c) == ()
+
+
+def test_pattern_of_nothing_is_empty() -> None:
+    """No observation, or only such as are no codes."""
+    assert pattern([]).lines() == []
+    case = next(tie.lattice(get("ort"), CAN))
+    assert pattern([Observation(case, Outcome("raised an exception"), "raised an exception")]).lines() == []
+
+
+def test_pattern_of_a_crash_is_about_cases() -> None:
+    """Where there are no codes to compare, the condition of the case is found."""
+
+    def crashes(x_q, w_q, bias, **parameters):
+        if len(x_q) > 4:
+            raise SystemExit(3)
+        return npquant.linear(x_q, w_q, bias, profile="ort", **parameters)
+
+    found = pattern(seen(crashes, tail))
+    assert found.deltas == ""
+    assert "B is above 4" in [h.says for h in found.hypotheses]
+    assert not found.hypotheses[0].right
+
+
+def test_separating_makes_no_statement_of_two_codes() -> None:
+    """Two wrong codes fall under many statements by chance: nothing is said of them."""
+    rng = np.random.default_rng(0)
+    wrong = np.zeros(300, bool)
+    wrong[[5, 17]] = True
+    table = {str(i): rng.random(300) < 0.2 for i in range(200)}
+    assert separating(table, wrong) == ()
