@@ -298,7 +298,7 @@ def _of_values(case: Case) -> dict[str, Bools]:
     """Return statements about each real value to be quantized."""
     v, p = case.x_q.astype(np.float64), case.model.layers[0].x
     with np.errstate(all="ignore"):
-        steps = v / float(p.scale)
+        steps = v / np.asarray(p.scale, np.float64)  # of each channel, where there are several
         tie = np.abs(steps - np.floor(steps) - 0.5) == 0
         over = np.abs(steps) > 2.0**31
     return {

@@ -587,7 +587,7 @@ def vector_tail_rounds_ties_away(values: NDArray[np.float32], params: QuantParam
     with np.errstate(all="ignore"):
         steps = values / np.float32(params.scale)
         away = np.sign(steps) * np.floor(np.abs(steps.astype(np.float64)) + 0.5) + int(params.zero_point)
-    tie = np.isfinite(steps) & (np.abs(steps - np.trunc(steps)) == 0.5)
+        tie = np.isfinite(steps) & (np.abs(steps - np.trunc(steps)) == 0.5)
     body = values.size // 8 * 8
     late = (np.arange(values.size) >= body).reshape(values.shape)
     wanted = np.where(tie, np.clip(away, params.qmin, params.qmax), codes)
