@@ -77,12 +77,7 @@ _CROSS_TERMS: Final = (
     "tails.padding_counts_as_codes_4",
     "tails.padding_counts_as_codes_16",
 )
-_WEIGHTdef _is_mutant(name: str, f: object) -> bool:
-    """Say whether a name of the module of QUANTIZE bugs is a mutant."""
-    return isinstance(f, FunctionType) and not name.startswith("_") and f.__module__ == real_values.__name__
-
-
-_ZERO_POINTS: Final = (
+_WEIGHT_ZERO_POINTS: Final = (
     "zero_points.weight_zero_point_is_forgotten",
     "zero_points.weight_zero_point_is_added",
     "zero_points.weight_zero_point_is_subtracted_in_8_bits_wrapping",
