@@ -181,7 +181,7 @@ def features(case: Case) -> dict[str, Bools]:
     """Return statements about each output code of a case, flat; of a network or of real values only those of the
     case."""
     if case.op == "quantize":
-        return _of_values(case)
+        return {says: true.ravel() for says, true in _of_values(case).items()}
     b, n = len(case.x_q), case.model.layers[-1].w_q.shape[1]
     rows, columns = (index.ravel() for index in np.indices((b, n)))
     table = {says: np.full(b * n, bool(true)) for says, true in _of_case(case).items()}
