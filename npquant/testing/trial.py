@@ -42,7 +42,6 @@ from npquant.testing.classes import (
     zero_point,
 )
 from npquant.testing.counterexample import Counterexample
-from npquant.testing.golden import golden
 from npquant.testing.judge import Finding, judge
 from npquant.testing.shrink import Observation, observed
 from npquant.testing.verdict import ClassResult, Verdict
@@ -190,8 +189,7 @@ def chosen_classes(wanted: Iterable[str] | None) -> tuple[ModuleType, ...]:
 
 
 def class_cases(module: ModuleType, profile: Profile, can: Capabilities, tier: Tier, seed: int) -> Iterator[Case]:
-    """Yield the cases of one class: those of the golden set, its lattice, then drawn ones from a stream of its own."""
-    yield from (case for case in golden(profile, can) if case.group == module.NAME)
+    """Yield the cases of one class: its lattice, then drawn ones from a stream that depends on the class alone."""
     yield from islice(module.lattice(profile, can), tier.lattice)
     rng = np.random.default_rng([seed, *module.NAME.encode()])
     yield from islice(module.draw(profile, can, rng), tier.drawn)
