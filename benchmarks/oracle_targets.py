@@ -9,6 +9,7 @@ that says so. Every figure is checked before it is timed: bugs must die, rewrite
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -205,13 +206,14 @@ def explanation(plan: Plan) -> Iterator[Row]:
             start = time.perf_counter()
             failure.report()
             seconds.append(time.perf_counter() - start)
-            sizes.append(failure.case.elements)
+            sizes.append((failure.case.elements, bug.name))
             found = bug.name in {diagnosis.name for diagnosis in failure.diagnoses}
             right += found
             wrong += [] if found else [bug.name]
-    p50, p90 = median(sizes), float(np.percentile(sizes, 90))
+    p50, p90 = median(size for size, _ in sizes), float(np.percentile([size for size, _ in sizes], 90))
     count = f"{len(sizes)} bugs"
-    yield Row(*shrunk, f"median {p50:g}, p90 {p90:g} ({count})", p50 <= 2 and p90 <= 12)
+    largest = ", ".join(f"{name} {size}" for size, name in sorted(sizes, reverse=True)[:5])
+    yield Row(*shrunk, f"median {p50:g}, p90 {p90:g} ({count})", p50 <= 2 and p90 <= 12, f"largest: {largest}")
     slow = float(np.percentile(seconds, 90))
     yield Row(*report, f"{median(seconds):.2f} s median, {slow:.2f} s p90 (shrinking included)", median(seconds) <= 0.5)
     share = right / len(sizes)
@@ -241,10 +243,9 @@ def fingerprint(plan: Plan) -> Iterator[Row]:
         return
     unsure = []
     for name in names():
-        found = module.fingerprint(partial(npquant.linear, profile=name), volume=False)
-        exact = [match.profile for match in found.matches if match.exact]
-        if name not in exact or len(exact) > 1:
-            unsure.append(f"{name}: {', '.join(exact)}")
+        same = module.fingerprint(partial(npquant.linear, profile=name)).same
+        if same != (name,):
+            unsure.append(f"{name} answers as {', '.join(same)}")
     vectors = len(module.SEPARATING_SET)
     result = f"{vectors} vectors, {len(names()) - len(unsure)} of {len(names())} profiles alone"
     yield Row(what, target, result, vectors <= 8 and not unsure, "; ".join(unsure[:3]))
@@ -378,6 +379,8 @@ def main() -> int:
             print(f"... {measure.__name__}", file=sys.stderr, flush=True)
             rows += measure(plan)
     print(table(rows))
+    if hasattr(os, "getloadavg"):
+        print(f"\nload average of the machine {os.getloadavg()[0]:.1f}: a figure of time is one of that moment")
     return int(any(row.met is False for row in rows))
 
 
