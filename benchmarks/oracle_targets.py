@@ -1,6 +1,6 @@
 """Measure every target of the oracle kit, and print one table: target, result, and where one is missed, why.
 
-    OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python benchmarks/oracle_targets.py [--quick] [--cases N] [--only WORD]
+    OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python benchmarks/oracle_targets.py [--quick] [--cases N] [--only WORD] [...]
 
 --quick takes fewer profiles and seeds; the table says how many were used. A part that this tree does not have is a row
 that says so. Every figure is checked before it is timed: bugs must die, rewrites must not.
@@ -364,13 +364,17 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--quick", action="store_true", help="three profiles, two seeds")
     parser.add_argument("--cases", type=int, default=100_000, help="of the search for false alarms")
+    parser.add_argument("--profiles", default="", help="names, separated by commas; by default all")
+    parser.add_argument("--seeds", type=int, default=0, help=f"by default {SEEDS}")
+    parser.add_argument("--explained", type=int, default=0, help="bugs explained under each of some profiles")
     parser.add_argument("--only", default="", help="rows of the functions whose name holds this")
     given = parser.parse_args()
+    few = SOME_PROFILES if given.quick else names()
     plan = Plan(
-        SOME_PROFILES if given.quick else names(),
-        2 if given.quick else SEEDS,
+        tuple(given.profiles.split(",")) if given.profiles else few,
+        given.seeds or (2 if given.quick else SEEDS),
         given.cases,
-        12 if given.quick else 253,
+        given.explained or (12 if given.quick else len(CATALOGUE)),
         SOME_PROFILES[:1] if given.quick else SOME_PROFILES,
     )
     rows: list[Row] = []
