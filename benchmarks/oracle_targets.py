@@ -1,6 +1,6 @@
 """Measure every target of the oracle kit, and print one table: target, result, and where one is missed, why.
 
-    OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python benchmarks/oracle_targets.py [--quick] [--cases N] [--only WORD] [...]
+    OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python benchmarks/oracle_targets.py [--quick] [--cases N] [--only WORD]
 
 --quick takes fewer profiles and seeds; the table says how many were used. A part that this tree does not have is a row
 that says so. Every figure is checked before it is timed: bugs must die, rewrites must not.

@@ -500,6 +500,110 @@ def large_layers_lose_their_last_chunk(call: Call) -> Codes:
     return done(call, acc)
 
 
+# --- Paths for special operands ---
+
+
+def one_row_of_many_inputs_adds_one_of_two_sums(call: Call) -> Codes:
+    """B = 1 and K > 256: even and odd inputs have a sum each, and the odd ones' is not added."""
+    if len(call.x_q) != 1 or call.depth <= 256:
+        return answer(call)
+    return done(call, centred_x(call)[:, ::2] @ centred_w(call)[::2])
+
+
+def zero_input_zero_point_takes_whole_fours_alone(call: Call) -> Codes:
+    """zx = 0 needs no correction: the fast loop, which has no tail."""
+    kept = call.depth // 4 * 4 if call.zx == 0 else call.depth
+    return done(call, centred_x(call)[:, :kept] @ centred_w(call)[:kept])
+
+
+def zero_input_zero_point_skips_both_corrections(call: Call) -> Codes:
+    """if (zx == 0) skip: the weights' correction goes with the input's."""
+    return answer(call, w=call.w_q.astype(np.int64)) if call.zx == 0 else answer(call)
+
+
+def weight_zero_point_ends_with_the_first_block(call: Call) -> Codes:
+    """Later blocks of 256 inputs have no correction for zw."""
+    w = centred_w(call).copy()
+    w[256:] = call.w_q.astype(np.int64)[256:]
+    return answer(call, w=w)
+
+
+def last_inputs_of_eight_are_swapped(call: Call) -> Codes:
+    """The K % 8 tail of the input is loaded as one word, in the other byte order."""
+    x = centred_x(call).copy()
+    body = call.depth // 8 * 8
+    x[:, body:] = x[:, body:][:, ::-1]
+    return answer(call, x=x)
+
+
+def halves_of_whole_sixteens_are_swapped(call: Call) -> Codes:
+    """N % 16 == 0: the two halves of the last 16 outputs are stored in the other order."""
+    codes = np.array(answer(call))
+    if call.outputs and call.outputs % 16 == 0:
+        codes[:, -16:] = np.roll(codes[:, -16:], 8, axis=1)
+    return codes
+
+
+def sums_of_nothing_skip_the_bias(call: Call) -> Codes:
+    """if (acc == 0) y = zy, before the bias."""
+    return np.where(sums(call) == 0, call.zy, answer(call)).astype(call.y.dtype)
+
+
+def lowest_accumulator_has_no_absolute_value(call: Call) -> Codes:
+    """abs(acc) of -2^31 is negative: the sign is put on once more, and the output comes out on the other side."""
+    acc = sums(call) + bias_codes(call)
+    other = placed(call, np.floor(2.0**31 * real_multiplier(call) + 0.5) + 0 * acc)
+    return np.where(acc == -(2**31), other, answer(call)).astype(call.y.dtype)
+
+
+def highest_accumulator_carries_on(call: Call) -> Codes:
+    """acc + 1 in the rounding of 2^31 - 1 wraps."""
+    acc = sums(call) + bias_codes(call)
+    other = placed(call, np.floor(-(2.0**31) * real_multiplier(call) + 0.5) + 0 * acc)
+    return np.where(acc == 2**31 - 1, other, answer(call)).astype(call.y.dtype)
+
+
+def saturated_output_spoils_its_neighbour(call: Call) -> Codes:
+    """The mask of a saturated lane is shifted by one: the next output is clamped too."""
+    codes = np.array(answer(call))
+    high = call.bounds[1]
+    hit = codes[:, :-1] == high
+    codes[:, 1:] = np.where(hit & (codes[:, 1:] > call.zy), high, codes[:, 1:])
+    return codes
+
+
+def single_channel_has_the_scale_one(call: Call) -> Codes:
+    """A scale array of one entry is taken for none."""
+    if np.ndim(call.w.scale) and call.outputs == 1:
+        unit = QuantParams(np.ones(1, np.float32), call.w.zero_point, call.w.qmin, call.w.qmax)
+        return answer(replace(call, w=unit))
+    return answer(call)
+
+
+def odd_rows_use_fewer_bits(call: Call) -> Codes:
+    """The second row of each pair is accumulated in 18 bits."""
+    acc = np.array(sums(call))
+    acc[1::2] = (acc[1::2] + 2**17) % 2**18 - 2**17
+    return done(call, acc)
+
+
+def upper_bound_of_the_activation_has_the_input_scale(call: Call) -> Codes:
+    """6 / sx in place of 6 / sy."""
+    if call.activation in ("none", "identity"):
+        return answer(call)
+    other = QuantParams(call.x.scale, call.zy, call.y.qmin, call.y.qmax)
+    high = call.profile.activation_bounds(call.activation, other)[1]
+    low = call.bounds[0]
+    return as_output(call, finish(call, sums(call), bounds=(low, max(low, high))))
+
+
+def input_rows_are_n_apart(call: Call) -> Codes:
+    """x[b * N + k] where rows are K apart; what lies behind the end is the zero point."""
+    flat = np.concatenate([centred_x(call).ravel(), np.zeros(max(call.outputs, 1) * len(call.x_q), np.int64)])
+    index = np.arange(len(call.x_q))[:, np.newaxis] * call.outputs + np.arange(call.depth)
+    return answer(call, x=flat[np.minimum(index, len(flat) - 1)] if len(flat) else centred_x(call))
+
+
 # --- State: one static buffer too many ---
 
 
@@ -529,6 +633,20 @@ def answers_lie_in_one_static_buffer(profile: Profile) -> Callable[..., Any]:
         view = buffer[: codes.nbytes].view(codes.dtype).reshape(codes.shape)
         view[...] = codes
         return view
+
+    return as_function(kernel, profile)
+
+
+def missing_bias_is_the_one_before(profile: Profile) -> Callable[..., Any]:
+    """A null bias leaves the buffer of the last layer's as it is."""
+    kept: dict[int, Any] = {}
+
+    def kernel(call: Call) -> Any:
+        if call.bias is None:
+            stale = kept.get(call.outputs)
+            return as_output(call, finish(call, sums(call), bias=stale)) if stale is not None else answer(call)
+        kept[call.outputs] = bias_codes(call)
+        return answer(call)
 
     return as_function(kernel, profile)
 
@@ -667,10 +785,25 @@ LAYERS: Final = (
     halves_of_the_rows_lose_the_odd_one,
     workers_split_outputs_and_the_last_ends_early,
     large_layers_lose_their_last_chunk,
+    one_row_of_many_inputs_adds_one_of_two_sums,
+    zero_input_zero_point_takes_whole_fours_alone,
+    zero_input_zero_point_skips_both_corrections,
+    weight_zero_point_ends_with_the_first_block,
+    last_inputs_of_eight_are_swapped,
+    halves_of_whole_sixteens_are_swapped,
+    sums_of_nothing_skip_the_bias,
+    lowest_accumulator_has_no_absolute_value,
+    highest_accumulator_carries_on,
+    saturated_output_spoils_its_neighbour,
+    single_channel_has_the_scale_one,
+    odd_rows_use_fewer_bits,
+    upper_bound_of_the_activation_has_the_input_scale,
+    input_rows_are_n_apart,
 )
 STATES: Final = (
     row_sums_are_kept_by_address,
     answers_lie_in_one_static_buffer,
+    missing_bias_is_the_one_before,
     last_lane_is_left_as_it_was,
     two_workers_share_one_row_of_scratch,
     scratch_has_the_width_of_the_first_layer,
