@@ -21,6 +21,8 @@ SUBJECT: Final = "depths, rows and outputs on and beside 4, 8, 16, 32, 64 and 25
 WHOLE_DEPTHS: Final = (4, 8, 16, 32, 64, 128, 256, 512)
 DEPTHS: Final = (1, 2, 3, 5, 7, 9, 15, 17, 31, 33, 47, 63, 65, 67, 79, 95, 97, 127, 129, 255, 257, 300)
 SHAPES: Final = ((5, 6), (3, 9), (1, 1), (2, 3), (7, 17), (9, 2), (33, 5), (4, 31), (6, 65), (17, 12), (35, 67))
+# (B, N) beside each depth in turn; one row alone is a path of its own in many kernels.
+TURNS: Final = ((5, 6), (3, 9), (1, 7))
 # (B, N, K): whole blocks along every axis, as a kernel's fastest path wants them; then more outputs, rows and codes
 # than 8 bits count, and more of both than 15 bits do.
 BLOCKS: Final = ((4, 8, 64), (8, 16, 64), (16, 16, 16), (8, 32, 128), (64, 64, 32), (16, 8, 256))
@@ -32,7 +34,7 @@ def lattice(profile: Profile, can: Capabilities) -> Iterator[Case]:
     blocks and large layers."""
     rng = np.random.default_rng(0)
     for i, depth in enumerate((*DEPTHS, *WHOLE_DEPTHS)):
-        yield shaped(profile, can.code_types[i % len(can.code_types)], (*SHAPES[i % 2], depth), can, rng)
+        yield shaped(profile, can.code_types[i % len(can.code_types)], (*TURNS[i % 3], depth), can, rng)
     for i, (b, n) in enumerate(SHAPES):
         yield shaped(profile, can.code_types[i % len(can.code_types)], (b, n, 19), can, rng)
     for shape in (*BLOCKS, *LARGE):
