@@ -1,6 +1,7 @@
 """The command line. One module a subcommand; each returns its exit code.
 
-Exit codes: 0 a stated budget is met (diff: nothing differs), 1 it is not, 2 usage or bad input, 130 interrupted.
+Exit codes: 0 a stated budget is met (diff: nothing differs; who: a profile fits), 1 it is not, 2 usage or bad input,
+130 interrupted.
 
 Building the parser loads no NumPy: a command imports what it computes with when it is executed.
 """
@@ -13,7 +14,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from npquant.cli import diff, finetune, inspect, profiles, prune, quantize, run
+from npquant.cli import diff, finetune, inspect, profiles, prune, quantize, run, who
 from npquant.version import __version__
 
 # What the BLAS libraries that NumPy is built with read, once, when they are loaded.
@@ -76,7 +77,7 @@ def _build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"npquant {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for command in (run, prune, finetune, quantize, inspect, profiles, diff):
+    for command in (run, prune, finetune, quantize, inspect, profiles, diff, who):
         command.add_command(commands)
     return parser
 

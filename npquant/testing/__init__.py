@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from npquant.testing.backend import Capabilities
     from npquant.testing.case import Case, Layer, Model
     from npquant.testing.counterexample import Counterexample
+    from npquant.testing.fingerprints import Fingerprint, fingerprint
+    from npquant.testing.identification import Identification, identify
     from npquant.testing.trial import run
     from npquant.testing.verdict import Verdict
 
@@ -25,15 +27,19 @@ __all__ = [
     "Capabilities",
     "Case",
     "Counterexample",
+    "Fingerprint",
+    "Identification",
     "Layer",
     "Model",
     "Verdict",
     "c_header",
+    "fingerprint",
     "from_callable",
     "from_ctypes",
     "from_files",
     "from_onnx_backend",
     "from_process",
+    "identify",
     "run",
     "verify_offline",
     "write_questions",
@@ -54,6 +60,10 @@ _HOME: Final = MappingProxyType(
         "write_questions": "npquant.testing.adapters.files",
         "verify_offline": "npquant.testing.adapters.files",
         "from_onnx_backend": "npquant.testing.adapters.onnx_backend",
+        "Fingerprint": "npquant.testing.fingerprints",
+        "fingerprint": "npquant.testing.fingerprints",
+        "Identification": "npquant.testing.identification",
+        "identify": "npquant.testing.identification",
         "run": "npquant.testing.trial",
         "Verdict": "npquant.testing.verdict",
     }

@@ -9,10 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from npquant.arrays import Int64
 from npquant.kernels.qparams import QuantParams
@@ -97,23 +95,38 @@ def search(profiles: Sequence[Profile], candidates: Sequence[Vector]) -> list[Ve
     1
     """
     table = [[answer(profile, vector) for profile in profiles] for vector in candidates]
-    numbered: Int64 = np.array([np.unique([str(a) for a in row], return_inverse=True)[1] for row in table])
-    group: Int64 = np.zeros(len(profiles), np.int64)
-    chosen: list[Vector] = []
-    while True:
-        joint = group * (numbered.max() + 1) + numbered
-        together = np.array([_pairs(row) for row in joint])
+    numbered = np.array([np.unique([str(a) for a in row], return_inverse=True)[1] for row in table], np.int64)
+    return [candidates[i] for i in splitting_rows(numbered, np.zeros(len(profiles), np.int64), len(candidates))[0]]
+
+
+def splitting_rows(numbered: Int64, group: Int64, most: int) -> tuple[list[int], Int64]:
+    """Choose rows of a table of answers greedily, each the one that splits the most pairs still together.
+
+    numbered (V, C): the answers to V questions of C who are to be told apart, as numbers from 0 on; group (C,): who is
+    together at the start. Return at most `most` rows, ties going to the earlier one, and the groups that they leave.
+
+    >>> splitting_rows(np.array([[0, 0, 1], [0, 1, 1], [0, 0, 0]]), np.zeros(3, int), 9)
+    ([0, 1], array([0, 1, 2]))
+    """
+    chosen: list[int] = []
+    while len(chosen) < most and len(numbered):
+        joint = group * (int(numbered.max()) + 1) + numbered
+        together = _pairs(joint)
         best = int(np.argmin(together))
-        if together[best] == _pairs(group):
-            return chosen
-        chosen.append(candidates[best])
+        if together[best] == _pairs(group[np.newaxis])[0]:
+            break
+        chosen.append(best)
         group = np.unique(joint[best], return_inverse=True)[1]
+    return chosen, group
 
 
-def _pairs(labels: NDArray[Any]) -> int:
-    """Count the pairs that share a label."""
-    counts = np.unique(labels, return_counts=True)[1]
-    return int((counts * (counts - 1) // 2).sum())
+def _pairs(labels: Int64) -> Int64:
+    """Count in each row the pairs that share a label: each entry of a sorted row with those of its run before it."""
+    rows = np.sort(labels, axis=1)
+    place = np.arange(rows.shape[1])
+    starts = np.ones(rows.shape, bool)
+    starts[:, 1:] = rows[:, 1:] != rows[:, :-1]
+    return np.asarray((place - np.maximum.accumulate(np.where(starts, place, 0), axis=1)).sum(axis=1))
 
 
 def candidates(rng: np.random.Generator, count: int) -> list[Vector]:

@@ -90,7 +90,17 @@ def sums(call: Call, x: Int64 | None = None, w: Int64 | None = None) -> Int64:
     pairs = call.profile.accumulator == "pair16" and call.x_q.dtype == np.uint8 and call.w_q.dtype == np.int8
     if pairs and x is None and w is None:
         return accumulate_pair16(call.x_q, call.w_q, 0, call.zx, call.zw)  # type: ignore[arg-type]
-    return np.asarray((centred_x(call) if x is None else x) @ (centred_w(call) if w is None else w))
+    return product(centred_x(call) if x is None else x, centred_w(call) if w is None else w)
+
+
+def product(x: Int64, w: Int64) -> Int64:
+    """Return x @ w exactly: by float64 BLAS where no partial sum can leave 53 bits, which is several times as fast."""
+    if not x.size or not w.size:
+        return np.asarray(x @ w)
+    largest = int(np.abs(x).max()) * int(np.abs(w).max()) * x.shape[1]
+    if largest >= 2**53:
+        return np.asarray(x @ w)
+    return np.asarray((x.astype(np.float64) @ w.astype(np.float64)).astype(np.int64))
 
 
 def multiplier_of(call: Call, sw: ArrayLike | None = None) -> Any:

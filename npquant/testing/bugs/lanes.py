@@ -103,8 +103,9 @@ def lane_is_kept_in_16_bits_over_sixteen_steps(call: Call) -> Codes:
 def single_product_saturates_to_16_bits(call: Call) -> Codes:
     """One product of centred codes is held in int16: 255 times 128 does not fit."""
     x, w = centred_x(call), centred_w(call)
-    products = np.clip(x[:, :, np.newaxis] * w[np.newaxis], -(2**15), 2**15 - 1)
-    return as_output(call, finish(call, products.sum(axis=1)))
+    # Row by row: all products at once would be B K N of them.
+    acc = [np.clip(row[:, np.newaxis] * w, -(2**15), 2**15 - 1).sum(axis=0) for row in x]
+    return as_output(call, finish(call, np.array(acc, np.int64).reshape(len(x), w.shape[1])))
 
 
 def high_nibble_is_not_sign_extended(call: Call) -> Codes:
