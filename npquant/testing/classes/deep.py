@@ -1,7 +1,7 @@
 """Deep layers: hundreds to tens of thousands of products, of one sign and of both, that outgrow 16, 20, 24 and 31 bits.
 
-Legend: profile the engine's record, can what the backend takes, rng a Generator; K contracted depth.
-"""
+Legend: profile the engine's record, can what the backend takes, rng a Generator, kind a type of codes, zx the input's
+zero point counted from the middle code; K contracted depth."""
 
 from __future__ import annotations
 

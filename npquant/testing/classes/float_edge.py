@@ -1,6 +1,6 @@
 """Real values on their way to codes: ties, their float neighbours, huge and tiny values, NaN, infinities, both zeros.
 
-Legend: profile the engine's record, can what the backend takes, rng a Generator; s scale, z zero point.
+Legend: profile the engine's record, can what the backend takes, rng a Generator, p quantization; s scale, z zero point.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Needles in vector lanes: two extreme products a few places apart among zeros, and rows of nothing but extremes.
 
-Legend: profile the engine's record, can what the backend takes, rng a Generator; K contracted depth.
-"""
+Legend: profile the engine's record, can what the backend takes, rng a Generator, kind a type of codes, zx the input's
+zero point counted from the middle code, distances of two products; K contracted depth."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Layers that are mostly zero points: outputs without weights, inputs without use, long runs of zeros, patterns of
 four.
 
-Legend: profile the engine's record, can what the backend takes, rng a Generator.
-"""
+Legend: profile the engine's record, can what the backend takes, rng a Generator, kind a type of codes, zw the
+weights' zero point, keep (K, N) which weights are not zw, k and n its shape."""
 
 from __future__ import annotations
 

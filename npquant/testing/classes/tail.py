@@ -1,7 +1,7 @@
 """Shapes beside multiples of a vector, in all three axes: what is left over when a kernel has done its whole blocks,
 and shapes that leave nothing over.
 
-Legend: profile the engine's record, can what the backend takes, rng a Generator; B, K, N shape.
+Legend: profile the engine's record, can what the backend takes, rng a Generator, kind a type of codes; B, K, N shape.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Accumulators on a rounding tie and one beside it, by choice of the bias: which way a kernel's ties go, and how often.
 
-Legend: profile the engine's record, can what the backend takes, rng a Generator.
+Legend: profile the engine's record, can what the backend takes, rng a Generator, kind a type of codes.
 """
 
 from __future__ import annotations

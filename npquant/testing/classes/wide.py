@@ -1,8 +1,8 @@
 """Wide accumulators, by choice of the bias: beside 2^15, 2^16, 2^23, 2^24, 2^30 and the ends of int32, where bits get
 lost.
 
-Legend: profile the engine's record, can what the backend takes, rng a Generator; M the multiplier sx sw / sy.
-"""
+Legend: profile the engine's record, can what the backend takes, rng a Generator, kind a type of codes, values
+accumulators, one an output, exponent e of M = 2^-e; M the multiplier sx sw / sy."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Zero points of input, weights and output, odd and even, at both ends: alone, together, and under rows that sum to
 much.
 
-Legend: profile the engine's record, can what the backend takes, rng a Generator; zx, zw, zy counted from the middle
-code."""
+Legend: profile the engine's record, can what the backend takes, rng a Generator, kind and weight_kind types of codes;
+zx, zw, zy counted from the middle code."""
 
 from __future__ import annotations
 
