@@ -13,7 +13,7 @@ import numpy as np
 
 from npquant.profiles.record import Profile
 from npquant.testing.backend import Capabilities
-from npquant.testing.case import Case, Layer
+from npquant.testing.case import Case, Layer, expected
 from npquant.testing.classes.parts import as_case, code_type, fill, params, weight_params
 from npquant.testing.solve import bias_for, centred_sums
 
@@ -42,7 +42,9 @@ def lattice(profile: Profile, can: Capabilities) -> Iterator[Case]:
                 yield at_accumulators(profile, kind, list(range(-20, 21)), 1 / multiplier, rng)
         for multiplier in (2.5, 100.0):  # products beyond int32, on either side
             if multiplier < profile.max_multiplier:
-                yield at_accumulators(profile, kind, list(BEYOND_A_SHIFT), 1 / multiplier, rng)
+                # What a scaled value beyond int32 becomes is the machine's affair, unless the engine saturates it.
+                limit = 2**31 if saturates(profile, kind) else 2**31 / multiplier - 64
+                yield at_accumulators(profile, kind, [v for v in BEYOND_A_SHIFT if abs(v) < limit], 1 / multiplier, rng)
         for exponent in (33, 40, 63, 70, 100):  # shifts beyond 31 and 63 bits: nothing is left of any accumulator
             yield at_accumulators(profile, kind, list(BEYOND_A_SHIFT), 2.0**exponent, rng)
         yield turning(profile, kind)
@@ -70,6 +72,15 @@ def at_accumulators(profile: Profile, kind: str, values: list[int], sy: float, r
     x_q = fill("small", (1, k), x, rng)
     bias, _ = bias_for(values, centred_sums(layer, x_q)[0])
     return as_case(Layer(layer.w_q, bias, x, w, y), x_q, profile, NAME)
+
+
+def saturates(profile: Profile, kind: str) -> bool:
+    """Say whether an engine takes scaled values beyond int32 to the rails, by its own answers to four of them."""
+    p = params(kind, 1.0)
+    bias = np.array([2**31 - 2, -(2**31) + 2, 2**30, -(2**30)], np.int32)
+    layer = Layer(np.zeros((1, 4), np.int8), bias, p, weight_params(profile, 2.5), p)
+    codes = expected(as_case(layer, np.full((1, 1), p.zero_point, p.dtype), profile, NAME))
+    return codes[0].tolist() == [p.qmax, p.qmin] * 2
 
 
 def long_ties(profile: Profile, kind: str, exponent: int, rng: np.random.Generator) -> Case:
