@@ -47,8 +47,8 @@ def lattice(profile: Profile, can: Capabilities) -> Iterator[Case]:
                 yield at_accumulators(profile, kind, [v for v in BEYOND_A_SHIFT if abs(v) < limit], 1 / multiplier, rng)
         for exponent in (33, 40, 63, 70, 100):  # shifts beyond 31 and 63 bits: nothing is left of any accumulator
             yield at_accumulators(profile, kind, list(BEYOND_A_SHIFT), 2.0**exponent, rng)
-        yield turning(profile, kind)
-        if profile.accumulator == "wrap":
+        if profile.accumulator == "wrap":  # elsewhere no sum may leave int32, not even on its way
+            yield turning(profile, kind)
             yield beyond_int32(profile, kind, rng)
 
 
