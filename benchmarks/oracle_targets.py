@@ -28,10 +28,10 @@ from npquant.testing import run
 from npquant.testing.backend import capabilities_from, capabilities_of, why_not_asked
 from npquant.testing.bugs.benign import benign_backends
 from npquant.testing.bugs.catalogue import CATALOGUE, applies, equivalents
-from npquant.testing.bugs.kills import killed_by, trial_cases
 from npquant.testing.case import Case
 from npquant.testing.golden import golden
 from npquant.testing.judge import judge
+from npquant.testing.kills import killed_by, trial_cases
 from npquant.testing.trial import CLASSES
 
 SEEDS, SOME_PROFILES = 20, ("ort", "tflm", "tosa_double")

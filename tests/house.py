@@ -115,14 +115,17 @@ def upward_arrows(root: Path) -> list[str]:
 
 
 def circles(root: Path) -> list[str]:
-    """Complain about folders of one room that import each other, directly or around; a folder is its own modules."""
+    """Complain about places in a room that import each other, directly or around.
+
+    A place is a folder inside a room, or one of the room's own modules; `__init__` and `__main__` see all.
+    """
     arrows: dict[str, set[str]] = {}
     for path, _, tree in modules(root):
-        here = path.rpartition("/")[0].replace("/", ".")
-        if here == "npquant":
-            continue  # the map, and the ground under every room
-        homes = {name for _, name in imported_names(tree, path) if name.startswith("npquant.")}
-        arrows.setdefault(here, set()).update(folder_of(root, name) for name in homes)
+        here = place_of(path.removesuffix(".py").replace("/", "."))
+        if path.endswith(("/__init__.py", "/__main__.py")) or here.count(".") < 2:
+            continue  # a door, or the map and the ground under every room
+        there = (place_of(name) for name in modules_imported(root, path, tree))
+        arrows.setdefault(here, set()).update(place for place in there if place.count(".") >= 2)
     found = []
     for here in sorted(arrows):
         seen, edge = set(), {there for there in arrows[here] if there != here}
@@ -130,15 +133,26 @@ def circles(root: Path) -> list[str]:
             seen |= edge
             edge = {there for one in edge for there in arrows.get(one, ()) if there != one} - seen
         if here in seen:
-            found.append(f"{here.replace('.', '/')}: imports a folder that imports it, directly or around")
+            found.append(f"{here.replace('.', '/')}: imports a place that imports it, directly or around")
     return found
 
 
-def folder_of(root: Path, name: str) -> str:
-    """Return the dotted folder that the module of an import stands in."""
-    if (root / name.replace(".", "/")).is_dir():
-        return name
-    return name.rpartition(".")[0]
+def place_of(module: str) -> str:
+    """Return a room's module itself, or the folder, any number of rooms deep, that another module stands in."""
+    parts = module.split(".")
+    return module if len(parts) <= 3 else ".".join(parts[:-1])
+
+
+def modules_imported(root: Path, path: str, tree: ast.Module) -> Iterator[str]:
+    """Yield the npquant modules that a module imports, whether it names them or a name inside them."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("npquant"):
+            stem = str(node.module)
+            for alias in node.names:
+                inner = f"{stem}.{alias.name}"
+                yield inner if (root / f"{inner.replace('.', '/')}.py").exists() else stem
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name.startswith("npquant."))
 
 
 def twins(root: Path) -> list[str]:

@@ -173,8 +173,15 @@ def test_circles_sees_two_folders_that_import_each_other(tmp_path: Path) -> None
         "npquant/compression/d/w.py": "",
     }
     assert house.circles(lay(tmp_path / "good", {**GOOD, **files})) == []
+    door = {"npquant/compression/__init__.py": '"""All."""\nfrom npquant.compression.a.x import f\n'}
+    assert house.circles(lay(tmp_path / "door", {**GOOD, **files, **door})) == []
     files["npquant/compression/d/w.py"] = "def late():\n    import npquant.compression.a.x\n"
     assert len(house.circles(lay(tmp_path / "bad", {**GOOD, **files}))) == 4
+    two = {
+        "npquant/integer/first.py": "from npquant.integer.second import f\n",
+        "npquant/integer/second.py": "from npquant.integer import first\n",
+    }
+    assert len(house.circles(lay(tmp_path / "modules", {**GOOD, **two}))) == 2
 
 
 def test_every_rule_has_killed() -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from npquant.testing.adapters.callable import from_callable
-    from npquant.testing.adapters.files import from_files, verify_offline, write_questions
+    from npquant.testing.adapters.files import from_files, write_questions
     from npquant.testing.adapters.onnx_backend import from_onnx_backend
     from npquant.testing.adapters.process import from_process
     from npquant.testing.adapters.shared import c_header, from_ctypes
@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from npquant.testing.counterexample import Counterexample
     from npquant.testing.fingerprints import Fingerprint, fingerprint
     from npquant.testing.identification import Identification, identify
+    from npquant.testing.offline import verify_offline
     from npquant.testing.trial import run
+    from npquant.testing.vectors.generation import generate
+    from npquant.testing.vectors.verification import Verification, verify
     from npquant.testing.verdict import Verdict
 
 __all__ = [
@@ -32,6 +35,7 @@ __all__ = [
     "Layer",
     "Model",
     "Verdict",
+    "Verification",
     "c_header",
     "fingerprint",
     "from_callable",
@@ -39,8 +43,10 @@ __all__ = [
     "from_files",
     "from_onnx_backend",
     "from_process",
+    "generate",
     "identify",
     "run",
+    "verify",
     "verify_offline",
     "write_questions",
 ]
@@ -58,7 +64,7 @@ _HOME: Final = MappingProxyType(
         "c_header": "npquant.testing.adapters.shared",
         "from_files": "npquant.testing.adapters.files",
         "write_questions": "npquant.testing.adapters.files",
-        "verify_offline": "npquant.testing.adapters.files",
+        "verify_offline": "npquant.testing.offline",
         "from_onnx_backend": "npquant.testing.adapters.onnx_backend",
         "Fingerprint": "npquant.testing.fingerprints",
         "fingerprint": "npquant.testing.fingerprints",
@@ -66,6 +72,9 @@ _HOME: Final = MappingProxyType(
         "identify": "npquant.testing.identification",
         "run": "npquant.testing.trial",
         "Verdict": "npquant.testing.verdict",
+        "Verification": "npquant.testing.vectors.verification",
+        "generate": "npquant.testing.vectors.generation",
+        "verify": "npquant.testing.vectors.verification",
     }
 )
 

@@ -6,7 +6,7 @@ import pytest
 
 from npquant import profiles
 from npquant.testing.backend import capabilities_of
-from npquant.testing.bugs.kills import killed_by, trial_cases
+from npquant.testing.kills import killed_by, trial_cases
 from tests.testing.hidden_bugs import NAMES, hidden_backend
 
 # What a profile cannot show, and why.

@@ -6,7 +6,6 @@ Legend: what the files of a folder hold, `adapters.folder` tells.
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,6 @@ from numpy.typing import NDArray
 from npquant.arrays import Codes
 from npquant.profiles import get
 from npquant.profiles.record import Profile
-from npquant.testing import backend as kinds
 from npquant.testing.adapters.folder import (
     ARRAYS,
     MANIFEST,
@@ -30,17 +28,12 @@ from npquant.testing.adapters.folder import (
     beside_the_line,
     checksum,
     read_answers,
-    read_cases,
     read_manifest,
 )
 from npquant.testing.adapters.operands import LayerByLayer, plain_capabilities
 from npquant.testing.adapters.pipe import codes_of_line, layer_line, quantize_line, write_question
 from npquant.testing.backend import Capabilities, capabilities_of, why_not_asked
 from npquant.testing.case import Case, Layer, Model, Params
-from npquant.testing.counterexample import Counterexample
-from npquant.testing.judge import Finding, judge
-from npquant.testing.shrink import Observation, observed
-from npquant.testing.verdict import ClassResult, Verdict
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -196,57 +189,3 @@ def from_files(folder: Folder, *, profile: str | Profile | None = None, name: st
     answers = dict(zip(lines, read_answers(folder, len(lines)), strict=True))
     can = plain_capabilities(record)
     return FilesBackend(name or Path(folder).name, record.name, record, can, MappingProxyType(answers))
-
-
-def verify_offline(folder: Folder) -> Verdict:
-    """Judge the answers in a folder, question by question.
-
-    Parameters
-    ----------
-    folder : str or path
-        As for `from_files`.
-
-    Returns
-    -------
-    Verdict
-        Of tier "files"; a class for each that the cases came from. A question without an answer counts as skipped.
-
-    Raises
-    ------
-    FileNotFoundError, ValueError
-        As `from_files`.
-
-    Examples
-    --------
-    See `write_questions`.
-
-    >>> verify_offline("nowhere")
-    Traceback (most recent call last):
-    FileNotFoundError: nowhere has no manifest.json: write_questions writes it
-    """
-    start = time.perf_counter()
-    backend = from_files(folder)
-    classes: dict[str, list[Case]] = {}
-    for case in read_cases(folder):
-        classes.setdefault(case.group, []).append(case)
-    seen: list[Observation] = []
-    results = tuple(_class_result(backend, group, cases, seen) for group, cases in classes.items())
-    found = [result.findings[0] for result in results if result.findings]
-    failures = tuple(Counterexample(backend, finding, seen, len(seen), "files") for finding in found)
-    return Verdict(backend.name, backend.profile, "files", 0, results, failures, time.perf_counter() - start)
-
-
-def _class_result(backend: FilesBackend, group: str, cases: list[Case], seen: list[Observation]) -> ClassResult:
-    findings: list[Finding] = []
-    skipped: dict[str, int] = {}
-    asked = calls = 0
-    for case in cases:
-        finding, outcome = judge(backend, case)
-        if outcome.kind == kinds.DECLINED:
-            skipped[outcome.detail] = skipped.get(outcome.detail, 0) + 1
-            continue
-        seen.append(observed(case, outcome, finding))
-        calls += 1
-        asked += max(1, len(case.x_q))
-        findings += [finding] if finding is not None else []
-    return ClassResult(group, "answers from files", asked, calls, skipped, tuple(findings))

@@ -80,7 +80,7 @@ def saturates(profile: Profile, kind: str) -> bool:
     bias = np.array([2**31 - 2, -(2**31) + 2, 2**30, -(2**30)], np.int32)
     layer = Layer(np.zeros((1, 4), np.int8), bias, p, weight_params(profile, 2.5), p)
     codes = expected(as_case(layer, np.full((1, 1), p.zero_point, p.dtype), profile, NAME))
-    return codes[0].tolist() == [p.qmax, p.qmin] * 2
+    return bool(np.array_equal(codes[0], [p.qmax, p.qmin] * 2))
 
 
 def long_ties(profile: Profile, kind: str, exponent: int, rng: np.random.Generator) -> Case:

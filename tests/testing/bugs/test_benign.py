@@ -7,8 +7,8 @@ import pytest
 from npquant import profiles
 from npquant.testing.backend import capabilities_from
 from npquant.testing.bugs.benign import benign_backends
-from npquant.testing.bugs.kills import killed_by, trial_cases
 from npquant.testing.golden import golden
+from npquant.testing.kills import killed_by, trial_cases
 from npquant.testing.trial import run
 
 

@@ -7,7 +7,7 @@ import pytest
 from npquant import profiles
 from npquant.testing.backend import capabilities_of
 from npquant.testing.bugs.catalogue import CATALOGUE, applies, equivalents
-from npquant.testing.bugs.kills import killed_by, trial_cases
+from npquant.testing.kills import killed_by, trial_cases
 
 
 @pytest.mark.parametrize("name", ["npquant", "tflm", "ort", "fbgemm"])
