@@ -25,16 +25,17 @@ class Capabilities:
     """What a backend takes. A case outside is not put to it, and is counted as such.
 
     ops: "linear", "quantize". code_types: of input and output codes. weight_types: of weight codes.
-    weight_zero_point: may differ from 0. per_channel: N weight scales. min_batch, min_depth: 0 where an empty batch,
-    or a layer without inputs, is a question. max_depth: largest K. layouts: of `LAYOUTS`. activations: fused.
-    networks: takes several layers at once. rejects: of `ILLEGAL`, what it promises to refuse by an exception.
-    threads: may be run from several threads at once."""
+    weight_zero_point, unsigned_weight_zero_point: of int8 and of uint8 weights, may differ from 0. per_channel: N
+    weight scales. min_batch, min_depth: 0 where an empty batch, or a layer without inputs, is a question. max_depth:
+    largest K. layouts: of `LAYOUTS`. activations: fused. networks: takes several layers at once. rejects: of
+    `ILLEGAL`, what it promises to refuse by an exception. threads: may be run from several threads at once."""
 
     ops: tuple[str, ...] = ("linear",)
     code_types: tuple[str, ...] = ("int8", "uint8")
     weight_types: tuple[str, ...] = ("int8",)
     input_zero_point: bool = True
     weight_zero_point: bool = True
+    unsigned_weight_zero_point: bool = True
     per_channel: bool = True
     min_batch: int = 0
     min_depth: int = 0
@@ -119,13 +120,14 @@ def capabilities_of(profile: Profile) -> Capabilities:
     False
     """
     weight_zero = profile.weight_zero_point in ("honoured", "per_tensor")
-    weights = ("int8",) if profile.weight_zero_point == "per_tensor" else ("int8", "uint8")
+    weights = ("int8", "uint8") if profile.weight_zero_point in ("honoured", "uint8") else ("int8",)
     return Capabilities(
         ops=("linear", "quantize") if profile.quantize_codes is not None or profile is NPQUANT else ("linear",),
         code_types=profile.code_types,
         weight_types=weights,
         input_zero_point=profile.zero_points,
         weight_zero_point=weight_zero and profile.zero_points,
+        unsigned_weight_zero_point=profile.weight_zero_point != "zero" and profile.zero_points,
         activations=("none", *(name for name in CLAMPS if name != "identity")),
     )
 
@@ -142,6 +144,7 @@ def capabilities_from(backend: Any, profile: Profile) -> Capabilities:
         ops=tuple(op for op in stated.ops if op in offers),
         input_zero_point=stated.input_zero_point and engine.input_zero_point,
         weight_zero_point=stated.weight_zero_point and engine.weight_zero_point,
+        unsigned_weight_zero_point=stated.unsigned_weight_zero_point and engine.unsigned_weight_zero_point,
         code_types=tuple(kind for kind in stated.code_types if kind in engine.code_types),
         activations=tuple(name for name in stated.activations if name in engine.activations),
     )
@@ -175,7 +178,8 @@ def _why_not_layer(layer: Any, can: Capabilities) -> str:
         return f"no weights of type {layer.w_q.dtype.name}"
     if np.ndim(layer.w.scale) and not can.per_channel:
         return "no per-channel weights"
-    if np.any(layer.w.zero_point) and not can.weight_zero_point:
+    free = can.unsigned_weight_zero_point if layer.w_q.dtype == np.uint8 else can.weight_zero_point
+    if np.any(layer.w.zero_point) and not free:
         return "no weight zero point"
     if (np.any(layer.x.zero_point) or np.any(layer.y.zero_point)) and not can.input_zero_point:
         return "no zero points"

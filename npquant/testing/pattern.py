@@ -181,7 +181,7 @@ def features(case: Case) -> dict[str, Bools]:
     """Return statements about each output code of a case, flat; of a network or of real values only those of the
     case."""
     if case.op == "quantize":
-        return _of_values(case)
+        return {says: true.ravel() for says, true in _of_values(case).items()}
     b, n = len(case.x_q), case.model.layers[-1].w_q.shape[1]
     rows, columns = (index.ravel() for index in np.indices((b, n)))
     table = {says: np.full(b * n, bool(true)) for says, true in _of_case(case).items()}
@@ -298,10 +298,10 @@ def _of_values(case: Case) -> dict[str, Bools]:
     """Return statements about each real value to be quantized."""
     v, p = case.x_q.astype(np.float64), case.model.layers[0].x
     with np.errstate(all="ignore"):
-        steps = v / np.asarray(p.scale, np.float64)
+        steps = v / np.asarray(p.scale, np.float64)  # of each channel, where there are several
         tie = np.abs(steps - np.floor(steps) - 0.5) == 0
         over = np.abs(steps) > 2.0**31
-    table = {
+    return {
         "the value is NaN": np.isnan(v),
         "the value is infinite": np.isinf(v),
         "the value is negative": v < 0,
@@ -309,4 +309,3 @@ def _of_values(case: Case) -> dict[str, Bools]:
         "the value is beyond 2^31 steps": over,
         "zy is not 0": np.full(v.shape, bool(np.any(p.zero_point))),
     }
-    return {says: true.ravel() for says, true in table.items()}

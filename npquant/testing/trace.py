@@ -126,7 +126,8 @@ def lines_of_value(case: Case, index: tuple[int, ...], got: int) -> list[str]:
     clamp       to [-128, 127], got 4
     """
     p = checked(case.model.layers[0].x)
-    value, scale = float(case.x_q[index]), float(p.scale)
+    scales, zeros = (np.broadcast_to(v, case.x_q.shape) for v in (p.scale, p.zero_point))
+    value, scale = float(case.x_q[index]), float(scales[index])
     said = f"{value:.9g} / {scale:.9g}"
     if np.isfinite(value):
         exact = Fraction(value) / Fraction(scale)
@@ -135,7 +136,7 @@ def lines_of_value(case: Case, index: tuple[int, ...], got: int) -> list[str]:
         said += f" = {_number(exact)}, {tie}"
     return [
         f"{'exact':<12}{said}",
-        f"{'zero point':<12}{int(p.zero_point):+d}",
+        f"{'zero point':<12}{int(zeros[index]):+d}",
         f"{'clamp':<12}to [{p.qmin}, {p.qmax}], got {got}",
     ]
 

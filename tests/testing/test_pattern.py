@@ -8,8 +8,11 @@ import pytest
 import npquant
 from npquant.profiles import get
 from npquant.testing.adapters.callable import from_callable
-from npquant.testing.backend import Capabilities, Outcome, capabilities_of
+from npquant.testing.backend import VALUE, WRONG_VALUE, Capabilities, Outcome, capabilities_of
+from npquant.testing.case import expected
 from npquant.testing.classes import tail, tie, zero_point
+from npquant.testing.classes.float_edge import quantized
+from npquant.testing.classes.parts import params
 from npquant.testing.judge import judge
 from npquant.testing.pattern import pattern, said_of_deltas, separating
 from npquant.testing.shrink import Observation, observed
@@ -117,3 +120,15 @@ def test_separating_makes_no_statement_of_two_codes() -> None:
     wrong[[5, 17]] = True
     table = {str(i): rng.random(300) < 0.2 for i in range(200)}
     assert separating(table, wrong) == ()
+
+
+def test_pattern_takes_quantize_cases_of_any_shape_and_per_channel() -> None:
+    """Failures of QUANTIZE on rows, on matrices and under several scales lie in one table."""
+    profile = get("ort")
+    one, several = params("int8", 0.5), params("int8", np.array([0.5, 0.25], np.float32), np.zeros(2, np.int32))
+    cases = [
+        *quantized(profile, np.arange(5, dtype=np.float32), one),
+        *quantized(profile, np.arange(6, dtype=np.float32).reshape(3, 2), several),
+    ]
+    seen = [Observation(case, Outcome(VALUE, expected(case) ^ 1), WRONG_VALUE) for case in cases]
+    assert len(seen) == 2 and pattern(seen).deltas != ""

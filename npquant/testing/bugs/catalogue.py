@@ -35,6 +35,7 @@ from npquant.testing.bugs import (
     zero_points,
 )
 from npquant.testing.bugs.honest import as_function
+from npquant.testing.bugs.unseen import unseen
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +186,21 @@ def _catalogue() -> tuple[Bug, ...]:
 
 
 CATALOGUE: Final = _catalogue()
+
+
+def equivalents(profile: Profile) -> dict[str, str]:
+    """Return the bugs that cannot be seen under a profile, each with why: its name, and the reason in words.
+
+    >>> from npquant.profiles import get
+    >>> equivalents(get("npquant"))
+    {'accumulators.accumulator_saturates_where_it_should_wrap': 'no accumulator may leave int32'}
+    """
+    return unseen(profile)
+
+
+def applies(bug: Bug, profile: Profile) -> bool:
+    """Say whether a bug can be seen under a profile at all."""
+    return bug.name not in equivalents(profile)
 
 
 def bug_named(name: str) -> Bug:

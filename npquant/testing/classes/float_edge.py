@@ -1,6 +1,6 @@
 """Real values on their way to codes: ties, their float neighbours, huge and tiny values, NaN, infinities, both zeros.
 
-Legend: profile the engine's record, can what the backend takes, rng a Generator; s scale, z zero point.
+Legend: profile the engine's record, can what the backend takes, rng a Generator, p quantization; s scale, z zero point.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from npquant.testing.classes.parts import code_type, params
 
 NAME: Final = "float_edge"
 SUBJECT: Final = "QUANTIZE on ties and their float neighbours, huge and tiny values, NaN, infinities"
+# Short rows: whatever a vector loop leaves to its tail must round, saturate and convert as its body does.
+SHAPES: Final = ((1,), (2,), (3,), (5,), (7,), (9,), (15,), (17,), (19,), (31,), (33,))
 SCALES: Final = (0.5, 0.1, 1.0, 2.0**-20, 0.0078125, 1e-30, 3.4e37)
 SPECIAL: Final = (0.0, -0.0, 1e-45, -1e-45, 1.2e-38, 3.4e38, -3.4e38, np.inf, -np.inf, 2.0**31, -(2.0**31), 2.0**24 + 2)
 
@@ -34,6 +36,9 @@ def lattice(profile: Profile, can: Capabilities) -> Iterator[Case]:
                 p = params(kind, np.float32(scale), zero)
                 yield from quantized(profile, on_ties(p), p)
                 yield from quantized(profile, np.array(SPECIAL, np.float32), p)
+        rng, p = np.random.default_rng(0), params(kind, 0.5, 3 * can.input_zero_point)
+        for shape in SHAPES:
+            yield from quantized(profile, rng.choice(_short(p), shape), p)
         yield from quantized(
             profile, np.array([np.nan, 1.0, -np.nan], np.float32), params(kind, 0.5, 3 * can.input_zero_point)
         )
@@ -54,6 +59,12 @@ def on_ties(p: QuantParams) -> NDArray[np.float32]:
     with np.errstate(over="ignore"):
         middle = np.clip((k + 0.5) * np.float64(p.scale), -3e38, 3e38).astype(np.float32)
     return np.concatenate([middle, np.nextafter(middle, np.float32(np.inf)), np.nextafter(middle, np.float32(-np.inf))])
+
+
+def _short(p: QuantParams) -> NDArray[np.float32]:
+    """Return what a short row is filled with: ties, one in six of them far outside the codes."""
+    middle = on_ties(p)[: p.qmax - p.qmin + 5]
+    return np.concatenate([middle, np.resize(np.array([3e9, -3e9, 3e38, -3e38], np.float32), len(middle) // 5)])
 
 
 def _any_floats(rng: np.random.Generator, count: int) -> NDArray[np.float32]:

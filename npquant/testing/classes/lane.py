@@ -1,11 +1,12 @@
 """Needles in vector lanes: two extreme products a few places apart among zeros, and rows of nothing but extremes.
 
-Legend: profile the engine's record, can what the backend takes, rng a Generator; K contracted depth.
-"""
+Legend: profile the engine's record, can what the backend takes, rng a Generator, kind a type of codes, zx the input's
+zero point counted from the middle code, distances of two products; K contracted depth."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
@@ -13,7 +14,8 @@ import numpy as np
 from npquant.profiles.record import Profile
 from npquant.testing.backend import Capabilities
 from npquant.testing.case import Case, Layer
-from npquant.testing.classes.parts import as_case, bias_of, code_type, params, weight_params
+from npquant.testing.classes.parts import as_case, bias_of, code_type, on_the_ties, params, weight_params
+from npquant.testing.solve import bias_for, centred_sums
 
 NAME: Final = "lane"
 SUBJECT: Final = "extreme products that share a lane: neighbours, and 2, 4, 8, 16, 32 places apart"
@@ -22,11 +24,13 @@ DISTANCES: Final = (1, 2, 3, 4, 8, 16, 32)
 
 def lattice(profile: Profile, can: Capabilities) -> Iterator[Case]:
     """Yield needles for each type and zero point, then rows of extremes, then one product a code of the weights."""
+    rng = np.random.default_rng(0)
     for kind in can.code_types:
         for zx in (0, 1, -128, 127) if can.input_zero_point else (0,):
             yield needles(profile, kind, zx, 64)
         for depth in (2, 16, 65):
             yield extremes(profile, kind, depth)
+            yield pinned(profile, kind, depth, rng)
         yield every_weight(profile, kind)
         yield every_input(profile, kind)
 
@@ -66,6 +70,21 @@ def extremes(profile: Profile, kind: str, depth: int) -> Case:
         [np.full(depth, x.qmin), np.full(depth, x.qmax), [x.qmin if k % 2 else x.qmax for k in range(depth)]]
     )
     return _layer(profile, kind, x, w, w_q, rows)
+
+
+def pinned(profile: Profile, kind: str, depth: int, rng: np.random.Generator) -> Case:
+    """Return sums of the largest products that the bias takes to ties and one beside: one lost in a lane shows."""
+    x, w, y = params(kind, 1.0), weight_params(profile, 1.0), params(kind, 4.0)
+    codes = rng.integers(y.qmin + 20, y.qmax - 20, 8)
+    case = on_the_ties(profile, (x, w, y), codes.tolist(), (0, 1), (1, depth), rng)
+    layer = case.model.layers[0]
+    assert layer.bias is not None
+    w_q = np.empty_like(layer.w_q)
+    w_q[:, :4], w_q[:, 4:6], w_q[:, 6:] = w.qmin, w.qmax, np.where(np.arange(depth) % 2, w.qmax, w.qmin)[:, np.newaxis]
+    x_q = np.full((1, depth), x.qmin, x.dtype)
+    wanted = centred_sums(layer, case.x_q)[0] + layer.bias
+    bias, _ = bias_for(wanted, centred_sums(replace(layer, w_q=w_q), x_q)[0])
+    return as_case(replace(layer, w_q=w_q, bias=bias), x_q, profile, NAME)
 
 
 def every_weight(profile: Profile, kind: str) -> Case:

@@ -1,8 +1,8 @@
 """Layers that are mostly zero points: outputs without weights, inputs without use, long runs of zeros, patterns of
 four.
 
-Legend: profile the engine's record, can what the backend takes, rng a Generator.
-"""
+Legend: profile the engine's record, can what the backend takes, rng a Generator, kind a type of codes, zw the
+weights' zero point, keep (K, N) which weights are not zw, k and n its shape."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ def lattice(profile: Profile, can: Capabilities) -> Iterator[Case]:
         for zw in (0, 3) if can.weight_zero_point else (0,):
             for keep in patterns(41, 8, rng):
                 yield sparse(profile, kind, zw, keep, can, rng)
+            yield distant(profile, kind, zw, can, rng)
 
 
 def draw(profile: Profile, can: Capabilities, rng: np.random.Generator) -> Iterator[Case]:
@@ -52,6 +53,15 @@ def patterns(k: int, n: int, rng: np.random.Generator) -> Iterator[NDArray[np.bo
     keep[4:7, :3] = True
     yield keep
     yield np.broadcast_to((np.arange(k) % 7 == 3)[:, np.newaxis], (k, n)).copy()
+
+
+def distant(profile: Profile, kind: str, zw: int, can: Capabilities, rng: np.random.Generator) -> Case:
+    """Return a few weights with runs of more than 255 zeros between them, and a row that is all zero points."""
+    keep = np.zeros((700, 5), bool)
+    keep[[3, 290, 699], 0], keep[[0, 256, 512], 1], keep[[257, 600], 2], keep[[0, 699], 3] = True, True, True, True
+    case = sparse(profile, kind, zw, keep, can, rng)
+    case.x_q[1] = case.model.layers[0].x.zero_point
+    return case
 
 
 def sparse(

@@ -1,8 +1,8 @@
 """Zero points of input, weights and output, odd and even, at both ends: alone, together, and under rows that sum to
 much.
 
-Legend: profile the engine's record, can what the backend takes, rng a Generator; zx, zw, zy counted from the middle
-code."""
+Legend: profile the engine's record, can what the backend takes, rng a Generator, kind and weight_kind types of codes;
+zx, zw, zy counted from the middle code."""
 
 from __future__ import annotations
 
@@ -33,6 +33,11 @@ def lattice(profile: Profile, can: Capabilities) -> Iterator[Case]:
                     yield zeros(profile, kind, weight_kind, (zx, zw, zy), rng)
                 if can.per_channel and can.weight_zero_point and profile.weight_zero_point == "honoured" and zw:
                     yield zeros(profile, kind, weight_kind, (3, np.array([zw, 0, -zw, 1, 2, -1, 5, zw]), -5), rng)
+        # Row and column sums that outgrow 16 bits, and more rows than a vector has lanes.
+        for depth in (300, 1100):
+            for zx, zw in ((127, -100), (-128, 127), (3, -3)) if can.input_zero_point else ((0, 0),):
+                given = (zx, zw if can.weight_zero_point else 0, 5 * can.input_zero_point)
+                yield zeros(profile, kind, can.weight_types[0], given, rng, depth, 10)
 
 
 def draw(profile: Profile, can: Capabilities, rng: np.random.Generator) -> Iterator[Case]:
@@ -44,15 +49,22 @@ def draw(profile: Profile, can: Capabilities, rng: np.random.Generator) -> Itera
         given = (
             (zx, zw if free else 0, zy) if can.input_zero_point else (0, zw if free and can.weight_zero_point else 0, 0)
         )
-        yield zeros(profile, code_type(can, rng), weight_kind, given, rng)
+        depth, rows = int(2 ** rng.uniform(0, 10)), int(2 ** rng.uniform(0, 5))
+        yield zeros(profile, code_type(can, rng), weight_kind, given, rng, depth, rows)
 
 
 def zeros(
-    profile: Profile, kind: str, weight_kind: str, given: tuple[int, Any, int], rng: np.random.Generator, depth: int = 0
+    profile: Profile,
+    kind: str,
+    weight_kind: str,
+    given: tuple[int, Any, int],
+    rng: np.random.Generator,
+    depth: int = 0,
+    rows: int = 3,
 ) -> Case:
-    """Return a layer of three rows under the given zero points, half of its outputs on ties of the first row.
+    """Return a layer under the given zero points, half of its outputs on ties of the first row.
 
-    depth: K, one of 1, 5, 20 and 33 at random if it is 0.
+    depth: K, one of 1, 5, 20 and 33 at random if it is 0. rows: B.
     """
     zx, zw, zy = given
     n, k = 8, depth or int(rng.choice([1, 5, 20, 33]))
@@ -62,7 +74,9 @@ def zeros(
         w = QuantParams(w.scale, np.maximum(w.zero_point, profile.weight_qmin), profile.weight_qmin, 127)
     y = params(kind, np.float32(2.0 ** np.ceil(np.log2(float(spreading_scale(0.5, 0.25, k))))), zy)
     layer = Layer(fill("random", (k, n), w, rng), np.zeros(n, np.int32), x, w, y)
-    x_q = fill("random", (3, k), x, rng)
+    x_q = fill("random", (rows, k), x, rng)
+    if k > 256:  # sums of codes that outgrow 16 bits
+        layer.w_q[:, 0], x_q[-1] = w.qmax, x.qmax
     sums = centred_sums(layer, x_q)
     codes = rng.integers(y.qmin + 1, y.qmax, n)
     factors = exact_multipliers(layer)
