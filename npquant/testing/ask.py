@@ -1,6 +1,7 @@
 """One question to a backend, under guard: operands in buffers with poisoned margins, compared before and after.
 
-Legend: a view is what the backend sees, its buffer the memory around it; y (B, N) what it answers.
+Legend: a view is what the backend sees, its buffer the memory around it; y (B, N) what it answers; case the question,
+w_layout how its weights lie, of `LAYOUTS`.
 """
 
 from __future__ import annotations

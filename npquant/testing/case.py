@@ -2,6 +2,7 @@
 
 Legend: B rows, K contracted depth, N outputs; x_q (B, K) input codes, w_q (K, N) weight codes, bias (N,) int32 codes of
 scale sx sw; x, w, y quantization of input, weights and output. A layer's output codes are the next layer's input codes.
+activation a fused clamp by name; margin poisoned elements on both sides of an operand.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """The smallest set that kills every known bug: sixteen cases, each dense with what hurts; every tier asks them first.
 
-Legend: profile the engine's record, can what the backend takes, rng a Generator; zero whether zero points are taken.
+Legend: profile the engine's record, can what the backend takes, rng a Generator; zero whether zero points are taken;
+kind the type of input and output codes.
 """
 
 from __future__ import annotations

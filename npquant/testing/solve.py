@@ -1,7 +1,8 @@
 """Which accumulator hurts, and how to reach it: ties, rails and their neighbours, by choice of the bias.
 
 Legend: acc accumulator, M = sx sw / sy real multiplier, exact as a Fraction; k + 1/2 a tie in output steps before the
-zero point zy; low and high the bounds of the output codes; sums (N,) of products for one row, without the bias."""
+zero point zy; low and high the bounds of the output codes; sums (N,) of products for one row, without the bias;
+layer a Layer, y its output, side 1 for the upper rail and -1 for the lower."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 Legend: call one layer's operands; x (B, K) and w (K, N) codes less their zero points, int64; acc (B, N) sums of
 products without the bias; steps accumulators in output steps, before the zero point zy; low, high the bounds of the
-output codes."""
+output codes; sw scales of the weights."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Bugs that only a network of several layers shows: parameters of the neighbour, scratch that two layers share.
 
-Legend: call one layer's operands, index its place; a mutant is an object with `prepare(model).run(x)`.
+Legend: call one layer's operands, i its place among the layers; a mutant is an object with `prepare(model).run(x)`.
 """
 
 from __future__ import annotations

@@ -104,7 +104,7 @@ def truncates_after_the_zero_point(call: Call) -> Codes:
 
 
 def rounds_twice(call: Call, extra: int = 4) -> Codes:
-    """Keeps a few bits after a first rounding, and rounds these away half up."""
+    """Keeps `extra` bits after a first rounding, and rounds these away half up."""
     first = half_up(real_steps(call) * 2.0**extra)
     return placed(call, half_up(first / 2.0**extra))
 

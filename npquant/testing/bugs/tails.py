@@ -1,6 +1,7 @@
 """Bugs of shapes that are no multiple of a vector: tails of K, rows and outputs that are dropped, repeated or overread.
 
-Legend: call one layer's operands under a profile; each function returns its output codes (B, N).
+Legend: call one layer's operands under a profile; each function returns its output codes (B, N); lane the
+width of a vector.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Fused activations: every clamp, bounds on and beside a code, zero points on which a bound falls outside the codes.
 
-Legend: profile the engine's record, can what the backend takes, rng a Generator.
-"""
+Legend: profile the engine's record, can what the backend takes, rng a Generator; kind the type of input and output
+codes; name of the activation; sy, zy scale and zero point of y, the output."""
 
 from __future__ import annotations
 

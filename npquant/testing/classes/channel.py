@@ -1,8 +1,8 @@
 """Per-channel weights: scales that differ by little and by much, in mantissa and in exponent, more channels than a
 vector.
 
-Legend: profile the engine's record, can what the backend takes, rng a Generator.
-"""
+Legend: profile the engine's record, can what the backend takes, rng a Generator; kind the type of input and output
+codes."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Empty and single: no rows, no inputs, one of each, square layers, no bias, a multiplier of exactly 1.
 
-Legend: profile the engine's record, can what the backend takes, rng a Generator; B rows, K depth, N outputs.
-"""
+Legend: profile the engine's record, can what the backend takes, rng a Generator; B rows, K depth, N outputs; kind the
+type of input and output codes; zx the input's zero point."""
 
 from __future__ import annotations
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
 from npquant.profiles.record import Profile
 from npquant.testing.backend import Capabilities
-from npquant.testing.case import Case, Layer, RawParams
+from npquant.testing.case import Case, Layer, Params, RawParams
 from npquant.testing.classes.tail import shaped
 
 NAME: Final = "illegal"
@@ -29,13 +29,14 @@ def lattice(profile: Profile, can: Capabilities) -> Iterator[Case]:
     yield _refused(replace(case, x_q=case.x_q[:, :5]), "shape")
     yield _refused(replace(case, x_q=np.concatenate([case.x_q, case.x_q], axis=1)), "shape")
     assert layer.bias is not None
-    yield _changed(case, "shape", bias=layer.bias[:3])
-    yield _changed(case, "shape", bias=np.concatenate([layer.bias, layer.bias[:1]]))
-    for role in ("x", "y"):
-        p: Any = getattr(layer, role)
-        yield _changed(case, "zero_point", **{role: RawParams(p.scale, p.qmax + 1, p.qmin, p.qmax)})
-        for scale in (0.0, -1.0, np.inf, np.nan):
-            yield _changed(case, "scale", **{role: RawParams(np.float32(scale), p.zero_point, p.qmin, p.qmax)})
+    yield _of_layer(case, replace(layer, bias=layer.bias[:3]), "shape")
+    yield _of_layer(case, replace(layer, bias=np.concatenate([layer.bias, layer.bias[:1]])), "shape")
+    yield _of_layer(case, replace(layer, x=_beyond(layer.x)), "zero_point")
+    for scale in (0.0, -1.0, np.inf, np.nan):
+        yield _of_layer(case, replace(layer, x=_scaled(layer.x, scale)), "scale")
+    yield _of_layer(case, replace(layer, y=_beyond(layer.y)), "zero_point")
+    for scale in (0.0, -1.0, np.inf, np.nan):
+        yield _of_layer(case, replace(layer, y=_scaled(layer.y, scale)), "scale")
 
 
 def draw(profile: Profile, can: Capabilities, rng: np.random.Generator) -> Iterator[Case]:
@@ -46,9 +47,18 @@ def draw(profile: Profile, can: Capabilities, rng: np.random.Generator) -> Itera
         yield _refused(replace(case, x_q=case.x_q[:, : int(rng.integers(0, k + 1))]), "shape")
 
 
-def _changed(case: Case, promise: str, **changes: Any) -> Case:
-    layer: Layer = replace(case.model.layers[0], **changes)
+def _of_layer(case: Case, layer: Layer, promise: str) -> Case:
     return _refused(replace(case, model=replace(case.model, layers=(layer,))), promise)
+
+
+def _beyond(p: Params) -> RawParams:
+    """Return p with a zero point one above its codes."""
+    return RawParams(p.scale, p.qmax + 1, p.qmin, p.qmax)
+
+
+def _scaled(p: Params, scale: float) -> RawParams:
+    """Return p with a scale that is none."""
+    return RawParams(np.float32(scale), p.zero_point, p.qmin, p.qmax)
 
 
 def _refused(case: Case, promise: str) -> Case:

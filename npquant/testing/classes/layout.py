@@ -1,7 +1,7 @@
 """Operands that do not lie in C order without gaps: Fortran order, views with strides, reversed rows, read-only memory.
 
-Legend: profile the engine's record, can what the backend takes, rng a Generator.
-"""
+Legend: profile the engine's record, can what the backend takes, rng a Generator; kind the type of input and output
+codes; shape (B, N, K)."""
 
 from __future__ import annotations
 

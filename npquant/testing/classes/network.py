@@ -1,8 +1,8 @@
 """Networks of two and three layers: unlike widths, zero points, scales and activations, so that none can stand for
 another.
 
-Legend: profile the engine's record, can what the backend takes, rng a Generator.
-"""
+Legend: profile the engine's record, can what the backend takes, rng a Generator; kind the type of all codes but
+weights; rows B."""
 
 from __future__ import annotations
 

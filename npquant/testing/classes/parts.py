@@ -1,12 +1,15 @@
 """What the case classes build from: quantizations that an engine takes, operands of a fill, layers whose codes spread.
 
 Legend: profile the engine's record, can what the backend takes, rng a Generator; B, K, N shape; fill the kind of
-operand."""
+operand; scale, zero_point, x_scale, w_scale of a
+quantization; x_q (B, K) input codes; activation by name; values of a bias, n outputs.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
@@ -19,7 +22,9 @@ from npquant.testing.backend import Capabilities
 from npquant.testing.case import Case, Layer, Model
 from npquant.testing.solve import INT32_MAX, INT32_MIN, accumulator_at, bias_for, centred_sums, exact_multipliers, tie
 
-INTERVALS: Final = {"int8": (-128, 127), "uint8": (0, 255), "int16": (-32768, 32767), "int4": (-8, 7), "uint4": (0, 15)}
+INTERVALS: Final = MappingProxyType(
+    {"int8": (-128, 127), "uint8": (0, 255), "int16": (-32768, 32767), "int4": (-8, 7), "uint4": (0, 15)}
+)
 FILLS: Final = ("random", "extreme", "lowest", "highest", "small", "sparse")
 
 

@@ -1,5 +1,8 @@
 """Plain layers: random codes of every type and of a few shapes, biases that matter, outputs that spread over the
-codes."""
+codes.
+
+Legend: profile the engine's record, can what the backend takes, rng a Generator.
+"""
 
 from __future__ import annotations
 

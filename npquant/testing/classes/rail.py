@@ -1,7 +1,7 @@
 """Outputs at the ends of their codes: on a rail, one step inside and outside, and far beyond, by choice of the bias.
 
-Legend: profile the engine's record, can what the backend takes, rng a Generator.
-"""
+Legend: profile the engine's record, can what the backend takes, rng a Generator; kind the type of input and output
+codes; multiplier M, zy the output's zero point."""
 
 from __future__ import annotations
 

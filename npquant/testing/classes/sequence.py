@@ -1,7 +1,7 @@
 """Calls that follow each other: the same model again, on larger and smaller batches, with another model in between.
 
-Legend: profile the engine's record, can what the backend takes, rng a Generator.
-"""
+Legend: profile the engine's record, can what the backend takes, rng a Generator; kind the type of input and output
+codes."""
 
 from __future__ import annotations
 
