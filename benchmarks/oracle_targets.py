@@ -189,7 +189,7 @@ def explanation(plan: Plan) -> Iterator[Row]:
     shrunk, report = ("shrunk counterexample", "median <= 2 elements, p90 <= 12"), ("report", "<= 0.5 s median")
     named = ("diagnosis names the bug, or its class, first", ">= 90 %")
     try:
-        import_module("npquant.testing.counterexample")
+        import_module("npquant.testing.explain.counterexample")
     except ImportError:
         for what, target in (shrunk, report, named):
             yield Row(what, target, "not in this tree", None)
@@ -237,7 +237,7 @@ def fingerprint(plan: Plan) -> Iterator[Row]:
     """Ask every profile's own function who it is."""
     what, target = "fingerprint", "<= 8 vectors separate all profiles"
     try:
-        module = import_module("npquant.testing.fingerprints")
+        module = import_module("npquant.testing.who.fingerprints")
     except ImportError:
         yield Row(what, target, "not in this tree", None)
         return

@@ -38,8 +38,8 @@ def _execute(options: argparse.Namespace) -> int:
     from npquant.cli.output import check_out, write_json
     from npquant.files.archive import encode_npy, encode_zip
     from npquant.files.storage import write_atomically
-    from npquant.testing.identification import identify_record
-    from npquant.testing.records import read_keys, read_record
+    from npquant.testing.who.identification import identify_record
+    from npquant.testing.who.records import read_keys, read_record
 
     if options.out is not None:
         check_out(options.out, options.file, *options.more)

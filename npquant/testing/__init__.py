@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from npquant.testing.adapters.shared import c_header, from_ctypes
     from npquant.testing.backend import Capabilities
     from npquant.testing.case import Case, Layer, Model
-    from npquant.testing.counterexample import Counterexample
-    from npquant.testing.fingerprints import Fingerprint, fingerprint
-    from npquant.testing.identification import Identification, identify
+    from npquant.testing.explain.counterexample import Counterexample
     from npquant.testing.offline import verify_offline
     from npquant.testing.trial import run
     from npquant.testing.vectors.generation import generate
     from npquant.testing.vectors.verification import Verification, verify
     from npquant.testing.verdict import Verdict
+    from npquant.testing.who.fingerprints import Fingerprint, fingerprint
+    from npquant.testing.who.identification import Identification, identify
 
 __all__ = [
     "Capabilities",
@@ -66,11 +66,11 @@ _HOME: Final = MappingProxyType(
         "Case": "npquant.testing.case",
         "Layer": "npquant.testing.case",
         "Model": "npquant.testing.case",
-        "Counterexample": "npquant.testing.counterexample",
-        "Fingerprint": "npquant.testing.fingerprints",
-        "fingerprint": "npquant.testing.fingerprints",
-        "Identification": "npquant.testing.identification",
-        "identify": "npquant.testing.identification",
+        "Counterexample": "npquant.testing.explain.counterexample",
+        "Fingerprint": "npquant.testing.who.fingerprints",
+        "fingerprint": "npquant.testing.who.fingerprints",
+        "Identification": "npquant.testing.who.identification",
+        "identify": "npquant.testing.who.identification",
         "verify_offline": "npquant.testing.offline",
         "run": "npquant.testing.trial",
         "generate": "npquant.testing.vectors.generation",

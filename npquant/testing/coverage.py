@@ -19,8 +19,8 @@ from npquant.profiles import get
 from npquant.profiles.operators import quantize
 from npquant.testing.bugs.catalogue import bug_named
 from npquant.testing.case import Case, checked, expected
-from npquant.testing.records import Record
-from npquant.testing.suspects import Suspect, profile_suspect, rule_suspect
+from npquant.testing.who.records import Record
+from npquant.testing.who.suspects import Suspect, profile_suspect, rule_suspect
 
 
 @dataclass(frozen=True, slots=True, eq=False)

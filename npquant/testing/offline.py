@@ -11,9 +11,9 @@ from npquant.testing import backend as kinds
 from npquant.testing.adapters.files import FilesBackend, from_files
 from npquant.testing.adapters.folder import Folder, read_cases
 from npquant.testing.case import Case
-from npquant.testing.counterexample import Counterexample
+from npquant.testing.explain.counterexample import Counterexample
+from npquant.testing.explain.shrink import Observation, observed
 from npquant.testing.judge import Finding, judge
-from npquant.testing.shrink import Observation, observed
 from npquant.testing.verdict import ClassResult, Verdict
 
 

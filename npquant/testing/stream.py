@@ -20,7 +20,7 @@ from npquant.testing.adapters.operands import plain_capabilities
 from npquant.testing.adapters.pipe import answers_in, read_answer, write_question
 from npquant.testing.backend import Capabilities, Outcome, Prepared
 from npquant.testing.case import Case, Model, expected_of_layer
-from npquant.testing.counterexample import Counterexample
+from npquant.testing.explain.counterexample import Counterexample
 from npquant.testing.judge import judged
 from npquant.testing.tally import Book
 from npquant.testing.trial import chosen_classes, tier_cases

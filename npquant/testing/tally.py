@@ -13,8 +13,8 @@ from typing import Final
 from npquant.testing import backend as kinds
 from npquant.testing.backend import Backend, Capabilities, Outcome, why_not_asked
 from npquant.testing.case import Case
+from npquant.testing.explain.shrink import Observation, observed
 from npquant.testing.judge import Finding, judge
-from npquant.testing.shrink import Observation, observed
 from npquant.testing.verdict import ClassResult
 
 # Findings that are kept a class, and cases after the first of them that are still asked, so that a diagnosis has both.

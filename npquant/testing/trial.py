@@ -40,7 +40,7 @@ from npquant.testing.classes import (
     wide,
     zero_point,
 )
-from npquant.testing.counterexample import Counterexample
+from npquant.testing.explain.counterexample import Counterexample
 from npquant.testing.golden import golden
 from npquant.testing.sweeps import SWEEPS
 from npquant.testing.tally import Book

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from npquant.testing import backend as kinds
-from npquant.testing.counterexample import Counterexample
+from npquant.testing.explain.counterexample import Counterexample
 from npquant.testing.judge import Finding
 
 CONFORMANT: Final = 0

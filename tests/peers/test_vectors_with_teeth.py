@@ -7,7 +7,7 @@ import pytest
 
 from npquant import QuantParams
 from npquant.testing.coverage import RULES, QuantizeRecord, coverage_of
-from npquant.testing.records import make_record
+from npquant.testing.who.records import make_record
 
 pytestmark = pytest.mark.peer
 

@@ -9,8 +9,8 @@ from npquant.profiles import get
 from npquant.testing.backend import capabilities_of
 from npquant.testing.bugs.catalogue import bug_named
 from npquant.testing.coverage import RULES, QuantizeRecord, coverage_of, table
-from npquant.testing.records import make_record
 from npquant.testing.trial import CLASSES, TIERS, class_cases
+from npquant.testing.who.records import make_record
 
 X = QuantParams(0.25, 0, -128, 127)
 Y = QuantParams(1.0, 3, -128, 127)

@@ -15,7 +15,7 @@ from npquant.testing.commands.arguments import TIERS
 
 if TYPE_CHECKING:
     from npquant.testing.case import Case
-    from npquant.testing.records import Record
+    from npquant.testing.who.records import Record
 
 
 def add_command(commands: Any) -> None:
@@ -57,9 +57,9 @@ def execute(options: argparse.Namespace) -> int:
 
 def _vectors(files: list[str]) -> Iterator[Case | Record]:
     from npquant.testing.adapters.folder import read_cases
-    from npquant.testing.records import read_record
     from npquant.testing.vectors import npz
     from npquant.testing.vectors.npz import CASES
+    from npquant.testing.who.records import read_record
 
     for name in files:
         if (Path(name) / CASES).exists():

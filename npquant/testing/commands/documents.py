@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 
 from npquant.testing.case_data import as_data
 from npquant.testing.commands.output import exit_code, surprises, unexpected
-from npquant.testing.counterexample import Counterexample
+from npquant.testing.explain.counterexample import Counterexample
 from npquant.testing.verdict import ClassResult, Verdict
 from npquant.version import __version__, numerics_version
 

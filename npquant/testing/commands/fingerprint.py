@@ -28,8 +28,8 @@ def add_command(commands: Any) -> None:
 def execute(options: argparse.Namespace) -> int:
     """Put the vectors, print who answers so; return 1 if no profile does, 4 if nothing was answered."""
     from npquant.testing.commands.output import folded
-    from npquant.testing.fingerprints import fingerprint
     from npquant.testing.verdict import CONFORMANT, NOT_CONFORMANT, NOTHING_RAN
+    from npquant.testing.who.fingerprints import fingerprint
 
     found = fingerprint(target_of(options, options.profile), volume=not options.quick)
     if options.json:

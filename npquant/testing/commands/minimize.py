@@ -27,7 +27,7 @@ def execute(options: argparse.Namespace) -> int:
     from npquant.testing.case_data import from_data
     from npquant.testing.commands.documents import read_document
     from npquant.testing.commands.output import folded
-    from npquant.testing.counterexample import Counterexample
+    from npquant.testing.explain.counterexample import Counterexample
     from npquant.testing.judge import judge
     from npquant.testing.verdict import CONFORMANT, NOT_CONFORMANT, NOTHING_RAN
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from npquant.testing import backend as kinds
-from npquant.testing.counterexample import Counterexample
+from npquant.testing.explain.counterexample import Counterexample
 from npquant.testing.verdict import BACKEND_DIED, CONFORMANT, NOT_CONFORMANT, NOTHING_RAN, ClassResult, Verdict
 
 WIDTH: Final = 96

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from npquant.arrays import Codes, Float64, Int64
 from npquant.testing.case import Layer, RawParams
-from npquant.testing.reaching import as_codes, centred_interval, centred_weights, reachable_interval, rows_reaching
 from npquant.testing.separating import splitting_rows
-from npquant.testing.suspects import Suspect
+from npquant.testing.who.reaching import as_codes, centred_interval, centred_weights, reachable_interval, rows_reaching
+from npquant.testing.who.suspects import Suspect
 
 MOST_ROWS: Final = 16
 # Outputs whose sums are searched, targets that are solved for, rows of a structure, and operand elements of a pool.

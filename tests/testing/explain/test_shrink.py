@@ -14,9 +14,9 @@ from npquant.testing.ask import ask
 from npquant.testing.backend import Backend, capabilities_from
 from npquant.testing.bugs.catalogue import CATALOGUE, Bug, bug_named
 from npquant.testing.case import Case, expected
+from npquant.testing.explain.shrink import alike, minimal_history, shrink, shrunk
+from npquant.testing.explain.smaller import measure
 from npquant.testing.judge import Finding, judge, judged
-from npquant.testing.shrink import alike, minimal_history, shrink, shrunk
-from npquant.testing.smaller import measure
 from npquant.testing.trial import in_turn
 
 Shrink = Callable[[Backend, Finding], Finding]

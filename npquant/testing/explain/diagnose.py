@@ -22,8 +22,8 @@ from npquant.testing.adapters.callable import FunctionBackend
 from npquant.testing.ask import ask
 from npquant.testing.backend import Backend, Outcome, capabilities_of
 from npquant.testing.bugs.catalogue import CATALOGUE, Bug
+from npquant.testing.explain.shrink import Observation
 from npquant.testing.judge import judge
-from npquant.testing.shrink import Observation
 
 MOST_SECONDS: Final = 5.0
 # Groups of bugs that keep something from call to call: only the whole sequence of questions can show them.

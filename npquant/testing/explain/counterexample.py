@@ -13,15 +13,15 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from npquant.testing import rendering
 from npquant.testing.backend import Backend
 from npquant.testing.case import Case
-from npquant.testing.diagnose import Diagnosis
-from npquant.testing.explanation import Explanation, explained
+from npquant.testing.explain import rendering
+from npquant.testing.explain.diagnose import Diagnosis
+from npquant.testing.explain.explanation import Explanation, explained
+from npquant.testing.explain.pattern import Pattern
+from npquant.testing.explain.shrink import Observation, shrink
+from npquant.testing.explain.trace import Trace
 from npquant.testing.judge import Finding, judge
-from npquant.testing.pattern import Pattern
-from npquant.testing.shrink import Observation, shrink
-from npquant.testing.trace import Trace
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,7 +18,7 @@ from npquant.kernels.rounding import wrap_int32
 from npquant.profiles import get
 from npquant.testing.bugs.honest import Call, bias_codes, centred_w, centred_x, finish, sums
 from npquant.testing.case import Case, checked, expected_of_layer
-from npquant.testing.smaller import keep_columns
+from npquant.testing.explain.smaller import keep_columns
 
 STAGES: Final = ("products", "bias", "accumulator", "exact", "rounded", "zero point", "clamp")
 WIDE: Final = (-(2**31), 2**31 - 1)

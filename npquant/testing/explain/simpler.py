@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from npquant.kernels.qparams import QuantParams
 from npquant.profiles import get
 from npquant.testing.case import Case, expected_of_layer
-from npquant.testing.smaller import (
+from npquant.testing.explain.smaller import (
     FEW,
     Keep,
     bias_codes,

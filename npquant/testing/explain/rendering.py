@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from npquant.profiles import get
 from npquant.testing import backend as kinds
 from npquant.testing.case import Case, expected
-from npquant.testing.diagnose import Diagnosis
-from npquant.testing.explanation import Explanation
+from npquant.testing.explain.diagnose import Diagnosis
+from npquant.testing.explain.explanation import Explanation
+from npquant.testing.explain.literals import c_array, c_params, case_literal
+from npquant.testing.explain.trace import lines_of_value
 from npquant.testing.judge import Finding
-from npquant.testing.literals import c_array, c_params, case_literal
-from npquant.testing.trace import lines_of_value
 from npquant.version import __version__, numerics_version
 
 # Operand elements up to which arrays are written out in a text report.

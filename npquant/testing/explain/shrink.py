@@ -21,9 +21,9 @@ from npquant.testing import backend as kinds
 from npquant.testing.ask import ask
 from npquant.testing.backend import Backend, Capabilities, Outcome, capabilities_from, why_not_asked
 from npquant.testing.case import Case, expected
+from npquant.testing.explain.simpler import Simplify, ways
+from npquant.testing.explain.smaller import key, measure
 from npquant.testing.judge import Finding, judge, judged
-from npquant.testing.simpler import Simplify, ways
-from npquant.testing.smaller import key, measure
 
 # Candidates asked, and seconds spent, at most; of a backend that crashes, where each question may start it anew.
 MOST_CALLS: Final = 240

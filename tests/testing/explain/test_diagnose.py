@@ -13,10 +13,10 @@ from npquant.testing.ask import ask
 from npquant.testing.backend import Outcome
 from npquant.testing.bugs.catalogue import CATALOGUE, bug_named
 from npquant.testing.case import one_layer
-from npquant.testing.counterexample import Counterexample
-from npquant.testing.diagnose import as_suspect, closest, diagnose, same, stateful_suspect
+from npquant.testing.explain.counterexample import Counterexample
+from npquant.testing.explain.diagnose import as_suspect, closest, diagnose, same, stateful_suspect
+from npquant.testing.explain.shrink import Observation
 from npquant.testing.judge import judge, judged
-from npquant.testing.shrink import Observation
 from npquant.testing.trial import named_first, run
 
 GROUPS = sorted({bug.group for bug in CATALOGUE})

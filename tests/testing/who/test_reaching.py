@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from npquant.testing.reaching import reachable_interval, rows_reaching
+from npquant.testing.who.reaching import reachable_interval, rows_reaching
 from tests.testing.layers_of_digits import digits_layer
 
 

@@ -18,11 +18,11 @@ from npquant.arrays import Codes, Int64
 from npquant.kernels.multiplier import FixedMultiplier
 from npquant.kernels.qparams import QuantParams
 from npquant.testing.case import Layer
-from npquant.testing.equality import compare
-from npquant.testing.next_inputs import bias_of_layer, next_rows
-from npquant.testing.reaching import as_codes, centred_interval, centred_weights, rows_reaching
-from npquant.testing.records import Record, answers_of, integers, make_record
-from npquant.testing.suspects import OVERFLOW, Suspect, profile_suspects, rule_suspect, rules
+from npquant.testing.who.equality import compare
+from npquant.testing.who.next_inputs import bias_of_layer, next_rows
+from npquant.testing.who.reaching import as_codes, centred_interval, centred_weights, rows_reaching
+from npquant.testing.who.records import Record, answers_of, integers, make_record
+from npquant.testing.who.suspects import OVERFLOW, Suspect, profile_suspects, rule_suspect, rules
 
 Batch = tuple[Codes, NDArray[np.integer[Any]]]
 # A rule is run on this many rows first, fewer of a large layer, and on all where at most every twentieth code is wrong.

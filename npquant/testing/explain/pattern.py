@@ -21,8 +21,8 @@ from npquant.arrays import Int64
 from npquant.testing.ask import answer_shape
 from npquant.testing.backend import VALUE, WRONG_VALUE
 from npquant.testing.case import Case, checked, expected
-from npquant.testing.shrink import Observation
-from npquant.testing.smaller import bias_codes
+from npquant.testing.explain.shrink import Observation
+from npquant.testing.explain.smaller import bias_codes
 from npquant.testing.solve import centred_sums, exact_multipliers
 
 # Output codes of one case that are looked at, and of all failing or passing ones; exact ratios are slow.

@@ -16,9 +16,9 @@ from npquant.arrays import Float64, Int64
 from npquant.kernels.multiplier import FixedMultiplier
 from npquant.profiles.record import Profile
 from npquant.testing.case import Layer
-from npquant.testing.next_inputs import bias_of_layer, multipliers, with_sums
-from npquant.testing.reaching import centred_interval, centred_weights, reachable_interval
-from npquant.testing.suspects import profile_suspect, record_under
+from npquant.testing.who.next_inputs import bias_of_layer, multipliers, with_sums
+from npquant.testing.who.reaching import centred_interval, centred_weights, reachable_interval
+from npquant.testing.who.suspects import profile_suspect, record_under
 
 EFFORT: Final = 1 << 23
 CHUNK: Final = 1 << 16

@@ -7,10 +7,10 @@ import pytest
 
 from npquant import QuantParams
 from npquant.testing.bugs.honest import product
-from npquant.testing.next_inputs import labels, labels_of_rows, next_rows, structured_rows, telling_sums, with_sums
-from npquant.testing.reaching import centred_interval, centred_weights, reachable_interval
 from npquant.testing.solve import centred_sums
-from npquant.testing.suspects import profile_suspect, profile_suspects, rule_suspect, rules
+from npquant.testing.who.next_inputs import labels, labels_of_rows, next_rows, structured_rows, telling_sums, with_sums
+from npquant.testing.who.reaching import centred_interval, centred_weights, reachable_interval
+from npquant.testing.who.suspects import profile_suspect, profile_suspects, rule_suspect, rules
 from tests.testing.layers_of_digits import answer_of, digits_layer, rows_for
 
 

@@ -16,11 +16,11 @@ from npquant.testing import backend as kinds
 from npquant.testing.ask import ask
 from npquant.testing.backend import Backend, Outcome
 from npquant.testing.case import Case
-from npquant.testing.diagnose import Diagnosis, Suspect, closest, diagnose, stateful_suspect
+from npquant.testing.explain.diagnose import Diagnosis, Suspect, closest, diagnose, stateful_suspect
+from npquant.testing.explain.pattern import Pattern, pattern
+from npquant.testing.explain.shrink import Observation, Shrinking, minimal_history, shrunk
+from npquant.testing.explain.trace import Trace, trace
 from npquant.testing.judge import Finding, judged
-from npquant.testing.pattern import Pattern, pattern
-from npquant.testing.shrink import Observation, Shrinking, minimal_history, shrunk
-from npquant.testing.trace import Trace, trace
 
 # Observations that a diagnosis replays, of the finding's own class and of the others.
 MOST_NEAR: Final = 32

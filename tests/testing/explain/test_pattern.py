@@ -13,9 +13,9 @@ from npquant.testing.case import expected
 from npquant.testing.classes import tail, tie, zero_point
 from npquant.testing.classes.float_edge import quantized
 from npquant.testing.classes.parts import params
+from npquant.testing.explain.pattern import pattern, said_of_deltas, separating
+from npquant.testing.explain.shrink import Observation, observed
 from npquant.testing.judge import judge
-from npquant.testing.pattern import pattern, said_of_deltas, separating
-from npquant.testing.shrink import Observation, observed
 
 CAN: Capabilities = capabilities_of(get("ort"))
 

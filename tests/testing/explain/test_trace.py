@@ -10,7 +10,7 @@ from npquant.profiles import get, names
 from npquant.testing.backend import capabilities_of
 from npquant.testing.case import Case, Layer, Model, expected, one_layer
 from npquant.testing.classes import activation, channel, network, plain, rail, tie, zero_point
-from npquant.testing.trace import STAGES, Trace, lines_of_value, trace
+from npquant.testing.explain.trace import STAGES, Trace, lines_of_value, trace
 
 
 def layer(x: list[int], w: list[int], bias: int, zx: int = 0, zy: int = 0, sw: float = 0.5) -> Case:

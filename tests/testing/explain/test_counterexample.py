@@ -14,9 +14,9 @@ from npquant.profiles import get
 from npquant.testing.adapters.callable import from_callable
 from npquant.testing.bugs.catalogue import bug_named
 from npquant.testing.case import Case, one_layer
-from npquant.testing.counterexample import Counterexample, explain, minimize
+from npquant.testing.explain.counterexample import Counterexample, explain, minimize
+from npquant.testing.explain.smaller import measure
 from npquant.testing.judge import judge
-from npquant.testing.smaller import measure
 from npquant.testing.trial import run
 
 ROOT = Path(__file__).parents[2]

@@ -9,9 +9,9 @@ import pytest
 from npquant import QuantParams
 from npquant.profiles import get, names
 from npquant.testing.case import Layer
-from npquant.testing.equality import _telling_points, compare
-from npquant.testing.next_inputs import multipliers, with_sums
-from npquant.testing.suspects import profile_suspect, why_refused
+from npquant.testing.who.equality import _telling_points, compare
+from npquant.testing.who.next_inputs import multipliers, with_sums
+from npquant.testing.who.suspects import profile_suspect, why_refused
 
 
 def small_layer(up, sw, zy, bias, activation="none"):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from npquant import QuantParams
-from npquant.testing.records import KEYS, make_record, read_record, record_of
+from npquant.testing.who.records import KEYS, make_record, read_record, record_of
 
 ONE = {"x_q": [[-1, 2]], "w_q": [[5], [-7]], "y_q": [[-3]], "sx": 0.5, "sw": [0.25], "sy": 0.125, "zy": 4, "bias": [9]}
 

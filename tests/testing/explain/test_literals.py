@@ -10,8 +10,8 @@ from npquant.profiles import get
 from npquant.testing.backend import capabilities_of
 from npquant.testing.case import Case, Layer, Model, RawParams, expected
 from npquant.testing.classes import channel, float_edge, illegal, layout, network, plain, sequence
-from npquant.testing.literals import array_literal, c_array, case_literal
-from npquant.testing.smaller import key
+from npquant.testing.explain.literals import array_literal, c_array, case_literal
+from npquant.testing.explain.smaller import key
 
 NAMES = {"np": np, "Case": Case, "Layer": Layer, "Model": Model, "QuantParams": QuantParams, "RawParams": RawParams}
 

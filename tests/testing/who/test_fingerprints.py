@@ -10,8 +10,8 @@ from npquant.profiles import get, names
 from npquant.testing import Capabilities, fingerprint, from_callable
 from npquant.testing.bugs.catalogue import bug_named
 from npquant.testing.case import expected
-from npquant.testing.fingerprints import as_case
 from npquant.testing.separating import SEPARATING_SET, answer
+from npquant.testing.who.fingerprints import as_case
 
 
 @pytest.mark.parametrize("name", names())

@@ -1,0 +1,1 @@
+"""Who computes so: the arithmetic behind codes that somebody has, and inputs that settle it."""
