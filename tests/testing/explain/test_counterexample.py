@@ -19,7 +19,7 @@ from npquant.testing.explain.smaller import measure
 from npquant.testing.judge import judge
 from npquant.testing.trial import run
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 WRONG = """
 import numpy as np
 
