@@ -189,7 +189,7 @@ def test_small_strategies_shrink_to_the_plainest() -> None:
 def test_strategies_draw_a_thousand_cases_a_second() -> None:
     """Drawing a linear case costs no more than four times what Hypothesis takes to draw one integer.
 
-    An absolute rate says more about the machine's other work; benchmarks/bench_oracle.py prints it.
+    An absolute rate says more about the machine's other work; benchmarks/oracle_targets.py prints it.
     """
     assert _seconds(strategies.linear_cases("ort")) <= 4 * _seconds(st.integers(0, 2**31))
 
