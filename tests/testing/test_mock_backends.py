@@ -158,6 +158,32 @@ def test_layouts_may_be_declined() -> None:
     assert verdict.exit_code == 0
 
 
+def test_a_plain_kernel_is_never_accused_of_what_it_refuses() -> None:
+    """Who refuses channels, a missing bias, weight zero points and activations is right; two rows are plain."""
+    verdict = run(from_callable(_plain_layers_alone, profile="npquant"), tier="standard")
+    assert verdict.exit_code == 0
+    assert {"channel", "activation"} <= {result.name for result in verdict.classes if result.skipped}
+    assert run(from_callable(_refuses_two_rows, profile="npquant"), classes=["plain"]).exit_code == 1
+
+
+def _plain_layers_alone(x_q: Any, w_q: Any, bias: Any, *, x: Any, w: Any, y: Any, activation: str) -> Any:
+    if activation != "none":
+        raise ValueError("no activation")
+    scale = float(w.scale)  # TypeError for an array of more than one
+    if int(w.zero_point):
+        raise ValueError("no weight zero point")
+    if w_q.dtype != np.int8 or not (x_q.flags.c_contiguous and w_q.flags.c_contiguous):
+        raise TypeError("int8 weights in C order")
+    assert scale > 0
+    return honest(x_q, w_q, bias + 0, x=x, w=w, y=y, activation=activation)  # TypeError for None
+
+
+def _refuses_two_rows(x_q: Any, w_q: Any, bias: Any, **options: Any) -> Any:
+    if len(x_q) == 2:
+        raise ValueError("not two rows")
+    return honest(x_q, w_q, bias, **options)
+
+
 def _c_order_alone(x_q: Any, w_q: Any, bias: Any, **options: Any) -> Any:
     if not (x_q.flags.c_contiguous and w_q.flags.c_contiguous):
         raise ValueError("C order only")

@@ -72,8 +72,8 @@ def from_callable(
     f : callable
         f(x_q, w_q, bias, x=, w=, y=, activation=) -> y_q, as `npquant.linear` without its profile: x_q (B, K) and w_q
         (K, N) integer codes in any memory layout, bias (N,) int32 codes or None, x, w, y `QuantParams`, activation a
-        name; it returns codes (B, N) of y.dtype. It may raise ValueError or TypeError to refuse a case, and
-        NotImplementedError to decline it.
+        name; it returns codes (B, N) of y.dtype. It may raise NotImplementedError to decline a
+        case, and ValueError or TypeError where a case asks for more than a plain layer; to refuse that is a failure.
     profile : str or Profile
         The arithmetic that it claims, as in `npquant.profiles.names()`.
     quantize : callable, optional
