@@ -39,7 +39,7 @@ class ProcessBackend:
         self.program = LineProcess(command, timeout, is_greeting)
 
     def capabilities(self) -> Capabilities:
-        """Return what the program was said to take, or what it greets with; to hear that, it is asked one tiny layer.
+        """Return what the program was said to take, or what it greets with: it is asked a tiny layer, and ended.
 
         ValueError for a greeting that cannot be read."""
         if self.can is None:
@@ -50,6 +50,7 @@ class ProcessBackend:
                 self.answer(layer, np.ones((1, 1), tiny.dtype))
             except (BackendFault, ValueError, NotImplementedError):
                 pass  # the classes will meet it, and name it
+            self.program.close()  # so that what it may keep from this question is gone before the first real one
             plain = plain_capabilities(self.record)
             self.can = capabilities_in(self.program.greeting, plain) if self.program.greeting else plain
         return self.can

@@ -119,3 +119,24 @@ def sums_restart_after_1024_products(call: Call) -> Codes:
     x, w = centred_x(call), centred_w(call)
     start = max(0, (x.shape[1] - 1) // 1024 * 1024)
     return as_output(call, finish(call, x[:, start:] @ w[start:]))
+
+
+def _running(call: Call, total: Int64) -> Codes:
+    """Answer with running totals of products and biases, wrapped to int32 as a register is."""
+    return as_output(call, finish(call, _wrapped(total, 32), bias=np.zeros(call.outputs, np.int64)))
+
+
+def runs_on_through_the_outputs(call: Call) -> Codes:
+    """The accumulator is cleared once a row: each output starts from the one before."""
+    return _running(call, np.cumsum(sums(call) + bias_codes(call), axis=1))
+
+
+def runs_on_down_the_rows(call: Call) -> Codes:
+    """The accumulators are cleared once a call: each row starts from the one before."""
+    return _running(call, np.cumsum(sums(call) + bias_codes(call), axis=0))
+
+
+def runs_on_through_the_call(call: Call) -> Codes:
+    """One accumulator is cleared once a call: each output starts from the one before, across rows too."""
+    total = sums(call) + bias_codes(call)
+    return _running(call, np.cumsum(total).reshape(total.shape))

@@ -173,10 +173,17 @@ def _bugs_of(module: ModuleType, make: Callable[..., Backend]) -> list[Bug]:
 
 def _lane_bugs() -> list[Bug]:
     """Return a bug for each lane width of the mutants that take one."""
-    made = [(f"{make.__name__}_{n}", make, make(n)) for make, widths in WIDTHS for n in widths]
+    made = [(f"{make.__name__}_{n}", make, make(n), n) for make, widths in WIDTHS for n in widths]
     drop = tails.depth_tail_dropped
-    made += [(f"depth_tail_dropped_{n}_beyond_64", drop, drop(n, 64)) for n in (4, 16, 32)]
-    return [_bug(tails, name, _said(name, make), partial(_stateless, mutant)) for name, make, mutant in made]
+    made += [(f"depth_tail_dropped_{n}_beyond_64", drop, drop(n, 64), n) for n in (4, 16, 32)]
+    made += [(f"depth_tail_dropped_{n}_after_a_whole_vector", drop, drop(n, n - 1), n) for n in (4, 8, 16, 32)]
+    return [_bug(tails, name, _lane_said(name, make, n), partial(_stateless, f)) for name, make, f, n in made]
+
+
+def _lane_said(name: str, make: Callable[..., Any], lane: int) -> str:
+    """Return what a mutant of a lane width does, with the width in place of its letter."""
+    says = _said(name, make).replace("Return a mutant that ", "").replace("Return a mutant whose ", "its ")
+    return says.replace("`lane`", str(lane)).partition(", where K is larger")[0]
 
 
 def _catalogue() -> tuple[Bug, ...]:

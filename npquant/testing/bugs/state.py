@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from npquant.profiles.record import Profile
-from npquant.testing.bugs.honest import Call, answer, as_function, as_output, finish, sums
+from npquant.testing.bugs.honest import Call, answer, as_function, as_output, bias_codes, finish, sums
 
 
 def accumulator_is_not_cleared(profile: Profile) -> Callable[..., Any]:
@@ -22,6 +22,20 @@ def accumulator_is_not_cleared(profile: Profile) -> Callable[..., Any]:
         acc = sums(call) + left.get((len(call.x_q), call.outputs), 0)
         left[len(call.x_q), call.outputs] = sums(call)
         return as_output(call, finish(call, acc))
+
+    return as_function(mutant, profile)
+
+
+def accumulator_is_never_cleared(profile: Profile) -> Callable[..., Any]:
+    """One accumulator runs on through all outputs, rows and calls."""
+    left = [0]
+
+    def mutant(call: Call) -> Any:
+        total = sums(call) + bias_codes(call)
+        running = left[0] + np.cumsum(total).reshape(total.shape)
+        left[0] = int(running.flat[-1]) if running.size else left[0]
+        wrapped = ((running + 2**31) % 2**32) - 2**31  # a register of 32 bits
+        return as_output(call, finish(call, wrapped, bias=np.zeros(call.outputs, np.int64)))
 
     return as_function(mutant, profile)
 

@@ -122,8 +122,9 @@ def said_of_diagnoses(told: Explanation) -> list[str]:
     if told.diagnoses:
         first, others = told.diagnoses[0], told.diagnoses[1:]
         met = f"; met in {first.met}" if first.met else ""
-        share = f"all {first.of}" if first.complete else f"{first.agreed} of {first.of}"
-        rows = [first.says, f"{first.name} reproduces {share} cases seen, right and wrong{met}"]
+        share = f"all {first.of} cases" if first.complete else f"{first.agreed} of {first.of} cases"
+        seen = "what was seen" if first.of == 1 else f"{share} seen, right and wrong"
+        rows = [first.says, f"{first.name} reproduces {seen}{met}"]
         if not first.complete:
             rows.append("the others are wrong in some other way: there may be a second bug")
         if others:
