@@ -22,7 +22,7 @@ ROOT = KERNELS.parents[2]
 
 P = QuantParams(0.5, 0, -128, 127)
 # The answer to this case is 2.
-CASE = one_layer(np.array([[1]], np.int8), np.array([[4]], np.int8), None, P, P, P, "npquant")
+CASE = one_layer(np.array([[1]], np.int8), np.array([[4]], np.int8), np.zeros(1, np.int32), P, P, P, "npquant")
 CLASSES = ["plain", "tie", "tail", "sequence", "deep"]
 
 
