@@ -24,7 +24,7 @@ from npquant.data.datasets import load_optdigits
 from npquant.data.split import split_70_15_15
 from npquant.kernels.qparams import QuantParams
 from npquant.nn.activations import activate
-from npquant.workflow.float_model import _bundled
+from npquant.workflow.float_model import bundled_network
 
 Float64 = NDArray[np.float64]
 Curves = dict[str, tuple[Float64, Float64]]
@@ -40,7 +40,7 @@ NAMES: Final = ("clipped_relu", "sigmoid")
 
 def layer() -> LayerObjective:
     """Return the problem of the second hidden layer: its inputs are what the integer first layer delivers."""
-    model, digits = _bundled(), load_optdigits()
+    model, digits = bundled_network(), load_optdigits()
     rows = digits.x[split_70_15_15(digits.y, rng=0).train[:ROWS]]
     problems: list[LayerObjective] = []
 

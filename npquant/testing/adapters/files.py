@@ -103,6 +103,7 @@ def write_questions(folder: Folder, cases: Iterable[Case]) -> int:
     Examples
     --------
     >>> from npquant.kernels.qparams import QuantParams
+    >>> from npquant.testing import verify_offline
     >>> from npquant.testing.case import one_layer
     >>> p = QuantParams(0.5, 0, -128, 127)
     >>> folder = Path("asked")

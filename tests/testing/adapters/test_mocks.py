@@ -15,7 +15,8 @@ from npquant.testing.case import one_layer
 from npquant.testing.judge import judge
 
 P = QuantParams(0.5, 0, -128, 127)
-CASE = one_layer(np.array([[1, 2], [3, 4]], np.int8), np.array([[4, 1], [0, 3]], np.int8), None, P, P, P, "npquant")
+BIAS = np.zeros(2, np.int32)
+CASE = one_layer(np.array([[1, 2], [3, 4]], np.int8), np.array([[4, 1], [0, 3]], np.int8), BIAS, P, P, P, "npquant")
 honest = partial(npquant.linear, profile="npquant")
 kept = []
 

@@ -55,7 +55,8 @@ def quantize_cases(name):
     """Return a third of the lattice of QUANTIZE, and ties to the last of a number that is no multiple of 8."""
     profile = get(name)
     can = capabilities_of(profile)
-    yield from list(float_edge.lattice(profile, can))[::3]
+    lattice = list(float_edge.lattice(profile, can))
+    yield from (*lattice[::3], lattice[-1])  # NaN comes last
     yield from float_edge.quantized(profile, np.arange(-9, 12, 2, dtype=np.float32) / 4, params(can.code_types[0], 0.5))
 
 
