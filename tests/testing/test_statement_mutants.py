@@ -1,8 +1,8 @@
 """Statement mutants of the specification: one operator, comparison, number or rounding changed, and the kernels object.
 
 The definitions judge the vectors, so it matters that a slip in one of them would be seen. Each mutant of a module of
-The definitions judge the vectors, so it matters that a slip in one of them is seen. Each mutant of a module of
-are held to those of the array kernels.
+`npquant.spec` is imported in place of it, every profile's layer and QUANTIZE are evaluated by its scalars, and their
+codes are held to those of the array kernels.
 """
 
 import ast
