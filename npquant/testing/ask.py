@@ -6,7 +6,6 @@ w_layout how its weights lie, of `LAYOUTS`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -172,8 +171,3 @@ def checked_answer(answer: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) ->
     if answer.shape != shape:
         return Outcome(kinds.WRONG_SHAPE, answer, f"it returned the shape {answer.shape}, {shape} was due")
     return Outcome(kinds.VALUE, answer)
-
-
-def ask_all(backend: Backend, cases: Iterable[Case]) -> list[Outcome]:
-    """Put several cases to a backend, one after another."""
-    return [ask(backend, case) for case in cases]

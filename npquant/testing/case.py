@@ -13,7 +13,7 @@ from typing import Any, Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from npquant.arrays import Codes, Float32
+from npquant.arrays import Codes
 from npquant.kernels.qparams import QuantParams
 from npquant.profiles import get
 from npquant.profiles.operators import linear, quantize
@@ -179,8 +179,3 @@ def as_laid_out(codes: NDArray[Any], layout: str, margin: int = 8) -> tuple[NDAr
     if layout == "readonly":
         view.flags.writeable = False
     return view, buffer
-
-
-def floats_as_input(values: Any) -> Float32:
-    """Return real values as the float32 array that a quantize case holds."""
-    return np.asarray(values, np.float32)

@@ -7,7 +7,7 @@ layer a Layer, y its output, side 1 for the upper rail and -1 for the lower."""
 from __future__ import annotations
 
 from fractions import Fraction
-from math import ceil, floor
+from math import floor
 from typing import Any
 
 import numpy as np
@@ -63,13 +63,3 @@ def rail_steps(y: QuantParams, side: int) -> Fraction:
     """Return the steps, without zero point, at which the output first saturates above (1) or below (-1)."""
     bound = y.qmax if side > 0 else y.qmin
     return Fraction(bound - int(y.zero_point)) + Fraction(side, 2)
-
-
-def codes_of(params: QuantParams) -> tuple[int, int]:
-    """Return the interval of codes of params as plain numbers."""
-    return int(params.qmin), int(params.qmax)
-
-
-def depth_for(total: int, largest: int) -> int:
-    """Return how many products of a largest size it takes to reach a total."""
-    return ceil(total / largest)
