@@ -90,6 +90,9 @@ def in_place_of(module: str, tree: ast.Module) -> Iterator[Any]:
         for name in [name for name in sys.modules if name.startswith(FRESH)]:
             del sys.modules[name]
         sys.modules.update(kept)
+        for name, original in kept.items():  # a package remembers its modules as attributes, too
+            parent, _, leaf = name.rpartition(".")
+            setattr(sys.modules[parent], leaf, original)
 
 
 @cache
