@@ -1,0 +1,43 @@
+"""Other people's formats: existing models in, deployable models out, one module a format.
+
+in     read load | from_onnx from_tflite from_keras from_safetensors from_sklearn from_torch
+out    to_onnx to_tflite to_c to_readmemh to_npz
+
+Whatever is read becomes a `FloatMLP`, an `IntegerMLP` or a `DynamicMLP`, or one `FormatError` that names file and
+place. Heavy packages (onnx, h5py) are imported inside the functions that need them; nothing is ever unpickled.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from npquant.interop.imported import Imported
+    from npquant.interop.read import load, read
+
+__all__ = ["Imported", "load", "read"]
+
+_HOME: Final = MappingProxyType(
+    {
+        "Imported": "npquant.interop.imported",
+        "load": "npquant.interop.read",
+        "read": "npquant.interop.read",
+    }
+)
+
+
+def __getattr__(name: str) -> object:
+    """Load a name at its first use, and keep it."""
+    home = _HOME.get(name)
+    if home is None:
+        raise AttributeError(f"module 'npquant.interop' has no attribute {name!r}; see dir(npquant.interop)")
+    value = getattr(import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """List the public names, loaded or not."""
+    return sorted(__all__)

@@ -1,0 +1,115 @@
+"""What an importer returns: the network, what was split off behind its logits, and what was folded, left or inferred.
+
+Legend: x inputs as the file's own runtime takes them: real values, or codes where the file's input holds codes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from npquant.integer.dynamic_mlp import DynamicMLP
+from npquant.integer.mlp import IntegerMLP
+from npquant.kernels.qparams import QuantParams
+from npquant.nn.model import FloatMLP
+from npquant.profiles.codes_to_codes import activation, requantize_codes, softmax
+from npquant.profiles.operators import dequantize, quantize
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Imported:
+    """Hold a network that was read from somebody else's format, and what its file says around it.
+
+    Parameters
+    ----------
+    model : FloatMLP, IntegerMLP or DynamicMLP
+        The network; its outputs are the logits, before the head.
+    head : {"none", "softmax", "logsoftmax", "logistic"}
+        What was split off behind the logits; "logistic" is an elementwise sigmoid.
+    notes : tuple of str
+        What was folded, ignored or inferred, a sentence each.
+    format : str
+        "onnx", "tflite", "keras", "hdf5", "safetensors", "npquant", "scikit-learn" or "torch".
+    inputs, outputs : QuantParams, optional
+        What the codes of the file's own input and output (behind the head) mean, where these are codes; None for real
+        values.
+    """
+
+    model: FloatMLP | IntegerMLP | DynamicMLP
+    head: str
+    notes: tuple[str, ...]
+    format: str
+    inputs: QuantParams | None = None
+    outputs: QuantParams | None = None
+
+    def run(self, x: ArrayLike) -> NDArray[Any]:
+        """Compute what the file's own runtime would answer: its inputs in, its outputs out, the head included.
+
+        Parameters
+        ----------
+        x : array, shape (B, K)
+            Real values; codes of `inputs` where the file takes codes.
+
+        Returns
+        -------
+        ndarray, shape (B, C)
+            Real values; codes of `outputs` where the file gives codes. An integer network answers under its profile:
+            by the profile's own softmax or sigmoid where it has one, else by float32 between its dequantize and
+            quantize.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As the network's own methods.
+
+        Examples
+        --------
+        >>> from npquant.nn.model import DenseLayer
+        >>> net = FloatMLP([DenseLayer(np.eye(2), np.zeros(2), "identity")])
+        >>> Imported(net, "softmax", (), "onnx").run([[0.0, 0.0]])
+        array([[0.5, 0.5]])
+        """
+        if not isinstance(self.model, IntegerMLP):
+            return apply_head(self.model.logits(x), self.head)
+        return _run_integer(self, self.model, np.asarray(x))
+
+
+def _run_integer(imported: Imported, model: IntegerMLP, x: NDArray[Any]) -> NDArray[Any]:
+    profile, inputs, outputs = model.profile, imported.inputs, imported.outputs
+    if inputs is None:
+        codes = model.encode(x)
+    elif inputs == model.input_params:
+        codes = x
+    else:
+        codes = requantize_codes(x, x=inputs, y=model.input_params, profile=profile)  # type: ignore[assignment]
+    y_q, y = model.run(codes), model.output_params
+    if imported.head == "none":
+        if outputs is None:
+            return dequantize(y_q, y, profile)
+        return y_q if outputs == y else requantize_codes(y_q, x=y, y=outputs, profile=profile)
+    if outputs is not None and imported.head == "softmax" and profile.softmax_codes is not None:
+        return softmax(y_q, x=y, y=outputs, profile=profile)
+    if outputs is not None and imported.head == "logistic" and profile.activation_codes is not None:
+        return activation("sigmoid", y_q, x=y, y=outputs, profile=profile)
+    real = apply_head(dequantize(y_q, y, profile), imported.head)
+    return real if outputs is None else quantize(real.astype(np.float32), outputs, profile)
+
+
+def apply_head(logits: NDArray[Any], head: str) -> NDArray[Any]:
+    """Return softmax, log-softmax or sigmoid of logits (B, C), or the logits, in their own dtype.
+
+    >>> apply_head(np.array([[0.0, 0.0]]), "softmax")
+    array([[0.5, 0.5]])
+    """
+    if head == "none":
+        return logits
+    with np.errstate(under="ignore"):
+        if head == "logistic":
+            t = np.exp(-np.abs(logits))
+            return np.asarray(np.where(logits >= 0, 1 / (1 + t), t / (1 + t)))
+        shifted = logits - logits.max(axis=-1, keepdims=True)
+        total = np.exp(shifted).sum(axis=-1, keepdims=True)
+        return np.asarray(np.exp(shifted) / total if head == "softmax" else shifted - np.log(total))
