@@ -2,7 +2,7 @@
 
 Legend: B batch, K contracted depth, N outputs; x_q (B, K) input codes, w_q (K, N) codes, bias (N,) of scale sx sw, acc
 accumulator; zx, zw, zy zero points; `target` is what the accumulator is requantized to: `pre` before a table, else `y`;
-layer an IntegerLayer, profile the arithmetic of the requantization.
+layer an IntegerLayer, profile the arithmetic of the requantization, params a quantization of inputs or outputs.
 
 R12 (table)   y_q = table[q - qmin], q the accumulator requantized to `pre` with no clamp, qmin the least code of pre
 R61 (real)    y = activation(f32(f32(acc) f32(sx sw))), where the last layer has no output quantization
