@@ -176,7 +176,8 @@ def real_outputs(layer: IntegerLayer, acc: Codes) -> Float32:
     """R61. y of accumulators (B, N) of a layer without output quantization.
 
     >>> p = QuantParams(0.5, 0, -128, 127)
-    >>> real_outputs(IntegerLayer(np.array([[1]], np.int8), np.array([0], np.int32), p, p, None, "relu"), np.array([[6]]))
+    >>> layer = IntegerLayer(np.array([[1]], np.int8), np.array([0], np.int32), p, p, None, "relu")
+    >>> real_outputs(layer, np.array([[6]]))
     array([[1.5]], dtype=float32)
     """
     y = rescale_float32(acc, layer.x.scale, layer.w.scale)
