@@ -15,13 +15,21 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from npquant.interop.imported import Imported
+    from npquant.interop.keras_in.reading import from_keras
     from npquant.interop.read import load, read
+    from npquant.interop.safetensors import from_safetensors
+    from npquant.interop.sklearn import from_sklearn
+    from npquant.interop.torch import from_torch
 
-__all__ = ["Imported", "load", "read"]
+__all__ = ["Imported", "from_keras", "from_safetensors", "from_sklearn", "from_torch", "load", "read"]
 
 _HOME: Final = MappingProxyType(
     {
         "Imported": "npquant.interop.imported",
+        "from_keras": "npquant.interop.keras_in.reading",
+        "from_safetensors": "npquant.interop.safetensors",
+        "from_sklearn": "npquant.interop.sklearn",
+        "from_torch": "npquant.interop.torch",
         "load": "npquant.interop.read",
         "read": "npquant.interop.read",
     }
