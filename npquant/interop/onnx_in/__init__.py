@@ -2,7 +2,7 @@
 
 bytes      wire messages tensors external
 graph      graph walking | constants arithmetic shapes | float_nodes quantized_nodes, all on values
-network    float_network integer_network, put together in reading
+network    float_network integer_network dynamic_network, put together in reading
 """
 
 from __future__ import annotations

@@ -13,10 +13,11 @@ from typing import Protocol, runtime_checkable
 from npquant.files.archive import read_bounded
 from npquant.files.format_error import FormatError
 from npquant.interop.imported import Imported
+from npquant.interop.onnx_in.dynamic_network import dynamic_network
 from npquant.interop.onnx_in.external import Folder
 from npquant.interop.onnx_in.float_network import float_network
 from npquant.interop.onnx_in.graph import check_model, opset_of, producers, tensors_by_name, the_input, the_output
-from npquant.interop.onnx_in.integer_network import dynamic_network, integer_network
+from npquant.interop.onnx_in.integer_network import integer_network
 from npquant.interop.onnx_in.messages import read_model
 from npquant.interop.onnx_in.tensors import TensorReader
 from npquant.interop.onnx_in.values import Dequantize, DynamicProduct, Quantize, Walk
@@ -101,7 +102,7 @@ def decode_onnx(
     output = the_output(graph, walk, made, source.name)
     tokens = walk_graph(walk, made, tensors, source, output).tokens()
     if any(isinstance(token, DynamicProduct) for token in tokens):
-        return dynamic_network(walk, tokens)
+        return dynamic_network(walk, tokens, record)
     if any(isinstance(token, Quantize | Dequantize) for token in tokens):
         return integer_network(walk, tokens, record)
     return float_network(walk, tokens)
