@@ -24,7 +24,7 @@ from npquant.version import __version__, numerics_version
 # TensorProto.DataType
 TYPES: Final = MappingProxyType(
     {
-        "float32": 1, "uint8": 2, "int8": 3, "int32": 6, "float64": 11, "int4": 22,
+        "float32": 1, "uint8": 2, "int8": 3, "int32": 6, "int64": 7, "float64": 11, "int4": 22,
     }
 )  # fmt: skip
 # The IR version that came with an operator set: onnx/onnx docs/Versioning.md, "Released Versions".

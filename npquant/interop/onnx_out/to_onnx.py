@@ -7,6 +7,7 @@ import os
 from npquant.files.storage import write_atomically
 from npquant.integer.dynamic_mlp import DynamicMLP
 from npquant.integer.mlp import IntegerMLP
+from npquant.interop.onnx_out.dynamic_graph import encode_dynamic
 from npquant.interop.onnx_out.float_graph import encode_float
 from npquant.interop.onnx_out.integer_graph import FORMS, encode_integer
 from npquant.interop.onnx_out.integer_weights import WEIGHTS
@@ -23,4 +24,6 @@ def encode_onnx(
             raise ValueError(f"{name} is {value!r}; it must be one of {', '.join(known)}")
     if isinstance(model, FloatMLP):
         return encode_float(model, head, "float32")
+    if isinstance(model, DynamicMLP):
+        return encode_dynamic(model, head)
     return encode_integer(model, head, form, weights)
