@@ -16,12 +16,22 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from npquant.interop.imported import Imported
     from npquant.interop.keras_in.reading import from_keras
+    from npquant.interop.onnx_out.to_onnx import to_onnx
     from npquant.interop.read import load, read
     from npquant.interop.safetensors import from_safetensors
     from npquant.interop.sklearn import from_sklearn
     from npquant.interop.torch import from_torch
 
-__all__ = ["Imported", "from_keras", "from_safetensors", "from_sklearn", "from_torch", "load", "read"]
+__all__ = [
+    "Imported",
+    "from_keras",
+    "from_safetensors",
+    "from_sklearn",
+    "from_torch",
+    "load",
+    "read",
+    "to_onnx",
+]
 
 _HOME: Final = MappingProxyType(
     {
@@ -32,6 +42,7 @@ _HOME: Final = MappingProxyType(
         "from_torch": "npquant.interop.torch",
         "load": "npquant.interop.read",
         "read": "npquant.interop.read",
+        "to_onnx": "npquant.interop.onnx_out.to_onnx",
     }
 )
 
