@@ -95,7 +95,7 @@ def _integer_layer(layer: IntegerLayer, bits: int) -> dict[str, Any]:
         "bias": _interval(layer.bias),
         "input_params": _params(layer.x),
         "pre_activation_params": None if layer.pre is None else _params(layer.pre),
-        "output_params": _params(layer.y),
+        "output_params": None if layer.y is None else _params(layer.y),
         "accumulator": accumulator,
     }
 

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from npquant.arrays import Codes
 from npquant.integer.dynamic_mlp import DynamicMLP
+from npquant.integer.layer import real_outputs
 from npquant.integer.mlp import IntegerMLP
 from npquant.kernels.qparams import QuantParams
 from npquant.nn.model import FloatMLP
@@ -90,9 +91,11 @@ def _run_integer(imported: Imported, model: IntegerMLP, x: NDArray[Any]) -> NDAr
     elif inputs == model.input_params:
         codes = x
     else:
-        codes = requantize_codes(x, x=inputs, y=model.input_params, profile=profile)  # type: ignore[assignment]
-    y_q: Codes = model.run(codes)
-    y = model.output_params
+        codes = requantize_codes(x, x=inputs, y=model.input_params, profile=profile)
+    y_q, y = model.run(codes), model.output_params
+    if y is None:
+        real = apply_head(real_outputs(model.layers[-1], y_q), imported.head)
+        return real if outputs is None else quantize(real, outputs, profile)
     written = outputs if imported.behind is None else imported.behind
     if imported.head != "none":
         if written is None:

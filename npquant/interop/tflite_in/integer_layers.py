@@ -23,11 +23,12 @@ from npquant.integer.layer import IntegerLayer
 from npquant.interop.tflite_in.chain import Chain, Node
 from npquant.interop.tflite_in.constants import CODES, constant, params_of
 from npquant.interop.tflite_in.float_steps import check_layer_options, fused_name, softmax_beta
+from npquant.interop.tflite_in.names import TYPES
 from npquant.interop.tflite_in.tables import code_table
 from npquant.kernels.lookup import activation_table
 from npquant.kernels.qparams import QuantParams
 from npquant.profiles.record import Profile
-from npquant.profiles.refusals import refuse_unsupported
+from npquant.profiles.refusals import refuse_unsupported, refuse_wide
 
 _FUSED: Final = MappingProxyType(
     {"NONE": "identity", "RELU": "relu", "RELU6": "relu6", "RELU_N1_TO_1": "relu_n1_to_1"}
@@ -130,9 +131,11 @@ def _layer(chain: Chain, node: Node, tables: list[Node], profile: Profile) -> In
         raise FormatError(graph.name, operator.place, f"has a fused {fused}, which codes have not; {', '.join(_FUSED)}")
     x, y = params_of(graph, node.x), params_of(graph, node.y)
     w_q, w = _weights(chain, node)
-    bias = _bias(chain, node, x, w, w_q.shape[1])
+    bias = _bias(chain, node, x, w, profile)
     try:
         refuse_unsupported(profile, x, w, y)
+        if x.dtype == np.int16:
+            refuse_wide(profile, bias.dtype.name, x, y)
         if not tables:
             return IntegerLayer(w_q, bias, x, w, y, _FUSED[fused])
         low, high = profile.activation_bounds(_FUSED[fused], y)
@@ -163,16 +166,21 @@ def _weights(chain: Chain, node: Node) -> tuple[NDArray[Any], QuantParams]:
     return constant(graph, tensor).T, w
 
 
-def _bias(chain: Chain, node: Node, x: QuantParams, w: QuantParams, n: int) -> NDArray[Any]:
-    """The bias as codes of sx sw, zeros where it is absent; its own scale, which no kernel reads, must be that."""
+def _bias(chain: Chain, node: Node, x: QuantParams, w: QuantParams, profile: Profile) -> NDArray[Any]:
+    """The bias as codes of sx sw, zeros where it is absent; its own scale, which no kernel reads, must be that.
+
+    Beside int16 inputs its type is the accumulator's: an absent one has what the engine then takes, and LiteRT misreads
+    an INT32 one that the layer's options do not name.
+    """
     graph, operator = chain.graph, node.operator
-    wide = "INT64" if x.dtype == np.int16 else "INT32"
+    wide, n = x.dtype == np.int16, graph.tensor(operator.inputs[1]).shape[0]
     index = operator.inputs[2] if len(operator.inputs) == 3 else -1
     if index < 0:
-        return np.zeros(n, np.int64 if wide == "INT64" else np.int32)
+        return np.zeros(n, profile.wide_stages[0].bias if wide and profile.wide_stages else np.int32)
     tensor = graph.tensor(index)
-    if not graph.is_constant(index) or tensor.type not in ("INT32", wide):
-        raise FormatError(graph.name, operator.place, f"has the bias {tensor.said}; a constant of {wide} is read")
+    named = TYPES[2 if int(operator.option(4, "b")) == 2 else 4] if wide else "INT32"
+    if not graph.is_constant(index) or tensor.type != named:
+        raise FormatError(graph.name, operator.place, f"has the bias {tensor.said}; a constant of {named} is read")
     values = constant(graph, tensor).reshape(-1)
     scale = np.zeros(0) if tensor.quantization is None else tensor.quantization.numbers(2, "f4")
     product = float(x.scale) * np.asarray(w.scale, np.float64)

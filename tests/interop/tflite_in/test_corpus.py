@@ -23,13 +23,7 @@ ENTRIES = [entry for entry in json.loads((CORPUS / "MANIFEST.json").read_text())
 
 def answers(found: Imported, x: NDArray[Any]) -> NDArray[Any]:
     """What the network says, an inference of the file at a time as its runtime was asked."""
-    k = inputs_of(found)
-    return np.concatenate([found.run(one.reshape(-1, k)) for one in x])
-
-
-def inputs_of(found: Imported) -> int:
-    """K of the first layer."""
-    return found.model.n_inputs if isinstance(found.model, IntegerMLP) else len(found.model.layers[0].w)
+    return np.concatenate([found.run(one.reshape(-1, found.model.n_inputs)) for one in x])
 
 
 def of_kind(*kinds: str) -> list[Any]:
@@ -60,7 +54,7 @@ def test_float_files_answer_as_the_runtime_did(entry: dict[str, Any]) -> None:
         assert expect["kind"] == "choice" and any(name in str(error) for name in expect["names"])
         return
     if expect["kind"] == "float":
-        assert [inputs_of(found), *found.model.neurons] == expect["sizes"]
+        assert [found.model.n_inputs, *found.model.neurons] == expect["sizes"]
         assert found.head == expect["head"]
     arrays = np.load(CORPUS / entry["reference"]["file"])
     wanted = arrays["y0__litert_ref"].astype(np.float64)
