@@ -16,14 +16,18 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from npquant.interop.imported import Imported
     from npquant.interop.read import load, read
+    from npquant.interop.tflite_in.decode import from_tflite
+    from npquant.interop.tflite_out.encode import to_tflite
 
-__all__ = ["Imported", "load", "read"]
+__all__ = ["Imported", "from_tflite", "load", "read", "to_tflite"]
 
 _HOME: Final = MappingProxyType(
     {
         "Imported": "npquant.interop.imported",
+        "from_tflite": "npquant.interop.tflite_in.decode",
         "load": "npquant.interop.read",
         "read": "npquant.interop.read",
+        "to_tflite": "npquant.interop.tflite_out.encode",
     }
 )
 

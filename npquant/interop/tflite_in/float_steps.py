@@ -114,7 +114,7 @@ def _values(chain: Chain, node: Node) -> Float64:
     if len(operator.inputs) != 2 or len(others) != 1:
         raise FormatError(chain.graph.name, operator.place, "must read activations and one constant")
     values = float_constant(chain.graph, others[0], chain.derived, operator).astype(np.float64)
-    if values.size == 1 or values.shape[-1:] == node.row[-1:] == (values.size,) and len(node.row) == 1:
+    if values.size == 1 or (values.shape[-1:] == node.row[-1:] == (values.size,) and len(node.row) == 1):
         return values.reshape(-1)
     if prod(node.row) > len(chain.graph.data):  # K values of weights must follow
         raise FormatError(chain.graph.name, operator.place, f"works on rows of shape {list(node.row)} without weights")
@@ -139,6 +139,8 @@ def _affine(chain: Chain, node: Node) -> Affine:
     if name == "SUB":
         return Affine(place, 1.0 if left else -1.0, -values if left else values, says)
     if not left:
-        raise FormatError(chain.graph.name, place, "divides a constant by activations; activations by a constant is read")
+        raise FormatError(
+            chain.graph.name, place, "divides a constant by activations; activations by a constant is read"
+        )
     with np.errstate(divide="ignore"):  # what is not finite is refused where it is folded
         return Affine(place, 1.0 / values, 0.0, says)

@@ -30,9 +30,7 @@ from npquant.kernels.qparams import QuantParams
 from npquant.profiles.record import Profile
 from npquant.profiles.refusals import refuse_unsupported, refuse_wide
 
-_FUSED: Final = MappingProxyType(
-    {"NONE": "identity", "RELU": "relu", "RELU6": "relu6", "RELU_N1_TO_1": "relu_n1_to_1"}
-)
+_FUSED: Final = MappingProxyType({"NONE": "identity", "RELU": "relu", "RELU6": "relu6", "RELU_N1_TO_1": "relu_n1_to_1"})
 _TABLES: Final = ("LOGISTIC", "TANH", "RELU", "RELU6", "RELU_N1_TO_1", "QUANTIZE")
 _HEADS: Final = MappingProxyType({"SOFTMAX": "softmax", "LOGISTIC": "logistic", "LOG_SOFTMAX": "logsoftmax"})
 FLOAT: Final = "FLOAT32"
@@ -131,7 +129,7 @@ def _layer(chain: Chain, node: Node, tables: list[Node], profile: Profile) -> In
         raise FormatError(graph.name, operator.place, f"has a fused {fused}, which codes have not; {', '.join(_FUSED)}")
     x, y = params_of(graph, node.x), params_of(graph, node.y)
     w_q, w = _weights(chain, node)
-    bias = _bias(chain, node, x, w, profile)
+    bias = _bias(chain, node, x, w, y, profile)
     try:
         refuse_unsupported(profile, x, w, y)
         if x.dtype == np.int16:
@@ -166,7 +164,7 @@ def _weights(chain: Chain, node: Node) -> tuple[NDArray[Any], QuantParams]:
     return constant(graph, tensor).T, w
 
 
-def _bias(chain: Chain, node: Node, x: QuantParams, w: QuantParams, profile: Profile) -> NDArray[Any]:
+def _bias(chain: Chain, node: Node, x: QuantParams, w: QuantParams, y: QuantParams, profile: Profile) -> NDArray[Any]:
     """The bias as codes of sx sw, zeros where it is absent; its own scale, which no kernel reads, must be that.
 
     Beside int16 inputs its type is the accumulator's: an absent one has what the engine then takes, and LiteRT misreads
@@ -183,9 +181,9 @@ def _bias(chain: Chain, node: Node, x: QuantParams, w: QuantParams, profile: Pro
         raise FormatError(graph.name, operator.place, f"has the bias {tensor.said}; a constant of {named} is read")
     values = constant(graph, tensor).reshape(-1)
     scale = np.zeros(0) if tensor.quantization is None else tensor.quantization.numbers(2, "f4")
-    product = float(x.scale) * np.asarray(w.scale, np.float64)
-    # LiteRT's tflite/kernels/kernel_util.cc, GetQuantizedConvolutionMultipler, allows 0.02 sy; no exporter needs it.
-    if scale.size not in (0, 1, n) or (scale.size and not np.allclose(scale, product, rtol=1e-3, atol=0)):
+    apart = np.abs(float(x.scale) * np.asarray(w.scale, np.float64) - scale) if scale.size in (1, n) else np.zeros(0)
+    # No kernel reads the scale; LiteRT's tflite/kernels/kernel_util.cc, GetQuantizedConvolutionMultipler, allows this.
+    if scale.size not in (0, 1, n) or not np.all(apart <= 0.02 * float(y.scale)):
         raise FormatError(graph.name, operator.place, f"has a bias, {tensor.said}, of another scale than sx sw")
     if tensor.quantization is not None and np.any(tensor.quantization.numbers(3, "i8")):
         raise FormatError(graph.name, operator.place, f"has a bias, {tensor.said}, with a zero point")
@@ -208,14 +206,16 @@ def _back(chain: Chain, nodes: list[Node], parts: IntegerParts) -> None:
             codes = params_of(graph, node.y)
         else:
             raise FormatError(
-                graph.name, place, f"takes {node.x.said} to {node.y.said} behind the last layer of an integer network, "
-                "where a head, and then QUANTIZE or DEQUANTIZE, are read"
+                graph.name,
+                place,
+                f"takes {node.x.said} to {node.y.said} behind the last layer of an integer network, "
+                "where a head, and then QUANTIZE or DEQUANTIZE, are read",
             )
     parts.outputs = codes
 
 
 def _head(chain: Chain, node: Node, parts: IntegerParts) -> None:
-    """Split a head off. FormatError for heads on codes that no profile computes: 16 bits, a factor beta, log-softmax."""
+    """Split a head off. FormatError for one on codes that no profile computes: 16 bits, a factor, log-softmax."""
     graph, operator = chain.graph, node.operator
     parts.head = _HEADS[operator.name]
     parts.notes.append(f"the {operator.name} behind the last layer was split off as the head '{parts.head}'")
@@ -225,7 +225,8 @@ def _head(chain: Chain, node: Node, parts: IntegerParts) -> None:
         return
     if "INT16" in (node.x.type, node.y.type) or operator.name == "LOG_SOFTMAX" or not _codes_to_codes(node):
         raise FormatError(
-            graph.name, operator.place, f"takes {node.x.said} to {node.y.said}; on codes a SOFTMAX or LOGISTIC of INT8 "
-            "or UINT8 is read"
+            graph.name,
+            operator.place,
+            f"takes {node.x.said} to {node.y.said}; on codes a SOFTMAX or LOGISTIC of INT8 or UINT8 is read",
         )
     parts.behind = params_of(graph, node.y)
