@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from npquant.interop.read import load, read
     from npquant.interop.safetensors import from_safetensors
     from npquant.interop.sklearn import from_sklearn
+    from npquant.interop.tflite_in.decode import from_tflite
+    from npquant.interop.tflite_out.encode import to_tflite
     from npquant.interop.torch import from_torch
 
 __all__ = [
@@ -27,10 +29,12 @@ __all__ = [
     "from_keras",
     "from_safetensors",
     "from_sklearn",
+    "from_tflite",
     "from_torch",
     "load",
     "read",
     "to_onnx",
+    "to_tflite",
 ]
 
 _HOME: Final = MappingProxyType(
@@ -39,10 +43,12 @@ _HOME: Final = MappingProxyType(
         "from_keras": "npquant.interop.keras_in.reading",
         "from_safetensors": "npquant.interop.safetensors",
         "from_sklearn": "npquant.interop.sklearn",
+        "from_tflite": "npquant.interop.tflite_in.decode",
         "from_torch": "npquant.interop.torch",
         "load": "npquant.interop.read",
         "read": "npquant.interop.read",
         "to_onnx": "npquant.interop.onnx_out.to_onnx",
+        "to_tflite": "npquant.interop.tflite_out.encode",
     }
 )
 
