@@ -8,11 +8,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from npquant.files.reading import read_network
-from npquant.integer.accumulator import accumulator_interval
+from npquant.integer.accumulator import accumulator_interval, accumulator_width
+from npquant.integer.dynamic_mlp import DynamicMLP
 from npquant.integer.layer import IntegerLayer
 from npquant.integer.mlp import IntegerMLP
 from npquant.kernels.qparams import QuantParams
-from npquant.measure.cost import executed_macs, layer_weights, most_of_four, nonzero_weights, weight_widths
+from npquant.measure.cost import (
+    Network,
+    executed_macs,
+    layer_weights,
+    most_of_four,
+    nonzero_weights,
+    weight_widths,
+)
 from npquant.nn.model import FloatMLP
 
 
@@ -29,7 +37,7 @@ def describe(path: str) -> dict[str, Any]:
     """
     stored = read_network(path)
     model = stored.model
-    facts, layers = _integer_facts(model) if isinstance(model, IntegerMLP) else _float_facts(model)
+    facts, layers = _facts(model)
     weights = layer_weights(model)
     common = zip(layers, weight_widths(model), weights, nonzero_weights(model), strict=True)
     return {
@@ -49,6 +57,29 @@ def describe(path: str) -> dict[str, Any]:
             for part in stored.parts
         ],
     }
+
+
+def _facts(model: Network) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Describe what only one kind of network has: of the whole, and layer by layer."""
+    if isinstance(model, IntegerMLP):
+        return _integer_facts(model)
+    return _float_facts(model) if isinstance(model, FloatMLP) else _dynamic_facts(model)
+
+
+def _dynamic_facts(model: DynamicMLP) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Describe what only a dynamic network has: of the whole, and layer by layer."""
+    layers = [
+        {
+            "activation": layer.activation,
+            "weight_params": _params(layer.w),
+            "codes": _interval(layer.w_q),
+            "bias": _interval(layer.b),
+            "input_bits": layer.x_bits,
+            "accumulator": {"bits": layer.accumulator_bits, "headroom_bits": 32 - layer.accumulator_bits},
+        }
+        for layer in model.layers
+    ]
+    return {"profile": model.profile.name, "granularity": model.granularity}, layers
 
 
 def _float_facts(model: FloatMLP) -> tuple[dict[str, Any], list[dict[str, Any]]]:
@@ -87,7 +118,8 @@ def _weights(width: int | str, w: NDArray[Any], nonzero: int) -> dict[str, Any]:
 
 def _integer_layer(layer: IntegerLayer, bits: int) -> dict[str, Any]:
     low, high = accumulator_interval(layer)
-    accumulator = {"low": int(low.min()), "high": int(high.max()), "bits": bits, "headroom_bits": 32 - bits}
+    width = accumulator_width(layer)
+    accumulator = {"low": int(low.min()), "high": int(high.max()), "bits": bits, "headroom_bits": width - bits}
     return {
         "activation": layer.activation,
         "weight_params": _params(layer.w),

@@ -2,4 +2,5 @@
 
 storage.py   save, load, itemize               reading.py   a file from its bytes: what stops a hostile one
 container/   an integer network, byte by byte  layouts.py, archive.py   zips of arrays that NumPy opens
+                                               plain_arrays.py          every network in that form
 """

@@ -146,7 +146,7 @@ def _dynamic_model(facts: Facts, tensors: Arrays) -> DynamicMLP:
 def _taken_params(tensors: Arrays, name: str) -> QuantParams:
     """Take a quantization out of tensors; name has a {} for the part."""
     scale, zero_point, ends = (tensors.pop(name.format(part)) for part in ("scale", "zero_point", "range"))
-    if (scale.dtype, zero_point.dtype, ends.dtype, ends.shape) != (np.float32, np.int32, np.int32, (2,)):
+    if [array.dtype.name for array in (scale, zero_point, ends)] != ["float32", "int32", "int32"] or ends.shape != (2,):
         raise TypeError(f"{name.format('*')} must be a float32 scale, an int32 zero point and an int32 range of two")
     return QuantParams(scale, zero_point, int(ends[0]), int(ends[1]))
 

@@ -15,15 +15,17 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from npquant.interop.imported import Imported
+    from npquant.interop.npz_out import to_npz
     from npquant.interop.read import load, read
 
-__all__ = ["Imported", "load", "read"]
+__all__ = ["Imported", "load", "read", "to_npz"]
 
 _HOME: Final = MappingProxyType(
     {
         "Imported": "npquant.interop.imported",
         "load": "npquant.interop.read",
         "read": "npquant.interop.read",
+        "to_npz": "npquant.interop.npz_out",
     }
 )
 

@@ -1,8 +1,8 @@
-"""What a network costs: weights, their bits, multiply-accumulates, bytes. Both kinds of network are asked in one way.
+"""What a network costs: weights, their bits, multiply-accumulates, bytes. Every kind of network is asked in one way.
 
 M1 (work)         MACs of one row = sum over layers of K N: the products that the layers' shapes stand for
 
-Legend: model a float or an integer network; a layer's weights have shape (K, N), K inputs and N outputs; w weights.
+Legend: model a float, integer or dynamic network; a layer's weights have shape (K, N), K inputs and N outputs; w weights.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from npquant.files.storage import encode_model
+from npquant.integer.dynamic_mlp import DynamicMLP
 from npquant.integer.mlp import IntegerMLP
 from npquant.integer.weight_width import TERNARY
 from npquant.nn.model import FloatMLP
 
-Network = FloatMLP | IntegerMLP
+Network = FloatMLP | IntegerMLP | DynamicMLP
 
 
 def layer_weights(model: Network) -> tuple[NDArray[Any], ...]:
