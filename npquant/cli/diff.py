@@ -38,7 +38,10 @@ def _execute(options: argparse.Namespace) -> int:
 
     model = load(options.model)
     if not isinstance(model, IntegerMLP):
-        raise ValueError(f"{options.model} holds a float network; quantize it first: profiles differ on integers")
+        kind = type(model).__name__
+        raise ValueError(
+            f"{options.model} holds a {kind}, not an IntegerMLP: profiles differ on integers, quantize it first"
+        )
     x = load_dataset(options.data).x if options.data else load_optdigits().x
     found = compare_profiles(model, x, options.a, options.b)
     text = json.dumps(divergence_as_json(found), indent=2) + "\n" if options.json else render_divergence(found)

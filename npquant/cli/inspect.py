@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, Final
 
 
 def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -41,9 +42,8 @@ def _execute(options: argparse.Namespace) -> int:
 
 def _sections(record: dict[str, Any]) -> list[list[str]]:
     """Lay the record out for a terminal."""
-    integer = record["kind"] == "IntegerMLP"
     head = [f"{record['file']}   {record['kind']}, {record['bytes']:,} bytes", "", *_facts(record)]
-    tables = _integer_tables(record["layers"]) if integer else [_float_table(record["layers"])]
+    tables = _TABLES[record["kind"]](record["layers"])
     return [head, *tables, _byte_table(record)]
 
 
@@ -58,6 +58,8 @@ def _facts(record: dict[str, Any]) -> list[str]:
     ]
     if "profile" in record:
         lines.append(f"  profile  {record['profile']}")
+    if "granularity" in record:
+        lines.append(f"  inputs   quantized at run time, by the range of each {record['granularity']}")
     if "input" in record:
         entry = record["input"]
         shifted = ", after an offset a feature" if record["input_offset"] else ""
@@ -73,7 +75,7 @@ def _quantization(entry: dict[str, Any]) -> str:
     return f"real = {_span(entry['scale'], _short)} x {code}, codes {_span(entry['grid'], str)}"
 
 
-def _float_table(layers: list[dict[str, Any]]) -> list[str]:
+def _float_tables(layers: list[dict[str, Any]]) -> list[list[str]]:
     from npquant.report.text_layout import table
 
     head = ("layer", "shape", "activation", "weights", "bias", "MACs", "nonzero", "zeros %", "pattern")
@@ -81,7 +83,23 @@ def _float_table(layers: list[dict[str, Any]]) -> list[str]:
         (str(number), _shape(layer), layer["activation"], *_intervals(layer), *_counts(layer))
         for number, layer in enumerate(layers)
     ]
-    return ["Layers", *table(head, rows, text_columns=3)]
+    return [["Layers", *table(head, rows, text_columns=3)]]
+
+
+def _dynamic_tables(layers: list[dict[str, Any]]) -> list[list[str]]:
+    from npquant.report.text_layout import table
+
+    grid_head = ("layer", "shape", "activation", "bits", "codes", "weight scales", "bias", "input bits")
+    head = (*grid_head, "MACs", "nonzero", "zeros %", "pattern", "accumulator bits", "headroom bits")
+    rows = [
+        (
+            *(str(number), _shape(layer), layer["activation"], str(layer["bits"]), *_weight_grid(layer)),
+            *(_span(layer["bias"], "{:.2g}".format), str(layer["input_bits"]), *_counts(layer)),
+            *(str(layer["accumulator"][name]) for name in ("bits", "headroom_bits")),
+        )
+        for number, layer in enumerate(layers)
+    ]
+    return [["Layers", *table(head, rows, text_columns=3)]]
 
 
 def _integer_tables(layers: list[dict[str, Any]]) -> list[list[str]]:
@@ -100,10 +118,16 @@ def _integer_tables(layers: list[dict[str, Any]]) -> list[list[str]]:
     return [
         ["Grids", *table(grid_head, grids, text_columns=3)],
         [
-            "Sums   accumulators over all inputs, and the bits of int32 that they never use",
+            f"Sums   accumulators over all inputs, and the bits of {_types(layers)} that they never use",
             *table(sum_head, sums, text_columns=2),
         ],
     ]
+
+
+def _types(layers: list[dict[str, Any]]) -> str:
+    """Name the types of the accumulators."""
+    widths = {layer["accumulator"]["bits"] + layer["accumulator"]["headroom_bits"] for layer in layers}
+    return " or ".join(f"int{width}" for width in sorted(widths))
 
 
 def _byte_table(record: dict[str, Any]) -> list[str]:
@@ -139,9 +163,15 @@ def _counts(layer: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _grids(layer: dict[str, Any]) -> tuple[str, ...]:
-    w, y = layer["weight_params"], layer["output_params"]
-    codes = [_span(w["grid"], str), _span(w["scale"], _short), _span(y["grid"], str), _span(y["scale"], _short)]
-    return (*codes, _span(y["zero_point"], str))
+    y = layer["output_params"]
+    if y is None:
+        return (*_weight_grid(layer), "accumulators", "-", "-")
+    return (*_weight_grid(layer), _span(y["grid"], str), _span(y["scale"], _short), _span(y["zero_point"], str))
+
+
+def _weight_grid(layer: dict[str, Any]) -> tuple[str, str]:
+    w = layer["weight_params"]
+    return _span(w["grid"], str), _span(w["scale"], _short)
 
 
 def _bounds(accumulator: dict[str, Any]) -> tuple[str, str, str]:
@@ -161,3 +191,8 @@ def _span(ends: tuple[Any, Any], write: Callable[[Any], str]) -> str:
 
 def _short(value: Any) -> str:
     return f"{value:.3g}"
+
+
+_TABLES: Final[Mapping[str, Callable[[list[dict[str, Any]]], list[list[str]]]]] = MappingProxyType(
+    {"FloatMLP": _float_tables, "IntegerMLP": _integer_tables, "DynamicMLP": _dynamic_tables}
+)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from npquant.interop.imported import Imported
     from npquant.interop.keras_in.reading import from_keras
+    from npquant.interop.npz_out import to_npz
     from npquant.interop.onnx_out.to_onnx import to_onnx
     from npquant.interop.read import load, read
     from npquant.interop.safetensors import from_safetensors
@@ -33,6 +34,7 @@ __all__ = [
     "from_torch",
     "load",
     "read",
+    "to_npz",
     "to_onnx",
     "to_tflite",
 ]
@@ -47,6 +49,7 @@ _HOME: Final = MappingProxyType(
         "from_torch": "npquant.interop.torch",
         "load": "npquant.interop.read",
         "read": "npquant.interop.read",
+        "to_npz": "npquant.interop.npz_out",
         "to_onnx": "npquant.interop.onnx_out.to_onnx",
         "to_tflite": "npquant.interop.tflite_out.encode",
     }

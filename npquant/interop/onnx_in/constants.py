@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from npquant.interop.onnx_in.arithmetic import compute
 from npquant.interop.onnx_in.messages import Node
-from npquant.interop.onnx_in.tensors import BFLOAT16, CODES, FLOAT, FLOATS, INT64, TYPES, type_name
+from npquant.interop.onnx_in.tensors import BFLOAT16, CODES, FLOAT, INT64, TYPES, type_name
 from npquant.interop.onnx_in.values import Const, Walk, along, attribute, constant, integer_of, integers_of
 
 Inputs = Sequence[Const | None]

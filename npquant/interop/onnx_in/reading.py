@@ -33,7 +33,7 @@ _MAX_BYTES = 1 << 31
 class Serializable(Protocol):
     """What onnx.ModelProto offers: its own bytes."""
 
-    def SerializeToString(self) -> bytes:  # noqa: N802
+    def SerializeToString(self) -> bytes:
         """Return the message's bytes."""
 
 

@@ -166,7 +166,7 @@ def rows(walk: Walk, node: Node, data: Data, k: int) -> dict[int, Shape]:
         if len(shape) == 2 and shape[0] == batch:
             found[batch] = shape
     if found:
-        if 2 not in found and 2 in data.shapes or (walk.dropped and 2 not in found):
+        if (2 not in found and 2 in data.shapes) or (walk.dropped and 2 not in found):
             walk.note(f"the file's shapes hold for {min(found)} row(s) a run alone; npquant takes any number")
         return found
     shape = next(iter(data.shapes.values()))
