@@ -29,7 +29,7 @@ class ProfileLayer:
     multiplier: Any  # what the profile made of the scales
     low: int  # output interval, narrowed by a fused activation
     high: int
-    table: Int8 | None  # (256,), for sigmoid and tanh (R12)
+    table: Int8 | None  # (256,), for sigmoid, tanh and softplus (R12)
     layer: IntegerLayer  # where they come from
 
 

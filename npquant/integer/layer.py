@@ -39,7 +39,7 @@ class IntegerLayer:
     x: QuantParams  # input, per-tensor, inside int8
     w: QuantParams  # weights, per-tensor or per-channel, inside int8
     y: QuantParams  # output, per-tensor, inside int8
-    # identity, relu, clipped_relu, relu6 and relu_n1_to_1 narrow the output interval (R11); sigmoid, tanh: tables (R12)
+    # identity, relu, clipped_relu, relu6 and relu_n1_to_1 narrow the output interval (R11); others: tables (R12)
     activation: str
     pre: QuantParams | None = None  # for tables only: the 8-bit pre-activation that the table reads
 
