@@ -15,13 +15,15 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from npquant.interop.imported import Imported
+    from npquant.interop.onnx_in.reading import from_onnx
     from npquant.interop.read import load, read
 
-__all__ = ["Imported", "load", "read"]
+__all__ = ["Imported", "from_onnx", "load", "read"]
 
 _HOME: Final = MappingProxyType(
     {
         "Imported": "npquant.interop.imported",
+        "from_onnx": "npquant.interop.onnx_in.reading",
         "load": "npquant.interop.read",
         "read": "npquant.interop.read",
     }

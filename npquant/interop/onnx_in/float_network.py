@@ -11,7 +11,8 @@ import numpy as np
 
 from npquant.files.format_error import FormatError
 from npquant.interop.imported import Imported
-from npquant.interop.onnx_in.values import Pair, Product, Token, Walk
+from npquant.interop.onnx_in.tokens import Pair, Product, Token
+from npquant.interop.onnx_in.values import Walk
 from npquant.interop.steps import Activation, Affine, Clip, Head, Linear, Step, fold
 
 

@@ -2,7 +2,8 @@
 
 Nodes may stand in any order in the file; only those that the output needs are read.
 
-Legend: graph the message; walk the walk; producers the node that writes each name.
+Legend: model and graph the messages; walk the walk; tensors the initializers; made the node that writes each name;
+source the name of the input.
 """
 
 from __future__ import annotations
@@ -33,7 +34,9 @@ def check_model(model: Model, walk: Walk) -> Graph:
         if node.op in CONTROL or any(a.graphs for a in node.attributes.values()):
             walk.refuse(node, "holds a graph of its own; npquant reads a straight line of operators")
         if node.domain not in DOMAINS:
-            walk.refuse(node, f"is of the domain {quoted(node.domain)}, which npquant does not read; export to ONNX QDQ")
+            walk.refuse(
+                node, f"is of the domain {quoted(node.domain)}, which npquant does not read; export to ONNX QDQ"
+            )
     if model.functions:
         walk.refuse("", f"defines {model.functions} functions of its own; inline them (onnx.inliner)")
     if graph.sparse:

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import inf
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,9 +23,12 @@ from numpy.typing import NDArray
 from npquant.integer.layer import IntegerLayer
 from npquant.integer.mlp import IntegerMLP
 from npquant.interop.imported import Imported
+from npquant.interop.onnx_in.const import Const
 from npquant.interop.onnx_in.constants import codes_of
+from npquant.interop.onnx_in.grids import Grid, Item, grids
 from npquant.interop.onnx_in.tensors import INT32, type_name
-from npquant.interop.onnx_in.values import CodeClip, Const, Dequantize, Product, Quantize, Token, Walk
+from npquant.interop.onnx_in.tokens import Product, Token
+from npquant.interop.onnx_in.values import Walk
 from npquant.interop.steps import Activation, Affine, Clip, Head
 from npquant.kernels.activation_bounds import CLAMPS
 from npquant.kernels.qparams import QuantParams
@@ -35,68 +38,6 @@ from npquant.profiles.record import Profile
 
 # A bias that says its own scale must have sx sw, rounded to float32 once or twice on the way (2^-24 each).
 _SCALE_TOLERANCE: Final = 2.0**-22
-
-
-class Grid(NamedTuple):
-    """Values of these parameters' codes, whatever stands before and behind."""
-
-    place: str
-    params: QuantParams
-
-
-Item = Grid | Token
-
-
-def grids(walk: Walk, tokens: Sequence[Token]) -> tuple[list[Item], bool, bool]:
-    """Return the items, and whether the file's input and its output are codes.
-
-    FormatError where codes are read under other parameters than they were made by.
-    """
-    items: list[Item] = []
-    open_ = False  # the last item is a grid that no DequantizeLinear has closed
-    for i, token in enumerate(tokens):
-        match token:
-            case Quantize(place, params):
-                items.append(Grid(place, params))
-                open_ = True
-            case CodeClip(place, low, high):
-                items.append(_narrowed(walk, items.pop(), place, low, high) if open_ else walk.refuse(place, "no codes"))
-            case Dequantize(place, params) if i == 0:
-                items.append(Grid(place, params))
-            case Dequantize(place, params):
-                made = items[-1]
-                if not (open_ and isinstance(made, Grid)) or not _same_scale(made.params, params):
-                    walk.refuse(place, "reads codes by another scale or zero point than they were made by")
-                open_ = False
-            case _ if open_:
-                walk.refuse(token.place, "stands on codes; DequantizeLinear must stand before it")
-            case _:
-                items.append(token)
-    return _without_repeats(items), isinstance(tokens[0], Dequantize), open_
-
-
-def _same_scale(one: QuantParams, two: QuantParams) -> bool:
-    return bool(one.scale == two.scale and one.zero_point == two.zero_point)
-
-
-def _narrowed(walk: Walk, grid: Item, place: str, low: int, high: int) -> Grid:
-    assert isinstance(grid, Grid)
-    p = grid.params
-    try:
-        return Grid(grid.place, QuantParams(p.scale, p.zero_point, max(p.qmin, low), min(p.qmax, high)))
-    except ValueError as error:
-        walk.refuse(place, str(error))
-
-
-def _without_repeats(items: list[Item]) -> list[Item]:
-    """Rounding to a grid twice is rounding once."""
-    kept: list[Item] = []
-    for item in items:
-        last = kept[-1] if kept else None
-        if isinstance(item, Grid) and isinstance(last, Grid) and item.params == last.params:
-            continue
-        kept.append(item)
-    return kept
 
 
 @dataclass(slots=True)
@@ -126,7 +67,9 @@ def integer_network(walk: Walk, tokens: Sequence[Token], profile: Profile) -> Im
     parser = _Parser(walk, items, profile)
     first = parser.take(Grid)
     if first is None:
-        walk.refuse(items[0].place, "stands before the first QuantizeLinear: partly quantized (mixed) files are not read")
+        walk.refuse(
+            items[0].place, "stands before the first QuantizeLinear: partly quantized (mixed) files are not read"
+        )
     x: Grid | None = first
     while (product := parser.take(Product)) is not None:
         if x is None:
@@ -151,7 +94,7 @@ def _layer(parser: _Parser, x: Grid, product: Product) -> Grid | None:
     clamp = parser.take(Clip)
     pre = parser.take(Grid)
     if pre is None:
-        _add(parser, product, x, None, _name(parser, clamp))
+        _append_layer(parser, product, x, None, _name(parser, clamp))
         return None
     target, name = _clamped(parser, pre, clamp)
     steps = []
@@ -161,7 +104,7 @@ def _layer(parser: _Parser, x: Grid, product: Product) -> Grid | None:
     if y is not None:
         # Between two grids everything is a table, read at every code that the first clamp leaves.
         table = _table(parser, steps, _bounded(parser, target, name, pre.place), y)
-        _add(parser, product, x, y.params, "table", _bounded(parser, target, name, pre.place), table)
+        _append_layer(parser, product, x, y.params, "table", _bounded(parser, target, name, pre.place), table)
         return Grid(y.place, y.params)
     last = parser.at == len(parser.items) or isinstance(parser.items[parser.at], Head)
     if steps and last and isinstance(steps[-1], Activation) and len(steps) == 1 and steps[0].name == "sigmoid":
@@ -175,7 +118,7 @@ def _layer(parser: _Parser, x: Grid, product: Product) -> Grid | None:
         name = "relu"
     if name == "identity" and not last and target.zero_point == target.qmin:
         parser.walk.note("no Relu stands in the file where outputs end at the zero point: the clamp is the activation")
-    _add(parser, product, x, target, name)
+    _append_layer(parser, product, x, target, name)
     return Grid(pre.place, target)
 
 
@@ -238,7 +181,7 @@ def _table(parser: _Parser, steps: Sequence[Clip | Activation], pre: QuantParams
         parser.walk.refuse(y.place if not steps else steps[0].place, str(error))
 
 
-def _add(
+def _append_layer(
     parser: _Parser,
     product: Product,
     x: Grid,
@@ -283,13 +226,15 @@ def _check_bias(parser: _Parser, product: Product, b: Const, x: QuantParams, w: 
     assert b.scale is not None
     wanted = np.asarray(x.scale, np.float64) * np.asarray(w.scale, np.float64)
     given = b.scale.astype(np.float64).reshape(-1)
-    off = np.abs(given - wanted) > _SCALE_TOLERANCE * wanted if given.size in (1, np.size(wanted)) or np.size(
-        wanted
-    ) == 1 else np.array(True)
+    off = (
+        np.abs(given - wanted) > _SCALE_TOLERANCE * wanted
+        if given.size in (1, np.size(wanted)) or np.size(wanted) == 1
+        else np.array(True)
+    )
     if b.code_type != INT32 or np.any(off) or (b.zero is not None and np.any(b.zero)):
         parser.walk.refuse(
             product.place,
-            f"its bias is {type_name(b.code_type)} of another scale or zero point than INT32 of input times weight scale",
+            f"its bias is {type_name(b.code_type)} by other parameters than INT32, scale of input times weights",
         )
 
 

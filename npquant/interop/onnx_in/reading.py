@@ -20,7 +20,8 @@ from npquant.interop.onnx_in.graph import check_model, opset_of, producers, tens
 from npquant.interop.onnx_in.integer_network import integer_network
 from npquant.interop.onnx_in.messages import read_model
 from npquant.interop.onnx_in.tensors import TensorReader
-from npquant.interop.onnx_in.values import Dequantize, DynamicProduct, Quantize, Walk
+from npquant.interop.onnx_in.tokens import Dequantize, DynamicProduct, Quantize
+from npquant.interop.onnx_in.values import Walk
 from npquant.interop.onnx_in.walking import walk_graph
 from npquant.interop.onnx_in.wire import Reader
 from npquant.profiles import get
@@ -33,7 +34,7 @@ _MAX_BYTES = 1 << 31
 class Serializable(Protocol):
     """What onnx.ModelProto offers: its own bytes."""
 
-    def SerializeToString(self) -> bytes:  # noqa: N802
+    def SerializeToString(self) -> bytes:
         """Return the message's bytes."""
 
 
