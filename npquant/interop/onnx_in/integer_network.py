@@ -83,10 +83,10 @@ def integer_network(walk: Walk, tokens: Sequence[Token], profile: Profile) -> Im
         model = IntegerMLP(tuple(parser.layers), first.params, profile=profile)
     except (ValueError, TypeError, OverflowError) as error:
         walk.refuse("", str(error))
-    if parser.rounded is not None and not codes_out:
-        walk.note(f"{parser.rounded.place}: the file rounds the outputs of its head to codes; the model does not")
-    out = (parser.rounded.params if parser.rounded is not None else model.output_params) if codes_out else None
-    return Imported(model, parser.head, tuple(walk.notes), "onnx", first.params if codes_in else None, out)
+    behind = None if parser.rounded is None else parser.rounded.params
+    outputs = (behind or model.output_params) if codes_out else None
+    inputs = first.params if codes_in else None
+    return Imported(model, parser.head, tuple(walk.notes), "onnx", inputs, outputs, None if codes_out else behind)
 
 
 def _layer(parser: _Parser, x: Grid, product: Product) -> Grid | None:

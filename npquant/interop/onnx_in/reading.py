@@ -63,7 +63,7 @@ def from_onnx(source: str | os.PathLike[str] | Serializable, *, profile: str | P
 
     Notes
     -----
-    X1 to X4 for the float part; batch normalization is read as inference in every opset. The package onnx is not
+    J1 to J4 for the float part; batch normalization is read as inference in every opset. The package onnx is not
     needed: the file is read by npquant's own bounded reader.
 
     Examples
@@ -81,10 +81,7 @@ def from_onnx(source: str | os.PathLike[str] | Serializable, *, profile: str | P
     if isinstance(source, Serializable):
         return decode_onnx(source.SerializeToString(), "ModelProto", folder=None, profile=profile)
     name = os.fspath(source)
-    try:
-        data = read_bounded(source, max_bytes=_MAX_BYTES)
-    except ValueError as error:
-        raise FormatError(name, "", str(error).removeprefix(f"{name}: ")) from error
+    data = read_bounded(source, max_bytes=_MAX_BYTES)
     return decode_onnx(data, name, folder=Path(source).parent, profile=profile)
 
 
