@@ -46,6 +46,8 @@ def dynamic_network(walk: Walk, tokens: Sequence[Token], profile: Profile) -> Im
         model = DynamicMLP(made, "batch", profile)
     except ValueError as error:
         walk.refuse("", str(error))
+    if any(name in ("sigmoid", "tanh") for _, name in layers[:-1]):
+        walk.note("a sigmoid or tanh in floats stands between its layers: an engine's own may move a later code by one")
     walk.note("the scales of its inputs come from all rows of a run together, as onnxruntime takes them")
     return Imported(model, head, tuple(walk.notes), "onnx")
 

@@ -93,9 +93,8 @@ def the_output(graph: Graph, walk: Walk, made: Mapping[str, Node], source: str) 
     if len(outputs) != 1:
         names = ", ".join(quoted(o.name) for o in graph.outputs[:4])
         walk.refuse("", f"has {len(graph.outputs)} outputs ({names}); networks with one output of numbers are read")
-    for other in graph.outputs:
-        if other is not outputs[0]:
-            walk.note(f"the output {quoted(other.name)} (labels) was left out: the largest logit says the class")
+    if others := ", ".join(quoted(o.name) for o in graph.outputs if o is not outputs[0]):
+        walk.note(f"beside {quoted(outputs[0].name)} the file gives labels, which were left out: {others}")
     return outputs[0]
 
 

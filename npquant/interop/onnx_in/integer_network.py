@@ -32,6 +32,7 @@ from npquant.interop.onnx_in.values import Walk
 from npquant.interop.steps import Activation, Affine, Clip, Head
 from npquant.kernels.activation_bounds import CLAMPS
 from npquant.kernels.qparams import QuantParams
+from npquant.nn.activations import activate
 from npquant.profiles.codes_to_codes import activation
 from npquant.profiles.operators import dequantize, quantize
 from npquant.profiles.record import Profile
@@ -83,6 +84,8 @@ def integer_network(walk: Walk, tokens: Sequence[Token], profile: Profile) -> Im
         model = IntegerMLP(tuple(parser.layers), first.params, profile=profile)
     except (ValueError, TypeError, OverflowError) as error:
         walk.refuse("", str(error))
+    if parser.rounded is not None and model.output_params is None and not codes_out:
+        walk.note(f"{parser.rounded.place}: rounds what the head makes of real outputs; left out")
     behind = None if parser.rounded is None else parser.rounded.params
     outputs = (behind or model.output_params) if codes_out else None
     inputs = first.params if codes_in else None
@@ -167,18 +170,25 @@ def _table(parser: _Parser, steps: Sequence[Clip | Activation], pre: QuantParams
     profile, params = parser.profile, y.params
     q = np.arange(pre.qmin, pre.qmax + 1).astype(pre.dtype)
     try:
-        if len(steps) == 1 and isinstance(steps[0], Activation):
-            if profile.activation_codes is None:
-                parser.walk.refuse(steps[0].place, f"{profile.name} has no {steps[0].name} on codes")
-            return np.asarray(activation(steps[0].name, q, x=pre, y=params, profile=profile)).astype(params.dtype)
+        if [getattr(step, "name", "") for step in steps] == ["sigmoid"] and profile.activation_codes is not None:
+            return np.asarray(activation("sigmoid", q, x=pre, y=params, profile=profile)).astype(params.dtype)
         values = dequantize(q, pre, profile)
         for step in steps:
-            if not isinstance(step, Clip):
-                parser.walk.refuse(step.place, "stands beside another step between two quantizers; one alone is read")
-            values = np.clip(values, np.float32(step.low), np.float32(step.high))
+            values = _stepped(parser, step, values)
         return np.asarray(quantize(values, params, profile)).astype(params.dtype)
     except (ValueError, TypeError) as error:
         parser.walk.refuse(y.place if not steps else steps[0].place, str(error))
+
+
+def _stepped(parser: _Parser, step: Clip | Activation, values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """One step on real values: clips are exact, other functions correctly rounded to float32 (but for ties)."""
+    if isinstance(step, Clip):
+        return np.clip(values, np.float32(step.low), np.float32(step.high))
+    parser.walk.note(
+        f"{step.place}: its table is of correctly rounded values; an engine's own function may give another code where "
+        "one lies within its error of a half"
+    )
+    return np.asarray(activate(step.name, values.astype(np.float64)).astype(np.float32))
 
 
 def _append_layer(
@@ -252,6 +262,11 @@ def _end(parser: _Parser) -> None:
             parser.walk.note(f"{act.place}: the sigmoid behind the last layer was split off as the head 'logistic'")
     if parser.head != "none":
         parser.rounded = parser.take(Grid)
+    if parser.rounded is not None and parser.profile.softmax_codes is None and parser.head == "softmax":
+        parser.walk.note(
+            f"{parser.rounded.place}: codes of the softmax are rounded from float32; where onnxruntime fuses it to "
+            "QLinearSoftmax, its integer table may give one code less"
+        )
     if parser.at < len(parser.items):
         rest = parser.items[parser.at]
         says = "scales or shifts between two quantizers" if isinstance(rest, Affine) else "has no place there"

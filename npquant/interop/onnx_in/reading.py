@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from npquant.files.archive import read_bounded
-from npquant.files.format_error import FormatError
 from npquant.interop.imported import Imported
 from npquant.interop.onnx_in.dynamic_network import dynamic_network
 from npquant.interop.onnx_in.external import Folder
@@ -69,6 +68,7 @@ def from_onnx(source: str | os.PathLike[str] | Serializable, *, profile: str | P
     Examples
     --------
     >>> import tempfile
+    >>> from npquant.files.format_error import FormatError
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = Path(folder) / "empty.onnx"
     ...     _ = path.write_bytes(bytes([8, 7, 66, 2, 16, 13, 58, 0]))  # IR 7, opset 13, and an empty graph
