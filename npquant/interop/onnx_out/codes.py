@@ -84,7 +84,7 @@ def add_table(
 
 
 def _look_up(graph: Graph, x: str, codes: Codes, values: NDArray[np.float32], name: str) -> str:
-    """Real values by real values; the index is round(x / s) + z - qmin, float so that runtimes fuse the layer before."""
+    """Real values by real values; the index is round(x / s) + z - qmin: in float, so that the layer before is fused."""
     steps = graph.node("Round", (graph.node("Div", (x, codes.scale), f"{name}.quotient"),), f"{name}.steps")
     wide = graph.node("Cast", (steps,), f"{name}.wide", {"to": TYPES["int32"]})
     least = graph.constant(f"{name}.least", np.array(codes.params.qmin - int(codes.params.zero_point), np.int32))

@@ -64,5 +64,5 @@ def test_encode_float_is_what_the_checker_accepts() -> None:
 
 def test_add_activation_refuses_the_unknown_by_name() -> None:
     """An activation that ONNX is not written with is named."""
-    with pytest.raises(ValueError, match="activation3: .*'gelu'"):
+    with pytest.raises(ValueError, match=r"activation3: .*'gelu'"):
         add_activation(Graph(), "x", "gelu", "activation3", "float32")
