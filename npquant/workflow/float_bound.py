@@ -53,12 +53,12 @@ def float_bound(model: FloatMLP, x: ArrayLike, head: str) -> tuple[Float64, Floa
         size = (np.abs(a) + e) @ np.abs(w) + np.abs(b)
         z, off = a @ w + b, e @ np.abs(w) + n * _U / (1 - n * _U) * size + n * 2.0**-126
         slope, absolute, relative = _SLOPES[layer.activation]
-        a = activate(layer.activation, z)
+        a = np.asarray(activate(layer.activation, z), np.float64)
         e = slope * off + absolute + relative * np.abs(z)
-    return np.asarray(apply_head(a, head), np.float64), _head_bound(a, e, head)
+    return np.asarray(apply_head(a, head), np.float64), head_bound(a, e, head)
 
 
-def _head_bound(z: Float64, e: Float64, head: str) -> Float64:
+def head_bound(z: Float64, e: Float64, head: str) -> Float64:
     """A share p is off by the factor exp(2 max e) and the roundings of its argument, exponential, sum and quotient."""
     if head == "none":
         return e
@@ -68,6 +68,6 @@ def _head_bound(z: Float64, e: Float64, head: str) -> Float64:
     spread = np.abs(z - z.max(axis=1, keepdims=True)) + 2 * worst
     rounded = (z.shape[1] + 16) * _U + 2 * _U * spread
     if head == "logsoftmax":
-        return 2 * worst + rounded + FUNCTION_ERROR
+        return np.asarray(2 * worst + rounded + FUNCTION_ERROR)
     factor = np.expm1(np.minimum(2 * worst + rounded, 700.0)) + FUNCTION_ERROR
-    return np.minimum(apply_head(z, "softmax") * factor + 2.0**-126, 1.0)
+    return np.asarray(np.minimum(apply_head(z, "softmax") * factor + 2.0**-126, 1.0))

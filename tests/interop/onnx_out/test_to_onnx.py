@@ -8,7 +8,7 @@ import pytest
 from npquant.integer.dynamic_layer import DynamicLayer
 from npquant.integer.dynamic_mlp import DynamicMLP
 from npquant.interop.onnx_out.to_onnx import encode_onnx, to_onnx
-from npquant.interop.read import format_of
+from npquant.interop.recognition import format_of
 from npquant.kernels.qparams import QuantParams
 from npquant.nn.model import DenseLayer, FloatMLP
 from tests.interop.onnx_out.networks import KINDS, network
