@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from npquant.interop.imported import Imported
     from npquant.interop.keras_in.reading import from_keras
+    from npquant.interop.onnx_in.reading import from_onnx
     from npquant.interop.onnx_out.to_onnx import to_onnx
     from npquant.interop.read import load, read
     from npquant.interop.safetensors import from_safetensors
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Imported",
     "from_keras",
+    "from_onnx",
     "from_safetensors",
     "from_sklearn",
     "from_tflite",
@@ -41,6 +43,7 @@ _HOME: Final = MappingProxyType(
     {
         "Imported": "npquant.interop.imported",
         "from_keras": "npquant.interop.keras_in.reading",
+        "from_onnx": "npquant.interop.onnx_in.reading",
         "from_safetensors": "npquant.interop.safetensors",
         "from_sklearn": "npquant.interop.sklearn",
         "from_tflite": "npquant.interop.tflite_in.decode",
