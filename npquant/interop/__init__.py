@@ -14,16 +14,19 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from npquant.interop.c99.export import encode_c, to_c
     from npquant.interop.imported import Imported
     from npquant.interop.read import load, read
 
-__all__ = ["Imported", "load", "read"]
+__all__ = ["Imported", "encode_c", "load", "read", "to_c"]
 
 _HOME: Final = MappingProxyType(
     {
         "Imported": "npquant.interop.imported",
+        "encode_c": "npquant.interop.c99.export",
         "load": "npquant.interop.read",
         "read": "npquant.interop.read",
+        "to_c": "npquant.interop.c99.export",
     }
 )
 
