@@ -17,16 +17,19 @@ if TYPE_CHECKING:
     from npquant.interop.c99.export import encode_c, to_c
     from npquant.interop.imported import Imported
     from npquant.interop.read import load, read
+    from npquant.interop.readmemh import encode_readmemh, to_readmemh
 
-__all__ = ["Imported", "encode_c", "load", "read", "to_c"]
+__all__ = ["Imported", "encode_c", "encode_readmemh", "load", "read", "to_c", "to_readmemh"]
 
 _HOME: Final = MappingProxyType(
     {
         "Imported": "npquant.interop.imported",
         "encode_c": "npquant.interop.c99.export",
+        "encode_readmemh": "npquant.interop.readmemh",
         "load": "npquant.interop.read",
         "read": "npquant.interop.read",
         "to_c": "npquant.interop.c99.export",
+        "to_readmemh": "npquant.interop.readmemh",
     }
 )
 
