@@ -7,19 +7,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from npquant.files.reading import read_network
 from npquant.integer.accumulator import accumulator_interval
+from npquant.integer.dynamic_mlp import DynamicMLP
 from npquant.integer.layer import IntegerLayer
 from npquant.integer.mlp import IntegerMLP
+from npquant.interop.read import read_itemized
 from npquant.kernels.qparams import QuantParams
-from npquant.measure.cost import executed_macs, layer_weights, most_of_four, nonzero_weights, weight_widths
+from npquant.measure.cost import Network, executed_macs, layer_weights, most_of_four, nonzero_weights, weight_widths
 from npquant.nn.model import FloatMLP
 
 
 def describe(path: str) -> dict[str, Any]:
     """Describe a network's file, read once: facts of it and of each layer, in JSON's types and NumPy's scalars.
 
-    path is a file that npquant saved; OSError or ValueError as `npquant.load`.
+    path is a file that `npquant.load` takes; the parts are those of npquant's own formats. Errors as `npquant.load`.
 
     >>> from importlib import resources
     >>> path = resources.files("npquant.data") / "bundled" / "digits_float.npz"
@@ -27,15 +28,15 @@ def describe(path: str) -> dict[str, Any]:
     >>> found["kind"], found["macs"], found["layers"][0]["shape"]
     ('FloatMLP', 6464, (64, 64))
     """
-    stored = read_network(path)
-    model = stored.model
-    facts, layers = _integer_facts(model) if isinstance(model, IntegerMLP) else _float_facts(model)
+    found, parts, n_bytes = read_itemized(path)
+    model = found.model
+    facts, layers = _facts(model)
     weights = layer_weights(model)
     common = zip(layers, weight_widths(model), weights, nonzero_weights(model), strict=True)
     return {
         "command": "inspect",
         "file": path,
-        "bytes": stored.n_bytes,
+        "bytes": n_bytes,
         "kind": type(model).__name__,
         **facts,
         "inputs": model.n_inputs,
@@ -45,10 +46,16 @@ def describe(path: str) -> dict[str, Any]:
         "nonzero_weights": sum(nonzero_weights(model)),
         "layers": [{**_weights(width, w, nonzero), **layer} for layer, width, w, nonzero in common],
         "parts": [
-            {"name": part.name, "layer": part.layer, "encoding": part.encoding, "bytes": part.n_bytes}
-            for part in stored.parts
+            {"name": part.name, "layer": part.layer, "encoding": part.encoding, "bytes": part.n_bytes} for part in parts
         ],
     }
+
+
+def _facts(model: Network) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Describe what only this kind of network has: of the whole, and layer by layer."""
+    if isinstance(model, IntegerMLP):
+        return _integer_facts(model)
+    return _dynamic_facts(model) if isinstance(model, DynamicMLP) else _float_facts(model)
 
 
 def _float_facts(model: FloatMLP) -> tuple[dict[str, Any], list[dict[str, Any]]]:
@@ -63,6 +70,22 @@ def _float_facts(model: FloatMLP) -> tuple[dict[str, Any], list[dict[str, Any]]]
         for layer in model.layers
     ]
     return {}, layers
+
+
+def _dynamic_facts(model: DynamicMLP) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Describe what only a dynamic network has: of the whole, and layer by layer."""
+    layers = [
+        {
+            "activation": layer.activation,
+            "weight_params": _params(layer.w),
+            "codes": _interval(layer.w_q),
+            "bias": _interval(layer.b),
+            "input_bits": layer.x_bits,
+            "accumulator": {"bits": layer.accumulator_bits, "headroom_bits": 32 - layer.accumulator_bits},
+        }
+        for layer in model.layers
+    ]
+    return {"granularity": model.granularity}, layers
 
 
 def _integer_facts(model: IntegerMLP) -> tuple[dict[str, Any], list[dict[str, Any]]]:
@@ -95,7 +118,7 @@ def _integer_layer(layer: IntegerLayer, bits: int) -> dict[str, Any]:
         "bias": _interval(layer.bias),
         "input_params": _params(layer.x),
         "pre_activation_params": None if layer.pre is None else _params(layer.pre),
-        "output_params": _params(layer.y),
+        "output_params": None if layer.y is None else _params(layer.y),
         "accumulator": accumulator,
     }
 

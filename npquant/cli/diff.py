@@ -32,8 +32,8 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 def _execute(options: argparse.Namespace) -> int:
     """Compare two profiles on a network."""
     from npquant.data.datasets import load_dataset, load_optdigits
-    from npquant.files.storage import load
     from npquant.integer.mlp import IntegerMLP
+    from npquant.interop.read import load
     from npquant.testing.divergence import compare_profiles, divergence_as_json, render_divergence
 
     model = load(options.model)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from npquant.data.sets import CALIBRATION_ROWS, Sets, load_sets
-from npquant.files.storage import load
+from npquant.interop.read import load
 from npquant.measure.evaluate import in_float64
 from npquant.nn.model import FloatMLP
 from npquant.workflow.float_model import bundled_network, bundled_record, check_fits

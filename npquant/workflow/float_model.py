@@ -9,7 +9,7 @@ from importlib import resources
 from typing import Any, Final
 
 from npquant.data.sets import Sets
-from npquant.files.storage import load
+from npquant.interop.read import load
 from npquant.nn.model import FloatMLP
 from npquant.nn.settings import Epoch
 from npquant.nn.training import train
