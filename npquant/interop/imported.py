@@ -99,7 +99,7 @@ def _run_integer(imported: Imported, model: IntegerMLP, x: NDArray[Any]) -> NDAr
 
 
 def apply_head(logits: NDArray[Any], head: str) -> NDArray[Any]:
-    """Return softmax, log-softmax or sigmoid of logits (B, C), or the logits, in their own dtype.
+    """Return what a head ("none", "softmax", "logsoftmax", "logistic") makes of logits (B, C), in their own dtype.
 
     >>> apply_head(np.array([[0.0, 0.0]]), "softmax")
     array([[0.5, 0.5]])

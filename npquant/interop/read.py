@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from npquant.files.archive import read_bounded
-from npquant.files.container.layout import MAGIC
+from npquant.files.container.layout import MAGIC, Part
 from npquant.files.format_error import FormatError
 from npquant.files.reading import decode_network
 from npquant.integer.dynamic_mlp import DynamicMLP
@@ -63,30 +63,38 @@ def read(
     >>> found.format, found.model.neurons, found.head
     ('npquant', (64, 32, 10), 'none')
     """
+    return read_itemized(path, profile=profile, activations=activations)[0]
+
+
+def read_itemized(
+    path: str | os.PathLike[str],
+    *,
+    profile: str | Profile | None = None,
+    activations: str | Sequence[str] | None = None,
+) -> tuple[Imported, tuple[Part, ...], int]:
+    """`read`, and in the same one pass what each byte of an npquant file is for (none of others), and its length."""
     name = os.fspath(path)
-    try:
-        data = read_bounded(path, max_bytes=_MAX_BYTES)
-    except ValueError as error:
-        raise FormatError(name, "", str(error).removeprefix(f"{name}: ")) from error
+    data = read_bounded(path, max_bytes=_MAX_BYTES)
     found = format_of(data)
     if found == "npquant":
-        return Imported(decode_network(data, name).model, "none", (), found)
+        stored = decode_network(data, name)
+        return Imported(stored.model, "none", (), found), stored.parts, stored.n_bytes
     if found == "tflite":
         from npquant.interop.tflite_in import decode_tflite
 
-        return decode_tflite(data, name, profile=profile)
+        return decode_tflite(data, name, profile=profile), (), len(data)
     if found in ("keras", "hdf5"):
         from npquant.interop.keras_in import decode_keras
 
-        return decode_keras(data, name)
+        return decode_keras(data, name), (), len(data)
     if found == "safetensors":
         from npquant.interop.safetensors import decode_safetensors
 
-        return decode_safetensors(data, name, activations=activations)
+        return decode_safetensors(data, name, activations=activations), (), len(data)
     if found == "onnx":
         from npquant.interop.onnx_in import decode_onnx
 
-        return decode_onnx(data, name, folder=Path(path).parent, profile=profile)
+        return decode_onnx(data, name, folder=Path(path).parent, profile=profile), (), len(data)
     raise FormatError(name, "", found)
 
 

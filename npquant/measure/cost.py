@@ -1,8 +1,8 @@
-"""What a network costs: weights, their bits, multiply-accumulates, bytes. All kinds of network are asked in one way.
+"""What a network costs: weights, their bits, multiply-accumulates, bytes. Every kind of network is asked in one way.
 
 M1 (work)         MACs of one row = sum over layers of K N: the products that the layers' shapes stand for
 
-Legend: model a float, an integer or a dynamic network; a layer's weights have shape (K, N), K inputs and N outputs; w weights.
+Legend: model a float, an integer or a dynamic network; w weights of a layer, (K, N) of K inputs and N outputs.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from npquant.integer.mlp import IntegerMLP
 from npquant.integer.weight_width import TERNARY
 from npquant.nn.model import FloatMLP
 
-Network = FloatMLP | IntegerMLP
+Network = FloatMLP | IntegerMLP | DynamicMLP
 
 
-def layer_weights(model: Network | DynamicMLP) -> tuple[NDArray[Any], ...]:
+def layer_weights(model: Network) -> tuple[NDArray[Any], ...]:
     """Return the weights of each layer, as its sums see them: real, or codes less their zero point; 0 is no weight."""
     if isinstance(model, FloatMLP):
         return tuple(layer.w for layer in model.layers)
@@ -30,7 +30,7 @@ def layer_weights(model: Network | DynamicMLP) -> tuple[NDArray[Any], ...]:
     return tuple(layer.centred_weights for layer in model.layers)
 
 
-def nonzero_weights(model: Network | DynamicMLP) -> tuple[int, ...]:
+def nonzero_weights(model: Network) -> tuple[int, ...]:
     """Count the weights of each layer that are not 0.
 
     >>> from npquant.nn.model import DenseLayer
@@ -52,7 +52,7 @@ def most_of_four(w: NDArray[Any]) -> int:
     return int(used.reshape(-1, 4, w.shape[1]).sum(axis=1).max())
 
 
-def executed_macs(model: Network | DynamicMLP) -> int:
+def executed_macs(model: Network) -> int:
     """Count the multiply-accumulates that one row takes: M1 less zeros that an integer network's sparse kernel skips.
 
     >>> from npquant.nn.model import DenseLayer
@@ -62,12 +62,12 @@ def executed_macs(model: Network | DynamicMLP) -> int:
     return model.executed_macs if isinstance(model, IntegerMLP) else model.macs
 
 
-def stored_bytes(model: Network, encoding: str = "auto") -> int:
+def stored_bytes(model: FloatMLP | IntegerMLP, encoding: str = "auto") -> int:
     """Return the length of the npz file that `save` writes; `encoding` of the weights, as `save` has it."""
     return len(encode_model(model, encoding))
 
 
-def weight_widths(model: Network | DynamicMLP) -> tuple[int | str, ...]:
+def weight_widths(model: Network) -> tuple[int | str, ...]:
     """Name the width of each layer's weights: bits of the float type, or those that codes were asked for (W5).
 
     A grid of -1, 0 and 1 is "ternary".

@@ -15,8 +15,8 @@ from npquant.compression.rounding.keeping_zeros import quantize_keeping_zeros
 from npquant.compression.rounding.rectified.network import quantize_rectified
 from npquant.compression.rounding.uniform import quantize_uniform
 from npquant.data.sets import load_sets
-from npquant.files.storage import load
 from npquant.integer.mlp import IntegerMLP
+from npquant.interop.read import load
 from npquant.measure.evaluate import in_float64
 from npquant.nn.model import FloatMLP
 

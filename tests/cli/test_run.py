@@ -14,8 +14,9 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from npquant.cli import main
-from npquant.files.storage import load, save
+from npquant.files.storage import save
 from npquant.integer.mlp import IntegerMLP
+from npquant.interop.read import load
 from npquant.report.document import load_schema, timeless
 from tests.cli.process import ENVIRONMENT, run_command
 
