@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from npquant.integer.dynamic_mlp import DynamicMLP
+from npquant.integer.layer import real_outputs
 from npquant.integer.mlp import IntegerMLP
 from npquant.kernels.qparams import QuantParams
 from npquant.nn.model import FloatMLP
@@ -84,8 +85,11 @@ def _run_integer(imported: Imported, model: IntegerMLP, x: NDArray[Any]) -> NDAr
     elif inputs == model.input_params:
         codes = x
     else:
-        codes = requantize_codes(x, x=inputs, y=model.input_params, profile=profile)  # type: ignore[assignment]
+        codes = requantize_codes(x, x=inputs, y=model.input_params, profile=profile)
     y_q, y = model.run(codes), model.output_params
+    if y is None:
+        real = apply_head(real_outputs(model.layers[-1], y_q), imported.head)
+        return real if outputs is None else quantize(real, outputs, profile)
     if imported.head == "none":
         if outputs is None:
             return dequantize(y_q, y, profile)

@@ -13,7 +13,7 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import ArrayLike
 
-from npquant.arrays import Int8
+from npquant.arrays import Codes
 from npquant.integer.layer import IntegerLayer, run_layer_plain
 from npquant.integer.mlp import IntegerMLP
 from npquant.kernels.linear import accumulate
@@ -75,7 +75,7 @@ def compare_profiles(model: IntegerMLP, x: ArrayLike, a: str | Profile, b: str |
     Fraction(-5, 2)
     """
     one, two = (dataclasses.replace(model, profile=get(profile)) for profile in (a, b))
-    codes: Int8 = model.encode(x)
+    codes: Codes = model.encode(x)
     differing, outputs, first = [], [], None
     start = codes
     for i, layer in enumerate(model.layers):
@@ -102,7 +102,7 @@ def compare_profiles(model: IntegerMLP, x: ArrayLike, a: str | Profile, b: str |
     )
 
 
-def _describe(layer: IntegerLayer, index: int, codes: Int8, a: Int8, b: Int8) -> FirstDivergence:
+def _describe(layer: IntegerLayer, index: int, codes: Codes, a: Codes, b: Codes) -> FirstDivergence:
     """Work out the first output of a layer that differs, in exact arithmetic."""
     row, neuron = (int(i) for i in np.argwhere(a != b)[0])
     acc = accumulate(codes[row : row + 1], layer.w_q, layer.bias, layer.x.zero_point, layer.w.zero_point)

@@ -98,7 +98,7 @@ class _Decoder:
         read = []
         for number in range(layers):
             read.append(self._layer(number, inputs, x))
-            inputs, x = read[-1].shape[1], read[-1].y
+            inputs, x = read[-1].shape[1], read[-1].output
         self.place = "end"
         if reader.left:
             raise ValueError(f"{reader.left} bytes follow the last layer")

@@ -86,7 +86,7 @@ def _encode_offset(offset: NDArray[np.float64] | None) -> bytes:
 
 def _encode_layer(layer: IntegerLayer, encoding: str) -> bytes:
     """Write N4."""
-    params = [layer.w, layer.y, *([] if layer.pre is None else [layer.pre])]
+    params = [layer.w, layer.output, *([] if layer.pre is None else [layer.pre])]
     biases = encode_integers(layer.bias)
     form, weights = encode_weights(layer.w_q, layer.w.zero_point, encoding)
     return b"".join(
