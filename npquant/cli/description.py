@@ -20,7 +20,7 @@ from npquant.interop.imported import Imported
 from npquant.interop.read import read_itemized
 from npquant.kernels.multiplier import FixedMultiplier
 from npquant.kernels.qparams import QuantParams
-from npquant.measure.cost import executed_macs, layer_weights, most_of_four, nonzero_weights, weight_widths
+from npquant.measure.cost import Network, executed_macs, layer_weights, most_of_four, nonzero_weights, weight_widths
 from npquant.nn.model import FloatMLP
 from npquant.profiles.record import Profile
 
@@ -59,17 +59,14 @@ def describe_file(path: str, found: Imported, parts: tuple[Part, ...], n_bytes: 
     }
 
 
-def describe_network(model: FloatMLP | IntegerMLP | DynamicMLP) -> dict[str, Any]:
+def describe_network(model: Network) -> dict[str, Any]:
     """Describe a network: facts of the whole, and of each layer under "layers".
 
     >>> from npquant.nn.model import DenseLayer
     >>> describe_network(FloatMLP((DenseLayer(np.eye(2), np.zeros(2), "identity"),)))["layers"][0]["bits"]
     64
     """
-    if isinstance(model, IntegerMLP):
-        facts, layers = _integer_facts(model)
-    else:
-        facts, layers = _dynamic_facts(model) if isinstance(model, DynamicMLP) else _float_facts(model)
+    facts, layers = _facts(model)
     weights = layer_weights(model)
     common = zip(layers, weight_widths(model), weights, nonzero_weights(model), strict=True)
     return {
@@ -82,6 +79,13 @@ def describe_network(model: FloatMLP | IntegerMLP | DynamicMLP) -> dict[str, Any
         "nonzero_weights": sum(nonzero_weights(model)),
         "layers": [{**_weights(width, w, nonzero), **layer} for layer, width, w, nonzero in common],
     }
+
+
+def _facts(model: Network) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Describe what only this kind of network has: of the whole, and layer by layer."""
+    if isinstance(model, IntegerMLP):
+        return _integer_facts(model)
+    return _dynamic_facts(model) if isinstance(model, DynamicMLP) else _float_facts(model)
 
 
 def _float_facts(model: FloatMLP) -> tuple[dict[str, Any], list[dict[str, Any]]]:
@@ -159,7 +163,7 @@ def _multiplier(layer: IntegerLayer, profile: Profile) -> dict[str, Any] | None:
 
     One value, or one an output: "multiplier" and "shift" of m 2^(e-31) where the engine has integers, else "real".
     """
-    if layer.target is None:
+    if layer.y is None:
         return None
     made = profile.make_multiplier(layer.x.scale, layer.w.scale, layer.target.scale)
     if isinstance(made, FixedMultiplier):

@@ -113,8 +113,8 @@ def _multiplier_table(layers: list[dict[str, Any]]) -> list[str]:
     rows = []
     for number, layer in enumerate(layers):
         x, w, made = layer["input_params"], layer["weight_params"], layer["multiplier"]
-        left = (str(number), _span(x["scale"], "{:.6g}".format), _span(x["zero_point"], str))
-        left += (f"{w['scales']:,}", _span(w["zero_point"], str))
+        read = (str(number), _span(x["scale"], "{:.6g}".format), _span(x["zero_point"], str))
+        left = (*read, f"{w['scales']:,}", _span(w["zero_point"], str))
         if made is None:
             rows.append((*left, "-", "-", "-"))
             continue

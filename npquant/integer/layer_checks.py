@@ -57,7 +57,9 @@ def check_activation(activation: str, y: QuantParams | None, pre: QuantParams | 
     if reads_pre != (pre is not None):
         raise ValueError(f"{activation!r} {'needs' if reads_pre else 'has no'} pre-activation parameters `pre`")
     if (activation == GIVEN) != (table is not None):
-        raise ValueError(f"{activation!r} {'needs' if table is None else 'has no'} `table`, a code for each code of `pre`")
+        raise ValueError(
+            f"{activation!r} {'needs' if table is None else 'has no'} `table`, a code for each code of `pre`"
+        )
     if y is None and activation not in REAL_ACTIVATIONS:
         known = " or ".join(REAL_ACTIVATIONS)
         raise ValueError(f"{activation!r} needs y; a layer without output quantization has {known}")

@@ -82,7 +82,9 @@ class Table:
         """The table at an index of a vector of tables. FormatError if there is none."""
         start, count = self.vector(slot, 4)
         if not 0 <= index < count:
-            raise FormatError(self.name, f"byte {self.at}", f"has {count} items in field {slot}; number {index} is not one")
+            raise FormatError(
+                self.name, f"byte {self.at}", f"has {count} items in field {slot}; number {index} is not one"
+            )
         return table_at(self.data, self.name, _follow(self.data, self.name, start + 4 * index))
 
 

@@ -85,7 +85,7 @@ def layer_entry(layer: LayerReport) -> dict[str, Any]:
 
 
 def notes_of(report: dict[str, Any]) -> list[str]:
-    """Say what a reader of the figures must know, from a `report` with "config", "data", "budget", "pruning" and "deployment".
+    """Say what a reader of the figures must know, from "config", "data", "budget", "pruning", "deployment" of a `report`.
 
     >>> data = {"rows": {"validation": 50, "test": 40}, "points_per_row": {"validation": 2.0, "test": 2.5}}
     >>> config, budget = {"data": "mine.csv", "bits": None}, {"thresholds": {"bits": [8, 4]}}
@@ -113,8 +113,8 @@ def notes_of(report: dict[str, Any]) -> list[str]:
         notes.append("Two bits suit only networks with width to spare; compare KL, not only accuracy, with 3 bits.")
     if report["deployment"]["targets"]:
         notes.append(
-            "The integer network's time is NumPy's on this machine, which says nothing of a microcontroller's; nearer to "
-            "one are the C program's bytes and time, which are this machine's too."
+            "The integer network's time is NumPy's on this machine, and says nothing of a microcontroller's; the C "
+            "program's bytes and time, this machine's too, are nearer to one."
         )
     for name in report["deployment"]["differing_targets"]:
         notes.append(

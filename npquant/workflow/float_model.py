@@ -132,7 +132,8 @@ def fit_classes(path: str, model: FloatMLP, sets: Sets, fix: str) -> tuple[Float
     A network with one logit z for two classes becomes one with the two (0, z): z > 0 is the larger of them, and their
     softmax is the sigmoid of z. Errors as `check_fits`, which `fix` goes to.
     """
-    last, notes = model.layers[-1], ()
+    last = model.layers[-1]
+    notes: tuple[str, ...] = ()
     if model.neurons[-1] == 1 and len(sets.dataset.class_names) == 2 and last.activation == "identity":
         w, b = (np.concatenate([np.zeros_like(values), values], axis=-1) for values in (last.w, last.b))
         model = FloatMLP((*model.layers[:-1], DenseLayer(w, b, "identity")))

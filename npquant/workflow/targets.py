@@ -22,7 +22,7 @@ from npquant.interop.consumers.row_latency import time_row
 from npquant.profiles import get
 from npquant.workflow.exports import ExportForm, encode_export, write_export
 from npquant.workflow.target_names import ENGINES_OF, FOLDERS
-from npquant.workflow.verification import Verification, verify
+from npquant.workflow.verification import verify
 
 NAME: Final = "deployed"
 _FILES: Final = MappingProxyType(
@@ -63,7 +63,7 @@ def deploy_targets(
             out = folder / _FILES[target]
             write_export(out, files)
         except _REFUSALS as error:
-            entries += [_entry(target, engine, [], reason=f"not written: {error}") for engine in engines]
+            entries += [_entry(target, engine, [], {"reason": f"not written: {_words(error)}"}) for engine in engines]
             continue
         listed = [
             {
@@ -101,70 +101,63 @@ def _judged(
     """Run one artefact in one engine; what does not serve is named."""
     try:
         if engine == "numpy":
-            return _entry(target, engine, files, **_read_back(out, model, x), measured={"version": np.__version__})
+            return _entry(target, engine, files, _read_back(out, model, x))
         found = verify(out, engine=engine, model=model if target in FOLDERS else None)
+        agreement = _agreement(target, found.profile, out, model, x, own)
     except _REFUSALS as error:
-        return _entry(target, engine, files, reason=" ".join(str(error).split()))
+        return _entry(target, engine, files, {"reason": _words(error)})
     try:
         measured = _measure(engine, out, model, seconds)
     except _REFUSALS as error:
-        measured = {"reason": " ".join(str(error).split())}
+        measured = {"reason": _words(error)}
     return _entry(
         target,
         engine,
         files,
-        profile=found.profile,
-        **_counts(found),
-        agreement=_agreement(target, found.profile, out, model, x, own),
-        measured={"version": found.engine_version, **measured},
+        {
+            "profile": found.profile,
+            "rows": found.rows,
+            "outputs": found.outputs,
+            "differing": found.differing,
+            "equal": found.equal,
+            "agreement": agreement,
+            "measured": {"version": found.engine_version, **measured},
+        },
     )
 
 
-def _entry(
-    target: str,
-    engine: str,
-    files: list[dict[str, Any]],
-    *,
-    profile: str | None = None,
-    rows: int | None = None,
-    outputs: int | None = None,
-    differing: int | None = None,
-    agreement: float | None = None,
-    reason: str | None = None,
-    measured: dict[str, Any] | None = None,
-) -> dict[str, Any]:
-    """Describe a target in an engine; `reason` says why it was not run."""
-    said = {"version": None, "seconds": None, "code_bytes": None, "ram_bytes": None, "reason": None}
+def _words(error: BaseException) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def _entry(target: str, engine: str, files: list[dict[str, Any]], said: dict[str, Any]) -> dict[str, Any]:
+    """Describe a target in an engine; what is not `said` is null."""
+    counts = dict.fromkeys(("profile", "rows", "outputs", "differing", "equal", "agreement", "reason"))
+    measured = dict.fromkeys(("version", "seconds", "code_bytes", "ram_bytes", "reason"))
     return {
         "target": target,
         "engine": engine,
         "files": files,
         "bytes": sum(file["bytes"] for file in files) or None,
-        "profile": profile,
-        "rows": rows,
-        "outputs": outputs,
-        "differing": differing,
-        "equal": None if outputs is None else outputs > 0 and differing == 0,
-        "agreement": agreement,
-        "reason": reason,
-        "measured": {**said, **(measured or {})},
+        **counts,
+        **said,
+        "measured": {**measured, **said.get("measured", {})},
     }
-
-
-def _counts(found: Verification) -> dict[str, int]:
-    return {"rows": found.rows, "outputs": found.outputs, "differing": found.differing}
 
 
 def _read_back(out: Path, model: IntegerMLP, x: NDArray[Any]) -> dict[str, Any]:
     """Compare what the plain arrays hold, read back, on the rows."""
     codes = model.encode(x)
     y, due = _network(out, None).run(codes), model.run(codes)
+    differing = int((y != due).sum())
     return {
         "profile": model.profile.name,
         "rows": len(codes),
         "outputs": due.size,
-        "differing": int((y != due).sum()),
+        "differing": differing,
+        "equal": due.size > 0 and not differing,
         "agreement": float(np.mean(y.argmax(axis=1) == due.argmax(axis=1))),
+        "measured": {"version": np.__version__},
     }
 
 

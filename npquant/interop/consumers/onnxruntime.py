@@ -31,6 +31,11 @@ def run_onnxruntime(path: str | os.PathLike[str], x: ArrayLike) -> NDArray[Any]:
     options.intra_op_num_threads = 1
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(os.fspath(path), options, providers=["CPUExecutionProvider"])
-    kinds = {"tensor(float)": np.float32, "tensor(double)": np.float64, "tensor(int8)": np.int8, "tensor(uint8)": np.uint8}
+    kinds = {
+        "tensor(float)": np.float32,
+        "tensor(double)": np.float64,
+        "tensor(int8)": np.int8,
+        "tensor(uint8)": np.uint8,
+    }
     first = session.get_inputs()[0]
     return np.asarray(session.run([session.get_outputs()[0].name], {first.name: np.asarray(x, kinds[first.type])})[0])

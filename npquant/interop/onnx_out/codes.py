@@ -81,7 +81,9 @@ def add_table(
         codes = quantize(graph, dequantize(graph, codes, f"{name}.real"), codes, f"{name}.argument")
     index = graph.node("Cast", (codes.q,), f"{name}.wide", {"to": TYPES["int32"]})
     if codes.params.qmin:
-        index = graph.node("Sub", (index, graph.constant(f"{name}.qmin", np.array(codes.params.qmin, np.int32))), f"{name}.index")
+        index = graph.node(
+            "Sub", (index, graph.constant(f"{name}.qmin", np.array(codes.params.qmin, np.int32))), f"{name}.index"
+        )
     found = graph.node("Gather", (graph.constant(f"{name}.table", table.astype(y.dtype)), index), f"{name}.found")
     looked_up = codes_of(graph, found, y, name)
     if form != "qdq":

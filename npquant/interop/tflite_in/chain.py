@@ -127,7 +127,9 @@ def _follow(chain: Chain, operator: Operator, out: int) -> None:
             raise FormatError(graph.name, operator.place, "reshapes a constant")
         chain.row = (flattened(graph, operator, chain.shapes, row, chain.batch),)
         if len(row) > 1:
-            chain.notes.append(f"{operator.place}: rows of shape {list(row)} are read as {chain.row[0]} values in order")
+            chain.notes.append(
+                f"{operator.place}: rows of shape {list(row)} are read as {chain.row[0]} values in order"
+            )
     elif operator.name == "FULLY_CONNECTED":
         chain.row = (_layer_outputs(chain, operator, row),)
     chain.current = out

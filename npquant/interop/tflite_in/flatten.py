@@ -89,5 +89,3 @@ def flattened(graph: Graph, operator: Operator, shapes: dict[int, Pair], row: tu
                 f"[{rows}, {k}] is read",
             )
     return k
-
-

@@ -139,6 +139,8 @@ def _affine(chain: Chain, node: Node) -> Affine:
     if name == "SUB":
         return Affine(place, 1.0 if left else -1.0, -values if left else values, says)
     if not left:
-        raise FormatError(chain.graph.name, place, "divides a constant by activations; activations by a constant is read")
+        raise FormatError(
+            chain.graph.name, place, "divides a constant by activations; activations by a constant is read"
+        )
     with np.errstate(divide="ignore"):  # what is not finite is refused where it is folded
         return Affine(place, 1.0 / values, 0.0, says)

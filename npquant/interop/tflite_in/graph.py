@@ -111,7 +111,9 @@ class Graph:
             raise FormatError(self.name, tensor.said, f"has {count} bytes for the shape {list(tensor.shape)}")
         self._read += count
         if self._read > len(self.data) + SHARED_BYTES:
-            raise FormatError(self.name, tensor.said, "is read together with others from the same bytes again and again")
+            raise FormatError(
+                self.name, tensor.said, "is read together with others from the same bytes again and again"
+            )
         return np.frombuffer(self.data, np.uint8, count, start) if count else np.zeros(0, np.uint8)
 
     def _bytes_of(self, tensor: Tensor) -> tuple[int, int]:

@@ -30,9 +30,7 @@ from npquant.kernels.qparams import QuantParams
 from npquant.profiles.record import Profile
 from npquant.profiles.refusals import refuse_unsupported, refuse_wide
 
-_FUSED: Final = MappingProxyType(
-    {"NONE": "identity", "RELU": "relu", "RELU6": "relu6", "RELU_N1_TO_1": "relu_n1_to_1"}
-)
+_FUSED: Final = MappingProxyType({"NONE": "identity", "RELU": "relu", "RELU6": "relu6", "RELU_N1_TO_1": "relu_n1_to_1"})
 _TABLES: Final = ("LOGISTIC", "TANH", "RELU", "RELU6", "RELU_N1_TO_1", "QUANTIZE")
 _HEADS: Final = MappingProxyType({"SOFTMAX": "softmax", "LOGISTIC": "logistic", "LOG_SOFTMAX": "logsoftmax"})
 FLOAT: Final = "FLOAT32"
@@ -208,8 +206,10 @@ def _back(chain: Chain, nodes: list[Node], parts: IntegerParts) -> None:
             codes = params_of(graph, node.y)
         else:
             raise FormatError(
-                graph.name, place, f"takes {node.x.said} to {node.y.said} behind the last layer of an integer network, "
-                "where a head, and then QUANTIZE or DEQUANTIZE, are read"
+                graph.name,
+                place,
+                f"takes {node.x.said} to {node.y.said} behind the last layer of an integer network, "
+                "where a head, and then QUANTIZE or DEQUANTIZE, are read",
             )
     parts.outputs = codes
 
@@ -225,7 +225,8 @@ def _head(chain: Chain, node: Node, parts: IntegerParts) -> None:
         return
     if "INT16" in (node.x.type, node.y.type) or operator.name == "LOG_SOFTMAX" or not _codes_to_codes(node):
         raise FormatError(
-            graph.name, operator.place, f"takes {node.x.said} to {node.y.said}; on codes a SOFTMAX or LOGISTIC of INT8 "
-            "or UINT8 is read"
+            graph.name,
+            operator.place,
+            f"takes {node.x.said} to {node.y.said}; on codes a SOFTMAX or LOGISTIC of INT8 or UINT8 is read",
         )
     parts.behind = params_of(graph, node.y)
