@@ -15,15 +15,17 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from npquant.interop.imported import Imported
+    from npquant.interop.onnx_out.to_onnx import to_onnx
     from npquant.interop.read import load, read
 
-__all__ = ["Imported", "load", "read"]
+__all__ = ["Imported", "load", "read", "to_onnx"]
 
 _HOME: Final = MappingProxyType(
     {
         "Imported": "npquant.interop.imported",
         "load": "npquant.interop.read",
         "read": "npquant.interop.read",
+        "to_onnx": "npquant.interop.onnx_out.to_onnx",
     }
 )
 

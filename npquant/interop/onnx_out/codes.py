@@ -72,10 +72,11 @@ def add_clip(graph: Graph, codes: Codes, low: int, high: int, form: str, name: s
 def add_table(
     graph: Graph, codes: Codes, y: QuantParams, function: str, table: NDArray[Any], form: str, name: str
 ) -> Codes:
-    """Leave a table to the runtime's own function where every runtime's gives these codes; else look it up by Gather."""
+    """A table: the runtime's own function where every runtime's gives these codes, else a Gather."""
     if is_safe_function(function, codes.params, y):
         x = graph.node(_OPERATORS[function], (dequantize(graph, codes, f"{name}.real"),), f"{name}.{function}")
-        return quantize(graph, x, codes_of(graph, "", y, name), f"{name}.codes")
+        found = quantize(graph, x, codes_of(graph, "", y, name), f"{name}.codes")
+        return add_clip(graph, found, y.qmin, y.qmax, form, name)
     if form == "qdq":
         # The layer before this ends at its own DequantizeLinear; the look-up has codes of its own.
         codes = quantize(graph, dequantize(graph, codes, f"{name}.real"), codes, f"{name}.argument")
@@ -84,11 +85,11 @@ def add_table(
         index = graph.node(
             "Sub", (index, graph.constant(f"{name}.qmin", np.array(codes.params.qmin, np.int32))), f"{name}.index"
         )
-    found = graph.node("Gather", (graph.constant(f"{name}.table", table.astype(y.dtype)), index), f"{name}.found")
-    looked_up = codes_of(graph, found, y, name)
+    looked_up = graph.node("Gather", (graph.constant(f"{name}.table", table.astype(y.dtype)), index), f"{name}.found")
+    entries = codes_of(graph, looked_up, y, name)
     if form != "qdq":
-        return looked_up
-    return quantize(graph, dequantize(graph, looked_up, f"{name}.found_real"), looked_up, f"{name}.codes")
+        return entries
+    return quantize(graph, dequantize(graph, entries, f"{name}.found_real"), entries, f"{name}.codes")
 
 
 def is_safe_function(function: str, params: QuantParams, y: QuantParams) -> bool:
@@ -101,7 +102,8 @@ def is_safe_function(function: str, params: QuantParams, y: QuantParams) -> bool
     if function not in _OPERATORS:
         return False
     q = np.arange(params.qmin, params.qmax + 1) - int(params.zero_point)
-    v = FUNCTIONS[function][0](q * np.float64(params.scale)) / np.float64(y.scale)
+    with np.errstate(under="ignore"):
+        v = FUNCTIONS[function][0](q * np.float64(params.scale)) / np.float64(y.scale)
     # The argument and the quotient round to float32: |f'| |x| < 1, so that v is off by less than 2^-22 |v| besides.
     error = FUNCTION_ERROR / np.float64(y.scale) + np.abs(v) * 2.0**-22
     return bool((np.abs(v - np.floor(v) - 0.5) > error).all())

@@ -1,7 +1,7 @@
 """A FloatMLP as ONNX: one Gemm a layer, its activation, and the head.
 
 Legend: model the network; head "none", "softmax", "logsoftmax" or "logistic"; graph what is written so far, x the name
-of a value in it; name what the node is called; activation a layer's, by npquant's name; kind of the numbers, "float32" or "float64".
+of a value in it; name what the node is called; activation a layer's, by npquant's name; kind of the numbers, "float32".
 """
 
 from __future__ import annotations

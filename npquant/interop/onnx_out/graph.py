@@ -57,10 +57,11 @@ class Graph:
         name: str,
         attributes: Mapping[str, int | float] = _NONE,
         domain: str = "",
+        more: Sequence[str] = (),
     ) -> str:
-        """Add a node of one output, called as the node itself; return that name."""
+        """Add a node whose output is called as the node itself, and `more` outputs behind it; return its name."""
         self.contrib |= domain == CONTRIB
-        fields = repeated(1, inputs) + content(2, name) + content(3, name) + content(4, operator)
+        fields = repeated(1, inputs) + repeated(2, (name, *more)) + content(3, name) + content(4, operator)
         fields += b"".join(content(5, _attribute(key, value)) for key, value in attributes.items())
         self.nodes.append(fields + (content(7, domain) if domain else b""))
         return name

@@ -1,13 +1,13 @@
 """An IntegerMLP as ONNX: its integers as they are, in one of three forms.
 
 qdq        DequantizeLinear, Gemm, QuantizeLinear: float by the letter; onnxruntime fuses it into integers
-qoperator  com.microsoft QGemm, which onnxruntime alone has; standard QLinearMatMul where all biases are 0
+qoperator  com.microsoft QGemm, which onnxruntime alone has: the standard QLinearMatMul takes no bias
 integer    MatMulInteger, Add, Cast, Mul, QuantizeLinear: standard, the same codes in every runtime, fused or not
 
 In each, acc M is rounded half to even and moved to the zero point, M = f32(f32(sx sw) / sy): profile "ort".
 
 Legend: graph what is written so far; x its codes before layer i; layer an IntegerLayer; w what is stored of its
-weights; form, head and weights as in `to_onnx`.
+weights; model, form, head and weights as in `to_onnx`.
 """
 
 from __future__ import annotations
@@ -25,16 +25,17 @@ from npquant.interop.onnx_out.codes import Codes, add_clip, add_table, codes_of,
 from npquant.interop.onnx_out.float_graph import add_head
 from npquant.interop.onnx_out.graph import CONTRIB, TYPES, Graph, encode_model
 from npquant.interop.onnx_out.integer_weights import Stored, stored
-from npquant.kernels.lookup import activation_table
 from npquant.kernels.multiplier import multiplier_float32, scale_product_float32
 from npquant.kernels.qparams import QuantParams
 
 
 def encode_integer(model: IntegerMLP, head: str, form: str, weights: str) -> bytes:
     """Real values in and out: quantizing the inputs and dequantizing the outputs is part of the file."""
-    for i, layer in enumerate(model.layers):
-        _refuse(layer, i)
-    held = [stored(layer, weights, form) for layer in model.layers]
+    _refuse(model, form)
+    held = [
+        stored(layer.w_q, layer.w.zero_point, weights, exact=form != "qdq" and layer.x.dtype == np.int8)
+        for layer in model.layers
+    ]
     # DequantizeLinear takes INT4 from operator set 21 on.
     graph = Graph(21 if any(w.packed for w in held) else 19)
     layers = _layers(model)
@@ -43,12 +44,10 @@ def encode_integer(model: IntegerMLP, head: str, form: str, weights: str) -> byt
         y = FORMS[form](graph, x, layer, i, w)
         if isinstance(y, str):
             break  # the last layer, whose outputs are real
-        y = add_clip(graph, y, *layer.code_range, form, f"y{i}")
-        if layer.pre is not None:
-            table = activation_table(layer.activation, layer.pre, layer.y)
-            y = add_table(graph, y, layer.y, layer.activation, table, form, f"table{i}")
-        x = y
-    real = y if isinstance(y, str) else dequantize(graph, y, "logits")
+        x = add_clip(graph, y, *layer.code_range, form, f"y{i}")
+        if layer.code_table is not None:
+            x = add_table(graph, x, layer.output, layer.activation, layer.code_table, form, f"table{i}")
+    real = y if isinstance(y, str) else dequantize(graph, x, "logits")
     properties = {
         "npquant.form": form,
         "npquant.head": head,
@@ -59,10 +58,13 @@ def encode_integer(model: IntegerMLP, head: str, form: str, weights: str) -> byt
     return encode_model(graph, ("x", "float32", model.n_inputs), outputs, properties)
 
 
-def _refuse(layer: IntegerLayer, i: int) -> None:
-    for name, params in (("x", layer.x), ("y", layer.y), ("pre", layer.pre)):
-        if params is not None and params.dtype not in (np.int8, np.uint8):
-            raise ValueError(f"layer {i}: {name} has {params.dtype} codes; ONNX is written with 8-bit codes alone")
+def _refuse(model: IntegerMLP, form: str) -> None:
+    for i, layer in enumerate(model.layers):
+        for name, params in (("x", layer.x), ("y", layer.y), ("pre", layer.pre)):
+            if params is not None and params.dtype not in (np.int8, np.uint8):
+                raise ValueError(f"layer {i}: {name} has {params.dtype} codes; ONNX is written with 8-bit codes alone")
+        if form == "qoperator" and layer.y is not None and layer.target.dtype != layer.x.dtype:
+            raise ValueError(f"layer {i}: QGemm keeps {layer.x.dtype} codes; the outputs are {layer.target.dtype}")
 
 
 def _layers(model: IntegerMLP) -> tuple[IntegerLayer, ...]:
@@ -82,7 +84,10 @@ def _door(graph: Graph, model: IntegerMLP, params: QuantParams, form: str) -> Co
     """Quantize the inputs: minus the offset, by one scale or one a feature, inside the interval."""
     x = "x"
     if model.input_offset is not None:
-        x = graph.node("Sub", (x, graph.constant("offset", model.input_offset.astype(np.float32))), "centred")
+        # The difference is rounded once, from float64, as `encode` rounds it.
+        wide = graph.node("Cast", (x,), "x_wide", {"to": TYPES["float64"]})
+        centred = graph.node("Sub", (wide, graph.constant("offset", np.array(model.input_offset))), "x_centred")
+        x = graph.node("Cast", (centred,), "x_single", {"to": TYPES["float32"]})
     if np.ndim(model.input_params.scale):
         x = graph.node("Div", (x, graph.constant("scales", np.array(model.input_params.scale))), "scaled")
     codes = quantize(graph, x, codes_of(graph, "", params, "x"), "x_codes")
@@ -102,21 +107,26 @@ def _qdq(graph: Graph, x: Codes, layer: IntegerLayer, i: int, w: Stored) -> Code
 
 def _ended(graph: Graph, y: str, layer: IntegerLayer, i: int) -> Codes | str:
     """Quantize, behind a Relu where the type's least code is 0: what it clamps, QuantizeLinear saturates."""
+    if layer.y is None:
+        return _real(graph, y, layer, i)
     target = layer.target
     if layer.activation == "relu" and target.zero_point == np.iinfo(target.dtype).min:
         y = graph.node("Relu", (y,), f"relu{i}")
     return quantize(graph, y, codes_of(graph, "", target, f"y{i}"), f"y{i}_codes")
 
 
+def _real(graph: Graph, y: str, layer: IntegerLayer, i: int) -> str:
+    return graph.node("Relu", (y,), f"relu{i}") if layer.activation == "relu" else y
+
+
 def _qoperator(graph: Graph, x: Codes, layer: IntegerLayer, i: int, w: Stored) -> Codes | str:
-    operands = (*x[:1], x.scale, x.zero_point, *_weights(graph, layer, i, w))
-    codes = codes_of(graph, f"y{i}_codes", layer.target, f"y{i}")
-    if not layer.bias.any():
-        graph.node("QLinearMatMul", (*operands, codes.scale, codes.zero_point), codes.q)
-        return codes
-    operands = (*operands, graph.constant(f"bias{i}", layer.bias))
-    graph.node("QGemm", (*operands, codes.scale, codes.zero_point), codes.q, {"alpha": 1.0}, CONTRIB)
-    return codes
+    operands = (x.q, x.scale, x.zero_point, *_weights(graph, layer, i, w))
+    biased = (*operands, graph.constant(f"bias{i}", layer.bias))
+    if layer.y is None:
+        return _real(graph, graph.node("QGemm", biased, f"y{i}", {"alpha": 1.0}, CONTRIB), layer, i)
+    y = codes_of(graph, f"y{i}_codes", layer.target, f"y{i}")
+    graph.node("QGemm", (*biased, y.scale, y.zero_point), y.q, {"alpha": 1.0}, CONTRIB)
+    return y
 
 
 def _integer(graph: Graph, x: Codes, layer: IntegerLayer, i: int, w: Stored) -> Codes | str:
@@ -124,10 +134,14 @@ def _integer(graph: Graph, x: Codes, layer: IntegerLayer, i: int, w: Stored) -> 
     acc = graph.node("MatMulInteger", (x.q, codes, x.zero_point, zero), f"product{i}")
     acc = graph.node("Add", (acc, graph.constant(f"bias{i}", layer.bias)), f"acc{i}")
     real = graph.node("Cast", (acc,), f"acc{i}.real", {"to": TYPES["float32"]})
+    if layer.y is None:
+        m = scale_product_float32(layer.x.scale, layer.w.scale)
+        return _real(graph, graph.node("Mul", (real, graph.constant(f"m{i}", m)), f"y{i}"), layer, i)
     m = multiplier_float32(layer.x.scale, layer.w.scale, layer.target.scale)
     steps = graph.node("Mul", (real, graph.constant(f"m{i}", m)), f"steps{i}")
     y = codes_of(graph, f"y{i}_codes", layer.target, f"y{i}")
-    graph.node("QuantizeLinear", (steps, graph.constant(f"one{i}", np.array(1, np.float32)), y.zero_point), y.q)
+    one = graph.constant(f"one{i}", np.array(1, np.float32))
+    graph.node("QuantizeLinear", (steps, one, y.zero_point), y.q)
     return y
 
 
