@@ -55,8 +55,13 @@ def _head(report: dict[str, Any]) -> list[str]:
         f"  data   {data['name']}: {rows['total']:,} rows, {data['features']} features, {data['classes']} classes",
         f"         {rows['train']:,} train, {rows['validation']:,} validation, {rows['test']:,} test"
         f"   split {data['split_sha256'][:12]}",
-        f"  float  {widths}, {joined(report['model']['activations'][:-1])} ({report['model']['source']})",
+        f"  float  {widths}, {joined(report['model']['activations'][:-1])} ({_source(report['model'])})",
     ]
+
+
+def _source(model: dict[str, Any]) -> str:
+    foreign = model["format"] not in (None, "npquant")
+    return f"{model['source']}, {model['format']}" if foreign else str(model["source"])
 
 
 def _thresholds(budget: dict[str, Any]) -> list[str]:

@@ -122,7 +122,7 @@ def read_float(path: str, activations: str | tuple[str, ...] | None, fix: str) -
     """
     found = read(path, activations=activations)
     if not isinstance(found.model, FloatMLP):
-        raise ValueError(f"{path}: holds a network that is quantized already; {fix}")
+        raise ValueError(f"{path}: holds an integer network, which is quantized already; {fix}")
     return found.model, found
 
 
