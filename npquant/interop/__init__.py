@@ -15,17 +15,40 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from npquant.interop.imported import Imported
+    from npquant.interop.keras_in.reading import from_keras
     from npquant.interop.onnx_out.to_onnx import to_onnx
     from npquant.interop.read import load, read
+    from npquant.interop.safetensors import from_safetensors
+    from npquant.interop.sklearn import from_sklearn
+    from npquant.interop.tflite_in.decode import from_tflite
+    from npquant.interop.tflite_out.encode import to_tflite
+    from npquant.interop.torch import from_torch
 
-__all__ = ["Imported", "load", "read", "to_onnx"]
+__all__ = [
+    "Imported",
+    "from_keras",
+    "from_safetensors",
+    "from_sklearn",
+    "from_tflite",
+    "from_torch",
+    "load",
+    "read",
+    "to_onnx",
+    "to_tflite",
+]
 
 _HOME: Final = MappingProxyType(
     {
         "Imported": "npquant.interop.imported",
+        "from_keras": "npquant.interop.keras_in.reading",
+        "from_safetensors": "npquant.interop.safetensors",
+        "from_sklearn": "npquant.interop.sklearn",
+        "from_tflite": "npquant.interop.tflite_in.decode",
+        "from_torch": "npquant.interop.torch",
         "load": "npquant.interop.read",
         "read": "npquant.interop.read",
         "to_onnx": "npquant.interop.onnx_out.to_onnx",
+        "to_tflite": "npquant.interop.tflite_out.encode",
     }
 )
 

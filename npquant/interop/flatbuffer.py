@@ -2,13 +2,13 @@
 
 A table starts with a signed offset back to its vtable: u16 bytes of the vtable, u16 bytes of the table, and for each
 slot a u16 offset into the table, 0 where the field is absent. A vector is a u32 count and its items; strings, vectors
-and tables are referred to by u32 offsets from where the offset stands. All little-endian. Nothing is followed by itself:
+and tables are referred to by u32 offsets from where the offset stands. All little-endian. Nothing is followed unasked:
 who reads says how deep, and every item is looked at when it is asked for.
 
 Source: the encoding described in google/flatbuffers ``docs/source/internals.md``, read anew in Python.
 
 Legend: data the whole file, name the file's name, at a byte position; slot the number of a field; format a letter of
-`struct` (b B H i I q Q f); root the outermost table of what is written.
+`struct` (b B H i I q Q f); root the outermost table of what is written, identifier the four bytes that say its schema.
 """
 
 from __future__ import annotations

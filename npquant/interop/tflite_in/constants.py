@@ -1,6 +1,6 @@
 """The constants of a TFLite file as arrays: plain, half precision, packed nibbles, and codes with their quantization.
 
-Legend: graph the file's subgraph, tensor one of its constants, operator who reads it.
+Legend: graph the file's subgraph, tensor one of its constants, index a tensor's number, operator who reads it.
 """
 
 from __future__ import annotations

@@ -10,13 +10,13 @@ import os
 
 from npquant.files.archive import read_bounded
 from npquant.files.format_error import FormatError
-from npquant.integer.mlp import IntegerMLP
 from npquant.interop.imported import Imported
 from npquant.interop.steps import fold
 from npquant.interop.tflite_in.chain import Chain, read_chain
 from npquant.interop.tflite_in.float_steps import float_steps
 from npquant.interop.tflite_in.graph import open_graph
 from npquant.interop.tflite_in.integer_layers import is_integer, read_integers
+from npquant.interop.tflite_in.own_metadata import network
 from npquant.profiles import get
 from npquant.profiles.record import Profile
 
@@ -62,6 +62,7 @@ def from_tflite(source: str | os.PathLike[str] | bytes, *, profile: str | Profil
     >>> import numpy as np
     >>> from npquant import QuantParams
     >>> from npquant.integer.layer import IntegerLayer
+    >>> from npquant.integer.mlp import IntegerMLP
     >>> from npquant.interop.tflite_out import encode_tflite
     >>> p = QuantParams(0.5, 0, -128, 127)
     >>> layer = IntegerLayer(np.array([[10], [20]], np.int8), np.array([7], np.int32), p, p, p, "relu")
@@ -91,10 +92,8 @@ def decode_tflite(data: bytes, name: str, *, profile: str | Profile | None = Non
 
 def _integer(chain: Chain, profile: Profile) -> Imported:
     parts = read_integers(chain, profile)
-    layers, name = tuple(parts.layers), chain.graph.name
-    try:
-        model = IntegerMLP(layers, layers[0].x, profile=profile)
-    except (ValueError, TypeError, OverflowError) as error:
-        raise FormatError(name, "", str(error)) from error
+    model = network(chain.graph, parts.layers, profile)
+    # The same codes, though they mean other real values: one scale a feature is folded into layer 0.
+    inputs = model.input_params if parts.inputs == model.layers[0].x else parts.inputs
     notes = (*chain.notes, *parts.notes)
-    return Imported(model, parts.head, notes, "tflite", parts.inputs, parts.outputs, parts.behind)
+    return Imported(model, parts.head, notes, "tflite", inputs, parts.outputs, parts.behind)

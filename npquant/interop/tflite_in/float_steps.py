@@ -114,7 +114,7 @@ def _values(chain: Chain, node: Node) -> Float64:
     if len(operator.inputs) != 2 or len(others) != 1:
         raise FormatError(chain.graph.name, operator.place, "must read activations and one constant")
     values = float_constant(chain.graph, others[0], chain.derived, operator).astype(np.float64)
-    if values.size == 1 or values.shape[-1:] == node.row[-1:] == (values.size,) and len(node.row) == 1:
+    if values.size == 1 or (values.shape[-1:] == node.row[-1:] == (values.size,) and len(node.row) == 1):
         return values.reshape(-1)
     if prod(node.row) > len(chain.graph.data):  # K values of weights must follow
         raise FormatError(chain.graph.name, operator.place, f"works on rows of shape {list(node.row)} without weights")

@@ -1,7 +1,7 @@
 """A TFLite file as records: its one subgraph's operators and tensors, each looked at when it is asked for.
 
-Field numbers are those of ``schema.fbs``, file version 3. An operator's code is the larger of the two that a file holds:
-new writers leave the old one-byte field 0, old ones the new field (the runtime's rule, in LiteRT's
+Field numbers are those of ``schema.fbs``, file version 3. An operator's code is the larger of the two that a file
+holds: new writers leave the old one-byte field 0, old ones the new field (the runtime's rule, in LiteRT's
 ``tflite/converter/schema/schema_utils.cc``, GetBuiltinCode).
 
 Legend: data the file, name its name; index the number of a tensor, -1 for an operand that is absent.

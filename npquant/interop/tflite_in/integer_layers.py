@@ -129,7 +129,7 @@ def _layer(chain: Chain, node: Node, tables: list[Node], profile: Profile) -> In
         raise FormatError(graph.name, operator.place, f"has a fused {fused}, which codes have not; {', '.join(_FUSED)}")
     x, y = params_of(graph, node.x), params_of(graph, node.y)
     w_q, w = _weights(chain, node)
-    bias = _bias(chain, node, x, w, profile)
+    bias = _bias(chain, node, x, w, y, profile)
     try:
         refuse_unsupported(profile, x, w, y)
         if x.dtype == np.int16:
@@ -164,7 +164,7 @@ def _weights(chain: Chain, node: Node) -> tuple[NDArray[Any], QuantParams]:
     return constant(graph, tensor).T, w
 
 
-def _bias(chain: Chain, node: Node, x: QuantParams, w: QuantParams, profile: Profile) -> NDArray[Any]:
+def _bias(chain: Chain, node: Node, x: QuantParams, w: QuantParams, y: QuantParams, profile: Profile) -> NDArray[Any]:
     """The bias as codes of sx sw, zeros where it is absent; its own scale, which no kernel reads, must be that.
 
     Beside int16 inputs its type is the accumulator's: an absent one has what the engine then takes, and LiteRT misreads
@@ -181,9 +181,9 @@ def _bias(chain: Chain, node: Node, x: QuantParams, w: QuantParams, profile: Pro
         raise FormatError(graph.name, operator.place, f"has the bias {tensor.said}; a constant of {named} is read")
     values = constant(graph, tensor).reshape(-1)
     scale = np.zeros(0) if tensor.quantization is None else tensor.quantization.numbers(2, "f4")
-    product = float(x.scale) * np.asarray(w.scale, np.float64)
-    # LiteRT's tflite/kernels/kernel_util.cc, GetQuantizedConvolutionMultipler, allows 0.02 sy; no exporter needs it.
-    if scale.size not in (0, 1, n) or (scale.size and not np.allclose(scale, product, rtol=1e-3, atol=0)):
+    apart = np.abs(float(x.scale) * np.asarray(w.scale, np.float64) - scale) if scale.size in (1, n) else np.zeros(0)
+    # No kernel reads the scale; LiteRT's tflite/kernels/kernel_util.cc, GetQuantizedConvolutionMultipler, allows this.
+    if scale.size not in (0, 1, n) or not np.all(apart <= 0.02 * float(y.scale)):
         raise FormatError(graph.name, operator.place, f"has a bias, {tensor.said}, of another scale than sx sw")
     if tensor.quantization is not None and np.any(tensor.quantization.numbers(3, "i8")):
         raise FormatError(graph.name, operator.place, f"has a bias, {tensor.said}, with a zero point")
@@ -215,7 +215,7 @@ def _back(chain: Chain, nodes: list[Node], parts: IntegerParts) -> None:
 
 
 def _head(chain: Chain, node: Node, parts: IntegerParts) -> None:
-    """Split a head off. FormatError for heads on codes that no profile computes: 16 bits, a factor beta, log-softmax."""
+    """Split a head off. FormatError for one on codes that no profile computes: 16 bits, a factor, log-softmax."""
     graph, operator = chain.graph, node.operator
     parts.head = _HEADS[operator.name]
     parts.notes.append(f"the {operator.name} behind the last layer was split off as the head '{parts.head}'")

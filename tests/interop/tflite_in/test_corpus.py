@@ -18,7 +18,9 @@ if not (CORPUS / "MANIFEST.json").exists():
     CORPUS = Path(__file__).resolve().parents[3] / "../../shared/models/corpus"
 if not (CORPUS / "MANIFEST.json").exists():
     pytest.skip("no corpus of model files beside the project", allow_module_level=True)
-ENTRIES = [entry for entry in json.loads((CORPUS / "MANIFEST.json").read_text())["entries"] if entry["format"] == "tflite"]
+ENTRIES = [
+    entry for entry in json.loads((CORPUS / "MANIFEST.json").read_text())["entries"] if entry["format"] == "tflite"
+]
 
 
 def answers(found: Imported, x: NDArray[Any]) -> NDArray[Any]:

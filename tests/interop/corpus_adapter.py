@@ -1,0 +1,20 @@
+"""What the corpus's judge asks of an importer: its error, how it loads a file, and what a loaded network answers."""
+
+import warnings
+
+import npquant
+from npquant.interop import read
+
+ERROR = npquant.FormatError
+
+
+def load(path):
+    """Read a file; a warning of the file's own numbers is not the judge's matter."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return read(path)
+
+
+def outputs(imported, x, entry):
+    """Answer as the file's own runtime would, a row an inference."""
+    return imported.run(x.reshape(-1, imported.model.n_inputs))
