@@ -12,13 +12,15 @@ from npquant.workflow.target_names import FOLDERS, TARGETS
 
 if TYPE_CHECKING:
     from npquant.interop.imported import Imported
+    from npquant.workflow.exports import ExportForm
 
 # What each target can be told beside the network.
 _OPTIONS: Final = MappingProxyType(
     {
-        "onnx": ("head",),
+        "onnx": ("head", "weights"),
         "onnx-qoperator": ("head",),
-        "tflite": ("head", "per_channel"),
+        "onnx-integer": ("head",),
+        "tflite": ("head", "scales"),
         "c": ("style", "name"),
         "readmemh": ("name",),
         "npz": (),
@@ -48,7 +50,12 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         "--head", choices=("none", "softmax", "logsoftmax", "logistic"),
         help="onnx, tflite: what to put behind the logits (default: none)",
     )  # fmt: skip
-    how.add_argument("--per-channel", action="store_true", default=None, help="tflite: a weight scale an output")
+    how.add_argument(
+        "--weights", choices=("auto", "int8", "uint8", "int4"), help="onnx: how weights are stored (default: auto)"
+    )
+    how.add_argument(
+        "--scales", choices=("per-tensor", "per-channel"), help="tflite: no others (default: as the network has them)"
+    )
     how.add_argument(
         "--style", choices=("plain", "cmsis-nn"), help="c: integers in full (default), or CMSIS-NN's calls"
     )
@@ -62,12 +69,12 @@ def _execute(options: argparse.Namespace) -> int:
     """Read, write, say what was written."""
     from npquant.cli.output import write_json, write_sections
     from npquant.interop.read import read
-    from npquant.workflow.exports import ExportForm, encode_export, write_export
+    from npquant.workflow.exports import encode_export, write_export
 
     given = _given(options)
     out = _checked_out(options)
     found = read(options.model, profile=options.profile, activations=options.activations)
-    files = write_export(out, encode_export(found.model, options.to, ExportForm(**given)))
+    files = write_export(out, encode_export(found.model, options.to, _form(given)))
     record = _record(options, found, given, files)
     if options.json:
         write_json(record)
@@ -78,13 +85,22 @@ def _execute(options: argparse.Namespace) -> int:
 
 def _given(options: argparse.Namespace) -> dict[str, Any]:
     """Return what is asked for beside the defaults; ValueError if the target would ignore it."""
-    names = ("head", "per_channel", "style", "name")
+    names = ("head", "weights", "scales", "style", "name")
     given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
     for name in given:
         if name not in _OPTIONS[options.to]:
             takers = ", ".join(target for target in TARGETS if name in _OPTIONS[target])
             raise ValueError(f"--{name.replace('_', '-')} is for {takers}: drop it, or --to {options.to}")
     return given
+
+
+def _form(given: dict[str, Any]) -> ExportForm:
+    """Return how to write, of the options that are given."""
+    from npquant.workflow.exports import ExportForm
+
+    named = {name: value for name, value in given.items() if name != "scales"}
+    per_channel = None if "scales" not in given else given["scales"] == "per-channel"
+    return ExportForm(**named, per_channel=per_channel)
 
 
 def _checked_out(options: argparse.Namespace) -> Path:

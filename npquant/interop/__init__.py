@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from npquant.interop.c99.export import encode_c, to_c
     from npquant.interop.imported import Imported
     from npquant.interop.keras_in.reading import from_keras
     from npquant.interop.onnx_out.to_onnx import to_onnx
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Imported",
+    "encode_c",
     "from_keras",
     "from_safetensors",
     "from_sklearn",
@@ -33,6 +35,7 @@ __all__ = [
     "from_torch",
     "load",
     "read",
+    "to_c",
     "to_onnx",
     "to_tflite",
 ]
@@ -40,6 +43,7 @@ __all__ = [
 _HOME: Final = MappingProxyType(
     {
         "Imported": "npquant.interop.imported",
+        "encode_c": "npquant.interop.c99.export",
         "from_keras": "npquant.interop.keras_in.reading",
         "from_safetensors": "npquant.interop.safetensors",
         "from_sklearn": "npquant.interop.sklearn",
@@ -47,6 +51,7 @@ _HOME: Final = MappingProxyType(
         "from_torch": "npquant.interop.torch",
         "load": "npquant.interop.read",
         "read": "npquant.interop.read",
+        "to_c": "npquant.interop.c99.export",
         "to_onnx": "npquant.interop.onnx_out.to_onnx",
         "to_tflite": "npquant.interop.tflite_out.encode",
     }

@@ -9,12 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from types import MappingProxyType
+from typing import Final, Literal
 
 from npquant.files.storage import write_atomically
 from npquant.integer.dynamic_mlp import DynamicMLP
 from npquant.integer.mlp import IntegerMLP
 from npquant.nn.model import FloatMLP
+
+_ONNX_FORMS: Final = MappingProxyType({"onnx": "qdq", "onnx-qoperator": "qoperator", "onnx-integer": "integer"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +25,8 @@ class ExportForm:
     """Say how to write a target; each target reads what concerns it."""
 
     head: str = "none"  # behind the logits: ONNX, TFLite
-    per_channel: bool = False  # a scale an output: TFLite
+    weights: str = "auto"  # how their codes are stored: ONNX with quantize-dequantize pairs
+    per_channel: bool | None = None  # a scale an output always, never, or as the network has them: TFLite
     style: Literal["plain", "cmsis-nn"] = "plain"  # C
     name: str = "model"  # of files and symbols: C, memory images
 
@@ -34,13 +38,15 @@ def encode_export(
 
     ValueError or TypeError, with the reason, where the format cannot hold the network.
     """
-    if target in ("onnx", "onnx-qoperator"):
+    if target in _ONNX_FORMS:
         from npquant.interop.onnx_out.to_onnx import encode_onnx
 
-        return {"": encode_onnx(model, form="qdq" if target == "onnx" else "qoperator", head=form.head)}
+        return {"": encode_onnx(model, form=_ONNX_FORMS[target], head=form.head, weights=form.weights)}
     if target == "tflite":
-        from npquant.interop.tflite_out import encode_tflite
+        from npquant.interop.tflite_out.encode import encode_tflite
 
+        if isinstance(model, DynamicMLP):
+            raise TypeError("tflite holds float and integer networks, not a DynamicMLP: quantize it with fixed ranges")
         return {"": encode_tflite(model, head=form.head, per_channel=form.per_channel)}
     if target == "npz":
         from npquant.interop.npz import encode_npz

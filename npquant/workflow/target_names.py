@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-TARGETS: Final = ("c", "onnx", "onnx-qoperator", "tflite", "readmemh", "npz")
+TARGETS: Final = ("c", "onnx", "onnx-qoperator", "onnx-integer", "tflite", "readmemh", "npz")
 FOLDERS: Final = ("c", "readmemh")  # several files; the others are one
 ENGINES: Final = ("cc", "onnxruntime", "litert", "tflm", "verilog")
 # Which runtimes step 8 hands a target to; NumPy itself is the one that opens an npz.
@@ -12,6 +12,7 @@ ENGINES_OF: Final = (
     ("c", "cc"),
     ("onnx", "onnxruntime"),
     ("onnx-qoperator", "onnxruntime"),
+    ("onnx-integer", "onnxruntime"),
     ("tflite", "litert"),
     ("tflite", "tflm"),
     ("readmemh", "verilog"),

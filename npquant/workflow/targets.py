@@ -30,6 +30,7 @@ _FILES: Final = MappingProxyType(
         "c": "deployed_c",
         "onnx": "deployed.onnx",
         "onnx-qoperator": "deployed_qoperator.onnx",
+        "onnx-integer": "deployed_integer.onnx",
         "tflite": "deployed.tflite",
         "readmemh": "deployed_readmemh",
         "npz": "deployed_arrays.npz",
