@@ -47,10 +47,22 @@ def _facts(record: dict[str, Any]) -> list[str]:
     if "input" in record:
         shifted = ", after an offset a feature" if record["input_offset"] else ""
         lines.append(f"  input    {_quantization(record['input'])}{shifted}")
-    for side, label in (("file_inputs", "takes"), ("file_outputs", "gives")):
-        if record[side] is not None:
-            lines.append(f"  {label}    {_quantization(record[side])}, as the file's own codes")
+    lines += _door(record)
     return lines if record["head"] == "none" else [*lines, f"  head     {record['head']}, split off behind the logits"]
+
+
+def _door(record: dict[str, Any]) -> list[str]:
+    """Say which codes the file itself takes and gives, where they are codes."""
+    if "input" not in record:
+        return []
+    own = {"inputs": record["input"], "outputs": record["layers"][-1]["output_params"]}
+    lines = []
+    for side, verb in (("inputs", "takes"), ("outputs", "gives")):
+        codes = record[f"file_{side}"]
+        if codes is not None:
+            what = "these codes" if side == "inputs" else "codes of its last layer"
+            lines.append(f"  file     {verb} {what if codes == own[side] else _quantization(codes)}")
+    return lines
 
 
 def _quantization(entry: dict[str, Any]) -> str:

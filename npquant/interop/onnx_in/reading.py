@@ -62,7 +62,7 @@ def from_onnx(source: str | os.PathLike[str] | Serializable, *, profile: str | P
 
     Notes
     -----
-    X1 to X4 for the float part; batch normalization is read as inference in every opset. The package onnx is not
+    J1 to J4 for the float part; batch normalization is read as inference in every opset. The package onnx is not
     needed: the file is read by npquant's own bounded reader.
 
     Examples
