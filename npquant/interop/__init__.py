@@ -13,6 +13,9 @@ from importlib import import_module
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
+# At once and not at first use: whoever loads the module `read` would else find it here, under the function's name.
+from npquant.interop.read import load, read
+
 if TYPE_CHECKING:
     from npquant.interop.c99.export import encode_c, to_c
     from npquant.interop.imported import Imported
