@@ -146,7 +146,7 @@ class IntegerMLP:
         -------
         ndarray of input_params.dtype, shape (B, K)
             R1 of x - input_offset under input_params; another profile's own quantize of it in float32, where its engine
-            has one for these codes.
+            has one for these codes and input_params has one scale.
 
         Raises
         ------

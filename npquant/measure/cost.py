@@ -2,7 +2,7 @@
 
 M1 (work)         MACs of one row = sum over layers of K N: the products that the layers' shapes stand for
 
-Legend: model a float, integer or dynamic network; a layer's weights have shape (K, N), K inputs and N outputs; w weights.
+Legend: model a float, integer or dynamic network; a layer's weights w have shape (K, N), K inputs and N outputs.
 """
 
 from __future__ import annotations
