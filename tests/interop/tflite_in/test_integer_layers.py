@@ -115,7 +115,7 @@ def test_several_operators_behind_a_layer_are_one_table() -> None:
 
 
 def test_a_quantize_that_depends_on_the_place_is_refused_under_that_profile() -> None:
-    """Without delegates LiteRT rounds whole vectors of 16 codes by one rule and the rest by another: no table says it."""
+    """Without delegates LiteRT rounds whole vectors of 16 codes by one rule, the rest by another: no table says it."""
     rough = QuantParams(0.44, -7, -128, 127)  # four times the scale: every fourth code is a tie
 
     def build(p: Parts) -> int:
