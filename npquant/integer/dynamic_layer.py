@@ -42,9 +42,9 @@ GRANULARITIES: Final = ("row", "batch")
 class DynamicLayer:
     """Hold one layer: integer weights, float bias, float activation, and the width of its inputs' codes.
 
-    Arrays are copied and set read-only. TypeError if w_q is not int8 or uint8; ValueError if shapes or parameters do not agree,
-    a code is outside its interval, or the bias is not finite in float32; OverflowError (D3) if an accumulator, or a
-    sum on the way to it, can leave int32.
+    Arrays are copied and set read-only. TypeError if w_q is not int8 or uint8; ValueError if shapes or parameters do
+    not agree, a code is outside its interval, or the bias is not finite in float32; OverflowError (D3) if an
+    accumulator, or a sum on the way to it, can leave int32.
 
     >>> layer = DynamicLayer(np.array([[10], [20]], np.int8), QuantParams(0.5, 0, -128, 127), [1.0], "relu")
     >>> layer.shape, layer.accumulator_bits

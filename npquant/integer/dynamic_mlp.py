@@ -66,7 +66,9 @@ class DynamicMLP:
         if self.profile is not NPQUANT:
             has(self.profile, self.profile.dynamic_quantize, "dynamic quantization on codes")
             if self.granularity != "batch" or any(layer.x_bits != 8 for layer in self.layers):
-                raise ValueError(f"{self.profile.name} makes 8-bit codes of a whole batch: granularity 'batch', x_bits 8")
+                raise ValueError(
+                    f"{self.profile.name} makes 8-bit codes of a whole batch: granularity 'batch', x_bits 8"
+                )
 
     @property
     def n_inputs(self) -> int:

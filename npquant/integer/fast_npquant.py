@@ -90,7 +90,20 @@ def prepare_layer(layer: IntegerLayer, kernel: str | None = None) -> PreparedLay
     entries, target = layer.code_table, layer.target
     table = None if entries is None else entries.astype(np.float32)
     zero_point, (low, high) = int(target.zero_point), layer.code_range
-    return PreparedLayer(blocks, scale, offset, constant, fixed, zero_point, low, high, table, target.qmin, layer.output.dtype, compressed)
+    return PreparedLayer(
+        blocks,
+        scale,
+        offset,
+        constant,
+        fixed,
+        zero_point,
+        low,
+        high,
+        table,
+        target.qmin,
+        layer.output.dtype,
+        compressed,
+    )
 
 
 def _exact_blocks(centred: Int16, largest_code: int) -> Blocks:

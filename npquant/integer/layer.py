@@ -2,7 +2,7 @@
 
 Legend: B batch, K contracted depth, N outputs; x_q (B, K) input codes, w_q (K, N) codes, bias (N,) of scale sx sw, acc
 accumulator; zx, zw, zy zero points; `target` is what the accumulator is requantized to: `pre` before a table, else `y`;
-layer an IntegerLayer, profile the arithmetic of the requantization.
+layer an IntegerLayer, profile the arithmetic of the requantization, params a quantization of inputs or outputs.
 
 R12 (table)   y_q = table[q - qmin], q the accumulator requantized to `pre` with no clamp, qmin the least code of pre
 R61 (real)    y = activation(f32(f32(acc) f32(sx sw))), where the last layer has no output quantization
@@ -55,8 +55,8 @@ class IntegerLayer:
     x: QuantParams  # input, per-tensor, of int8, uint8 or int16
     w: QuantParams  # weights, per-tensor or per-channel
     y: QuantParams | None  # output, per-tensor, of int8, uint8 or int16; None: the outputs are the accumulators (R61)
-    # identity, relu, clipped_relu, relu6 and relu_n1_to_1 narrow the output interval (R11); sigmoid, tanh: npquant's
-    # own tables (R12); "table": the one given
+    # identity, relu, clipped_relu, relu6 and relu_n1_to_1 narrow the output interval (R11); sigmoid, tanh and
+    # softplus: npquant's own tables (R12); "table": the one given
     activation: str
     pre: QuantParams | None = None  # for tables only: the pre-activation that the table reads
     table: Codes | None = None  # (pre.qmax - pre.qmin + 1,), of y's type: R12
@@ -176,7 +176,8 @@ def real_outputs(layer: IntegerLayer, acc: Codes) -> Float32:
     """R61. y of accumulators (B, N) of a layer without output quantization.
 
     >>> p = QuantParams(0.5, 0, -128, 127)
-    >>> real_outputs(IntegerLayer(np.array([[1]], np.int8), np.array([0], np.int32), p, p, None, "relu"), np.array([[6]]))
+    >>> layer = IntegerLayer(np.array([[1]], np.int8), np.array([0], np.int32), p, p, None, "relu")
+    >>> real_outputs(layer, np.array([[6]]))
     array([[1.5]], dtype=float32)
     """
     y = rescale_float32(acc, layer.x.scale, layer.w.scale)

@@ -93,8 +93,8 @@ def requantize_half_away(acc: Codes, fixed: FixedMultiplier) -> Int64:
 def requantize_mantissa16(acc: Codes, fixed: FixedMultiplier) -> Int64:
     """R91. y = wrap32(floor((acc m16 + 2^(14-e)) / 2^(15-e))), m16 = min(floor((m + 2^15) / 2^16), 2^15 - 1).
 
-    acc are int64 values; the sum before the shift wraps at 64 bits. e above 14, a multiplier of 2^14 or more, is outside
-    what the engines promise: ValueError.
+    acc are int64 values; the sum before the shift wraps at 64 bits. ValueError if e is above 14, a multiplier of 2^14
+    or more, which is beyond what the engines promise.
     Source: tflite-micro ``tensorflow/lite/kernels/internal/common.cc``, MultiplyByQuantizedMultiplier (int64).
 
     >>> requantize_mantissa16(np.array([5, -5]), FixedMultiplier(2**30, 0))

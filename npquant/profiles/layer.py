@@ -18,7 +18,7 @@ from npquant.profiles.record import Profile, WideStage
 
 
 def as_int32(acc: Int64, profile: Profile) -> Int64:
-    """Refuse or wrap what leaves int32, as the profile says."""
+    """Refuse or wrap accumulators acc that leave int32, as the profile says."""
     if not acc.size or (acc.min() >= -(2**31) and acc.max() < 2**31):
         return acc
     if profile.accumulator == "exact":

@@ -1,1 +1,5 @@
-"""Run an artefact in the engine that it was made for, and bring back what that answers: one module an engine."""
+"""The runtimes that exported models are for: an artefact and inputs in, the runtime's own answers out, a module each.
+
+run_<engine>(path, x) takes what the file takes and gives what the file gives; version_<engine>() is None where the
+engine is not installed.
+"""
