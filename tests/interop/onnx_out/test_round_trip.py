@@ -1,5 +1,7 @@
 """Export, then import, gives the same integers: weights, biases and every answer."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -12,6 +14,7 @@ from npquant.interop.onnx_out.to_onnx import encode_onnx
 from npquant.kernels.qparams import QuantParams
 from npquant.nn.model import DenseLayer, FloatMLP
 from npquant.profiles import get
+from tests.interop.mutations import judge, mutated
 from tests.interop.onnx_out.networks import KINDS, network, real_inputs
 
 
@@ -61,3 +64,15 @@ def test_dynamic_network_of_an_engines_profile_comes_back() -> None:
     found = decode_onnx(encode_onnx(net), "net.onnx", folder=None).model
     x = rng.normal(size=(20, 4)).astype(np.float32)
     assert isinstance(found, DynamicMLP) and np.array_equal(found.logits(x), net.logits(x))
+
+
+@pytest.mark.parametrize("kind", ["tables", "features_and_offset", "four_bits"])
+def test_a_damaged_export_is_refused_or_read(kind: str) -> None:
+    """Whatever bytes are changed: a network, or the one error that names the file."""
+    rng = np.random.default_rng(11)
+    small = dataclasses.replace(KINDS[kind], sizes=(4,) + (3,) * len(KINDS[kind].activations))
+    data = encode_onnx(network(small, rng), head="softmax")
+    loaded = sum(
+        judge(lambda b: decode_onnx(b, "net.onnx", folder=None), b, "net.onnx") for b in mutated(data, rng, 500)
+    )
+    assert loaded < 250
