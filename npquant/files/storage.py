@@ -1,11 +1,12 @@
-"""Save and load networks: one file, safe to open, written whole or not at all.
+"""Save networks: one file, safe to open, written whole or not at all.
 
 Z1 (kinds)   an npz is the zip of `npquant.files.layouts`; every other file the bytes of `npquant.files.container`
-Z2 (npz)     a float network's tensors are L3; an integer network is one, `network`: the container's bytes as uint8
+Z2 (npz)     a float network's tensors are L3; an integer network is one, `network`: the container's bytes as uint8, or
+             L5 where the container does not hold its kind; a dynamic network's are L6
 Z3 (bytes)   equal networks give equal bytes
 Z4 (whole)   a file holds its old content or all of the new
 
-Legend: model a FloatMLP or IntegerMLP, path a file, data its content.
+Legend: model a FloatMLP, IntegerMLP or DynamicMLP, path a file, data its content.
 """
 
 from __future__ import annotations
@@ -18,10 +19,12 @@ from pathlib import Path
 
 import numpy as np
 
-from npquant.files.container.encode import encode_container
+from npquant.files.container.encode import encode_container, unfit
 from npquant.files.container.layout import Part
-from npquant.files.layouts import encode_archive, float_layout
+from npquant.files.layouts import encode_archive
+from npquant.files.plain_arrays import encode_plain_arrays
 from npquant.files.reading import NETWORK, decode_network, read_network
+from npquant.integer.dynamic_mlp import DynamicMLP
 from npquant.integer.mlp import IntegerMLP
 from npquant.nn.model import FloatMLP
 
@@ -59,18 +62,19 @@ def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
             temporary.unlink()
 
 
-def save(model: FloatMLP | IntegerMLP, path: str | os.PathLike[str], encoding: str = "auto") -> None:
+def save(model: FloatMLP | IntegerMLP | DynamicMLP, path: str | os.PathLike[str], encoding: str = "auto") -> None:
     """Save a network in the native format.
 
     Parameters
     ----------
-    model : FloatMLP or IntegerMLP
+    model : FloatMLP, IntegerMLP or DynamicMLP
         The network.
     path : path
         The file; replaced whole if it exists. NAME.npz gives a zip that NumPy opens, every other name (by custom
-        NAME.npq) the bare container, some 600 bytes shorter. A float network is a zip under every name.
+        NAME.npq) the bare container, some 600 bytes shorter, for integer networks of int8 codes. A float network is a
+        zip under every name.
     encoding : {"auto", "dense", "bitmask", "relative", "arithmetic"}
-        That of an integer network's weights; "auto" takes the shortest for each layer.
+        That of an integer network's weights in the container; "auto" takes the shortest for each layer.
 
     Raises
     ------
@@ -81,7 +85,7 @@ def save(model: FloatMLP | IntegerMLP, path: str | os.PathLike[str], encoding: s
 
     Notes
     -----
-    Z1 to Z3. ``load`` gives every number back bit for bit.
+    Z1 to Z3. ``npquant.load`` gives every number back bit for bit.
 
     Examples
     --------
@@ -91,20 +95,20 @@ def save(model: FloatMLP | IntegerMLP, path: str | os.PathLike[str], encoding: s
     >>> layer = DenseLayer(np.eye(2, dtype=np.float32), np.zeros(2, np.float32), "identity")
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     save(FloatMLP((layer,)), Path(folder) / "model.npz")
-    ...     load(Path(folder) / "model.npz").neurons
+    ...     read_network(Path(folder) / "model.npz").model.neurons
     (2,)
     """
     zipped = isinstance(model, FloatMLP) or Path(path).suffix.lower() == ".npz"
     write_atomically(path, encode_model(model, encoding, "npz" if zipped else "npq"))
 
 
-def encode_model(model: FloatMLP | IntegerMLP, encoding: str = "auto", container: str = "npz") -> bytes:
+def encode_model(model: FloatMLP | IntegerMLP | DynamicMLP, encoding: str = "auto", container: str = "npz") -> bytes:
     """Encode a network in the native format: what ``save`` writes; its length is the size that reports state.
 
     encoding is "auto", "dense", "bitmask", "relative" or "arithmetic" (W3), that of an integer network's weights;
-    container "npz", the zip, or "npq", the bare container; a float network has the zip alone. TypeError if model is no
-    such network; ValueError if encoding or container are none of these, not for a float network, or as
-    `encode_container`.
+    container "npz", the zip, or "npq", the bare container; a float or dynamic network, and an integer network that the
+    container does not hold, have the zip alone. TypeError if model is no such network; ValueError if encoding or
+    container are none of these, not for this kind of network, or as `encode_container`.
 
     >>> import numpy as np
     >>> from npquant.nn.model import DenseLayer
@@ -112,63 +116,18 @@ def encode_model(model: FloatMLP | IntegerMLP, encoding: str = "auto", container
     >>> encode_model(FloatMLP((layer,)))[:2]
     b'PK'
     """
-    if not isinstance(model, FloatMLP | IntegerMLP):
-        raise TypeError(f"only a FloatMLP or an IntegerMLP can be saved, got {type(model).__name__}")
     if container not in ("npz", "npq"):
         raise ValueError(f"unknown container {container!r}; a network is written as npz or npq")
-    if isinstance(model, IntegerMLP):
+    if isinstance(model, IntegerMLP) and (container == "npq" or not unfit(model)):
         data = encode_container(model, encoding)
         if container == "npq":
             return data
         return encode_archive("IntegerMLP", {}, {NETWORK: np.frombuffer(data, np.uint8)})
+    plain = encode_plain_arrays(model)
     if encoding != "auto" or container != "npz":
-        raise ValueError("encodings and the bare container are for integer networks: quantize the float network first")
-    return encode_archive("FloatMLP", *float_layout(model))
-
-
-def load(path: str | os.PathLike[str]) -> FloatMLP | IntegerMLP:
-    """Load a network from the native format, whatever the name of the file.
-
-    Parameters
-    ----------
-    path : path
-        A file that ``save`` wrote.
-
-    Returns
-    -------
-    FloatMLP or IntegerMLP
-        The network, equal to the saved one bit for bit.
-
-    Raises
-    ------
-    OSError
-        If the file cannot be read.
-    ValueError
-        If it is damaged, is of another format, or does not describe a network; names `path`.
-
-    Warns
-    -----
-    UserWarning
-        If an integer network was written under another numerics version and its profile's answers may differ.
-
-    Notes
-    -----
-    Nothing is unpickled or evaluated. Memory and time are bounded by the length of the file (N6); each tensor of a zip
-    is compared with its SHA-256 (L2), a container with its CRC-32 (N1): `npquant.files.reading` lists the guards.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> import numpy as np
-    >>> from npquant.nn.model import DenseLayer
-    >>> layer = DenseLayer(np.array([[1 / 3]]), np.array([-0.0]), "identity")
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     save(FloatMLP((layer,)), Path(folder) / "model.npz")
-    ...     loaded = load(Path(folder) / "model.npz").layers[0]
-    >>> loaded.w == layer.w, loaded.b, loaded.w.dtype
-    (array([[ True]]), array([-0.]), dtype('float64'))
-    """
-    return read_network(path).model
+        way_out = "quantize the float network first" if isinstance(model, FloatMLP) else "save this one as NAME.npz"
+        raise ValueError(f"encodings and the bare container are for integer networks of int8 codes: {way_out}")
+    return plain
 
 
 def itemize(source: str | os.PathLike[str] | bytes) -> tuple[Part, ...]:
@@ -186,8 +145,10 @@ def itemize(source: str | os.PathLike[str] | bytes) -> tuple[Part, ...]:
 
     Raises
     ------
-    OSError, ValueError
-        As ``load``; bytes are called "bytes".
+    OSError
+        If the file cannot be opened.
+    FormatError
+        If it is damaged, or no file of npquant's own; bytes are called "bytes".
 
     Examples
     --------

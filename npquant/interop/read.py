@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from npquant.files.archive import read_bounded
+from npquant.files.container.layout import Part
 from npquant.files.format_error import FormatError
 from npquant.files.reading import decode_network
 from npquant.integer.dynamic_mlp import DynamicMLP
@@ -63,16 +64,30 @@ def read(
     >>> found.format, found.model.neurons, found.head
     ('npquant', (64, 32, 10), 'none')
     """
+    return read_itemized(path, profile=profile, activations=activations)[0]
+
+
+def read_itemized(
+    path: str | os.PathLike[str],
+    *,
+    profile: str | Profile | None = None,
+    activations: str | Sequence[str] | None = None,
+) -> tuple[Imported, tuple[Part, ...], int]:
+    """`read`, and in the same one pass what each byte of an npquant file is for (none of others), and its length."""
     name = os.fspath(path)
     if Path(path).is_dir():
         raise FormatError(name, "", _folder(Path(path)))
-    try:
-        data = read_bounded(path, max_bytes=_MAX_BYTES)
-    except ValueError as error:
-        raise FormatError(name, "", str(error).removeprefix(f"{name}: ")) from error
+    data = read_bounded(path, max_bytes=_MAX_BYTES)
     found = format_of(data)
     if found == "npquant":
-        return _own(data, name)
+        stored = decode_network(data, name)
+        return Imported(stored.model, "none", (), found), stored.parts, stored.n_bytes
+    return _foreign(data, name, found, profile, activations), (), len(data)
+
+
+def _foreign(
+    data: bytes, name: str, found: str, profile: str | Profile | None, activations: str | Sequence[str] | None
+) -> Imported:
     if found == "tflite":
         from npquant.interop.tflite_in import decode_tflite
 
@@ -88,17 +103,8 @@ def read(
     if found == "onnx":
         from npquant.interop.onnx_in import decode_onnx
 
-        return decode_onnx(data, name, folder=Path(path).parent, profile=profile)
+        return decode_onnx(data, name, folder=Path(name).parent, profile=profile)
     raise FormatError(name, "", found)
-
-
-def _own(data: bytes, name: str) -> Imported:
-    try:
-        return Imported(decode_network(data, name).model, "none", (), "npquant")
-    except FormatError:
-        raise
-    except ValueError as error:
-        raise FormatError(name, "", str(error).removeprefix(f"{name}: ")) from error
 
 
 def _folder(path: Path) -> str:

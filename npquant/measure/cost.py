@@ -1,8 +1,8 @@
-"""What a network costs: weights, their bits, multiply-accumulates, bytes. Both kinds of network are asked in one way.
+"""What a network costs: weights, their bits, multiply-accumulates, bytes. Every kind of network is asked in one way.
 
 M1 (work)         MACs of one row = sum over layers of K N: the products that the layers' shapes stand for
 
-Legend: model a float or an integer network; a layer's weights have shape (K, N), K inputs and N outputs; w weights.
+Legend: model a float, an integer or a dynamic network; w weights of a layer, (K, N) of K inputs and N outputs.
 """
 
 from __future__ import annotations
@@ -13,17 +13,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from npquant.files.storage import encode_model
+from npquant.integer.dynamic_mlp import DynamicMLP
 from npquant.integer.mlp import IntegerMLP
 from npquant.integer.weight_width import TERNARY
 from npquant.nn.model import FloatMLP
 
-Network = FloatMLP | IntegerMLP
+Network = FloatMLP | IntegerMLP | DynamicMLP
 
 
 def layer_weights(model: Network) -> tuple[NDArray[Any], ...]:
     """Return the weights of each layer, as its sums see them: real, or codes less their zero point; 0 is no weight."""
     if isinstance(model, FloatMLP):
         return tuple(layer.w for layer in model.layers)
+    if isinstance(model, DynamicMLP):
+        return tuple(layer.w_q for layer in model.layers)
     return tuple(layer.centred_weights for layer in model.layers)
 
 
@@ -59,7 +62,7 @@ def executed_macs(model: Network) -> int:
     return model.executed_macs if isinstance(model, IntegerMLP) else model.macs
 
 
-def stored_bytes(model: Network, encoding: str = "auto") -> int:
+def stored_bytes(model: FloatMLP | IntegerMLP, encoding: str = "auto") -> int:
     """Return the length of the npz file that `save` writes; `encoding` of the weights, as `save` has it."""
     return len(encode_model(model, encoding))
 

@@ -13,9 +13,10 @@ from npquant.cli import main
 from npquant.cli.description import describe
 from npquant.cli.quantize import ENCODINGS
 from npquant.files import layouts, reading, storage
-from npquant.files.storage import load
 from npquant.integer.accumulator import accumulator_interval
 from npquant.integer.mlp import IntegerMLP
+from npquant.interop import read
+from npquant.interop.read import load
 
 Shown = pytest.CaptureFixture[str]
 
@@ -138,6 +139,7 @@ def law_reads_once(describe: Callable[[str], Any], path: Path, patch: pytest.Mon
         patched.setattr(os, "stat", counting("stat", real_stat))
         patched.setattr(reading, "decode_network", counting("decode_network", real_decode))
         patched.setattr(storage, "decode_network", reading.decode_network)
+        patched.setattr(read, "decode_network", reading.decode_network)
         patched.setattr(layouts, "sha256", counting("sha256", layouts.sha256))
         record = describe(str(path))
     tensors = 1 if record["kind"] == "IntegerMLP" else 2 * len(record["layers"])

@@ -1,4 +1,4 @@
-"""What a file seems to be: each format by its content, and what is none of them by its name, with what would be read."""
+"""What a file seems to be: each format by its content, and what is none of them by its name."""
 
 from __future__ import annotations
 
@@ -54,14 +54,14 @@ HEADER = b'{"a":{}}'
 KNOWN = {
     "tflite": [b"\x1c\x00\x00\x00TFL3" + bytes(40)],
     "hdf5": [b"\x89HDF\r\n\x1a\n" + bytes(8)],
-    "npquant": [b"NPQ\x01", zip_of("manifest.json", "w.npy"), zip_of("manifest.json", "w.npy")[:40]],
+    "npquant": [b"NPQ\x01", zip_of("manifest.json", "w.npy"), zip_of("manifest.json", "w.npy")[:60]],
     "keras": [
         zip_of("metadata.json", "config.json", "model.weights.h5"),
         zip_of("model.weights.h5", "config.json", compression=zipfile.ZIP_DEFLATED),
         zip_of("config.json", "metadata.json", "model.weights.json"),
     ],
     # The length of the header may be a lie; what it lies about is said by the reader.
-    "safetensors": [len(HEADER).to_bytes(8, "little") + HEADER, (1000).to_bytes(8, "little") + HEADER, b"\xff" * 8 + HEADER],
+    "safetensors": [n.to_bytes(8, "little") + HEADER for n in (len(HEADER), 1000, 1 << 40)],
     "onnx": [b"\x08\x0a\x12\x07pytorch", b"\x3a\x80\x02\x0a\x03" + bytes(9), b"\x42\x04\x0a\x00\x10\x0d"],
 }  # fmt: skip
 
@@ -102,7 +102,7 @@ STRANGERS: dict[str, tuple[bytes, list[str]]] = {
     "nnet without a word": (b"4,5,5,50,\n5,50,50,50,5,\n0\n", [".nnet"]),
     "onnxtxt": (b"<\n  ir_version: 8,\n  opset_import: []\n>\nagraph (float[N] x)", ["ONNX as text", ".onnx"]),
     "onnxjson": (b'{"irVersion": "8", "graph": {}}', ["ONNX as JSON", ".onnx"]),
-    "sharded": (b'{"metadata": {}, "weight_map": {"/layers/dense/vars": "a.h5"}}', ["sharded", "architecture", "weights"]),
+    "sharded": (b'{"metadata": {}, "weight_map": {"/layers/dense/vars": "a.h5"}}', ["sharded", "architecture"]),
     "tf.js": (b'{"format": "layers-model", "modelTopology": {}}', ["TensorFlow.js"]),
     "to_json": (b'{"class_name": "Sequential", "config": {}}', ["Keras architecture without weights"]),
     "C array": (b"#include <x.h>\nconst unsigned char m[] = {0x1c, 0x00, 0x54, 0x46};", ["C or C++", ".tflite"]),
