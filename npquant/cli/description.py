@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from npquant.files.container.layout import Part
-from npquant.integer.accumulator import accumulator_interval
+from npquant.integer.accumulator import accumulator_interval, accumulator_width
 from npquant.integer.dynamic_mlp import DynamicMLP
 from npquant.integer.layer import IntegerLayer
 from npquant.integer.mlp import IntegerMLP
@@ -115,7 +115,7 @@ def _dynamic_facts(model: DynamicMLP) -> tuple[dict[str, Any], list[dict[str, An
         }
         for layer in model.layers
     ]
-    return {"granularity": model.granularity}, layers
+    return {"profile": model.profile.name, "granularity": model.granularity}, layers
 
 
 def _integer_facts(model: IntegerMLP) -> tuple[dict[str, Any], list[dict[str, Any]]]:
@@ -144,7 +144,7 @@ def _weights(width: int | str, w: NDArray[Any], nonzero: int) -> dict[str, Any]:
 
 def _integer_layer(layer: IntegerLayer, bits: int) -> dict[str, Any]:
     low, high = accumulator_interval(layer)
-    headroom = 8 * layer.bias.dtype.itemsize - bits
+    headroom = accumulator_width(layer) - bits
     accumulator = {"low": int(low.min()), "high": int(high.max()), "bits": bits, "headroom_bits": headroom}
     return {
         "activation": layer.activation,

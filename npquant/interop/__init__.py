@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from npquant.interop.c99.export import encode_c, to_c
     from npquant.interop.imported import Imported
     from npquant.interop.keras_in.reading import from_keras
+    from npquant.interop.npz_out import to_npz
     from npquant.interop.onnx_in.reading import from_onnx
     from npquant.interop.onnx_out.to_onnx import to_onnx
-    from npquant.interop.readmemh import to_readmemh
+    from npquant.interop.readmemh import encode_readmemh, to_readmemh
     from npquant.interop.safetensors import from_safetensors
     from npquant.interop.sklearn import from_sklearn
     from npquant.interop.tflite_in.decode import from_tflite
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Imported",
     "encode_c",
+    "encode_readmemh",
     "from_keras",
     "from_onnx",
     "from_safetensors",
@@ -41,6 +43,7 @@ __all__ = [
     "load",
     "read",
     "to_c",
+    "to_npz",
     "to_onnx",
     "to_readmemh",
     "to_tflite",
@@ -50,6 +53,7 @@ _HOME: Final = MappingProxyType(
     {
         "Imported": "npquant.interop.imported",
         "encode_c": "npquant.interop.c99.export",
+        "encode_readmemh": "npquant.interop.readmemh",
         "from_keras": "npquant.interop.keras_in.reading",
         "from_onnx": "npquant.interop.onnx_in.reading",
         "from_safetensors": "npquant.interop.safetensors",
@@ -57,6 +61,7 @@ _HOME: Final = MappingProxyType(
         "from_tflite": "npquant.interop.tflite_in.decode",
         "from_torch": "npquant.interop.torch",
         "to_c": "npquant.interop.c99.export",
+        "to_npz": "npquant.interop.npz_out",
         "to_onnx": "npquant.interop.onnx_out.to_onnx",
         "to_readmemh": "npquant.interop.readmemh",
         "to_tflite": "npquant.interop.tflite_out.encode",

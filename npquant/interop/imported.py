@@ -1,7 +1,7 @@
 """What an importer returns: the network, what was split off behind its logits, and what was folded, left or inferred.
 
 Legend: x inputs as the file's own runtime takes them: real values, or codes where the file's input holds codes; head
-what stands behind the logits.
+one of `npquant.interop.steps.HEADS`.
 """
 
 from __future__ import annotations
@@ -42,6 +42,8 @@ class Imported:
         values.
     behind : QuantParams, optional
         What the head writes, where it writes codes of other meaning than `outputs`, or `outputs` is None.
+    pair : bool
+        True where the file gives [1 - p, p] for the one probability p of a logistic head.
     """
 
     model: FloatMLP | IntegerMLP | DynamicMLP
@@ -51,6 +53,7 @@ class Imported:
     inputs: QuantParams | None = None
     outputs: QuantParams | None = None
     behind: QuantParams | None = None
+    pair: bool = False
 
     def run(self, x: ArrayLike) -> NDArray[Any]:
         """Compute what the file's own runtime would answer: its inputs in, its outputs out, the head included.
@@ -80,7 +83,8 @@ class Imported:
         array([[0.5, 0.5]])
         """
         if not isinstance(self.model, IntegerMLP):
-            return apply_head(self.model.logits(x), self.head)
+            y = apply_head(self.model.logits(x), self.head)
+            return np.concatenate([1 - y, y], axis=1) if self.pair else y
         return _run_integer(self, self.model, np.asarray(x))
 
 

@@ -3,8 +3,8 @@
 Legend: model an IntegerMLP, folder where the files go, golden a number of rows or rows (G, K) of input codes, name what
 the modules are called; memory one file: a word a line, hexadecimal, two's complement; width its bits.
 
-w<i>.hex       centred weights w_q - zw of layer i, an output's K words after another's; m<i>, s<i>, l<i> multipliers,
-b<i>.hex       right and left shifts, a word an output or one for all; b<i> biases, t<i> tables, all in the order of outputs
+w<i>.hex       centred weights w_q - zw of layer i, an output's K words after another's; b<i> its biases, t<i> its table
+m<i>.hex       multipliers, s<i> and l<i> right and left shifts, a word an output, or one for all
 x.hex, y.hex   golden inputs, K words a row, and what npquant answers, C words a row
 map.json       every memory's width, depth and order; every layer's zero points, clamp, rule and accumulator bits
 NAME.v         modules that compute the network from these memories, and a testbench that compares with y.hex

@@ -107,10 +107,13 @@ def _describe(layer: IntegerLayer, index: int, codes: Codes, a: Codes, b: Codes)
     row, neuron = (int(i) for i in np.argwhere(a != b)[0])
     acc = accumulate(codes[row : row + 1], layer.w_q, layer.bias, layer.x.zero_point, layer.w.zero_point)
     value = int(acc[0, neuron])
+    pair = int(a[row, neuron]), int(b[row, neuron])
+    if layer.y is None:
+        return FirstDivergence(index, row, neuron, value, Fraction(value), 0, *pair)  # a step is an accumulator's
     sw = np.broadcast_to(np.asarray(layer.w.scale), (layer.shape[1],))[neuron]
     exact = exact_steps(value, float(layer.x.scale), float(sw), float(layer.target.scale))
     zero_point = int(layer.target.zero_point)
-    return FirstDivergence(index, row, neuron, value, exact, zero_point, int(a[row, neuron]), int(b[row, neuron]))
+    return FirstDivergence(index, row, neuron, value, exact, zero_point, *pair)
 
 
 def render_divergence(found: Divergence) -> str:

@@ -1,7 +1,8 @@
 """gcc, clang or another C compiler as the consumer of an exported program.
 
 Legend: path the NAME.c, its NAME.h beside it; x (B, K) input codes; cc the compiler's command; flags and sources
-further words of the command line; runner what stands before the executable: ("qemu-arm",), for a foreign one.
+further words of the command line; runner what stands before the executable: ("qemu-arm",), for a foreign one;
+driver the text of a main(), found what the header says, x_type, y_type, inputs and outputs what it reads and writes.
 """
 
 from __future__ import annotations
@@ -101,7 +102,7 @@ def run_cc(
         raise TypeError(f"x has dtype {x.dtype}; {found.name}_run takes {found.x}")
     if x.ndim != 2 or x.shape[1] != found.inputs:
         raise ValueError(f"x has shape {x.shape}; {found.name}_run takes (B, {found.inputs})")
-    driver = _filled(_DRIVER, found, f"{found.x}_t", f"{found.y}_t", found.inputs, found.outputs)
+    driver = filled(_DRIVER, found, f"{found.x}_t", f"{found.y}_t", found.inputs, found.outputs)
     answer = _compiled_and_run(path, driver, np.ascontiguousarray(x).tobytes(), cc, (*flags, *sources), runner)
     return np.frombuffer(answer, found.y).reshape(len(x), found.outputs)
 
@@ -117,7 +118,7 @@ def quantize_cc(
     """Compile a program's quantizer, and run it: float32 or float64 (B, K) to codes (B, K). Errors as `run_cc`."""
     found, real = signature(path), np.asarray(x)
     ctype = "double" if real.dtype == np.float64 else "float"
-    driver = _filled(_QUANTIZER, found, ctype, f"{found.x}_t", found.inputs, found.inputs)
+    driver = filled(_QUANTIZER, found, ctype, f"{found.x}_t", found.inputs, found.inputs)
     macros = (f"-D{found.name.upper()}_WITH_FLOAT", f"-D{found.name.upper()}_REAL={ctype}")
     data = np.ascontiguousarray(real, np.float64 if ctype == "double" else np.float32).tobytes()
     answer = _compiled_and_run(path, driver, data, cc, (*flags, *macros), runner)
@@ -134,10 +135,10 @@ def selftest_cc(
 ) -> int:
     """Compile and run a program's self-test: 0, or what it returned; -1 stands for every negative answer."""
     found = signature(path)
-    driver = _filled(_SELFTEST, found, "", "", 0, 0)
+    driver = filled(_SELFTEST, found, "", "", 0, 0)
     macro = f"-D{found.name.upper()}_WITH_SELFTEST"
     with tempfile.TemporaryDirectory() as folder:
-        program = _compiled(path, driver, cc, (*flags, macro, *sources), Path(folder))
+        program = compiled(path, driver, cc, (*flags, macro, *sources), Path(folder))
         code = subprocess.run([*runner, program], capture_output=True, check=False).returncode
     return -1 if code == 255 else code
 
@@ -148,7 +149,8 @@ def _dtype(ctype: str, header: Path) -> np.dtype[np.integer]:
     return np.dtype(ctype.removesuffix("_t"))
 
 
-def _filled(driver: str, found: Signature, x_type: str, y_type: str, inputs: int, outputs: int) -> str:
+def filled(driver: str, found: Signature, x_type: str, y_type: str, inputs: int, outputs: int) -> str:
+    """Put a program's name and types into the text of a driver."""
     words = {"FILE.h": f"{found.name}.h", "NAME": found.name, "XTYPE": x_type, "YTYPE": y_type}
     for word, text in {**words, "INPUTS": str(inputs), "OUTPUTS": str(outputs)}.items():
         driver = driver.replace(word, text)
@@ -159,14 +161,15 @@ def _compiled_and_run(
     path: str | os.PathLike[str], driver: str, data: bytes, cc: str, flags: Sequence[str], runner: Sequence[str]
 ) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
-        program = _compiled(path, driver, cc, flags, Path(folder))
+        program = compiled(path, driver, cc, flags, Path(folder))
         ran = subprocess.run([*runner, program], input=data, capture_output=True, check=False)
     if ran.returncode:
         raise RuntimeError(f"{path}: the program ended with {ran.returncode}:\n{ran.stderr.decode(errors='replace')}")
     return ran.stdout
 
 
-def _compiled(path: str | os.PathLike[str], driver: str, cc: str, flags: Sequence[str], folder: Path) -> str:
+def compiled(path: str | os.PathLike[str], driver: str, cc: str, flags: Sequence[str], folder: Path) -> str:
+    """Compile a program with a driver in a folder, and return the executable's path. Errors as `run_cc`."""
     if shutil.which(cc) is None:
         raise ImportError(f"the C compiler {cc!r} is not installed; install gcc or clang, or name another")
     main, program = folder / "driver.c", folder / "program"

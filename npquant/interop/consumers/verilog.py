@@ -1,6 +1,7 @@
 """Icarus Verilog as the consumer of a memory image.
 
-Legend: path the folder with map.json, or that file; x (B, K) input codes.
+Legend: path the folder with map.json, or that file; x (B, K) input codes; name that of the modules; arguments what
+follows vvp's own; rows number and file of input rows in place of the golden ones.
 """
 
 from __future__ import annotations
@@ -47,7 +48,8 @@ def run_verilog(path: str | os.PathLike[str], x: NDArray[np.integer[Any]]) -> ND
         rows.write_text("".join(f"{int(word):x}\n" for word in raw.ravel()), encoding="ascii")
         said = simulate(folder, described["name"], ("+print",), rows=(len(x), rows))
     words = [int(line, 16) for line in said.split()]
-    return np.array(words, f"u{out.itemsize}").view(out).reshape(len(x), last["outputs"])
+    y: NDArray[np.integer[Any]] = np.array(words, f"u{out.itemsize}").view(out)
+    return y.reshape(len(x), last["outputs"])
 
 
 def selftest_verilog(path: str | os.PathLike[str]) -> str:
@@ -71,7 +73,7 @@ def read_map(path: str | os.PathLike[str]) -> tuple[Path, dict[str, Any]]:
 
 
 def simulate(folder: Path, name: str, arguments: tuple[str, ...] = (), rows: tuple[int, Path] | None = None) -> str:
-    """Compile NAME.v of a folder and run its testbench, with other rows (their number and file) if given."""
+    """Compile NAME.v of a folder and run its testbench."""
     for tool in ("iverilog", "vvp"):
         if shutil.which(tool) is None:
             raise ImportError(f"{tool} is not installed; install Icarus Verilog")

@@ -1,7 +1,7 @@
 """ONNX in: a bounded reader of its own, a walk from input to output, and three kinds of network.
 
 bytes      wire messages tensors external
-graph      graph walking | constants arithmetic shapes | float_nodes quantized_nodes, all on values
+graph      graph walking | constants arithmetic shapes | float_nodes quantized_nodes | values const attributes tokens
 network    float_network integer_network dynamic_network, put together in reading
 """
 

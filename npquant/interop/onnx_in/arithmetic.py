@@ -1,6 +1,7 @@
 """Constants computed from constants, and integers from shapes: the same few operators on plain arrays.
 
-Legend: node the operator; arrays its inputs, None where one is left out; walk the walk; ints an input of integers.
+Legend: node the operator; arrays its inputs, None where one is left out; walk the walk; shape sizes, None where the
+file does not say one, axis and axes counted from either end; target the shape asked for; values an input of integers.
 """
 
 from __future__ import annotations
@@ -13,10 +14,13 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from npquant.interop.onnx_in.attributes import attribute, integer_of, integers_of
 from npquant.interop.onnx_in.messages import Node
-from npquant.interop.onnx_in.values import MAX_CONSTANT, Walk, attribute, integer_of, integers_of
+from npquant.interop.onnx_in.values import Walk
 
 Arrays = Sequence[NDArray[Any] | None]
+# Numbers in a constant that is computed, where it is larger than what it is computed from.
+MAX_CONSTANT: Final = 1 << 22
 
 
 def compute(walk: Walk, node: Node, arrays: Arrays) -> NDArray[Any] | None:

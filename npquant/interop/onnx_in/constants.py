@@ -15,9 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from npquant.interop.onnx_in.arithmetic import compute
+from npquant.interop.onnx_in.attributes import attribute, constant, integer_of, integers_of
+from npquant.interop.onnx_in.const import Const, along
 from npquant.interop.onnx_in.messages import Node
-from npquant.interop.onnx_in.tensors import BFLOAT16, CODES, FLOAT, FLOATS, INT64, TYPES, type_name
-from npquant.interop.onnx_in.values import Const, Walk, along, attribute, constant, integer_of, integers_of
+from npquant.interop.onnx_in.tensors import BFLOAT16, CODES, FLOAT, INT64, TYPES, type_name
+from npquant.interop.onnx_in.values import Walk
 
 Inputs = Sequence[Const | None]
 
@@ -74,7 +76,7 @@ def _cast(walk: Walk, node: Node, first: Const) -> Const:
     if kind == first.type:
         return first
     with np.errstate(all="ignore"):
-        array = first.real().astype(TYPES[kind][1])
+        array: NDArray[Any] = first.real().astype(TYPES[kind][1])
         if kind == BFLOAT16:  # round half even to the upper half of the word
             bits = array.view(np.uint32).astype(np.uint64)
             upper = (bits + 0x7FFF + ((bits >> np.uint64(16)) & np.uint64(1))) & np.uint64(0xFFFF0000)
@@ -154,7 +156,10 @@ def _clipped(walk: Walk, node: Node, inputs: Inputs) -> Const:
     if first.scale is not None or first.type not in CODES:
         return Const(np.clip(first.real(), low, high), first.type)
     old = first.interval()
-    bounds = int(max(old[0], low if low is not None else old[0])), int(min(old[1], high if high is not None else old[1]))
+    bounds = (
+        int(max(old[0], low if low is not None else old[0])),
+        int(min(old[1], high if high is not None else old[1])),
+    )
     if bounds[0] >= bounds[1]:
         walk.refuse(node, f"clips codes to [{bounds[0]}, {bounds[1]}]; the bounds must be apart")
     return replace(first, array=np.clip(first.array, *bounds), low=bounds[0], high=bounds[1])

@@ -13,8 +13,10 @@ import numpy as np
 from npquant.integer.dynamic_layer import DynamicLayer
 from npquant.integer.dynamic_mlp import DynamicMLP
 from npquant.interop.imported import Imported
+from npquant.interop.onnx_in.const import Const
 from npquant.interop.onnx_in.constants import codes_of
-from npquant.interop.onnx_in.values import Const, DynamicProduct, Token, Walk
+from npquant.interop.onnx_in.tokens import DynamicProduct, Token
+from npquant.interop.onnx_in.values import Walk
 from npquant.interop.steps import Activation, Clip, Head
 from npquant.kernels.qparams import QuantParams
 from npquant.profiles.record import Profile
@@ -44,6 +46,8 @@ def dynamic_network(walk: Walk, tokens: Sequence[Token], profile: Profile) -> Im
         model = DynamicMLP(made, "batch", profile)
     except ValueError as error:
         walk.refuse("", str(error))
+    if any(name in ("sigmoid", "tanh") for _, name in layers[:-1]):
+        walk.note("a sigmoid or tanh in floats stands between its layers: an engine's own may move a later code by one")
     walk.note("the scales of its inputs come from all rows of a run together, as onnxruntime takes them")
     return Imported(model, head, tuple(walk.notes), "onnx")
 
@@ -62,9 +66,7 @@ def _layer(walk: Walk, product: DynamicProduct, name: str) -> DynamicLayer:
         walk.refuse(product.place, f"has {scale.size} scales for {n} outputs")
     if product.zero is not None and product.zero.type != product.w.type:
         walk.refuse(product.place, "its weights and their zero point have two types")
-    codes = Const(
-        product.w.array, product.w.type, scale, zero, 1, product.w.type, product.w.low, product.w.high
-    )
+    codes = Const(product.w.array, product.w.type, scale, zero, 1, product.w.type, product.w.low, product.w.high)
     w_q, s, z, (low, high) = codes_of(walk, product.place, codes, turned=False)
     b = np.zeros(n, np.float32) if product.b is None else product.b.real()
     try:

@@ -11,7 +11,8 @@ import numpy as np
 
 from npquant.files.format_error import FormatError
 from npquant.interop.imported import Imported
-from npquant.interop.onnx_in.values import Pair, Product, Token, Walk
+from npquant.interop.onnx_in.tokens import Pair, Product, Token
+from npquant.interop.onnx_in.values import Walk
 from npquant.interop.steps import Activation, Affine, Clip, Head, Linear, Step, fold
 
 
@@ -25,7 +26,7 @@ def float_network(walk: Walk, tokens: Sequence[Token]) -> Imported:
             case Pair():
                 if i != len(tokens) - 1:
                     walk.refuse(token.place, "stands before further operators; it must be the last")
-                walk.note(f"{token.place}: the file gives [1 - p, p] of its one logistic unit; the model gives p")
+                walk.note(f"{token.place}: the file gives [1 - p, p]; the model gives the one logit of p")
             case Activation(place, "softplus") if any(isinstance(t, Product) for t in tokens[i:]):
                 walk.refuse(place, "stands between layers; Softplus is read behind the last layer alone")
             case Affine() | Clip() | Activation() | Head():
@@ -36,7 +37,8 @@ def float_network(walk: Walk, tokens: Sequence[Token]) -> Imported:
         model, head, notes = fold(steps, walk.file)
     except FormatError as error:
         raise error from None
-    return Imported(model, head, (*walk.notes, *notes), "onnx")
+    pair = isinstance(tokens[-1], Pair)
+    return Imported(model, head, (*walk.notes, *notes), "onnx", pair=pair)
 
 
 def _linear(walk: Walk, product: Product) -> Linear:

@@ -1,7 +1,7 @@
 """Operators on real values: products, affine maps, batch normalization, activations and heads, as tokens.
 
-Legend: node the operator; inputs what its names stand for, None where one is left out; data the one of them that flows,
-and x its values; c a constant; (K, N) the shape of a product's weights.
+Legend: walk the walk; node the operator; inputs what its names stand for, None where one is left out; data the
+one of them that flows, and x its values; c a constant; (K, N) the shape of a product's weights, n = N.
 """
 
 from __future__ import annotations
@@ -13,26 +13,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from npquant.interop.onnx_in.attributes import attribute, constant, float_of, integer_of, numbers, scalar
+from npquant.interop.onnx_in.const import Const
 from npquant.interop.onnx_in.constants import bounds_of_clip
 from npquant.interop.onnx_in.messages import Node
 from npquant.interop.onnx_in.shapes import rows
 from npquant.interop.onnx_in.tensors import FLOATS, type_name
-from npquant.interop.onnx_in.values import (
-    CodeClip,
-    Const,
-    Data,
-    DynamicProduct,
-    Known,
-    Pair,
-    Product,
-    Walk,
-    attribute,
-    constant,
-    float_of,
-    integer_of,
-    numbers,
-    scalar,
-)
+from npquant.interop.onnx_in.tokens import CodeClip, DynamicProduct, Pair, Product
+from npquant.interop.onnx_in.values import Data, Known, Walk
 from npquant.interop.steps import Activation, Affine, Clip, Head
 
 Inputs = Sequence[Known | None]
@@ -76,9 +64,7 @@ def gemm(walk: Walk, node: Node, inputs: Inputs, data: Data) -> Data:
     c = inputs[2] if len(inputs) > 2 else None
     b = None if c is None else constant(walk, node, c, "bias")
     alpha, beta = float_of(walk, node, "alpha", 1.0), float_of(walk, node, "beta", 1.0)
-    return _product(
-        walk, node, data, Product(node.place, w, b, integer_of(walk, node, "transB", 0) != 0, alpha, beta)
-    )
+    return _product(walk, node, data, Product(node.place, w, b, integer_of(walk, node, "transB", 0) != 0, alpha, beta))
 
 
 def _matmul(walk: Walk, node: Node, inputs: Inputs, data: Data) -> Data:
@@ -98,10 +84,10 @@ def _product(walk: Walk, node: Node, data: Data, product: Product) -> Data:
     k, n = product.shape
     if product.b is not None:
         product = product._replace(b=fitted_bias(walk, node, product.b, n))
-    found = rows(walk, node, data, k)
+    found = rows(walk, node, data)
     if data.token is None and any(shape[1] not in (k, None) for shape in found.values()):
         walk.note(f"{node.place}: the file declares other inputs than the {k} that its weights take")
-    return data.then(product, shapes=dict.fromkeys(found) | {batch: (batch, n) for batch in found})
+    return data.then(product, shapes={batch: (batch, n) for batch in found})
 
 
 def fitted_bias(walk: Walk, node: Node, c: Const, n: int) -> Const:
@@ -178,8 +164,7 @@ def _batch_normalization(walk: Walk, node: Node, inputs: Inputs, data: Data) -> 
         walk.refuse(node, "takes the data, scale, B, mean and variance")
     roles = ("scale", "B", "mean", "variance")
     scale, b, mean, var = (
-        numbers(walk, node, value, role, data).astype(np.float64)
-        for value, role in zip(inputs[1:], roles, strict=True)
+        numbers(walk, node, value, role, data).astype(np.float64) for value, role in zip(inputs[1:], roles, strict=True)
     )
     with np.errstate(all="ignore"):
         s = scale / np.sqrt(var + float_of(walk, node, "epsilon", 1e-5))

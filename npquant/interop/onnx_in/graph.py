@@ -2,7 +2,8 @@
 
 Nodes may stand in any order in the file; only those that the output needs are read.
 
-Legend: graph the message; walk the walk; producers the node that writes each name.
+Legend: model and graph the messages; walk the walk; tensors the initializers; made the node that writes each name;
+source the name of the input.
 """
 
 from __future__ import annotations
@@ -33,7 +34,9 @@ def check_model(model: Model, walk: Walk) -> Graph:
         if node.op in CONTROL or any(a.graphs for a in node.attributes.values()):
             walk.refuse(node, "holds a graph of its own; npquant reads a straight line of operators")
         if node.domain not in DOMAINS:
-            walk.refuse(node, f"is of the domain {quoted(node.domain)}, which npquant does not read; export to ONNX QDQ")
+            walk.refuse(
+                node, f"is of the domain {quoted(node.domain)}, which npquant does not read; export to ONNX QDQ"
+            )
     if model.functions:
         walk.refuse("", f"defines {model.functions} functions of its own; inline them (onnx.inliner)")
     if graph.sparse:
@@ -90,9 +93,8 @@ def the_output(graph: Graph, walk: Walk, made: Mapping[str, Node], source: str) 
     if len(outputs) != 1:
         names = ", ".join(quoted(o.name) for o in graph.outputs[:4])
         walk.refuse("", f"has {len(graph.outputs)} outputs ({names}); networks with one output of numbers are read")
-    for other in graph.outputs:
-        if other is not outputs[0]:
-            walk.note(f"the output {quoted(other.name)} (labels) was left out: the largest logit says the class")
+    if others := ", ".join(quoted(o.name) for o in graph.outputs if o is not outputs[0]):
+        walk.note(f"beside {quoted(outputs[0].name)} the file gives labels, which were left out: {others}")
     return outputs[0]
 
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import inf
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,80 +23,22 @@ from numpy.typing import NDArray
 from npquant.integer.layer import IntegerLayer
 from npquant.integer.mlp import IntegerMLP
 from npquant.interop.imported import Imported
+from npquant.interop.onnx_in.const import Const
 from npquant.interop.onnx_in.constants import codes_of
+from npquant.interop.onnx_in.grids import Grid, Item, grids
 from npquant.interop.onnx_in.tensors import INT32, type_name
-from npquant.interop.onnx_in.values import CodeClip, Const, Dequantize, Product, Quantize, Token, Walk
+from npquant.interop.onnx_in.tokens import Product, Token
+from npquant.interop.onnx_in.values import Walk
 from npquant.interop.steps import Activation, Affine, Clip, Head
 from npquant.kernels.activation_bounds import CLAMPS
 from npquant.kernels.qparams import QuantParams
+from npquant.nn.activations import activate
 from npquant.profiles.codes_to_codes import activation
 from npquant.profiles.operators import dequantize, quantize
 from npquant.profiles.record import Profile
 
 # A bias that says its own scale must have sx sw, rounded to float32 once or twice on the way (2^-24 each).
 _SCALE_TOLERANCE: Final = 2.0**-22
-
-
-class Grid(NamedTuple):
-    """Values of these parameters' codes, whatever stands before and behind."""
-
-    place: str
-    params: QuantParams
-
-
-Item = Grid | Token
-
-
-def grids(walk: Walk, tokens: Sequence[Token]) -> tuple[list[Item], bool, bool]:
-    """Return the items, and whether the file's input and its output are codes.
-
-    FormatError where codes are read under other parameters than they were made by.
-    """
-    items: list[Item] = []
-    open_ = False  # the last item is a grid that no DequantizeLinear has closed
-    for i, token in enumerate(tokens):
-        match token:
-            case Quantize(place, params):
-                items.append(Grid(place, params))
-                open_ = True
-            case CodeClip(place, low, high):
-                items.append(_narrowed(walk, items.pop(), place, low, high) if open_ else walk.refuse(place, "no codes"))
-            case Dequantize(place, params) if i == 0:
-                items.append(Grid(place, params))
-            case Dequantize(place, params):
-                made = items[-1]
-                if not (open_ and isinstance(made, Grid)) or not _same_scale(made.params, params):
-                    walk.refuse(place, "reads codes by another scale or zero point than they were made by")
-                open_ = False
-            case _ if open_:
-                walk.refuse(token.place, "stands on codes; DequantizeLinear must stand before it")
-            case _:
-                items.append(token)
-    return _without_repeats(items), isinstance(tokens[0], Dequantize), open_
-
-
-def _same_scale(one: QuantParams, two: QuantParams) -> bool:
-    return bool(one.scale == two.scale and one.zero_point == two.zero_point)
-
-
-def _narrowed(walk: Walk, grid: Item, place: str, low: int, high: int) -> Grid:
-    assert isinstance(grid, Grid)
-    p = grid.params
-    try:
-        return Grid(grid.place, QuantParams(p.scale, p.zero_point, max(p.qmin, low), min(p.qmax, high)))
-    except ValueError as error:
-        walk.refuse(place, str(error))
-
-
-def _without_repeats(items: list[Item]) -> list[Item]:
-    """Rounding to a grid twice is rounding once."""
-    kept: list[Item] = []
-    for item in items:
-        last = kept[-1] if kept else None
-        if isinstance(item, Grid) and isinstance(last, Grid) and item.params == last.params:
-            continue
-        kept.append(item)
-    return kept
 
 
 @dataclass(slots=True)
@@ -126,7 +68,9 @@ def integer_network(walk: Walk, tokens: Sequence[Token], profile: Profile) -> Im
     parser = _Parser(walk, items, profile)
     first = parser.take(Grid)
     if first is None:
-        walk.refuse(items[0].place, "stands before the first QuantizeLinear: partly quantized (mixed) files are not read")
+        walk.refuse(
+            items[0].place, "stands before the first QuantizeLinear: partly quantized (mixed) files are not read"
+        )
     x: Grid | None = first
     while (product := parser.take(Product)) is not None:
         if x is None:
@@ -140,10 +84,12 @@ def integer_network(walk: Walk, tokens: Sequence[Token], profile: Profile) -> Im
         model = IntegerMLP(tuple(parser.layers), first.params, profile=profile)
     except (ValueError, TypeError, OverflowError) as error:
         walk.refuse("", str(error))
-    if parser.rounded is not None and not codes_out:
-        walk.note(f"{parser.rounded.place}: the file rounds the outputs of its head to codes; the model does not")
-    out = (parser.rounded.params if parser.rounded is not None else model.output_params) if codes_out else None
-    return Imported(model, parser.head, tuple(walk.notes), "onnx", first.params if codes_in else None, out)
+    if parser.rounded is not None and model.output_params is None and not codes_out:
+        walk.note(f"{parser.rounded.place}: rounds what the head makes of real outputs; left out")
+    behind = None if parser.rounded is None else parser.rounded.params
+    outputs = (behind or model.output_params) if codes_out else None
+    inputs = first.params if codes_in else None
+    return Imported(model, parser.head, tuple(walk.notes), "onnx", inputs, outputs, None if codes_out else behind)
 
 
 def _layer(parser: _Parser, x: Grid, product: Product) -> Grid | None:
@@ -151,7 +97,7 @@ def _layer(parser: _Parser, x: Grid, product: Product) -> Grid | None:
     clamp = parser.take(Clip)
     pre = parser.take(Grid)
     if pre is None:
-        _add(parser, product, x, None, _name(parser, clamp))
+        _append_layer(parser, product, x, None, _name(parser, clamp))
         return None
     target, name = _clamped(parser, pre, clamp)
     steps = []
@@ -161,7 +107,7 @@ def _layer(parser: _Parser, x: Grid, product: Product) -> Grid | None:
     if y is not None:
         # Between two grids everything is a table, read at every code that the first clamp leaves.
         table = _table(parser, steps, _bounded(parser, target, name, pre.place), y)
-        _add(parser, product, x, y.params, "table", _bounded(parser, target, name, pre.place), table)
+        _append_layer(parser, product, x, y.params, "table", _bounded(parser, target, name, pre.place), table)
         return Grid(y.place, y.params)
     last = parser.at == len(parser.items) or isinstance(parser.items[parser.at], Head)
     if steps and last and isinstance(steps[-1], Activation) and len(steps) == 1 and steps[0].name == "sigmoid":
@@ -175,7 +121,7 @@ def _layer(parser: _Parser, x: Grid, product: Product) -> Grid | None:
         name = "relu"
     if name == "identity" and not last and target.zero_point == target.qmin:
         parser.walk.note("no Relu stands in the file where outputs end at the zero point: the clamp is the activation")
-    _add(parser, product, x, target, name)
+    _append_layer(parser, product, x, target, name)
     return Grid(pre.place, target)
 
 
@@ -224,21 +170,28 @@ def _table(parser: _Parser, steps: Sequence[Clip | Activation], pre: QuantParams
     profile, params = parser.profile, y.params
     q = np.arange(pre.qmin, pre.qmax + 1).astype(pre.dtype)
     try:
-        if len(steps) == 1 and isinstance(steps[0], Activation):
-            if profile.activation_codes is None:
-                parser.walk.refuse(steps[0].place, f"{profile.name} has no {steps[0].name} on codes")
-            return np.asarray(activation(steps[0].name, q, x=pre, y=params, profile=profile)).astype(params.dtype)
+        if [getattr(step, "name", "") for step in steps] == ["sigmoid"] and profile.activation_codes is not None:
+            return np.asarray(activation("sigmoid", q, x=pre, y=params, profile=profile)).astype(params.dtype)
         values = dequantize(q, pre, profile)
         for step in steps:
-            if not isinstance(step, Clip):
-                parser.walk.refuse(step.place, "stands beside another step between two quantizers; one alone is read")
-            values = np.clip(values, np.float32(step.low), np.float32(step.high))
+            values = _stepped(parser, step, values)
         return np.asarray(quantize(values, params, profile)).astype(params.dtype)
     except (ValueError, TypeError) as error:
         parser.walk.refuse(y.place if not steps else steps[0].place, str(error))
 
 
-def _add(
+def _stepped(parser: _Parser, step: Clip | Activation, values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """One step on real values: clips are exact, other functions correctly rounded to float32 (but for ties)."""
+    if isinstance(step, Clip):
+        return np.clip(values, np.float32(step.low), np.float32(step.high))
+    parser.walk.note(
+        f"{step.place}: its table is of correctly rounded values; an engine's own function may give another code where "
+        "one lies within its error of a half"
+    )
+    return np.asarray(activate(step.name, values.astype(np.float64)).astype(np.float32))
+
+
+def _append_layer(
     parser: _Parser,
     product: Product,
     x: Grid,
@@ -283,13 +236,15 @@ def _check_bias(parser: _Parser, product: Product, b: Const, x: QuantParams, w: 
     assert b.scale is not None
     wanted = np.asarray(x.scale, np.float64) * np.asarray(w.scale, np.float64)
     given = b.scale.astype(np.float64).reshape(-1)
-    off = np.abs(given - wanted) > _SCALE_TOLERANCE * wanted if given.size in (1, np.size(wanted)) or np.size(
-        wanted
-    ) == 1 else np.array(True)
+    off = (
+        np.abs(given - wanted) > _SCALE_TOLERANCE * wanted
+        if given.size in (1, np.size(wanted)) or np.size(wanted) == 1
+        else np.array(True)
+    )
     if b.code_type != INT32 or np.any(off) or (b.zero is not None and np.any(b.zero)):
         parser.walk.refuse(
             product.place,
-            f"its bias is {type_name(b.code_type)} of another scale or zero point than INT32 of input times weight scale",
+            f"its bias is {type_name(b.code_type)} by other parameters than INT32, scale of input times weights",
         )
 
 
@@ -307,6 +262,11 @@ def _end(parser: _Parser) -> None:
             parser.walk.note(f"{act.place}: the sigmoid behind the last layer was split off as the head 'logistic'")
     if parser.head != "none":
         parser.rounded = parser.take(Grid)
+    if parser.rounded is not None and parser.profile.softmax_codes is None and parser.head == "softmax":
+        parser.walk.note(
+            f"{parser.rounded.place}: codes of the softmax are rounded from float32; where onnxruntime fuses it to "
+            "QLinearSoftmax, its integer table may give one code less"
+        )
     if parser.at < len(parser.items):
         rest = parser.items[parser.at]
         says = "scales or shifts between two quantizers" if isinstance(rest, Affine) else "has no place there"

@@ -273,5 +273,3 @@ def _dimension(data: memoryview, reader: Reader, place: str) -> int | None:
         if number == 1 and wire == VARINT:
             size = reader.integer(value, place)
     return size
-
-

@@ -2,33 +2,23 @@
 
 A fused operator is taken apart into what it is made of: QGemm is DequantizeLinear, a product, QuantizeLinear.
 
-Legend: node the operator; inputs what its names stand for, None where one is left out; data the codes or values.
+Legend: walk the walk; node the operator; inputs what its names stand for, None where one is left
+out; data the codes or values.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from npquant.interop.onnx_in.attributes import constant, float_of, integer_of, quant_params
+from npquant.interop.onnx_in.const import Const
 from npquant.interop.onnx_in.constants import Inputs as Constants
 from npquant.interop.onnx_in.float_nodes import fitted_bias
 from npquant.interop.onnx_in.messages import Node
 from npquant.interop.onnx_in.shapes import rows
 from npquant.interop.onnx_in.tensors import FLOAT, INT32, type_name
-from npquant.interop.onnx_in.values import (
-    Const,
-    Data,
-    Dequantize,
-    Dynamic,
-    DynamicProduct,
-    Known,
-    Product,
-    Quantize,
-    Walk,
-    constant,
-    float_of,
-    integer_of,
-    quant_params,
-)
+from npquant.interop.onnx_in.tokens import Dequantize, DynamicProduct, Product, Quantize
+from npquant.interop.onnx_in.values import Data, Dynamic, Known, Walk
 from npquant.interop.steps import Activation, Head
 
 Inputs = Sequence[Known | None]
@@ -49,9 +39,7 @@ def _two(inputs: Inputs, at: int) -> tuple[Known | None, Known | None]:
     return padded[0], padded[1]
 
 
-def _quantized(
-    walk: Walk, node: Node, data: Data, scale: Known | None, zero: Known | None, kind: int
-) -> Data:
+def _quantized(walk: Walk, node: Node, data: Data, scale: Known | None, zero: Known | None, kind: int) -> Data:
     params = quant_params(walk, node, scale, zero, code_type=kind)
     return data.then(Quantize(node.place, params), type=kind if zero is None else constant(walk, node, zero, "").type)
 
@@ -131,14 +119,14 @@ def _qlinear_matmul(walk: Walk, node: Node, inputs: Inputs, data: Data) -> Data:
 
 
 def _integer_product(walk: Walk, node: Node, x: Data, product: Product) -> Data:
-    k, n = product.shape
-    return x.then(product, shapes={batch: (batch, n) for batch in rows(walk, node, x, k)})
+    n = product.shape[1]
+    return x.then(product, shapes={batch: (batch, n) for batch in rows(walk, node, x)})
 
 
 def dynamic_node(walk: Walk, node: Node, inputs: Inputs) -> Known | None:
     """Return what is made of a scale that the input itself chooses, None if it is not one of the known forms.
 
-    MatMulInteger, Cast, Mul by the product of both scales; or onnxruntime's MatMulIntegerToFloat, DynamicQuantizeMatMul.
+    MatMulInteger, Cast, Mul by the product of both scales; or onnxruntime's MatMulIntegerToFloat.
     """
     dynamic = next((i for i in inputs if isinstance(i, Dynamic)), None)
     if dynamic is None:
@@ -177,7 +165,7 @@ def dynamic_product(walk: Walk, node: Node, x: Data, parts: Constants) -> Data:
         walk.refuse(node, "its weights must be a matrix of codes, with a scale")
     if scale.type != FLOAT:
         walk.refuse(node, f"the scale of its weights is {type_name(scale.type)}; FLOAT is read")
-    k, n = w.array.shape
+    n = w.array.shape[1]
     bias = None if b is None else fitted_bias(walk, node, b, n)
-    shapes = {batch: (batch, n) for batch in rows(walk, node, x, k)}
+    shapes = {batch: (batch, n) for batch in rows(walk, node, x)}
     return x.then(DynamicProduct(node.place, w, zero, scale, bias), shapes=shapes)

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from npquant.files.archive import read_bounded
-from npquant.files.format_error import FormatError
 from npquant.interop.imported import Imported
 from npquant.interop.onnx_in.dynamic_network import dynamic_network
 from npquant.interop.onnx_in.external import Folder
@@ -20,7 +19,8 @@ from npquant.interop.onnx_in.graph import check_model, opset_of, producers, tens
 from npquant.interop.onnx_in.integer_network import integer_network
 from npquant.interop.onnx_in.messages import read_model
 from npquant.interop.onnx_in.tensors import TensorReader
-from npquant.interop.onnx_in.values import Dequantize, DynamicProduct, Quantize, Walk
+from npquant.interop.onnx_in.tokens import Dequantize, DynamicProduct, Quantize
+from npquant.interop.onnx_in.values import Walk
 from npquant.interop.onnx_in.walking import walk_graph
 from npquant.interop.onnx_in.wire import Reader
 from npquant.profiles import get
@@ -33,7 +33,7 @@ _MAX_BYTES = 1 << 31
 class Serializable(Protocol):
     """What onnx.ModelProto offers: its own bytes."""
 
-    def SerializeToString(self) -> bytes:  # noqa: N802
+    def SerializeToString(self) -> bytes:
         """Return the message's bytes."""
 
 
@@ -68,6 +68,7 @@ def from_onnx(source: str | os.PathLike[str] | Serializable, *, profile: str | P
     Examples
     --------
     >>> import tempfile
+    >>> from npquant.files.format_error import FormatError
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = Path(folder) / "empty.onnx"
     ...     _ = path.write_bytes(bytes([8, 7, 66, 2, 16, 13, 58, 0]))  # IR 7, opset 13, and an empty graph
@@ -80,10 +81,7 @@ def from_onnx(source: str | os.PathLike[str] | Serializable, *, profile: str | P
     if isinstance(source, Serializable):
         return decode_onnx(source.SerializeToString(), "ModelProto", folder=None, profile=profile)
     name = os.fspath(source)
-    try:
-        data = read_bounded(source, max_bytes=_MAX_BYTES)
-    except ValueError as error:
-        raise FormatError(name, "", str(error).removeprefix(f"{name}: ")) from error
+    data = read_bounded(source, max_bytes=_MAX_BYTES)
     return decode_onnx(data, name, folder=Path(source).parent, profile=profile)
 
 

@@ -1,18 +1,23 @@
 """Operators that move no number: Flatten in all its disguises, and the integers that a file computes from a shape.
 
-Legend: node the operator; inputs what its names stand for, None where one is left out; data the first of them.
+Legend: walk the walk; node the operator; inputs what its names stand for, None where one is left
+out; data the first of them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from npquant.interop.onnx_in.arithmetic import axes_of, compute, flattened, reshaped, unsqueezed
+from npquant.interop.onnx_in.attributes import integer_of, integers_of
+from npquant.interop.onnx_in.const import Const
 from npquant.interop.onnx_in.messages import Node
 from npquant.interop.onnx_in.tensors import FLOATS, TYPES, type_name
-from npquant.interop.onnx_in.values import Const, Data, Known, Shape, Sizes, Walk, integer_of, integers_of
+from npquant.interop.onnx_in.values import Data, Known, Shape, Sizes, Walk
 
 Inputs = Sequence[Known | None]
 
@@ -31,7 +36,7 @@ def sizes_node(walk: Walk, node: Node, inputs: Inputs) -> Sizes:
     batches = next(set(i.by_batch) for i in inputs if isinstance(i, Sizes))
     found = {}
     for batch in sorted(batches):
-        arrays = []
+        arrays: list[NDArray[Any] | None] = []
         for i in inputs:
             if isinstance(i, Sizes):
                 arrays.append(i.by_batch.get(batch, np.zeros(0, np.int64)))
@@ -47,7 +52,7 @@ def sizes_node(walk: Walk, node: Node, inputs: Inputs) -> Sizes:
             array = compute(walk, node, arrays)
         if array is None:
             walk.refuse(node, "is not among the operators on shapes that npquant reads")
-        found[batch] = array
+        found[batch] = array.astype(np.int64) if array.dtype != bool else array
     return Sizes(found)
 
 
@@ -159,14 +164,14 @@ def cast(walk: Walk, node: Node, data: Data) -> Data:
     return Data(kind, data.shapes, data.token, data.parent)
 
 
-def rows(walk: Walk, node: Node, data: Data, k: int) -> dict[int, Shape]:
-    """Return the shapes (B, K) of data before a product with K rows, for the batch sizes that have one."""
+def rows(walk: Walk, node: Node, data: Data) -> dict[int, Shape]:
+    """Return the shapes (B, K) of data before a product, for those sizes of the batch that have one."""
     found: dict[int, Shape] = {}
     for batch, shape in data.shapes.items():
         if len(shape) == 2 and shape[0] == batch:
             found[batch] = shape
     if found:
-        if 2 not in found and 2 in data.shapes or (walk.dropped and 2 not in found):
+        if 2 not in found:
             walk.note(f"the file's shapes hold for {min(found)} row(s) a run alone; npquant takes any number")
         return found
     shape = next(iter(data.shapes.values()))

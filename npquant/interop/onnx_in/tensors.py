@@ -57,7 +57,7 @@ CODES: Final = MappingProxyType(
 
 
 def type_name(number: int) -> str:
-    """Return the name of an element type, as ONNX spells it.
+    """Return the name of the element type of that number, as ONNX spells it.
 
     >>> type_name(3), type_name(99)
     ('INT8', 'type 99')
@@ -108,7 +108,7 @@ class TensorReader:
         if tensor.type == BFLOAT16:
             return widen_bfloat16(np.frombuffer(raw, "<u2"))
         if dtype is np.bool_:
-            return np.frombuffer(raw, np.uint8) != 0
+            return np.asarray(np.frombuffer(raw, np.uint8) != 0)
         return np.frombuffer(raw, np.dtype(dtype).newbyteorder("<")).astype(dtype, copy=False)
 
     def _typed(self, tensor: Tensor, count: int, place: str) -> NDArray[Any]:
@@ -126,11 +126,11 @@ class TensorReader:
         if dtype is np.float16:
             return (values & 0xFFFF).astype(np.uint16).view(np.float16)
         if dtype in (np.float32, np.float64):
-            return values
+            return np.asarray(values)
         if dtype is np.uint64:
             return values.view(np.uint64)
         if dtype is np.bool_:
-            return values != 0
+            return np.asarray(values != 0)
         low, high = np.iinfo(dtype).min, np.iinfo(dtype).max
         if values.size and not (low <= values.min() and values.max() <= high):
             raise self.reader.error(place, f"holds numbers outside {type_name(tensor.type)}")
@@ -171,10 +171,10 @@ def unpack(raw: NDArray[np.uint8], kind: int, count: int) -> NDArray[Any]:
     return codes.astype(dtype)
 
 
-def widen_bfloat16(bits: NDArray[np.uint16]) -> NDArray[np.float32]:
-    """Return bfloat16 bit patterns as the float32 they are the upper half of.
+def widen_bfloat16(patterns: NDArray[np.uint16]) -> NDArray[np.float32]:
+    """Return bfloat16 patterns as the float32 they are the upper half of.
 
     >>> widen_bfloat16(np.array([0x3F80], np.uint16))
     array([1.], dtype=float32)
     """
-    return (bits.astype(np.uint32) << np.uint32(16)).view(np.float32)
+    return (patterns.astype(np.uint32) << np.uint32(16)).view(np.float32)

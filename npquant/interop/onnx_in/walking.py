@@ -1,13 +1,15 @@
 """The walk: from the input to the output, node by node, each taken by the family that knows it.
 
-Legend: walk the walk; node the operator; inputs what its names stand for, None where one is left out; known all names so
-far; value a graph input, batch a number of rows.
+Legend: walk the walk; node the operator; inputs what its names stand for, None where one is left out; known all names
+so far; made the node that writes each name, tensors the initializers; value and output the graph's own ends.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from npquant.interop.onnx_in.attributes import constant
+from npquant.interop.onnx_in.const import Const
 from npquant.interop.onnx_in.constants import fold_constant
 from npquant.interop.onnx_in.float_nodes import (
     float_node,
@@ -20,12 +22,12 @@ from npquant.interop.onnx_in.messages import Node, Tensor, Value, quoted
 from npquant.interop.onnx_in.quantized_nodes import dequantize, dynamic_node, dynamic_product, fused, quantize
 from npquant.interop.onnx_in.shapes import cast, moved, shape_of, sizes_node
 from npquant.interop.onnx_in.tensors import TYPES, type_name
-from npquant.interop.onnx_in.values import Const, Data, Dynamic, Known, Shape, Walk, constant
+from npquant.interop.onnx_in.values import Data, Dynamic, Known, Shape, Walk
 
 Inputs = Sequence[Known | None]
 _READ = (
-    "Gemm, MatMul, Add, Sub, Mul, Div, BatchNormalization, Relu, Clip, Sigmoid, Tanh, HardSigmoid, Softplus, Softmax, "
-    "LogSoftmax, Flatten, Reshape, QuantizeLinear, DequantizeLinear, QGemm, QLinearMatMul, DynamicQuantizeLinear"
+    "products by constants, affine maps, Relu, Clip, Sigmoid, Tanh, HardSigmoid, a last Softplus or softmax, and the "
+    "quantized forms of these; export the network with those"
 )
 
 
@@ -77,7 +79,8 @@ def _known(walk: Walk, known: dict[str, Known], tensors: Mapping[str, Tensor], n
 def _visited(walk: Walk, node: Node, inputs: Inputs) -> Known | list[Known]:
     """What a node makes, by what its inputs are; FormatError names an operator that is not read."""
     if all(i is None or isinstance(i, Const) for i in inputs):
-        found: Known | list[Known] | None = fold_constant(walk, node, [i for i in inputs if not _not_const(i)])
+        constants = [i if isinstance(i, Const) else None for i in inputs]
+        found: Known | list[Known] | None = fold_constant(walk, node, constants)
     elif any(isinstance(i, Dynamic) for i in inputs):
         found = dynamic_node(walk, node, inputs)
     elif any(isinstance(i, Data) for i in inputs):
@@ -85,12 +88,8 @@ def _visited(walk: Walk, node: Node, inputs: Inputs) -> Known | list[Known]:
     else:
         found = sizes_node(walk, node, inputs)
     if found is None:
-        walk.refuse(node, f"is not among the operators that npquant reads: {_READ}")
+        walk.refuse(node, f"has no twin here; npquant reads {_READ}")
     return found
-
-
-def _not_const(value: Known | None) -> bool:
-    return value is not None and not isinstance(value, Const)
 
 
 def _data_node(walk: Walk, node: Node, inputs: Inputs) -> Known | list[Known] | None:
@@ -120,7 +119,9 @@ def _microsoft(walk: Walk, node: Node, inputs: Inputs, data: Data) -> Data | Non
         return fused_gemm(walk, node, inputs, data)
     if node.op == "DynamicQuantizeMatMul" and inputs[0] is data and len(inputs) > 2:
         w, scale = (constant(walk, node, inputs[i], "weights") for i in (1, 2))
-        rest = [None if i is None else constant(walk, node, i, "zero point or bias") for i in (*inputs[3:5], None, None)]
+        rest = [
+            None if i is None else constant(walk, node, i, "zero point or bias") for i in (*inputs[3:5], None, None)
+        ]
         return dynamic_product(walk, node, data, (w, scale, rest[0], rest[1]))
     return fused(walk, node, inputs, data)
 

@@ -25,7 +25,7 @@ from npquant.compression.rounding.uniform import quantize_uniform
 from npquant.nn.model import DenseLayer, FloatMLP
 
 SEEDS = st.integers(0, 2**32 - 1)
-ACTIVATIONS = ["relu", "clipped_relu", "hard_sigmoid", "sigmoid", "tanh"]
+ACTIVATIONS = ["relu", "clipped_relu", "hard_sigmoid", "sigmoid", "tanh", "softplus"]
 KINDS = ["unused", "dead", "constant", "twin", "double", "triple"]
 # All the rows there are: what holds on the calibration rows then holds everywhere.
 LATTICE = np.stack(np.meshgrid(*[np.arange(-2.0, 3.0)] * 3), axis=-1).reshape(-1, 3)
