@@ -1,9 +1,9 @@
-"""What an accumulator can reach over all inputs: the proof that int32 holds it.
+"""What an accumulator can reach over all inputs: the proof that its type, int32 or int64, holds it.
 
 Legend: K contracted depth, N outputs; c (K, N) centred weights w_q - zw, int8 or int16; [a, b] interval of the centred
 inputs x_q - zx, a <= 0 <= b because zx is a code itself (C2); P and Q (N,) int64 sums of the positive and of the
 negative entries of a column of c; acc = sum_k (x_q - zx) c + bias; low and high (N,) int64 its ends; layer an
-IntegerLayer.
+IntegerLayer. The type is that of the layer's bias: int64 may stand beside int16 inputs, as in TFLite's 16x8.
 
 C7 (static)   high = b P + a Q + bias,  low = a P + b Q + bias
               Each term is worst at one end, a positive weight at b, a negative one at a, and the terms are free of each
@@ -21,8 +21,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from npquant.arrays import Int8, Int64
+from npquant.arrays import Int64
 from npquant.integer.layer import IntegerLayer
+from npquant.kernels.exact import sums_are_exact
 
 INT32_MAX: Final = 2**31 - 1
 
@@ -30,9 +31,16 @@ INT32_MAX: Final = 2**31 - 1
 def signed_sums(c: NDArray[np.integer[Any]]) -> tuple[Int64, Int64]:
     """P = sum_k max(c, 0) and Q = sum_k min(c, 0): all that a bound needs to know of the weights.
 
+    From the sums of c and of |c|, by float32 BLAS where C6 makes both exact.
+
     >>> signed_sums(np.array([[10, 0], [-20, 3]], np.int8))
     (array([10,  3]), array([-20,   0]))
     """
+    if c.size and sums_are_exact(len(c) * max(int(c.max()), -int(c.min()))):
+        real, ones = c.astype(np.float32), np.ones(len(c), np.float32)
+        total = (ones @ real).astype(np.int64)
+        magnitude = (ones @ np.abs(real, out=real)).astype(np.int64)
+        return (magnitude + total) // 2, (total - magnitude) // 2
     return np.maximum(c, 0).sum(axis=0, dtype=np.int64), np.minimum(c, 0).sum(axis=0, dtype=np.int64)
 
 
@@ -45,7 +53,8 @@ def accumulator_interval(layer: IntegerLayer) -> tuple[Int64, Int64]:
     (array([-3813]), array([3837]))
     """
     low, high = _product_interval(layer)
-    # int64: |c| <= 255 and b - a <= 255 leave room for K beyond 2^46.
+    # int64: |c| <= 255 and b - a <= 65,535 leave room for K beyond 2^38; `check_accumulator` has refused what a bias of
+    # 64 bits could make of it.
     bias = layer.bias.astype(np.int64)
     return low + bias, high + bias
 
@@ -57,31 +66,38 @@ def _product_interval(layer: IntegerLayer) -> tuple[Int64, Int64]:
     return a * positive + b * negative, b * positive + a * negative
 
 
+def accumulator_width(layer: IntegerLayer) -> int:
+    """Bits of the integers that a layer's accumulators are: 32, or 64 with a bias of int64."""
+    return 8 * layer.bias.dtype.itemsize
+
+
 def check_accumulator(layer: IntegerLayer, index: int) -> int:
     """C7. Bits of the narrowest two's complement integer that holds every accumulator of a layer.
 
-    OverflowError, naming the layer by its index and the neuron, if an accumulator or a sum on the way can leave int32.
+    OverflowError, naming the layer by its index and the neuron, if an accumulator or a sum on the way can leave the
+    accumulator's type.
 
     >>> from npquant.kernels.qparams import QuantParams
     >>> p = QuantParams(0.5, 0, -128, 127)
     >>> check_accumulator(IntegerLayer(np.array([[10]], np.int8), np.array([7], np.int32), p, p, p, "relu"), 0)
     12
     """
-    low, high = accumulator_interval(layer)
-    bias = layer.bias.astype(np.int64)
+    # Integers of any size: an int64 bias near its ends would leave int64 here.
+    low, high = (end.astype(object) for end in _product_interval(layer))
+    bias = layer.bias.astype(object)
     # The bias first, or last: -1 - v is as wide in two's complement as v.
-    worst = np.maximum(np.maximum(high, high - bias), -1 - np.minimum(low, low - bias))
-    n = int(np.argmax(worst))
-    if worst[n] > INT32_MAX:
+    worst = np.maximum(np.maximum(high + bias, high), -1 - np.minimum(low + bias, low))
+    n, width = int(np.argmax(worst)), accumulator_width(layer)
+    if worst[n] >= 2 ** (width - 1):
         raise OverflowError(
-            f"layer {index}, neuron {n}: the accumulator can reach {low[n]}..{high[n]}, outside int32 (C7); "
-            "use fewer weight bits, fewer inputs or a smaller bias"
+            f"layer {index}, neuron {n}: the accumulator can reach {low[n] + bias[n]}..{high[n] + bias[n]}, "
+            f"outside int{width} (C7); use fewer weight bits, fewer inputs or a smaller bias"
         )
-    return int(max(high.max(), -1 - low.min(), 0)).bit_length() + 1
+    return int(max((high + bias).max(), -1 - (low + bias).min(), 0)).bit_length() + 1
 
 
-def check_dynamic_accumulator(w_q: Int8, x_bits: int) -> int:
-    """D3. Bits that hold every accumulator of weights w_q (K, N) and x_bits-bit inputs, whatever their zero point.
+def check_dynamic_accumulator(w_q: NDArray[np.integer[Any]], x_bits: int) -> int:
+    """D3. Bits that hold every accumulator of centred weights w_q (K, N) and x_bits-bit inputs, whatever their zero.
 
     OverflowError if an accumulator, or a sum on the way to it, can leave int32.
 

@@ -1,33 +1,39 @@
-"""The dynamically quantized layer: int8 weights made once, the scale of each input made from the input itself.
+"""The dynamically quantized layer: integer weights made once, the scale of each input made from the input itself.
 
 Legend: B batch, K inputs and N outputs; x (B, K) finite real inputs, x_q codes, a their width (`x_bits`, 2..8), lo and
-hi their range, sx and zx their scale and zero point, L = 2^a - 1 steps; w_q (K, N) codes of scale sw (N,), acc (B, N)
-int32; P and Q sums of the positive and of the negative codes of a column; granularity "row", one scale a row, or
-"batch", one for all rows; layer a DynamicLayer.
+hi their range, sx and zx their scale and zero point, L = 2^a - 1 steps; w_q (K, N) codes of scale sw and zero point zw,
+each () or (N,), acc (B, N) int32; P and Q sums of the positive and of the negative w_q - zw of a column; granularity
+"row", one scale a row, or "batch", one for all rows; layer a DynamicLayer, profile the arithmetic.
 
 D1 (parameters)   sx, zx = R14 of (lo, hi), taken over one row or over the whole batch
 D2 (input error)  |x - sx (x_q - zx)| <= sx (1/2 + L 2^-23)
-D3 (accumulator)  acc = sum_k (x_q - zx) w_q = x_q @ w_q - zx (P + Q),  |acc| <= L max(P, -Q): proof in `accumulator`
+D3 (accumulator)  acc = sum_k (x_q - zx) (w_q - zw) = x_q @ (w_q - zw) - zx (P + Q),  |acc| <= L max(P, -Q): proof in
+                  `accumulator`
 D4 (output)       y = activation(f32(f32(acc) f32(sx sw)) + b) in float32
 D5 (distance)     how far y may lie from the float network's: derived in docs/dynamic.md, held by the tests
+An engine's profile puts its own DynamicQuantizeLinear (R60, R54: uint8, "batch") in place of D1 and R1.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-from npquant.arrays import Float32, Int8, Int32, Real
+from npquant.arrays import Float32, Int8, Int16, Int32, Real
 from npquant.integer.accumulator import check_dynamic_accumulator
+from npquant.integer.layer_checks import WEIGHT_TYPES, check_weights, frozen_codes
 from npquant.integer.weight_width import weight_width
 from npquant.kernels.affine import quantize_into
 from npquant.kernels.dynamic import rescale_float32
 from npquant.kernels.matmul import matmul_int8_blas
 from npquant.kernels.qparams import QuantParams, choose_affine
 from npquant.nn.activations import ACTIVATIONS, activate
+from npquant.profiles.dynamic import dynamic_quantize, matmul_integer
+from npquant.profiles.npquant import NPQUANT
+from npquant.profiles.record import Profile
 
 GRANULARITIES: Final = ("row", "batch")
 
@@ -36,17 +42,17 @@ GRANULARITIES: Final = ("row", "batch")
 class DynamicLayer:
     """Hold one layer: integer weights, float bias, float activation, and the width of its inputs' codes.
 
-    Arrays are copied and set read-only. TypeError if w_q is not int8; ValueError if shapes or parameters do not agree,
-    a code is outside its interval, or the bias is not finite in float32; OverflowError (D3) if an accumulator, or a
-    sum on the way to it, can leave int32.
+    Arrays are copied and set read-only. TypeError if w_q is not int8 or uint8; ValueError if shapes or parameters do
+    not agree, a code is outside its interval, or the bias is not finite in float32; OverflowError (D3) if an
+    accumulator, or a sum on the way to it, can leave int32.
 
     >>> layer = DynamicLayer(np.array([[10], [20]], np.int8), QuantParams(0.5, 0, -128, 127), [1.0], "relu")
     >>> layer.shape, layer.accumulator_bits
     ((2, 1), 14)
     """
 
-    w_q: Int8  # (K, N), in [w.qmin, w.qmax]
-    w: QuantParams  # zero point 0, one scale or one a column
+    w_q: NDArray[Any]  # (K, N), int8 or uint8, in [w.qmin, w.qmax]
+    w: QuantParams  # one scale and zero point, or one a column
     b: Float32  # (N,), real; stored as float32
     activation: str  # one of `npquant.nn.activations.ACTIVATIONS`
     x_bits: int = 8  # a
@@ -54,7 +60,8 @@ class DynamicLayer:
     _column_sums: Int32 = field(init=False, repr=False)  # P + Q
 
     def __post_init__(self) -> None:
-        _check_codes(self.w_q, self.w)
+        frozen = frozen_codes(self.w_q, "w_q", WEIGHT_TYPES, 2)
+        check_weights(frozen, self.w)
         with np.errstate(over="ignore"):
             b = np.array(self.b, np.float32)
         if b.shape != self.w_q.shape[1:] or not np.isfinite(b).all():
@@ -63,10 +70,11 @@ class DynamicLayer:
             raise ValueError(f"unknown activation {self.activation!r}; known: {', '.join(ACTIVATIONS)}")
         if isinstance(self.x_bits, bool) or self.x_bits not in range(2, 9):
             raise ValueError(f"x_bits is {self.x_bits!r}; dynamic codes have 2..8 bits")
-        object.__setattr__(self, "accumulator_bits", check_dynamic_accumulator(self.w_q, self.x_bits))
+        centred = self.centred_weights
+        object.__setattr__(self, "accumulator_bits", check_dynamic_accumulator(centred, self.x_bits))
         # |P + Q| <= P - Q, which times 128 is within int32 (D3).
-        sums = self.w_q.sum(axis=0, dtype=np.int32)
-        for name, array in (("w_q", np.array(self.w_q, order="C")), ("b", b), ("_column_sums", sums)):
+        sums = centred.sum(axis=0, dtype=np.int32)
+        for name, array in (("w_q", frozen), ("b", b), ("_column_sums", sums)):
             array.flags.writeable = False
             object.__setattr__(self, name, array)
 
@@ -80,11 +88,20 @@ class DynamicLayer:
         """Bits of the weights, as they were asked for (W5)."""
         return weight_width(self.w_q, self.w)
 
+    @property
+    def centred_weights(self) -> Int16:
+        """w_q - zw: what the accumulator sees, nine bits wide at most."""
+        return self.w_q.astype(np.int16) - np.asarray(self.w.zero_point, np.int16)
+
     def accumulate(self, x_q: Int8, zero_point: ArrayLike) -> Int32:
         """D3 for codes (B, K) and their zero point, one or one a row; int32, exact."""
         # |zx (P + Q)| <= 128 (P - Q), which was checked: both terms and their difference stay inside int32.
         z = np.asarray(zero_point, np.int32).reshape(-1, 1)
-        return np.asarray(matmul_int8_blas(x_q, self.w_q) - z * self._column_sums)
+        if self.w_q.dtype == np.int8 and not np.any(self.w.zero_point):
+            return np.asarray(matmul_int8_blas(x_q, self.w_q) - z * self._column_sums)
+        # float64 holds sums of 2^37 products of 8 by 9 bits.
+        product = x_q.astype(np.float64) @ self.centred_weights.astype(np.float64)
+        return np.asarray(product.astype(np.int32) - z * self._column_sums)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, DynamicLayer):
@@ -93,17 +110,6 @@ class DynamicLayer:
         return arrays and (self.w, self.activation, self.x_bits) == (other.w, other.activation, other.x_bits)
 
     __hash__ = None  # type: ignore[assignment]
-
-
-def _check_codes(w_q: Int8, w: QuantParams) -> None:
-    if not isinstance(w_q, np.ndarray) or w_q.dtype != np.int8:
-        raise TypeError(f"w_q has dtype {getattr(w_q, 'dtype', type(w_q))}; it must be int8")
-    if w_q.ndim != 2 or w_q.size == 0:
-        raise ValueError(f"w_q has shape {w_q.shape}; it must be (K, N), neither of them 0")
-    if np.any(w.zero_point) or (w.per_channel and np.size(w.scale) != w_q.shape[1]):
-        raise ValueError(f"w is {w}; weights need zero point 0, and one scale or {w_q.shape[1]}, one a column")
-    if w_q.min() < w.qmin or w_q.max() > w.qmax:
-        raise ValueError(f"w_q holds codes outside [{w.qmin}, {w.qmax}], its own interval")
 
 
 def input_params(x: Real, bits: int, granularity: str) -> QuantParams:
@@ -133,7 +139,25 @@ def quantize_rows(x: Real, params: QuantParams) -> Int8:
     return codes
 
 
-def run_dynamic_layer(layer: DynamicLayer, x: Real, granularity: str) -> Float32:
+def dynamic_sums(
+    layer: DynamicLayer, x: Real, granularity: str, profile: Profile = NPQUANT
+) -> tuple[Int32, NDArray[np.float32]]:
+    """D1 to D3: quantize inputs by their own range and multiply: accumulators (B, N), and sx, (B, 1) or (1, 1).
+
+    >>> layer = DynamicLayer(np.array([[2], [4]], np.int8), QuantParams(0.5, 0, -128, 127), [1.0], "identity")
+    >>> dynamic_sums(layer, np.array([[0.0, 255.0]]), "row")
+    (array([[1020]], dtype=int32), array([[1.]], dtype=float32))
+    """
+    if profile is NPQUANT:
+        params = input_params(x, layer.x_bits, granularity)
+        return layer.accumulate(quantize_rows(x, params), params.zero_point), np.reshape(params.scale, (-1, 1))
+    made = dynamic_quantize(x, profile=profile)
+    zx, zw = made.zero_point, layer.w.zero_point
+    acc = matmul_integer(made.codes, layer.w_q, x_zero_point=zx, w_zero_point=zw, profile=profile)
+    return acc, np.reshape(made.scale, (1, 1))
+
+
+def run_dynamic_layer(layer: DynamicLayer, x: Real, granularity: str, profile: Profile = NPQUANT) -> Float32:
     """D1 to D4: quantize the inputs by their own range, multiply in integers, come back to float32 (B, N).
 
     R1 and R61 are the rounding steps; the integer product between them is exact. B = 0 gives shape (0, N). ValueError
@@ -146,10 +170,9 @@ def run_dynamic_layer(layer: DynamicLayer, x: Real, granularity: str) -> Float32
     """
     if not len(x):
         return np.zeros((0, layer.shape[1]), np.float32)
-    params = input_params(x, layer.x_bits, granularity)
-    acc = layer.accumulate(quantize_rows(x, params), params.zero_point)
+    acc, scale = dynamic_sums(layer, x, granularity, profile)
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-        z = rescale_float32(acc, np.reshape(params.scale, (-1, 1)), layer.w.scale) + layer.b
+        z = rescale_float32(acc, scale, layer.w.scale) + layer.b
     if not np.isfinite(z).all():
         raise ValueError("a pre-activation is beyond float32: scale the inputs or the weights")
     return np.asarray(activate(layer.activation, z), np.float32)

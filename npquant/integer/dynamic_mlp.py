@@ -11,8 +11,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from npquant.arrays import Float32, Float64, Int32, Int64, Real
-from npquant.integer.dynamic_layer import GRANULARITIES, DynamicLayer, input_params, quantize_rows, run_dynamic_layer
+from npquant.integer.dynamic_layer import GRANULARITIES, DynamicLayer, dynamic_sums, run_dynamic_layer
 from npquant.kernels.floating import to_float64
+from npquant.profiles.npquant import NPQUANT
+from npquant.profiles.record import Profile
+from npquant.profiles.refusals import has
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,16 +28,18 @@ class DynamicMLP:
         In order.
     granularity : {"row", "batch"}
         Whose range decides a scale: each row's own, or that of all rows given together.
+    profile : Profile
+        The arithmetic that makes the inputs' codes: npquant's own, or that of an engine with a DynamicQuantizeLinear
+        ("ort", "onnx_ref"), which takes "batch" and 8 bits.
 
     Raises
     ------
     ValueError
-        If there is no layer, neighbours do not agree, or the granularity is unknown.
+        If there is no layer, neighbours do not agree, the granularity is unknown, or the profile does not take it.
 
     Notes
     -----
-    D1 to D4, layer by layer. With "row", a row's logits do not depend on the other rows, bit for bit. Not written to
-    files: it is made from the float network in the time that rounding its weights takes.
+    D1 to D4, layer by layer. With "row", a row's logits do not depend on the other rows, bit for bit.
 
     Examples
     --------
@@ -47,6 +52,7 @@ class DynamicMLP:
 
     layers: tuple[DynamicLayer, ...]
     granularity: str = "row"
+    profile: Profile = NPQUANT
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "layers", tuple(self.layers))
@@ -57,6 +63,12 @@ class DynamicMLP:
                 raise ValueError(f"layer {i} has {one.shape[1]} outputs but layer {i + 1} takes {two.shape[0]}")
         if self.granularity not in GRANULARITIES:
             raise ValueError(f"the granularity is {self.granularity!r}; it must be one of {GRANULARITIES}")
+        if self.profile is not NPQUANT:
+            has(self.profile, self.profile.dynamic_quantize, "dynamic quantization on codes")
+            if self.granularity != "batch" or any(layer.x_bits != 8 for layer in self.layers):
+                raise ValueError(
+                    f"{self.profile.name} makes 8-bit codes of a whole batch: granularity 'batch', x_bits 8"
+                )
 
     @property
     def n_inputs(self) -> int:
@@ -109,7 +121,7 @@ class DynamicMLP:
         """
         values: Real = self._checked(x)
         for layer in self.layers:
-            values = run_dynamic_layer(layer, values, self.granularity)
+            values = run_dynamic_layer(layer, values, self.granularity, self.profile)
         return np.asarray(values, np.float32)
 
     def predict(self, x: ArrayLike) -> Int64:
@@ -157,9 +169,8 @@ class DynamicMLP:
         values: Real = self._checked(x)
         sums = []
         for layer in self.layers:
-            params = input_params(values, layer.x_bits, self.granularity)
-            sums.append(layer.accumulate(quantize_rows(values, params), params.zero_point))
-            values = run_dynamic_layer(layer, values, self.granularity)
+            sums.append(dynamic_sums(layer, values, self.granularity, self.profile)[0])
+            values = run_dynamic_layer(layer, values, self.granularity, self.profile)
         return tuple(sums)
 
     def _checked(self, x: ArrayLike) -> Float64:
@@ -176,6 +187,7 @@ class DynamicMLP:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, DynamicMLP):
             return NotImplemented
-        return self.layers == other.layers and self.granularity == other.granularity
+        same = (self.granularity, self.profile.name) == (other.granularity, other.profile.name)
+        return self.layers == other.layers and same
 
     __hash__ = None  # type: ignore[assignment]

@@ -1,6 +1,6 @@
 """The fast form of a network under npquant's own arithmetic (R6): float products and a proven float requantization.
 
-Legend: B batch, K inputs, N outputs; x_q (B, K) int8 codes, centred (K, N) int16 = w_q - zw, raw = sum_k x_q centred,
+Legend: B batch, K inputs, N outputs; x_q (B, K) 8-bit codes, centred (K, N) int16 = w_q - zw, raw = sum_k x_q centred,
 acc = raw + constant, constant (N,) int64 = bias - zx sum_k centred; layer an IntegerLayer, kernel "dense" or "sparse".
 Everything that float arithmetic touches is an integer small enough to be exact (C6), or is checked against int64 when
 the layer is prepared: `proven_requantize` holds the line that rounds, and the proof.
@@ -14,13 +14,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from npquant.arrays import Float32, Int8, Int16, Int64, Real
+from npquant.arrays import Codes, Float32, Int16, Int64, Real
 from npquant.integer.accumulator import largest_sum
 from npquant.integer.layer import IntegerLayer
 from npquant.integer.proven_requantize import formula_is_exact, requantize_proven
 from npquant.integer.sparse_product import choose_kernel, compress_weights, multiply_compressed
 from npquant.kernels.exact import exact_depth, sums_are_exact
-from npquant.kernels.lookup import activation_table
 from npquant.kernels.multiplier import FixedMultiplier, layer_multiplier
 from npquant.kernels.output_stages import stage_single_rounding
 
@@ -51,13 +50,20 @@ class PreparedLayer:
     zero_point: int  # of the target
     low: int  # codes of the target that the activation leaves open (R11)
     high: int
-    table: Float32 | None  # (256,), R12 as floats
+    table: Float32 | None  # R12 as floats, from the target's least code on
+    start: int  # that code
+    dtype: np.dtype[np.integer[Any]]  # of the output codes
     compressed: csr_array | None = None  # (N, K), the nonzero centred weights, where the product is sparse
 
     @property
     def kernel(self) -> str:
         """Which product runs: "dense" or "sparse"."""
         return "dense" if self.compressed is None else "sparse"
+
+
+def has_fast_form(layer: IntegerLayer) -> bool:
+    """Whether `prepare_layer` takes a layer: codes of 8 bits in and out, accumulators that are requantized."""
+    return layer.y is not None and max(p.dtype.itemsize for p in (layer.x, layer.target, layer.y)) == 1
 
 
 def prepare_layer(layer: IntegerLayer, kernel: str | None = None) -> PreparedLayer:
@@ -81,9 +87,23 @@ def prepare_layer(layer: IntegerLayer, kernel: str | None = None) -> PreparedLay
     in_float32 = compressed.dtype == np.float32 if compressed is not None else len(blocks) == 1
     fixed = layer_multiplier(layer.x, layer.w, layer.target)
     scale, offset = _proven_formula(layer, constant, fixed, in_float32)
-    table = None if layer.pre is None else activation_table(layer.activation, layer.pre, layer.y).astype(np.float32)
-    zero_point, (low, high) = int(layer.target.zero_point), layer.code_range
-    return PreparedLayer(blocks, scale, offset, constant, fixed, zero_point, low, high, table, compressed)
+    entries, target = layer.code_table, layer.target
+    table = None if entries is None else entries.astype(np.float32)
+    zero_point, (low, high) = int(target.zero_point), layer.code_range
+    return PreparedLayer(
+        blocks,
+        scale,
+        offset,
+        constant,
+        fixed,
+        zero_point,
+        low,
+        high,
+        table,
+        target.qmin,
+        layer.output.dtype,
+        compressed,
+    )
 
 
 def _exact_blocks(centred: Int16, largest_code: int) -> Blocks:
@@ -109,7 +129,7 @@ def _proven_formula(
     return None, None
 
 
-def run_prepared(layers: tuple[PreparedLayer, ...], x_q: Int8) -> Int8:
+def run_prepared(layers: tuple[PreparedLayer, ...], x_q: Codes) -> Codes:
     """R9 to R12. Take codes (B, K) through prepared layers to codes (B, N), in blocks of rows.
 
     Between layers the codes stay in float32, where they are exact.
@@ -121,7 +141,7 @@ def run_prepared(layers: tuple[PreparedLayer, ...], x_q: Int8) -> Int8:
     array([[ 0],
            [64]], dtype=int8)
     """
-    y_q = np.empty((len(x_q), len(layers[-1].constant)), np.int8)
+    y_q: Codes = np.empty((len(x_q), len(layers[-1].constant)), layers[-1].dtype)
     for row in range(0, len(x_q), BLOCK_ROWS):
         part = x_q[row : row + BLOCK_ROWS]
         if layers[0].compressed is not None:
@@ -146,7 +166,7 @@ def _run_dense(layer: PreparedLayer, codes: Float32) -> Float32:
             rows = len(part)
             requantize_proven(raw[row : row + rows], layer.scale[:rows], layer.offset[:rows], real[:rows], part)
             part.clip(layer.low, layer.high, out=part)
-    return out if layer.table is None else layer.table[out.astype(np.intp) + 128]
+    return out if layer.table is None else layer.table[out.astype(np.intp) - layer.start]
 
 
 def _run_sparse(layer: PreparedLayer, compressed: csr_array, codes: Float32) -> Float32:
@@ -163,7 +183,7 @@ def _run_sparse(layer: PreparedLayer, compressed: csr_array, codes: Float32) -> 
             scale, offset = layer.scale[0, part, np.newaxis], layer.offset[0, part, np.newaxis]
             requantize_proven(raw[part], scale, offset, real[: len(scale)], out[part])
             out[part].clip(layer.low, layer.high, out=out[part])
-    return (out if layer.table is None else layer.table[out.astype(np.intp) + 128]).T
+    return (out if layer.table is None else layer.table[out.astype(np.intp) - layer.start]).T
 
 
 def _codes_by_int64(layer: PreparedLayer, raw: NDArray[Any]) -> Float32:

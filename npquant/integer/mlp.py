@@ -1,22 +1,27 @@
-"""The integer-only network: int8 in, int8 out, int32 accumulators in between, and a proof that they hold.
+"""The integer-only network: codes in, codes out, integer accumulators in between, and a proof that they hold.
 
-Legend: B batch, K inputs, C outputs; x real inputs, x_q input codes, y_q output codes.
+Legend: B batch, K inputs, C outputs; x real inputs, x_q input codes, y_q output codes. npquant's own networks have int8
+codes and int32 accumulators; those of other people's files uint8 or int16 codes as well, int64 accumulators beside
+int16, and perhaps no output quantization.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-from npquant.arrays import Float32, Float64, Int8, Int32, Int64
-from npquant.integer.accumulator import check_accumulator
-from npquant.integer.fast_npquant import PART_ELEMENTS, PreparedLayer, prepare_layer, run_prepared
-from npquant.integer.fast_profiles import ProfileLayer, prepare_for_profile, run_for_profile
-from npquant.integer.layer import IntegerLayer, run_layer_plain
+from npquant.arrays import Codes, Float32, Float64, Int64
+from npquant.integer.accumulator import accumulator_width, check_accumulator
+from npquant.integer.encode import encode_inputs
+from npquant.integer.fast_form import FastForm, lay_out
+from npquant.integer.fast_npquant import run_prepared
+from npquant.integer.fast_profiles import run_for_profile
+from npquant.integer.layer import IntegerLayer, real_outputs, run_layer_plain
 from npquant.integer.network_checks import check_codes, check_input, check_neighbours, checked_offset
-from npquant.kernels.affine import dequantize, quantize_into
+from npquant.kernels.affine import dequantize
 from npquant.kernels.linear import accumulate
 from npquant.kernels.qparams import QuantParams
 from npquant.profiles.npquant import NPQUANT
@@ -43,7 +48,7 @@ class IntegerMLP:
     ValueError
         If there is no layer, or neighbours do not agree.
     OverflowError
-        C7: an accumulator could leave int32; the message names layer and neuron.
+        C7: an accumulator could leave its type; the message names layer and neuron.
 
     Notes
     -----
@@ -64,8 +69,8 @@ class IntegerMLP:
     input_offset: Float64 | None = None
     profile: Profile = NPQUANT
     accumulator_bits: tuple[int, ...] = field(init=False)
-    _prepared: tuple[PreparedLayer, ...] = field(init=False, repr=False)
-    _profiled: tuple[ProfileLayer, ...] = field(init=False, repr=False)
+    # What the fast form multiplies with, laid out at the first use: to read a file asks for none of it.
+    _fast: FastForm | None = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "layers", tuple(self.layers))
@@ -74,11 +79,13 @@ class IntegerMLP:
         object.__setattr__(self, "input_offset", checked_offset(self.input_offset, self.n_inputs))
         bits = tuple(check_accumulator(layer, i) for i, layer in enumerate(self.layers))
         object.__setattr__(self, "accumulator_bits", bits)
-        own = self.profile is NPQUANT
-        object.__setattr__(self, "_prepared", tuple(prepare_layer(layer) for layer in self.layers) if own else ())
-        others = [] if own else [prepare_for_profile(layer, self.profile) for layer in self.layers]
-        ready = tuple(part for part in others if part is not None)
-        object.__setattr__(self, "_profiled", ready if len(ready) == len(self.layers) else ())
+        object.__setattr__(self, "_fast", None)
+
+    def _fast_form(self) -> FastForm:
+        """Lay the layers out for the fast form, once; ((), ()) where there is none."""
+        if self._fast is None:
+            object.__setattr__(self, "_fast", lay_out(self.layers, self.profile))
+        return self._fast or ((), ())
 
     @property
     def n_inputs(self) -> int:
@@ -91,8 +98,8 @@ class IntegerMLP:
         return tuple(layer.shape[1] for layer in self.layers)
 
     @property
-    def output_params(self) -> QuantParams:
-        """Quantization of the logits."""
+    def output_params(self) -> QuantParams | None:
+        """Quantization of the logits; None where the outputs are the last layer's accumulators."""
         return self.layers[-1].y
 
     @property
@@ -103,9 +110,10 @@ class IntegerMLP:
     @property
     def kernels(self) -> tuple[str, ...]:
         """Product that `run` uses for each layer: "dense", "sparse", or "plain" where no fast form is exact."""
-        if self._prepared:
-            return tuple(part.kernel for part in self._prepared)
-        return ("dense" if self._profiled else "plain",) * len(self.layers)
+        prepared, profiled = self._fast_form()
+        if prepared:
+            return tuple(part.kernel for part in prepared)
+        return ("dense" if profiled else "plain",) * len(self.layers)
 
     @property
     def executed_macs(self) -> int:
@@ -122,10 +130,11 @@ class IntegerMLP:
 
     @property
     def headroom_bits(self) -> tuple[int, ...]:
-        """Bits of int32 that each layer's accumulators never use."""
-        return tuple(32 - bits for bits in self.accumulator_bits)
+        """Bits of its type that each layer's accumulators never use."""
+        pairs = zip(self.layers, self.accumulator_bits, strict=True)
+        return tuple(accumulator_width(layer) - bits for layer, bits in pairs)
 
-    def encode(self, x: ArrayLike) -> Int8:
+    def encode(self, x: ArrayLike) -> NDArray[Any]:
         """Quantize real inputs.
 
         Parameters
@@ -135,8 +144,9 @@ class IntegerMLP:
 
         Returns
         -------
-        ndarray of int8, shape (B, K)
-            R1 of x - input_offset under input_params.
+        ndarray of input_params.dtype, shape (B, K)
+            R1 of x - input_offset under input_params; another profile's own quantize of it in float32, where its engine
+            has one for these codes and input_params has one scale.
 
         Raises
         ------
@@ -147,38 +157,26 @@ class IntegerMLP:
         --------
         See the class.
         """
-        real = np.asarray(x)
-        if real.ndim != 2 or real.shape[1] != self.n_inputs:
-            raise ValueError(f"x has shape {real.shape}; it must be (B, {self.n_inputs}): one row an example")
-        codes = np.empty(real.shape, np.int8)
-        rows = max(1, PART_ELEMENTS // self.n_inputs)
-        for row in range(0, len(real), rows):
-            with np.errstate(invalid="ignore"):  # a signalling NaN is refused below, by name
-                part = np.array(real[row : row + rows], np.float64)
-            if not np.isfinite(part).all():
-                raise ValueError("x contains NaN or infinity, which have no code: remove or replace them")
-            if self.input_offset is not None:
-                part -= self.input_offset
-            quantize_into(part, self.input_params, codes[row : row + rows])
-        return codes
+        return encode_inputs(x, self.n_inputs, self.input_params, self.input_offset, self.profile)
 
-    def run(self, x_q: Int8) -> Int8:
+    def run(self, x_q: Codes) -> NDArray[Any]:
         """Take input codes to output codes, in integers only.
 
         Parameters
         ----------
-        x_q : ndarray of int8, shape (B, K)
+        x_q : ndarray of input_params.dtype, shape (B, K)
             Codes in [input_params.qmin, input_params.qmax]; B may be 0.
 
         Returns
         -------
-        ndarray of int8, shape (B, C)
-            Codes of the logits, under output_params.
+        ndarray of output_params.dtype, shape (B, C)
+            Codes of the logits, under output_params; where there are none, the last layer's accumulators, int32 or
+            int64 as its bias.
 
         Raises
         ------
         TypeError
-            If x_q is not int8.
+            If x_q is not of that dtype.
         ValueError
             If the shape is not (B, K), or a code is out of range.
 
@@ -192,21 +190,22 @@ class IntegerMLP:
         See the class.
         """
         check_codes(x_q, self.n_inputs, self.input_params)
-        if self._prepared:
-            return run_prepared(self._prepared, x_q)
-        return run_for_profile(self._profiled, x_q, self.profile) if self._profiled else self.run_plain(x_q)
+        prepared, profiled = self._fast_form()
+        if prepared:
+            return run_prepared(prepared, x_q)
+        return run_for_profile(profiled, x_q, self.profile) if profiled else self.run_plain(x_q)
 
-    def run_plain(self, x_q: Int8) -> Int8:
+    def run_plain(self, x_q: Codes) -> NDArray[Any]:
         """Take input codes to output codes by the definition, one kernel a layer.
 
         Parameters
         ----------
-        x_q : ndarray of int8, shape (B, K)
+        x_q : ndarray of input_params.dtype, shape (B, K)
             As for `run`, and with its errors.
 
         Returns
         -------
-        ndarray of int8, shape (B, C)
+        ndarray of output_params.dtype, shape (B, C)
             R9 to R12; a profile's own output stage in place of R10.
 
         Raises
@@ -227,18 +226,18 @@ class IntegerMLP:
             codes = run_layer_plain(layer, codes, self.profile)
         return codes
 
-    def accumulators(self, x_q: Int8) -> tuple[Int32, ...]:
-        """Return the int32 accumulators of every layer, for teaching and for checking bounds.
+    def accumulators(self, x_q: Codes) -> tuple[NDArray[np.integer[Any]], ...]:
+        """Return the accumulators of every layer, for teaching and for checking bounds.
 
         Parameters
         ----------
-        x_q : ndarray of int8, shape (B, K)
+        x_q : ndarray of input_params.dtype, shape (B, K)
             Input codes.
 
         Returns
         -------
-        tuple of ndarray of int32, shape (B, N)
-            R9, one array a layer.
+        tuple of ndarray of int32 or int64, shape (B, N)
+            R9, one array a layer, of its bias's type.
 
         Examples
         --------
@@ -251,7 +250,7 @@ class IntegerMLP:
         sums, codes = [], x_q
         for layer in self.layers:
             acc = accumulate(codes, layer.w_q, layer.bias, layer.x.zero_point, layer.w.zero_point)
-            sums.append(acc.astype(np.int32))  # in range by C7
+            sums.append(acc.astype(layer.bias.dtype))  # in range by C7
             codes = run_layer_plain(layer, codes, self.profile)
         return tuple(sums)
 
@@ -266,13 +265,14 @@ class IntegerMLP:
         Returns
         -------
         ndarray of float32, shape (B, C)
-            R2 of `run` of `encode`, under output_params.
+            R2 of `run` of `encode`, under output_params; R61 of the accumulators where there are none.
 
         Examples
         --------
         See the class.
         """
-        return dequantize(self.run(self.encode(x)), self.output_params)
+        outputs, last = self.run(self.encode(x)), self.layers[-1]
+        return real_outputs(last, outputs) if last.y is None else dequantize(outputs, last.y)
 
     def predict(self, x: ArrayLike) -> Int64:
         """Classify real-valued inputs.
@@ -294,6 +294,8 @@ class IntegerMLP:
         >>> IntegerMLP((layer,), p).predict([[1.5], [-1.5], [0]])
         array([1, 0, 0])
         """
+        if self.output_params is None:  # a scale a channel has another order than the accumulators
+            return np.asarray(np.argmax(self.logits(x), axis=1), np.int64)
         return np.asarray(np.argmax(self.run(self.encode(x)), axis=1), np.int64)
 
     def __eq__(self, other: object) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from npquant.arrays import Float64, Int8
+from npquant.arrays import Codes, Float64
 from npquant.integer.layer import IntegerLayer
 from npquant.kernels.qparams import QuantParams
 
@@ -21,6 +21,8 @@ def check_neighbours(layers: tuple[IntegerLayer, ...]) -> None:
         before, after = layers[i - 1], layers[i]
         if before.shape[1] != after.shape[0]:
             raise ValueError(f"layer {i} has {after.shape[0]} inputs, layer {i - 1} {before.shape[1]} outputs")
+        if before.y is None:
+            raise ValueError(f"layer {i - 1} has no output quantization; only the last layer may end in accumulators")
         if before.y != after.x:
             raise ValueError(f"layer {i} reads {after.x}, but layer {i - 1} writes {before.y}")
 
@@ -50,13 +52,17 @@ def checked_offset(offset: Float64 | None, inputs: int) -> Float64 | None:
     return stored
 
 
-def check_codes(x_q: Int8, inputs: int, params: QuantParams) -> None:
-    """Refuse input codes that are not int8 of shape (B, inputs), TypeError if not int8, or outside params' interval."""
-    if not isinstance(x_q, np.ndarray) or x_q.dtype != np.int8:
-        raise TypeError(f"x_q has dtype {getattr(x_q, 'dtype', type(x_q))}; it must be int8: see encode")
+def check_codes(x_q: Codes, inputs: int, params: QuantParams) -> None:
+    """Refuse input codes not of params' dtype (TypeError), not of shape (B, inputs), or outside params' interval."""
+    if not isinstance(x_q, np.ndarray) or x_q.dtype != params.dtype:
+        raise TypeError(f"x_q has dtype {getattr(x_q, 'dtype', type(x_q))}; it must be {params.dtype}: see encode")
     if x_q.ndim != 2 or x_q.shape[1] != inputs:
         raise ValueError(f"x_q has shape {x_q.shape}; it must be (B, {inputs})")
-    qmin, qmax = params.qmin, params.qmax
-    # All of int8 needs no look; bounds are proven for the interval alone.
-    if (qmin, qmax) != (-128, 127) and x_q.size and (x_q.min() < qmin or x_q.max() > qmax):
-        raise ValueError(f"x_q holds codes outside [{qmin}, {qmax}], the interval that the bounds are proven for")
+    whole = np.iinfo(params.dtype)
+    # All of the type needs no look; bounds are proven for the interval alone.
+    if (params.qmin, params.qmax) == (whole.min, whole.max) or not x_q.size:
+        return
+    if x_q.min() < params.qmin or x_q.max() > params.qmax:
+        raise ValueError(
+            f"x_q holds codes outside [{params.qmin}, {params.qmax}], the interval that the bounds are proven for"
+        )

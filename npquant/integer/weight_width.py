@@ -1,6 +1,6 @@
 """The width of a layer's weights: one rule, for every network, printer and file.
 
-Legend: w_q (K, N) int8 weight codes, w their quantization, b bits a code.
+Legend: w_q (K, N) weight codes, w their quantization, b bits a code.
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ from typing import Final
 
 import numpy as np
 
-from npquant.arrays import Int8
+from npquant.arrays import Codes
 from npquant.kernels.qparams import QuantParams
 
 # The grid of ternary codes, which printers name instead of counting bits.
 TERNARY: Final = (-1, 1)
 
 
-def weight_width(w_q: Int8, w: QuantParams) -> int:
+def weight_width(w_q: Codes, w: QuantParams) -> int:
     """W5. b bits for codes that each neuron keeps in [-2^(b-1), 2^(b-1) - 1] or in its negation: a side a neuron.
 
     The width that was asked for, whatever fewer codes are in use: `codec.weight_stream` stores a neuron on the negation

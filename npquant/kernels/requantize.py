@@ -88,3 +88,23 @@ def requantize_half_away(acc: Codes, fixed: FixedMultiplier) -> Int64:
     """
     product = np.asarray(acc, np.int64) * fixed.multiplier  # at most 2^62, and half a step is at most 2^61
     return shift_right_half_away(product, 31 - np.asarray(fixed.shift))
+
+
+def requantize_mantissa16(acc: Codes, fixed: FixedMultiplier) -> Int64:
+    """R91. y = wrap32(floor((acc m16 + 2^(14-e)) / 2^(15-e))), m16 = min(floor((m + 2^15) / 2^16), 2^15 - 1).
+
+    acc are int64 values; the sum before the shift wraps at 64 bits. ValueError if e is above 14, a multiplier of 2^14
+    or more, which is beyond what the engines promise.
+    Source: tflite-micro ``tensorflow/lite/kernels/internal/common.cc``, MultiplyByQuantizedMultiplier (int64).
+
+    >>> requantize_mantissa16(np.array([5, -5]), FixedMultiplier(2**30, 0))
+    array([ 3, -2])
+    """
+    m, e = np.asarray(fixed.multiplier, np.int64), np.asarray(fixed.shift, np.int64)
+    if (e > 14).any():
+        raise ValueError(f"the multiplier is {fixed.real}; with int64 accumulators it must be below 2^14")
+    m16 = np.minimum(np.right_shift(m + 2**15, 16), 2**15 - 1)
+    # |acc| < 2^47, what the engine asks for, keeps this below 2^62; beyond, int64 wraps as the engine's does.
+    with np.errstate(over="ignore"):
+        rounded = np.right_shift(np.asarray(acc, np.int64) * m16 + np.left_shift(np.int64(1), 14 - e), 15 - e)
+    return wrap_int32(np.asarray(rounded))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from npquant.kernels.multiplier import fixed_multiplier
 from npquant.kernels.output_stages import stage_single_rounding
-from npquant.profiles.record import Profile
+from npquant.profiles.record import Profile, WideStage
 
 NPQUANT = Profile(
     name="npquant",
@@ -21,4 +21,6 @@ NPQUANT = Profile(
     accumulator="exact",
     rescale_types=("int16", "uint16", "int32"),
     multipliers=(-(2**31), 2**31 - 1, 1),
+    # |acc| <= 2^31 is what R6 is defined for: no int64 accumulators.
+    wide_stages=(WideStage("int32", fixed_multiplier, stage_single_rounding, zero_points=True),),
 )

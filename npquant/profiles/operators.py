@@ -27,6 +27,7 @@ from npquant.profiles.refusals import (
     refuse_tensor,
     refuse_type,
     refuse_unsupported,
+    refuse_wide,
 )
 
 
@@ -53,7 +54,8 @@ def linear(
     bias : array of integers or floats, shape (N,), or None
         Integer: codes of scale sx sw, as int32. Float: real values. Each profile takes either: an integer bias becomes
         real for an engine whose bias is float (f32(b_q sx sw)), a real one becomes codes for the others, by the
-        profile's own rule.
+        profile's own rule. Beside int16 inputs the array's dtype, int32 or int64, is that of the accumulator as well;
+        None takes what the engine takes without a bias.
     x, w, y : QuantParams
         Input (per-tensor), weights (per-tensor, or per-channel with N scales), output (per-tensor).
     profile : str or Profile
@@ -106,10 +108,13 @@ def linear(
             f"give either an activation, {activation!r}, or clamp, {clamp}: clamp is its interval as codes"
         )
     bounded = record.activation_bounds("identity" if activation == "none" else activation, y)
+    added = _bias(bias, record, x, w, weights.shape[1])
+    if x.dtype == np.int16:
+        refuse_wide(record, added.dtype.name, x, y)
     return layer_codes(
         inputs,
         weights,
-        _bias(bias, record, x, w, weights.shape[1]),
+        added,
         x=x,
         w=w,
         y=y,
@@ -120,7 +125,8 @@ def linear(
 
 def _bias(bias: ArrayLike | None, profile: Profile, x: QuantParams, w: QuantParams, n: int) -> NDArray[Any]:
     """Return the bias in the form the profile takes: int32 codes, or float32 real values."""
-    given = np.zeros(n, np.int32) if bias is None else np.asarray(bias)
+    unnamed = profile.wide_stages[0].bias if x.dtype == np.int16 else "int32"
+    given = np.zeros(n, unnamed) if bias is None else np.asarray(bias)
     if given.dtype.kind not in "iuf":
         raise TypeError(f"the bias has dtype {given.dtype}; it must be integers (codes) or floats (real values)")
     if given.shape not in ((), (n,)):
@@ -128,6 +134,8 @@ def _bias(bias: ArrayLike | None, profile: Profile, x: QuantParams, w: QuantPara
     if not np.isfinite(given).all():
         raise ValueError("the bias contains NaN or infinity; every number must be finite")
     scale = np.asarray(x.scale, np.float64) * np.asarray(w.scale, np.float64)
+    if x.dtype == np.int16:
+        return given
     if profile.add_bias is not None:
         return np.asarray(given * scale if given.dtype.kind in "iu" else given).astype(np.float32)
     if given.dtype.kind == "f":

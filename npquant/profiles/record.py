@@ -20,6 +20,21 @@ from npquant.kernels.qparams import QuantParams
 
 
 @dataclass(frozen=True, slots=True)
+class WideStage:
+    """Say how an engine takes int16 inputs times 8-bit weights to int16 outputs, for biases of one type.
+
+    >>> from npquant.profiles import get
+    >>> [stage.bias for stage in get("tflm").wide_stages]
+    ['int64', 'int32']
+    """
+
+    bias: Literal["int32", "int64"]  # the type of the bias, and so of the accumulator
+    make_multiplier: Callable[[Any, Any, Any], Any]
+    output_stage: Callable[[Any, Any, Any, int, int], Int64]
+    zero_points: bool = False  # False: those of inputs and outputs must be 0
+
+
+@dataclass(frozen=True, slots=True)
 class Profile:
     """Name one engine's arithmetic: data, and functions only where a rounding is new.
 
@@ -75,6 +90,9 @@ class Profile:
         (codes, x, y) -> codes of another scale, zero point or type.
     dynamic_quantize : callable or None
         (x) -> codes, scale and zero point from the tensor's own range.
+    wide_stages : tuple of WideStage
+        How a linear layer of int16 inputs and outputs is computed ("16x8"), an entry a type of bias, that of layers
+        without a bias first; empty where the engine has none, or none was studied.
     conversion : str
         What the engine's float-to-integer conversion makes of overflow and NaN, in words.
 
@@ -111,4 +129,5 @@ class Profile:
     softmax_codes: Callable[[Codes, QuantParams, QuantParams, float], Codes] | None = None
     requantize_codes: Callable[[Codes, QuantParams, QuantParams], Codes] | None = None
     dynamic_quantize: Callable[[ArrayLike], DynamicCodes] | None = None
+    wide_stages: tuple[WideStage, ...] = ()
     conversion: str = "integer arithmetic: nothing to convert"

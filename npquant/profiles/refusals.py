@@ -75,9 +75,33 @@ def refuse_unsupported(profile: Profile, x: QuantParams, w: QuantParams, y: Quan
     Traceback (most recent call last):
     ValueError: gemmini_f32 has no zero points; the input's is 1, it must be 0
     """
-    refuse_tensor(profile, "input", x, profile.code_types)
-    refuse_tensor(profile, "output", y, profile.code_types)
+    wide = ("int16",) if profile.wide_stages and "int16" in (x.dtype.name, y.dtype.name) else ()
+    refuse_tensor(profile, "input", x, wide or profile.code_types)
+    refuse_tensor(profile, "output", y, wide or profile.code_types)
     refuse_scales(profile, x, w, y)
+
+
+def refuse_wide(profile: Profile, bias: str, x: QuantParams, y: QuantParams) -> None:
+    """Raise ValueError where an engine with `wide_stages` has none for a bias of this type, or refuses a zero point.
+
+    >>> from npquant.profiles import get
+    >>> p = QuantParams(0.5, 1, -32768, 32767)
+    >>> refuse_wide(get("litert_ref_2025"), "int64", p, p)
+    Traceback (most recent call last):
+    ValueError: litert_ref_2025 takes int16 codes without zero points; the input's is 1, it must be 0
+    """
+    for stage in profile.wide_stages:
+        if stage.bias != bias:
+            continue
+        for role, params in (("input", x), ("output", y)):
+            if not stage.zero_points and params.zero_point:
+                raise ValueError(
+                    f"{profile.name} takes int16 codes without zero points; "
+                    f"the {role}'s is {params.zero_point}, it must be 0"
+                )
+        return
+    known = " or ".join(stage.bias for stage in profile.wide_stages)
+    raise ValueError(f"{profile.name} takes biases of {known} beside int16 codes, not {bias}")
 
 
 def refuse_scales(profile: Profile, x: QuantParams, w: QuantParams, y: QuantParams) -> None:
@@ -89,12 +113,37 @@ def refuse_scales(profile: Profile, x: QuantParams, w: QuantParams, y: QuantPara
     Traceback (most recent call last):
     ValueError: the multiplier sx sw / sy is 256; xnnpack_fp32 takes less than 256
     """
+    refuse_weights(profile, w)
+    _refuse_real(profile, np.asarray(x.scale, np.float64) * np.asarray(w.scale, np.float64) / float(y.scale))
+
+
+def refuse_weights(profile: Profile, w: QuantParams) -> None:
+    """Raise ValueError where the engine refuses the weights' zero point, or would silently ignore it.
+
+    >>> from npquant.profiles import get
+    >>> refuse_weights(get("xnnpack_fp32"), QuantParams(0.5, 1, -128, 127))
+    Traceback (most recent call last):
+    ValueError: xnnpack_fp32 refuses a weight zero point here; it is 1, it must be 0
+    """
     must_be_zero = profile.weight_zero_point == "zero" or (profile.weight_zero_point == "uint8" and w.dtype != np.uint8)
     if must_be_zero and np.any(w.zero_point):
         raise ValueError(f"{profile.name} refuses a weight zero point here; it is {w.zero_point}, it must be 0")
     if profile.weight_zero_point == "per_tensor" and w.per_channel and np.any(w.zero_point):
         raise ValueError(f"{profile.name} ignores per-channel weight zero points silently; make them 0")
-    _refuse_real(profile, np.asarray(x.scale, np.float64) * np.asarray(w.scale, np.float64) / float(y.scale))
+
+
+def refuse_sums(profile: Profile, x: QuantParams, w: QuantParams) -> None:
+    """Raise ValueError where an engine would not sum a layer's products, whatever becomes of the sums.
+
+    >>> from npquant.profiles import get
+    >>> p = QuantParams(0.5, 1, -128, 127)
+    >>> refuse_sums(get("gemmini_f32"), p, p)
+    Traceback (most recent call last):
+    ValueError: gemmini_f32 has no zero points; the input's is 1, it must be 0
+    """
+    wide = ("int16",) if profile.wide_stages and x.dtype == np.int16 else ()
+    refuse_tensor(profile, "input", x, wide or profile.code_types)
+    refuse_weights(profile, w)
 
 
 def refuse_multiplier(profile: Profile, multiplier: FixedMultiplier) -> None:

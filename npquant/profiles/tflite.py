@@ -33,6 +33,7 @@ from npquant.kernels.requantize import (
     requantize_double_rounding,
     requantize_double_rounding_up,
     requantize_floor_then_half_up,
+    requantize_mantissa16,
     requantize_single_rounding,
 )
 from npquant.kernels.requantize_codes import requantize_codes_double_rounding, requantize_codes_vectors_of_16
@@ -42,7 +43,7 @@ from npquant.kernels.softmax_engines import (
     softmax_codes_fixed_point_shift_x86,
     softmax_codes_table,
 )
-from npquant.profiles.record import Profile
+from npquant.profiles.record import Profile, WideStage
 
 
 def per_tensor_float32_multiplier(sx: ArrayLike, sw: ArrayLike, sy: ArrayLike) -> FixedMultiplier:
@@ -91,6 +92,10 @@ TFLM = dataclasses.replace(
     quantize_types=("int8", "int16"),
     activation_codes=activation_codes_fixed_point,
     softmax_codes=softmax_codes_fixed_point,
+    wide_stages=(
+        WideStage("int64", fixed_multiplier, wrapping_stage(requantize_mantissa16)),
+        WideStage("int32", fixed_multiplier, wrapping_stage(requantize_double_rounding)),
+    ),
 )
 
 TFLITE_SINGLE = dataclasses.replace(
@@ -121,6 +126,10 @@ LITERT_REF_2025 = dataclasses.replace(
     output_stage=stage_float64_half_away,
     quantize_types=("int8", "uint8", "int16"),
     softmax_codes=softmax_codes_fixed_point,
+    wide_stages=(
+        WideStage("int64", real_multiplier, stage_float64_half_away),
+        WideStage("int32", real_multiplier, stage_float64_half_away),
+    ),
     conversion="x86: beyond int32 and NaN give -2^31, and adding a negative zero point wraps it to the high rail",
 )
 
@@ -140,6 +149,11 @@ RUY_X86 = dataclasses.replace(
     dequantize_codes=dequantize_vectors_of_8,
     softmax_codes=softmax_codes_table,
     requantize_codes=requantize_codes_vectors_of_16,
+    # With int64 biases the optimized kernel is the reference's; without a bias it sums in int32.
+    wide_stages=(
+        WideStage("int32", per_tensor_float32_multiplier, wrapping_stage(requantize_double_rounding_up)),
+        WideStage("int64", real_multiplier, stage_float64_half_away),
+    ),
 )
 
 TFLITE_OPT_2_14 = dataclasses.replace(
@@ -155,6 +169,7 @@ TFLITE_OPT_2_14 = dataclasses.replace(
     quantize_codes=quantize_divide_half_away_float64,
     dequantize_codes=dequantize_float32,
     requantize_codes=requantize_codes_double_rounding,
+    wide_stages=(),
 )
 
 RUY_ARM64 = dataclasses.replace(
@@ -170,6 +185,7 @@ RUY_ARM64 = dataclasses.replace(
     activation_codes=None,
     softmax_codes=None,
     requantize_codes=None,
+    wide_stages=(),
 )
 
 PROFILES = (TFLITE_REF, TFLM, TFLITE_SINGLE, LITERT_REF_2025, RUY_X86, TFLITE_OPT_2_14, RUY_ARM64)

@@ -1,4 +1,4 @@
-"""From the int32 accumulator to the output's scale: one rounding, or two.
+"""From the accumulator, int32 (R91: int64), to the output's scale: one rounding, or two.
 
 Legend: acc int32 accumulator; multiplier m an int32, shift e (positive = left), C4; the factor is M = m 2^(e-31); y
 accumulator in output steps, before the zero point. Exact values of 5/2, -5/2 and -3/2 steps by each rule:
@@ -68,3 +68,16 @@ def requantize_half_away(acc: int, multiplier: int, shift: int) -> int:
     FixedPointMultiplyToNearest.
     """
     return round_half_away(Fraction(acc * multiplier) * Fraction(2) ** (shift - 31))
+
+
+def requantize_mantissa16(acc: int, multiplier: int, shift: int) -> int:
+    """R91. m16 = min(floor((m + 2^15) / 2^16), 2^15 - 1), e <= 14: what 16-bit activations and int64 accumulators get.
+    y = wrap32(floor(wrap64(acc m16 + 2^(14-e)) / 2^(15-e))): one rounding, half up, of a product that is coarse by up
+    to 2^-16. Source: tflite-micro ``tensorflow/lite/kernels/internal/common.cc``, MultiplyByQuantizedMultiplier.
+
+    >>> requantize_mantissa16(2**40, 3 * 2**29, -20), requantize_single_rounding(2**40, 3 * 2**29, -20)
+    (786432, 786432)
+    """
+    mantissa = min(floor(Fraction(multiplier + 2**15, 2**16)), 2**15 - 1)
+    product = wrap(acc * mantissa + 2 ** (14 - shift), 64)
+    return wrap(floor(Fraction(product, 2 ** (15 - shift))), 32)

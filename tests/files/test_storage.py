@@ -466,8 +466,8 @@ def test_encodings_are_for_integer_networks(small_float, small_integer):
 
 
 def test_save_refuses_other_things_and_unknown_arithmetic(tmp_path, small_integer):
-    """Only the two networks are saved, and only under a profile that can be found again; nothing is left behind."""
-    with pytest.raises(TypeError, match="FloatMLP or an IntegerMLP"):
+    """Only networks are saved, and only under a profile that can be found again; nothing is left behind."""
+    with pytest.raises(TypeError, match="a FloatMLP, an IntegerMLP or a DynamicMLP"):
         save({"w": 1}, tmp_path / "a.npz")
     p = small_integer.layers[0].x
     own = IntegerMLP(small_integer.layers, p, None, replace(NPQUANT, version="mine"))

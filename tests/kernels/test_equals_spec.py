@@ -265,6 +265,34 @@ def test_requantize_equals_spec(kernel, rule, acc, fixed):
     assert requantize_equals_spec(kernel, rule, acc, fixed)
 
 
+INT64 = st.integers(-(2**63), 2**63 - 1)
+SHORT_MULTIPLIERS = st.tuples(st.integers(-(2**31), 2**31 - 1), st.integers(-31, 14))
+
+
+@given(acc=INT64 | INT32 | st.integers(-(2**47), 2**47), fixed=SHORT_MULTIPLIERS)
+def test_requantize_mantissa16_equals_spec(acc, fixed):
+    """R91 for any int64 accumulator, and any multiplier below 2^14."""
+    got = requantize.requantize_mantissa16(np.array([acc], np.int64), multiplier.FixedMultiplier(*fixed))
+    assert got.dtype == np.int64 and int(got[0]) == spec_requantize.requantize_mantissa16(acc, *fixed)
+
+
+def test_requantize_mantissa16_at_its_corners():
+    """R91 where the mantissa saturates, at ties, where 64 bits wrap, where 32 do; and it is coarser than R6."""
+    cases = [(acc, (m, e)) for m in (2**31 - 1, 2**31 - 2**15 - 1, 2**30, -(2**31), 0) for e in (-31, -1, 0, 14)
+             for acc in (5, -5, 2**47, -(2**47), 2**48, 2**63 - 1, -(2**63), 0)]  # fmt: skip
+    for acc, fixed in cases:
+        got = requantize.requantize_mantissa16(np.array([acc]), multiplier.FixedMultiplier(*fixed))
+        assert int(got[0]) == spec_requantize.requantize_mantissa16(acc, *fixed)
+    one, other = spec_requantize.requantize_mantissa16, spec_requantize.requantize_single_rounding
+    assert one(2**31 - 1, 1431655766, 0) != other(2**31 - 1, 1431655766, 0)
+
+
+def test_requantize_mantissa16_refuses_what_the_engines_do_not_promise():
+    """A multiplier of 2^14 or more would shift left by a negative count."""
+    with pytest.raises(ValueError, match="must be below 2"):
+        requantize.requantize_mantissa16(np.array([1]), multiplier.FixedMultiplier(2**30, 15))
+
+
 def near_ties(fixed: tuple[int, int], steps: range) -> list[int]:
     """Return the accumulators on, just below and just above acc M = k + 1/2, for each k in steps."""
     m, e = fixed

@@ -55,28 +55,29 @@ def run(model: bytes, x: NDArray[Any], *, resolver: str) -> NDArray[Any]:
 def fully_connected(
     x_q: Codes,
     w_q: Codes,
-    bias: NDArray[np.int32],
+    bias: NDArray[np.integer[Any]] | None,
     *,
     x: Affine,
     w: Affine,
     y: Affine,
     resolver: str,
     activation: str = "none",
+    bias_type: str | None = None,
 ) -> Codes:
     """Run FULLY_CONNECTED on (B, K) by (K, N); several weight scales mean per channel."""
     tensors = fully_connected_tensors(x_q, w_q, bias, x=x, w=w, y=y)
-    model = write_model(Operator.FULLY_CONNECTED, tensors, activation=activation)
+    model = write_model(Operator.FULLY_CONNECTED, tensors, activation=activation, bias_type=bias_type)
     return run(model, x_q, resolver=resolver)
 
 
 def fully_connected_tensors(
-    x_q: Codes, w_q: Codes, bias: NDArray[np.int32], *, x: Affine, w: Affine, y: Affine
+    x_q: Codes, w_q: Codes, bias: NDArray[np.integer[Any]] | None, *, x: Affine, w: Affine, y: Affine
 ) -> tuple[Tensor, ...]:
-    """Return the four tensors of FULLY_CONNECTED; the weights are stored as (N, K)."""
+    """Return the tensors of FULLY_CONNECTED, three without a bias; the weights are stored as (N, K)."""
     return (
         tensor(x_q.shape, x_q.dtype, x),
         tensor(w_q.T.shape, w_q.dtype, w, data=w_q.T),
-        _bias(bias, x, w),
+        *(() if bias is None else (_bias(bias, x, w),)),
         tensor((x_q.shape[0], w_q.shape[1]), x_q.dtype, y),
     )
 
@@ -162,7 +163,7 @@ def tensor(
     return Tensor(tuple(shape), name, scale, zero_point, data)
 
 
-def _bias(bias: NDArray[np.int32], x: Affine, w: Affine) -> Tensor:
+def _bias(bias: NDArray[np.integer[Any]], x: Affine, w: Affine) -> Tensor:
     """Make the bias: scale f32(sx * sw), which Prepare checks and no kernel uses."""
     scale = np.asarray(x[0], np.float32) * np.atleast_1d(np.asarray(w[0], np.float32))
-    return tensor(bias.shape, np.int32, (scale, 0), data=bias)
+    return tensor(bias.shape, bias.dtype, (scale, 0), data=bias)

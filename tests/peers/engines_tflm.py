@@ -36,11 +36,20 @@ def run(model: bytes, x: NDArray[Any]) -> NDArray[Any]:
 
 
 def fully_connected(
-    x_q: Codes, w_q: Codes, bias: NDArray[np.int32], *, x: Affine, w: Affine, y: Affine, activation: str = "none"
+    x_q: Codes,
+    w_q: Codes,
+    bias: NDArray[np.integer[Any]] | None,
+    *,
+    x: Affine,
+    w: Affine,
+    y: Affine,
+    activation: str = "none",
+    bias_type: str | None = None,
 ) -> Codes:
     """Run FULLY_CONNECTED on (B, K) by (K, N); several weight scales mean per channel."""
     tensors = fully_connected_tensors(x_q, w_q, bias, x=x, w=w, y=y)
-    return run(write_model(Operator.FULLY_CONNECTED, tensors, activation=activation), x_q)
+    model = write_model(Operator.FULLY_CONNECTED, tensors, activation=activation, bias_type=bias_type)
+    return run(model, x_q)
 
 
 def _unary(operator: Operator, q: NDArray[Any], before: Tensor, after: Tensor, beta: float = 1.0) -> NDArray[Any]:

@@ -169,3 +169,36 @@ def products(
             params(sy, zy, codes),
             activations[i % len(activations)],
         )
+
+
+def wide(
+    seed: int, count: int, n: int, *, bias: str | None, per_channel: bool, activations: tuple[str, ...] = ("none",)
+) -> Iterator[Layer]:
+    """Build layers of int16 codes and int8 weights: their bias is the accumulator, or half of them products.
+
+    Without a bias all are products. Accumulators stay within int32, or 2^47 with an int64 bias; zero points are 0.
+    """
+    rng = np.random.default_rng(seed)
+    largest = 2**47 if bias == "int64" else 2**31 - 1
+    for i in range(count):
+        sx, sw, sy = scales(rng, n, per_channel=per_channel)
+        m = real_multipliers(sx, sw, sy, n)
+        tie = np.rint((rng.integers(-33_000, 33_000, n) + 0.5) / m) + rng.integers(-1, 2, n)
+        far = np.rint(rng.uniform(-largest, largest, n))
+        acc = np.clip(np.where(rng.random(n) < 0.8, tie, far), -largest, largest).astype(np.int64)
+        rows, depth = 1, 1
+        x_q, w_q = np.zeros((rows, depth), np.int16), np.zeros((depth, n), np.int8)
+        if bias is None or i % 2:
+            rows, depth = int(rng.integers(1, 5)), (6, 31, 64, 300)[i % 4]
+            x_q, w_q = adversarial.codes(rng, (rows, depth), "int16"), adversarial.codes(rng, (depth, n), "int8")
+            sy = np.float32(float(sx) * float(np.max(sw)) * 64 * depth**0.5) if i % 3 else sy
+            acc = rng.integers(-(2**20), 2**20, n)
+        yield Layer(
+            x_q,
+            w_q,
+            None if bias is None else acc.astype(bias),
+            params(sx, 0, "int16"),
+            params(sw, 0, "int8"),
+            params(sy, 0, "int16"),
+            activations[i % len(activations)],
+        )

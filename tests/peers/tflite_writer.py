@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 _SCHEMA_VERSION = 3
 _ALIGNMENT = 16  # kernels read constants with aligned vector loads
-_TENSOR_TYPE = {"float32": 0, "int32": 2, "uint8": 3, "int16": 7, "int8": 9}
+_TENSOR_TYPE = {"float32": 0, "int32": 2, "uint8": 3, "int64": 4, "int16": 7, "int8": 9}
 
 
 class Operator(IntEnum):
@@ -68,10 +68,12 @@ def write_model(
     *,
     activation: str = "none",
     beta: float = 1.0,
+    bias_type: str | None = None,
 ) -> bytes:
     """Write the model whose one operator reads all tensors but the last and writes the last.
 
-    The graph's input is tensor 0, its output the last tensor; tensors with data are constants.
+    The graph's input is tensor 0, its output the last tensor; tensors with data are constants. bias_type is what
+    FULLY_CONNECTED declares of its bias, beside int16 inputs; None leaves the field unset.
     """
     import flatbuffers
 
@@ -86,7 +88,7 @@ def write_model(
             buffers.append(_buffer(builder, tensor.data))
         written.append(_tensor(builder, tensor, name=f"t{index}", buffer=number))
     last = len(tensors) - 1
-    node = _node(builder, operator, last, activation=activation, beta=beta)
+    node = _node(builder, operator, last, activation=activation, beta=beta, bias_type=bias_type)
     graph = _subgraph(builder, written, node, last)
     code = _operator_code(builder, operator)
     return _finish(builder, code=code, graph=graph, buffers=buffers)
@@ -147,11 +149,13 @@ def _tensor(builder: Any, tensor: Tensor, *, name: str, buffer: int) -> int:
     return int(builder.EndObject())
 
 
-def _options(builder: Any, operator: Operator, *, activation: str, beta: float) -> int | None:
+def _options(builder: Any, operator: Operator, *, activation: str, beta: float, bias_type: str | None) -> int | None:
     """Write the operator's own options table, where it has one."""
     if operator is Operator.FULLY_CONNECTED:
         builder.StartObject(6)
         builder.PrependInt8Slot(0, FUSED_ACTIVATION[activation], 0)
+        if bias_type is not None:
+            builder.PrependInt8Slot(4, _TENSOR_TYPE[bias_type], 0)
     elif operator is Operator.CONV_2D:
         builder.StartObject(7)
         builder.PrependInt8Slot(0, 1, 0)  # VALID padding
@@ -166,9 +170,9 @@ def _options(builder: Any, operator: Operator, *, activation: str, beta: float) 
     return int(builder.EndObject())
 
 
-def _node(builder: Any, operator: Operator, last: int, *, activation: str, beta: float) -> int:
+def _node(builder: Any, operator: Operator, last: int, *, activation: str, beta: float, bias_type: str | None) -> int:
     """Write the Operator table: 0 opcode index, 1 inputs, 2 outputs, 3 and 4 options."""
-    options = _options(builder, operator, activation=activation, beta=beta)
+    options = _options(builder, operator, activation=activation, beta=beta, bias_type=bias_type)
     inputs = _numbers(builder, range(last))
     outputs = _numbers(builder, [last])
     builder.StartObject(14)

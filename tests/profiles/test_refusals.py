@@ -47,7 +47,9 @@ def sigmoid_output(p):
 
 
 DOORS = {
-    "linear": (through_linear, lambda r: r.code_types, "output_stage"),
+    "linear": (
+        through_linear, lambda r: (*r.code_types, *(("int16",) if r.wide_stages else ())), "output_stage"
+    ),
     "requantize by x, w, y": (through_scales, lambda r: (*r.code_types, *r.rescale_types), "output_stage"),
     "requantize by multiplier": (through_multiplier, lambda r: (*r.code_types, *r.rescale_types), "output_stage"),
     "quantize": (lambda r, p: quantize([1.0], p, r), lambda r: r.quantize_types, "quantize_codes"),

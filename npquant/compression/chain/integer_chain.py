@@ -180,7 +180,7 @@ def quantize_chain(
         layer = _assemble(problem, quantize_layer(problem), x, output, calibrate)
         check_accumulator(layer, i)
         layers.append(layer)
-        x, x_q = layer.y, run_layer_plain(layer, x_q, NPQUANT)
+        x, x_q = layer.output, run_layer_plain(layer, x_q, NPQUANT)
     network = IntegerMLP(tuple(layers), code.params, code.offset)
     if finish is None:
         return network

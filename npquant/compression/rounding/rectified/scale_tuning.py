@@ -129,8 +129,10 @@ def _stages(network: IntegerMLP, x: Float64) -> list[_Stage]:
         s, scale = np.asarray(layer.w.scale, np.float64), float(layer.x.scale)
         q, b = layer.centred_weights.astype(np.float64), layer.bias * (scale * s)
         z = (x @ q) * s + b
-        stages.append(_Stage(q, s, b, np.sqrt(np.mean(np.square(z), axis=0)) + scale * s, layer.activation, layer.y))
-        x = _rounded(np.asarray(ACTIVATIONS[layer.activation][0](z), np.float64), layer.y)[0]
+        stages.append(
+            _Stage(q, s, b, np.sqrt(np.mean(np.square(z), axis=0)) + scale * s, layer.activation, layer.output)
+        )
+        x = _rounded(np.asarray(ACTIVATIONS[layer.activation][0](z), np.float64), layer.output)[0]
     return stages
 
 
