@@ -43,7 +43,7 @@ def compute(walk: Walk, node: Node, arrays: Arrays) -> NDArray[Any] | None:
 def axes_of(walk: Walk, node: Node, arrays: Arrays) -> list[int] | None:
     """Return the axes of Squeeze, Unsqueeze and ReduceProd: an attribute, or since opset 13 an input."""
     if len(arrays) > 1 and arrays[1] is not None:
-        return [int(v) for v in arrays[1].reshape(-1)[:64]]
+        return ints(arrays[1])
     return integers_of(walk, node, "axes")
 
 

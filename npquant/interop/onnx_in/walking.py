@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from npquant.interop.onnx_in.attributes import constant
 from npquant.interop.onnx_in.const import Const
+from npquant.files.format_error import FormatError
 from npquant.interop.onnx_in.constants import fold_constant
 from npquant.interop.onnx_in.float_nodes import (
     float_node,
@@ -55,7 +56,13 @@ def walk_graph(
     known: dict[str, Known] = {value.name: first_data(walk, value)}
     for node in ordered(walk, made, {**tensors, value.name: value}, output.name):
         inputs = [_known(walk, known, tensors, name) if name else None for name in node.inputs]
-        found = _visited(walk, node, inputs)
+        try:
+            found = _visited(walk, node, inputs)
+        except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+            if isinstance(error, FormatError):
+                raise
+            # What NumPy refuses of a node's numbers and attributes is the file's doing.
+            walk.refuse(node, f"cannot be read: {error}")
         results = found if isinstance(found, list) else [found]
         for name, result in zip(node.outputs, results, strict=False):
             known[name] = result
