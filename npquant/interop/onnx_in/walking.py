@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from npquant.files.format_error import FormatError
 from npquant.interop.onnx_in.attributes import constant
 from npquant.interop.onnx_in.const import Const
-from npquant.files.format_error import FormatError
 from npquant.interop.onnx_in.constants import fold_constant
 from npquant.interop.onnx_in.float_nodes import (
     float_node,
