@@ -2,5 +2,6 @@
 
 storage.py   save, itemize                     reading.py   a file from its bytes: what stops a hostile one
 container/   an integer network, byte by byte  layouts.py, archive.py   zips of arrays that NumPy opens
-format_error.py  the one error of a file that cannot be read
+plain_arrays.py              every network as plain arrays
+format_error.py              the one error of a file that cannot be read
 """

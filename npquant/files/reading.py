@@ -2,7 +2,7 @@
 
 1. A regular file of at most 2^31 bytes is read, in one go (`archive.read_bounded`).
 2. Its first bytes decide which of two readers takes it; anything else is refused.
-3. A zip may promise no more than its own length, so that nothing inflates; no pickle is read and no header evaluated
+3. A zip is stored, its members views of the file, so that nothing inflates; no pickle is read and no header evaluated
    (`archive`); each tensor must match its SHA-256 (L2, `layouts`).
 4. A container must match its CRC-32; no field is read past the end, and no layer is made that costs more steps than the
    length of the file allows (N6, `container.layout`): some bytes cannot stand for gigabytes.
@@ -15,29 +15,48 @@ Legend: path a file; data the whole content of one, nothing in which is trusted;
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
+from types import MappingProxyType
 from typing import Final
 
 import numpy as np
 
 from npquant.files.archive import read_bounded
 from npquant.files.container.decode import decode_container
-from npquant.files.container.layout import MAGIC, Part
+from npquant.files.container.layout import MAGIC, Part, warn_of_numerics
 from npquant.files.format_error import FormatError
-from npquant.files.layouts import decode_archive, float_model
+from npquant.files.layouts import Facts, Tensors, decode_archive, float_model
+from npquant.files.plain_arrays import DYNAMIC_KIND, INTEGER_KIND, decode_plain_arrays
+from npquant.integer.dynamic_mlp import DynamicMLP
 from npquant.integer.mlp import IntegerMLP
 from npquant.nn.model import FloatMLP
 
-# The one tensor of an integer network's zip (Z2).
+Network = FloatMLP | IntegerMLP | DynamicMLP
+# The one tensor of an integer network's zip, where the container holds it (Z2).
 NETWORK: Final = "network"
+# Kinds whose tensors are plain arrays, and what makes the network of them.
+KINDS: Final[Mapping[str, Callable[[Facts, Tensors], Network]]] = MappingProxyType(
+    {
+        "FloatMLP": float_model,
+        INTEGER_KIND: partial(decode_plain_arrays, INTEGER_KIND),
+        DYNAMIC_KIND: partial(decode_plain_arrays, DYNAMIC_KIND),
+    }
+)
 _MAX_BYTES: Final = 1 << 31
+_TENSOR: Final = re.compile(r"(.*?)([0-9]*)")
+_ROLES: Final = MappingProxyType(
+    {"w": "weights", "b": "biases", "table": "tables", "input_offset": "offset", "w_scale": "scales"}
+)
 
 
 @dataclass(frozen=True, slots=True)
 class StoredNetwork:
     """Hold all that a file says."""
 
-    model: FloatMLP | IntegerMLP
+    model: Network
     parts: tuple[Part, ...]  # what each byte is for, in the order of the file
     n_bytes: int  # length of the file, the sum of the parts
 
@@ -72,7 +91,7 @@ def decode_network(data: bytes, name: str) -> StoredNetwork:
     return StoredNetwork(model, parts, len(data))
 
 
-def _decode_zip(data: bytes, name: str) -> tuple[FloatMLP | IntegerMLP, tuple[Part, ...]]:
+def _decode_zip(data: bytes, name: str) -> tuple[Network, tuple[Part, ...]]:
     """Read the network inside a zip."""
     manifest, tensors, manifest_bytes = decode_archive(data, name)
     kind = manifest.get("kind")
@@ -82,15 +101,28 @@ def _decode_zip(data: bytes, name: str) -> tuple[FloatMLP | IntegerMLP, tuple[Pa
             raise FormatError(name, "", f"an IntegerMLP is one uint8 tensor {NETWORK!r}, found {list(tensors)}")
         model, parts = decode_container(network.tobytes(), name)
         return model, _zip_parts(len(data), manifest_bytes, parts)
-    if kind != "FloatMLP":
-        raise FormatError(name, "manifest.json", f"unknown kind {kind!r}; this npquant reads FloatMLP and IntegerMLP")
+    if not isinstance(kind, str) or kind not in KINDS:
+        known = ", ".join(("IntegerMLP", *KINDS))
+        raise FormatError(name, "manifest.json", f"unknown kind {kind!r}; this npquant reads {known}")
     try:
-        floating = float_model(manifest, tensors)
-    except (ValueError, TypeError, KeyError, OverflowError) as error:
-        raise FormatError(name, "", f"does not describe a FloatMLP: {error}") from error
-    named = [(i, *pair) for i, y in enumerate(floating.layers) for pair in (("weights", y.w), ("biases", y.b))]
-    stored = tuple(Part(what, i, array.dtype.name, array.nbytes) for i, what, array in named)
-    return floating, _zip_parts(len(data), manifest_bytes, stored)
+        plain = KINDS[kind](manifest, tensors)
+    except KeyError as error:
+        raise FormatError(name, "", f"does not describe a {kind}: {error} is missing") from error
+    except (ValueError, TypeError, OverflowError) as error:
+        raise FormatError(name, "", f"does not describe a {kind}: {error}") from error
+    if not isinstance(plain, FloatMLP):
+        warn_of_numerics(str(manifest.get("numerics")), plain.profile)
+    return plain, _zip_parts(len(data), manifest_bytes, _tensor_parts(tensors))
+
+
+def _tensor_parts(tensors: Tensors) -> tuple[Part, ...]:
+    """Say what each array is for, by its name: that of L3, L5 and L6."""
+    parts = []
+    for tensor, array in tensors.items():
+        what, number = _TENSOR.fullmatch(tensor).groups()  # type: ignore[union-attr]
+        layer = int(number) if number else None
+        parts.append(Part(_ROLES.get(what, "parameters"), layer, array.dtype.name, array.nbytes))
+    return tuple(parts)
 
 
 def _zip_parts(total: int, manifest: int, parts: tuple[Part, ...]) -> tuple[Part, ...]:

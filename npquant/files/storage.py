@@ -1,11 +1,12 @@
 """Save networks: one file, safe to open, written whole or not at all.
 
 Z1 (kinds)   an npz is the zip of `npquant.files.layouts`; every other file the bytes of `npquant.files.container`
-Z2 (npz)     a float network's tensors are L3; an integer network is one, `network`: the container's bytes as uint8
+Z2 (npz)     a float network's tensors are L3; an integer network is one, `network`: the container's bytes as uint8, or
+             L5 where the container does not hold its kind; a dynamic network's are L6
 Z3 (bytes)   equal networks give equal bytes
 Z4 (whole)   a file holds its old content or all of the new
 
-Legend: model a FloatMLP or IntegerMLP, path a file, data its content.
+Legend: model a FloatMLP, IntegerMLP or DynamicMLP, path a file, data its content.
 """
 
 from __future__ import annotations
@@ -18,10 +19,12 @@ from pathlib import Path
 
 import numpy as np
 
-from npquant.files.container.encode import encode_container
+from npquant.files.container.encode import encode_container, unfit
 from npquant.files.container.layout import Part
-from npquant.files.layouts import encode_archive, float_layout
+from npquant.files.layouts import encode_archive
+from npquant.files.plain_arrays import encode_plain_arrays
 from npquant.files.reading import NETWORK, decode_network, read_network
+from npquant.integer.dynamic_mlp import DynamicMLP
 from npquant.integer.mlp import IntegerMLP
 from npquant.nn.model import FloatMLP
 
@@ -59,18 +62,19 @@ def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
             temporary.unlink()
 
 
-def save(model: FloatMLP | IntegerMLP, path: str | os.PathLike[str], encoding: str = "auto") -> None:
+def save(model: FloatMLP | IntegerMLP | DynamicMLP, path: str | os.PathLike[str], encoding: str = "auto") -> None:
     """Save a network in the native format.
 
     Parameters
     ----------
-    model : FloatMLP or IntegerMLP
+    model : FloatMLP, IntegerMLP or DynamicMLP
         The network.
     path : path
         The file; replaced whole if it exists. NAME.npz gives a zip that NumPy opens, every other name (by custom
-        NAME.npq) the bare container, some 600 bytes shorter. A float network is a zip under every name.
+        NAME.npq) the bare container, some 600 bytes shorter, for integer networks of int8 codes. A float network is a
+        zip under every name.
     encoding : {"auto", "dense", "bitmask", "relative", "arithmetic"}
-        That of an integer network's weights; "auto" takes the shortest for each layer.
+        That of an integer network's weights in the container; "auto" takes the shortest for each layer.
 
     Raises
     ------
@@ -98,13 +102,13 @@ def save(model: FloatMLP | IntegerMLP, path: str | os.PathLike[str], encoding: s
     write_atomically(path, encode_model(model, encoding, "npz" if zipped else "npq"))
 
 
-def encode_model(model: FloatMLP | IntegerMLP, encoding: str = "auto", container: str = "npz") -> bytes:
+def encode_model(model: FloatMLP | IntegerMLP | DynamicMLP, encoding: str = "auto", container: str = "npz") -> bytes:
     """Encode a network in the native format: what ``save`` writes; its length is the size that reports state.
 
     encoding is "auto", "dense", "bitmask", "relative" or "arithmetic" (W3), that of an integer network's weights;
-    container "npz", the zip, or "npq", the bare container; a float network has the zip alone. TypeError if model is no
-    such network; ValueError if encoding or container are none of these, not for a float network, or as
-    `encode_container`.
+    container "npz", the zip, or "npq", the bare container; a float or dynamic network, and an integer network that the
+    container does not hold, have the zip alone. TypeError if model is no such network; ValueError if encoding or
+    container are none of these, not for this kind of network, or as `encode_container`.
 
     >>> import numpy as np
     >>> from npquant.nn.model import DenseLayer
@@ -112,18 +116,18 @@ def encode_model(model: FloatMLP | IntegerMLP, encoding: str = "auto", container
     >>> encode_model(FloatMLP((layer,)))[:2]
     b'PK'
     """
-    if not isinstance(model, FloatMLP | IntegerMLP):
-        raise TypeError(f"only a FloatMLP or an IntegerMLP can be saved, got {type(model).__name__}")
     if container not in ("npz", "npq"):
         raise ValueError(f"unknown container {container!r}; a network is written as npz or npq")
-    if isinstance(model, IntegerMLP):
+    if isinstance(model, IntegerMLP) and (container == "npq" or not unfit(model)):
         data = encode_container(model, encoding)
         if container == "npq":
             return data
         return encode_archive("IntegerMLP", {}, {NETWORK: np.frombuffer(data, np.uint8)})
+    plain = encode_plain_arrays(model)
     if encoding != "auto" or container != "npz":
-        raise ValueError("encodings and the bare container are for integer networks: quantize the float network first")
-    return encode_archive("FloatMLP", *float_layout(model))
+        way_out = "quantize the float network first" if isinstance(model, FloatMLP) else "save this one as NAME.npz"
+        raise ValueError(f"encodings and the bare container are for integer networks of int8 codes: {way_out}")
+    return plain
 
 
 def itemize(source: str | os.PathLike[str] | bytes) -> tuple[Part, ...]:

@@ -83,7 +83,8 @@ def check_weights(w_q: Codes, w: QuantParams) -> None:
         raise TypeError(f"w_q has dtype {w_q.dtype}; codes in [{w.qmin}, {w.qmax}] are {w.dtype}")
     outputs = w_q.shape[1]
     if w.per_channel and max(np.size(w.scale), np.size(w.zero_point)) != outputs:
-        raise ValueError(f"w has parameters for {np.size(w.scale)} channels; the layer has {outputs} outputs")
+        several = max(np.size(w.scale), np.size(w.zero_point))
+        raise ValueError(f"w has {several} scales or zero points; give one, or {outputs}, one an output")
     if w_q.min() < w.qmin or w_q.max() > w.qmax:
         raise ValueError(f"w_q holds codes outside [{w.qmin}, {w.qmax}], its own interval")
 

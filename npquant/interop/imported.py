@@ -1,7 +1,7 @@
 """What an importer returns: the network, what was split off behind its logits, and what was folded, left or inferred.
 
 Legend: x inputs as the file's own runtime takes them: real values, or codes where the file's input holds codes; head
-what stands behind the logits.
+one of `npquant.interop.steps.HEADS`.
 """
 
 from __future__ import annotations

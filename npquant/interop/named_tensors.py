@@ -39,16 +39,17 @@ def group_by_layer(tensors: Mapping[str, NDArray[Any]], file: str) -> dict[str, 
     FormatError, naming the tensor, for a name or a shape that is not that of a fully-connected layer.
     """
     layers: dict[str, dict[str, NDArray[Any]]] = {}
-    for name, array in tensors.items():
-        prefix, _, kind = name.rpartition(".")
-        place = f"tensor {name!r}"
-        if kind in _BATCH_NORM:
+    for name in tensors:
+        if name.rpartition(".")[2] in _BATCH_NORM:
             raise FormatError(
                 file,
-                place,
+                f"tensor {name!r}",
                 "belongs to a batch normalization, whose eps no tensor says (running_mean and running_var are here); "
                 "hand the module itself to npquant.interop.from_torch, which folds it",
             )
+    for name, array in tensors.items():
+        prefix, _, kind = name.rpartition(".")
+        place = f"tensor {name!r}"
         if kind not in ("weight", "bias"):
             raise FormatError(file, place, "is no layer's; names must end in 'weight' or 'bias', as of a torch Linear")
         if array.ndim != (2 if kind == "weight" else 1):

@@ -71,9 +71,8 @@ def from_sklearn(estimator: object) -> Imported:
     the one logit is that of class 'spam', against 'ham'
     """
     file, notes = type(estimator).__name__, list[str]()
-    steps = list(_steps(estimator, file, "", notes))
-    model, head, folded = fold(steps, file)
-    # A sigmoid of the estimator is a head already; `fold` has said so.
+    # Drawn by `fold`, a division by a scale of 0 is infinite, and refused there.
+    model, head, folded = fold(_steps(estimator, file, "", notes), file)
     return Imported(model, head, (*folded, *notes), "scikit-learn")
 
 

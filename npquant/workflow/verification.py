@@ -9,14 +9,23 @@ from __future__ import annotations
 import dataclasses
 import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from npquant.files.format_error import FormatError
 from npquant.integer.dynamic_mlp import DynamicMLP
 from npquant.integer.mlp import IntegerMLP
+from npquant.interop.imported import Imported
+from npquant.interop.read import read
 from npquant.nn.model import FloatMLP
+from npquant.profiles import get
 from npquant.testing.divergence import Divergence, divergence_as_json, render_divergence
+from npquant.workflow.verification_answers import Expected, expected_of, explained
+from npquant.workflow.verification_engines import artefact_at, engine_for, golden_of, profile_for, run_engine
+from npquant.workflow.verification_inputs import inputs_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +46,17 @@ class Verification:
     format: str  # "onnx", "tflite", "c", "readmemh"
     engine: str  # "onnxruntime", "litert", "tflm", "cc", "verilog"
     engine_version: str
-    profile: str  # of npquant's answers; "" for a float network
+    profile: str  # of npquant's answers; "" for a float network, and for golden vectors that an artefact carries
     rows: int
     outputs: int  # compared
     differing: int  # of them: other bytes, or farther apart than `bound` says
     largest: float  # difference, in codes or in real units
-    bound: str  # "byte for byte", or the formula that a float answer may be off by
+    bound: str  # "byte for byte", or what a float answer may be off by
     first: FirstMismatch | None
     explained_by: tuple[str, ...]  # profiles that give every answer, where `profile` does not
     divergence: Divergence | None  # `profile` against the first of them, as `npquant diff` says it
+    input_codes: int = 0  # of real inputs, on which the two profiles differ at the door already
+    suspected: tuple[str, ...] = ()  # wrong rules that give every answer of the last layer, where no profile does
 
     @property
     def equal(self) -> bool:
@@ -62,13 +73,68 @@ def verify(
     rows: int = 1000,
     rng: int | np.random.Generator = 0,
 ) -> Verification:
-    """Hand an artefact and `rows` inputs, drawn from `rng` and at the limits, to its runtime, and compare the answers.
+    """Hand an artefact and `rows` inputs, drawn from `rng` beside those at the limits, to its runtime, and compare.
 
-    engine is told from the artefact where it is not given. model holds what an artefact must compute that cannot be
-    read back (a C program, a memory image). FormatError if the artefact cannot be read, ImportError if the engine is
-    not installed, ValueError if the engine is unknown or does not run the artefact.
+    engine is told from the artefact where it is not given. model is what the artefact must compute, where it cannot be
+    read back: a C program or a memory image, whose own golden vectors are run where it is not given. FormatError if the
+    artefact cannot be read, ImportError if the engine is not installed, ValueError if the engine is unknown or does not
+    run the artefact, RuntimeError if it fails on it.
     """
-    raise NotImplementedError
+    kind, place = artefact_at(path)
+    name = engine_for(kind, engine)
+    if kind in ("c", "readmemh") and model is None:
+        x, golden = golden_of(kind, place)
+        answered, version = run_engine(name, place, x, "")
+        return _compared(str(path), kind, name, version, "", Expected(golden, None), answered)
+    found = _network(place, kind, name, profile, model)
+    x = inputs_for(found, rows, np.random.default_rng(rng))
+    under = "" if isinstance(found.model, FloatMLP) else found.model.profile.name
+    expected = expected_of(found, x, kind)
+    answered, version = run_engine(name, place, x, under)
+    seen = _compared(str(path), kind, name, version, under, expected, answered)
+    if seen.equal or not isinstance(found.model, IntegerMLP) or expected.bound is not None:
+        return seen
+    return dataclasses.replace(seen, **explained(found, x, answered, kind))
+
+
+def _network(
+    place: Path, kind: str, engine: str, profile: str | None, model: FloatMLP | IntegerMLP | DynamicMLP | None
+) -> Imported:
+    """What must be computed: read from the artefact, or the model as a C program or memory image takes its codes."""
+    asked = profile_for(engine) if profile is None else profile
+    if model is None:
+        return read(place, profile=asked)
+    if asked is not None and not isinstance(model, FloatMLP):
+        model = dataclasses.replace(model, profile=get(asked))
+    if kind not in ("c", "readmemh"):
+        try:
+            return dataclasses.replace(read(place), model=model)
+        except FormatError:  # what cannot be read back has real inputs and logits
+            return Imported(model, "none", (), kind)
+    if not isinstance(model, IntegerMLP):
+        raise TypeError(f"{place} computes on integers; model is a {type(model).__name__}")
+    return Imported(model, "none", (), kind, model.input_params, model.output_params)
+
+
+def _compared(
+    path: str, kind: str, engine: str, version: str, profile: str, expected: Expected, answered: NDArray[Any]
+) -> Verification:
+    """Count what differs; ValueError where the answers have another shape."""
+    y = expected.values
+    if answered.shape != y.shape:
+        raise ValueError(f"{path}: {engine} answers shape {answered.shape}; npquant expects {y.shape}")
+    apart = np.abs(answered.astype(np.float64) - y.astype(np.float64))
+    # NaN is no answer that is near enough
+    differs = (answered != y) if expected.bound is None else ~(apart <= expected.bound)
+    first = None
+    if differs.any():
+        row, output = (int(i) for i in np.argwhere(differs)[0])
+        first = FirstMismatch(row, output, float(y[row, output]), float(answered[row, output]))
+    said = "byte for byte" if expected.bound is None else "to within the bound derived for sums in float32"
+    return Verification(
+        path, kind, engine, version, profile, len(y), int(y.size), int(differs.sum()),
+        float(apart[differs].max(initial=0.0)), said, first, (), None,
+    )  # fmt: skip
 
 
 def render_verification(found: Verification) -> str:
@@ -87,6 +153,10 @@ def render_verification(found: Verification) -> str:
         )
     if found.explained_by:
         lines.append(f"  every answer is that of profile {', '.join(found.explained_by)}")
+    if found.input_codes:
+        lines.append(f"  {found.input_codes:,} real inputs become other codes under {found.explained_by[0]}")
+    if found.suspected:
+        lines.append(f"  every answer of the last layer is that of {'; or of '.join(found.suspected)}")
     if found.divergence is not None:
         lines += ["", render_divergence(found.divergence).rstrip()]
     return "\n".join(lines) + "\n"
@@ -96,6 +166,6 @@ def verification_as_json(found: Verification) -> dict[str, Any]:
     """Describe it in JSON's types, with the verdict as "equal"."""
     record: dict[str, Any] = {field.name: getattr(found, field.name) for field in dataclasses.fields(found)}
     record["first"] = None if found.first is None else dataclasses.asdict(found.first)
-    record["explained_by"] = list(found.explained_by)
+    record["explained_by"], record["suspected"] = list(found.explained_by), list(found.suspected)
     record["divergence"] = None if found.divergence is None else divergence_as_json(found.divergence)
     return {"equal": found.equal, **record}

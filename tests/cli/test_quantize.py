@@ -238,7 +238,7 @@ def test_quantize_own_data_with_a_network_of_that_shape(tmp_path: Path, capsys: 
     data.write_text("a,b,label\n" + "\n".join(lines) + "\n")
     out = str(tmp_path / "run")
     assert main(["run", "--data", str(data), "--hidden", "6", "--epochs", "40", "--bits", "8", "--prune", "0",
-                 "--max-drop", "100", "--out", out]) == 0  # fmt: skip
+                 "--max-drop", "100", "--targets", "none", "--out", out]) == 0  # fmt: skip
     capsys.readouterr()
     float_file = tmp_path / "run" / "float.npz"
     record = record_of(float_file, tmp_path / "net.npz", capsys, "--data", str(data), "--bits", "8")

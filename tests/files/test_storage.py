@@ -24,12 +24,13 @@ from npquant.files.reading import read_network
 from npquant.files.storage import encode_model, itemize, save, write_atomically
 from npquant.integer.layer import IntegerLayer
 from npquant.integer.mlp import IntegerMLP
+from npquant.kernels.lookup import FUNCTIONS
 from npquant.kernels.qparams import QuantParams
 from npquant.nn.model import DenseLayer, FloatMLP
 from npquant.profiles.npquant import NPQUANT
 
 CLAMPED = ["identity", "relu", "clipped_relu", "relu6", "relu_n1_to_1"]
-FLOAT = ["relu", "clipped_relu", "hard_sigmoid", "sigmoid", "tanh"]
+FLOAT = ["relu", "clipped_relu", "hard_sigmoid", "sigmoid", "tanh", "softplus"]
 
 
 def load(path):
@@ -71,7 +72,7 @@ def random_layer(rng, x, shape, bits, activation):
         zero_point = rng.integers(low, high + 1, shape[1])
     w = QuantParams(w_scale, zero_point, low, high)
     bias = rng.integers(-(2**20), 2**20, shape[1]).astype(np.int32)
-    pre = QuantParams(0.05, int(rng.integers(-128, 128)), -128, 127) if activation in ("sigmoid", "tanh") else None
+    pre = QuantParams(0.05, int(rng.integers(-128, 128)), -128, 127) if activation in FUNCTIONS else None
     return IntegerLayer(w_q, bias, x, w, int8_params(rng), activation, pre)
 
 
@@ -83,7 +84,7 @@ def integer_networks(draw):
     x = first = int8_params(rng)
     layers = []
     for k, n in pairwise(widths):
-        activation = draw(st.sampled_from([*CLAMPED, "sigmoid", "tanh"]))
+        activation = draw(st.sampled_from([*CLAMPED, *FUNCTIONS]))
         layers.append(random_layer(rng, x, (k, n), draw(st.integers(1, 8)), activation))
         x = layers[-1].y
     if draw(st.booleans()):
@@ -465,8 +466,8 @@ def test_encodings_are_for_integer_networks(small_float, small_integer):
 
 
 def test_save_refuses_other_things_and_unknown_arithmetic(tmp_path, small_integer):
-    """Only the two networks are saved, and only under a profile that can be found again; nothing is left behind."""
-    with pytest.raises(TypeError, match="FloatMLP or an IntegerMLP"):
+    """Only networks are saved, and only under a profile that can be found again; nothing is left behind."""
+    with pytest.raises(TypeError, match="a FloatMLP, an IntegerMLP or a DynamicMLP"):
         save({"w": 1}, tmp_path / "a.npz")
     p = small_integer.layers[0].x
     own = IntegerMLP(small_integer.layers, p, None, replace(NPQUANT, version="mine"))

@@ -354,7 +354,7 @@ ONES = np.ones((2, 3), np.int8)
         (lambda: DynamicLayer(ONES, W, np.zeros(3), "gelu"), ValueError, "gelu"),
         (lambda: DynamicLayer(ONES, W, np.zeros(3), "relu", 9), ValueError, "2..8"),
         (lambda: DynamicLayer(ONES, W, np.zeros(3), "relu", True), ValueError, "2..8"),
-        (lambda: DynamicLayer(ONES, QuantParams(1.0, 1, -1, 1), np.zeros(3), "relu"), ValueError, "zero point"),
+        (lambda: DynamicLayer(ONES, QuantParams(1.0, [1, 1], -1, 1), np.zeros(3), "relu"), ValueError, "zero point"),
         (lambda: DynamicLayer(ONES, QuantParams([1.0, 1.0], 0, -1, 1), np.zeros(3), "relu"), ValueError, "scale"),
         (lambda: DynamicLayer(ONES * 2, QuantParams(1.0, 0, -1, 1), np.zeros(3), "relu"), ValueError, "outside"),
         (lambda: DynamicMLP(()), ValueError, "at least one"),

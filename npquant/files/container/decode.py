@@ -5,7 +5,6 @@ Legend: data the whole container; name what to call it in a message.
 
 from __future__ import annotations
 
-import warnings
 import zlib
 from collections import Counter
 from typing import Any
@@ -26,6 +25,7 @@ from npquant.files.container.layout import (
     allowed_steps,
     decoding_steps,
     find_profile,
+    warn_of_numerics,
 )
 from npquant.files.container.params import decode_params
 from npquant.files.format_error import FormatError
@@ -34,8 +34,6 @@ from npquant.integer.mlp import IntegerMLP
 from npquant.kernels.lookup import FUNCTIONS
 from npquant.kernels.qparams import QuantParams
 from npquant.profiles.npquant import NPQUANT
-from npquant.profiles.record import Profile
-from npquant.version import numerics_version, own_numerics_unchanged_since
 
 
 def decode_container(data: bytes, name: str = "bytes") -> tuple[IntegerMLP, tuple[Part, ...]]:
@@ -104,7 +102,7 @@ class _Decoder:
             raise ValueError(f"{reader.left} bytes follow the last layer")
         model = IntegerMLP(tuple(read), input_params, offset, profile)
         self._parts["checksum", None, ""] = 4
-        _warn_of_numerics(numerics, profile)
+        warn_of_numerics(numerics, profile)
         return model, tuple(Part(*key, n_bytes) for key, n_bytes in self._parts.items())
 
     def _count(self, name: str, layer: int | None = None, encoding: str = "") -> None:
@@ -120,7 +118,8 @@ class _Decoder:
         form = self._reader.byte()
         if form >= len(OFFSETS):
             raise ValueError(f"unknown form {form} of the input offset")
-        offset = self._floats(OFFSETS[form], inputs).astype(np.float64) if form else None
+        with np.errstate(invalid="ignore"):  # of a signalling NaN, which the network refuses like any other
+            offset = self._floats(OFFSETS[form], inputs).astype(np.float64) if form else None
         self._count("offset")
         return offset
 
@@ -154,14 +153,3 @@ class _Decoder:
     def _params(self, channels: int, layer: int | None = None) -> QuantParams:
         """Read N5."""
         return decode_params(self._reader, channels, lambda name: self._count(name, layer))
-
-
-def _warn_of_numerics(version: str, profile: Profile) -> None:
-    """Say so if outputs may not be those that the network was accepted for."""
-    same = profile is NPQUANT and version in own_numerics_unchanged_since
-    if version != numerics_version and not same:
-        warnings.warn(
-            f"the network was written under numerics {version!r}, this npquant has {numerics_version!r}: "
-            "its outputs may differ, so prove them anew",
-            stacklevel=2,
-        )

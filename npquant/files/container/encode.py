@@ -30,11 +30,11 @@ from npquant.version import numerics_version
 
 
 def encode_container(model: IntegerMLP, encoding: str = "auto") -> bytes:
-    """N1 to N5. Encode an integer network, any that the record allows.
+    """N1 to N5. Encode an integer network, any that `unfit` finds no fault with.
 
     encoding is that of all weights: "auto", "dense", "bitmask", "relative" or "arithmetic" (W3). Where "auto" would
     exceed N6, as large layers of zeros do, the weights are packed densely. ValueError if the encoding is unknown, the
-    profile is none of `npquant.profiles`, or the bytes would exceed N6.
+    network is of another kind, the profile is none of `npquant.profiles`, or the bytes would exceed N6.
 
     >>> from npquant.kernels.qparams import QuantParams
     >>> p = QuantParams(0.5, 0, -128, 127)
@@ -42,6 +42,9 @@ def encode_container(model: IntegerMLP, encoding: str = "auto") -> bytes:
     >>> len(encode_container(IntegerMLP((layer,), p)))
     39
     """
+    fault = unfit(model)
+    if fault:
+        raise ValueError(f"the container holds no {fault}: save the network as NAME.npz, in plain arrays")
     if find_profile(model.profile.name) is not model.profile:
         raise ValueError(
             f"profile {model.profile.name!r} is not npquant's own of that name; it cannot be stored by name"
@@ -55,6 +58,29 @@ def encode_container(model: IntegerMLP, encoding: str = "auto") -> bytes:
             f"{len(data)} bytes for {steps} steps of decoding are more than N6 allows: use encoding='dense'"
         )
     return data
+
+
+def unfit(model: IntegerMLP) -> str:
+    """Say what of a network the container cannot hold; "" if it can: int8 codes, int32 biases, no table of its own.
+
+    >>> from npquant.kernels.qparams import QuantParams
+    >>> p = QuantParams(0.5, 0, 0, 255)
+    >>> layer = IntegerLayer(np.array([[1]], np.int8), np.array([0], np.int32), p, QuantParams(1, 0, -7, 7), p, "relu")
+    >>> unfit(IntegerMLP((layer,), p))
+    'uint8 codes (layer 0, x)'
+    """
+    for i, layer in enumerate(model.layers):
+        roles = {"x": layer.x, "w": layer.w, "y": layer.y, "pre": layer.pre}
+        for role, params in roles.items():
+            if params is not None and params.dtype != np.int8:
+                return f"{params.dtype} codes (layer {i}, {role})"
+        if layer.bias.dtype != np.int32:
+            return f"{layer.bias.dtype} biases (layer {i})"
+        if layer.y is None:
+            return f"layer without an output quantization (layer {i})"
+        if layer.activation not in ACTIVATIONS:
+            return f"{layer.activation!r} as an activation (layer {i})"
+    return ""
 
 
 def _encode_all(model: IntegerMLP, encoding: str) -> bytes:

@@ -5,17 +5,19 @@ Legend: inputs and outputs, K and N of a layer; name that of a profile.
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import Final
 
 from npquant.profiles.npquant import NPQUANT
 from npquant.profiles.record import Profile
+from npquant.version import numerics_version, own_numerics_unchanged_since
 
 MAGIC: Final = b"NPQ"
 VERSION: Final = 1
 INTEGER_MLP: Final = 1
 # A file names an activation by its place here: new ones go to the end.
-ACTIVATIONS: Final = ("identity", "relu", "clipped_relu", "relu6", "relu_n1_to_1", "sigmoid", "tanh")
+ACTIVATIONS: Final = ("identity", "relu", "clipped_relu", "relu6", "relu_n1_to_1", "sigmoid", "tanh", "softplus")
 OFFSETS: Final = ("", "<f4", "<f8")
 _FREE_STEPS: Final = 1 << 20
 _STEPS_PER_BYTE: Final = 1024
@@ -43,6 +45,17 @@ def find_profile(name: str) -> Profile:
     from npquant.profiles import get
 
     return get(name)
+
+
+def warn_of_numerics(version: str, profile: Profile) -> None:
+    """Warn if outputs may not be those that a network, written under a numerics version, was accepted for."""
+    same = profile is NPQUANT and version in own_numerics_unchanged_since
+    if version != numerics_version and not same:
+        warnings.warn(
+            f"the network was written under numerics {version!r}, this npquant has {numerics_version!r}: "
+            "its outputs may differ, so prove them anew",
+            stacklevel=2,
+        )
 
 
 def decoding_steps(inputs: int, outputs: int) -> int:

@@ -3,7 +3,8 @@
 Source: keras-team/keras 3.15.1, keras/src/saving/serialization_lib.py, saving_lib.py (_save_container_state) and
 models/functional.py (get_config); keras-team/tf-keras 2.21, tf_keras/engine/functional.py.
 
-Legend: config what Keras wrote of a layer; file the name of the file; place what to call a layer in a message.
+Legend: model, layer and config what Keras wrote of each, text its JSON; kind the name of a class; file the name of the
+file; place what to call a layer in a message.
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from npquant.interop.onnx_out.graph import TYPES, Graph
+from npquant.kernels.affine import dequantize as dequantized
 from npquant.kernels.lookup import FUNCTIONS
 from npquant.kernels.qparams import QuantParams
 
@@ -73,23 +74,22 @@ def add_table(
     graph: Graph, codes: Codes, y: QuantParams, function: str, table: NDArray[Any], form: str, name: str
 ) -> Codes:
     """A table: the runtime's own function where every runtime's gives these codes, else a Gather."""
+    x = dequantize(graph, codes, f"{name}.real")
     if is_safe_function(function, codes.params, y):
-        x = graph.node(_OPERATORS[function], (dequantize(graph, codes, f"{name}.real"),), f"{name}.{function}")
-        found = quantize(graph, x, codes_of(graph, "", y, name), f"{name}.codes")
-        return add_clip(graph, found, y.qmin, y.qmax, form, name)
-    if form == "qdq":
-        # The layer before this ends at its own DequantizeLinear; the look-up has codes of its own.
-        codes = quantize(graph, dequantize(graph, codes, f"{name}.real"), codes, f"{name}.argument")
-    index = graph.node("Cast", (codes.q,), f"{name}.wide", {"to": TYPES["int32"]})
-    if codes.params.qmin:
-        index = graph.node(
-            "Sub", (index, graph.constant(f"{name}.qmin", np.array(codes.params.qmin, np.int32))), f"{name}.index"
-        )
-    looked_up = graph.node("Gather", (graph.constant(f"{name}.table", table.astype(y.dtype)), index), f"{name}.found")
-    entries = codes_of(graph, looked_up, y, name)
-    if form != "qdq":
-        return entries
-    return quantize(graph, dequantize(graph, entries, f"{name}.found_real"), entries, f"{name}.codes")
+        x = graph.node(_OPERATORS[function], (x,), f"{name}.{function}")
+    else:
+        x = _look_up(graph, x, codes, dequantized(table, y), name)
+    found = quantize(graph, x, codes_of(graph, "", y, name), f"{name}.codes")
+    return add_clip(graph, found, y.qmin, y.qmax, form, name)
+
+
+def _look_up(graph: Graph, x: str, codes: Codes, values: NDArray[np.float32], name: str) -> str:
+    """Real values by real values; the index is round(x / s) + z - qmin: in float, so that the layer before is fused."""
+    steps = graph.node("Round", (graph.node("Div", (x, codes.scale), f"{name}.quotient"),), f"{name}.steps")
+    wide = graph.node("Cast", (steps,), f"{name}.wide", {"to": TYPES["int32"]})
+    least = graph.constant(f"{name}.least", np.array(codes.params.qmin - int(codes.params.zero_point), np.int32))
+    index = graph.node("Sub", (wide, least), f"{name}.index")
+    return graph.node("Gather", (graph.constant(f"{name}.values", values), index), f"{name}.found")
 
 
 def is_safe_function(function: str, params: QuantParams, y: QuantParams) -> bool:

@@ -27,9 +27,9 @@ from npquant.profiles.record import Profile
 Float64 = NDArray[np.float64]
 Quantize = Callable[[FloatMLP, ArrayLike], IntegerMLP]
 RunLayer = Callable[[IntegerLayer, NDArray[np.int8], Profile], NDArray[np.int8]]
-HIDDEN = ["relu", "clipped_relu", "hard_sigmoid", "sigmoid", "tanh"]
+HIDDEN = ["relu", "clipped_relu", "hard_sigmoid", "sigmoid", "tanh", "softplus"]
 # Largest slope of each activation: how far an error of z can move a.
-SLOPE = {"identity": 1.0, "relu": 1.0, "clipped_relu": 1.0, "sigmoid": 0.25, "tanh": 1.0}
+SLOPE = {"identity": 1.0, "relu": 1.0, "clipped_relu": 1.0, "sigmoid": 0.25, "tanh": 1.0, "softplus": 1.0}
 
 
 def random_model(rng: np.random.Generator, widths: list[int], activation: str) -> FloatMLP:
