@@ -48,7 +48,7 @@ def fold_constant(walk: Walk, node: Node, inputs: Inputs) -> Const | None:
         return None
     like = inputs[1] if node.op == "Where" else first
     kind = like.type if like is not None else FLOAT
-    if node.op in ("Equal", "ConstantOfShape"):
+    if node.op in ("Equal", "ConstantOfShape", "Shape"):
         kind = next(number for number, known in TYPES.items() if known[1] == array.dtype.type)
     return Const(array, FLOAT if first.scale is not None else kind)
 

@@ -47,6 +47,8 @@ def first_data(walk: Walk, value: Value) -> Data:
     tail = tuple(s or None for s in shape[1:])
     declared = [shape[0]] if shape[0] and shape[0] > 2 else []
     shapes: dict[int, Shape] = {batch: (batch, *tail) for batch in (1, 2, *declared)}
+    if value.type in (10, 16):
+        walk.note(f"the file computes in {type_name(value.type)}; its weights are read exactly, and nothing is rounded")
     return Data(value.type, shapes)
 
 
@@ -73,6 +75,10 @@ def walk_graph(
     last = _known(walk, known, tensors, output.name)
     if not isinstance(last, Data):
         walk.refuse(f"output {quoted(output.name)}", "is not computed from the input by operators on its values")
+    if any(len(shape) != 2 or shape[0] != batch for batch, shape in last.shapes.items()):
+        walk.note(
+            f"the file gives its outputs in the shape {last.shapes[min(last.shapes)]} for {min(last.shapes)} row(s)"
+        )
     return last
 
 

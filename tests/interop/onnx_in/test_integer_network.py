@@ -12,6 +12,7 @@ from npquant.integer.mlp import IntegerMLP
 from npquant.interop.onnx_in import decode_onnx, from_onnx
 from tests.interop.onnx_in.integer_cases import (
     B1,
+    BIAS1,
     DYNAMIC,
     FIRST,
     GEMM1,
@@ -81,6 +82,27 @@ def test_codes_in_and_out_are_the_files_own(kind):
     got, want = found.run(codes), run(data, codes)[0]
     assert got.dtype == want.dtype == kind
     np.testing.assert_array_equal(got, want)
+
+
+@pytest.mark.peer
+def test_codes_of_another_kind_at_the_door_are_moved():
+    """uint8 codes in and out around an int8 network with a softmax: as TFLite files are converted."""
+    pytest.importorskip("onnxruntime", reason="onnxruntime is in the extra 'peers'")
+    nodes = [
+        dq("x", "xr", "sx", "u121"), q("xr", "xq", "sx", "i-7"), dq("xq", "xd", "sx", "i-7"), FIRST[2], *BIAS1,
+        node("Gemm", "xd w1 b1", "g"), q("g", "hq"), dq("hq", "hd"), *SECOND, node("Gemm", "hd w2 b2", "o"),
+        q("o", "oq", "sy", "zy"), dq("oq", "l", "sy", "zy"), node("Softmax", "l", "p"), q("p", "pq", "sp", "zp"),
+        dq("pq", "pr", "sp", "zp"), q("pr", "y", "sp", "u0"),
+    ]  # fmt: skip
+    more = [tensor("u121", np.uint8(121)), tensor("i-7", np.int8(-7)), tensor("u0", np.uint8(0))]
+    ends = {"inputs": [value("x", 2, ("n", K))], "outputs": [value("y", 2, None)]}
+    data = model(nodes, [*scales("int8"), *more], **ends)
+    found = decode_onnx(data, "net", folder=None)
+    codes = np.random.default_rng(1).integers(0, 256, (1000, K)).astype(np.uint8)
+    got, want = found.run(codes), run(data, codes)[0]
+    assert found.inputs.dtype == got.dtype == np.uint8 and found.model.input_params.dtype == np.int8
+    # The engine's float softmax lies within a few units of the last place, its table within one code.
+    assert np.abs(got.astype(int) - want).max() <= 1
 
 
 def test_layers_hold_the_files_own_integers():
