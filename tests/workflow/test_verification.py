@@ -7,9 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from npquant.files.format_error import FormatError
+from npquant.integer.dynamic_layer import DynamicLayer
+from npquant.integer.dynamic_mlp import DynamicMLP
 from npquant.interop.consumers.onnxruntime import version_onnxruntime
 from npquant.interop.imported import Imported
 from npquant.interop.onnx_out.to_onnx import to_onnx
+from npquant.kernels.qparams import QuantParams
 from npquant.nn.model import DenseLayer, FloatMLP
 from npquant.profiles import get
 from npquant.workflow import verification
@@ -89,7 +93,7 @@ def test_verify_refuses_answers_of_another_shape(tmp_path: Path, monkeypatch: py
 @needs_onnxruntime
 def test_verify_of_an_export_in_onnxruntime(tmp_path: Path) -> None:
     """What to_onnx writes is read back and run: equal, of every form that is read."""
-    for form in ("qdq", "qoperator"):
+    for form in ("qdq", "qoperator", "integer"):
         to_onnx(NET, tmp_path / "net.onnx", form=form)
         found = verify(tmp_path / "net.onnx")
         assert found.equal and found.outputs >= 10_000 and found.profile == "ort"
@@ -108,11 +112,20 @@ def test_verify_explains_pairs_that_saturate(tmp_path: Path) -> None:
 
 @pytest.mark.peer
 @needs_onnxruntime
-@pytest.mark.parametrize("form", ["integer", "qdq"])
-def test_verify_of_what_cannot_be_read_back_takes_the_network(form: str, tmp_path: Path) -> None:
-    """A form that npquant does not read is held to the network that it was written from; so is one that it reads."""
-    to_onnx(NET, tmp_path / "net.onnx", form=form)
+def test_verify_takes_the_network_where_a_file_is_not_read_back(tmp_path: Path) -> None:
+    """npquant's own dynamic arithmetic, spelled out, is held to the network; so is a file that is read."""
+    rng = np.random.default_rng(6)
+    w = QuantParams(rng.uniform(0.01, 0.1, 5), 0, -128, 127)
+    dynamic = DynamicMLP(
+        (DynamicLayer(rng.integers(-127, 128, (9, 5)).astype(np.int8), w, rng.normal(size=5), "relu"),)
+    )
+    to_onnx(dynamic, tmp_path / "net.onnx")
+    with pytest.raises(FormatError):
+        verify(tmp_path / "net.onnx")
+    found = verify(tmp_path / "net.onnx", model=dynamic)
+    assert found.equal and found.profile == "npquant" and found.bound == "byte for byte"
+    to_onnx(NET, tmp_path / "net.onnx", head="softmax")
     found = verify(tmp_path / "net.onnx", model=dataclasses.replace(NET, profile=get("npquant")), profile="ort")
-    assert found.equal and found.profile == "ort"
+    assert found.equal and found.profile == "ort" and found.bound != "byte for byte"
     with pytest.raises(ValueError, match="litert runs tflite"):
         verify(tmp_path / "net.onnx", engine="litert")

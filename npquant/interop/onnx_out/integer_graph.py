@@ -25,7 +25,7 @@ from npquant.interop.onnx_out.codes import Codes, add_clip, add_table, codes_of,
 from npquant.interop.onnx_out.float_graph import add_head
 from npquant.interop.onnx_out.graph import CONTRIB, TYPES, Graph, encode_model
 from npquant.interop.onnx_out.integer_weights import Stored, stored
-from npquant.kernels.multiplier import multiplier_float32, scale_product_float32
+from npquant.kernels.multiplier import scale_product_float32
 from npquant.kernels.qparams import QuantParams
 
 
@@ -130,16 +130,16 @@ def _qoperator(graph: Graph, x: Codes, layer: IntegerLayer, i: int, w: Stored) -
 
 
 def _integer(graph: Graph, x: Codes, layer: IntegerLayer, i: int, w: Stored) -> Codes | str:
-    codes, _, zero = _weights(graph, layer, i, w)
+    codes, scale, zero = _weights(graph, layer, i, w)
     acc = graph.node("MatMulInteger", (x.q, codes, x.zero_point, zero), f"product{i}")
     acc = graph.node("Add", (acc, graph.constant(f"bias{i}", layer.bias)), f"acc{i}")
     real = graph.node("Cast", (acc,), f"acc{i}.real", {"to": TYPES["float32"]})
+    # Of constants: every runtime computes f32(f32(sx sw) / sy) once.
+    m = graph.node("Mul", (x.scale, scale), f"scales{i}")
     if layer.y is None:
-        m = scale_product_float32(layer.x.scale, layer.w.scale)
-        return _real(graph, graph.node("Mul", (real, graph.constant(f"m{i}", m)), f"y{i}"), layer, i)
-    m = multiplier_float32(layer.x.scale, layer.w.scale, layer.target.scale)
-    steps = graph.node("Mul", (real, graph.constant(f"m{i}", m)), f"steps{i}")
+        return _real(graph, graph.node("Mul", (real, m), f"y{i}"), layer, i)
     y = codes_of(graph, f"y{i}_codes", layer.target, f"y{i}")
+    steps = graph.node("Mul", (real, graph.node("Div", (m, y.scale), f"m{i}")), f"steps{i}")
     one = graph.constant(f"one{i}", np.array(1, np.float32))
     graph.node("QuantizeLinear", (steps, one, y.zero_point), y.q)
     return y
