@@ -18,6 +18,7 @@ from npquant.nn.model import DenseLayer, FloatMLP
 from npquant.profiles import get
 from npquant.workflow import verification
 from npquant.workflow.verification import render_verification, verification_as_json, verify
+from npquant.workflow.verification_answers import as_uint8
 from tests.interop.onnx_out.networks import KINDS, network
 
 NET = network(KINDS["per_channel"], np.random.default_rng(2))
@@ -129,3 +130,22 @@ def test_verify_takes_the_network_where_a_file_is_not_read_back(tmp_path: Path) 
     assert found.equal and found.profile == "ort" and found.bound != "byte for byte"
     with pytest.raises(ValueError, match="litert runs tflite"):
         verify(tmp_path / "net.onnx", engine="litert")
+
+
+def test_verify_takes_the_second_of_two_probabilities(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A classifier of two classes answers 1 - p beside p."""
+    floating = FloatMLP([DenseLayer(np.ones((2, 1)), np.zeros(1), "identity")])
+    to_onnx(floating, tmp_path / "net.onnx", head="logistic")
+    p = Imported(floating, "logistic", (), "onnx").run
+    an_engine(lambda x: np.hstack([1 - p(x), p(x)]), monkeypatch)
+    assert verify(tmp_path / "net.onnx", rows=10).equal
+
+
+def test_as_uint8_computes_the_same_network() -> None:
+    """Codes 128 higher at every place, tables included."""
+    for kind in ("per_channel", "tables", "real_outputs", "clamps"):
+        net = network(KINDS[kind], np.random.default_rng(5))
+        x_q = np.random.default_rng(6).integers(-128, 128, (200, net.n_inputs)).astype(np.int8)
+        raised = as_uint8(net)
+        y = raised.run((x_q.astype(np.int16) + 128).astype(np.uint8)).astype(np.int64)
+        assert np.array_equal(y - (0 if net.output_params is None else 128), net.run(x_q)), kind
