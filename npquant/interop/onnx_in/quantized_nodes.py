@@ -3,7 +3,8 @@
 A fused operator is taken apart into what it is made of: QGemm is DequantizeLinear, a product, QuantizeLinear.
 
 Legend: walk the walk; node the operator; inputs what its names stand for, None where one is left
-out; data the codes or values.
+out; data the codes or values, x the values that a product reads; scale and zero constants, None for a zero that is left
+out; kind the number of an element type.
 """
 
 from __future__ import annotations
@@ -40,11 +41,13 @@ def _two(inputs: Inputs, at: int) -> tuple[Known | None, Known | None]:
 
 
 def quantized(walk: Walk, node: Node, data: Data, scale: Known | None, zero: Known | None, kind: int) -> Data:
+    """What QuantizeLinear makes of data: codes of the zero point's type, of kind where there is none."""
     params = quant_params(walk, node, scale, zero, code_type=kind)
     return data.then(Quantize(node.place, params), type=kind if zero is None else constant(walk, node, zero, "").type)
 
 
 def dequantized(walk: Walk, node: Node, data: Data, scale: Known | None, zero: Known | None) -> Data:
+    """What DequantizeLinear makes of codes."""
     params = quant_params(walk, node, scale, zero, code_type=data.type)
     if isinstance(zero, Const) and zero.type != data.type:
         walk.refuse(node, f"its zero point is {type_name(zero.type)} and its codes {type_name(data.type)}")
@@ -119,6 +122,7 @@ def _qlinear_matmul(walk: Walk, node: Node, inputs: Inputs, data: Data) -> Data:
 
 
 def product_of(walk: Walk, node: Node, x: Data, product: Product) -> Data:
+    """What a product makes of x: rows of as many values as its weights have columns."""
     n = product.shape[1]
     return x.then(product, shapes={batch: (batch, n) for batch in rows(walk, node, x)})
 
