@@ -64,6 +64,12 @@ class DynamicProduct(NamedTuple):
     b: Const | None
 
 
+class Rounded(NamedTuple):
+    """Real values in float64, rounded half to even."""
+
+    place: str
+
+
 class IntegerSum(NamedTuple):
     """acc = sum (x_q - zx)(w_q - zw) + bias, before its scales are known."""
 
@@ -110,6 +116,7 @@ Token = (
     | CodeClip
     | Dequantize
     | DynamicProduct
+    | Rounded
     | IntegerSum
     | Steps
     | Index

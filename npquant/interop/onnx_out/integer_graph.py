@@ -82,14 +82,16 @@ def _layers(model: IntegerMLP) -> tuple[IntegerLayer, ...]:
 
 def _door(graph: Graph, model: IntegerMLP, params: QuantParams, form: str) -> Codes:
     """Quantize the inputs: minus the offset, by one scale or one a feature, inside the interval."""
-    x = "x"
-    if model.input_offset is not None:
-        # The difference is rounded once, from float64, as `encode` rounds it.
-        wide = graph.node("Cast", (x,), "x_wide", {"to": TYPES["float64"]})
-        centred = graph.node("Sub", (wide, graph.constant("offset", np.array(model.input_offset))), "x_centred")
-        x = graph.node("Cast", (centred,), "x_single", {"to": TYPES["float32"]})
-    if np.ndim(model.input_params.scale):
-        x = graph.node("Div", (x, graph.constant("scales", np.array(model.input_params.scale))), "scaled")
+    x, scales = "x", model.input_params.scale
+    if model.input_offset is not None or np.ndim(scales):
+        # As `encode` does: in float64, from which a difference is rounded to float32 once, a quotient to its code.
+        x = graph.node("Cast", (x,), "x_wide", {"to": TYPES["float64"]})
+        if model.input_offset is not None:
+            x = graph.node("Sub", (x, graph.constant("offset", np.array(model.input_offset))), "x_centred")
+        if np.ndim(scales):
+            x = graph.node("Div", (x, graph.constant("scales", np.array(scales, np.float64))), "x_scaled")
+            x = graph.node("Round", (x,), "x_steps")
+        x = graph.node("Cast", (x,), "x_single", {"to": TYPES["float32"]})
     codes = quantize(graph, x, codes_of(graph, "", params, "x"), "x_codes")
     return add_clip(graph, codes, params.qmin, params.qmax, form, "x")
 
