@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from npquant.files.format_error import FormatError
 from npquant.interop.onnx_in.attributes import constant
 from npquant.interop.onnx_in.const import Const
 from npquant.interop.onnx_in.constants import fold_constant
@@ -47,6 +48,8 @@ def first_data(walk: Walk, value: Value) -> Data:
     tail = tuple(s or None for s in shape[1:])
     declared = [shape[0]] if shape[0] and shape[0] > 2 else []
     shapes: dict[int, Shape] = {batch: (batch, *tail) for batch in (1, 2, *declared)}
+    if value.type in (10, 16):
+        walk.note(f"the file computes in {type_name(value.type)}; its weights are read exactly, and nothing is rounded")
     return Data(value.type, shapes)
 
 
@@ -57,7 +60,13 @@ def walk_graph(
     known: dict[str, Known] = {value.name: first_data(walk, value)}
     for node in ordered(walk, made, {**tensors, value.name: value}, output.name):
         inputs = [_known(walk, known, tensors, name) if name else None for name in node.inputs]
-        found = _visited(walk, node, inputs)
+        try:
+            found = _visited(walk, node, inputs)
+        except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+            if isinstance(error, FormatError):
+                raise
+            # What NumPy refuses of a node's numbers and attributes is the file's doing.
+            walk.refuse(node, f"cannot be read: {error}")
         results = found if isinstance(found, list) else [found]
         for name, result in zip(node.outputs, results, strict=False):
             known[name] = result
@@ -67,6 +76,10 @@ def walk_graph(
     last = _known(walk, known, tensors, output.name)
     if not isinstance(last, Data):
         walk.refuse(f"output {quoted(output.name)}", "is not computed from the input by operators on its values")
+    if any(len(shape) != 2 or shape[0] != batch for batch, shape in last.shapes.items()):
+        walk.note(
+            f"the file gives its outputs in the shape {last.shapes[min(last.shapes)]} for {min(last.shapes)} row(s)"
+        )
     return last
 
 
