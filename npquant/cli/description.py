@@ -82,10 +82,24 @@ def describe_network(model: Network) -> dict[str, Any]:
 
 
 def _facts(model: Network) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Describe what only one kind of network has: of the whole, and layer by layer."""
+    """Describe what only this kind of network has: of the whole, and layer by layer."""
     if isinstance(model, IntegerMLP):
         return _integer_facts(model)
-    return _float_facts(model) if isinstance(model, FloatMLP) else _dynamic_facts(model)
+    return _dynamic_facts(model) if isinstance(model, DynamicMLP) else _float_facts(model)
+
+
+def _float_facts(model: FloatMLP) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Describe what only a float network has: of the whole, and layer by layer."""
+    layers = [
+        {
+            "activation": layer.activation,
+            "dtype": str(layer.w.dtype),
+            "weights": _interval(layer.w),
+            "bias": _interval(layer.b),
+        }
+        for layer in model.layers
+    ]
+    return {}, layers
 
 
 def _dynamic_facts(model: DynamicMLP) -> tuple[dict[str, Any], list[dict[str, Any]]]:
@@ -102,20 +116,6 @@ def _dynamic_facts(model: DynamicMLP) -> tuple[dict[str, Any], list[dict[str, An
         for layer in model.layers
     ]
     return {"profile": model.profile.name, "granularity": model.granularity}, layers
-
-
-def _float_facts(model: FloatMLP) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Describe what only a float network has: of the whole, and layer by layer."""
-    layers = [
-        {
-            "activation": layer.activation,
-            "dtype": str(layer.w.dtype),
-            "weights": _interval(layer.w),
-            "bias": _interval(layer.b),
-        }
-        for layer in model.layers
-    ]
-    return {}, layers
 
 
 def _integer_facts(model: IntegerMLP) -> tuple[dict[str, Any], list[dict[str, Any]]]:
@@ -144,8 +144,8 @@ def _weights(width: int | str, w: NDArray[Any], nonzero: int) -> dict[str, Any]:
 
 def _integer_layer(layer: IntegerLayer, bits: int) -> dict[str, Any]:
     low, high = accumulator_interval(layer)
-    width = accumulator_width(layer)
-    accumulator = {"low": int(low.min()), "high": int(high.max()), "bits": bits, "headroom_bits": width - bits}
+    headroom = accumulator_width(layer) - bits
+    accumulator = {"low": int(low.min()), "high": int(high.max()), "bits": bits, "headroom_bits": headroom}
     return {
         "activation": layer.activation,
         "weight_params": _params(layer.w),

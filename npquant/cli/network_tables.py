@@ -43,7 +43,7 @@ def _facts(record: dict[str, Any]) -> list[str]:
     if "profile" in record:
         lines.append(f"  profile  {record['profile']}")
     if "granularity" in record:
-        lines.append(f"  inputs   quantized at run time, a scale a {record['granularity']}")
+        lines.append(f"  inputs   quantized at run time, by the range of each {record['granularity']}")
     if "input" in record:
         shifted = ", after an offset a feature" if record["input_offset"] else ""
         lines.append(f"  input    {_quantization(record['input'])}{shifted}")
@@ -76,7 +76,7 @@ def _quantization(entry: dict[str, Any]) -> str:
 def _layer_tables(kind: str, layers: list[dict[str, Any]]) -> list[list[str]]:
     if kind == "IntegerMLP":
         return [_grid_table(layers), _multiplier_table(layers), _sum_table(layers)]
-    return [_dynamic_table(layers) if kind == "DynamicMLP" else _float_table(layers)]
+    return _dynamic_tables(layers) if kind == "DynamicMLP" else [_float_table(layers)]
 
 
 def _float_table(layers: list[dict[str, Any]]) -> list[str]:
@@ -88,15 +88,17 @@ def _float_table(layers: list[dict[str, Any]]) -> list[str]:
     return ["Layers", *table(head, rows, text_columns=3)]
 
 
-def _dynamic_table(layers: list[dict[str, Any]]) -> list[str]:
-    head = ("layer", "shape", "activation", "bits", "codes", "weight scales", "bias", "input bits", "accumulator bits")
-    rows = []
+def _dynamic_tables(layers: list[dict[str, Any]]) -> list[list[str]]:
+    head = ("layer", "shape", "activation", "bits", "codes", "weight scales", "bias", "input bits")
+    rows, sums = [], []
     for number, layer in enumerate(layers):
-        w = layer["weight_params"]
+        w, made = layer["weight_params"], layer["accumulator"]
         codes = (_span(w["grid"], str), _span(w["scale"], _short), _span(layer["bias"], "{:.2g}".format))
-        widths = (str(layer["input_bits"]), str(layer["accumulator"]["bits"]))
-        rows.append((str(number), _shape(layer), layer["activation"], str(layer["bits"]), *codes, *widths))
-    return ["Layers", *table(head, rows, text_columns=3)]
+        grid = (layer["activation"], str(layer["bits"]), *codes, str(layer["input_bits"]))
+        rows.append((str(number), _shape(layer), *grid))
+        sums.append((str(number), *_counts(layer), str(made["bits"]), str(made["headroom_bits"])))
+    sum_head = ("layer", "MACs", "nonzero", "zeros %", "pattern", "accumulator bits", "headroom bits")
+    return [["Grids", *table(head, rows, text_columns=3)], ["Sums", *table(sum_head, sums)]]
 
 
 def _grid_table(layers: list[dict[str, Any]]) -> list[str]:
@@ -145,9 +147,15 @@ def _sum_table(layers: list[dict[str, Any]]) -> list[str]:
     ]
     head = ("layer", "kernel", "MACs", "nonzero", "zeros %", "pattern", "accumulator", "bits", "headroom bits")
     return [
-        "Sums   accumulators over all inputs, and the bits of int32 that they never use",
+        f"Sums   accumulators over all inputs, and the bits of {_types(layers)} that they never use",
         *table(head, rows, text_columns=2),
     ]
+
+
+def _types(layers: list[dict[str, Any]]) -> str:
+    """Name the types of the accumulators."""
+    widths = {layer["accumulator"]["bits"] + layer["accumulator"]["headroom_bits"] for layer in layers}
+    return " or ".join(f"int{width}" for width in sorted(widths))
 
 
 def _byte_table(record: dict[str, Any]) -> list[str]:

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from npquant.interop.npz_out import to_npz
     from npquant.interop.onnx_in.reading import from_onnx
     from npquant.interop.onnx_out.to_onnx import to_onnx
-    from npquant.interop.read import load, read
     from npquant.interop.readmemh import encode_readmemh, to_readmemh
     from npquant.interop.safetensors import from_safetensors
     from npquant.interop.sklearn import from_sklearn
@@ -61,8 +60,6 @@ _HOME: Final = MappingProxyType(
         "from_sklearn": "npquant.interop.sklearn",
         "from_tflite": "npquant.interop.tflite_in.decode",
         "from_torch": "npquant.interop.torch",
-        "load": "npquant.interop.read",
-        "read": "npquant.interop.read",
         "to_c": "npquant.interop.c99.export",
         "to_npz": "npquant.interop.npz_out",
         "to_onnx": "npquant.interop.onnx_out.to_onnx",

@@ -49,9 +49,9 @@ def encode_export(
             raise TypeError("tflite holds float and integer networks, not a DynamicMLP: quantize it with fixed ranges")
         return {"": encode_tflite(model, head=form.head, per_channel=form.per_channel)}
     if target == "npz":
-        from npquant.interop.npz import encode_npz
+        from npquant.files.plain_arrays import encode_plain_arrays
 
-        return {"": encode_npz(model)}
+        return {"": encode_plain_arrays(model)}
     if not isinstance(model, IntegerMLP):
         raise TypeError(f"{target} holds an integer network alone, not a {type(model).__name__}: quantize it first")
     if target == "readmemh":
