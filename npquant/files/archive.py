@@ -62,7 +62,7 @@ def encode_npy(array: NDArray[Any]) -> bytes:
     return start + little.tobytes()
 
 
-def decode_npy(data: bytes, name: str, place: str = "") -> NDArray[Any]:
+def decode_npy(data: bytes | memoryview, name: str, place: str = "") -> NDArray[Any]:
     """L4. The array in a .npy file of version 1.0, 2.0 or 3.0, in native byte order; read-only where it shares memory.
 
     The header is matched, not evaluated. FormatError if it is not that of plain numbers or text, or the length is not
@@ -145,6 +145,46 @@ def decode_zip(data: bytes, name: str, *, max_bytes: int) -> dict[str, bytes]:
         if len(members[entry.filename]) != entry.file_size:
             raise FormatError(name, f"member {entry.filename!r}", "is cut short; get it anew")
     return members
+
+
+def slice_zip(data: bytes, name: str) -> dict[str, memoryview]:
+    """L1. Every member of a stored zip archive by its name, in the directory's order, as a view of data: no copy.
+
+    Checksums of .npy members are not compared: L2 has a hash for each. FormatError if the archive is damaged,
+    encrypted or compressed, or a name stands twice.
+
+    >>> {name: bytes(view) for name, view in slice_zip(encode_zip({"a": b"1"}), "example").items()}
+    {'a': b'1'}
+    """
+    with _naming_damage(name):
+        entries = zipfile.ZipFile(io.BytesIO(data)).infolist()
+    _require_modest(entries, name, len(data))
+    with _naming_damage(name):
+        members = {entry.filename: _stored(data, entry) for entry in entries}
+    for entry in entries:
+        view = members[entry.filename]
+        if not entry.filename.endswith(".npy") and zlib.crc32(view) != entry.CRC:
+            raise FormatError(name, f"member {entry.filename!r}", "does not match its checksum; get it anew")
+    return members
+
+
+def _stored(data: bytes, entry: zipfile.ZipInfo) -> memoryview:
+    """Find the bytes of a stored member, behind its own header and that header's name and extra field."""
+    if entry.compress_type != zipfile.ZIP_STORED or entry.flag_bits & 1:
+        raise ValueError(f"member {entry.filename!r} is compressed or encrypted, not stored")
+    if entry.header_offset < 0:
+        raise ValueError(f"member {entry.filename!r} starts before the file")
+    fields = struct.unpack_from("<4s2xHH4xL8xHH", data, entry.header_offset)
+    signature, flags, method, checksum, name_length, extra_length = fields
+    name = entry.header_offset + 30
+    start = name + name_length + extra_length
+    if start + entry.file_size > len(data):
+        raise ValueError(f"member {entry.filename!r} is cut short")
+    # A checksum that stands behind the data, by flag 3, is 0 here.
+    same = checksum == entry.CRC or flags & 8
+    if signature != b"PK\3\4" or method or not same or data[name : name + name_length] != entry.filename.encode():
+        raise ValueError(f"member {entry.filename!r} has another header than the directory says")
+    return memoryview(data)[start : start + entry.file_size]
 
 
 def _inflated(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:

@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from numpy.typing import NDArray
 
-from npquant.files.archive import decode_npy, decode_zip, encode_npy, encode_zip
+from npquant.files.archive import decode_npy, encode_npy, encode_zip, slice_zip
 from npquant.files.format_error import FormatError
 from npquant.nn.model import DenseLayer, FloatMLP
 from npquant.version import __version__, numerics_version
@@ -98,14 +98,13 @@ def decode_archive(data: bytes, name: str) -> tuple[dict[str, Any], dict[str, ND
     >>> decode_archive(encode_archive("Example", {}, {"x": np.zeros(3)}), "example")[1]
     {'x': array([0., 0., 0.])}
     """
-    # A stored archive cannot hold more than its own length: a deflated bomb ends here.
-    members = decode_zip(data, name, max_bytes=len(data))
-    text = members.pop(_MANIFEST, b"")
+    members = slice_zip(data, name)
+    text = bytes(members.pop(_MANIFEST, b""))
     manifest = _decode_manifest(text, name)
     return manifest, _decode_tensors(manifest, members, name), len(text)
 
 
-def _decode_tensors(manifest: dict[str, Any], members: dict[str, bytes], name: str) -> dict[str, NDArray[Any]]:
+def _decode_tensors(manifest: dict[str, Any], members: dict[str, memoryview], name: str) -> dict[str, NDArray[Any]]:
     """Compare each tensor with its hash, and read it."""
     hashes = manifest.get("tensors")
     if not isinstance(hashes, dict):

@@ -2,7 +2,7 @@
 
 1. A regular file of at most 2^31 bytes is read, in one go (`archive.read_bounded`).
 2. Its first bytes decide which of two readers takes it; anything else is refused.
-3. A zip may promise no more than its own length, so that nothing inflates; no pickle is read and no header evaluated
+3. A zip is stored, its members views of the file, so that nothing inflates; no pickle is read and no header evaluated
    (`archive`); each tensor must match its SHA-256 (L2, `layouts`).
 4. A container must match its CRC-32; no field is read past the end, and no layer is made that costs more steps than the
    length of the file allows (N6, `container.layout`): some bytes cannot stand for gigabytes.

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from npquant.arrays import Int64
 from npquant.integer.layer import IntegerLayer
+from npquant.kernels.exact import sums_are_exact
 
 INT32_MAX: Final = 2**31 - 1
 
@@ -30,9 +31,16 @@ INT32_MAX: Final = 2**31 - 1
 def signed_sums(c: NDArray[np.integer[Any]]) -> tuple[Int64, Int64]:
     """P = sum_k max(c, 0) and Q = sum_k min(c, 0): all that a bound needs to know of the weights.
 
+    From the sums of c and of |c|, by float32 BLAS where C6 makes both exact.
+
     >>> signed_sums(np.array([[10, 0], [-20, 3]], np.int8))
     (array([10,  3]), array([-20,   0]))
     """
+    if c.size and sums_are_exact(len(c) * max(int(c.max()), -int(c.min()))):
+        real, ones = c.astype(np.float32), np.ones(len(c), np.float32)
+        total = (ones @ real).astype(np.int64)
+        magnitude = (ones @ np.abs(real, out=real)).astype(np.int64)
+        return (magnitude + total) // 2, (total - magnitude) // 2
     return np.maximum(c, 0).sum(axis=0, dtype=np.int64), np.minimum(c, 0).sum(axis=0, dtype=np.int64)
 
 

@@ -23,8 +23,8 @@ from npquant.profiles.record import Profile
 def encode_inputs(x: ArrayLike, inputs: int, params: QuantParams, offset: Float64 | None, profile: Profile) -> Codes:
     """R1 of x - offset under params, in float64; another profile's own quantize of it, in float32, where it has one.
 
-    R1 as well where the engine has no quantize, or none for codes of this type: then codes enter it ready-made.
-    ValueError if x is not finite, or not of shape (B, inputs).
+    R1 as well where the engine has no quantize, or none for codes of this type, and for a scale a feature, which none
+    has at its door: then codes enter it ready-made. ValueError if x is not finite, or not of shape (B, inputs).
 
     >>> p = QuantParams(0.5, 0, -128, 127)
     >>> encode_inputs([[1.25, -0.25]], 2, p, None, NPQUANT)
@@ -34,8 +34,8 @@ def encode_inputs(x: ArrayLike, inputs: int, params: QuantParams, offset: Float6
     if real.ndim != 2 or real.shape[1] != inputs:
         raise ValueError(f"x has shape {real.shape}; it must be (B, {inputs}): one row an example")
     taken, raised = as_taken(params, profile)
-    own_rule = profile.quantize_codes is None or taken.dtype.name not in profile.quantize_types
-    if profile is NPQUANT or own_rule:
+    served = profile.quantize_codes is not None and taken.dtype.name in profile.quantize_types
+    if profile is NPQUANT or params.per_channel or not served:
         return _encode_in_parts(real, params, offset)
     # Whole: where an engine rounds vectors of eight by another rule than the rest, the place of a value decides.
     return np.asarray((quantize(to_float32(_shifted(real, offset)), taken, profile) - raised).astype(params.dtype))

@@ -16,8 +16,9 @@ from numpy.typing import ArrayLike, NDArray
 from npquant.arrays import Codes, Float32, Float64, Int64
 from npquant.integer.accumulator import accumulator_width, check_accumulator
 from npquant.integer.encode import encode_inputs
-from npquant.integer.fast_npquant import PreparedLayer, has_fast_form, prepare_layer, run_prepared
-from npquant.integer.fast_profiles import ProfileLayer, prepare_for_profile, run_for_profile
+from npquant.integer.fast_form import FastForm, lay_out
+from npquant.integer.fast_npquant import run_prepared
+from npquant.integer.fast_profiles import run_for_profile
 from npquant.integer.layer import IntegerLayer, real_outputs, run_layer_plain
 from npquant.integer.network_checks import check_codes, check_input, check_neighbours, checked_offset
 from npquant.kernels.affine import dequantize
@@ -68,8 +69,8 @@ class IntegerMLP:
     input_offset: Float64 | None = None
     profile: Profile = NPQUANT
     accumulator_bits: tuple[int, ...] = field(init=False)
-    _prepared: tuple[PreparedLayer, ...] = field(init=False, repr=False)
-    _profiled: tuple[ProfileLayer, ...] = field(init=False, repr=False)
+    # What the fast form multiplies with, laid out at the first use: to read a file asks for none of it.
+    _fast: FastForm | None = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "layers", tuple(self.layers))
@@ -78,12 +79,13 @@ class IntegerMLP:
         object.__setattr__(self, "input_offset", checked_offset(self.input_offset, self.n_inputs))
         bits = tuple(check_accumulator(layer, i) for i, layer in enumerate(self.layers))
         object.__setattr__(self, "accumulator_bits", bits)
-        own = self.profile is NPQUANT
-        fast = own and all(has_fast_form(layer) for layer in self.layers)
-        object.__setattr__(self, "_prepared", tuple(prepare_layer(layer) for layer in self.layers) if fast else ())
-        others = [] if own else [prepare_for_profile(layer, self.profile) for layer in self.layers]
-        ready = tuple(part for part in others if part is not None)
-        object.__setattr__(self, "_profiled", ready if len(ready) == len(self.layers) else ())
+        object.__setattr__(self, "_fast", None)
+
+    def _fast_form(self) -> FastForm:
+        """Lay the layers out for the fast form, once; ((), ()) where there is none."""
+        if self._fast is None:
+            object.__setattr__(self, "_fast", lay_out(self.layers, self.profile))
+        return self._fast or ((), ())
 
     @property
     def n_inputs(self) -> int:
@@ -108,9 +110,10 @@ class IntegerMLP:
     @property
     def kernels(self) -> tuple[str, ...]:
         """Product that `run` uses for each layer: "dense", "sparse", or "plain" where no fast form is exact."""
-        if self._prepared:
-            return tuple(part.kernel for part in self._prepared)
-        return ("dense" if self._profiled else "plain",) * len(self.layers)
+        prepared, profiled = self._fast_form()
+        if prepared:
+            return tuple(part.kernel for part in prepared)
+        return ("dense" if profiled else "plain",) * len(self.layers)
 
     @property
     def executed_macs(self) -> int:
@@ -143,7 +146,7 @@ class IntegerMLP:
         -------
         ndarray of input_params.dtype, shape (B, K)
             R1 of x - input_offset under input_params; another profile's own quantize of it in float32, where its engine
-            has one for these codes.
+            has one for these codes and input_params has one scale.
 
         Raises
         ------
@@ -187,9 +190,10 @@ class IntegerMLP:
         See the class.
         """
         check_codes(x_q, self.n_inputs, self.input_params)
-        if self._prepared:
-            return run_prepared(self._prepared, x_q)
-        return run_for_profile(self._profiled, x_q, self.profile) if self._profiled else self.run_plain(x_q)
+        prepared, profiled = self._fast_form()
+        if prepared:
+            return run_prepared(prepared, x_q)
+        return run_for_profile(profiled, x_q, self.profile) if profiled else self.run_plain(x_q)
 
     def run_plain(self, x_q: Codes) -> NDArray[Any]:
         """Take input codes to output codes by the definition, one kernel a layer.

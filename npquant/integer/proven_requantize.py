@@ -19,6 +19,9 @@ from npquant.integer.layer import IntegerLayer
 from npquant.kernels.multiplier import FixedMultiplier, layer_multiplier
 from npquant.kernels.output_stages import stage_single_rounding
 
+# Neurons whose steps are compared at a time: 255 int64 each, so that the arrays stay in the cache.
+NEURONS = 256
+
 
 def requantize_proven(raw: Real, scale: Real, offset: Real, real: Real, out: NDArray[np.float32]) -> None:
     """R10. out = floor(raw scale + offset), before the clip; `formula_is_exact` says where this is the integer rule.
@@ -47,27 +50,39 @@ def formula_is_exact(scale: Real, offset: Real, constant: Int64, layer: IntegerL
     >>> formula_is_exact(np.array([0.5]), np.array([3.999]), np.array([7]), layer)
     False
     """
-    fixed = layer_multiplier(layer.x, layer.w, layer.target)
-    m, s = np.asarray(fixed.multiplier), 31 - np.asarray(fixed.shift)
+    m, s = (np.broadcast_to(part, constant.shape) for part in _multiplier_and_shift(layer))
     # |c - zy| <= 255 < 2^8: with s <= 54 a step stays below 2^62. Above, and for m = 0, int64 requantizes instead.
     if (m == 0).any() or (s > 54).any():
         return False
-    low, high = layer.code_range
+    ends, codes, zy = np.stack(accumulator_interval(layer)), layer.code_range, int(layer.target.zero_point)
+    for n in range(0, len(constant), NEURONS):
+        part = slice(n, n + NEURONS)
+        fixed = FixedMultiplier(m[part], 31 - s[part])
+        if not _steps_agree((scale[part], offset[part]), constant[part], fixed, ends[:, part], codes, zy):
+            return False
+    return True
+
+
+def _multiplier_and_shift(layer: IntegerLayer) -> tuple[Int64, Int64]:
+    fixed = layer_multiplier(layer.x, layer.w, layer.target)
+    return np.asarray(fixed.multiplier, np.int64), 31 - np.asarray(fixed.shift, np.int64)
+
+
+def _steps_agree(
+    formula: tuple[Real, Real], constant: Int64, fixed: FixedMultiplier, ends: Int64, codes: tuple[int, int], zy: int
+) -> bool:
+    """Compare both sides of each step of the codes, and the ends (2, N) of what the accumulators can reach."""
+    (scale, offset), (low, high) = formula, codes
+    m, s = np.asarray(fixed.multiplier), 31 - np.asarray(fixed.shift)
     code = np.arange(low + 1, high + 1)[:, np.newaxis]
-    step = (code - int(layer.target.zero_point)) * np.left_shift(np.int64(1), s) - np.left_shift(np.int64(1), s - 1)
-    first = np.broadcast_to(-(-step // m), (len(code), len(constant)))
-    acc_low, acc_high = accumulator_interval(layer)
+    step = (code - zy) * np.left_shift(np.int64(1), s) - np.left_shift(np.int64(1), s - 1)
+    first = -(-step // m)
 
     def code_of(acc: Int64) -> Real:
         return np.asarray(np.floor((acc - constant).astype(scale.dtype) * scale + offset))
 
-    at = (first < acc_low) | (first > acc_high) | (code_of(first) >= code)
-    below = (first - 1 < acc_low) | (first - 1 > acc_high) | (code_of(first - 1) < code)
+    at = (first < ends[0]) | (first > ends[1]) | (code_of(first) >= code)
+    below = (first - 1 < ends[0]) | (first - 1 > ends[1]) | (code_of(first - 1) < code)
     # A step outside the reachable interval leaves one code on all of it: the two ends decide.
-    ends = np.stack([acc_low, acc_high])
-    same = np.array_equal(np.clip(code_of(ends), low, high), _codes_in_int64(ends, fixed, layer))
+    same = np.array_equal(np.clip(code_of(ends), low, high), stage_single_rounding(ends, fixed, zy, low, high))
     return bool(at.all() and below.all() and same)
-
-
-def _codes_in_int64(acc: Int64, fixed: FixedMultiplier, layer: IntegerLayer) -> Int64:
-    return stage_single_rounding(acc, fixed, layer.target.zero_point, *layer.code_range)

@@ -15,6 +15,7 @@ import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from math import prod
+from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
@@ -25,6 +26,8 @@ from npquant.files.format_error import FormatError
 _DEPTH: Final = 16
 _NODES: Final = 10_000
 _SLACK: Final = 8 << 20
+_HARD: Final = 0
+_LINKS: Final = MappingProxyType({1: "soft link", 64: "link to another file"})
 _HOW_TO_REPACK: Final = "is stored {}; h5repack -f NONE -l CONTI writes a file that is read"
 
 
@@ -69,19 +72,14 @@ class Hdf5File:
                 raise FormatError(self._file, "/".join(names), "has more groups, or deeper ones, than a perceptron")
             yield "/".join(names), members
             for name in members:
-                if self._links_hard(group, name):
+                if self._link(group, name) == _HARD:
                     inner = self._child(group, name, "/".join((*names, name)))
                     if hasattr(inner, "keys"):
                         edge.append(((*names, name), inner))
 
-    def has(self, path: str) -> bool:
-        """Say whether something stands at a path."""
-        node = self._root
-        for part in path.split("/"):
-            if not hasattr(node, "keys") or part not in node:
-                return False
-            node = self._child(node, part, path)
-        return True
+    def has(self, name: str) -> bool:
+        """Say whether the root has a member called `name`."""
+        return self._link(self._root, name) is not None
 
     def text(self, path: str, name: str) -> str | None:
         """Return the attribute called `name` of a group, one text; None if it has none of the name."""
@@ -110,7 +108,8 @@ class Hdf5File:
         node, place = self._node(path), f"data set {path!r}"
         if not hasattr(node, "shape") or node.shape is None:
             raise FormatError(self._file, place, "is no data set with a shape")
-        brain = node.dtype.str == "|V2" and str(node.attrs.get("dtype", "")) == "bfloat16"
+        # HDF5 has no bfloat16: Keras writes two bytes without a meaning, and says the dtype beside them in .keras only.
+        brain = node.dtype.str == "|V2" and str(node.attrs.get("dtype", "bfloat16")) == "bfloat16"
         if not brain and node.dtype.str[1:] not in ("f2", "f4", "f8"):
             raise FormatError(self._file, place, f"holds {node.dtype}; float16, bfloat16, float32 and float64 are read")
         self._require_plain(node, place)
@@ -149,18 +148,21 @@ class Hdf5File:
     def _node(self, path: str) -> Any:
         node = self._root
         for part in path.split("/") if path else []:
-            if not hasattr(node, "keys") or part in ("", ".", "..") or part not in node:
-                raise FormatError(self._file, f"{path!r}", f"is missing: there is no {part!r}")
             node = self._child(node, part, path)
         return node
 
-    def _links_hard(self, group: Any, name: str) -> bool:
-        return type(group.get(name, getlink=True)).__name__ == "HardLink"
+    def _link(self, group: Any, name: str) -> int | None:
+        """Return the kind of the link to a member; None if there is none of the name."""
+        links, key = group.id.links, name.encode("utf-8")
+        return int(links.get_info(key).type) if links.exists(key) else None
 
     def _child(self, group: Any, name: str, path: str) -> Any:
-        if not self._links_hard(group, name):
-            kind = type(group.get(name, getlink=True)).__name__
-            raise FormatError(self._file, f"{path!r}", f"{name!r} is a {kind}; links are not followed")
+        kind = self._link(group, name) if hasattr(group, "keys") and name not in ("", ".", "..") else None
+        if kind is None:
+            raise FormatError(self._file, f"{path!r}", f"is missing: there is no {name!r}")
+        if kind != _HARD:
+            what = _LINKS.get(kind, "link of an unknown kind")
+            raise FormatError(self._file, f"{path!r}", f"{name!r} is a {what}; links are not followed")
         return group[name]
 
 

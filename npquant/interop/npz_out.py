@@ -32,11 +32,11 @@ def to_npz(model: FloatMLP | IntegerMLP | DynamicMLP, path: str | os.PathLike[st
 
     Notes
     -----
-    L1 to L6: weights ``w0``, ``w1``, ... of shape (K, N), biases ``b0``, ...; of an integer network each quantization as
-    ``w_scale0``, ``w_zero_point0``, ``w_range0``, of ``x`` (layer 0's inputs), ``y`` and, before a table, ``pre``;
-    ``input_scale`` and its like are those of the real inputs. Profile and activations stand in ``manifest.json``, with a
-    SHA-256 for each array. Nothing is rounded: `npquant.load` gives the same network, bit for bit. Equal networks give
-    equal bytes. ``npquant.save`` is the smaller form of an integer network: it codes the weights.
+    L1 to L6: weights ``w0``, ``w1``, ... of shape (K, N), biases ``b0``, ...; of an integer network each quantization
+    as ``w_scale0``, ``w_zero_point0``, ``w_range0``, of ``x`` (layer 0's inputs), ``y`` and, before a table, ``pre``;
+    ``input_scale`` and its like are those of the real inputs. Profile and activations stand in ``manifest.json``, with
+    a SHA-256 for each array. Nothing is rounded: `npquant.load` gives the same network, bit for bit. Equal networks
+    give equal bytes. ``npquant.save`` is the smaller form of an integer network: it codes the weights.
 
     Examples
     --------

@@ -29,7 +29,7 @@ from npquant.interop.c99.golden import golden_rows
 from npquant.interop.c99.plan import LayerPlan, plan
 from npquant.interop.readmemh_verilog import verilog_source
 
-_INTEGER_RULES = ("single", "away", "double_away", "double_up", "floor_up")
+_INTEGER_RULES = ("single", "single64", "away", "double_away", "double_up", "floor_up")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ def encode_readmemh(model: IntegerMLP, *, name: str = "model", golden: int | Cod
     for i, step in enumerate(steps):
         _check(step, i, model)
     memories = [memory for i, step in enumerate(steps) for memory in layer_memories(step, i)]
-    y = model.run(rows)  # type: ignore[arg-type]
+    y = model.run(rows)
     memories.append(Memory("x", 8 * rows.dtype.itemsize, rows, "row, then input"))
     memories.append(Memory("y", 8 * y.dtype.itemsize, y, "row, then output"))
     texts = {f"{memory.name}.hex": memory.text() for memory in memories}

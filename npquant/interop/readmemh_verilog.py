@@ -18,6 +18,7 @@ _HIGH: Final = "((a <<< l) * m + 64'sd1073741824) >>> 31"
 _RULES: Final = MappingProxyType(
     {
         "single": ("a * m", f"(v + {_HALF}) >>> s"),
+        "single64": ("a * m", f"(v + {_HALF}) >>> s"),
         "away": ("a * m", f"(v + {_HALF} - (v < 0 ? 64'sd1 : 64'sd0)) >>> s"),
         "double_away": (_HIGH, f"(v + {_HALF} - ((v < 0 && s > 0) ? 64'sd1 : 64'sd0)) >>> s"),
         "double_up": (_HIGH, f"(v + {_HALF}) >>> s"),
@@ -175,4 +176,4 @@ def _x_bits(step: LayerPlan) -> int:
 
 
 def _y_bits(step: LayerPlan) -> int:
-    return 8 * step.layer.y.dtype.itemsize if step.requantization is not None else 8 * step.layer.bias.dtype.itemsize
+    return 8 * step.y_bytes

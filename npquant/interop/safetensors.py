@@ -77,12 +77,7 @@ def from_safetensors(path: str | os.PathLike[str], *, activations: str | Sequenc
     >>> found.run([[1.0, 1.0]])
     array([[7.]], dtype=float32)
     """
-    name = os.fspath(path)
-    try:
-        data = read_bounded(path, max_bytes=_MAX_BYTES)
-    except ValueError as error:
-        raise FormatError(name, "", str(error).removeprefix(f"{name}: ")) from error
-    return decode_safetensors(data, name, activations=activations)
+    return decode_safetensors(read_bounded(path, max_bytes=_MAX_BYTES), os.fspath(path), activations=activations)
 
 
 def decode_safetensors(data: bytes, name: str, *, activations: str | Sequence[str] | None = None) -> Imported:

@@ -58,7 +58,7 @@ def enclose_log1p(t: Fraction, least: Fraction) -> Enclosure:
     """Enclose log(1 + t) = 2 (u + u^3/3 + u^5/5 + ...), u = t / (2 + t), by the terms that are larger than `least`.
 
     >>> lo, hi = enclose_log1p(Fraction(1), Fraction(1, 10**12))
-    >>> lo < Fraction(693147180560, 10**12) < hi and hi - lo < Fraction(1, 10**11)
+    >>> lo < Fraction(69314718055994531, 10**17) < hi and hi - lo < Fraction(1, 10**11)
     True
     """
     u = t / (2 + t)

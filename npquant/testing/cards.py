@@ -90,7 +90,9 @@ def render_card(name: str) -> str:
         "equation": profile.equation,
         "accumulator": _accumulator(profile),
         "weights": f"codes from {profile.weight_qmin}; zero point {_weight_zero_point(profile)}",
-        "codes": " and ".join(profile.code_types) + ("" if profile.zero_points else ", no zero points"),
+        "codes": " and ".join(profile.code_types)
+        + ("" if profile.zero_points else ", no zero points")
+        + _wide(profile),
         "overflow": profile.conversion,
         "version": profile.version,
         "read from": profile.source,
@@ -113,6 +115,13 @@ def render_card(name: str) -> str:
 def _wrapped(text: str, first: str, rest: str) -> list[str]:
     """Break a text into lines of at most 100 characters."""
     return wrap(text, 100, initial_indent=first, subsequent_indent=rest, break_long_words=False)
+
+
+def _wide(profile: Profile) -> str:
+    """Say which biases stand beside int16 inputs."""
+    if not profile.wide_stages:
+        return ""
+    return f"; int16 with biases of {' or '.join(stage.bias for stage in profile.wide_stages)}"
 
 
 def _accumulator(profile: Profile) -> str:
@@ -158,4 +167,9 @@ def record_as_json(profile: Profile) -> dict[str, object]:
     'wrap'
     """
     fields = {name: getattr(profile, name) for name in profile.__dataclass_fields__}
+    fields["wide_stages"] = [_by_name({n: getattr(s, n) for n in s.__dataclass_fields__}) for s in profile.wide_stages]
+    return _by_name(fields)
+
+
+def _by_name(fields: dict[str, Any]) -> dict[str, object]:
     return {name: value.__name__ if callable(value) else value for name, value in fields.items()}

@@ -40,7 +40,7 @@ def float_bound(model: FloatMLP, x: ArrayLike, head: str) -> tuple[Float64, Floa
     """Outputs in float64, and how far from them a float32 runtime may be: both (B, C).
 
     >>> from npquant.nn.model import DenseLayer
-    >>> net = FloatMLP([DenseLayer(np.array([[0.5], [0.25]]), np.ones(1), "relu")])
+    >>> net = FloatMLP([DenseLayer(np.array([[0.5], [0.25]]), np.ones(1), "identity")])
     >>> y, e = float_bound(net, [[1.0, 2.0]], "none")
     >>> y, bool((e < 1e-6).all())
     (array([[2.]]), True)

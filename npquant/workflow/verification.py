@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from npquant.files.format_error import FormatError
 from npquant.integer.dynamic_mlp import DynamicMLP
 from npquant.integer.mlp import IntegerMLP
 from npquant.interop.imported import Imported
@@ -74,7 +75,7 @@ def verify(
 ) -> Verification:
     """Hand an artefact and `rows` inputs, drawn from `rng` beside those at the limits, to its runtime, and compare.
 
-    engine is told from the artefact where it is not given. model holds what an artefact must compute that cannot be
+    engine is told from the artefact where it is not given. model is what the artefact must compute, where it cannot be
     read back: a C program or a memory image, whose own golden vectors are run where it is not given. FormatError if the
     artefact cannot be read, ImportError if the engine is not installed, ValueError if the engine is unknown or does not
     run the artefact, RuntimeError if it fails on it.
@@ -106,7 +107,10 @@ def _network(
     if asked is not None and not isinstance(model, FloatMLP):
         model = dataclasses.replace(model, profile=get(asked))
     if kind not in ("c", "readmemh"):
-        return Imported(model, "none", (), kind)
+        try:
+            return dataclasses.replace(read(place), model=model)
+        except FormatError:  # what cannot be read back has real inputs and logits
+            return Imported(model, "none", (), kind)
     if not isinstance(model, IntegerMLP):
         raise TypeError(f"{place} computes on integers; model is a {type(model).__name__}")
     return Imported(model, "none", (), kind, model.input_params, model.output_params)

@@ -1,7 +1,7 @@
 """What npquant expects of a runtime, and whose arithmetic it is where the answers are others.
 
-Legend: found an `Imported`, x (B, K) inputs as its artefact takes them, kind of the artefact; answered (B, C) what the
-runtime gave.
+Legend: found an `Imported`, model its integer network; x (B, K) inputs as its artefact takes them, kind of the
+artefact; answered (B, C) what the runtime gave.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Which runtime an artefact is for, and how it is handed over.
 
-Legend: path the artefact, a file or a folder; engine by name; profile the arithmetic that is asked for; x (B, K)
-inputs; model what a C program or a memory image computes.
+Legend: path the artefact, a file or a folder, kind its format; engine by name; profile the arithmetic that is
+asked for; x (B, K) inputs; model what a C program or a memory image computes.
 """
 
 from __future__ import annotations

@@ -104,3 +104,15 @@ def test_verify_explains_pairs_that_saturate(tmp_path: Path) -> None:
     to_onnx(NET, tmp_path / "net.onnx", weights="int8")
     found = verify(tmp_path / "net.onnx")
     assert found.equal or found.explained_by == ("ort_pair16",)
+
+
+@pytest.mark.peer
+@needs_onnxruntime
+@pytest.mark.parametrize("form", ["integer", "qdq"])
+def test_verify_of_what_cannot_be_read_back_takes_the_network(form: str, tmp_path: Path) -> None:
+    """A form that npquant does not read is held to the network that it was written from; so is one that it reads."""
+    to_onnx(NET, tmp_path / "net.onnx", form=form)
+    found = verify(tmp_path / "net.onnx", model=dataclasses.replace(NET, profile=get("npquant")), profile="ort")
+    assert found.equal and found.profile == "ort"
+    with pytest.raises(ValueError, match="litert runs tflite"):
+        verify(tmp_path / "net.onnx", engine="litert")

@@ -118,7 +118,8 @@ class _Decoder:
         form = self._reader.byte()
         if form >= len(OFFSETS):
             raise ValueError(f"unknown form {form} of the input offset")
-        offset = self._floats(OFFSETS[form], inputs).astype(np.float64) if form else None
+        with np.errstate(invalid="ignore"):  # of a signalling NaN, which the network refuses like any other
+            offset = self._floats(OFFSETS[form], inputs).astype(np.float64) if form else None
         self._count("offset")
         return offset
 

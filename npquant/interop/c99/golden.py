@@ -47,7 +47,7 @@ def golden_rows(model: IntegerMLP, golden: int | Codes) -> Codes:
     TypeError or ValueError if rows are no input codes, or the number is negative.
     """
     if isinstance(golden, np.ndarray):
-        check_codes(golden, model.n_inputs, model.input_params)  # type: ignore[arg-type]
+        check_codes(golden, model.n_inputs, model.input_params)
         return golden
     if golden < 0:
         raise ValueError(f"golden is {golden}; it is a number of rows, or the rows themselves")
@@ -61,7 +61,7 @@ def selftest_source(
     model: IntegerMLP, plan: tuple[LayerPlan, ...], rows: Codes, biases: tuple[NDArray[Any], ...] | None = None
 ) -> str:
     """Return golden vectors, checksum and self-test, behind their macro; biases where they are not the constants."""
-    y = model.run(rows)  # type: ignore[arg-type]
+    y = model.run(rows)
     sums, crc = _checksum(plan, biases or tuple(step.weights.constant for step in plan))
     n, outputs = y.shape
     vectors = tests = row = ""

@@ -153,8 +153,9 @@ def _plus(offset: int) -> str:
 
 def _finish(step: LayerPlan, i: int) -> list[str]:
     """The lines that turn `acc` into output n."""
-    acc = "(int32_t)acc" if step.weights.wide else "acc"
     rounding = step.requantization
+    narrow = step.y_type == "int32_t" if rounding is None else rounding.rule != "single64"
+    acc = "(int32_t)acc" if step.weights.wide and narrow else "acc"
     if rounding is None:
         return [f"y[n] = {acc};"]
     call = f"NAME_{rounding.rule}({', '.join([acc, *_arguments(rounding, i)])})"

@@ -32,8 +32,7 @@ def named(text: str, name: str) -> str:
 def header(model: IntegerMLP, plan: tuple[LayerPlan, ...]) -> str:
     """Return NAME.h."""
     x_type, y_type, k, c = plan[0].x_type, plan[-1].y_type, model.n_inputs, model.neurons[-1]
-    outputs = plan[-1].layer.y if plan[-1].requantization is not None else None
-    meaning = f"{c} codes of the logits" if outputs is not None else f"{c} accumulators"
+    meaning = f"{c} accumulators of the logits" if plan[-1].layer.y is None else f"{c} codes of the logits"
     scales = _scales(model)
     return (
         f"/* {title(model)}\n   Written by npquant {__version__}. {_sizes(plan)}\n   {_working_memory(plan)} */\n"
@@ -109,9 +108,7 @@ def _sizes(plan: tuple[LayerPlan, ...]) -> str:
 
 
 def _working_memory(plan: tuple[LayerPlan, ...]) -> str:
-    hidden = sum(
-        step.layer.shape[1] * (4 if step.requantization is None else step.layer.y.dtype.itemsize) for step in plan[:-1]
-    )
+    hidden = sum(step.layer.shape[1] * step.y_bytes for step in plan[:-1])
     bits = max(step.bits for step in plan)
     return f"NAME_run keeps {hidden} bytes between layers, on the stack. Accumulators fit {bits} bits, for every input."
 

@@ -17,7 +17,6 @@ from npquant.integer.layer import IntegerLayer
 from npquant.integer.mlp import IntegerMLP
 from npquant.interop.c99.requantization import Requantization, requantization
 from npquant.interop.c99.stored_weights import StoredWeights, store_weights
-from npquant.kernels.lookup import activation_table
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +39,12 @@ class LayerPlan:
     @property
     def y_type(self) -> str:
         """The C type of the output codes, or of the accumulators."""
-        return "int32_t" if self.requantization is None else f"{self.layer.y.dtype.name}_t"
+        return f"{self.layer.bias.dtype.name if self.layer.y is None else self.layer.y.dtype.name}_t"
+
+    @property
+    def y_bytes(self) -> int:
+        """Bytes of an output."""
+        return (self.layer.bias.dtype if self.layer.y is None else self.layer.y.dtype).itemsize
 
     @property
     def n_bytes(self) -> int:
@@ -62,9 +66,5 @@ def plan(model: IntegerMLP, pack: bool = True) -> tuple[LayerPlan, ...]:
     for layer, bits in zip(model.layers, model.accumulator_bits, strict=True):
         low, high = accumulator_interval(layer)
         rounding = requantization(layer, model.profile, low, high)
-        table = None
-        if layer.pre is not None:
-            whole = activation_table(layer.activation, layer.pre, layer.y)
-            table = whole[layer.pre.qmin + 128 : layer.pre.qmax + 129]
-        found.append(LayerPlan(layer, store_weights(layer, pack), low, high, bits, rounding, table))
+        found.append(LayerPlan(layer, store_weights(layer, pack), low, high, bits, rounding, layer.code_table))
     return tuple(found)

@@ -15,8 +15,8 @@ from typing import Any, Final
 
 import numpy as np
 
+from npquant.integer.layer import as_taken
 from npquant.integer.mlp import IntegerMLP
-from npquant.interop.c99.requantization import code_types_apart
 from npquant.kernels.quantize_engines import (
     quantize_divide_half_away,
     quantize_divide_half_away_float64,
@@ -47,8 +47,8 @@ _ROUND: Final = MappingProxyType(
 def quantizer_rule(model: IntegerMLP) -> tuple[str, str, str, str] | None:
     """How the model encodes real inputs; None where its engine's way depends on a value's place in the tensor."""
     profile = model.profile
-    taken = "uint8" if code_types_apart(model.input_params, profile) else model.input_params.dtype.name
-    if profile is NPQUANT or profile.quantize_codes is None or taken not in profile.quantize_types:
+    taken, _ = as_taken(model.input_params, profile)
+    if profile is NPQUANT or profile.quantize_codes is None or taken.dtype.name not in profile.quantize_types:
         return _OWN
     return _RULES.get(profile.quantize_codes)
 

@@ -4,6 +4,7 @@ Legend: profile the engine's record; layer an IntegerLayer; params quantization 
 the ends of its accumulators (C7). Each rule is (acc, m, l, s) -> steps before the zero point, in integers:
 
 single       R6, R29   round_half_up(acc m / 2^s)
+single64     R91       the same of an accumulator of up to 47 bits, m of 15 bits
 away         R21       round_half_away(acc m / 2^s)
 double_away  R8        round_half_away(h / 2^s), h = round_half_up(wrap32(acc 2^l) m / 2^31)
 double_up    R19       round_half_up(h / 2^s)
@@ -25,7 +26,7 @@ from typing import Any, Final, Literal
 import numpy as np
 
 from npquant.arrays import Int64
-from npquant.integer.layer import IntegerLayer
+from npquant.integer.layer import IntegerLayer, as_taken
 from npquant.kernels.multiplier import FixedMultiplier
 from npquant.kernels.output_stages import (
     stage_float32_half_even,
@@ -37,16 +38,25 @@ from npquant.kernels.output_stages import (
 from npquant.kernels.qparams import QuantParams
 from npquant.profiles.compilers import TOSA_DOUBLE, TVM_TONEAREST
 from npquant.profiles.hardware import NVDLA
-from npquant.profiles.record import Profile
-from npquant.profiles.tflite import RUY_ARM64, RUY_X86, TFLITE_REF, TFLITE_SINGLE
+from npquant.profiles.record import Profile, WideStage
+from npquant.profiles.tflite import RUY_ARM64, RUY_X86, TFLITE_REF, TFLITE_SINGLE, TFLM
 
-# What becomes of a sum beyond int32: it saturates, wraps with the zero point or before it, or is for x86 to say.
-Overflow = Literal["saturates", "wraps", "wraps_first", "x86"]
+# What becomes of a sum beyond int32: it saturates, wraps with the zero point or before it; or there is no program.
+Overflow = Literal["saturates", "wraps", "wraps_first", "refused"]
+
+
+def _wide(profile: Profile, bias: str) -> object:
+    """The output stage of a profile for int16 inputs and biases of a type."""
+    return next(stage.output_stage for stage in profile.wide_stages if stage.bias == bias)
+
 
 _RULES: Final = MappingProxyType(
     {
         stage_single_rounding: ("single", "saturates"),
         TFLITE_SINGLE.output_stage: ("single", "wraps"),
+        _wide(TFLM, "int64"): ("single64", "refused"),
+        _wide(TFLM, "int32"): ("double_away", "wraps"),
+        _wide(RUY_X86, "int32"): ("double_up", "wraps"),
         stage_mantissa24_half_up: ("single", "wraps_first"),
         NVDLA.output_stage: ("away", "saturates"),
         TVM_TONEAREST.output_stage: ("away", "saturates"),
@@ -55,8 +65,8 @@ _RULES: Final = MappingProxyType(
         RUY_X86.output_stage: ("double_up", "wraps"),
         RUY_ARM64.output_stage: ("floor_up", "wraps"),
         stage_float32_half_even: ("float32", "saturates"),
-        stage_float32_half_even_low_wraps: ("float32", "x86"),
-        stage_float64_half_away: ("float64", "x86"),
+        stage_float32_half_even_low_wraps: ("float32", "refused"),
+        stage_float64_half_away: ("float64", "refused"),
     }
 )
 
@@ -76,14 +86,17 @@ class Requantization:
     overflow: Overflow
 
 
-def rule_of(profile: Profile) -> tuple[str, Overflow]:
-    """Return the rule of a profile, and what it does beyond int32; ValueError, naming it, if it has no integer form.
+def rule_of(profile: Profile, layer: IntegerLayer | None = None) -> tuple[str, Overflow]:
+    """Return a profile's rule (for a layer: int16 inputs have their own), and what it does beyond int32.
+
+    ValueError, naming the profile, if it has no integer form.
 
     >>> from npquant.profiles import get
     >>> rule_of(get("tflite_ref")), rule_of(get("litert_ref_2025"))
     (('double_away', 'wraps'), ('float64', 'x86'))
     """
-    found: tuple[str, Any] | None = _RULES.get(profile.output_stage)
+    stages = _stages(profile, layer)
+    found: tuple[str, Any] | None = _RULES.get(stages.output_stage)
     if found is None or profile.add_bias is not None or profile.accumulator == "pair16":
         why = "saturates pairs of products" if profile.accumulator == "pair16" else "adds bias or zero point as a float"
         raise ValueError(
@@ -93,32 +106,43 @@ def rule_of(profile: Profile) -> tuple[str, Overflow]:
     return found
 
 
-def requantization(layer: IntegerLayer, profile: Profile, low: Int64, high: Int64) -> Requantization:
-    """Turn a layer's scales into the integers of its profile's rule; ValueError if there is no integer form."""
-    rule, overflow = rule_of(profile)
+def _stages(profile: Profile, layer: IntegerLayer | None) -> Profile | WideStage:
+    """Where a layer's make_multiplier and output_stage stand."""
+    if layer is None or layer.x.dtype != np.int16:
+        return profile
+    bias = layer.bias.dtype.name
+    found = next((stage for stage in profile.wide_stages if stage.bias == bias), None)
+    if found is None:
+        raise ValueError(f"profile {profile.name!r} has no rule for int16 codes and biases of {bias}")
+    return found
+
+
+def requantization(layer: IntegerLayer, profile: Profile, low: Int64, high: Int64) -> Requantization | None:
+    """Turn a layer's scales into the integers of its profile's rule; None for a layer that gives its accumulators.
+
+    ValueError if there is no integer form.
+    """
+    if layer.y is None:
+        return None
+    rule, overflow = rule_of(profile, layer)
     target = layer.target
-    made = profile.make_multiplier(layer.x.scale, layer.w.scale, target.scale)
+    made = _stages(profile, layer).make_multiplier(layer.x.scale, layer.w.scale, target.scale)
     m, left, right = _constants(rule, made, profile)
     fits = all(_fits(rule, acc, m, left, right, target) for acc in (low, high))
-    if not fits and overflow == "x86":
-        raise ValueError(f"{profile.name}: an accumulator can reach 2^31 output steps, which its engine leaves to x86")
+    widest = 47 if rule == "single64" else 31
+    if max(int(high.max()), -1 - int(low.min())) >= 2**widest:
+        raise ValueError(f"{profile.name}: an accumulator needs more than {widest + 1} bits; use fewer inputs")
+    if not fits and overflow == "refused":
+        raise ValueError(f"{profile.name}: an accumulator can reach 2^31 output steps; raise the output scale")
     qmin, qmax = code_interval(layer, profile)
     return Requantization(rule, m, left, right, int(target.zero_point), qmin, qmax, fits, overflow)
 
 
 def code_interval(layer: IntegerLayer, profile: Profile) -> tuple[int, int]:
     """The closed interval of the target's codes that the activation leaves open, as the profile's engine rounds it."""
-    clamp, target = "identity" if layer.pre is not None else layer.activation, layer.target
-    if not code_types_apart(target, profile):
-        return profile.activation_bounds(clamp, target)
-    raised = QuantParams(target.scale, int(target.zero_point) + 128, target.qmin + 128, target.qmax + 128)
-    low, high = profile.activation_bounds(clamp, raised)
-    return low - 128, high - 128
-
-
-def code_types_apart(params: QuantParams, profile: Profile) -> bool:
-    """Whether an engine that takes uint8 alone is given int8 codes, under the same real values and 128 higher."""
-    return params.dtype == np.int8 and "int8" not in profile.code_types
+    taken, raised = as_taken(layer.target, profile)
+    low, high = profile.activation_bounds(layer.clamp, taken)
+    return low - raised, high - raised
 
 
 def _constants(rule: str, made: object, profile: Profile) -> tuple[Int64, Int64, Int64]:
@@ -127,6 +151,10 @@ def _constants(rule: str, made: object, profile: Profile) -> tuple[Int64, Int64,
         m, e = np.asarray(made.multiplier, np.int64), np.asarray(made.shift, np.int64)
         if rule in ("single", "away"):
             return m, np.zeros_like(e), 31 - e
+        if rule == "single64":
+            if (e > 14).any():
+                raise ValueError(f"{profile.name}: a multiplier of 2^14 or more; raise the output scale")
+            return np.minimum(np.right_shift(m + 2**15, 16), 2**15 - 1), np.zeros_like(e), 15 - e
         right = np.maximum(1 if rule == "floor_up" else 0, -e)
         return m, e + right if rule == "floor_up" else np.maximum(e, 0), right
     bits = 53 if rule == "float64" else 24
@@ -147,6 +175,7 @@ def _fits(rule: str, acc: Int64, m: Int64, left: Int64, right: Int64, target: Qu
     for a, factor, places, up in np.broadcast(acc, m, total, left):
         # One unit more than the exact quotient bounds every way to round it, float32's 2^-23 of it included.
         steps = abs(Fraction(int(a) * int(factor))) / Fraction(2) ** int(places)
-        if steps * (1 + Fraction(1, 2**22)) + 1 > room or abs(int(a)) << int(up) > 2**31 - 1:
+        narrow = rule == "single64" or abs(int(a)) << int(up) < 2**31
+        if steps * (1 + Fraction(1, 2**22)) + 1 > room or not narrow:
             return False
     return True

@@ -55,6 +55,11 @@ _FIXED: Final = MappingProxyType(
             "|acc m| <= 2^62 and half a step <= 2^61: below 2^63",
             "    return NAME_floor((int64_t)acc * m + ((int64_t)1 << (s - 1)), s);\n",
         ),
+        "single64": (
+            "round_half_up(acc m / 2^s)",
+            "|acc| < 2^47 and m < 2^15 are proven, and half a step <= 2^45: below 2^63",
+            "    return NAME_floor(acc * m + ((int64_t)1 << (s - 1)), s);\n",
+        ),
         "away": (
             "acc m / 2^s to nearest, ties away from zero",
             "|acc m| <= 2^62 and half a step <= 2^61: below 2^63",
@@ -142,7 +147,7 @@ def rule_source(rules: frozenset[tuple[str, bool]]) -> str:
         parts.append(_FLOAT64)
     for name in sorted(names & set(_FIXED)):
         what, why, body = _FIXED[name]
-        head = f"static int64_t NAME_{name}(int32_t acc, int32_t m, int32_t s)"
+        head = f"static int64_t NAME_{name}({'int64_t' if name == 'single64' else 'int32_t'} acc, int32_t m, int32_t s)"
         parts.append(f"/* {what}. {why}. */\n{head}\n{{\n{body}}}\n")
     for name in sorted(names & set(_DOUBLE)):
         parts.append(_double(name, (name, True) in rules))

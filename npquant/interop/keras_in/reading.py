@@ -67,12 +67,7 @@ def from_keras(path: str | os.PathLike[str]) -> Imported:
     >>> found.head, found.run([[1.0, -1.0]])
     ('logistic', array([[0.5]]))
     """
-    name = os.fspath(path)
-    try:
-        data = read_bounded(path, max_bytes=_MAX_BYTES)
-    except ValueError as error:
-        raise FormatError(name, "", str(error).removeprefix(f"{name}: ")) from error
-    return decode_keras(data, name)
+    return decode_keras(read_bounded(path, max_bytes=_MAX_BYTES), os.fspath(path))
 
 
 def decode_keras(data: bytes, name: str) -> Imported:
@@ -81,10 +76,7 @@ def decode_keras(data: bytes, name: str) -> Imported:
 
 
 def _decode_zip(data: bytes, name: str) -> Imported:
-    try:
-        members = decode_zip(data, name, max_bytes=len(data) + _INFLATED)
-    except ValueError as error:
-        raise FormatError(name, "", str(error).removeprefix(f"{name}: ")) from error
+    members = decode_zip(data, name, max_bytes=len(data) + _INFLATED)
     for member in members:
         if member.startswith(("/", "\\")) or ".." in re.split(r"[/\\]", member):
             raise FormatError(name, f"member {member!r}", "leads out of the archive; Keras writes no such name")

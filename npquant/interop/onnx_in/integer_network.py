@@ -25,9 +25,10 @@ from npquant.integer.mlp import IntegerMLP
 from npquant.interop.imported import Imported
 from npquant.interop.onnx_in.const import Const
 from npquant.interop.onnx_in.constants import codes_of
+from npquant.interop.onnx_in.door import door
 from npquant.interop.onnx_in.grids import Grid, Item, grids
 from npquant.interop.onnx_in.tensors import INT32, type_name
-from npquant.interop.onnx_in.tokens import Product, Token
+from npquant.interop.onnx_in.tokens import Lookup, Product, Token
 from npquant.interop.onnx_in.values import Walk
 from npquant.interop.steps import Activation, Affine, Clip, Head
 from npquant.kernels.activation_bounds import CLAMPS
@@ -66,12 +67,9 @@ def integer_network(walk: Walk, tokens: Sequence[Token], profile: Profile) -> Im
     """Return the network; FormatError, naming the node, where a layer is no such chain."""
     items, codes_in, codes_out = grids(walk, tokens)
     parser = _Parser(walk, items, profile)
-    first = parser.take(Grid)
-    if first is None:
-        walk.refuse(
-            items[0].place, "stands before the first QuantizeLinear: partly quantized (mixed) files are not read"
-        )
-    x: Grid | None = first
+    entered = door(walk, items, profile)
+    parser.at = entered.taken
+    x: Grid | None = entered.grid
     while (product := parser.take(Product)) is not None:
         if x is None:
             walk.refuse(product.place, "takes real values that are not quantized: partly quantized (mixed) files")
@@ -81,14 +79,14 @@ def integer_network(walk: Walk, tokens: Sequence[Token], profile: Profile) -> Im
         walk.refuse(where, "stands before the first product with quantized weights")
     _end(parser)
     try:
-        model = IntegerMLP(tuple(parser.layers), first.params, profile=profile)
+        model = IntegerMLP(tuple(parser.layers), entered.params, entered.offset, profile)
     except (ValueError, TypeError, OverflowError) as error:
         walk.refuse("", str(error))
     if parser.rounded is not None and model.output_params is None and not codes_out:
         walk.note(f"{parser.rounded.place}: rounds what the head makes of real outputs; left out")
     behind = None if parser.rounded is None else parser.rounded.params
     outputs = (behind or model.output_params) if codes_out else None
-    inputs = first.params if codes_in else None
+    inputs = entered.params if codes_in else None
     return Imported(model, parser.head, tuple(walk.notes), "onnx", inputs, outputs, None if codes_out else behind)
 
 
@@ -101,7 +99,7 @@ def _layer(parser: _Parser, x: Grid, product: Product) -> Grid | None:
         return None
     target, name = _clamped(parser, pre, clamp)
     steps = []
-    while (step := parser.take(Clip, Activation)) is not None:
+    while (step := parser.take(Clip, Activation, Lookup)) is not None:
         steps.append(step)
     y = parser.take(Grid)
     if y is not None:
@@ -125,7 +123,7 @@ def _layer(parser: _Parser, x: Grid, product: Product) -> Grid | None:
     return Grid(pre.place, target)
 
 
-def _bounds(step: Clip | Activation) -> tuple[float, float] | None:
+def _bounds(step: Clip | Activation | Lookup) -> tuple[float, float] | None:
     return (step.low, step.high) if isinstance(step, Clip) else None
 
 
@@ -165,7 +163,7 @@ def _bounded(parser: _Parser, params: QuantParams, name: str, place: str) -> Qua
         parser.walk.refuse(place, str(error))
 
 
-def _table(parser: _Parser, steps: Sequence[Clip | Activation], pre: QuantParams, y: Grid) -> NDArray[Any]:
+def _table(parser: _Parser, steps: Sequence[Clip | Activation | Lookup], pre: QuantParams, y: Grid) -> NDArray[Any]:
     """The code of y for each code of pre, as the profile's engine computes them."""
     profile, params = parser.profile, y.params
     q = np.arange(pre.qmin, pre.qmax + 1).astype(pre.dtype)
@@ -180,10 +178,12 @@ def _table(parser: _Parser, steps: Sequence[Clip | Activation], pre: QuantParams
         parser.walk.refuse(y.place if not steps else steps[0].place, str(error))
 
 
-def _stepped(parser: _Parser, step: Clip | Activation, values: NDArray[np.float32]) -> NDArray[np.float32]:
+def _stepped(parser: _Parser, step: Clip | Activation | Lookup, values: NDArray[np.float32]) -> NDArray[np.float32]:
     """One step on real values: clips are exact, other functions correctly rounded to float32 (but for ties)."""
     if isinstance(step, Clip):
         return np.clip(values, np.float32(step.low), np.float32(step.high))
+    if isinstance(step, Lookup):
+        return np.asarray(step.values[np.rint(values / step.params.scale).astype(np.int64) - step.least])
     parser.walk.note(
         f"{step.place}: its table is of correctly rounded values; an engine's own function may give another code where "
         "one lies within its error of a half"

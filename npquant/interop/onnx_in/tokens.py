@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from npquant.interop.onnx_in.const import Const
 from npquant.interop.steps import Activation, Affine, Clip, Head
 from npquant.kernels.qparams import QuantParams
@@ -61,10 +64,40 @@ class DynamicProduct(NamedTuple):
     b: Const | None
 
 
+class Index(NamedTuple):
+    """round(x / s) - least of dequantized codes: the index of a table that is to come."""
+
+    place: str
+    params: QuantParams
+    least: int
+
+
+class Lookup(NamedTuple):
+    """values[round(x / s) - least] of dequantized codes of scale s."""
+
+    place: str
+    params: QuantParams
+    least: int
+    values: NDArray[np.float32]
+
+
 class Pair(NamedTuple):
     """[1 - p, p] of one probability p, which scikit-learn's converters write."""
 
     place: str
 
 
-Token = Product | Quantize | CodeClip | Dequantize | DynamicProduct | Pair | Affine | Clip | Activation | Head
+Token = (
+    Product
+    | Quantize
+    | CodeClip
+    | Dequantize
+    | DynamicProduct
+    | Index
+    | Lookup
+    | Pair
+    | Affine
+    | Clip
+    | Activation
+    | Head
+)

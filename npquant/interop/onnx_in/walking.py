@@ -18,6 +18,7 @@ from npquant.interop.onnx_in.float_nodes import (
     scaler,
 )
 from npquant.interop.onnx_in.graph import ordered
+from npquant.interop.onnx_in.lookup import lookup_node
 from npquant.interop.onnx_in.messages import Node, Tensor, Value, quoted
 from npquant.interop.onnx_in.quantized_nodes import dequantize, dynamic_node, dynamic_product, fused, quantize
 from npquant.interop.onnx_in.shapes import cast, moved, shape_of, sizes_node
@@ -128,6 +129,8 @@ def _microsoft(walk: Walk, node: Node, inputs: Inputs, data: Data) -> Data | Non
 
 def _own_node(walk: Walk, node: Node, inputs: Inputs, data: Data) -> Known | list[Known] | None:
     """ONNX's own operators."""
+    if (looked_up := lookup_node(walk, node, inputs, data)) is not None:
+        return looked_up
     match node.op:
         case "Shape":
             return shape_of(walk, node, data)

@@ -50,8 +50,9 @@ def params_of(graph: Graph, tensor: Tensor, channels: int | None = None) -> Quan
 
     FormatError if it has none, or a scale, zero point or axis that cannot be.
     """
-    if tensor.type not in CODES:
-        raise FormatError(graph.name, tensor.said, f"must hold codes of type {', '.join(CODES)}")
+    known = [name for name in CODES if channels is not None or name != "INT4"]
+    if tensor.type not in known:
+        raise FormatError(graph.name, tensor.said, f"must hold codes of type {', '.join(known)}")
     table = tensor.quantization
     if table is None:
         raise FormatError(graph.name, tensor.said, "has no scale; a tensor of codes needs one")
@@ -81,11 +82,13 @@ def dequantized(graph: Graph, tensor: Tensor) -> NDArray[np.float32]:
     """What DEQUANTIZE makes of a constant: halves widened, codes scaled along axis 0: f32(f32(q - z) s)."""
     values = constant(graph, tensor)
     if tensor.type == "FLOAT16":
-        return values.astype(np.float32)
-    params = params_of(graph, tensor, tensor.shape[0] if tensor.shape else None)
+        return np.asarray(_finite(graph, tensor, values).astype(np.float32))
+    params = params_of(graph, tensor, tensor.shape[0] if tensor.shape else 1)
     axes = (-1, *(1,) * (values.ndim - 1))
     centred = (values.astype(np.int32) - np.reshape(params.zero_point, axes)).astype(np.float32)
-    return np.asarray((centred * np.reshape(params.scale, axes)).reshape(tensor.shape), np.float32)
+    with np.errstate(over="ignore"):  # what leaves float32 is refused
+        scaled = np.asarray((centred * np.reshape(params.scale, axes)).reshape(tensor.shape), np.float32)
+    return _finite(graph, tensor, scaled)
 
 
 def float_constant(graph: Graph, index: int, derived: dict[int, Tensor], operator: Operator) -> NDArray[np.float32]:
@@ -104,4 +107,10 @@ def float_constant(graph: Graph, index: int, derived: dict[int, Tensor], operato
         )
     if tensor.type != "FLOAT32":
         raise FormatError(graph.name, operator.place, f"reads {tensor.said}; FLOAT32 is read here")
-    return constant(graph, tensor)
+    return _finite(graph, tensor, constant(graph, tensor))
+
+
+def _finite(graph: Graph, tensor: Tensor, values: NDArray[Any]) -> NDArray[Any]:
+    if not np.isfinite(values).all():
+        raise FormatError(graph.name, tensor.said, "holds NaN or infinity; every number must be finite")
+    return values

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from npquant.files.format_error import FormatError
 from npquant.interop.flatbuffer import Table, root_table
-from npquant.interop.tflite_in.names import OPERATORS, TYPES
+from npquant.interop.tflite_in.names import OPERATORS, OPTIONS, TYPES
 
 # Far beyond any chain of layers, and small beside any file that could hold more.
 MOST_OPERATORS: Final = 4096
@@ -159,4 +159,6 @@ def _operator(graph: Graph, index: int) -> Operator:
         # The message is as short for a million operands as for twenty.
         raise FormatError(graph.name, f"operator {index} '{name}'", f"has more than {MOST_OPERANDS} operands")
     inputs, outputs = (tuple(int(i) for i in indices) for indices in operands)
-    return Operator(index, name, inputs, outputs, table.table(4))
+    # Options of another operator's type say nothing: the runtime takes the defaults then.
+    own = int(table.scalar(3, "B")) == OPTIONS.get(name)
+    return Operator(index, name, inputs, outputs, table.table(4) if own else None)

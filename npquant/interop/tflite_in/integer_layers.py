@@ -128,7 +128,7 @@ def _layer(chain: Chain, node: Node, tables: list[Node], profile: Profile) -> In
     if fused not in _FUSED:
         raise FormatError(graph.name, operator.place, f"has a fused {fused}, which codes have not; {', '.join(_FUSED)}")
     x, y = params_of(graph, node.x), params_of(graph, node.y)
-    w_q, w = _weights(chain, node)
+    w_q, w = _weights(chain, node, profile)
     bias = _bias(chain, node, x, w, y, profile)
     try:
         refuse_unsupported(profile, x, w, y)
@@ -154,12 +154,19 @@ def _layer(chain: Chain, node: Node, tables: list[Node], profile: Profile) -> In
         raise FormatError(graph.name, operator.place, f"takes {node.x.said} to {node.y.said}: {error}") from error
 
 
-def _weights(chain: Chain, node: Node) -> tuple[NDArray[Any], QuantParams]:
+def _weights(chain: Chain, node: Node, profile: Profile) -> tuple[NDArray[Any], QuantParams]:
     graph, operator = chain.graph, node.operator
     index = operator.inputs[1]
     tensor = graph.tensor(index)
     if not graph.is_constant(index) or tensor.type not in ("INT8", "INT4", "UINT8"):
         raise FormatError(graph.name, operator.place, f"multiplies codes by {tensor.said}; INT8, INT4 or UINT8 is read")
+    if tensor.type == "INT4" and tensor.shape[1] % 2 and profile.name.startswith("xnnpack"):
+        raise FormatError(
+            graph.name,
+            operator.place,
+            f"has an odd number of INT4 weights a neuron, {tensor.said}; LiteRT computes it by ruy and the rest by "
+            'XNNPACK: read it under "ruy_x86" or "litert_ref_2025"',
+        )
     w = params_of(graph, tensor, tensor.shape[0])
     return constant(graph, tensor).T, w
 

@@ -1,11 +1,12 @@
 """What the TFLite schema calls its operators, tensor types and fused activations, each at its own number.
 
 Source: ``schema.fbs`` of file version 3 (identifier ``TFL3``), as generated for ai-edge-litert 2.3.0: BuiltinOperator,
-TensorType, ActivationFunctionType.
+TensorType, ActivationFunctionType, BuiltinOptions.
 """
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import Final
 
 OPERATORS: Final = tuple(
@@ -47,3 +48,19 @@ TYPES: Final = tuple(
     ).split()
 )
 FUSED: Final = ("NONE", "RELU", "RELU_N1_TO_1", "RELU6", "TANH", "SIGN_BIT")
+# The number that an operator's options table has in their union, where one is read or written.
+OPTIONS: Final = MappingProxyType(
+    {
+        "FULLY_CONNECTED": 8,
+        "SOFTMAX": 9,
+        "CONCATENATION": 10,
+        "ADD": 11,
+        "RESHAPE": 17,
+        "MUL": 21,
+        "SUB": 28,
+        "DIV": 29,
+        "STRIDED_SLICE": 32,
+        "LOG_SOFTMAX": 36,
+        "PACK": 59,
+    }
+)

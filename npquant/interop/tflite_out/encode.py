@@ -48,8 +48,8 @@ def to_tflite(
     -----
     Codes in, codes out: the file's input and output hold the network's own codes. What it will answer is known before
     it runs: ``from_tflite(path, profile=...)`` under the profile of the resolver computes its bytes. Weights of 4 bits
-    and fewer are stored two a byte, as INT4, where they have one scale and the codes are int8; TFLite-Micro takes no
-    others, and all others take a byte. Equal networks give equal bytes.
+    and fewer are stored two a byte, as INT4, where they have one scale, an even number of inputs and int8 codes, as
+    every consumer takes them; all others take a byte. Equal networks give equal bytes.
     Clamps are fused where TFLite's leave open the same codes (identity, relu; a clipped ReLU whose 1 is the type's last
     code; relu6 and relu_n1_to_1, whose bounds each engine rounds itself); sigmoid and tanh are LOGISTIC and TANH at
     TFLite's own output scales, 1/256 and 1/128, computed by each engine's own table. All else is refused. The intervals

@@ -152,8 +152,9 @@ def _table(name: str, p: QuantParams, q: QuantParams, profile: Profile, n: int) 
 
 
 def _is_nibbles(layer: IntegerLayer) -> bool:
-    """True where weights are stored as INT4: TFLite-Micro takes none per channel, nor beside int16 codes."""
-    narrow = layer.x.dtype == np.int8 and not layer.w.per_channel
+    """True where weights are stored as INT4: TFLite-Micro takes none per channel, nor beside int16 codes; XNNPACK
+    leaves those of an odd K to ruy, and its network is computed by two rules then."""
+    narrow = layer.x.dtype == np.int8 and not layer.w.per_channel and layer.shape[0] % 2 == 0
     return narrow and layer.w.qmin >= -8 and layer.w.qmax <= 7 and layer.w_q.dtype == np.int8
 
 

@@ -9,19 +9,16 @@ and zero_point its quantization, None for none; data its constant, as stored; K 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from npquant.interop.flatbuffer import Node, Numbers, Scalar, write_flatbuffer
-from npquant.interop.tflite_in.names import FUSED, OPERATORS, TYPES
+from npquant.interop.tflite_in.names import FUSED, OPERATORS, OPTIONS, TYPES
 
 _CONSTANT_ALIGNMENT: Final = 16  # kernels read constants with aligned vector loads
 _LAST_OLD_CODE: Final = 127  # the old one-byte field says this of every later operator
-# The union's number of each options table: BuiltinOptions.
-_OPTIONS_TYPE: Final = MappingProxyType({"FULLY_CONNECTED": 8, "SOFTMAX": 9, "LOG_SOFTMAX": 36})
 
 
 @dataclass(slots=True, eq=False)
@@ -70,8 +67,8 @@ class Parts:
             1: Numbers(np.array(inputs, np.int32)),
             2: Numbers(np.array([output], np.int32)),
         }
-        if name in _OPTIONS_TYPE:
-            table[3], table[4] = Scalar("B", _OPTIONS_TYPE[name]), options
+        if name in OPTIONS:
+            table[3], table[4] = Scalar("B", OPTIONS[name]), options
         self.operators.append(table)
         return output
 

@@ -81,3 +81,61 @@ def input_codes(model: IntegerMLP, rows: int, seed: int) -> np.ndarray:
     x_q = np.random.default_rng(seed).integers(params.qmin, params.qmax, (rows, model.n_inputs), endpoint=True)
     x_q[:1], x_q[1:2] = params.qmin, params.qmax
     return x_q.astype(params.dtype)
+
+
+def foreign_networks() -> dict[str, IntegerMLP]:
+    """Networks as other people's files hold them: uint8 and int16 codes, tables of any step, no output quantization."""
+    rng = np.random.default_rng(9)
+    found = {}
+    byte = QuantParams(0.05, 117, 0, 255)
+    for profile in ("ort", "tflite_ref", "npquant"):
+        unsigned = QuantParams(0.01, 128, 0, 255)
+        first = _layer(rng, (20, 13), byte, unsigned, QuantParams(0.4, 3, 0, 255), "relu")
+        found[f"uint8 {profile}"] = _chain(profile, byte, first, _layer(rng, (13, 10), first.y, unsigned, byte))
+        last = _layer(rng, (13, 10), first.y, unsigned, None)
+        found[f"accumulators {profile}"] = _chain(profile, byte, first, last)
+    code, weights = QuantParams(0.05, -7, -128, 127), QuantParams(0.01, 0, -127, 127)
+    pre = QuantParams(0.5, 4, -128, 127)
+    table = rng.integers(-128, 128, 256).astype(np.int8)
+    first = IntegerLayer(*_drawn(rng, (20, 13), weights, np.int32), code, weights, code, "table", pre, table)
+    found["table"] = _chain("litert_ref_2025", code, first, _layer(rng, (13, 10), code, weights, pre))
+    short = QuantParams(2e-4, 0, -32768, 32767)
+    for profile, bias in (("tflm", np.int64), ("tflm", np.int32), ("litert_ref_2025", np.int64), ("ruy_x86", np.int32),
+                          ("npquant", np.int32)):  # fmt: skip
+        out = QuantParams(1e-3, 0, -32768, 32767)
+        first = _layer(rng, (20, 13), short, weights, out, "relu", bias)
+        found[f"16x8 {profile} {bias.__name__}"] = _chain(
+            profile, short, first, _layer(rng, (13, 10), out, weights, out, "identity", bias)
+        )
+    found["16x8 wide"] = _chain("tflm", short, _layer(rng, (3000, 4), short, weights, short, "identity", np.int64))
+    found["16x8 accumulators"] = _chain(
+        "tflm", short, _layer(rng, (3000, 4), short, weights, None, "identity", np.int64)
+    )
+    wide_pre = QuantParams(1e-3, 0, -32768, 32767)
+    table = np.linspace(-32768, 32767, 65536).astype(np.int16)
+    made = IntegerLayer(*_drawn(rng, (20, 3), weights, np.int64), short, weights, short, "table", wide_pre, table)
+    found["16x8 table"] = _chain("tflm", short, made)
+    return found
+
+
+def _chain(profile: str, x: QuantParams, *layers: IntegerLayer) -> IntegerMLP:
+    return IntegerMLP(layers, x, None, profiles.get(profile))
+
+
+def _drawn(
+    rng: np.random.Generator, shape: tuple[int, int], w: QuantParams, bias: type
+) -> tuple[np.ndarray, np.ndarray]:
+    w_q = rng.integers(w.qmin, w.qmax, shape, endpoint=True).astype(w.dtype)
+    return w_q, rng.integers(-9999, 9999, shape[1]).astype(bias)
+
+
+def _layer(
+    rng: np.random.Generator,
+    shape: tuple[int, int],
+    x: QuantParams,
+    w: QuantParams,
+    y: QuantParams | None,
+    activation: str = "identity",
+    bias: type = np.int32,
+) -> IntegerLayer:
+    return IntegerLayer(*_drawn(rng, shape, w, bias), x, w, y, activation)

@@ -14,7 +14,7 @@ from npquant.integer.mlp import IntegerMLP
 from npquant.interop import encode_c, to_c
 from npquant.interop.consumers.cc import SANITIZED, STRICT, quantize_cc, run_cc, selftest_cc, version_cc
 from npquant.kernels.qparams import QuantParams
-from tests.interop.c99.networks import FLOAT_PROFILES, INTEGER_PROFILES, Kind, input_codes, network
+from tests.interop.c99.networks import FLOAT_PROFILES, INTEGER_PROFILES, Kind, foreign_networks, input_codes, network
 
 GCC = pytest.mark.skipif(version_cc() is None, reason="gcc is not installed")
 peer = [pytest.mark.peer, GCC]
@@ -56,6 +56,20 @@ def test_run_equals_network(kind: Kind, tmp_path: Path) -> None:
     want = model.run_plain(x_q)
     assert answer.dtype == want.dtype and np.array_equal(answer, want)
     assert len(np.unique(want)) > 1 or model.neurons[-1] == 1
+
+
+@pytest.mark.parametrize("name", list(foreign_networks()))
+@pytest.mark.peer
+@GCC
+def test_foreign_codes_and_tables(name: str, tmp_path: Path) -> None:
+    """uint8 and int16 codes, tables of any step, accumulators of 32 and 64 bits: the bytes of IntegerMLP.run."""
+    model = foreign_networks()[name]
+    _, source = to_c(model, tmp_path, name="net")
+    x_q = input_codes(model, 400, 7)
+    answer, want = run_cc(source, x_q, flags=(*STRICT, "-O1", *SANITIZED)), model.run(x_q)
+    assert answer.dtype == want.dtype and np.array_equal(answer, want)
+    assert len(np.unique(want)) > 20
+    assert selftest_cc(source) == 0
 
 
 @pytest.mark.parametrize("kind", list(kinds())[::5], ids=str)
@@ -132,6 +146,36 @@ def test_quantizer_equals_encode(model: IntegerMLP, real: type, tmp_path: Path) 
     answer = quantize_cc(source, x, flags=(*STRICT, "-O1", *SANITIZED))
     assert np.array_equal(answer, model.encode(x))
     assert len(np.unique(answer)) > 120
+
+
+@pytest.mark.parametrize(
+    "profile", ["tflite_ref", "tflm", "litert_ref_2025", "tflite_opt_2_14", "ort", "xnnpack_fp32", "xnnpack_rndnu"]
+)
+@pytest.mark.parametrize("offset", [False, True])
+@pytest.mark.peer
+@GCC
+def test_quantizer_of_an_engine_equals_encode(profile: str, offset: bool, tmp_path: Path) -> None:
+    """Under an engine's profile NAME_quantize rounds as the engine does, overflow included."""
+    rng = np.random.default_rng(2)
+    made = network(Kind(sizes=(6, 4), profile=profile), 1)
+    shift = np.linspace(-1, 1, 6) / 3 if offset else None
+    model = IntegerMLP(made.layers, made.input_params, shift, made.profile)
+    ties = (rng.integers(-300, 300, (8000, 6)) + 0.5) * float(model.input_params.scale) + (
+        0 if shift is None else shift
+    )
+    wide = rng.standard_normal((2000, 6)) * 10.0 ** rng.integers(-30, 30, (2000, 6))
+    x = np.concatenate([ties, np.nextafter(ties, np.inf), np.nextafter(ties, -np.inf), wide])
+    _, source = to_c(model, tmp_path, name="net")
+    for real in (np.float32, np.float64):
+        answer = quantize_cc(source, x.astype(real), flags=(*STRICT, "-O1", *SANITIZED))
+        assert np.array_equal(answer, model.encode(x.astype(real)))
+
+
+def test_quantizer_by_place_is_an_error(tmp_path: Path) -> None:
+    """Where an engine's quantizer depends on a value's place, the macro stops the build and says so."""
+    texts = encode_c(network(Kind(profile="ruy_x86"), 1))
+    assert '#error "ruy_x86 quantizes real inputs in vectors' in texts["model.h"]
+    assert "model_quantize" not in texts["model.c"]
 
 
 @pytest.mark.peer

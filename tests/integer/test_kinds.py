@@ -1,0 +1,265 @@
+"""Laws of the networks of other people's files: uint8 and int16 codes, given tables, outputs that are accumulators."""
+
+import dataclasses
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import npquant
+from npquant.integer import fast_npquant, fast_profiles
+from npquant.integer.accumulator import accumulator_interval, check_accumulator
+from npquant.integer.fast_form import lay_out
+from npquant.integer.layer import IntegerLayer, run_layer_plain
+from npquant.integer.mlp import IntegerMLP
+from npquant.kernels.qparams import QuantParams
+from npquant.profiles import get
+from npquant.profiles.npquant import NPQUANT
+from npquant.spec import dynamic as spec_dynamic
+from npquant.spec import multiplier as spec_multiplier
+from npquant.spec import requantize as spec_requantize
+from tests.integer import kinds
+
+SEEDS = st.integers(0, 2**32 - 1)
+P8, P16 = QuantParams(0.5, 0, -128, 127), QuantParams(0.5, 0, -32768, 32767)
+U8 = QuantParams(0.5, 100, 0, 255)
+ONE, ZERO = np.array([[1]], np.int8), np.array([0], np.int32)
+
+
+def equals_plain(run, seed, profile):
+    """Say whether a network's codes are those of the definition, dtype included."""
+    net = kinds.network(seed, profile)
+    x_q = kinds.codes(net, 9, seed)
+    got, want = run(net, x_q), net.run_plain(x_q)
+    return got.dtype == want.dtype and np.array_equal(got, want)
+
+
+@pytest.mark.parametrize("profile", kinds.RUNS)
+@given(seed=SEEDS)
+def test_run_equals_plain_for_every_kind(profile, seed):
+    """Bit for bit, of the same type, whatever the codes, the table and the outputs; also for no rows."""
+    assert equals_plain(IntegerMLP.run, seed, profile)
+    net = kinds.network(seed, profile)
+    assert net.run(kinds.codes(net, 0, 0)).shape == (0, net.neurons[-1])
+
+
+@pytest.mark.parametrize("profile", ["npquant", "ort"])
+def test_run_equals_plain_kills_wrong_tables_and_types(profile):
+    """A table that starts elsewhere, one that is left out, and outputs of the wrong sign are seen."""
+
+    def shifted(net, x_q):
+        layers = [dataclasses.replace(one, table=np.roll(one.table, 1)) if one.table is not None else one
+                  for one in net.layers]  # fmt: skip
+        return dataclasses.replace(net, layers=tuple(layers)).run(x_q)
+
+    def ignored(net, x_q):
+        prepared, profiled = lay_out(net.layers, net.profile)
+        if prepared:
+            return fast_npquant.run_prepared(tuple(dataclasses.replace(p, table=None) for p in prepared), x_q)
+        parts = tuple(dataclasses.replace(p, table=None) for p in profiled)
+        return fast_profiles.run_for_profile(parts, x_q, net.profile) if parts else net.run_plain(x_q)
+
+    def as_int8(net, x_q):
+        return net.run(x_q).astype(np.int8)
+
+    assert all(equals_plain(IntegerMLP.run, seed, profile) for seed in range(60))
+    for mutant in (shifted, ignored, as_int8):
+        assert not all(equals_plain(mutant, seed, profile) for seed in range(60))
+
+
+@given(seed=SEEDS)
+def test_layer_of_any_kind_equals_spec(seed):
+    """npquant's own: exact sums, R5 and R6 by the scalar definition, R11 or R12 by index, or the sums themselves."""
+    net = kinds.network(seed, "npquant")
+    layer, rng = net.layers[0], np.random.default_rng(seed)
+    x_q = kinds.codes(net, 3, seed)
+    got = run_layer_plain(layer, x_q, NPQUANT)
+    row, n = int(rng.integers(3)), int(rng.integers(layer.shape[1]))
+    zw = int(np.broadcast_to(layer.w.zero_point, layer.shape[1])[n])
+    terms = [(int(q) - int(layer.x.zero_point)) * (int(w) - zw) for q, w in zip(x_q[row], layer.w_q[:, n], strict=True)]
+    acc = sum(terms) + int(layer.bias[n])
+    if layer.y is None:
+        assert got.dtype == layer.bias.dtype and int(got[row, n]) == acc
+        return
+    sw = Fraction(float(np.broadcast_to(layer.w.scale, layer.shape[1])[n]))
+    real = spec_multiplier.real_multiplier(Fraction(float(layer.x.scale)), sw, Fraction(float(layer.target.scale)))
+    steps = spec_requantize.requantize_single_rounding(acc, *spec_multiplier.decompose_multiplier(real))
+    low, high = layer.code_range
+    code = max(low, min(high, steps + int(layer.target.zero_point)))
+    assert got.dtype == layer.y.dtype
+    assert int(got[row, n]) == (code if layer.table is None else int(layer.table[code - layer.target.qmin]))
+
+
+@given(acc=st.integers(-(2**31), 2**31 - 1), sx=st.floats(2.0**-20, 4, width=32), sw=st.floats(2.0**-20, 4, width=32))
+def test_accumulator_outputs_become_reals_by_r61(acc, sx, sw):
+    """R61 of any accumulator, then relu: what a DequantizeLinear behind an integer product gives."""
+    x, w = QuantParams(sx, 0, -128, 127), QuantParams(sw, 0, -1, 1)
+    for activation in ("identity", "relu"):
+        zero = np.array([[0]], np.int8)
+        net = IntegerMLP((IntegerLayer(zero, np.array([acc], np.int32), x, w, None, activation),), x)
+        want = spec_dynamic.rescale_float32(acc, Fraction(float(np.float32(sx))), Fraction(float(np.float32(sw))))
+        got = float(net.logits([[0.0]])[0, 0])
+        assert got == float(want if activation == "identity" else max(want, 0))
+        assert net.run(net.encode([[0.0]])).dtype == np.int32 and net.output_params is None
+
+
+def test_predict_of_accumulators_compares_reals():
+    """A scale a channel: the larger accumulator is the smaller real value."""
+    w = QuantParams([0.01, 1.0], 0, -128, 127)
+    net = IntegerMLP((IntegerLayer(np.array([[100, 2]], np.int8), np.zeros(2, np.int32), P8, w, None, "identity"),), P8)
+    assert net.run(net.encode([[1.0]])).argmax() == 0
+    assert net.predict([[1.0]]).tolist() == [1] == net.logits([[1.0]]).argmax(axis=1).tolist()
+
+
+@given(seed=SEEDS)
+def test_accumulator_interval_is_attained_for_wide_layers(seed):
+    """C7 for int16 inputs and uint8 weights: two inputs reach the ends, and no accumulator leaves them."""
+    net = kinds.network(seed, "litert_ref_2025")
+    layer = net.layers[0]
+    low, high = accumulator_interval(layer)
+    c, x = layer.centred_weights, layer.x
+    for n in range(layer.shape[1]):
+        for end, up in ((high[n], True), (low[n], False)):
+            x_q = np.where((c[:, n] > 0) == up, x.qmax, x.qmin).astype(np.int64) - int(x.zero_point)
+            assert int(x_q @ c[:, n].astype(np.int64)) + int(layer.bias[n]) == end
+    first = net.accumulators(kinds.codes(net, 20, seed))[0]
+    assert first.dtype == layer.bias.dtype and (first >= low).all() and (first <= high).all()
+
+
+def test_accumulators_of_64_bits_are_proven_for_int64():
+    """C7: what leaves int32 is refused with an int32 bias and taken with an int64 one, up to the end of int64."""
+    w_q, w = np.full((2000, 1), 127, np.int8), QuantParams(0.5, 0, -128, 127)
+    narrow = IntegerLayer(w_q, np.zeros(1, np.int32), P16, w, P16, "identity")
+    with pytest.raises(OverflowError, match="outside int32"):
+        IntegerMLP((narrow,), P16)
+    net = IntegerMLP((dataclasses.replace(narrow, bias=np.zeros(1, np.int64)),), P16, profile=get("litert_ref_2025"))
+    assert net.accumulator_bits == (34,) and net.headroom_bits == (30,)
+    x_q = np.full((1, 2000), -32768, np.int16)
+    assert net.accumulators(x_q)[0].tolist() == [[-32768 * 127 * 2000]] and net.accumulators(x_q)[0].dtype == np.int64
+    up, down = 32767 * 127 * 2000, 32768 * 127 * 2000
+    for bias, fits in ((2**63 - 1 - up, True), (2**63 - up, False), (-(2**63) + down, True), (-(2**63), False)):
+        one = dataclasses.replace(narrow, bias=np.array([bias], np.int64))
+        if fits:
+            assert check_accumulator(one, 0) == 64
+        else:
+            with pytest.raises(OverflowError, match="outside int64"):
+                check_accumulator(one, 0)
+
+
+@pytest.mark.parametrize(
+    "name", ["tflite_ref", "litert_ref_2025", "ruy_x86", "xnnpack_fp32", "ort", "onnx_ref", "tflm"]
+)
+@given(seed=SEEDS)
+def test_encode_is_the_profiles_own_quantize(name, seed):
+    """Real inputs become codes as the engine's QUANTIZE makes them, of any shape, on its ties; R1 is not that."""
+    rng, record = np.random.default_rng(seed), get(name)
+    p = QuantParams(rng.uniform(0.01, 2), int(rng.integers(-128, 128)), -128, 127)
+    net = IntegerMLP((IntegerLayer(np.ones((3, 1), np.int8), ZERO, p, P8, P8, "identity"),), p, profile=record)
+    x = (rng.integers(-300, 300, (7, 3)) / 2 * float(p.scale)).astype(np.float32)
+    assert np.array_equal(net.encode(x), npquant.quantize(x, p, profile=name))
+    shifted = dataclasses.replace(net, input_offset=np.array([1.0, -2.0, 0.5]))
+    assert np.array_equal(shifted.encode(x), npquant.quantize((x - [1.0, -2.0, 0.5]).astype("f4"), p, profile=name))
+    own = dataclasses.replace(net, profile=NPQUANT)
+    assert np.array_equal(own.encode(x), npquant.quantize(x, p))
+
+
+@pytest.mark.parametrize("name", ["litert_ref_2025", "ruy_x86", "ort"])
+def test_encode_of_a_scale_a_feature_is_r1(name):
+    """No engine has several scales at its door: npquant makes the codes."""
+    scales = QuantParams([0.5, 0.25], 0, -128, 127)
+    net = IntegerMLP((IntegerLayer(np.ones((2, 1), np.int8), ZERO, P8, P8, P8, "identity"),), scales, profile=get(name))
+    assert net.encode([[1.25, 0.625]]).tolist() == [[2, 2]]
+
+
+def test_encode_of_an_engine_differs_from_r1_on_ties():
+    """1.25 / 0.5 is a tie: half away gives 3, half even 2; without the law above this would go unseen."""
+    net = IntegerMLP((IntegerLayer(ONE, ZERO, P8, P8, P8, "identity"),), P8)
+    found = {name: int(dataclasses.replace(net, profile=get(name)).encode([[1.25]])[0, 0])
+             for name in ("npquant", "litert_ref_2025", "ort", "fbgemm", "tosa_single")}  # fmt: skip
+    assert found == {"npquant": 2, "litert_ref_2025": 3, "ort": 2, "fbgemm": 2, "tosa_single": 2}
+
+
+@pytest.mark.parametrize("name", ["fbgemm", "qnnpack", "onednn_vnni"])
+def test_encode_of_a_uint8_engine_is_128_lower(name):
+    """An engine that takes uint8 alone is given codes 128 higher, at the door as in the layers."""
+    net = IntegerMLP((IntegerLayer(np.ones((2, 1), np.int8), ZERO, P8, P8, P8, "identity"),), P8, profile=get(name))
+    x = np.random.default_rng(0).normal(0, 40, (50, 2))
+    higher = QuantParams(0.5, 128, 0, 255)
+    want = npquant.quantize(x.astype("f4"), higher, profile=name).astype(np.int16) - 128
+    got = net.encode(x)
+    assert got.dtype == np.int8 and np.array_equal(got, want)
+
+
+TABLE = np.zeros(256, np.int8)
+W8 = QuantParams(0.5, 0, -128, 127)
+
+
+@pytest.mark.parametrize(
+    ("fields", "error", "word"),
+    [
+        ({"w_q": np.ones((1, 1), np.int16)}, TypeError, "w_q has dtype int16"),
+        ({"w_q": np.ones((1, 1), np.uint8)}, TypeError, "are int8"),
+        ({"w": QuantParams(0.5, 0, 0, 255)}, TypeError, "are uint8"),
+        ({"w": P16}, ValueError, "int8 or uint8"),
+        ({"bias": np.zeros(1, np.int16)}, TypeError, "int32 or int64"),
+        ({"bias": np.zeros(1, np.int64)}, TypeError, "beside inputs of int8"),
+        ({"x": QuantParams(0.5, 0, 0, 65535)}, ValueError, "x has codes in"),
+        ({"y": QuantParams(0.5, 0, -(2**20), 2**20)}, ValueError, "y has codes in"),
+        ({"x": QuantParams([0.5, 1], 0, -128, 127)}, ValueError, "per-channel"),
+        ({"activation": "table"}, ValueError, "pre-activation"),
+        ({"activation": "table", "pre": P8}, ValueError, "`table`"),
+        ({"activation": "relu", "table": TABLE}, ValueError, "`table`"),
+        ({"activation": "sigmoid", "pre": P8, "table": TABLE}, ValueError, "`table`"),
+        ({"activation": "table", "pre": P8, "table": TABLE[:-1]}, ValueError, "255 entries"),
+        ({"activation": "table", "pre": P8, "table": TABLE.astype(np.int16)}, TypeError, "int8"),
+        ({"activation": "table", "pre": P8, "table": TABLE + np.int8(100), "y": QuantParams(1, 0, -5, 5)}, ValueError,
+         "outside"),
+        ({"activation": "table", "pre": P8, "table": TABLE, "y": None}, ValueError, "needs y"),
+        ({"activation": "relu6", "y": None}, ValueError, "needs y"),
+        ({"activation": "sigmoid", "pre": U8}, ValueError, "int8 codes"),
+        ({"activation": "tanh", "pre": P8, "y": U8}, ValueError, "int8 codes"),
+        ({"activation": "softmax"}, ValueError, "unknown activation"),
+    ],
+)  # fmt: skip
+def test_layer_refuses_what_does_not_agree(fields, error, word):
+    """Each part that is of another kind than its role is named."""
+    good = IntegerLayer(ONE, ZERO, P8, W8, P8, "identity")
+    with pytest.raises(error, match=word):
+        dataclasses.replace(good, **fields)
+
+
+def test_network_refuses_accumulators_in_the_middle_and_codes_of_another_type():
+    """Only the last layer may end in accumulators; codes come in the type of the first layer's inputs."""
+    end = IntegerLayer(ONE, ZERO, P8, W8, None, "identity")
+    with pytest.raises(ValueError, match="only the last layer"):
+        IntegerMLP((end, end), P8)
+    net = IntegerMLP((IntegerLayer(ONE, ZERO, U8, W8, U8, "relu"),), U8)
+    with pytest.raises(TypeError, match="must be uint8"):
+        net.run(np.zeros((1, 1), np.int8))
+    assert net.run(np.array([[200]], np.uint8)).dtype == np.uint8
+
+
+def test_layers_differ_by_table_bias_type_and_output():
+    """Equality sees each of the new parts."""
+    one = IntegerLayer(ONE, ZERO, P8, W8, P8, "table", P8, TABLE)
+    other = dataclasses.replace(one, table=np.roll(np.arange(-128, 128), 1).astype(np.int8))
+    assert one == dataclasses.replace(one) and one != other
+    wide = IntegerLayer(ONE, ZERO, P16, W8, P16, "identity")
+    assert wide != dataclasses.replace(wide, bias=ZERO.astype(np.int64))
+    assert wide != dataclasses.replace(wide, y=None) and wide == dataclasses.replace(wide)
+
+
+@pytest.mark.parametrize("name", ["ort", "xnnpack_fp32", "tflite_ref", "gemmini_f32"])
+def test_engines_without_a_studied_16x8_refuse_it_by_name(name):
+    """What an engine does not compute, or nobody ran, is no answer of its profile."""
+    net = IntegerMLP((IntegerLayer(ONE, ZERO, P16, W8, P16, "identity"),), P16, profile=get(name))
+    with pytest.raises(ValueError, match=f"{name} takes input codes of type"):
+        net.run(np.zeros((1, 1), np.int16))
+    given_zero = QuantParams(0.5, 1, -32768, 32767)
+    layer = IntegerLayer(ONE, ZERO.astype(np.int64), given_zero, W8, given_zero, "identity")
+    with pytest.raises(ValueError, match="int16 codes without zero points"):
+        IntegerMLP((layer,), given_zero, profile=get("tflm")).run(np.zeros((1, 1), np.int16))
+    with pytest.raises(ValueError, match="npquant takes biases of int32 beside int16 codes, not int64"):
+        IntegerMLP((layer,), given_zero).run(np.zeros((1, 1), np.int16))
