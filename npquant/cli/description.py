@@ -22,7 +22,7 @@ from npquant.kernels.multiplier import FixedMultiplier
 from npquant.kernels.qparams import QuantParams
 from npquant.measure.cost import Network, executed_macs, layer_weights, most_of_four, nonzero_weights, weight_widths
 from npquant.nn.model import FloatMLP
-from npquant.profiles.record import Profile
+from npquant.profiles.record import Profile, WideStage
 
 
 def describe(
@@ -165,7 +165,10 @@ def _multiplier(layer: IntegerLayer, profile: Profile) -> dict[str, Any] | None:
     """
     if layer.y is None:
         return None
-    made = profile.make_multiplier(layer.x.scale, layer.w.scale, layer.target.scale)
+    stages: Profile | WideStage = profile
+    if layer.x.dtype == np.int16:
+        stages = next((stage for stage in profile.wide_stages if stage.bias == layer.bias.dtype.name), profile)
+    made = stages.make_multiplier(layer.x.scale, layer.w.scale, layer.target.scale)
     if isinstance(made, FixedMultiplier):
         fixed = {"multiplier": np.atleast_1d(made.multiplier).tolist(), "shift": np.atleast_1d(made.shift).tolist()}
         return {"real": np.atleast_1d(made.real).tolist(), **fixed}
