@@ -142,6 +142,8 @@ class Hdf5File:
         stored = attributes.get_id(name)
         size = prod(stored.shape) * stored.dtype.itemsize
         if stored.dtype.kind == "O" and prod(stored.shape):
+            if (stored.dtype.metadata or {}).get("vlen") not in (str, bytes):
+                raise FormatError(self._file, place, "must be text")
             # Many entries of variable length may point to the same text.
             size = text_lengths(self._data, name, self._objects, self._file)
         if size > self._left:

@@ -50,7 +50,16 @@ def text_lengths(data: bytes, name: str, objects: dict[tuple[int, int], int], fi
     FormatError if a length is not that of its object.
     """
     place, most = f"attribute {name!r}", -1
-    for start, count in _attributes(data, name):
+    for datatype, start, count in _attributes(data, name):
+        # Text (1) of some padding in ASCII or UTF-8, 16 bytes an entry, of whole numbers or characters of one byte.
+        flags, base = _number(data, datatype + 1, 3), data[datatype + 8] & 15
+        if (
+            flags & ~0x131
+            or flags & 15 != 1
+            or data[datatype + 4 : datatype + 8] != b"\x10\0\0\0"
+            or base not in (0, 3)
+        ):
+            raise FormatError(file, place, "is of a damaged type; text is expected")
         if start + 16 * count > len(data):
             raise FormatError(file, place, f"promises {count} texts, more than the file can hold")
         total = 0
@@ -65,8 +74,8 @@ def text_lengths(data: bytes, name: str, objects: dict[tuple[int, int], int], fi
     return most
 
 
-def _attributes(data: bytes, name: str) -> Iterator[tuple[int, int]]:
-    """Yield where the texts of each attribute message of this name begin, and how many they are."""
+def _attributes(data: bytes, name: str) -> Iterator[tuple[int, int, int]]:
+    """Yield where the type and the texts of each attribute message of this name begin, and how many texts they are."""
     key = name.encode("utf-8") + b"\0"
     for match in re.finditer(re.escape(key), data):
         for version, header, step in _MESSAGES:
@@ -76,10 +85,10 @@ def _attributes(data: bytes, name: str) -> Iterator[tuple[int, int]]:
             sizes = [-(-_number(data, at + i, 2) // step) * step for i in (2, 4, 6)]
             datatype = match.start() + sizes[0]
             space = datatype + sizes[1]
-            if space + 4 > len(data) or data[datatype] & 15 != _VARIABLE_LENGTH:
+            if datatype + 16 > len(data) or space + 4 > len(data) or data[datatype] & 15 != _VARIABLE_LENGTH:
                 continue
             rank, dims = data[space + 1], space + (8 if data[space] == 1 else 4)
-            yield space + sizes[2], prod(_number(data, dims + 8 * i, 8) for i in range(rank))
+            yield datatype, space + sizes[2], prod(_number(data, dims + 8 * i, 8) for i in range(rank))
 
 
 def _number(data: bytes, at: int, size: int) -> int:

@@ -245,3 +245,8 @@ def test_length_of_a_text_is_that_of_its_object() -> None:
         copy = data[:at] + value.to_bytes(4, "little") + data[at + 4 :]
         with open_hdf5(bytes(copy), "net.h5") as h5, pytest.raises(FormatError, match="is not in the file"):
             h5.text("", "text")
+    kind = data.find(b"\x19", data.find(b"text\0"))
+    for at, value in ((kind + 1, 0xFF), (kind + 3, 0xFF), (kind + 4, 8), (kind + 8, 0x19)):
+        copy = data[:at] + bytes([value]) + data[at + 1 :]
+        with pytest.raises(FormatError, match=r"net\.h5"), open_hdf5(bytes(copy), "net.h5") as h5:
+            h5.text("", "text")
