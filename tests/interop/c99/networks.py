@@ -111,6 +111,8 @@ def foreign_networks() -> dict[str, IntegerMLP]:
     found["16x8 accumulators"] = _chain(
         "tflm", short, _layer(rng, (3000, 4), short, weights, None, "identity", np.int64)
     )
+    offset = QuantParams(0.01, -100, -128, 127)
+    found["sums of 64 bits"] = _chain("npquant", short, _layer(rng, (560, 4), short, offset, short))
     wide_pre = QuantParams(1e-3, 0, -32768, 32767)
     table = np.linspace(-32768, 32767, 65536).astype(np.int16)
     made = IntegerLayer(*_drawn(rng, (20, 3), weights, np.int64), short, weights, short, "table", wide_pre, table)

@@ -32,6 +32,8 @@ def test_calls_give_the_networks_bytes(profile: str, per_channel: bool, tmp_path
         x_q = input_codes(model, 700, 3)
         assert np.array_equal(run_cc(source, x_q, flags=flags), model.run(x_q))
         assert selftest_cc(source, flags=flags) == 0
+        if activation == "tanh":
+            continue
         with pytest.raises(RuntimeError, match=r"rounds (once|twice)"):
             wrong = [flag for flag in flags if "ROUNDING" not in flag]
             run_cc(source, x_q, flags=wrong if profile in SINGLE else [*wrong, "-DCMSIS_NN_USE_SINGLE_ROUNDING"])
