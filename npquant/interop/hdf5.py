@@ -22,11 +22,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from npquant.files.format_error import FormatError
+from npquant.interop.hdf5_text import heap_objects, text_lengths
 
 _DEPTH: Final = 16
 _NODES: Final = 10_000
 _SLACK: Final = 8 << 20
-_HEAP: Final = b"GCOL\x01\0\0\0"
 _HARD: Final = 0
 _LINKS: Final = MappingProxyType({1: "soft link", 64: "link to another file"})
 _HOW_TO_REPACK: Final = "is stored {}; h5repack -f NONE -l CONTI writes a file that is read"
@@ -47,9 +47,9 @@ def open_hdf5(data: bytes, file: str) -> Iterator[Hdf5File]:
     except ImportError as error:
         raise ImportError("HDF5 needs h5py: pip install 'npquant[keras]'") from error
     try:
-        longest = _longest_text(data, file)
+        objects = heap_objects(data, file)
         with h5py.File(io.BytesIO(data), "r") as root:
-            yield Hdf5File(root, len(data), longest, file)
+            yield Hdf5File(root, data, objects, file)
     except (FormatError, ImportError):
         raise
     except Exception as error:  # the C library's complaints arrive as half a dozen kinds of exception
@@ -61,10 +61,10 @@ def open_hdf5(data: bytes, file: str) -> Iterator[Hdf5File]:
 class Hdf5File:
     """Hold an open file, and how many bytes may still be read from it."""
 
-    def __init__(self, root: Any, n_bytes: int, longest_text: int, file: str) -> None:
-        self._root, self._longest_text, self._file = root, longest_text, file
+    def __init__(self, root: Any, data: bytes, objects: dict[tuple[int, int], int], file: str) -> None:
+        self._root, self._data, self._objects, self._file = root, data, objects, file
         # Uncompressed numbers of a sound file cannot take more than the file.
-        self._left = n_bytes + _SLACK
+        self._left = len(data) + _SLACK
 
     def groups(self) -> Iterator[tuple[str, list[str]]]:
         """Yield each group's path with the names of its members; a bounded walk through hard links."""
@@ -140,10 +140,14 @@ class Hdf5File:
         if name not in attributes:
             return None
         stored = attributes.get_id(name)
-        count = prod(stored.shape)
-        # Many entries of variable length may point to the same text.
-        if count * max(stored.dtype.itemsize, self._longest_text if stored.dtype.kind == "O" else 0) > self._left:
-            raise FormatError(self._file, place, f"promises {count} texts, more than the file can hold")
+        size = prod(stored.shape) * stored.dtype.itemsize
+        if stored.dtype.kind == "O" and prod(stored.shape):
+            if (stored.dtype.metadata or {}).get("vlen") not in (str, bytes):
+                raise FormatError(self._file, place, "must be text")
+            # Many entries of variable length may point to the same text.
+            size = text_lengths(self._data, name, self._objects, self._file)
+        if size > self._left:
+            raise FormatError(self._file, place, f"promises {size} bytes of text, more than the file can hold")
         values = np.atleast_1d(attributes[name]).ravel().tolist()
         try:
             return [value.decode("utf-8") if isinstance(value, bytes) else _text(value) for value in values]
@@ -176,24 +180,3 @@ def _text(value: object) -> str:
         raise TypeError(f"{type(value).__name__} is no text")
     value.encode("utf-8")  # h5py lets damaged text in as surrogates
     return value
-
-
-def _longest_text(data: bytes, file: str) -> int:
-    """Return the length of the longest object in a global heap: no text of variable length is longer.
-
-    FormatError for a heap that HDF5 2.0.0 walks without end (a free object of size 0), or that an object overruns.
-    """
-    longest, at = 0, data.find(_HEAP)
-    while at >= 0:
-        end = at + int.from_bytes(data[at + 8 : at + 16], "little")
-        here = at + 16
-        while here + 16 <= min(end, len(data)):
-            index, size = (int.from_bytes(data[here + i : here + j], "little") for i, j in ((0, 2), (8, 16)))
-            # An object takes its header and a multiple of 8; what is free counts its header itself.
-            step = 16 + -(-size // 8) * 8 if index else size
-            if step < 16 or here + step > end:
-                raise FormatError(file, f"heap at byte {at}", f"is damaged: object {index} takes {size} bytes")
-            longest = max(longest, size)
-            here += step
-        at = data.find(_HEAP, at + 8)
-    return longest

@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import io
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -142,7 +143,7 @@ def test_attributes() -> None:
         with pytest.raises(FormatError, match="must be one text"):
             h5.text("", "names")
         for name in ("damaged", "number", "link"):
-            with pytest.raises(FormatError, match=f"attribute '{name}' of '': must be text"):
+            with pytest.raises(FormatError, match=f"attribute '{name}'.*text"):
                 h5.text("", name)
 
 
@@ -150,10 +151,12 @@ def test_many_names_of_one_long_text_are_refused() -> None:
     """A list of variable-length text is refused by what it could take, before it is read."""
 
     def fill(file: Any) -> None:
-        file.attrs["long"] = "x" * 60_000
-        file.attrs.create("names", ["y"] * 4_000, dtype=h5py.string_dtype())
+        file.attrs.create("names", ["x" * 60_000, *["y"] * 3_999], dtype=h5py.string_dtype())
 
-    with open_hdf5(made(fill), "net.h5") as h5, pytest.raises(FormatError, match="promises 4000 texts"):
+    data = made(fill)
+    (long,) = (m.start() for m in re.finditer(rb"\x60\xea\0\0.{8}\x01\0\0\0", data, re.S))
+    data = data[:long] + data[long : long + 16] * 4_000 + data[long + 64_000 :]
+    with open_hdf5(data, "net.h5") as h5, pytest.raises(FormatError, match="promises 240000000 bytes of text"):
         h5.names("", "names")
 
 
@@ -227,3 +230,23 @@ def test_heap_without_end_is_refused(size: int) -> None:
     data[free + 8 : free + 16] = size.to_bytes(8, "little")
     with pytest.raises(FormatError, match=r"net\.h5: heap at byte \d+: is damaged"), open_hdf5(bytes(data), "net.h5"):
         pass
+
+
+def test_length_of_a_text_is_that_of_its_object() -> None:
+    """HDF5 2.0.0 takes memory for the length that an attribute promises, up to 4 GB; it is compared before."""
+
+    def fill(file: Any) -> None:
+        file.attrs["text"] = "of variable length"
+
+    data = bytearray(made(fill))
+    entry = data.find((18).to_bytes(4, "little") + data.find(b"GCOL").to_bytes(8, "little"))
+    assert entry > 0
+    for at, value in ((entry, 2**32 - 1), (entry + 4, 2**32 - 1), (entry + 12, 7)):
+        copy = data[:at] + value.to_bytes(4, "little") + data[at + 4 :]
+        with open_hdf5(bytes(copy), "net.h5") as h5, pytest.raises(FormatError, match="is not in the file"):
+            h5.text("", "text")
+    kind = data.find(b"\x19", data.find(b"text\0"))
+    for at, value in ((kind + 1, 0xFF), (kind + 3, 0xFF), (kind + 4, 8), (kind + 8, 0x19)):
+        copy = data[:at] + bytes([value]) + data[at + 1 :]
+        with pytest.raises(FormatError, match=r"net\.h5"), open_hdf5(bytes(copy), "net.h5") as h5:
+            h5.text("", "text")
