@@ -19,6 +19,7 @@ from npquant.interop.onnx_in.float_nodes import (
     scaler,
 )
 from npquant.interop.onnx_in.graph import ordered
+from npquant.interop.onnx_in.integer_sums import sum_node, with_factors
 from npquant.interop.onnx_in.lookup import lookup_node
 from npquant.interop.onnx_in.messages import Node, Tensor, Value, quoted
 from npquant.interop.onnx_in.quantized_nodes import dequantize, dynamic_node, dynamic_product, fused, quantize
@@ -94,7 +95,7 @@ def _visited(walk: Walk, node: Node, inputs: Inputs) -> Known | list[Known]:
     """What a node makes, by what its inputs are; FormatError names an operator that is not read."""
     if all(i is None or isinstance(i, Const) for i in inputs):
         constants = [i if isinstance(i, Const) else None for i in inputs]
-        found: Known | list[Known] | None = fold_constant(walk, node, constants)
+        found: Known | list[Known] | None = with_factors(node, inputs, fold_constant(walk, node, constants))
     elif any(isinstance(i, Dynamic) for i in inputs):
         found = dynamic_node(walk, node, inputs)
     elif any(isinstance(i, Data) for i in inputs):
@@ -113,6 +114,8 @@ def _data_node(walk: Walk, node: Node, inputs: Inputs) -> Known | list[Known] | 
         return probability_pair(walk, node, inputs)
     if len(flowing) > 1:
         walk.refuse(node, "takes the data twice; branches that meet again, and weights from the input, are not read")
+    if not node.domain and (summed := sum_node(walk, node, inputs, data)) is not None:
+        return summed
     if node.op in ("QuantizeLinear", "DequantizeLinear") and node.domain in ("", "com.microsoft"):
         if inputs[0] is not data:
             walk.refuse(node, "has a scale computed from the input; it must be a constant")

@@ -30,7 +30,7 @@ _PLAIN: Final = MappingProxyType(
 
 
 def constant(graph: Graph, tensor: Tensor) -> NDArray[Any]:
-    """A constant in its own type and shape; INT4 as int8. FormatError for other types, and for sparse tensors."""
+    """A constant in its own type and shape, a view of the file; INT4 as int8. FormatError for other types."""
     if tensor.sparse:
         raise FormatError(graph.name, tensor.said, "is sparse; dense constants are read")
     if tensor.type == "INT4":
@@ -42,7 +42,7 @@ def constant(graph: Graph, tensor: Tensor) -> NDArray[Any]:
         raise FormatError(graph.name, tensor.said, f"is a constant of a type that is not read; {', '.join(_PLAIN)} are")
     kind = np.dtype(_PLAIN[tensor.type])
     raw = graph.raw(tensor, 8 * kind.itemsize)
-    return np.frombuffer(raw.tobytes(), kind.newbyteorder("<")).astype(kind, copy=False).reshape(tensor.shape)
+    return raw.view(kind.newbyteorder("<")).astype(kind, copy=False).reshape(tensor.shape)
 
 
 def params_of(graph: Graph, tensor: Tensor, channels: int | None = None) -> QuantParams:

@@ -122,7 +122,7 @@ def test_a_quantize_that_depends_on_the_place_is_refused_under_that_profile() ->
         return dense(p, unary(p, "QUANTIZE", dense(p, codes(p, P, 6), W_Q, BIAS, Q), rough, 5), V_Q, None, P)
 
     assert read(build).model.layers[0].activation == "table"
-    with pytest.raises(FormatError, match="QUANTIZE|place|two rules"):
+    with pytest.raises(FormatError, match="by two rules"):
         read(build, "ruy_x86")
 
 

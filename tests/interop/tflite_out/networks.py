@@ -1,6 +1,7 @@
 """Integer networks as TFLite can hold them, of any type, width and activation."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -25,7 +26,7 @@ def network(
     """A network of random weights whose codes use most of their interval."""
     x = first = params(rng, dtype, float(rng.uniform(0.01, 0.05)))
     layers = []
-    for (k, n), activation in zip(zip(sizes, sizes[1:], strict=False), activations, strict=True):
+    for (k, n), activation in zip(pairwise(sizes), activations, strict=True):
         w_q, w = weights(rng, k, n, dtype, bits, per_channel)
         # Outputs within a few units of 0, so that a head has something to say.
         reach = np.sqrt(k) * (x.qmax - x.qmin) / 4 * (w.qmax - w.qmin) / 4
