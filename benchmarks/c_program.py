@@ -10,8 +10,11 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import subprocess
 import tempfile
 import time
+import warnings
 from collections.abc import Callable
 from importlib import resources
 from itertools import pairwise
@@ -192,9 +195,64 @@ def seconds_to_program() -> dict[str, float]:
     return {"to_source_s": round(written - start, 3), "to_verified_program_s": round(time.perf_counter() - start, 3)}
 
 
+_FIRMWARE = """\
+#include <stdint.h>
+#include "{header}"
+volatile {ctype} in[64];
+int main(void)
+{{
+    {ctype} x[64];
+    int i;
+    for (i = 0; i < 64; i++) {{
+        x[i] = in[i];
+    }}
+    return {call};
+}}
+"""
+
+
+def firmware_bytes() -> dict[str, Any]:
+    """Link a Cortex-M0 firmware around the digits network: npquant's integers, emlearn's floats of the same shape."""
+    if shutil.which("arm-none-eabi-gcc") is None:
+        return {"firmware": "arm-none-eabi-gcc is not installed"}
+    model, x = digits()
+    figures: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        for bits in (8, 4):
+            _, source = to_c(quantize_uniform(model, x[:256], bits=bits), folder, name=f"net{bits}")
+            main = _FIRMWARE.format(header=f"net{bits}.h", ctype="int8_t", call=f"net{bits}_predict(x)")
+            figures[f"npquant_{bits}_bits"] = _linked(folder, main, str(source))
+        try:
+            import emlearn
+            from sklearn.neural_network import MLPClassifier
+        except ImportError:
+            return {**figures, "emlearn": "not installed"}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            fitted = MLPClassifier((64, 32), max_iter=5, random_state=0).fit(x, load_optdigits().y)
+            emlearn.convert(fitted, method="inline").save(file=str(folder / "theirs.h"), name="theirs")
+        main = _FIRMWARE.format(header="theirs.h", ctype="float", call="theirs_predict(x, 64)")
+        figures["emlearn_float"] = _linked(folder, main, "-I", emlearn.includedir, "-lm")
+    return {"firmware_bytes": figures}
+
+
+def _linked(folder: Path, main: str, *words: str) -> int:
+    (folder / "main.c").write_text(main)
+    command = ["arm-none-eabi-gcc", "-std=c99", "-mcpu=cortex-m0", "-mthumb", "-Os", "--specs=nosys.specs"]
+    command += ["-ffunction-sections", "-fdata-sections", "-Wl,--gc-sections", "-I", str(folder)]
+    subprocess.run(
+        [*command, str(folder / "main.c"), *words, "-o", str(folder / "a.elf")], check=True, capture_output=True
+    )
+    listed = subprocess.run(["arm-none-eabi-size", str(folder / "a.elf")], check=True, capture_output=True, text=True)
+    text, data = listed.stdout.splitlines()[1].split()[:2]
+    return int(text) + int(data)
+
+
 def main() -> None:
     """Print one JSON line a figure."""
     print(json.dumps(seconds_to_program()), flush=True)
+    print(json.dumps(firmware_bytes()), flush=True)
     for name, (model, x) in (("digits 64-64-32-10", digits()), ("784-300-100-10", lenet())):
         print(json.dumps(measured(name, model, x)), flush=True)
 

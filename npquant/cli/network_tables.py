@@ -135,7 +135,7 @@ def _multiplier_table(layers: list[dict[str, Any]]) -> list[str]:
         fixed = ("-", "-") if made["shift"] is None else (_extent(made["multiplier"], str), _extent(made["shift"], str))
         rows.append((*left, _extent(made["real"], "{:.5g}".format), *fixed))
     return [
-        "Multipliers   sx sw / sy, which takes an accumulator to output steps; as m 2^(e-31) where in integers",
+        "Multipliers   sx sw / sy: from accumulator to output steps; where in integers, m 2^(e-31)",
         *table(head, rows),
     ]
 

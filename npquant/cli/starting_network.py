@@ -67,7 +67,7 @@ def load_start(
 
 
 def load_float(path: str, activations: str | tuple[str, ...] | None = None) -> FloatMLP:
-    """Load the file `path`, as `load_start` does; ValueError if it holds another kind of network than a float one."""
+    """Load path, as `load_start` does with its activations; ValueError if it holds another network than a float one."""
     return read_float(path, activations, _FIX)[0]
 
 

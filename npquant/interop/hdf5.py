@@ -26,6 +26,7 @@ from npquant.files.format_error import FormatError
 _DEPTH: Final = 16
 _NODES: Final = 10_000
 _SLACK: Final = 8 << 20
+_HEAP: Final = b"GCOL\x01\0\0\0"
 _HARD: Final = 0
 _LINKS: Final = MappingProxyType({1: "soft link", 64: "link to another file"})
 _HOW_TO_REPACK: Final = "is stored {}; h5repack -f NONE -l CONTI writes a file that is read"
@@ -37,13 +38,18 @@ def open_hdf5(data: bytes, file: str) -> Iterator[Hdf5File]:
 
     ImportError, naming the extra, if h5py is not installed.
     """
+    # The sizes of offsets and of lengths, 8 in all that is written today, stand elsewhere from version 2 on.
+    sizes = data[9:11] if data[8:9] >= b"\x02" else data[13:15]
+    if data[:8] != b"\x89HDF\r\n\x1a\n" or sizes != b"\x08\x08":
+        raise FormatError(file, "", "is damaged, or no HDF5 that npquant reads: it does not begin as one")
     try:
         import h5py
     except ImportError as error:
         raise ImportError("HDF5 needs h5py: pip install 'npquant[keras]'") from error
     try:
+        longest = _longest_text(data, file)
         with h5py.File(io.BytesIO(data), "r") as root:
-            yield Hdf5File(root, data, file)
+            yield Hdf5File(root, len(data), longest, file)
     except (FormatError, ImportError):
         raise
     except Exception as error:  # the C library's complaints arrive as half a dozen kinds of exception
@@ -55,11 +61,10 @@ def open_hdf5(data: bytes, file: str) -> Iterator[Hdf5File]:
 class Hdf5File:
     """Hold an open file, and how many bytes may still be read from it."""
 
-    def __init__(self, root: Any, data: bytes, file: str) -> None:
-        self._root, self._file = root, file
+    def __init__(self, root: Any, n_bytes: int, longest_text: int, file: str) -> None:
+        self._root, self._longest_text, self._file = root, longest_text, file
         # Uncompressed numbers of a sound file cannot take more than the file.
-        self._left = len(data) + _SLACK
-        self._longest_text = _largest_heap(data)
+        self._left = n_bytes + _SLACK
 
     def groups(self) -> Iterator[tuple[str, list[str]]]:
         """Yield each group's path with the names of its members; a bounded walk through hard links."""
@@ -173,10 +178,22 @@ def _text(value: object) -> str:
     return value
 
 
-def _largest_heap(data: bytes) -> int:
-    """Return the length of the longest global heap collection: no text of variable length is longer."""
-    longest, at = 0, data.find(b"GCOL")
+def _longest_text(data: bytes, file: str) -> int:
+    """Return the length of the longest object in a global heap: no text of variable length is longer.
+
+    FormatError for a heap that HDF5 2.0.0 walks without end (a free object of size 0), or that an object overruns.
+    """
+    longest, at = 0, data.find(_HEAP)
     while at >= 0:
-        longest = max(longest, min(int.from_bytes(data[at + 8 : at + 16], "little"), len(data)))
-        at = data.find(b"GCOL", at + 4)
+        end = at + int.from_bytes(data[at + 8 : at + 16], "little")
+        here = at + 16
+        while here + 16 <= min(end, len(data)):
+            index, size = (int.from_bytes(data[here + i : here + j], "little") for i, j in ((0, 2), (8, 16)))
+            # An object takes its header and a multiple of 8; what is free counts its header itself.
+            step = 16 + -(-size // 8) * 8 if index else size
+            if step < 16 or here + step > end:
+                raise FormatError(file, f"heap at byte {at}", f"is damaged: object {index} takes {size} bytes")
+            longest = max(longest, size)
+            here += step
+        at = data.find(_HEAP, at + 8)
     return longest

@@ -105,7 +105,7 @@ def _run_integer(imported: Imported, model: IntegerMLP, x: NDArray[Any]) -> NDAr
     elif inputs == model.input_params:
         codes = x
     else:
-        codes = requantize_codes(x, x=inputs, y=model.input_params, profile=profile)
+        codes = _other_codes(x, inputs, model.input_params, profile)
     y_q, y = model.run(codes), model.output_params
     if y is None:
         real = apply_head(real_outputs(model.layers[-1], y_q), imported.head)
@@ -117,7 +117,14 @@ def _run_integer(imported: Imported, model: IntegerMLP, x: NDArray[Any]) -> NDAr
         y_q, y = _head_codes(imported.head, y_q, y, written, profile), written
     if outputs is None:
         return dequantize(y_q, y, profile)
-    return y_q if outputs == y else requantize_codes(y_q, x=y, y=outputs, profile=profile)
+    return y_q if outputs == y else _other_codes(y_q, y, outputs, profile)
+
+
+def _other_codes(q: Codes, x: QuantParams, y: QuantParams, profile: Profile) -> Codes:
+    """Codes of x as codes of y: by the engine's own operator, or by its dequantize and quantize where it has none."""
+    if profile.requantize_codes is None:
+        return quantize(dequantize(q, x, profile), y, profile)
+    return requantize_codes(q, x=x, y=y, profile=profile)
 
 
 def _head_codes(head: str, y_q: Codes, y: QuantParams, written: QuantParams, profile: Profile) -> Codes:

@@ -75,9 +75,12 @@ def read_itemized(
 ) -> tuple[Imported, tuple[Part, ...], int]:
     """`read`, and in the same one pass what each byte of an npquant file is for (none of others), and its length."""
     name = os.fspath(path)
-    if Path(path).is_dir():
-        raise FormatError(name, "", _folder(Path(path)))
-    data = read_bounded(path, max_bytes=_MAX_BYTES)
+    try:
+        data = read_bounded(path, max_bytes=_MAX_BYTES)
+    except FormatError as error:
+        if Path(path).is_dir():
+            raise FormatError(name, "", _folder(Path(path))) from error
+        raise
     found = format_of(data)
     if found == "npquant":
         stored = decode_network(data, name)

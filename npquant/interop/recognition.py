@@ -60,7 +60,8 @@ _TEXTS: Final = (
     ),
     (
         re.compile(r".*(\b(unsigned char|uint8_t|int8_t|alignas|#include|#ifndef)\b|#pragma)", re.S),
-        "is C or C++ source; if it is a TFLite model as an array (xxd -i), write its bytes to a .tflite file",
+        "is C or C++ source, a format that npquant does not read; write the bytes of a TFLite model's C array (xxd -i) "
+        "to a .tflite file",
     ),
     (
         re.compile(r"(//[^\n]*\n)*\s*\d+\s*,\s*\d+\s*,\s*\d+\s*,\s*\d+\s*,"),
@@ -123,9 +124,11 @@ def _text(data: bytes) -> str | None:
 
 def _zip_format(data: bytes) -> str:
     """Tell a zip by the names in its directory, of which no more than the last megabyte is looked at."""
+    if data[30:43] == b"manifest.json":  # the first member of all that npquant writes
+        return "npquant"
     names = _names_in(data[-_TAIL:]) or [data[30:94].decode("latin-1")]
     bare = {name.rsplit("/", 1)[-1] for name in names}
-    if "manifest.json" in names or data[30:43] == b"manifest.json":
+    if "manifest.json" in names:
         return "npquant"
     if any(name.endswith(".pkl") for name in bare):
         return f"is a pickle in a zip, as torch.save writes; {_NO_PICKLE}"
@@ -137,7 +140,7 @@ def _zip_format(data: bytes) -> str:
             f"npquant.save wrote; which array is which layer's is not in it. {_READS}"
         )
     if "archive_format" in bare or any(name.startswith(("models/", "data/weights/")) for name in names):
-        return f"is a PyTorch export (.pt2); export it to ONNX, or hand the module to from_torch. {_READS}"
+        return f"is a PyTorch export (.pt2), a format that npquant does not read; export it to ONNX. {_READS}"
     if "saved_model.pb" in bare:
         return f"is a zipped TensorFlow SavedModel; convert it to TFLite, or save it as .keras. {_READS}"
     return f"is a zip of {', '.join(sorted(names)[:8])}; unpack it first. {_READS}"

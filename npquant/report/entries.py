@@ -85,7 +85,7 @@ def layer_entry(layer: LayerReport) -> dict[str, Any]:
 
 
 def notes_of(report: dict[str, Any]) -> list[str]:
-    """Say what a reader of the figures must know, from "config", "data", "budget", "pruning", "deployment" of a `report`.
+    """Say what a reader must know, from "config", "data", "budget", "pruning" and "deployment" of a `report`.
 
     >>> data = {"rows": {"validation": 50, "test": 40}, "points_per_row": {"validation": 2.0, "test": 2.5}}
     >>> config, budget = {"data": "mine.csv", "bits": None}, {"thresholds": {"bits": [8, 4]}}

@@ -185,7 +185,7 @@ def _targets(report: dict[str, Any]) -> list[str]:
     rows = [
         (
             f"{entry['target']} in {entry['engine']}",
-            f"{entry['bytes']:,}",
+            f"{entry['measured']['code_bytes'] or entry['bytes']:,}",
             entry["profile"],
             f"{entry['outputs'] - entry['differing']:,} of {entry['outputs']:,}",
             _percent(entry["agreement"]),

@@ -36,6 +36,10 @@ _FILES: Final = MappingProxyType(
         "npz": "deployed_arrays.npz",
     }
 )
+# What cannot be read back is compared with the network that it was written from; all else with what its file holds.
+_GIVEN: Final = (*FOLDERS, "onnx-integer")
+_ROWS: Final = 1000
+_SIMULATED: Final = 20  # a simulator takes some 10 ms a row, and rows at the limits come on top
 # What a format, an engine or a compiler says of itself when it does not serve: told, never silently absent.
 _REFUSALS: Final = (ImportError, ValueError, TypeError, RuntimeError, OSError)
 
@@ -103,7 +107,9 @@ def _judged(
     try:
         if engine == "numpy":
             return _entry(target, engine, files, _read_back(out, model, x))
-        found = verify(out, engine=engine, model=model if target in FOLDERS else None)
+        rows = _SIMULATED if engine == "verilog" else _ROWS
+        under = "ort" if target == "onnx-integer" else None
+        found = verify(out, engine=engine, profile=under, model=model if target in _GIVEN else None, rows=rows)
         agreement = _agreement(target, found.profile, out, model, x, own)
     except _REFUSALS as error:
         return _entry(target, engine, files, {"reason": _words(error)})
@@ -173,7 +179,7 @@ def _network(out: Path, profile: str | None) -> IntegerMLP:
 
 def _agreement(target: str, profile: str, out: Path, model: IntegerMLP, x: NDArray[Any], own: NDArray[Any]) -> float:
     """The share of rows to which the artefact's network, under the engine's arithmetic, gives deployed.npz's class."""
-    held = dataclasses.replace(model, profile=get(profile)) if target in FOLDERS else _network(out, profile)
+    held = dataclasses.replace(model, profile=get(profile)) if target in _GIVEN else _network(out, profile)
     same_codes = (held.input_params.qmin, held.input_params.qmax) == (model.input_params.qmin, model.input_params.qmax)
     classes = held.run(model.encode(x)).argmax(axis=1) if same_codes else held.predict(x)
     return float(np.mean(classes == own))

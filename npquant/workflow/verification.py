@@ -23,7 +23,7 @@ from npquant.interop.read import read
 from npquant.nn.model import FloatMLP
 from npquant.profiles import get
 from npquant.testing.divergence import Divergence, divergence_as_json, render_divergence
-from npquant.workflow.verification_answers import Expected, expected_of, explained
+from npquant.workflow.verification_answers import PAIRS_SAY, Expected, expected_of, explained
 from npquant.workflow.verification_engines import artefact_at, engine_for, golden_of, profile_for, run_engine
 from npquant.workflow.verification_inputs import inputs_for
 
@@ -92,7 +92,7 @@ def verify(
     expected = expected_of(found, x, kind)
     answered, version = run_engine(name, place, x, under)
     seen = _compared(str(path), kind, name, version, under, expected, answered)
-    if seen.equal or not isinstance(found.model, IntegerMLP) or expected.bound is not None:
+    if seen.equal or isinstance(found.model, FloatMLP) or expected.bound is not None:
         return seen
     return dataclasses.replace(seen, **explained(found, x, answered, kind))
 
@@ -121,6 +121,8 @@ def _compared(
 ) -> Verification:
     """Count what differs; ValueError where the answers have another shape."""
     y = expected.values
+    if y.shape[1:] == (1,) and answered.shape == (len(y), 2):
+        answered = answered[:, 1:]  # a classifier of two classes writes 1 - p beside p
     if answered.shape != y.shape:
         raise ValueError(f"{path}: {engine} answers shape {answered.shape}; npquant expects {y.shape}")
     apart = np.abs(answered.astype(np.float64) - y.astype(np.float64))
@@ -153,6 +155,8 @@ def render_verification(found: Verification) -> str:
         )
     if found.explained_by:
         lines.append(f"  every answer is that of profile {', '.join(found.explained_by)}")
+    if "ort_pair16" in found.explained_by:
+        lines.append(f"  {PAIRS_SAY}")
     if found.input_codes:
         lines.append(f"  {found.input_codes:,} real inputs become other codes under {found.explained_by[0]}")
     if found.suspected:

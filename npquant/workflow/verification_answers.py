@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from npquant.arrays import Float64
+from npquant.integer.dynamic_mlp import DynamicMLP
 from npquant.integer.layer import IntegerLayer
 from npquant.integer.mlp import IntegerMLP
 from npquant.interop.imported import Imported
@@ -29,6 +30,10 @@ _ROWS: Final = 64
 
 # onnxruntime makes uint8 of int8 activations, and then sums pairs in int16 on an x86 without VNNI.
 _PAIRS: Final = "ort_pair16"
+PAIRS_SAY: Final = (
+    "uint8 x int8 is summed in pairs of int16 on this processor, an x86 without VNNI; weights within [-64, 64] "
+    "or of uint8 are not"
+)
 
 
 class Expected(NamedTuple):
@@ -54,17 +59,26 @@ def expected_of(found: Imported, x: NDArray[Any], kind: str) -> Expected:
 def explained(found: Imported, x: NDArray[Any], answered: NDArray[Any], kind: str) -> dict[str, Any]:
     """The fields of a `Verification` that explain answers: profiles, where they part from found's, or wrong rules."""
     model = found.model
-    if not isinstance(model, IntegerMLP):
+    if isinstance(model, FloatMLP):
         return {}
     profiles = tuple(name for name in names() if name != model.profile.name and _gives(found, x, answered, kind, name))
+    if isinstance(model, DynamicMLP):
+        return {"explained_by": profiles}
+    if kind == "onnx" and _PAIRS not in profiles:
+        unsigned = Imported(
+            as_uint8(model), found.head, found.notes, kind, _raised(found.inputs), _raised(found.outputs), found.behind
+        )
+        raised_x, raised_y = _raised_codes(x), _raised_codes(answered)
+        if _gives(unsigned, raised_x, raised_y, kind, _PAIRS):
+            return {"explained_by": (_PAIRS,), "divergence": _divergence(unsigned, raised_x, _PAIRS)}
     if profiles:
         fields = {"explained_by": profiles, "divergence": _divergence(found, x, profiles[0])}
         return fields if found.inputs is not None else {**fields, "input_codes": _door(model, x, profiles[0])}
-    if kind == "onnx":
-        unsigned = dataclasses.replace(found, model=as_uint8(model))
-        if _gives(unsigned, x, answered, kind, _PAIRS):
-            return {"explained_by": (_PAIRS,), "divergence": _divergence(unsigned, x, _PAIRS)}
     return {"suspected": _suspects(found, x, answered, kind)}
+
+
+def _raised_codes(values: NDArray[Any]) -> NDArray[Any]:
+    return (values.astype(np.int16) + 128).astype(np.uint8) if values.dtype == np.int8 else values
 
 
 def as_uint8(model: IntegerMLP) -> IntegerMLP:

@@ -107,7 +107,7 @@ def test_exported_c_passes_its_own_test(plain_file: Path, tmp_path: Path, capsys
 
 
 def test_export_bad_input_is_one_line(plain_file: Path, float_file: Path, tmp_path: Path, capsys: Shown) -> None:
-    """A target that cannot hold the network, options that it would ignore, places that cannot be: nothing is written."""
+    """A target that cannot hold the network, options that it would ignore, bad places: nothing is written."""
     path, out = str(plain_file), str(tmp_path / "out")
     (tmp_path / "taken").write_text("")
     for arguments, words in (

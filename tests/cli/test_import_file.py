@@ -41,7 +41,11 @@ def foreign(float_file: Path, integer_file: Path, tmp_path_factory: pytest.TempP
         "codes.onnx": encode_export(integers, "onnx")[""],
         "codes.tflite": encode_export(integers, "tflite", ExportForm(per_channel=True))[""],
         "float.safetensors": safetensors(
-            {f"{2 * i}.{n}": v for i, layer in enumerate(net.layers) for n, v in (("weight", layer.w.T), ("bias", layer.b))}
+            {
+                f"{2 * i}.{n}": v
+                for i, layer in enumerate(net.layers)
+                for n, v in (("weight", layer.w.T), ("bias", layer.b))
+            }
         ),
     }
     for name, content in contents.items():

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,11 @@ from npquant.cli.quantize import ENCODINGS
 from npquant.files import layouts, reading, storage
 from npquant.integer.accumulator import accumulator_interval
 from npquant.integer.mlp import IntegerMLP
-from npquant.interop import read
 from npquant.interop.read import load
 
 Shown = pytest.CaptureFixture[str]
+# The module: the package has the function under its name.
+READ = import_module("npquant.interop.read")
 
 
 def inspected(path: Path, shown: Shown) -> tuple[dict[str, Any], str]:
@@ -139,7 +141,7 @@ def law_reads_once(describe: Callable[[str], Any], path: Path, patch: pytest.Mon
         patched.setattr(os, "stat", counting("stat", real_stat))
         patched.setattr(reading, "decode_network", counting("decode_network", real_decode))
         patched.setattr(storage, "decode_network", reading.decode_network)
-        patched.setattr(read, "decode_network", reading.decode_network)
+        patched.setattr(READ, "decode_network", reading.decode_network)
         patched.setattr(layouts, "sha256", counting("sha256", layouts.sha256))
         record = describe(str(path))
     tensors = 1 if record["kind"] == "IntegerMLP" else 2 * len(record["layers"])

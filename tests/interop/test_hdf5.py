@@ -199,8 +199,9 @@ def test_missing_package_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> Non
             raise ImportError(name)
         return real(name, *args, **kwargs)
 
+    data = made(store(np.zeros(2, "f4")))
     monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(ImportError, match=r"npquant\[keras\]"), open_hdf5(b"", "net.h5"):
+    with pytest.raises(ImportError, match=r"npquant\[keras\]"), open_hdf5(data, "net.h5"):
         pass
 
 
@@ -209,3 +210,20 @@ def test_nothing_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.chdir(tmp_path)
     array(store(np.zeros(2, "f4")))
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("size", [0, 8, 1 << 40])
+def test_heap_without_end_is_refused(size: int) -> None:
+    """A free object of size 0 makes HDF5 2.0.0 walk a heap for ever; it is refused before it is walked."""
+
+    def fill(file: Any) -> None:
+        file.attrs["text"] = "of variable length"
+
+    data = bytearray(made(fill))
+    heap = data.find(b"GCOL")
+    # Behind the first object, of 16 bytes and 18 padded to 24, stands the free one.
+    free = heap + 16 + 16 + 24
+    assert data[free : free + 2] == b"\0\0"
+    data[free + 8 : free + 16] = size.to_bytes(8, "little")
+    with pytest.raises(FormatError, match=r"net\.h5: heap at byte \d+: is damaged"), open_hdf5(bytes(data), "net.h5"):
+        pass

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import warnings
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -113,6 +115,35 @@ def require_equal(found: Any, x: Any, want: Any) -> None:
     got = found.run(x)
     want = want[:, 1:] if found.head == "logistic" and got.shape[1] == 1 else want.reshape(got.shape)
     assert np.abs(got - want).max() <= 2 * n * U / (1 - n * U) * m * 2 ** len(found.model.layers)
+
+
+CORPUS = Path(__file__).parents[2] / "../shared/models/corpus"
+CORPUS = CORPUS if CORPUS.exists() else Path(__file__).parents[2] / "../../shared/models/corpus"
+
+
+@pytest.mark.skipif(not CORPUS.exists(), reason="no corpus of model files beside the project")
+def test_arrays_of_the_corpus() -> None:
+    """Stand-ins with the recorded attributes of fitted estimators answer what these answered."""
+    entries = json.loads((CORPUS / "MANIFEST.json").read_text(encoding="utf-8"))["entries"]
+    seen = 0
+    for entry in entries:
+        if entry["format"] != "sklearn_arrays" or entry["expect"]["kind"] == "refuse" or "pca" in entry["id"]:
+            continue  # of the PCA only the mean was recorded
+        with np.load(CORPUS / entry["file"]) as stored:
+            z = dict(stored)
+        layers = {kind: [z[k] for k in sorted(z) if k.startswith(kind[:4])] for kind in ("coefs_", "intercepts_")}
+        mlp = perceptron(out=str(z["out_activation"]), activation=str(z["activation"]), **layers)
+        scalers = {"standardscaler": "StandardScaler", "minmaxscaler": "MinMaxScaler"}
+        steps = [named(scalers[name], **{k.split(".")[1]: z[k] for k in z if k.startswith(name)})
+                 for name in dict.fromkeys(k.split(".")[0] for k in z if "." in k)]  # fmt: skip
+        found = from_sklearn(pipeline(*steps, mlp))
+        require_equal(found, z["x"], z.get("predict_proba", z["predict"]))
+        if "sizes" in entry["expect"]:
+            assert [found.model.n_inputs, *found.model.neurons] == entry["expect"]["sizes"]
+            assert list(found.model.activation_names) == entry["expect"]["activations"]
+            assert found.head == entry["expect"]["head"]
+        seen += 1
+    assert seen >= 9
 
 
 @pytest.mark.peer

@@ -16,7 +16,7 @@ from npquant.interop.imported import apply_head
 from npquant.interop.steps import Activation, Affine, Clip, Head, Linear, Step, fold
 
 CLIPS = [(0.0, inf), (0.0, 6.0), (0.0, 1.0), (-1.0, 1.0), (-inf, 2.0), (0.5, inf), (-3.0, -1.0), (-inf, inf)]
-SMOOTH = ["sigmoid", "tanh", "hard_sigmoid"]
+SMOOTH = ["sigmoid", "tanh", "hard_sigmoid", "softplus"]
 
 
 def affine(rng: np.random.Generator, n: int, kind: str) -> Affine:
@@ -85,10 +85,14 @@ def evaluated(steps: list[Step], x: Float64) -> tuple[Float64, Float64]:
                 m = m + 2 * bounds
                 e, x = e + gamma * m, np.clip(x, low, high)
             case Activation(_, name):
-                x = {"sigmoid": lambda z: 1 / (1 + np.exp(-z)), "tanh": np.tanh}.get(
-                    name, lambda z: np.clip(z / 6 + 0.5, 0, 1)
-                )(x)
-                e, m = e + gamma * (m + 1), np.ones_like(x)
+                functions = {
+                    "sigmoid": lambda z: 1 / (1 + np.exp(-z)),
+                    "tanh": np.tanh,
+                    "hard_sigmoid": lambda z: np.clip(z / 6 + 0.5, 0, 1),
+                    "softplus": lambda z: np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z))),
+                }
+                x = functions[name](x)
+                e, m = e + gamma * (m + 1), m + 1 if name == "softplus" else np.ones_like(x)
             case Head():
                 pass
     return x, 2 * e
@@ -129,6 +133,19 @@ def test_plain_clip_is_not_folded(low: float, high: float, name: str) -> None:
     net, _, _ = fold([Linear("a", w), Clip("c", low, high), Linear("b", w.T)], "net")
     assert net.activation_names == (name, "identity")
     assert net.layers[0].w.tobytes() == w.tobytes() and net.dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    ("last", "name"),
+    [(Clip("c", 0, inf), "relu"), (Clip("c", 0, 1), "clipped_relu"), *((Activation("a", n), n) for n in
+     ("tanh", "hard_sigmoid", "softplus"))],
+)  # fmt: skip
+def test_last_activation_stays(last: Step, name: str) -> None:
+    """J3. What is no head stays the last layer's activation, alone and before a softmax."""
+    steps = [Linear("a", np.eye(2)), last]
+    for head in ([], [Head("h", "softmax")]):
+        net, kind, _ = fold([*steps, *head], "net")
+        assert net.activation_names == (name,) and kind == ("softmax" if head else "none")
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])

@@ -7,13 +7,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from npquant.files.format_error import FormatError
+from npquant.integer.dynamic_layer import DynamicLayer
+from npquant.integer.dynamic_mlp import DynamicMLP
 from npquant.interop.consumers.onnxruntime import version_onnxruntime
 from npquant.interop.imported import Imported
 from npquant.interop.onnx_out.to_onnx import to_onnx
+from npquant.kernels.qparams import QuantParams
 from npquant.nn.model import DenseLayer, FloatMLP
 from npquant.profiles import get
 from npquant.workflow import verification
 from npquant.workflow.verification import render_verification, verification_as_json, verify
+from npquant.workflow.verification_answers import as_uint8
 from tests.interop.onnx_out.networks import KINDS, network
 
 NET = network(KINDS["per_channel"], np.random.default_rng(2))
@@ -89,7 +94,7 @@ def test_verify_refuses_answers_of_another_shape(tmp_path: Path, monkeypatch: py
 @needs_onnxruntime
 def test_verify_of_an_export_in_onnxruntime(tmp_path: Path) -> None:
     """What to_onnx writes is read back and run: equal, of every form that is read."""
-    for form in ("qdq", "qoperator"):
+    for form in ("qdq", "qoperator", "integer"):
         to_onnx(NET, tmp_path / "net.onnx", form=form)
         found = verify(tmp_path / "net.onnx")
         assert found.equal and found.outputs >= 10_000 and found.profile == "ort"
@@ -108,11 +113,39 @@ def test_verify_explains_pairs_that_saturate(tmp_path: Path) -> None:
 
 @pytest.mark.peer
 @needs_onnxruntime
-@pytest.mark.parametrize("form", ["integer", "qdq"])
-def test_verify_of_what_cannot_be_read_back_takes_the_network(form: str, tmp_path: Path) -> None:
-    """A form that npquant does not read is held to the network that it was written from; so is one that it reads."""
-    to_onnx(NET, tmp_path / "net.onnx", form=form)
+def test_verify_takes_the_network_where_a_file_is_not_read_back(tmp_path: Path) -> None:
+    """npquant's own dynamic arithmetic, spelled out, is held to the network; so is a file that is read."""
+    rng = np.random.default_rng(6)
+    w = QuantParams(rng.uniform(0.01, 0.1, 5), 0, -128, 127)
+    dynamic = DynamicMLP(
+        (DynamicLayer(rng.integers(-127, 128, (9, 5)).astype(np.int8), w, rng.normal(size=5), "relu"),)
+    )
+    to_onnx(dynamic, tmp_path / "net.onnx")
+    with pytest.raises(FormatError):
+        verify(tmp_path / "net.onnx")
+    found = verify(tmp_path / "net.onnx", model=dynamic)
+    assert found.equal and found.profile == "npquant" and found.bound == "byte for byte"
+    to_onnx(NET, tmp_path / "net.onnx", head="softmax")
     found = verify(tmp_path / "net.onnx", model=dataclasses.replace(NET, profile=get("npquant")), profile="ort")
-    assert found.equal and found.profile == "ort"
+    assert found.equal and found.profile == "ort" and found.bound != "byte for byte"
     with pytest.raises(ValueError, match="litert runs tflite"):
         verify(tmp_path / "net.onnx", engine="litert")
+
+
+def test_verify_takes_the_second_of_two_probabilities(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A classifier of two classes answers 1 - p beside p."""
+    floating = FloatMLP([DenseLayer(np.ones((2, 1)), np.zeros(1), "identity")])
+    to_onnx(floating, tmp_path / "net.onnx", head="logistic")
+    p = Imported(floating, "logistic", (), "onnx").run
+    an_engine(lambda x: np.hstack([1 - p(x), p(x)]), monkeypatch)
+    assert verify(tmp_path / "net.onnx", rows=10).equal
+
+
+def test_as_uint8_computes_the_same_network() -> None:
+    """Codes 128 higher at every place, tables included."""
+    for kind in ("per_channel", "tables", "real_outputs", "clamps"):
+        net = network(KINDS[kind], np.random.default_rng(5))
+        x_q = np.random.default_rng(6).integers(-128, 128, (200, net.n_inputs)).astype(np.int8)
+        raised = as_uint8(net)
+        y = raised.run((x_q.astype(np.int16) + 128).astype(np.uint8)).astype(np.int64)
+        assert np.array_equal(y - (0 if net.output_params is None else 128), net.run(x_q)), kind

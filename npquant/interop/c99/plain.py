@@ -103,8 +103,10 @@ def title(model: IntegerMLP) -> str:
 
 
 def _sizes(plan: tuple[LayerPlan, ...]) -> str:
-    each = ", ".join(f"{step.n_bytes} ({step.weights.form})" for step in plan)
-    return f"Constants of the layers: {each} bytes, {sum(step.n_bytes for step in plan)} in all."
+    each = " + ".join(str(step.n_bytes) for step in plan)
+    whole = f"{each} = {sum(step.n_bytes for step in plan)}" if len(plan) > 1 else each
+    forms = ", ".join({"bytes": "a byte each"}.get(step.weights.form, step.weights.form) for step in plan)
+    return f"Constants: {whole} bytes; weights {forms}."
 
 
 def _working_memory(plan: tuple[LayerPlan, ...]) -> str:

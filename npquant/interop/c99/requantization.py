@@ -93,7 +93,7 @@ def rule_of(profile: Profile, layer: IntegerLayer | None = None) -> tuple[str, O
 
     >>> from npquant.profiles import get
     >>> rule_of(get("tflite_ref")), rule_of(get("litert_ref_2025"))
-    (('double_away', 'wraps'), ('float64', 'x86'))
+    (('double_away', 'wraps'), ('float64', 'refused'))
     """
     stages = _stages(profile, layer)
     found: tuple[str, Any] | None = _RULES.get(stages.output_stage)

@@ -120,24 +120,18 @@ def _timed(
 def _instructions(
     path: str | os.PathLike[str], x: NDArray[np.integer[Any]], cc: str, flags: Sequence[str]
 ) -> int | None:
-    """The difference of two runs leaves what start and end take out."""
+    """Valgrind counts inside NAME_run alone, so that every run of a build counts the same."""
     if shutil.which("valgrind") is None:
         return None
-    few, many = (_counted(path, x, cc, flags, calls) for calls in (1, 1 + len(x)))
-    return round((many - few) / len(x))
-
-
-def _counted(
-    path: str | os.PathLike[str], x: NDArray[np.integer[Any]], cc: str, flags: Sequence[str], calls: int
-) -> int:
     with tempfile.TemporaryDirectory() as folder:
-        program = compiled(path, _driver(path, len(x), 1, calls), cc, flags, Path(folder))
-        command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={folder}/out", program]
+        program = compiled(path, _driver(path, len(x), 1, len(x)), cc, flags, Path(folder))
+        command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={folder}/out"]
+        command += [f"--toggle-collect={signature(path).name}_run", program]
         ran = subprocess.run(command, input=np.ascontiguousarray(x).tobytes(), capture_output=True, check=True)
     found = re.search(rb"Collected : (\d+)", ran.stderr)
     if found is None:
         raise RuntimeError(f"{path}: valgrind counted nothing:\n{ran.stderr.decode(errors='replace')}")
-    return int(found.group(1))
+    return round(int(found.group(1)) / len(x))
 
 
 def _driver(path: str | os.PathLike[str], rows: int, rounds: int, calls: int) -> str:

@@ -73,6 +73,8 @@ def _chain(
     if len(layers) > _LAYERS:
         raise FormatError(file, place, f"has {len(layers)} layers; npquant reads up to {_LAYERS}")
     found = [_layer(layer, file, place, names) for layer in layers]
+    if found and isinstance(config, dict) and isinstance(config.get("build_input_shape"), list):
+        found[0].config.setdefault("batch_input_shape", config["build_input_shape"])
     snakes = [snake_case(one.kind) for one in found]
     counts, made = Counter(snakes), []
     for i, (one, snake) in enumerate(zip(found, snakes, strict=True)):
@@ -90,6 +92,10 @@ def _layer(layer: dict[str, Any], file: str, place: str, names: tuple[str, ...])
     if not isinstance(kind, str) or not isinstance(config, dict | list):
         raise FormatError(file, place, "has a layer without class_name or config")
     name = config.get("name", layer.get("name")) if isinstance(config, dict) else layer.get("name")
+    if isinstance(config, dict) and "batch_shape" not in config and "batch_input_shape" not in config:
+        built = layer.get("build_config")
+        if isinstance(built, dict):
+            config = {**config, "batch_shape": built.get("input_shape")}
     registered = layer.get("registered_name")
     if isinstance(registered, str) and ">" in registered:
         raise FormatError(file, f"layer {name!r}", f"is a {registered}, whose code is not in the file")

@@ -73,7 +73,7 @@ def steps_of_chain(
 
 def _steps(layer: KerasLayer, reading: _Reading) -> Iterator[Step]:
     _require_float(layer, reading)
-    declared = layer.config.get("batch_shape", layer.config.get("batch_input_shape"))
+    declared = layer.config.get("batch_shape") or layer.config.get("batch_input_shape")
     if reading.shape is None and isinstance(declared, list):
         reading.shape = tuple(n if type(n) is int and 0 < n < 1 << 24 else None for n in declared[1:])
     match layer.kind:

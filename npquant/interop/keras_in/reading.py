@@ -85,9 +85,9 @@ def _decode_zip(data: bytes, name: str) -> Imported:
             raise FormatError(name, member, f"is missing; it holds {', '.join(members)} (sharded weights are not read)")
     config = parse_model(members["config.json"], name, "config.json")
     said = parse_model(members.get("metadata.json", b"{}"), name, "metadata.json").get("keras_version")
-    weights = members["model.weights.h5"]
-    members.clear()
-    return _imported(open_hdf5(weights, name), config, ZipWeights, said, name, "keras")
+    # Kept by no name here: the file's weights are let go once they are read.
+    opened = open_hdf5(members.pop("model.weights.h5"), name)
+    return _imported(opened, config, ZipWeights, said, name, "keras")
 
 
 def _decode_h5(data: bytes, name: str) -> Imported:

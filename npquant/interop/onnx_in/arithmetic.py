@@ -43,7 +43,7 @@ def compute(walk: Walk, node: Node, arrays: Arrays) -> NDArray[Any] | None:
 def axes_of(walk: Walk, node: Node, arrays: Arrays) -> list[int] | None:
     """Return the axes of Squeeze, Unsqueeze and ReduceProd: an attribute, or since opset 13 an input."""
     if len(arrays) > 1 and arrays[1] is not None:
-        return [int(v) for v in arrays[1].reshape(-1)[:64]]
+        return ints(arrays[1])
     return integers_of(walk, node, "axes")
 
 
@@ -207,6 +207,14 @@ def _where(walk: Walk, node: Node, arrays: Arrays) -> NDArray[Any]:
     return np.where(choice, one, two)
 
 
+def _expand(walk: Walk, node: Node, arrays: Arrays) -> NDArray[Any]:
+    target = ints(arrays[1])
+    shape = np.broadcast_shapes(_first(arrays).shape, tuple(target)) if node.op == "Expand" else tuple(target)
+    if any(s < 0 for s in shape) or prod(shape) * max(1, _first(arrays).size) > MAX_CONSTANT:
+        raise ValueError(f"would make a constant of {shape} from {_first(arrays).shape}")
+    return np.broadcast_to(_first(arrays), shape) if node.op == "Expand" else np.tile(_first(arrays), target)
+
+
 _OPERATORS: Final = MappingProxyType[str, Callable[[Walk, Node, Arrays], Any]](
     {
         "Reshape": _reshape,
@@ -220,6 +228,9 @@ _OPERATORS: Final = MappingProxyType[str, Callable[[Walk, Node, Arrays], Any]](
         "ReduceProd": _reduce_prod,
         "ConstantOfShape": _constant_of_shape,
         "Where": _where,
+        "Expand": _expand,
+        "Tile": _expand,
+        "Shape": lambda _walk, _node, arrays: np.array(_first(arrays).shape, np.int64),
         "Equal": _binary(np.equal),
         "Add": _binary(np.add),
         "Sub": _binary(np.subtract),

@@ -29,6 +29,7 @@ class Const:
     code_type: int = 0
     low: int | None = None
     high: int | None = None
+    made_of: tuple[Const, ...] = ()  # a product of two constants, or it and what it is divided by
 
     def real(self) -> NDArray[Any]:
         """Return the numbers; those of codes in float32: f32(code - zero) scale."""

@@ -48,7 +48,7 @@ def fold_constant(walk: Walk, node: Node, inputs: Inputs) -> Const | None:
         return None
     like = inputs[1] if node.op == "Where" else first
     kind = like.type if like is not None else FLOAT
-    if node.op in ("Equal", "ConstantOfShape"):
+    if node.op in ("Equal", "ConstantOfShape", "Shape"):
         kind = next(number for number, known in TYPES.items() if known[1] == array.dtype.type)
     return Const(array, FLOAT if first.scale is not None else kind)
 
@@ -94,7 +94,7 @@ def _axis(walk: Walk, node: Node, values: Const, scale: Const, zero: Const | Non
     sizes = [c.array.size for c in (scale, zero) if c is not None]
     if any(c is not None and c.array.ndim > 1 for c in (scale, zero)):
         walk.refuse(node, "its scale has more than one axis; one scale a column or one for all is read")
-    if any(size != 1 and not (axis < ndim and size == values.array.shape[axis]) for size in sizes):
+    if any(size != 1 and not (0 <= axis < ndim and size == values.array.shape[axis]) for size in sizes):
         walk.refuse(node, f"has {sizes[0]} scales for axis {axis} of shape {values.array.shape}")
     return axis
 

@@ -1,9 +1,8 @@
 """The door of an integer network: what stands between the file's real inputs and the first product's codes.
 
-    [x - offset], [x / s, a scale a feature], grid, [clamp, the same grid]
+    [x - offset], [round(x / s), a scale a feature, in float64], grid, [clamp, the same grid]
 
-The difference is rounded to float32 once, and the quotient by s is then what a QuantizeLinear of scale s would round:
-so the grid behind it has scale 1.
+The difference is rounded to float32 once; the quotient is a code already, so that the grid behind it has scale 1.
 
 Legend: items grids and the tokens between them; walk the walk; profile the arithmetic; inputs K of the first product.
 """
@@ -11,18 +10,20 @@ Legend: items grids and the tokens between them; walk the walk; profile the arit
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 
 from npquant.arrays import Float64
 from npquant.interop.onnx_in.grids import Grid, Item
-from npquant.interop.onnx_in.tokens import Product
+from npquant.interop.onnx_in.tokens import Product, Rounded
 from npquant.interop.onnx_in.values import Walk
 from npquant.interop.steps import Affine, Clip
 from npquant.kernels.qparams import QuantParams
 from npquant.profiles.operators import quantize
 from npquant.profiles.record import Profile
+
+_READ: Final = "a Sub may stand there, and in DOUBLE a Div and Round before a QuantizeLinear of scale 1"
 
 
 class Door(NamedTuple):
@@ -43,13 +44,14 @@ def door(walk: Walk, items: Sequence[Item], profile: Profile) -> Door:
     if at < len(items) and isinstance(items[at], Affine) and _is(items[at], shift=0.0):
         with np.errstate(divide="ignore"):
             scales = 1 / _row(walk, items[at].place, items[at].scale, inputs)  # type: ignore[union-attr]
-        at += 1
+        if at + 1 >= len(items) or not isinstance(items[at + 1], Rounded):
+            walk.refuse(items[at].place, f"scales the inputs before they are quantized; {_READ}")
+        at += 2
     grid = items[at] if at < len(items) else items[-1]
     if not isinstance(grid, Grid) or (scales is not None and grid.params.scale != 1):
         walk.refuse(
             items[0].place,
-            "stands before the first QuantizeLinear: partly quantized (mixed) files are not read; a Sub may, and a Div "
-            "if the QuantizeLinear's scale is 1",
+            f"stands before the first QuantizeLinear: partly quantized (mixed) files are not read; {_READ}",
         )
     at += 1
     if at + 1 < len(items) and isinstance(items[at], Clip) and isinstance(items[at + 1], Grid):

@@ -53,7 +53,8 @@ class _Parser:
     layers: list[IntegerLayer] = field(default_factory=list)
     head: str = "none"
     outputs: Grid | None = None
-    rounded: Grid | None = None  # the last grid, where it stands behind the head
+    rounded: Grid | None = None  # the grid that the head writes
+    relabelled: QuantParams | None = None  # the file's own output codes, where they are others than the head's
 
     def take(self, *kinds: type[Any]) -> Any:
         """Return the next item if it is of one of these kinds, and step past it; else None."""
@@ -66,6 +67,9 @@ class _Parser:
 def integer_network(walk: Walk, tokens: Sequence[Token], profile: Profile) -> Imported:
     """Return the network; FormatError, naming the node, where a layer is no such chain."""
     items, codes_in, codes_out = grids(walk, tokens)
+    given = None
+    if codes_in and len(items) > 1 and isinstance(items[0], Grid) and isinstance(items[1], Grid):
+        given = items.pop(0).params  # type: ignore[union-attr]  # codes of another kind, as at the door of TFLite files
     parser = _Parser(walk, items, profile)
     entered = door(walk, items, profile)
     parser.at = entered.taken
@@ -77,7 +81,7 @@ def integer_network(walk: Walk, tokens: Sequence[Token], profile: Profile) -> Im
     if not parser.layers:
         where = items[min(parser.at, len(items) - 1)].place
         walk.refuse(where, "stands before the first product with quantized weights")
-    _end(parser)
+    _end(parser, codes_out=codes_out)
     try:
         model = IntegerMLP(tuple(parser.layers), entered.params, entered.offset, profile)
     except (ValueError, TypeError, OverflowError) as error:
@@ -85,9 +89,11 @@ def integer_network(walk: Walk, tokens: Sequence[Token], profile: Profile) -> Im
     if parser.rounded is not None and model.output_params is None and not codes_out:
         walk.note(f"{parser.rounded.place}: rounds what the head makes of real outputs; left out")
     behind = None if parser.rounded is None else parser.rounded.params
-    outputs = (behind or model.output_params) if codes_out else None
-    inputs = entered.params if codes_in else None
-    return Imported(model, parser.head, tuple(walk.notes), "onnx", inputs, outputs, None if codes_out else behind)
+    outputs = (parser.relabelled or behind or model.output_params) if codes_out else None
+    if parser.relabelled is None and codes_out:
+        behind = None
+    inputs = (given or entered.params) if codes_in else None
+    return Imported(model, parser.head, tuple(walk.notes), "onnx", inputs, outputs, behind)
 
 
 def _layer(parser: _Parser, x: Grid, product: Product) -> Grid | None:
@@ -248,7 +254,7 @@ def _check_bias(parser: _Parser, product: Product, b: Const, x: QuantParams, w: 
         )
 
 
-def _end(parser: _Parser) -> None:
+def _end(parser: _Parser, *, codes_out: bool) -> None:
     """What stands behind the last layer: a head, and a grid behind it."""
     if (head := parser.take(Head)) is not None:
         parser.head = head.kind
@@ -262,6 +268,8 @@ def _end(parser: _Parser) -> None:
             parser.walk.note(f"{act.place}: the sigmoid behind the last layer was split off as the head 'logistic'")
     if parser.head != "none":
         parser.rounded = parser.take(Grid)
+        if codes_out and parser.rounded is not None and (last := parser.take(Grid)) is not None:
+            parser.relabelled = last.params
     if parser.rounded is not None and parser.profile.softmax_codes is None and parser.head == "softmax":
         parser.walk.note(
             f"{parser.rounded.place}: codes of the softmax are rounded from float32; where onnxruntime fuses it to "

@@ -15,8 +15,8 @@ import numpy as np
 from npquant.interop.onnx_in.attributes import integer_of
 from npquant.interop.onnx_in.const import Const
 from npquant.interop.onnx_in.messages import Node
-from npquant.interop.onnx_in.tensors import FLOAT, INT32
-from npquant.interop.onnx_in.tokens import Dequantize, Index, Lookup
+from npquant.interop.onnx_in.tensors import DOUBLE, FLOAT, INT32
+from npquant.interop.onnx_in.tokens import Dequantize, Index, Lookup, Rounded
 from npquant.interop.onnx_in.values import Data, Known, Walk
 from npquant.interop.steps import Affine
 
@@ -25,6 +25,8 @@ def lookup_node(walk: Walk, node: Node, inputs: Sequence[Known | None], data: Da
     """Return what a node of such a chain makes; None for a node that is of none."""
     if node.op == "Round" and isinstance(data.token, Affine) and data.parent is not None:
         before = data.parent
+        if data.type == DOUBLE:  # at the door of a network with a scale a feature
+            return data.then(Rounded(node.place))
         if not isinstance(before.token, Dequantize) or not _divides(data.token, before.token):
             walk.refuse(node, "rounds what is not codes by their own scale; a table of codes is read so")
         return before.then(Index(node.place, before.token.params, 0))

@@ -3,7 +3,8 @@
 A fused operator is taken apart into what it is made of: QGemm is DequantizeLinear, a product, QuantizeLinear.
 
 Legend: walk the walk; node the operator; inputs what its names stand for, None where one is left
-out; data the codes or values.
+out; data the codes or values, x the values that a product reads; scale and zero constants, None for a zero that is left
+out; kind the number of an element type.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ def quantize(walk: Walk, node: Node, inputs: Inputs, data: Data) -> Data:
         walk.refuse(node, f"quantizes {type_name(data.type)}; FLOAT is read")
     scale, zero = _two(inputs, 1)
     kind = integer_of(walk, node, "output_dtype", 0) or 2
-    return _quantized(walk, node, data, scale, zero, kind)
+    return quantized(walk, node, data, scale, zero, kind)
 
 
 def _two(inputs: Inputs, at: int) -> tuple[Known | None, Known | None]:
@@ -39,12 +40,14 @@ def _two(inputs: Inputs, at: int) -> tuple[Known | None, Known | None]:
     return padded[0], padded[1]
 
 
-def _quantized(walk: Walk, node: Node, data: Data, scale: Known | None, zero: Known | None, kind: int) -> Data:
+def quantized(walk: Walk, node: Node, data: Data, scale: Known | None, zero: Known | None, kind: int) -> Data:
+    """What QuantizeLinear makes of data: codes of the zero point's type, of kind where there is none."""
     params = quant_params(walk, node, scale, zero, code_type=kind)
     return data.then(Quantize(node.place, params), type=kind if zero is None else constant(walk, node, zero, "").type)
 
 
-def _dequantized(walk: Walk, node: Node, data: Data, scale: Known | None, zero: Known | None) -> Data:
+def dequantized(walk: Walk, node: Node, data: Data, scale: Known | None, zero: Known | None) -> Data:
+    """What DequantizeLinear makes of codes."""
     params = quant_params(walk, node, scale, zero, code_type=data.type)
     if isinstance(zero, Const) and zero.type != data.type:
         walk.refuse(node, f"its zero point is {type_name(zero.type)} and its codes {type_name(data.type)}")
@@ -53,7 +56,7 @@ def _dequantized(walk: Walk, node: Node, data: Data, scale: Known | None, zero: 
 
 def dequantize(walk: Walk, node: Node, inputs: Inputs, data: Data) -> Data:
     """DequantizeLinear of data."""
-    return _dequantized(walk, node, data, *_two(inputs, 1))
+    return dequantized(walk, node, data, *_two(inputs, 1))
 
 
 def fused(walk: Walk, node: Node, inputs: Inputs, data: Data) -> Data | None:
@@ -64,7 +67,7 @@ def fused(walk: Walk, node: Node, inputs: Inputs, data: Data) -> Data | None:
         case "QLinearMatMul":
             return _qlinear_matmul(walk, node, inputs, data)
         case "QLinearSigmoid" | "QLinearSoftmax":
-            x = _dequantized(walk, node, data, *_two(inputs, 1))
+            x = dequantized(walk, node, data, *_two(inputs, 1))
             if node.op == "QLinearSigmoid":
                 step: Activation | Head = Activation(node.place, "sigmoid")
             else:
@@ -72,11 +75,11 @@ def fused(walk: Walk, node: Node, inputs: Inputs, data: Data) -> Data | None:
                 if axis not in (-1, 1) or len(next(iter(data.shapes.values()))) != 2:
                     walk.refuse(node, f"works along axis {axis}; the last of (B, C) is read")
                 step = Head(node.place, "softmax")
-            return _quantized(walk, node, x.then(step), *_two(inputs, 3), kind=2)
+            return quantized(walk, node, x.then(step), *_two(inputs, 3), kind=2)
     return None
 
 
-def _weights(walk: Walk, node: Node, codes: Const, scale: Known | None, zero: Known | None, axis: int) -> Const:
+def weights_of(walk: Walk, node: Node, codes: Const, scale: Known | None, zero: Known | None, axis: int) -> Const:
     """Codes with their scale and zero point, as DequantizeLinear would give them; axis is that of N."""
     s = constant(walk, node, scale, "scale of the weights")
     z = None if zero is None else constant(walk, node, zero, "zero point of the weights")
@@ -96,7 +99,7 @@ def _qgemm(walk: Walk, node: Node, inputs: Inputs, data: Data) -> Data:
     if integer_of(walk, node, "transA", 0) or float_of(walk, node, "alpha", 1.0) != 1.0:
         walk.refuse(node, "has transA or an alpha; neither is read")
     turned = integer_of(walk, node, "transB", 0) != 0
-    w = _weights(walk, node, constant(walk, node, inputs[3], "weights"), *_two(inputs, 4), axis=0 if turned else 1)
+    w = weights_of(walk, node, constant(walk, node, inputs[3], "weights"), *_two(inputs, 4), axis=0 if turned else 1)
     c = inputs[6] if len(inputs) > 6 else None
     product = Product(node.place, w, None, turned)
     if c is not None:
@@ -104,21 +107,22 @@ def _qgemm(walk: Walk, node: Node, inputs: Inputs, data: Data) -> Data:
         if bias.type != INT32:
             walk.refuse(node, f"its bias is {type_name(bias.type)}; INT32 is read")
         product = product._replace(b=fitted_bias(walk, node, bias, product.shape[1]))
-    y = _integer_product(walk, node, _dequantized(walk, node, data, *_two(inputs, 1)), product)
+    y = product_of(walk, node, dequantized(walk, node, data, *_two(inputs, 1)), product)
     scale, zero = _two(inputs, 7)
-    return y if scale is None else _quantized(walk, node, y, scale, zero, kind=data.type)
+    return y if scale is None else quantized(walk, node, y, scale, zero, kind=data.type)
 
 
 def _qlinear_matmul(walk: Walk, node: Node, inputs: Inputs, data: Data) -> Data:
     if inputs[0] is not data or len(inputs) != 8:
         walk.refuse(node, "takes the data on the left, and eight inputs")
-    w = _weights(walk, node, constant(walk, node, inputs[3], "weights"), *_two(inputs, 4), axis=1)
-    x = _dequantized(walk, node, data, *_two(inputs, 1))
-    y = _integer_product(walk, node, x, Product(node.place, w, None, turned=False))
-    return _quantized(walk, node, y, *_two(inputs, 6), kind=2)
+    w = weights_of(walk, node, constant(walk, node, inputs[3], "weights"), *_two(inputs, 4), axis=1)
+    x = dequantized(walk, node, data, *_two(inputs, 1))
+    y = product_of(walk, node, x, Product(node.place, w, None, turned=False))
+    return quantized(walk, node, y, *_two(inputs, 6), kind=2)
 
 
-def _integer_product(walk: Walk, node: Node, x: Data, product: Product) -> Data:
+def product_of(walk: Walk, node: Node, x: Data, product: Product) -> Data:
+    """What a product makes of x: rows of as many values as its weights have columns."""
     n = product.shape[1]
     return x.then(product, shapes={batch: (batch, n) for batch in rows(walk, node, x)})
 

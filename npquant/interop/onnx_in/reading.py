@@ -10,6 +10,8 @@ import os
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+import numpy as np
+
 from npquant.files.archive import read_bounded
 from npquant.interop.imported import Imported
 from npquant.interop.onnx_in.dynamic_network import dynamic_network
@@ -90,6 +92,12 @@ def decode_onnx(
 ) -> Imported:
     """Return the network in the bytes of an ONNX model; FormatError where there is none that npquant reads."""
     record = get("ort" if profile is None else profile)
+    # A file's numbers may overflow, or be signalling NaNs: what is not finite is refused where it is used.
+    with np.errstate(all="ignore"):
+        return _decoded(data, name, folder, record)
+
+
+def _decoded(data: bytes, name: str, folder: str | os.PathLike[str] | None, record: Profile) -> Imported:
     reader = Reader(name)
     model = read_model(memoryview(data), reader)
     walk = Walk(name, opset_of(model), TensorReader(reader, Folder(folder, name)))

@@ -48,6 +48,8 @@ def sizes_node(walk: Walk, node: Node, inputs: Inputs) -> Sizes:
             unknown = any((i.by_batch[batch] < 0).any() for i in inputs if isinstance(i, Sizes) and batch in i.by_batch)
             if unknown and node.op in ("Mul", "Add", "Sub", "Div", "ReduceProd"):
                 walk.refuse(node, "computes with a size that the file does not say")
+            if any(a is not None and a.dtype.kind not in "iub" for a in arrays):
+                walk.refuse(node, "computes a shape with numbers that are no integers")
             arrays = [None if a is None else a.astype(np.int64) if a.dtype != bool else a for a in arrays]
             array = compute(walk, node, arrays)
         if array is None:

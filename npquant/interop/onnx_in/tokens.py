@@ -64,6 +64,29 @@ class DynamicProduct(NamedTuple):
     b: Const | None
 
 
+class Rounded(NamedTuple):
+    """Real values in float64, rounded half to even."""
+
+    place: str
+
+
+class IntegerSum(NamedTuple):
+    """acc = sum (x_q - zx)(w_q - zw) + bias, before its scales are known."""
+
+    place: str
+    w: Const
+    zx: Const | None
+    zw: Const | None
+    b: Const | None
+
+
+class Steps(NamedTuple):
+    """Real values divided by scale already: a QuantizeLinear of scale 1 makes codes of them."""
+
+    place: str
+    scale: Const
+
+
 class Index(NamedTuple):
     """round(x / s) - least of dequantized codes: the index of a table that is to come."""
 
@@ -93,6 +116,9 @@ Token = (
     | CodeClip
     | Dequantize
     | DynamicProduct
+    | Rounded
+    | IntegerSum
+    | Steps
     | Index
     | Lookup
     | Pair

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from npquant.files.format_error import FormatError
 from npquant.interop.onnx_in.attributes import constant
 from npquant.interop.onnx_in.const import Const
 from npquant.interop.onnx_in.constants import fold_constant
@@ -18,6 +19,7 @@ from npquant.interop.onnx_in.float_nodes import (
     scaler,
 )
 from npquant.interop.onnx_in.graph import ordered
+from npquant.interop.onnx_in.integer_sums import sum_node, with_factors
 from npquant.interop.onnx_in.lookup import lookup_node
 from npquant.interop.onnx_in.messages import Node, Tensor, Value, quoted
 from npquant.interop.onnx_in.quantized_nodes import dequantize, dynamic_node, dynamic_product, fused, quantize
@@ -46,6 +48,8 @@ def first_data(walk: Walk, value: Value) -> Data:
     tail = tuple(s or None for s in shape[1:])
     declared = [shape[0]] if shape[0] and shape[0] > 2 else []
     shapes: dict[int, Shape] = {batch: (batch, *tail) for batch in (1, 2, *declared)}
+    if value.type in (10, 16):
+        walk.note(f"the file computes in {type_name(value.type)}; its weights are read exactly, and nothing is rounded")
     return Data(value.type, shapes)
 
 
@@ -56,7 +60,13 @@ def walk_graph(
     known: dict[str, Known] = {value.name: first_data(walk, value)}
     for node in ordered(walk, made, {**tensors, value.name: value}, output.name):
         inputs = [_known(walk, known, tensors, name) if name else None for name in node.inputs]
-        found = _visited(walk, node, inputs)
+        try:
+            found = _visited(walk, node, inputs)
+        except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+            if isinstance(error, FormatError):
+                raise
+            # What NumPy refuses of a node's numbers and attributes is the file's doing.
+            walk.refuse(node, f"cannot be read: {error}")
         results = found if isinstance(found, list) else [found]
         for name, result in zip(node.outputs, results, strict=False):
             known[name] = result
@@ -66,6 +76,10 @@ def walk_graph(
     last = _known(walk, known, tensors, output.name)
     if not isinstance(last, Data):
         walk.refuse(f"output {quoted(output.name)}", "is not computed from the input by operators on its values")
+    if any(len(shape) != 2 or shape[0] != batch for batch, shape in last.shapes.items()):
+        walk.note(
+            f"the file gives its outputs in the shape {last.shapes[min(last.shapes)]} for {min(last.shapes)} row(s)"
+        )
     return last
 
 
@@ -81,7 +95,7 @@ def _visited(walk: Walk, node: Node, inputs: Inputs) -> Known | list[Known]:
     """What a node makes, by what its inputs are; FormatError names an operator that is not read."""
     if all(i is None or isinstance(i, Const) for i in inputs):
         constants = [i if isinstance(i, Const) else None for i in inputs]
-        found: Known | list[Known] | None = fold_constant(walk, node, constants)
+        found: Known | list[Known] | None = with_factors(node, inputs, fold_constant(walk, node, constants))
     elif any(isinstance(i, Dynamic) for i in inputs):
         found = dynamic_node(walk, node, inputs)
     elif any(isinstance(i, Data) for i in inputs):
@@ -100,6 +114,8 @@ def _data_node(walk: Walk, node: Node, inputs: Inputs) -> Known | list[Known] | 
         return probability_pair(walk, node, inputs)
     if len(flowing) > 1:
         walk.refuse(node, "takes the data twice; branches that meet again, and weights from the input, are not read")
+    if not node.domain and (summed := sum_node(walk, node, inputs, data)) is not None:
+        return summed
     if node.op in ("QuantizeLinear", "DequantizeLinear") and node.domain in ("", "com.microsoft"):
         if inputs[0] is not data:
             walk.refuse(node, "has a scale computed from the input; it must be a constant")

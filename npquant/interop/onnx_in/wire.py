@@ -22,8 +22,8 @@ VARINT: Final = 0
 EIGHT: Final = 1
 BYTES: Final = 2
 FOUR: Final = 5
-# A field takes two bytes in the file and up to some 200 here, so their number is bounded by itself.
-MAX_FIELDS: Final = 200_000
+# A field takes two bytes in the file and up to some hundred here, so their number is bounded by itself.
+MAX_FIELDS: Final = 50_000
 _PART: Final = 1 << 18
 
 Field = tuple[int, int, int | memoryview]

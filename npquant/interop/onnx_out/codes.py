@@ -57,17 +57,19 @@ def add_clip(graph: Graph, codes: Codes, low: int, high: int, form: str, name: s
     least, most = int(np.iinfo(dtype).min), int(np.iinfo(dtype).max)
     if (low, high) == (least, most):
         return codes
+    # An interval of one code is none that a reader takes; as real bounds it is.
+    real = form == "qdq" or low == high
     ends: tuple[NDArray[Any], ...] = tuple(np.array(end, dtype) for end in (low, high))
     x = codes.q
-    if form == "qdq":
+    if real:
         x = dequantize(graph, codes, f"{name}.real")
         ends = tuple(np.array(np.float32(end - z) * np.float32(codes.params.scale)) for end in (low, high))
-    if form == "qdq" and (low, high) == (z, most):
+    if real and (low, high) == (z, most):
         x = graph.node("Relu", (x,), f"{name}.relu")
     else:
         bounds = [graph.constant(f"{name}.{end}", bound) for end, bound in zip(("low", "high"), ends, strict=True)]
         x = graph.node("Clip", (x, *bounds), f"{name}.clip")
-    return quantize(graph, x, codes, f"{name}.clipped") if form == "qdq" else codes._replace(q=x)
+    return quantize(graph, x, codes, f"{name}.clipped") if real else codes._replace(q=x)
 
 
 def add_table(

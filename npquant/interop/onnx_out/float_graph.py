@@ -21,11 +21,14 @@ _HEADS: Final = MappingProxyType({"softmax": "Softmax", "logsoftmax": "LogSoftma
 
 
 def encode_float(model: FloatMLP, head: str, kind: str) -> bytes:
-    """Each y = x w + b is a Gemm with w as npquant holds it, (K, N)."""
+    """Each y = x w + b is a Gemm with w as npquant holds it, (K, N); ValueError where a number is beyond kind."""
     graph, x = Graph(), "x"
     for i, layer in enumerate(model.layers):
-        w = graph.constant(f"w{i}", layer.w.astype(kind))
-        b = graph.constant(f"b{i}", layer.b.astype(kind))
+        with np.errstate(over="ignore", under="ignore"):
+            numbers = [values.astype(kind) for values in (layer.w, layer.b)]
+        if not all(np.isfinite(values).all() for values in numbers):
+            raise ValueError(f"layer {i}: holds numbers that are not finite in {kind}, in which ONNX is written")
+        w, b = (graph.constant(f"{name}{i}", values) for name, values in zip("wb", numbers, strict=True))
         x = graph.node("Gemm", (x, w, b), f"gemm{i}")
         x = add_activation(graph, x, layer.activation, f"activation{i}", kind)
     x = add_head(graph, x, head)

@@ -25,7 +25,7 @@ from npquant.interop.onnx_out.codes import Codes, add_clip, add_table, codes_of,
 from npquant.interop.onnx_out.float_graph import add_head
 from npquant.interop.onnx_out.graph import CONTRIB, TYPES, Graph, encode_model
 from npquant.interop.onnx_out.integer_weights import Stored, stored
-from npquant.kernels.multiplier import multiplier_float32, scale_product_float32
+from npquant.kernels.multiplier import scale_product_float32
 from npquant.kernels.qparams import QuantParams
 
 
@@ -82,14 +82,16 @@ def _layers(model: IntegerMLP) -> tuple[IntegerLayer, ...]:
 
 def _door(graph: Graph, model: IntegerMLP, params: QuantParams, form: str) -> Codes:
     """Quantize the inputs: minus the offset, by one scale or one a feature, inside the interval."""
-    x = "x"
-    if model.input_offset is not None:
-        # The difference is rounded once, from float64, as `encode` rounds it.
-        wide = graph.node("Cast", (x,), "x_wide", {"to": TYPES["float64"]})
-        centred = graph.node("Sub", (wide, graph.constant("offset", np.array(model.input_offset))), "x_centred")
-        x = graph.node("Cast", (centred,), "x_single", {"to": TYPES["float32"]})
-    if np.ndim(model.input_params.scale):
-        x = graph.node("Div", (x, graph.constant("scales", np.array(model.input_params.scale))), "scaled")
+    x, scales = "x", model.input_params.scale
+    if model.input_offset is not None or np.ndim(scales):
+        # As `encode` does: in float64, from which a difference is rounded to float32 once, a quotient to its code.
+        x = graph.node("Cast", (x,), "x_wide", {"to": TYPES["float64"]})
+        if model.input_offset is not None:
+            x = graph.node("Sub", (x, graph.constant("offset", np.array(model.input_offset))), "x_centred")
+        if np.ndim(scales):
+            x = graph.node("Div", (x, graph.constant("scales", np.array(scales, np.float64))), "x_scaled")
+            x = graph.node("Round", (x,), "x_steps")
+        x = graph.node("Cast", (x,), "x_single", {"to": TYPES["float32"]})
     codes = quantize(graph, x, codes_of(graph, "", params, "x"), "x_codes")
     return add_clip(graph, codes, params.qmin, params.qmax, form, "x")
 
@@ -130,16 +132,16 @@ def _qoperator(graph: Graph, x: Codes, layer: IntegerLayer, i: int, w: Stored) -
 
 
 def _integer(graph: Graph, x: Codes, layer: IntegerLayer, i: int, w: Stored) -> Codes | str:
-    codes, _, zero = _weights(graph, layer, i, w)
+    codes, scale, zero = _weights(graph, layer, i, w)
     acc = graph.node("MatMulInteger", (x.q, codes, x.zero_point, zero), f"product{i}")
     acc = graph.node("Add", (acc, graph.constant(f"bias{i}", layer.bias)), f"acc{i}")
     real = graph.node("Cast", (acc,), f"acc{i}.real", {"to": TYPES["float32"]})
+    # Of constants: every runtime computes f32(f32(sx sw) / sy) once.
+    m = graph.node("Mul", (x.scale, scale), f"scales{i}")
     if layer.y is None:
-        m = scale_product_float32(layer.x.scale, layer.w.scale)
-        return _real(graph, graph.node("Mul", (real, graph.constant(f"m{i}", m)), f"y{i}"), layer, i)
-    m = multiplier_float32(layer.x.scale, layer.w.scale, layer.target.scale)
-    steps = graph.node("Mul", (real, graph.constant(f"m{i}", m)), f"steps{i}")
+        return _real(graph, graph.node("Mul", (real, m), f"y{i}"), layer, i)
     y = codes_of(graph, f"y{i}_codes", layer.target, f"y{i}")
+    steps = graph.node("Mul", (real, graph.node("Div", (m, y.scale), f"m{i}")), f"steps{i}")
     one = graph.constant(f"one{i}", np.array(1, np.float32))
     graph.node("QuantizeLinear", (steps, one, y.zero_point), y.q)
     return y

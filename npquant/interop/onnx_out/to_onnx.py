@@ -57,12 +57,13 @@ def to_onnx(
     Notes
     -----
     Profile "ort" gives the codes of every IntegerMLP in onnxruntime before it runs, whatever profile the network has;
-    the file's metadata name that profile, the form, the width of the weights, and npquant's versions. The same network
-    is the same bytes on every machine. NumPy alone writes it.
+    the file's metadata name that profile, the form, the width of the weights, and npquant's versions. `read` gives
+    the same integers back, but for a DynamicMLP of npquant's own profile, whose operators are not read. The same
+    network is the same bytes on every machine. NumPy alone writes it.
 
     Intervals narrower than their type are Clip or Relu behind QuantizeLinear. A table is a Sigmoid or Tanh between
     DequantizeLinear and QuantizeLinear where no entry lies within 2^-20 real units of a tie, else a Gather. Inputs with
-    a scale a feature are divided by it, and have scale 1 afterwards.
+    a scale a feature are divided by it in float64, and have scale 1 afterwards.
 
     Source: runs of onnxruntime 1.32.0 on x86 with AVX2 alone; onnx/onnx ``docs/Operators.md``, operator set 19.
 

@@ -253,6 +253,15 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "registered": (
         zipped(sequential({**dense("a", 4), "registered_name": "mine>Dense"}), {"layers/dense": [W, B]}), "mine>Dense",
     ),
+    "rank 3 as built": (
+        zipped(sequential({**dense("a", 4), "build_config": {"input_shape": [None, 5, 3]}}), {"layers/dense": [W, B]}),
+        "input of rank 3",
+    ),
+    "rank 3 of the model": (
+        h5({"class_name": "Sequential",
+            "config": {"layers": [dense("a", 4)], "build_input_shape": [None, 5, 3]}}, {"a": NAMED["a"]}),
+        "input of rank 3",
+    ),
     "rank 3": (one(batch_input_shape=[None, 5, 3]), "input of rank 3"),
     "units": (zipped(sequential(dense("a", 5)), {"layers/dense": [W, B]}), r"kernel of shape \(3, 4\) for 5 units"),
     "no bias": (zipped(sequential(dense("a", 4)), {"layers/dense": [W]}), "holds 1 variables; kernel, bias"),

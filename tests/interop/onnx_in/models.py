@@ -51,7 +51,7 @@ def attribute(name, value):
         return body + field(2, value) + field(20, 1)
     if isinstance(value, str | bytes):
         return body + field(4, value) + field(20, 3)
-    if isinstance(value, np.ndarray):
+    if isinstance(value, np.ndarray | np.generic):
         return body + field(5, tensor("value", value)) + field(20, 4)
     if value and isinstance(value[0], float):
         return body + b"".join(field(7, v) for v in value) + field(20, 6)
@@ -73,14 +73,14 @@ def value(name, kind=1, shape=("n", 4)):
     return field(1, name) + field(2, field(1, kind_of))
 
 
-def model(nodes, tensors=(), *, inputs=None, outputs=None, opset=13, ir=8, domains=("com.microsoft", "ai.onnx.ml")):
-    """Return ModelProto: input "x", output "y", unless others are given."""
-    graph = b"".join(field(1, n) for n in nodes) + field(2, "g")
+def model(nodes, tensors=(), *, inputs=None, outputs=None, opset=13, ir=8, more=b""):
+    """Return ModelProto: input "x", output "y", unless others are given; more bytes of the graph."""
+    graph = b"".join(field(1, n) for n in nodes) + field(2, "g") + more
     graph += b"".join(field(5, t) for t in tensors)
     graph += b"".join(field(11, v) for v in ([value("x")] if inputs is None else inputs))
     graph += b"".join(field(12, v) for v in ([value("y", shape=None)] if outputs is None else outputs))
     opsets = field(8, field(1, "") + field(2, opset))
-    opsets += b"".join(field(8, field(1, d) + field(2, 1)) for d in domains)
+    opsets += b"".join(field(8, field(1, d) + field(2, 1)) for d in ("com.microsoft", "ai.onnx.ml"))
     return field(1, ir) + field(7, graph) + opsets
 
 

@@ -36,7 +36,7 @@ def test_encode_float_is_within_the_derived_bound(head: str, tmp_path: Path) -> 
     rng, compared = np.random.default_rng(7), 0
     for activation in ACTIVATIONS:
         for depth in (1, 40, 1000):
-            net = network([activation, activation, "identity"], rng, depth=depth)
+            net = network([activation, activation, "identity" if head != "none" else activation], rng, depth=depth)
             path = tmp_path / "net.onnx"
             path.write_bytes(encode_float(net, head, "float32"))
             x = (rng.normal(size=(300, depth)) * 10.0 ** rng.integers(-3, 3, (300, 1))).astype(np.float32)
@@ -66,3 +66,10 @@ def test_add_activation_refuses_the_unknown_by_name() -> None:
     """An activation that ONNX is not written with is named."""
     with pytest.raises(ValueError, match=r"activation3: .*'gelu'"):
         add_activation(Graph(), "x", "gelu", "activation3", "float32")
+
+
+def test_encode_float_refuses_what_float32_cannot_hold() -> None:
+    """A number beyond float32 is no infinity in the file."""
+    net = FloatMLP([DenseLayer(np.array([[1e39]]), np.zeros(1), "identity")])
+    with pytest.raises(ValueError, match="layer 0: holds numbers that are not finite in float32"):
+        encode_float(net, "none", "float32")

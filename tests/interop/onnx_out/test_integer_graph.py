@@ -121,3 +121,16 @@ def test_encode_integer_is_what_the_checker_accepts() -> None:
             data = encode_integer(model, "softmax", form, "auto")
             onnx.checker.check_model(data, full_check=True)
             assert data == encode_integer(model, "softmax", form, "auto")
+
+
+@pytest.mark.peer
+@pytest.mark.parametrize("kind", KINDS)
+def test_encode_integer_of_form_integer_is_the_same_in_another_runtime(kind: str) -> None:
+    """onnx.reference, which fuses nothing, gives the same bytes of form "integer"."""
+    onnx, reference = pytest.importorskip("onnx"), pytest.importorskip("onnx.reference")
+    rng = np.random.default_rng(12)
+    model = network(KINDS[kind], rng)
+    made = onnx.load_from_string(encode_integer(model, "none", "integer", "auto"))
+    x = real_inputs(model, 500, rng)
+    answered = reference.ReferenceEvaluator(made).run(None, {"x": x})[0]
+    assert np.array_equal(answered, Imported(model, "none", (), "onnx").run(x))

@@ -19,7 +19,7 @@ from tests.interop.onnx_out.networks import KINDS, network, real_inputs
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("form", ["qdq", "qoperator"])
+@pytest.mark.parametrize("form", ["qdq", "qoperator", "integer"])
 def test_integer_network_comes_back(form: str, kind: str) -> None:
     """Whatever is clipped, looked up, divided or subtracted on the way; heads come back by name."""
     rng = np.random.default_rng([7, list(KINDS).index(kind)])
