@@ -258,6 +258,7 @@ def _scales(scale: list[float], zero: list[int], axis: int = 0, details: int = 0
         (_with(0, 4, _scales([0.1], [1000])), "zero point"),
         (_with(0, 4, _scales([0.1], [2**62])), "zero point|int"),
         (_with(2, 4, _scales([1.0], [0])), "another scale"),
+        (_with(2, 4, {2: Numbers(np.array([0x7F800001], np.uint32).view(np.float32))}), "another scale"),
         (_with(2, 4, _scales([0.001], [3])), "zero point"),
         (_with(0, 1, Scalar("b", 17)), "INT4"),
         (_with(3, 1, Scalar("b", 0)), "mixed"),
