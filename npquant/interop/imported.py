@@ -44,6 +44,9 @@ class Imported:
         What the head writes, where it writes codes of other meaning than `outputs`, or `outputs` is None.
     pair : bool
         True where the file gives [1 - p, p] for the one probability p of a logistic head.
+    rows : int, optional
+        How many rows the runtime takes at a time, where its answer depends on it: kernels that round whole vectors by
+        one rule and their tail by another. None where it does not.
     """
 
     model: FloatMLP | IntegerMLP | DynamicMLP
@@ -54,6 +57,7 @@ class Imported:
     outputs: QuantParams | None = None
     behind: QuantParams | None = None
     pair: bool = False
+    rows: int | None = None
 
     def run(self, x: ArrayLike) -> NDArray[Any]:
         """Compute what the file's own runtime would answer: its inputs in, its outputs out, the head included.
@@ -85,7 +89,13 @@ class Imported:
         if not isinstance(self.model, IntegerMLP):
             y = apply_head(self.model.logits(x), self.head)
             return np.concatenate([1 - y, y], axis=1) if self.pair else y
-        return _run_integer(self, self.model, np.asarray(x))
+        rows, x_all = self.rows, np.asarray(x)
+        if rows is None or len(x_all) == 0:
+            return _run_integer(self, self.model, x_all)
+        # The last inference is filled up with rows of zeros, as whoever calls the runtime must.
+        filled = np.concatenate([x_all, np.zeros((-len(x_all) % rows, *x_all.shape[1:]), x_all.dtype)])
+        parts = [_run_integer(self, self.model, filled[i : i + rows]) for i in range(0, len(filled), rows)]
+        return np.concatenate(parts)[: len(x_all)]
 
 
 def _run_integer(imported: Imported, model: IntegerMLP, x: NDArray[Any]) -> NDArray[Any]:

@@ -7,6 +7,7 @@ chain its operators in order.
 from __future__ import annotations
 
 import os
+from typing import Final
 
 from npquant.files.archive import read_bounded
 from npquant.files.format_error import FormatError
@@ -20,8 +21,10 @@ from npquant.interop.tflite_in.own_metadata import network
 from npquant.profiles import get
 from npquant.profiles.record import Profile
 
-DEFAULT_PROFILE = "litert_ref_2025"
-_MAX_BYTES = 1 << 31
+DEFAULT_PROFILE: Final = "litert_ref_2025"
+_MAX_BYTES: Final = 1 << 31
+# Profiles whose QUANTIZE, DEQUANTIZE or requantization of codes rounds the tail of a tensor by another rule.
+_TAILS: Final = ("ruy_x86", "tflite_opt_2_14", "xnnpack_fp32", "xnnpack_fp32_avx512")
 
 
 def from_tflite(source: str | os.PathLike[str] | bytes, *, profile: str | Profile | None = None) -> Imported:
@@ -96,4 +99,8 @@ def _integer(chain: Chain, profile: Profile) -> Imported:
     # The same codes, though they mean other real values: one scale a feature is folded into layer 0.
     inputs = model.input_params if parts.inputs == model.layers[0].x else parts.inputs
     notes = (*chain.notes, *parts.notes)
-    return Imported(model, parts.head, notes, "tflite", inputs, parts.outputs, parts.behind)
+    # Between other doors than the network's own stand QUANTIZE and DEQUANTIZE, whose vector kernels have a tail.
+    written = parts.behind or model.output_params
+    doors = inputs != model.input_params or parts.outputs != written
+    rows = chain.batch if doors and profile.name in _TAILS else None
+    return Imported(model, parts.head, notes, "tflite", inputs, parts.outputs, parts.behind, rows=rows)

@@ -188,9 +188,10 @@ def _bias(chain: Chain, node: Node, x: QuantParams, w: QuantParams, y: QuantPara
         raise FormatError(graph.name, operator.place, f"has the bias {tensor.said}; a constant of {named} is read")
     values = constant(graph, tensor).reshape(-1)
     scale = np.zeros(0) if tensor.quantization is None else tensor.quantization.numbers(2, "f4")
-    apart = np.abs(float(x.scale) * np.asarray(w.scale, np.float64) - scale) if scale.size in (1, n) else np.zeros(0)
+    known = scale.size in (0, 1, n) and bool(np.isfinite(scale).all())
+    apart = np.abs(float(x.scale) * np.asarray(w.scale, np.float64) - scale) if known and scale.size else np.zeros(0)
     # No kernel reads the scale; LiteRT's tflite/kernels/kernel_util.cc, GetQuantizedConvolutionMultipler, allows this.
-    if scale.size not in (0, 1, n) or not np.all(apart <= 0.02 * float(y.scale)):
+    if not known or (apart > 0.02 * float(y.scale)).any():
         raise FormatError(graph.name, operator.place, f"has a bias, {tensor.said}, of another scale than sx sw")
     if tensor.quantization is not None and np.any(tensor.quantization.numbers(3, "i8")):
         raise FormatError(graph.name, operator.place, f"has a bias, {tensor.said}, with a zero point")
