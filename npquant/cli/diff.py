@@ -34,14 +34,13 @@ def _execute(options: argparse.Namespace) -> int:
     from npquant.data.datasets import load_dataset, load_optdigits
     from npquant.files.storage import load
     from npquant.integer.mlp import IntegerMLP
+    from npquant.nn.model import FloatMLP
     from npquant.testing.divergence import compare_profiles, divergence_as_json, render_divergence
 
     model = load(options.model)
     if not isinstance(model, IntegerMLP):
-        kind = type(model).__name__
-        raise ValueError(
-            f"{options.model} holds a {kind}, not an IntegerMLP: profiles differ on integers, quantize it first"
-        )
+        kind = "float" if isinstance(model, FloatMLP) else "dynamic"
+        raise ValueError(f"{options.model} holds a {kind} network; quantize it first: profiles differ on integers")
     x = load_dataset(options.data).x if options.data else load_optdigits().x
     found = compare_profiles(model, x, options.a, options.b)
     text = json.dumps(divergence_as_json(found), indent=2) + "\n" if options.json else render_divergence(found)
