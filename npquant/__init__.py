@@ -2,13 +2,15 @@
 
 The map of the house, floor by floor. A module imports only from floors below its own.
 
-floor 0   npquant.spec           the definitions: scalars over int and Fraction
-floor 1   npquant.kernels        their array twins          npquant.nn        the float MLP, by hand
-          npquant.profiles       engines' arithmetic, as data
-floor 2   npquant.integer        the integer-only networks  npquant.files     what is written and read
-          npquant.compression    float to integer, and fewer of both weights and neurons
-floor 3   npquant.workflow       the eight steps
-door      npquant.cli            the command line
+floors 1 to 2    npquant.spec         the definitions: scalars over int and Fraction
+                 npquant.kernels      their array twins          npquant.nn       the float MLP, by hand
+floors 3 to 5    npquant.profiles     engines' arithmetic, as data
+                 npquant.integer      the integer-only networks  npquant.codec    integers to bytes
+floors 6 to 8    npquant.compression  float to integer, and fewer of both weights and neurons
+                 npquant.files        what is written and read   npquant.interop  other people's formats
+                 npquant.data         rows and labels
+floors 9 to 13   npquant.measure, npquant.budget, npquant.testing, npquant.report, npquant.workflow (the eight steps)
+door             npquant.cli          the command line
 
 The public names below are loaded at first use, so that ``import npquant`` costs next to nothing.
 """
@@ -41,9 +43,11 @@ if TYPE_CHECKING:
     from npquant.compression.rounding.rectified.network import quantize_rectified
     from npquant.compression.rounding.straight_through import StraightThrough
     from npquant.compression.rounding.uniform import quantize_uniform
-    from npquant.files.storage import itemize, load, save
+    from npquant.files.format_error import FormatError
+    from npquant.files.storage import itemize, save
     from npquant.integer.dynamic_mlp import DynamicMLP
     from npquant.integer.mlp import IntegerMLP
+    from npquant.interop.read import load
     from npquant.kernels.matmul import matmul_int8, matmul_int8_blas
     from npquant.kernels.multiplier import FixedMultiplier
     from npquant.kernels.qparams import QuantParams
@@ -60,6 +64,7 @@ __all__ = [
     "DynamicMLP",
     "FixedMultiplier",
     "FloatMLP",
+    "FormatError",
     "IntegerMLP",
     "Profile",
     "QuantParams",
@@ -142,8 +147,10 @@ _HOME: Final = MappingProxyType(
         "coarsen_biases": "npquant.compression.bias_step",
         "reorder_neurons": "npquant.compression.neuron_order",
         "itemize": "npquant.files.storage",
-        "load": "npquant.files.storage",
         "save": "npquant.files.storage",
+        "FormatError": "npquant.files.format_error",
+        # in and out: files of every format
+        "load": "npquant.interop.read",
         # floor 3: the search and the eight steps
         "Budget": "npquant.budget.requirements",
         "SearchResult": "npquant.budget.search",

@@ -47,9 +47,10 @@ MUTABLE_CALLS = {"list", "dict", "set", "bytearray", "defaultdict", "Counter", "
 
 LABEL = re.compile(r"\b([A-Z])(\d{1,2})\b")
 SPAN = re.compile(r"\b([A-Z])(\d{1,2})(?:'?)(?:-| to |\.\.)([A-Z])(\d{1,2})\b")
-# Q is the field's letter for a fixed-point format (Q0.31); C99 a language.
+# Q is the field's letter for a fixed-point format (Q0.31); C99 a language; F32 and F64 are dtypes of safetensors; M0 is
+# a processor.
 NO_LABELS = frozenset("Q")
-NOT_LABELS = frozenset({"C99"})
+NOT_LABELS = frozenset({"C99", "F32", "F64", "M0"})
 ARRAY_ROOMS = (
     "npquant/kernels",
     "npquant/profiles",

@@ -18,9 +18,10 @@ from npquant.compression.rounding.dynamic import quantize_dynamic
 from npquant.compression.rounding.nearest import quantize_nearest
 from npquant.compression.rounding.rectified.network import quantize_rectified
 from npquant.compression.rounding.uniform import quantize_uniform
-from npquant.files.storage import load, save
+from npquant.files.storage import save
 from npquant.integer.layer import run_layer_plain
 from npquant.integer.mlp import IntegerMLP
+from npquant.interop.read import load
 from npquant.nn.activations import ACTIVATIONS
 from npquant.nn.model import DenseLayer, FloatMLP
 from npquant.profiles.npquant import NPQUANT

@@ -13,7 +13,7 @@ Legend: rates one a hidden layer; thresholds of one candidate; R rows, K inputs,
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -30,8 +30,8 @@ from npquant.compression.chain.weight_codes import Bits, code_interval
 from npquant.compression.pruning.neurons.pruning import prune_neurons_with_report
 from npquant.compression.pruning.neurons.report import PruningReport
 from npquant.compression.rounding.quantize_model import quantize_model
-from npquant.compression.rounding.rectified.activation_weights import activation_weights
 from npquant.compression.rounding.rectified.layer import rectify_layer
+from npquant.compression.rounding.rectified.network import error_weights
 from npquant.integer.layer import IntegerLayer
 from npquant.integer.mlp import IntegerMLP
 from npquant.kernels.qparams import QuantParams
@@ -183,7 +183,7 @@ class CandidateBuilder:
         new = ~store.known[kept]
         if new.any():
             z, at = problem.z[:, new], kept[new]
-            d2 = activation_weights("softmax" if problem.last else problem.activation, z)
+            d2 = error_weights(replace(problem, z=z))
             layer = rectify_layer(problem.x, z, problem.w[:, new], d2, key[1][-1])
             store.q[:, at], store.s[at], store.bias[at], store.upper[at] = layer.q, layer.s, layer.bias, layer.upper
             store.known[at] = True

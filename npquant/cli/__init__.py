@@ -1,7 +1,7 @@
 """The command line. One module a subcommand; each returns its exit code.
 
-Exit codes: 0 a stated budget is met (diff: nothing differs; who: a profile fits), 1 it is not, 2 usage or bad input,
-130 interrupted.
+Exit codes: 0 a stated budget is met (diff, verify: nothing differs; who: a profile fits), 1 it is not, 2 usage or bad
+input, 130 interrupted.
 
 Building the parser loads no NumPy: a command imports what it computes with when it is executed.
 """
@@ -14,7 +14,19 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from npquant.cli import diff, finetune, inspect, profiles, prune, quantize, run, who
+from npquant.cli import (
+    diff,
+    export,
+    finetune,
+    import_file,
+    inspect,
+    profiles,
+    prune,
+    quantize,
+    run,
+    verify,
+    who,
+)
 from npquant.version import __version__
 
 # What the BLAS libraries that NumPy is built with read, once, when they are loaded.
@@ -28,8 +40,8 @@ _INTERRUPTED: Final = 130
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command ``npquant`` with `arguments` (None: those of the process); return the exit code.
 
-    ValueError, TypeError, OSError, MemoryError and overflow become one line on stderr and exit code 2: they say what is
-    wrong with the input. Any other exception is a mistake of npquant's own and keeps its traceback.
+    ValueError, TypeError, OSError, MemoryError, overflow and a missing package become one line on stderr and exit code
+    2: they say what is wrong with the input. Any other exception is a mistake of npquant's own and keeps its traceback.
 
     >>> import contextlib
     >>> with contextlib.redirect_stderr(sys.stdout):
@@ -54,6 +66,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         place = "" if error.filename is None else f"{error.filename}: "
         return _fail(place + (error.strerror or str(error)), _BAD_INPUT)
+    except ImportError as error:
+        if "pip install" not in str(error):
+            raise  # not a package that a user may lack, but a mistake of npquant's own
+        return _fail(str(error), _BAD_INPUT)
     except (ValueError, TypeError, OverflowError, FloatingPointError) as error:
         return _fail(str(error), _BAD_INPUT)
 
@@ -77,7 +93,7 @@ def _build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"npquant {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for command in (run, prune, finetune, quantize, inspect, profiles, diff, who):
+    for command in (run, import_file, prune, finetune, quantize, inspect, export, verify, profiles, diff, who):
         command.add_command(commands)
     return parser
 

@@ -44,6 +44,44 @@ def add_output(parser: argparse.ArgumentParser, what: str) -> argparse._Argument
     return out
 
 
+def add_reading(parser: argparse.ArgumentParser, *, integer: bool) -> None:
+    """Give a command what a network's file may not say: --activations and, for `integer` networks, --profile.
+
+    >>> parser = argparse.ArgumentParser()
+    >>> add_reading(parser, integer=True)
+    >>> vars(parser.parse_args(["--activations", "relu", "--profile", "xnnpack_fp32"]))
+    {'activations': 'relu', 'profile': 'xnnpack_fp32'}
+    """
+    reading = parser.add_argument_group("what the file may not say")
+    reading.add_argument(
+        "--activations", metavar="NAMES", type=activations,
+        help="of the hidden layers of a safetensors file: one for all, or one a layer, as in relu,tanh",
+    )  # fmt: skip
+    if integer:
+        reading.add_argument(
+            "--profile", metavar="NAME",
+            help="arithmetic of an integer file (default: litert_ref_2025 for TFLite, ort for ONNX)",
+        )  # fmt: skip
+
+
+def activations(text: str) -> str | tuple[str, ...]:
+    """Read activations: a name for all hidden layers, or one a layer between commas.
+
+    >>> activations("relu"), activations("relu, tanh")
+    ('relu', ('relu', 'tanh'))
+    """
+    return _one_or_each(text, str, "activations such as relu, or relu,tanh by layer")
+
+
+def names(text: str) -> tuple[str, ...]:
+    """Read names between commas.
+
+    >>> names("litert_ref_2025, xnnpack_fp32")
+    ('litert_ref_2025', 'xnnpack_fp32')
+    """
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
 def widths(text: str) -> tuple[int, ...]:
     """Read hidden widths such as 64,32: whole numbers between commas.
 

@@ -6,7 +6,7 @@ import argparse
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from npquant.cli.arguments import activation_bits, add_output, by_layer, weight_bits
+from npquant.cli.arguments import activation_bits, add_output, add_reading, by_layer, weight_bits
 from npquant.cli.progress import ProgressLine
 
 if TYPE_CHECKING:
@@ -37,7 +37,8 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         description="Fine-tune a float network on training rows, and compare both on validation rows.",
         epilog="Exit code: 0 done, 1 more accuracy lost than --max-drop allows, 2 usage or bad input.",
     )
-    finetune.add_argument("model", metavar="MODEL", help="a float network that npquant saved, such as pruned.npz")
+    finetune.add_argument("model", metavar="MODEL", help="a float network: npquant's (pruned.npz), ONNX, Keras, ...")
+    add_reading(finetune, integer=False)
     how = finetune.add_argument_group("how")
     how.add_argument("--epochs", metavar="N", type=int, default=5, help="passes over the training rows (default: 5)")
     how.add_argument("--learning-rate", metavar="R", type=float, default=1e-3, help="of Adam (default: 0.001)")
@@ -74,8 +75,8 @@ def _execute(options: argparse.Namespace) -> int:
     check_max_drop(options.max_drop)
     _complete(options)
     check_out(options.out, options.model, options.teacher, options.data)
-    start = load_start(options.model, data=options.data, rows=None, seed=options.seed)
-    teacher = None if options.teacher is None else load_float(options.teacher)
+    start = load_start(options.model, data=options.data, rows=None, seed=options.seed, activations=options.activations)
+    teacher = None if options.teacher is None else load_float(options.teacher, options.activations)
     net, losses = _finetune(start, teacher, options)
     save(net, options.out)
     record = {

@@ -6,7 +6,7 @@ import argparse
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from npquant.cli.arguments import add_output, add_rows, pattern, rates
+from npquant.cli.arguments import add_output, add_reading, add_rows, pattern, rates
 from npquant.cli.progress import ProgressLine
 
 if TYPE_CHECKING:
@@ -30,7 +30,8 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         description="Prune a float network on training rows, and compare both on validation rows.",
         epilog="Exit code: 0 done, 1 more accuracy lost than --max-drop allows, 2 usage or bad input, nothing pruned.",
     )
-    prune.add_argument("model", metavar="MODEL", help="a float network that npquant saved, such as float.npz")
+    prune.add_argument("model", metavar="MODEL", help="a float network: npquant's (float.npz), ONNX, Keras, ...")
+    add_reading(prune, integer=False)
     neurons = prune.add_argument_group("neurons, taken out of the arrays")
     neurons.add_argument("--rate", metavar="R", type=rates, help="share to remove, 0 to 0.9, or one a hidden layer")
     weights = prune.add_argument_group("weights, set to 0")
@@ -65,7 +66,9 @@ def _execute(options: argparse.Namespace) -> int:
     _check_target(options)
     check_max_drop(options.max_drop)
     check_out(options.out, options.model, options.data)
-    start = load_start(options.model, data=options.data, rows=options.rows, seed=options.seed)
+    start = load_start(
+        options.model, data=options.data, rows=options.rows, seed=options.seed, activations=options.activations
+    )
     with ProgressLine(f"prune {options.model}"):
         net, layers = _prune_weights(start, options) if options.weights else _prune_neurons(start, options)
     save(net, options.out)

@@ -6,7 +6,7 @@ import argparse
 import math
 from typing import TYPE_CHECKING, Any, Final
 
-from npquant.cli.arguments import activation_bits, add_output, add_rows, by_layer, weight_bits
+from npquant.cli.arguments import activation_bits, add_output, add_reading, add_rows, by_layer, weight_bits
 from npquant.cli.methods import METHODS, check_method, method_name, quantize_by_name
 from npquant.cli.progress import ProgressLine
 
@@ -34,7 +34,8 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         description="Quantize a float network on training rows, and compare both on validation rows.",
         epilog="Exit code: 0 done, 1 more accuracy lost than --max-drop allows, 2 usage or bad input.",
     )
-    quantize.add_argument("model", metavar="MODEL", help="a float network that npquant saved, such as float.npz")
+    quantize.add_argument("model", metavar="MODEL", help="a float network: npquant's (float.npz), ONNX, Keras, ...")
+    add_reading(quantize, integer=False)
     how = quantize.add_argument_group("how")
     how.add_argument(
         "--method", metavar="NAME", type=method_name, choices=METHODS, default="rectified",
@@ -75,7 +76,9 @@ def _execute(options: argparse.Namespace) -> int:
     check_max_drop(options.max_drop)
     check_method(options)
     check_out(options.out, options.model, options.data)
-    start = load_start(options.model, data=options.data, rows=options.rows, seed=options.seed)
+    start = load_start(
+        options.model, data=options.data, rows=options.rows, seed=options.seed, activations=options.activations
+    )
     with ProgressLine(f"quantize {options.model} by {options.method}"):
         net, reports = quantize_by_name(start, options)
     # What is said of the layers is said in the float network's order.

@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 
-from npquant.cli.arguments import weight_bits, widths
+from npquant.cli.arguments import activations, names, weight_bits, widths
 from npquant.cli.progress import ProgressLine
+from npquant.workflow.target_names import TARGETS
 
 
 def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -21,11 +22,14 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         "run",
         help="run the eight steps: float model to deployed integers",
         description="Run the eight steps. Without options: the bundled digits and network, a search within one point.",
-        epilog="Exit code: 0 budget met, 1 budget missed, 2 usage or bad input.",
+        epilog="Exit code: 0 budget met, 1 budget missed or a target answers otherwise, 2 usage or bad input.",
     )
     source = run.add_argument_group("what to start from")
     source.add_argument("--data", metavar="PATH", help="CSV, npz, or a folder of IDX files (MNIST's format)")
-    source.add_argument("--model", metavar="FILE", help="a float network that npquant saved (npz)")
+    source.add_argument("--model", metavar="FILE", help="a float network: npquant's, ONNX, TFLite, Keras, safetensors")
+    source.add_argument(
+        "--activations", metavar="NAMES", type=activations, help="its hidden activations, if the file does not say"
+    )
     source.add_argument("--train", action="store_true", help="train a new float network")
     source.add_argument("--hidden", metavar="N,N", type=widths, help="hidden widths to train (default: by input size)")
     source.add_argument("--epochs", metavar="N", type=int, help="most epochs to train")
@@ -34,6 +38,10 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     _add_budget(run)
     out = run.add_argument_group("what to write")
     out.add_argument("--out", metavar="DIR", default="npquant-out", help="folder for the files (default: npquant-out)")
+    out.add_argument(
+        "--targets", metavar="NAMES", type=names,
+        help=f"what to export, run and time, of {', '.join(TARGETS)}; none: nothing (default: all)",
+    )  # fmt: skip
     out.add_argument("--json", action="store_true", help="print report.json instead of the tables")
     run.set_defaults(command=_execute)
 
@@ -62,8 +70,9 @@ def _execute(options: argparse.Namespace) -> int:
             data=options.data, model=options.model, train=options.train, out=options.out, max_drop=options.max_drop,
             max_bytes=options.max_bytes, max_macs=options.max_macs, min_sqnr=options.min_sqnr, prune=options.prune,
             bits=options.bits, activation_bits=options.activation_bits, hidden=options.hidden, epochs=options.epochs,
-            activation=options.activation, seed=options.seed, progress=progress.show,
+            activation=options.activation, seed=options.seed, activations=options.activations, targets=options.targets,
+            progress=progress.show,
         )  # fmt: skip
     sys.stdout.write(encode_report(report).decode("ascii") if options.json else render_report(report))
     sys.stdout.flush()
-    return 0 if report["budget"]["met"] else 1
+    return 0 if report["budget"]["met"] and not report["deployment"]["differing_targets"] else 1

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from npquant.data.sets import CALIBRATION_ROWS, Sets, load_sets
-from npquant.files.storage import load
 from npquant.measure.evaluate import in_float64
 from npquant.nn.model import FloatMLP
-from npquant.workflow.float_model import bundled_network, bundled_record, check_fits
+from npquant.workflow.float_model import bundled_network, bundled_record, fit_classes, import_notes, read_float
+
+_FIX: Final = "start from a float one, as in float.npz"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,9 +34,17 @@ class StartingNetwork:
         return {**entry, "rows": {**entry["rows"], "calibration": len(self.x_calibration)}}
 
 
-def load_start(path: str, *, data: str | None, rows: int | None, seed: int) -> StartingNetwork:
+def load_start(
+    path: str,
+    *,
+    data: str | None,
+    rows: int | None,
+    seed: int,
+    activations: str | tuple[str, ...] | None = None,
+) -> StartingNetwork:
     """Load the network in the file `path` and the rows of the user's `data` (None: the bundled digits); they must fit.
 
+    The file is one that `npquant.load` takes; `activations` are those of a file that does not say.
     `rows` are training rows to look at (None: those that `npquant run` takes); `seed` chooses the split, as in
     `npquant run`, and the order of the rows. OSError if a file cannot be read; ValueError if the file holds no float
     network, the data cannot be used, they do not fit, or the seed or the number of rows is out of range.
@@ -48,19 +57,18 @@ def load_start(path: str, *, data: str | None, rows: int | None, seed: int) -> S
     """
     if seed < 0:
         raise ValueError(f"the seed is {seed}; give a whole number of at least 0 with --seed")
-    model = load_float(path)
+    model, found = read_float(path, activations, _FIX)
     sets = load_sets(data, seed)
-    check_fits(path, model, sets, "give matching --data")
+    model, notes = fit_classes(path, model, sets, "give matching --data")
     x = _calibration_rows(sets, rows, seed)
-    return StartingNetwork(path, model, in_float64(model), sets, x, _notes(model, sets, seed))
+    return StartingNetwork(
+        path, model, in_float64(model), sets, x, (*import_notes(path, found), *notes, *_notes(model, sets, seed))
+    )
 
 
-def load_float(path: str) -> FloatMLP:
-    """Load the file `path`, as `load` does; ValueError also if it holds another kind of network than a float one."""
-    model = load(path)
-    if not isinstance(model, FloatMLP):
-        raise ValueError(f"{path}: holds a network that is quantized already; start from a float one, as in float.npz")
-    return model
+def load_float(path: str, activations: str | tuple[str, ...] | None = None) -> FloatMLP:
+    """Load path, as `load_start` does with its activations; ValueError if it holds another network than a float one."""
+    return read_float(path, activations, _FIX)[0]
 
 
 def same_network(a: FloatMLP, b: FloatMLP) -> bool:

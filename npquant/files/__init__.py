@@ -1,6 +1,7 @@
 """Files: the container of integer networks, zip archives, and what is written whole or not at all.
 
-storage.py   save, load, itemize               reading.py   a file from its bytes: what stops a hostile one
+storage.py   save, itemize                     reading.py   a file from its bytes: what stops a hostile one
 container/   an integer network, byte by byte  layouts.py, archive.py   zips of arrays that NumPy opens
-                                               plain_arrays.py          every network in that form
+plain_arrays.py              every network as plain arrays
+format_error.py              the one error of a file that cannot be read
 """

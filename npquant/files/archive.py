@@ -1,10 +1,11 @@
 """Zip archives of .npy arrays (the npz format), written byte-reproducibly and read within bounds.
 
 Legend: array what a .npy file holds; members contents of files by name; data the whole content of a file; name what to
-call it in a message, which starts with it; path a file; max_bytes the most that it, or all members together, may take.
+call it in a message, which starts with it; place where in that file the data stand; path a file; max_bytes the most
+that it, or all members together, may take.
 
 Reading never unpickles, never evaluates text, and never believes a size that it has not checked: a damaged or hostile
-file raises ValueError, and costs no more memory than the caller allows.
+file raises FormatError, and costs no more memory than the caller allows.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+
+from npquant.files.format_error import FormatError
 
 # Exactly the item types that are plain numbers or text: no objects, records, dates or void.
 _ITEM: Final = re.compile(r"[<>|=]?(?:[iu][1248]|f[248]|b1|U[1-9]\d{0,3})")
@@ -59,31 +62,33 @@ def encode_npy(array: NDArray[Any]) -> bytes:
     return start + little.tobytes()
 
 
-def decode_npy(data: bytes | memoryview, name: str) -> NDArray[Any]:
+def decode_npy(data: bytes | memoryview, name: str, place: str = "") -> NDArray[Any]:
     """L4. The array in a .npy file of version 1.0, 2.0 or 3.0, in native byte order; read-only where it shares memory.
 
-    The header is matched, not evaluated. ValueError if it is not that of plain numbers or text, or the length is not
+    The header is matched, not evaluated. FormatError if it is not that of plain numbers or text, or the length is not
     what it promises.
 
     >>> decode_npy(encode_npy(np.eye(2, dtype=np.float32)), "eye").tolist()
     [[1.0, 0.0], [0.0, 1.0]]
     """
     if data[:6] != b"\x93NUMPY" or len(data) < 12 or data[6] not in (1, 2, 3):
-        raise ValueError(f"{name}: not a .npy array; write it with numpy.save or numpy.savez")
+        raise FormatError(name, place, "not a .npy array; write it with numpy.save or numpy.savez")
     form, start = ("<H", 10) if data[6] == 1 else ("<I", 12)
     (length,) = struct.unpack_from(form, data, 8)
     found = _HEADER.fullmatch(data[start : start + min(length, _HEADER_LIMIT)])
     if found is None or length > _HEADER_LIMIT:
-        raise ValueError(f"{name}: the .npy header is damaged or describes records")
+        raise FormatError(name, place, "the .npy header is damaged or describes records")
     item = found[1].decode("latin-1")
     if _ITEM.fullmatch(item) is None:
-        raise ValueError(f"{name}: item type {item!r} is refused; store integers, floats or text, never objects")
+        raise FormatError(name, place, f"item type {item!r} is refused; store integers, floats or text, never objects")
     dtype = np.dtype(item)
     shape = tuple(int(extent) for extent in found[3].split(b",") if extent.strip())
     if len(shape) > 32 or len(data) - start - length != prod(shape) * dtype.itemsize:
-        raise ValueError(
-            f"{name}: the header promises {dtype} of shape {shape}, "
-            f"{len(data) - start - length} bytes follow; the file is damaged"
+        raise FormatError(
+            name,
+            place,
+            f"the header promises {dtype} of shape {shape}, "
+            f"{len(data) - start - length} bytes follow; the file is damaged",
         )
     stored = np.dtype(np.uint8) if dtype == np.bool_ else dtype
     flat = np.frombuffer(data, stored, count=prod(shape), offset=start + length)
@@ -91,15 +96,15 @@ def decode_npy(data: bytes | memoryview, name: str) -> NDArray[Any]:
     if dtype == np.bool_:
         return np.asarray(array != 0)
     if dtype.kind == "U":
-        _require_text(flat, name)
+        _require_text(flat, name, place)
     return array.astype(dtype.newbyteorder("="), copy=False)
 
 
-def _require_text(flat: NDArray[Any], name: str) -> None:
+def _require_text(flat: NDArray[Any], name: str, place: str) -> None:
     """Refuse code points that NumPy lets in: one beyond Unicode crashes later, a surrogate cannot be printed."""
     points = flat.view(np.dtype(np.uint32).newbyteorder(flat.dtype.byteorder))
     if np.any((points > 0x10FFFF) | ((points >= 0xD800) & (points < 0xE000))):
-        raise ValueError(f"{name}: holds code points that are no text; the file is damaged")
+        raise FormatError(name, place, "holds code points that are no text; the file is damaged")
 
 
 def encode_zip(members: Mapping[str, bytes]) -> bytes:
@@ -124,7 +129,7 @@ def decode_zip(data: bytes, name: str, *, max_bytes: int) -> dict[str, bytes]:
     """L1. Every member of a stored or deflated zip archive by its name, in the directory's order.
 
     The sizes of the directory are added up before anything is inflated, and no member is inflated past its own; the
-    checksum of each is compared. ValueError if the archive is damaged, encrypted, or compressed otherwise, a name
+    checksum of each is compared. FormatError if the archive is damaged, encrypted, or compressed otherwise, a name
     stands twice, or the members exceed max_bytes.
 
     >>> decode_zip(encode_zip({"a": b"1"}), "example", max_bytes=10)
@@ -138,15 +143,15 @@ def decode_zip(data: bytes, name: str, *, max_bytes: int) -> dict[str, bytes]:
         members = {entry.filename: _inflated(archive, entry) for entry in entries}
     for entry in entries:
         if len(members[entry.filename]) != entry.file_size:
-            raise ValueError(f"{name}: member {entry.filename!r} is cut short; get it anew")
+            raise FormatError(name, f"member {entry.filename!r}", "is cut short; get it anew")
     return members
 
 
 def slice_zip(data: bytes, name: str) -> dict[str, memoryview]:
     """L1. Every member of a stored zip archive by its name, in the directory's order, as a view of data: no copy.
 
-    Checksums of .npy members are not compared: L2 has a hash for each. ValueError if the archive is damaged, encrypted
-    or compressed, or a name stands twice.
+    Checksums of .npy members are not compared: L2 has a hash for each. FormatError if the archive is damaged,
+    encrypted or compressed, or a name stands twice.
 
     >>> {name: bytes(view) for name, view in slice_zip(encode_zip({"a": b"1"}), "example").items()}
     {'a': b'1'}
@@ -159,7 +164,7 @@ def slice_zip(data: bytes, name: str) -> dict[str, memoryview]:
     for entry in entries:
         view = members[entry.filename]
         if not entry.filename.endswith(".npy") and zlib.crc32(view) != entry.CRC:
-            raise ValueError(f"{name}: member {entry.filename!r} does not match its checksum; get it anew")
+            raise FormatError(name, f"member {entry.filename!r}", "does not match its checksum; get it anew")
     return members
 
 
@@ -190,11 +195,11 @@ def _inflated(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
 
 @contextmanager
 def _naming_damage(name: str) -> Iterator[None]:
-    """Turn whatever a damaged archive makes zipfile raise into ValueError."""
+    """Turn whatever a damaged archive makes zipfile raise into FormatError."""
     try:
         yield
     except _DAMAGE as damage:
-        raise ValueError(f"{name}: not an intact zip archive ({damage}); get it anew") from damage
+        raise FormatError(name, "", f"not an intact zip archive ({damage}); get it anew") from damage
 
 
 def _require_modest(entries: Iterable[zipfile.ZipInfo], name: str, max_bytes: int) -> None:
@@ -203,19 +208,19 @@ def _require_modest(entries: Iterable[zipfile.ZipInfo], name: str, max_bytes: in
     total = 0
     for entry in entries:
         if entry.filename in seen or len(seen) >= _MEMBERS_LIMIT:
-            raise ValueError(f"{name}: member {entry.filename!r} stands twice, or one too many")
+            raise FormatError(name, f"member {entry.filename!r}", "stands twice, or one too many")
         seen.add(entry.filename)
         if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            raise ValueError(f"{name}: member {entry.filename!r} is neither stored nor deflated")
+            raise FormatError(name, f"member {entry.filename!r}", "is neither stored nor deflated")
         total += entry.file_size
         if total > max_bytes:
-            raise ValueError(f"{name}: its members promise more than the limit of {max_bytes} bytes")
+            raise FormatError(name, "", f"its members promise more than the limit of {max_bytes} bytes")
 
 
 def read_bounded(path: str | os.PathLike[str], *, max_bytes: int) -> bytes:
     """Read a regular file of at most max_bytes bytes.
 
-    OSError if it cannot be opened or read, ValueError if it is no regular file, or too long.
+    OSError if it cannot be opened or read, FormatError if it is no regular file, or too long.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -226,8 +231,8 @@ def read_bounded(path: str | os.PathLike[str], *, max_bytes: int) -> bytes:
     """
     status = os.stat(path)
     if not stat.S_ISREG(status.st_mode):
-        raise ValueError(f"{path}: not a regular file")
+        raise FormatError(path, "", "not a regular file")
     if status.st_size > max_bytes:
-        raise ValueError(f"{path}: {status.st_size} bytes, the limit is {max_bytes}")
+        raise FormatError(path, "", f"{status.st_size} bytes, the limit is {max_bytes}")
     with Path(path).open("rb") as stream:
         return stream.read(status.st_size)

@@ -20,6 +20,7 @@ from typing import Any, Final
 from numpy.typing import NDArray
 
 from npquant.files.archive import decode_npy, encode_npy, encode_zip, slice_zip
+from npquant.files.format_error import FormatError
 from npquant.nn.model import DenseLayer, FloatMLP
 from npquant.version import __version__, numerics_version
 
@@ -91,7 +92,7 @@ def encode_archive(kind: str, facts: Facts, tensors: Tensors) -> bytes:
 def decode_archive(data: bytes, name: str) -> tuple[dict[str, Any], dict[str, NDArray[Any]], int]:
     """L1, L2. The manifest of a zip, the tensors that it names, and the length of the manifest in bytes.
 
-    ValueError if the zip is damaged, holds what the manifest does not name, or an array does not match its SHA-256.
+    FormatError if the zip is damaged, holds what the manifest does not name, or an array does not match its SHA-256.
 
     >>> import numpy as np
     >>> decode_archive(encode_archive("Example", {}, {"x": np.zeros(3)}), "example")[1]
@@ -107,26 +108,26 @@ def _decode_tensors(manifest: dict[str, Any], members: dict[str, memoryview], na
     """Compare each tensor with its hash, and read it."""
     hashes = manifest.get("tensors")
     if not isinstance(hashes, dict):
-        raise ValueError(f"{name}: the manifest names no tensors")
+        raise FormatError(name, _MANIFEST, "names no tensors")
     if [f"{tensor}.npy" for tensor in hashes] != list(members):
-        raise ValueError(f"{name}: the manifest names {list(hashes)}, the members are {list(members)}")
+        raise FormatError(name, _MANIFEST, f"names the tensors {list(hashes)}, the members are {list(members)}")
     tensors = {}
     for tensor, expected in hashes.items():
         content = members[f"{tensor}.npy"]
         if sha256(content).hexdigest() != expected:
-            raise ValueError(f"{name}: tensor {tensor!r} does not match its SHA-256; get it anew")
-        tensors[tensor] = decode_npy(content, f"{name}: tensor {tensor!r}")
+            raise FormatError(name, f"tensor {tensor!r}", "does not match its SHA-256; get it anew")
+        tensors[tensor] = decode_npy(content, name, f"tensor {tensor!r}")
     return tensors
 
 
 def _decode_manifest(text: bytes, name: str) -> dict[str, Any]:
     """Parse the manifest and check what it claims to be."""
     if not 0 < len(text) <= _MANIFEST_LIMIT:
-        raise ValueError(f"{name}: no {_MANIFEST} of a plausible size; not saved by npquant")
+        raise FormatError(name, "", f"no {_MANIFEST} of a plausible size; not saved by npquant")
     try:
         manifest = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"{name}: {_MANIFEST} is not JSON ({error})") from error
+        raise FormatError(name, _MANIFEST, f"is not JSON ({error})") from error
     if not isinstance(manifest, dict) or manifest.get("schema") != SCHEMA:
-        raise ValueError(f"{name}: not of the schema {SCHEMA!r}; this npquant reads no other")
+        raise FormatError(name, _MANIFEST, f"not of the schema {SCHEMA!r}; this npquant reads no other")
     return manifest

@@ -8,7 +8,7 @@
    length of the file allows (N6, `container.layout`): some bytes cannot stand for gigabytes.
 5. The records check what they are given: scales, codes in their intervals, that no accumulator can leave int32 (C7).
 
-Whatever fails is a FormatError, a ValueError that starts with the name of the file.
+Whatever fails is a FormatError, which names the file and the place in it.
 Legend: path a file; data the whole content of one, nothing in which is trusted; name what to call it in a message.
 """
 
@@ -16,8 +16,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
@@ -63,51 +62,33 @@ class StoredNetwork:
 
 
 def read_network(path: str | os.PathLike[str]) -> StoredNetwork:
-    """Read a file that `npquant.save` wrote: opened, read and decoded once. OSError or FormatError, as `npquant.load`.
+    """Read a file that `npquant.save` wrote: opened, read and decoded once.
+
+    OSError if it cannot be opened, FormatError if it is damaged, of another format or describes no network. A file
+    written under another numerics version warns if its profile's answers may differ.
 
     >>> from importlib import resources
     >>> found = read_network(resources.files("npquant.data") / "bundled" / "digits_float.npz")
     >>> found.model.n_inputs, found.n_bytes == sum(part.n_bytes for part in found.parts)
     (64, True)
     """
-    with _naming_the_file(str(path)):
-        data = read_bounded(path, max_bytes=_MAX_BYTES)
-    return decode_network(data, str(path))
+    return decode_network(read_bounded(path, max_bytes=_MAX_BYTES), str(path))
 
 
 def decode_network(data: bytes, name: str) -> StoredNetwork:
-    """Z1, Z2. Decode the content of a file, by its first bytes.
+    """Z1, Z2. Decode the content of a file, by its first bytes; FormatError as `read_network`.
 
     >>> decode_network(b"hello", "stranger.npq")
     Traceback (most recent call last):
     npquant.files.format_error.FormatError: stranger.npq: neither a zip nor an npquant container; not saved by npquant
     """
-    with _naming_the_file(name):
-        if data[:2] == b"PK":
-            model, parts = _decode_zip(data, name)
-        elif data[:3] == MAGIC:
-            model, parts = _decode_integer(data, name)
-        else:
-            raise ValueError(f"{name}: neither a zip nor an npquant container; not saved by npquant")
+    if data[:2] == b"PK":
+        model, parts = _decode_zip(data, name)
+    elif data[:3] == MAGIC:
+        model, parts = decode_container(data, name)
+    else:
+        raise FormatError(name, "", "neither a zip nor an npquant container; not saved by npquant")
     return StoredNetwork(model, parts, len(data))
-
-
-@contextmanager
-def _naming_the_file(name: str) -> Iterator[None]:
-    """Turn ValueErrors, which start with the file's name, into FormatErrors."""
-    try:
-        yield
-    except FormatError:
-        raise
-    except ValueError as error:
-        raise FormatError(name, "", str(error).removeprefix(f"{name}: ")) from error
-
-
-def _decode_integer(data: bytes, name: str) -> tuple[IntegerMLP, tuple[Part, ...]]:
-    try:
-        return decode_container(data)
-    except (ValueError, OverflowError) as error:
-        raise ValueError(f"{name}: does not describe an IntegerMLP: {error}") from error
 
 
 def _decode_zip(data: bytes, name: str) -> tuple[Network, tuple[Part, ...]]:
@@ -117,17 +98,18 @@ def _decode_zip(data: bytes, name: str) -> tuple[Network, tuple[Part, ...]]:
     if kind == "IntegerMLP":
         network = tensors.get(NETWORK)
         if network is None or len(tensors) != 1 or network.dtype != np.uint8 or network.ndim != 1:
-            raise ValueError(f"{name}: an IntegerMLP is one uint8 tensor {NETWORK!r}, found {list(tensors)}")
-        model, parts = _decode_integer(network.tobytes(), name)
+            raise FormatError(name, "", f"an IntegerMLP is one uint8 tensor {NETWORK!r}, found {list(tensors)}")
+        model, parts = decode_container(network.tobytes(), name)
         return model, _zip_parts(len(data), manifest_bytes, parts)
     if not isinstance(kind, str) or kind not in KINDS:
-        raise ValueError(f"{name}: unknown kind {kind!r}; this npquant reads {', '.join(('IntegerMLP', *KINDS))}")
+        known = ", ".join(("IntegerMLP", *KINDS))
+        raise FormatError(name, "manifest.json", f"unknown kind {kind!r}; this npquant reads {known}")
     try:
         plain = KINDS[kind](manifest, tensors)
     except KeyError as error:
-        raise ValueError(f"{name}: does not describe a {kind}: {error} is missing") from error
+        raise FormatError(name, "", f"does not describe a {kind}: {error} is missing") from error
     except (ValueError, TypeError, OverflowError) as error:
-        raise ValueError(f"{name}: does not describe a {kind}: {error}") from error
+        raise FormatError(name, "", f"does not describe a {kind}: {error}") from error
     if not isinstance(plain, FloatMLP):
         warn_of_numerics(str(manifest.get("numerics")), plain.profile)
     return plain, _zip_parts(len(data), manifest_bytes, _tensor_parts(tensors))

@@ -1,4 +1,4 @@
-"""Save and load networks: one file, safe to open, written whole or not at all.
+"""Save networks: one file, safe to open, written whole or not at all.
 
 Z1 (kinds)   an npz is the zip of `npquant.files.layouts`; every other file the bytes of `npquant.files.container`
 Z2 (npz)     a float network's tensors are L3; an integer network is one, `network`: the container's bytes as uint8, or
@@ -85,7 +85,7 @@ def save(model: FloatMLP | IntegerMLP | DynamicMLP, path: str | os.PathLike[str]
 
     Notes
     -----
-    Z1 to Z3. ``load`` gives every number back bit for bit.
+    Z1 to Z3. ``npquant.load`` gives every number back bit for bit.
 
     Examples
     --------
@@ -95,7 +95,7 @@ def save(model: FloatMLP | IntegerMLP | DynamicMLP, path: str | os.PathLike[str]
     >>> layer = DenseLayer(np.eye(2, dtype=np.float32), np.zeros(2, np.float32), "identity")
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     save(FloatMLP((layer,)), Path(folder) / "model.npz")
-    ...     load(Path(folder) / "model.npz").neurons
+    ...     read_network(Path(folder) / "model.npz").model.neurons
     (2,)
     """
     zipped = isinstance(model, FloatMLP) or Path(path).suffix.lower() == ".npz"
@@ -130,51 +130,6 @@ def encode_model(model: FloatMLP | IntegerMLP | DynamicMLP, encoding: str = "aut
     return plain
 
 
-def load(path: str | os.PathLike[str]) -> FloatMLP | IntegerMLP | DynamicMLP:
-    """Load a network from the native format, whatever the name of the file.
-
-    Parameters
-    ----------
-    path : path
-        A file that ``save`` wrote.
-
-    Returns
-    -------
-    FloatMLP, IntegerMLP or DynamicMLP
-        The network, equal to the saved one bit for bit.
-
-    Raises
-    ------
-    OSError
-        If the file cannot be read.
-    ValueError
-        If it is damaged, is of another format, or does not describe a network; names `path`.
-
-    Warns
-    -----
-    UserWarning
-        If an integer network was written under another numerics version and its profile's answers may differ.
-
-    Notes
-    -----
-    Nothing is unpickled or evaluated. Memory and time are bounded by the length of the file (N6); each tensor of a zip
-    is compared with its SHA-256 (L2), a container with its CRC-32 (N1): `npquant.files.reading` lists the guards.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> import numpy as np
-    >>> from npquant.nn.model import DenseLayer
-    >>> layer = DenseLayer(np.array([[1 / 3]]), np.array([-0.0]), "identity")
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     save(FloatMLP((layer,)), Path(folder) / "model.npz")
-    ...     loaded = load(Path(folder) / "model.npz").layers[0]
-    >>> loaded.w == layer.w, loaded.b, loaded.w.dtype
-    (array([[ True]]), array([-0.]), dtype('float64'))
-    """
-    return read_network(path).model
-
-
 def itemize(source: str | os.PathLike[str] | bytes) -> tuple[Part, ...]:
     """Say what each byte of a saved network is for.
 
@@ -190,8 +145,10 @@ def itemize(source: str | os.PathLike[str] | bytes) -> tuple[Part, ...]:
 
     Raises
     ------
-    OSError, ValueError
-        As ``load``; bytes are called "bytes".
+    OSError
+        If the file cannot be opened.
+    FormatError
+        If it is damaged, or no file of npquant's own; bytes are called "bytes".
 
     Examples
     --------

@@ -55,8 +55,8 @@ class IntegerLayer:
     x: QuantParams  # input, per-tensor, of int8, uint8 or int16
     w: QuantParams  # weights, per-tensor or per-channel
     y: QuantParams | None  # output, per-tensor, of int8, uint8 or int16; None: the outputs are the accumulators (R61)
-    # identity, relu, clipped_relu, relu6 and relu_n1_to_1 narrow the output interval (R11); sigmoid, tanh: npquant's
-    # own tables (R12); "table": the one given
+    # identity, relu, clipped_relu, relu6 and relu_n1_to_1 narrow the output interval (R11); sigmoid, tanh and
+    # softplus: npquant's own tables (R12); "table": the one given
     activation: str
     pre: QuantParams | None = None  # for tables only: the pre-activation that the table reads
     table: Codes | None = None  # (pre.qmax - pre.qmin + 1,), of y's type: R12

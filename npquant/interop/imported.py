@@ -1,6 +1,7 @@
 """What an importer returns: the network, what was split off behind its logits, and what was folded, left or inferred.
 
-Legend: x inputs as the file's own runtime takes them: real values, or codes where the file's input holds codes.
+Legend: x inputs as the file's own runtime takes them: real values, or codes where the file's input holds codes; head
+one of `npquant.interop.steps.HEADS`.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from npquant.arrays import Codes
 from npquant.integer.dynamic_mlp import DynamicMLP
 from npquant.integer.layer import real_outputs
 from npquant.integer.mlp import IntegerMLP
@@ -18,6 +20,7 @@ from npquant.kernels.qparams import QuantParams
 from npquant.nn.model import FloatMLP
 from npquant.profiles.codes_to_codes import activation, requantize_codes, softmax
 from npquant.profiles.operators import dequantize, quantize
+from npquant.profiles.record import Profile
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,6 +40,10 @@ class Imported:
     inputs, outputs : QuantParams, optional
         What the codes of the file's own input and output (behind the head) mean, where these are codes; None for real
         values.
+    behind : QuantParams, optional
+        What the head writes, where it writes codes of other meaning than `outputs`, or `outputs` is None.
+    pair : bool
+        True where the file gives [1 - p, p] for the one probability p of a logistic head.
     """
 
     model: FloatMLP | IntegerMLP | DynamicMLP
@@ -45,6 +52,8 @@ class Imported:
     format: str
     inputs: QuantParams | None = None
     outputs: QuantParams | None = None
+    behind: QuantParams | None = None
+    pair: bool = False
 
     def run(self, x: ArrayLike) -> NDArray[Any]:
         """Compute what the file's own runtime would answer: its inputs in, its outputs out, the head included.
@@ -74,7 +83,8 @@ class Imported:
         array([[0.5, 0.5]])
         """
         if not isinstance(self.model, IntegerMLP):
-            return apply_head(self.model.logits(x), self.head)
+            y = apply_head(self.model.logits(x), self.head)
+            return np.concatenate([1 - y, y], axis=1) if self.pair else y
         return _run_integer(self, self.model, np.asarray(x))
 
 
@@ -85,25 +95,39 @@ def _run_integer(imported: Imported, model: IntegerMLP, x: NDArray[Any]) -> NDAr
     elif inputs == model.input_params:
         codes = x
     else:
-        codes = requantize_codes(x, x=inputs, y=model.input_params, profile=profile)
+        codes = _other_codes(x, inputs, model.input_params, profile)
     y_q, y = model.run(codes), model.output_params
     if y is None:
         real = apply_head(real_outputs(model.layers[-1], y_q), imported.head)
         return real if outputs is None else quantize(real, outputs, profile)
-    if imported.head == "none":
-        if outputs is None:
-            return dequantize(y_q, y, profile)
-        return y_q if outputs == y else requantize_codes(y_q, x=y, y=outputs, profile=profile)
-    if outputs is not None and imported.head == "softmax" and profile.softmax_codes is not None:
-        return softmax(y_q, x=y, y=outputs, profile=profile)
-    if outputs is not None and imported.head == "logistic" and profile.activation_codes is not None:
-        return activation("sigmoid", y_q, x=y, y=outputs, profile=profile)
-    real = apply_head(dequantize(y_q, y, profile), imported.head)
-    return real if outputs is None else quantize(real.astype(np.float32), outputs, profile)
+    written = outputs if imported.behind is None else imported.behind
+    if imported.head != "none":
+        if written is None:
+            return apply_head(dequantize(y_q, y, profile), imported.head)
+        y_q, y = _head_codes(imported.head, y_q, y, written, profile), written
+    if outputs is None:
+        return dequantize(y_q, y, profile)
+    return y_q if outputs == y else _other_codes(y_q, y, outputs, profile)
+
+
+def _other_codes(q: Codes, x: QuantParams, y: QuantParams, profile: Profile) -> Codes:
+    """Codes of x as codes of y: by the engine's own operator, or by its dequantize and quantize where it has none."""
+    if profile.requantize_codes is None:
+        return quantize(dequantize(q, x, profile), y, profile)
+    return requantize_codes(q, x=x, y=y, profile=profile)
+
+
+def _head_codes(head: str, y_q: Codes, y: QuantParams, written: QuantParams, profile: Profile) -> Codes:
+    """The codes that a head writes: by the engine's own operator on codes, or by float32 between its conversions."""
+    if head == "softmax" and profile.softmax_codes is not None:
+        return softmax(y_q, x=y, y=written, profile=profile)
+    if head == "logistic" and profile.activation_codes is not None:
+        return activation("sigmoid", y_q, x=y, y=written, profile=profile)
+    return quantize(apply_head(dequantize(y_q, y, profile), head).astype(np.float32), written, profile)
 
 
 def apply_head(logits: NDArray[Any], head: str) -> NDArray[Any]:
-    """Return softmax, log-softmax or sigmoid of logits (B, C), or the logits, in their own dtype.
+    """Return what a head ("none", "softmax", "logsoftmax", "logistic") makes of logits (B, C), in their own dtype.
 
     >>> apply_head(np.array([[0.0, 0.0]]), "softmax")
     array([[0.5, 0.5]])

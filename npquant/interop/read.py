@@ -1,7 +1,7 @@
 """Any file of a network, by what it holds and not by its name.
 
 Legend: path the file; profile the arithmetic of an integer file (None: `litert_ref_2025` for TFLite, `ort` for ONNX);
-activations those of the hidden layers, for formats that do not say; start the first bytes of the file.
+activations those of the hidden layers, for formats that do not say.
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from npquant.files.archive import read_bounded
-from npquant.files.container.layout import MAGIC
+from npquant.files.container.layout import Part
 from npquant.files.format_error import FormatError
 from npquant.files.reading import decode_network
 from npquant.integer.dynamic_mlp import DynamicMLP
 from npquant.integer.mlp import IntegerMLP
 from npquant.interop.imported import Imported
+from npquant.interop.recognition import format_of
 from npquant.nn.model import FloatMLP
 from npquant.profiles.record import Profile
 
@@ -63,14 +64,33 @@ def read(
     >>> found.format, found.model.neurons, found.head
     ('npquant', (64, 32, 10), 'none')
     """
+    return read_itemized(path, profile=profile, activations=activations)[0]
+
+
+def read_itemized(
+    path: str | os.PathLike[str],
+    *,
+    profile: str | Profile | None = None,
+    activations: str | Sequence[str] | None = None,
+) -> tuple[Imported, tuple[Part, ...], int]:
+    """`read`, and in the same one pass what each byte of an npquant file is for (none of others), and its length."""
     name = os.fspath(path)
     try:
         data = read_bounded(path, max_bytes=_MAX_BYTES)
-    except ValueError as error:
-        raise FormatError(name, "", str(error).removeprefix(f"{name}: ")) from error
+    except FormatError as error:
+        if Path(path).is_dir():
+            raise FormatError(name, "", _folder(Path(path))) from error
+        raise
     found = format_of(data)
     if found == "npquant":
-        return Imported(decode_network(data, name).model, "none", (), found)
+        stored = decode_network(data, name)
+        return Imported(stored.model, "none", (), found), stored.parts, stored.n_bytes
+    return _foreign(data, name, found, profile, activations), (), len(data)
+
+
+def _foreign(
+    data: bytes, name: str, found: str, profile: str | Profile | None, activations: str | Sequence[str] | None
+) -> Imported:
     if found == "tflite":
         from npquant.interop.tflite_in import decode_tflite
 
@@ -86,46 +106,14 @@ def read(
     if found == "onnx":
         from npquant.interop.onnx_in import decode_onnx
 
-        return decode_onnx(data, name, folder=Path(path).parent, profile=profile)
+        return decode_onnx(data, name, folder=Path(name).parent, profile=profile)
     raise FormatError(name, "", found)
 
 
-def format_of(data: bytes) -> str:
-    """Return the format of a file's content: "npquant", "tflite", "keras", "hdf5", "safetensors" or "onnx"; else what
-    else it seems to be and what would be read.
-
-    >>> format_of(b"PK\\x03\\x04...archive/data.pkl..."), format_of(b"    TFL3")
-    ('is a pickle in a zip, as torch.save writes; pickles run code: save the state_dict as safetensors', 'tflite')
-    """
-    if data[4:8] == b"TFL3":
-        return "tflite"
-    if data[:8] == b"\x89HDF\r\n\x1a\n":
-        return "hdf5"
-    if data[:3] == MAGIC:
-        return "npquant"
-    if data[:2] == b"PK":
-        return _zip_format(data)
-    if (data[:1] == b"\x80" and data[1:2] <= b"\x05") or b"joblib" in data[:200] or b"sklearn" in data[:200]:
-        return (
-            "is a pickle; pickles run code: hand the estimator to npquant.interop.from_sklearn, "
-            "or save a state_dict as safetensors"
-        )
-    if len(data) > 9 and data[8:9] == b"{" and int.from_bytes(data[:8], "little") < len(data):
-        return "safetensors"
-    if data[:1] in (b"\x08", b"\x12", b"\x1a", b"\x22", b"\x3a", b"\x42"):  # a protobuf field of ModelProto
-        return "onnx"
-    return "is of no known format; npquant reads ONNX, TFLite, Keras (.keras, .h5), safetensors and its own files"
-
-
-def _zip_format(data: bytes) -> str:
-    """The members that say what a zip is stand in it by name, compressed or not."""
-    if b"manifest.json" in data[:64]:
-        return "npquant"
-    if b"data.pkl" in data:
-        return "is a pickle in a zip, as torch.save writes; pickles run code: save the state_dict as safetensors"
-    if b"model.weights.h5" in data:
-        return "keras"
-    return "npquant"
+def _folder(path: Path) -> str:
+    if (path / "saved_model.pb").exists():
+        return "is a TensorFlow SavedModel, a folder; convert it to TFLite, or save it as one .keras file"
+    return "is a folder; a file of ONNX, TFLite, Keras, safetensors or npquant's own is read"
 
 
 def load(path: str | os.PathLike[str]) -> FloatMLP | IntegerMLP | DynamicMLP:

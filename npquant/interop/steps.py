@@ -2,12 +2,14 @@
 
 A reader walks its file and lists steps in the order of the computation; `fold` makes layers of them.
 
-X1 (affine)   an affine map before a layer is folded into it: (x S + t) W + b = x (S W) + (t W + b); one behind a layer
+J1 (affine)   an affine map before a layer is folded into it: (x S + t) W + b = x (S W) + (t W + b); one behind a layer
               that has no activation yet is folded into that layer's outputs
-X2 (clip)     clip(z, l, h) = l + (h - l) clipped_relu((z - l) / (h - l)); with h infinite l + relu(z - l); with l
-              infinite h - relu(h - z). What stands before the activation goes into its layer, the rest by X1 into the next
-X3 (head)     softmax, log-softmax and an elementwise sigmoid behind the last layer are split off, and named
-X4 (dtype)    where nothing was folded, the file's own numbers; folds are made in float64, and the network is float64
+J2 (clip)     clip(z, l, h) = l + (h - l) clipped_relu((z - l) / (h - l)); with h infinite l + relu(z - l); with l
+              infinite h - relu(h - z). What stands before the activation goes into its layer, the rest by J1 into the
+              next one; clips that follow one another are one clip
+J3 (head)     softmax, log-softmax and an elementwise sigmoid behind the last layer are split off, and named
+J4 (dtype)    where nothing was folded, the file's own numbers (float16 as float32); folds are made in float64, and the
+              network is float64
 
 Legend: K inputs and N outputs of a step; w (K, N), b (N,) float; scale () or (N,) elementwise or (K, N) a matrix, shift
 () or (N,); low < high bounds, infinite where there is none; place what the file calls the step; file its name.
@@ -27,6 +29,8 @@ from npquant.files.format_error import FormatError
 from npquant.nn.model import DenseLayer, FloatMLP
 
 HEADS: Final = ("none", "softmax", "logsoftmax", "logistic")
+# Formats write "no bound" as the largest float32, too.
+_NO_BOUND: Final = float(np.finfo(np.float32).max)
 
 
 class Linear(NamedTuple):
@@ -80,15 +84,21 @@ class _Layers:
     b: list[NDArray[Any]] = field(default_factory=list)
     activations: list[str] = field(default_factory=list)
     places: list[str] = field(default_factory=list)
-    clip: tuple[float, float] = (-inf, inf)  # of the last layer, composed of all that followed it
+    clip: Clip = field(
+        default_factory=lambda: Clip("", -inf, inf)
+    )  # of the last layer, composed of all that followed it
     waiting: Affine | None = None
     head: str = "none"
     folded: bool = False
     notes: list[str] = field(default_factory=list)
 
+    @property
+    def clipped(self) -> bool:
+        return (self.clip.low, self.clip.high) != (-inf, inf)
+
 
 def fold(steps: Iterable[Step], file: str) -> tuple[FloatMLP, str, tuple[str, ...]]:
-    """X1 to X4. The network that steps describe, its head, and what was folded on the way.
+    """J1 to J4. The network that steps describe, its head, and what was folded on the way.
 
     FormatError, naming file and place, where shapes do not agree, a number is not finite, or a step stands where no
     FloatMLP can hold it.
@@ -100,24 +110,16 @@ def fold(steps: Iterable[Step], file: str) -> tuple[FloatMLP, str, tuple[str, ..
     (('relu', 'identity'), array([[2., 0.]]), 'none', ('the scaler was folded into layer 0',))
     """
     layers = _Layers(file)
-    for step in steps:
-        if layers.head != "none":
-            raise FormatError(file, step.place, f"stands behind the {layers.head}; a head must be the last step")
-        _take(layers, step)
-    if not layers.w:
-        raise FormatError(file, "", "holds no fully-connected layer")
-    _end_layer(layers)
-    if layers.waiting is not None:
-        raise FormatError(
-            file,
-            layers.waiting.place,
-            "scales or shifts the outputs behind the last activation; only a relu, clipped_relu, sigmoid, tanh, "
-            "hard_sigmoid or softplus may stand there",
-        )
-    if layers.head == "none" and layers.activations[-1] == "sigmoid":
-        layers.activations[-1], layers.head = "identity", "logistic"
-        layers.notes.append("the sigmoid behind the last layer was split off as the head 'logistic'")
-    return _network(layers), layers.head, tuple(layers.notes)
+    # A product that overflows, or a NaN of the file, is refused where the layer is made.
+    with np.errstate(all="ignore"):
+        for step in steps:
+            if layers.head != "none":
+                raise FormatError(file, step.place, f"stands behind the {layers.head}, which must be the last step")
+            _take(layers, step)
+        if not layers.w:
+            raise FormatError(file, "", "holds no fully-connected layer")
+        _end(layers)
+        return _network(layers), layers.head, tuple(layers.notes)
 
 
 def _take(layers: _Layers, step: Step) -> None:
@@ -126,17 +128,12 @@ def _take(layers: _Layers, step: Step) -> None:
             _linear(layers, step)
         case Affine():
             _affine(layers, step)
-        case Clip(place, low, high):
-            _require_layer(layers, place)
-            if not low < high:
-                raise FormatError(layers.file, place, f"clips to [{low}, {high}]; the bounds must be apart")
-            if layers.activations[-1] != "identity":
-                raise FormatError(layers.file, place, f"clips the outputs of a {layers.activations[-1]}; one only")
-            old = layers.clip
-            layers.clip = (min(max(old[0], low), high), max(min(old[1], high), low))
+        case Clip():
+            _require_layer(layers, step.place)
+            _clip(layers, step)
         case Activation(place, name):
             _require_layer(layers, place)
-            if layers.activations[-1] != "identity" or layers.clip != (-inf, inf):
+            if layers.activations[-1] != "identity" or layers.clipped:
                 raise FormatError(layers.file, place, f"{name} stands behind another activation; a layer has one")
             layers.activations[-1] = name
         case Head(place, kind):
@@ -152,6 +149,18 @@ def _require_layer(layers: _Layers, place: str) -> None:
         raise FormatError(layers.file, place, f"stands behind {layers.waiting.place}, which no layer takes in")
 
 
+def _clip(layers: _Layers, step: Clip) -> None:
+    """J2. clip(clip(z, a, b), l, h) = clip(z, clip(a, l, h), clip(b, l, h))."""
+    low, high = (inf * np.sign(v) if abs(v) >= _NO_BOUND else float(v) for v in (step.low, step.high))
+    if layers.activations[-1] != "identity":
+        raise FormatError(layers.file, step.place, f"clips the outputs of a {layers.activations[-1]}; a layer has one")
+    old = layers.clip
+    new = Clip(step.place, min(max(old.low, low), high), min(max(old.high, low), high))
+    if not (low < high and new.low < new.high):
+        raise FormatError(layers.file, step.place, f"clips to [{step.low:g}, {step.high:g}], which leaves one value")
+    layers.clip = new
+
+
 def _linear(layers: _Layers, step: Linear) -> None:
     w = np.asarray(step.w)
     b = np.zeros(w.shape[-1:], w.dtype) if step.b is None else np.asarray(step.b)
@@ -161,61 +170,71 @@ def _linear(layers: _Layers, step: Linear) -> None:
         _end_layer(layers)
     if layers.waiting is not None:
         affine, layers.waiting = layers.waiting, None
-        scale, shift = _wide(affine.scale), _wide(affine.shift)
-        k = scale.shape[1] if scale.ndim == 2 else w.shape[0]
-        if w.shape[0] != k or any(v.ndim == 1 and v.size not in (1, k) for v in (scale, shift)):
-            raise FormatError(layers.file, affine.place, f"has other shapes than the {w.shape[0]} inputs that follow")
-        # X1: t W before S W, and both in float64.
-        b = _wide(b) + np.broadcast_to(shift, k) @ _wide(w)
-        w = scale @ _wide(w) if scale.ndim == 2 else np.broadcast_to(scale, k)[:, None] * _wide(w)
+        scale, shift = _checked(layers.file, affine, outputs=w.shape[0])
+        # J1: t W before S W, and both in float64.
+        b = _wide(b) + np.broadcast_to(shift, w.shape[:1]) @ _wide(w)
+        w = scale @ _wide(w) if scale.ndim == 2 else np.broadcast_to(scale, w.shape[:1])[:, None] * _wide(w)
         layers.folded = True
     if layers.w and layers.w[-1].shape[1] != w.shape[0]:
         raise FormatError(
             layers.file, step.place, f"takes {w.shape[0]} inputs; {layers.places[-1]} has {layers.w[-1].shape[1]}"
         )
-    for values, letter in ((layers.w, w), (layers.b, b)):
-        values.append(letter)
+    layers.w.append(w)
+    layers.b.append(b)
     layers.activations.append("identity")
     layers.places.append(step.place)
 
 
 def _affine(layers: _Layers, step: Affine) -> None:
-    scale, shift = _wide(step.scale), _wide(step.shift)
-    if not (np.isfinite(scale).all() and np.isfinite(shift).all()):
-        raise FormatError(layers.file, step.place, "scales or shifts by a number that is not finite")
-    layers.notes.append(step.says)
+    layers.notes.extend([step.says] if step.says else [])
     layers.folded = True
-    bare = layers.w and layers.activations[-1] == "identity" and layers.clip == (-inf, inf)
-    if bare and layers.waiting is None:
-        n = layers.w[-1].shape[1]
-        if (scale.ndim == 2 and scale.shape[0] != n) or any(
-            v.ndim == 1 and v.size not in (1, n) for v in (scale, shift)
-        ):
-            raise FormatError(layers.file, step.place, f"has other shapes than the {n} outputs before it")
-        product = scale if scale.ndim == 2 else np.broadcast_to(scale, n)
-        layers.w[-1] = _wide(layers.w[-1]) @ product if scale.ndim == 2 else _wide(layers.w[-1]) * product
-        layers.b[-1] = (_wide(layers.b[-1]) @ product if scale.ndim == 2 else _wide(layers.b[-1]) * product) + shift
+    if layers.w and layers.activations[-1] == "identity" and not layers.clipped and layers.waiting is None:
+        scale, shift = _checked(layers.file, step, inputs=layers.w[-1].shape[1])
+        w, b = _wide(layers.w[-1]), _wide(layers.b[-1])
+        layers.w[-1] = w @ scale if scale.ndim == 2 else w * scale
+        layers.b[-1] = (b @ scale if scale.ndim == 2 else b * scale) + shift
         return
     if layers.w:
         _end_layer(layers)
-    layers.waiting = step if layers.waiting is None else _after(layers, layers.waiting, step)
+    _checked(layers.file, step)
+    layers.waiting = step if layers.waiting is None else _after(layers.file, layers.waiting, step)
 
 
-def _after(layers: _Layers, one: Affine, two: Affine) -> Affine:
-    """Return the one affine map that does `one`, then `two`."""
+def _checked(
+    file: str, step: Affine, *, inputs: int | None = None, outputs: int | None = None
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return scale and shift, of shapes that map `inputs` to `outputs` numbers, as far as these are known."""
+    scale, shift = _wide(step.scale), _wide(step.shift)
+    if not (np.isfinite(scale).all() and np.isfinite(shift).all()):
+        raise FormatError(file, step.place, "scales or shifts by a number that is not finite")
+    rows, columns = scale.shape if scale.ndim == 2 else (inputs, inputs if outputs is None else outputs)
+    fits = scale.ndim <= 2 and shift.ndim <= 1 and inputs in (None, rows) and outputs in (None, columns)
+    vectors = [v.size for v in (scale, shift) if v.ndim == 1]
+    if not fits or any(size not in (1, columns) for size in vectors if columns is not None):
+        raise FormatError(
+            file,
+            step.place,
+            f"scales by {scale.shape} and shifts by {shift.shape}; {inputs or 'any'} inputs and "
+            f"{outputs or 'any'} outputs are here",
+        )
+    return scale, shift
+
+
+def _after(file: str, one: Affine, two: Affine) -> Affine:
+    """J1. The one affine map that does `one`, then `two`: x S U + (t U + v)."""
     s, t, u, v = (_wide(a) for a in (one.scale, one.shift, two.scale, two.shift))
     try:
         if u.ndim == 2:
-            scale = s @ u if s.ndim == 2 else np.broadcast_to(s, len(u))[:, None] * u
-            return Affine(two.place, scale, np.broadcast_to(t, len(u)) @ u + v, "")
+            scale = s @ u if s.ndim == 2 else np.broadcast_to(s, u.shape[:1])[:, None] * u
+            return Affine(two.place, scale, np.broadcast_to(t, u.shape[:1]) @ u + v, "")
         return Affine(two.place, s * u, t * u + v, "")
     except ValueError as error:
-        raise FormatError(layers.file, two.place, f"has other shapes than {one.place} before it") from error
+        raise FormatError(file, two.place, f"has other shapes than {one.place} before it") from error
 
 
 def _end_layer(layers: _Layers) -> None:
-    """X2. Settle the clip of the last layer."""
-    (low, high), layers.clip = layers.clip, (-inf, inf)
+    """J2. Settle the clip of the last layer."""
+    (at, low, high), layers.clip = layers.clip, Clip("", -inf, inf)
     if (low, high) == (-inf, inf):
         return
     if (low, high) in ((0, inf), (0, 1)):
@@ -231,26 +250,41 @@ def _end_layer(layers: _Layers) -> None:
     layers.w[-1] = _wide(layers.w[-1]) / step
     layers.b[-1] = (_wide(layers.b[-1]) - start) / step
     layers.activations[-1] = name
-    place = layers.places[-1]
-    layers.waiting = Affine(f"Clip to [{low:g}, {high:g}] behind {place}", step, start, "")
+    bounds = f"{'relu6' if (low, high) == (0, 6) else 'clip'} to [{low:g}, {high:g}]"
+    layers.waiting = Affine(f"{at} ({bounds})", step, start, "")
     layers.folded = True
-    layers.notes.append(f"{place}: clip to [{low:g}, {high:g}] was folded into a {name} and the next layer")
+    layers.notes.append(f"{at}: the {bounds} was folded into a {name} and the next layer")
+
+
+def _end(layers: _Layers) -> None:
+    """J3. Settle what stands behind the last layer."""
+    _end_layer(layers)
+    if layers.waiting is not None:
+        raise FormatError(
+            layers.file,
+            layers.waiting.place,
+            "scales or shifts the outputs behind the last activation; only a relu, clipped_relu, sigmoid, tanh, "
+            "hard_sigmoid, softplus or a head may stand last",
+        )
+    if layers.head == "none" and layers.activations[-1] == "sigmoid":
+        layers.activations[-1], layers.head = "identity", "logistic"
+        layers.notes.append("the sigmoid behind the last layer was split off as the head 'logistic'")
 
 
 def _network(layers: _Layers) -> FloatMLP:
+    """J4. Each array is let go once its layer is made: no more than one of them is held twice."""
     dtypes = {array.dtype for array in (*layers.w, *layers.b)}
     small = not layers.folded and all(dtype in (np.float16, np.float32) for dtype in dtypes)
     dtype = np.float32 if small else np.float64
-    made = []
-    for place, w, b, activation in zip(layers.places, layers.w, layers.b, layers.activations, strict=True):
-        try:
-            made.append(DenseLayer(w.astype(dtype), b.astype(dtype), activation))
-        except (ValueError, TypeError) as error:
-            raise FormatError(layers.file, place, str(error)) from error
+    made: list[DenseLayer] = []
     try:
+        for activation in layers.activations:
+            w, b = layers.w.pop(0), layers.b.pop(0)
+            made.append(DenseLayer(w.astype(dtype, copy=False), b.astype(dtype, copy=False), activation))
         return FloatMLP(tuple(made))
     except (ValueError, TypeError) as error:
-        raise FormatError(layers.file, "", str(error)) from error
+        place = layers.places[len(made)] if len(made) < len(layers.places) else ""
+        raise FormatError(layers.file, place, str(error)) from error
 
 
 def _wide(values: ArrayLike) -> NDArray[np.float64]:

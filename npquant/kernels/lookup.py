@@ -1,7 +1,7 @@
 """256-entry tables for the activations that are not clamps, correctly rounded.
 
-Legend: q input code, t[q + 128] output code, f the real function (name: "sigmoid" or "tanh"); x and y quantization of
-input and output, (sx, zx) and (sy, zy), per-tensor and of signed 8-bit codes.
+Legend: q input code, t[q + 128] output code, f the real function (name: "sigmoid", "tanh" or "softplus"); x and y
+quantization of input and output, (sx, zx) and (sy, zy), per-tensor and of signed 8-bit codes.
 """
 
 from __future__ import annotations
@@ -31,6 +31,15 @@ def sigmoid(x: Float64) -> Float64:
     return np.where(x >= 0, 1 / (1 + t), t / (1 + t))
 
 
+def softplus(x: Float64) -> Float64:
+    """Evaluate log(1 + e^x) of float64 values x without overflow; above max(x, 0).
+
+    >>> softplus(np.array([-1000.0, 1000.0]))
+    array([   0., 1000.])
+    """
+    return np.asarray(np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x))))
+
+
 def _exact_sigmoid(x: Decimal) -> Decimal:
     t = (-abs(x)).exp()
     return 1 / (1 + t) if x >= 0 else t / (1 + t)
@@ -40,10 +49,15 @@ def _exact_tanh(x: Decimal) -> Decimal:
     return 2 * _exact_sigmoid(2 * x) - 1
 
 
+def _exact_softplus(x: Decimal) -> Decimal:
+    return max(x, Decimal(0)) + (1 + (-abs(x)).exp()).ln()
+
+
 FUNCTIONS: Mapping[str, tuple[Callable[[Float64], Float64], Callable[[Decimal], Decimal]]] = MappingProxyType(
     {
         "sigmoid": (sigmoid, _exact_sigmoid),
         "tanh": (np.tanh, _exact_tanh),
+        "softplus": (softplus, _exact_softplus),
     }
 )
 
@@ -51,7 +65,7 @@ FUNCTIONS: Mapping[str, tuple[Callable[[Float64], Float64], Callable[[Decimal], 
 def activation_table(name: str, x: QuantParams, y: QuantParams) -> Int8:
     """R12. t[q + 128] = R1(f(R2(q))) for each of the 256 codes q, correctly rounded.
 
-    Only f(0) is a tie in truth; it is exact in float64. ValueError if the name is unknown, or x or y is per-channel or
+    Only sigmoid and tanh of 0 are ever ties, and exact. ValueError if the name is unknown, or x or y is per-channel or
     does not hold signed 8-bit codes.
 
     >>> t = activation_table("sigmoid", QuantParams(1 / 16, 0, -128, 127), QuantParams(1 / 256, -128, -128, 127))
@@ -70,15 +84,16 @@ def activation_table(name: str, x: QuantParams, y: QuantParams) -> Int8:
     quotient = value / float(y.scale)
     near_tie = np.abs(quotient - np.floor(quotient) - 0.5) <= TIE_MARGIN * (1 + np.abs(quotient))
     table = quantize(value, y).astype(np.int8)
-    for i in np.flatnonzero(near_tie & (real != 0)):
+    for i in np.flatnonzero(near_tie):
         table[i] = _entry_in_decimal(Decimal(float(real[i])), exact, y)
     return table
 
 
 def _entry_in_decimal(real: Decimal, exact: Callable[[Decimal], Decimal], y: QuantParams) -> int:
-    """Round one entry with 60 digits; the quotient is not a tie, so comparing it with k + 1/2 decides."""
+    """Round one entry with 110 digits, half to even where it is a tie: f is exact where it is rational, at 0."""
     with localcontext() as context:
-        context.prec = 60
+        # Near a tie |f| >= sy / 2 > 2^-127, so 1 + e^x keeps at least 70 digits of e^x.
+        context.prec = 110
         quotient = exact(real) / Decimal(float(y.scale))
         code = int(quotient.to_integral_value()) + int(y.zero_point)
     return max(y.qmin, min(y.qmax, code))

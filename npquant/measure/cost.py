@@ -2,7 +2,7 @@
 
 M1 (work)         MACs of one row = sum over layers of K N: the products that the layers' shapes stand for
 
-Legend: model a float, integer or dynamic network; a layer's weights w have shape (K, N), K inputs and N outputs.
+Legend: model a float, an integer or a dynamic network; w weights of a layer, (K, N) of K inputs and N outputs.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def executed_macs(model: Network) -> int:
     return model.executed_macs if isinstance(model, IntegerMLP) else model.macs
 
 
-def stored_bytes(model: Network, encoding: str = "auto") -> int:
+def stored_bytes(model: FloatMLP | IntegerMLP, encoding: str = "auto") -> int:
     """Return the length of the npz file that `save` writes; `encoding` of the weights, as `save` has it."""
     return len(encode_model(model, encoding))
 

@@ -92,6 +92,23 @@ def tanh_backward(da: Real, a: Real) -> Real:
     return np.asarray(da * (1 - a * a))
 
 
+def softplus_forward(z: Real) -> Real:
+    """a = log(1 + e^z), above max(z, 0) by at most log 2.
+
+    >>> softplus_forward(np.array([-800.0, 800.0]))
+    array([  0., 800.])
+    """
+    # log(1 + e^z) = max(z, 0) + log(1 + e^-|z|), and e^-|z| <= 1 never overflows.
+    with np.errstate(under="ignore"):
+        return np.asarray(np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z))))
+
+
+def softplus_backward(da: Real, a: Real) -> Real:
+    """dz = da (1 - e^-a): e^a = 1 + e^z, so that 1 - e^-a = e^z / (1 + e^z), the sigmoid of z."""
+    with np.errstate(under="ignore"):
+        return np.asarray(da * -np.expm1(-a))
+
+
 Forward = Callable[[Real], Real]
 Backward = Callable[[Real, Real], Real]
 
@@ -104,6 +121,7 @@ ACTIVATIONS: Final = MappingProxyType[str, tuple[Forward, Backward]](
         "hard_sigmoid": (hard_sigmoid_forward, hard_sigmoid_backward),
         "sigmoid": (sigmoid_forward, sigmoid_backward),
         "tanh": (tanh_forward, tanh_backward),
+        "softplus": (softplus_forward, softplus_backward),
     }
 )
 

@@ -231,7 +231,8 @@ def fit(
     >>> from npquant.nn.scaling import choose_network_scaling
     >>> settings = TrainingSettings(1, "softmax_cross_entropy", "sgd", 1e-300, 1, 0.0, 0.0, None)
     >>> rows = TrainingRows(np.array([[16]]), np.array([0]), None, 1)
-    >>> start, scaling = [(np.array([[16.0]]), np.zeros(1))], choose_network_scaling(rows, np.dtype("float64"))
+    >>> scaling = choose_network_scaling(rows, np.dtype("float64"), "identity")
+    >>> start = [(np.array([[16.0]]), np.zeros(1))]
     >>> fit(start, ("identity",), rows, scaling, settings, None, np.random.default_rng(0)).layers[0].w
     array([[1.]])
     """

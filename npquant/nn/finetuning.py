@@ -78,6 +78,8 @@ def finetune(
     the end (F8), so a rate means the same for both.
     F15: a weight that is exactly 0 has been pruned. It gets no step, so a sparse network stays as sparse as it is;
     where all weights of an input are 0, the input is not even read. Biases are always trained.
+    The loss sees the outputs, behind the last layer's activation where it has one: cross-entropy behind a ReLU trains,
+    but a row whose right class has the output 0 moves that class by no gradient (F3). Real targets are then not scaled.
 
     Examples
     --------
@@ -93,7 +95,7 @@ def finetune(
     if quantizer is not None:
         quantizer.check(len(model.layers))
     rows = check_training_rows(x, y, validation, settings, (model.n_inputs, model.neurons[-1]))
-    scaling = choose_network_scaling(rows, model.dtype)
+    scaling = choose_network_scaling(rows, model.dtype, model.activation_names[-1])
     rows = distilled_rows(rows, teacher, temperature, teacher_share)
     return fit(
         scaling.unfold(model.parameters),

@@ -52,14 +52,15 @@ class FloatMLP:
     Parameters
     ----------
     layers : sequence of DenseLayer
-        In order; the last one has the activation "identity", and its outputs are the logits.
+        In order. The outputs of the last one are what is called logits, behind its activation where it has one: most
+        have "identity"; a network that ends in a ReLU, tanh or softplus is held as it is.
 
     Raises
     ------
     TypeError
         If the layers have different dtypes.
     ValueError
-        If there is no layer, neighbouring shapes do not agree, or the last layer has an activation.
+        If there is no layer, or neighbouring shapes do not agree.
 
     Examples
     --------
@@ -79,10 +80,6 @@ class FloatMLP:
                 raise ValueError(f"layer {i} has {one.w.shape[1]} outputs but layer {i + 1} takes {two.w.shape[0]}")
             if one.w.dtype != two.w.dtype:
                 raise TypeError(f"layer {i} is {one.w.dtype} but layer {i + 1} is {two.w.dtype}")
-        if self.layers[-1].activation != "identity":
-            raise ValueError(
-                f"the last layer has the activation {self.layers[-1].activation!r}; logits need 'identity'"
-            )
 
     @property
     def n_inputs(self) -> int:
@@ -125,7 +122,7 @@ class FloatMLP:
         Returns
         -------
         logits : ndarray of float, shape (B, C)
-            Outputs of the last layer.
+            Outputs a of the last layer.
         cache : ForwardCache
             z and a of every layer among it.
 
@@ -152,7 +149,7 @@ class FloatMLP:
         Parameters
         ----------
         dlogits : ndarray of float, shape (B, C)
-            Gradient of a loss by the logits.
+            Gradient of a loss by the logits, so behind the last activation.
         cache : ForwardCache
             From `forward`.
 
@@ -216,7 +213,7 @@ class FloatMLP:
         return self.forward(x)[1].a
 
     def logits(self, x: ArrayLike) -> Real:
-        """Return the outputs of the last layer; the caches that `forward` keeps are not made.
+        """Return the outputs a of the last layer; the caches that `forward` keeps are not made.
 
         Parameters
         ----------
@@ -239,7 +236,7 @@ class FloatMLP:
         return a
 
     def predict(self, x: ArrayLike) -> NDArray[np.int64]:
-        """Return the class with the largest logit, the lowest index on a tie.
+        """Return the class with the largest logit, the lowest index on a tie, as among outputs that a ReLU makes 0.
 
         Parameters
         ----------

@@ -117,7 +117,7 @@ class NetworkScaling:
     """F8 at both ends of a network."""
 
     inputs: Scaling
-    outputs: Scaling  # o = 0 and d = 1 for classes
+    outputs: Scaling  # o = 0 and d = 1 for classes, and behind an activation
 
     def fold(self, parameters: Parameters) -> Parameters:
         """Return the parameters that take and give raw values, in the dtype of the given ones."""
@@ -136,8 +136,12 @@ class NetworkScaling:
         return tuple((w.astype(dtype), b.astype(dtype)) for w, b in wide)
 
 
-def choose_network_scaling(rows: TrainingRows, dtype: np.dtype[Any]) -> NetworkScaling:
-    """Choose how both ends of a network are scaled while it is trained on raw `rows`; classes need no scaling."""
-    if rows.y.ndim == 2:
-        return NetworkScaling(choose_input_scaling(rows.x, dtype), choose_target_scaling(rows.y, dtype))
-    return NetworkScaling(choose_input_scaling(rows.x, dtype), Scaling(np.zeros(rows.outputs), np.ones(rows.outputs)))
+def choose_network_scaling(rows: TrainingRows, dtype: np.dtype[Any], last: str) -> NetworkScaling:
+    """Choose how both ends of a network are scaled while it is trained on raw `rows`; classes need no scaling.
+
+    Real targets are scaled where the activation of the `last` layer is "identity": F8 cannot be folded through another.
+    """
+    inputs = choose_input_scaling(rows.x, dtype)
+    if rows.y.ndim == 2 and last == "identity":
+        return NetworkScaling(inputs, choose_target_scaling(rows.y, dtype))
+    return NetworkScaling(inputs, Scaling(np.zeros(rows.outputs), np.ones(rows.outputs)))

@@ -112,7 +112,7 @@ def train(
     check_activation(activation)
     widths = _checked_widths(hidden)
     rows = check_training_rows(x, y, validation, settings, None)
-    scaling = choose_network_scaling(rows, number)
+    scaling = choose_network_scaling(rows, number, "identity")
     varying = (rows.x != scaling.inputs.o).any(axis=0)
     start = _initial_parameters([len(varying), *widths, rows.outputs], varying, number, generator)
     activations = (*[activation] * len(widths), "identity")

@@ -143,8 +143,8 @@ RUY_X86 = dataclasses.replace(
     source="google/ruy ruy/kernel_avx512.cc, apply_multiplier",
     equation="y_q = clamp(wrap32(half_up(half_up(wrap32(acc 2^max(e,0)) m / 2^31) / 2^max(-e,0)) + zy)); "
     "M_A per tensor, M_B per channel",
-    proof="run: ai-edge-litert 2.3.0, BUILTIN_WITHOUT_DEFAULT_DELEGATES on x86, every operator, the layer of int16 codes "
-    "with each type of bias too",
+    proof="run: ai-edge-litert 2.3.0, BUILTIN_WITHOUT_DEFAULT_DELEGATES on x86, every operator, the layer of int16 "
+    "codes with each type of bias too",
     output_stage=wrapping_stage(requantize_double_rounding_up),
     quantize_types=("int8", "uint8", "int16"),
     multipliers=(0, 2**31 - 1, 1),

@@ -20,6 +20,7 @@ from npquant.kernels.quantize_engines import dequantize_float32, quantize_recipr
 from npquant.kernels.requantize_codes import requantize_codes_8_bit_multiplier
 from npquant.kernels.softmax_engines import softmax_codes_table
 from npquant.profiles.record import Profile
+from npquant.profiles.tflite import RUY_X86
 
 XNNPACK_FP32 = Profile(
     name="xnnpack_fp32",
@@ -27,8 +28,8 @@ XNNPACK_FP32 = Profile(
     version="XNNPACK 2026-08-21",
     source="XNNPACK src/operators/fully-connected-nc.c, src/qs8-qc8w-gemm/gen",
     equation="y_q = half_even(clip(f32(f32(acc) M_C), lo - zy, hi - zy)) + zy",
-    proof="run: ai-edge-litert 2.3.0 with its delegate on x86, every operator (the layer: AVX2 by emulation); softmax, "
-    "which the delegate leaves to LiteRT, is LiteRT's optimized kernel",
+    proof="run: ai-edge-litert 2.3.0 with its delegate on x86, every operator (the layer: AVX2 by emulation); softmax "
+    "and layers of int16 codes, which the delegate leaves to LiteRT, are LiteRT's optimized kernels",
     make_multiplier=multiplier_float32,
     quantize_bias=bias_reciprocal_half_away,
     output_stage=stage_float32_half_even,
@@ -37,6 +38,7 @@ XNNPACK_FP32 = Profile(
     activation_codes=activation_codes_half_even,
     requantize_codes=requantize_codes_8_bit_multiplier,
     softmax_codes=softmax_codes_table,
+    wide_stages=RUY_X86.wide_stages,
     weight_zero_point="uint8",
     max_multiplier=256.0,
     activation_bounds=bounds_half_even_zero_point_first,
@@ -68,6 +70,7 @@ XNNPACK_RNDNU = dataclasses.replace(
     activation_codes=None,
     softmax_codes=None,
     requantize_codes=None,
+    wide_stages=(),
     code_types=("uint8",),
     rescale_types=("int8",),
     conversion="the rounded product's low 32 bits",

@@ -1,6 +1,7 @@
 """The report: its keys, its rounding, its bytes. `report.schema.json` says the same to a program.
 
-Everything but `environment`, `steps[].seconds` and `deployment.latency` is the same on a second run.
+Everything but `environment`, `steps[].seconds`, `deployment.latency` and `deployment.targets[].measured` is the same on
+a second run.
 
 Legend: report the content of report.json, as `run_workflow` returns it.
 """
@@ -76,4 +77,9 @@ def timeless(report: dict[str, Any]) -> dict[str, Any]:
     kept = {key: value for key, value in report.items() if key != "environment"}
     kept["steps"] = [{key: value for key, value in step.items() if key != "seconds"} for step in report["steps"]]
     kept["deployment"] = {key: value for key, value in report["deployment"].items() if key != "latency"}
+    if "targets" in kept["deployment"]:
+        kept["deployment"]["targets"] = [
+            {key: value for key, value in target.items() if key != "measured"}
+            for target in kept["deployment"]["targets"]
+        ]
     return kept

@@ -85,12 +85,14 @@ def layer_entry(layer: LayerReport) -> dict[str, Any]:
 
 
 def notes_of(report: dict[str, Any]) -> list[str]:
-    """Say what a reader of the figures must know, from a `report` with "config", "data", "budget" and "pruning".
+    """Say what a reader must know, from "config", "data", "budget", "pruning" and "deployment" of a `report`.
 
     >>> data = {"rows": {"validation": 50, "test": 40}, "points_per_row": {"validation": 2.0, "test": 2.5}}
     >>> config, budget = {"data": "mine.csv", "bits": None}, {"thresholds": {"bits": [8, 4]}}
     >>> pruning = {"nothing_pruned": True, "rates": [0.0]}
-    >>> notes_of({"data": data, "config": config, "budget": budget, "pruning": pruning})[1:]
+    >>> deployment = {"targets": [], "differing_targets": []}
+    >>> parts = {"data": data, "config": config, "budget": budget, "pruning": pruning, "deployment": deployment}
+    >>> notes_of(parts)[1:]
     ['Nothing was pruned: every pruning rate is 0.']
     """
     rows, points, budget = report["data"]["rows"], report["data"]["points_per_row"], report["budget"]
@@ -109,4 +111,13 @@ def notes_of(report: dict[str, Any]) -> list[str]:
         notes.append(f"Nothing was pruned: {why}.")
     if {2, "ternary"} & set(budget["thresholds"]["bits"]):
         notes.append("Two bits suit only networks with width to spare; compare KL, not only accuracy, with 3 bits.")
+    if report["deployment"]["targets"]:
+        notes.append(
+            "The integer network's time is NumPy's on this machine, and says nothing of a microcontroller's; the C "
+            "program's bytes and time, this machine's too, are nearer to one."
+        )
+    for name in report["deployment"]["differing_targets"]:
+        notes.append(
+            f"{name} answers otherwise than npquant says it must: do not deploy it; npquant verify says where."
+        )
     return notes

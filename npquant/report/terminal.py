@@ -18,9 +18,10 @@ def render_report(report: dict[str, Any]) -> str:
         _compared(report, 7, "Step 7   pruned and quantized, on the validation rows") + _pruning(report),
         _models(report),
         _deployment(report),
+        _targets(report),
         _verdict(report),
     )
-    return "\n\n".join("\n".join(lines) for lines in sections) + "\n"
+    return "\n\n".join("\n".join(lines) for lines in sections if lines) + "\n"
 
 
 def _points(value: float) -> str:
@@ -54,8 +55,13 @@ def _head(report: dict[str, Any]) -> list[str]:
         f"  data   {data['name']}: {rows['total']:,} rows, {data['features']} features, {data['classes']} classes",
         f"         {rows['train']:,} train, {rows['validation']:,} validation, {rows['test']:,} test"
         f"   split {data['split_sha256'][:12]}",
-        f"  float  {widths}, {joined(report['model']['activations'][:-1])} ({report['model']['source']})",
+        f"  float  {widths}, {joined(report['model']['activations'][:-1])} ({_source(report['model'])})",
     ]
+
+
+def _source(model: dict[str, Any]) -> str:
+    foreign = model["format"] not in (None, "npquant")
+    return f"{model['source']}, {model['format']}" if foreign else str(model["source"])
 
 
 def _thresholds(budget: dict[str, Any]) -> list[str]:
@@ -169,6 +175,42 @@ def _deployment(report: dict[str, Any]) -> list[str]:
         "",
         *table(("batch", "float", "integer", "dynamic", "integer/float", "dynamic/float"), rows, text_columns=0),
     ]
+
+
+def _targets(report: dict[str, Any]) -> list[str]:
+    """Lay out what was exported and run; what could not be is named below."""
+    targets = report["deployment"]["targets"]
+    if not targets:
+        return []
+    rows = [
+        (
+            f"{entry['target']} in {entry['engine']}",
+            f"{entry['measured']['code_bytes'] or entry['bytes']:,}",
+            entry["profile"],
+            f"{entry['outputs'] - entry['differing']:,} of {entry['outputs']:,}",
+            _percent(entry["agreement"]),
+            "-" if entry["measured"]["seconds"] is None else _row_time(entry["measured"]["seconds"]),
+        )
+        for entry in targets
+        if entry["reason"] is None
+    ]
+    head = ("target", "bytes", "arithmetic", "equal answers", "agree %", "one row")
+    lines = ["Exports   run in their runtimes, compared byte for byte with npquant's answers"]
+    lines += table(head, rows) if rows else []
+    for entry in targets:
+        made = entry["measured"]
+        if made["code_bytes"] is not None:
+            size = f"{made['code_bytes']:,} bytes of code and constants, {made['ram_bytes']:,} of RAM"
+            lines += labelled("size", f"{entry['target']} compiled with -Os by {made['version']}: {size}")
+        why = entry["reason"] or made["reason"]
+        if why is not None:
+            what = "not run" if entry["reason"] else "not timed"
+            lines += labelled("absent", f"{entry['target']} in {entry['engine']}, {what}: {why}")
+    return lines
+
+
+def _row_time(seconds: float) -> str:
+    return f"{1e9 * seconds:,.0f} ns" if seconds < 1e-5 else f"{1e6 * seconds:,.1f} us"
 
 
 def _parts(parts: Sequence[dict[str, Any]]) -> str:

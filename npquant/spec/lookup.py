@@ -1,14 +1,15 @@
 """The correctly rounded entries of the 256-entry tables.
 
-Legend: x real argument; (lo, hi) an enclosure of the value by rationals, lo <= value <= hi; terms of the Taylor series
-of e^|x|, more than 2 |x|. In `table_entry`, x and y are scale and zero point of input and output, q is the input code
-and [qmin, qmax] the output interval.
+Legend: x real argument, t one in (0, 1]; (lo, hi) an enclosure of the value by rationals, lo <= value <= hi; terms of
+the Taylor series of e^|x|, more than 2 |x|. In `table_entry`, x and y are scale and zero point of input and output, q
+is the input code and [qmin, qmax] the output interval.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from fractions import Fraction
+from math import ceil, floor
 
 from npquant.spec.affine import Affine, dequantize, quantize
 
@@ -53,6 +54,35 @@ def enclose_tanh(x: Fraction, terms: int) -> Enclosure:
     return 2 * lo - 1, 2 * hi - 1
 
 
+def enclose_log1p(t: Fraction, least: Fraction) -> Enclosure:
+    """Enclose log(1 + t) = 2 (u + u^3/3 + u^5/5 + ...), u = t / (2 + t), by the terms that are larger than `least`.
+
+    >>> lo, hi = enclose_log1p(Fraction(1), Fraction(1, 10**12))
+    >>> lo < Fraction(69314718055994531, 10**17) < hi and hi - lo < Fraction(1, 10**11)
+    True
+    """
+    u = t / (2 + t)
+    total, power, n = Fraction(0), u, 1
+    while power / n > least:
+        total, power, n = total + 2 * power / n, power * u * u, n + 2
+    # u <= 1/3: each term is at most 1/9 of the one before it, so all that are left are at most 9/8 of the first.
+    return total, total + Fraction(9, 4) * power / n
+
+
+def enclose_softplus(x: Fraction, terms: int) -> Enclosure:
+    """Enclose log(1 + e^x) = max(x, 0) + log(1 + e^-|x|), increasing in e^-|x|.
+
+    >>> enclose_softplus(Fraction(10), 60)[0] > 10
+    True
+    """
+    lo, hi = enclose_exp(-abs(x), terms)
+    # Outwards to a grid finer than e^-|x| (terms > 4 |x|), so that the powers of the series stay short.
+    grid = 4**terms
+    below, above = Fraction(floor(lo * grid), grid), Fraction(ceil(hi * grid), grid)
+    least = Fraction(1, grid)
+    return max(x, Fraction(0)) + enclose_log1p(below, least)[0], max(x, Fraction(0)) + enclose_log1p(above, least)[1]
+
+
 def table_entry(
     enclose: Callable[[Fraction, int], Enclosure],
     q: int,
@@ -62,16 +92,14 @@ def table_entry(
     qmax: int,
 ) -> int:
     """R12. t[q] = R1(f(R2(q))) with f the exact function. The enclosure is tightened until both of its ends have the
-    same code. It ends: f of a rational other than 0 is irrational, so it is never a tie; at 0 both functions are
-    rational, and given exactly. To enclose f is `enclose_sigmoid` or `enclose_tanh`.
+    same code. It ends: f of a rational other than 0 is irrational, so it is never a tie; at 0 sigmoid and tanh are
+    rational, and their enclosures exact, and softplus is log 2. To enclose f is `enclose_sigmoid`, `enclose_tanh` or
+    `enclose_softplus`.
 
     >>> table_entry(enclose_sigmoid, 0, (Fraction(1, 16), 0), (Fraction(1, 256), -128), -128, 127)
     0
     """
     real = dequantize(q, *x)
-    if real == 0:
-        exact = enclose(real, 4)[1]
-        return quantize(exact, y[0], y[1], qmin, qmax)
     terms = int(4 * abs(real)) + 16
     while True:
         lo, hi = (quantize(v, y[0], y[1], qmin, qmax) for v in enclose(real, terms))

@@ -57,6 +57,7 @@ class Divergence:
     outputs: tuple[int, ...]  # outputs by layer in all
     end_to_end: int  # output codes that differ when each profile runs the whole network by itself
     predictions: int  # predicted classes that do
+    largest: int  # difference of two output codes, end to end
     first: FirstDivergence | None  # by layer, then row, then neuron
     rules: tuple[str, ...]  # in which the two records differ
 
@@ -94,6 +95,8 @@ def compare_profiles(model: IntegerMLP, x: ArrayLike, a: str | Profile, b: str |
         tuple(outputs),
         int((y_a != y_b).sum()),
         int((y_a.argmax(axis=1) != y_b.argmax(axis=1)).sum()),
+        # Codes have 32 bits at most, so their difference holds in int64.
+        int(np.abs(y_a.astype(np.int64) - y_b.astype(np.int64)).max(initial=0)),
         first,
         tuple(differing_rules(one.profile, two.profile)),
     )
@@ -118,7 +121,11 @@ def render_divergence(found: Divergence) -> str:
     lines = [f"{found.a} against {found.b} on {found.rows:,} rows", "", "  layer  outputs      differ  ppm"]
     for i, (count, total) in enumerate(zip(found.differing, found.outputs, strict=True)):
         lines.append(f"  {i:>5}  {total:>11,}  {count:>6,}  {1e6 * count / max(total, 1):,.0f}")
-    lines += ["", f"  end to end: {found.end_to_end:,} output codes and {found.predictions:,} predictions differ", ""]
+    lines += [
+        "",
+        f"  end to end: {found.end_to_end:,} output codes{_by(found)} and {found.predictions:,} predictions differ",
+        "",
+    ]
     if found.first is None:
         lines.append("  The two profiles agree on every output of these rows.")
         if found.rules:
@@ -137,6 +144,10 @@ def render_divergence(found: Divergence) -> str:
         f"    see: npquant profiles {found.a}, npquant profiles {found.b}",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _by(found: Divergence) -> str:
+    return f" (by up to {found.largest})" if found.largest > 1 else ""
 
 
 def divergence_as_json(found: Divergence) -> dict[str, object]:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from npquant.budget.requirements import Budget
 from npquant.compression.chain.weight_codes import Bits
+from npquant.workflow.target_names import check_targets
 
 ACTIVATIONS: Final = ("clipped_relu", "relu", "hard_sigmoid", "sigmoid", "tanh")
 
@@ -30,6 +31,8 @@ class RunConfig:
     epochs: int | None = None  # most epochs to train, >= 1; None: by the number of rows
     activation: str | None = None  # hidden activation to train, of ACTIVATIONS; None: "clipped_relu"
     seed: int = 0  # >= 0; chooses the split, the first weights, the batches and the calibration rows
+    activations: str | tuple[str, ...] | None = None  # hidden ones of a model file that does not say
+    targets: tuple[str, ...] | None = None  # what to export, of TARGETS, or ("none",); None: all
 
     def __post_init__(self) -> None:
         """Check every option."""
@@ -48,6 +51,9 @@ class RunConfig:
             raise ValueError(f"the number of epochs is {self.epochs}; give at least 1 with --epochs")
         if self.activation is not None and self.activation not in ACTIVATIONS:
             raise ValueError(f"the activation {self.activation!r} is unknown; choose one of {', '.join(ACTIVATIONS)}")
+        check_targets(self.targets)
+        if self.activations is not None and self.model is None:
+            raise ValueError("--activations says what a model file does not: name the file with --model")
         if self.model is not None and self.trains:
             raise ValueError("--model gives a network and --train, --hidden, --epochs, --activation make one: drop one")
 

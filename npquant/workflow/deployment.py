@@ -20,9 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from npquant.arrays import Int8
-from npquant.files.storage import load, write_atomically
+from npquant.files.storage import write_atomically
 from npquant.integer.dynamic_mlp import DynamicMLP
 from npquant.integer.mlp import IntegerMLP
+from npquant.interop.read import load
 from npquant.nn.model import FloatMLP
 
 BATCHES: Final = (1, 64, 1000)

@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import Any, Final
 
+import numpy as np
+
 from npquant.data.sets import Sets
-from npquant.files.storage import load
-from npquant.nn.model import FloatMLP
+from npquant.interop.imported import Imported
+from npquant.interop.read import load, read
+from npquant.nn.model import DenseLayer, FloatMLP
 from npquant.nn.settings import Epoch
 from npquant.nn.training import train
 from npquant.workflow.config import RunConfig
@@ -26,6 +29,8 @@ class FloatStart:
     model: FloatMLP
     source: str
     notes: tuple[str, ...] = ()
+    format: str | None = None  # of the file, as `npquant.interop.Imported` names it
+    head: str = "none"  # what the file has behind the logits
 
 
 def obtain_float(config: RunConfig, sets: Sets, progress: Callable[[str], None]) -> FloatStart:
@@ -41,7 +46,7 @@ def obtain_float(config: RunConfig, sets: Sets, progress: Callable[[str], None])
     ('bundled', 64, (64, 32, 10))
     """
     if config.model is not None:
-        return _given(config.model, sets)
+        return _given(config.model, config.activations, sets)
     if config.trains:
         return FloatStart(_trained(config, sets, progress), "trained")
     if config.data is not None:
@@ -109,13 +114,48 @@ def bundled_network() -> FloatMLP:
     return model
 
 
-def _given(path: str, sets: Sets) -> FloatStart:
-    model = load(path)
-    if not isinstance(model, FloatMLP):
-        raise ValueError(f"{path}: holds an integer network; step 1 starts from a float one, such as float.npz")
-    check_fits(path, model, sets, "give matching --data and --model")
-    note = f"Which rows {path} was trained on is not known: where test rows are among them, its accuracy flatters."
-    return FloatStart(model, "file", (note,))
+def read_float(path: str, activations: str | tuple[str, ...] | None, fix: str) -> tuple[FloatMLP, Imported]:
+    """Read the float network of any file that `npquant.interop.read` takes; path and activations as there.
+
+    Returned are the network, and all that the file says around it. ValueError if it holds another kind of network;
+    `fix` says what to give instead. Its errors else.
+    """
+    found = read(path, activations=activations)
+    if not isinstance(found.model, FloatMLP):
+        raise ValueError(f"{path}: holds an integer network, which is quantized already; {fix}")
+    return found.model, found
+
+
+def fit_classes(path: str, model: FloatMLP, sets: Sets, fix: str) -> tuple[FloatMLP, tuple[str, ...]]:
+    """Return the float `model` of the file path with an output a class of the data, and a note where that changed it.
+
+    A network with one logit z for two classes becomes one with the two (0, z): z > 0 is the larger of them, and their
+    softmax is the sigmoid of z. Errors as `check_fits`, which `fix` goes to.
+    """
+    last = model.layers[-1]
+    notes: tuple[str, ...] = ()
+    if model.neurons[-1] == 1 and len(sets.dataset.class_names) == 2 and last.activation == "identity":
+        w, b = (np.concatenate([np.zeros_like(values), values], axis=-1) for values in (last.w, last.b))
+        model = FloatMLP((*model.layers[:-1], DenseLayer(w, b, "identity")))
+        notes = (f"{path}: the one logit z became the two (0, z): the same classes, the same probabilities.",)
+    check_fits(path, model, sets, fix)
+    return model, notes
+
+
+def import_notes(path: str, found: Imported) -> tuple[str, ...]:
+    """Write the notes of what was found in the file path as sentences.
+
+    >>> import_notes("net.onnx", Imported(bundled_network(), "softmax", ("the softmax was split off",), "onnx"))
+    ('net.onnx: the softmax was split off.',)
+    """
+    return tuple(f"{path}: {note.rstrip('.')}." for note in found.notes)
+
+
+def _given(path: str, activations: str | tuple[str, ...] | None, sets: Sets) -> FloatStart:
+    model, found = read_float(path, activations, "step 1 starts from a float one, such as float.npz")
+    model, notes = fit_classes(path, model, sets, "give matching --data and --model")
+    unknown = f"Which rows {path} was trained on is not known: where test rows are among them, its accuracy flatters."
+    return FloatStart(model, "file", (unknown, *import_notes(path, found), *notes), found.format, found.head)
 
 
 def _trained(config: RunConfig, sets: Sets, progress: Callable[[str], None]) -> FloatMLP:

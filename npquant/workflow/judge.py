@@ -13,7 +13,7 @@ from npquant.compression.chain.layer_report import LayerReport
 from npquant.compression.chain.weight_codes import Bits
 from npquant.integer.dynamic_mlp import DynamicMLP
 from npquant.integer.mlp import IntegerMLP
-from npquant.measure.cost import Network, executed_macs, nonzero_weights, stored_bytes, weight_widths
+from npquant.measure.cost import executed_macs, nonzero_weights, stored_bytes, weight_widths
 from npquant.measure.evaluate import Comparison, Evaluation, Reference, compare, layer_sqnr
 from npquant.nn.model import FloatMLP
 from npquant.report.entries import accuracy_entry, comparison_entry, layer_entry
@@ -67,7 +67,7 @@ class Judge:
 
     def model_entries(self, stored: FloatMLP, n_bytes: Mapping[str, int]) -> list[dict[str, Any]]:
         """Describe every network; `stored` is the float network as its file holds it, `n_bytes` are lengths known."""
-        networks: list[tuple[str, Network, tuple[Bits, ...], Evaluation, Evaluation, float]] = [
+        networks: list[tuple[str, FloatMLP | IntegerMLP, tuple[Bits, ...], Evaluation, Evaluation, float]] = [
             ("float", stored, weight_widths(stored), self._validation.answers, self._opened.answers, 1.0)
         ]
         for name, judged in self._judged.items():

@@ -30,6 +30,8 @@ from npquant.workflow.config import RunConfig
 from npquant.workflow.deployment import measure_latency, prepare_folder, reload_and_prove, write_files
 from npquant.workflow.float_model import obtain_float
 from npquant.workflow.judge import Judge
+from npquant.workflow.target_names import check_targets
+from npquant.workflow.targets import deploy_targets, differing_targets
 
 STEPS: Final = (
     "float model", "split", "thresholds", "quantize", "validate quantized", "prune", "validate pruned", "deploy",
@@ -54,6 +56,8 @@ def run_workflow(
     epochs: int | None = None,
     activation: str | None = None,
     seed: int = 0,
+    activations: str | tuple[str, ...] | None = None,
+    targets: tuple[str, ...] | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Take a float network through the eight steps, from an accuracy requirement to deployed files.
@@ -61,7 +65,7 @@ def run_workflow(
     Parameters
     ----------
     data, model, train, out, max_drop, max_bytes, max_macs, min_sqnr, prune, bits, activation_bits, hidden, epochs,
-    activation, seed
+    activation, seed, activations, targets
         As `npquant.workflow.config.RunConfig` has them, and ``npquant run --help``.
     progress : callable, optional
         Told in a few words what goes on.
@@ -81,7 +85,8 @@ def run_workflow(
     Notes
     -----
     Everything is chosen on training and validation rows; the test rows are opened once, after the last choice.
-    Writes float.npz, deployed.npz and report.json to `out`, each whole or not at all.
+    Writes float.npz, deployed.npz, the exports of `targets` and report.json to `out`, each whole or not at all. Each
+    export is run in the runtimes that are installed, and compared byte for byte.
 
     Examples
     --------
@@ -89,14 +94,14 @@ def run_workflow(
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     report = run_workflow(out=folder, bits=4, prune=0.1)
+    ...     report = run_workflow(out=folder, bits=4, prune=0.1, targets=("npz",))
     >>> deployed = report["models"][-1]
     >>> deployed["name"], deployed["bits"], deployed["neurons"], report["budget"]["met"]
     ('deployed', [4, 4, 4], [58, 29, 10], True)
     """
     config = RunConfig(
         data, model, train, out, max_drop, max_bytes, max_macs, min_sqnr, prune, bits, activation_bits,
-        hidden, epochs, activation, seed,
+        hidden, epochs, activation, seed, activations, targets,
     )  # fmt: skip
     return _run(config, _Clock(progress or _silent))
 
@@ -118,6 +123,9 @@ def _run(config: RunConfig, clock: _Clock) -> dict[str, Any]:
     _validate(judge, search, floating, x_calibration, clock)
     with clock.step(8):
         deployed = _deploy(folder, start.model, search, x_calibration, sets.dataset.x[sets.split.train])
+        exported = deploy_targets(
+            folder, deployed.model, sets.validation[0], check_targets(config.targets), clock.progress
+        )
         judge.evaluate_network("deployed", deployed.model, search.thresholds.bits, search.pruned.kept)
         judge.open_test(*sets.test.open())
     decision = decide(config.budget, search.found, judge.on_test("deployed"))
@@ -127,14 +135,25 @@ def _run(config: RunConfig, clock: _Clock) -> dict[str, Any]:
             "environment": environment(),
             "config": config.to_json(),
             "data": sets.to_json(),
-            "model": {"source": start.source, "activations": [layer.activation for layer in floating.layers]},
+            "model": {
+                "source": start.source,
+                "format": start.format,
+                "head": start.head,
+                "activations": [layer.activation for layer in floating.layers],
+            },
             "steps": clock.entries,
             "models": judge.model_entries(start.model, deployed.n_bytes),
             "comparisons": judge.comparisons,
             "budget": budget_entry(search, decision),
             "pruning": search.pruned.to_json(),
             "dynamic": judge.dynamic_entry(deployed.dynamic, search.thresholds.bits),
-            "deployment": {**deployed.files, "kernels": judge.kernel_entries("deployed"), "latency": deployed.latency},
+            "deployment": {
+                **deployed.files,
+                "kernels": judge.kernel_entries("deployed"),
+                "latency": deployed.latency,
+                "targets": exported,
+                "differing_targets": differing_targets(exported),
+            },
             "bounds": judge.bounds("deployed", search.layers),
         }
     )

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from npquant.files.storage import load, save
+from npquant.files.storage import save
+from npquant.interop.read import load
 
 
 @pytest.fixture(scope="session")

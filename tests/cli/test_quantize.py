@@ -15,8 +15,8 @@ from npquant.compression.rounding.keeping_zeros import quantize_keeping_zeros
 from npquant.compression.rounding.rectified.network import quantize_rectified
 from npquant.compression.rounding.uniform import quantize_uniform
 from npquant.data.sets import load_sets
-from npquant.files.storage import load
 from npquant.integer.mlp import IntegerMLP
+from npquant.interop.read import load
 from npquant.measure.evaluate import in_float64
 from npquant.nn.model import FloatMLP
 
@@ -238,7 +238,7 @@ def test_quantize_own_data_with_a_network_of_that_shape(tmp_path: Path, capsys: 
     data.write_text("a,b,label\n" + "\n".join(lines) + "\n")
     out = str(tmp_path / "run")
     assert main(["run", "--data", str(data), "--hidden", "6", "--epochs", "40", "--bits", "8", "--prune", "0",
-                 "--max-drop", "100", "--out", out]) == 0  # fmt: skip
+                 "--max-drop", "100", "--targets", "none", "--out", out]) == 0  # fmt: skip
     capsys.readouterr()
     float_file = tmp_path / "run" / "float.npz"
     record = record_of(float_file, tmp_path / "net.npz", capsys, "--data", str(data), "--bits", "8")

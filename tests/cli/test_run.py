@@ -14,13 +14,15 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from npquant.cli import main
-from npquant.files.storage import load, save
+from npquant.files.storage import save
 from npquant.integer.mlp import IntegerMLP
+from npquant.interop.read import load
 from npquant.report.document import load_schema, timeless
+from npquant.workflow.target_names import ENGINES_OF
 from tests.cli.process import ENVIRONMENT, run_command
 
-# With --bits and --prune, nothing is left to search.
-FIXED = ("--activation-bits", "8")
+# With --bits and --prune, nothing is left to search; other people's runtimes have tests of their own.
+FIXED = ("--activation-bits", "8", "--targets", "none")
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -39,16 +41,35 @@ def report_of(folder: Path) -> dict[str, Any]:
 
 
 def test_run_without_options_meets_its_budget(bundled: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
-    """Exit 0, three files, no others, a table on stdout, nothing on stderr."""
+    """Exit 0, three files and the exports, no others, a table on stdout, nothing on stderr."""
     folder, done = bundled
     assert (done.returncode, done.stderr) == (0, "")
-    assert sorted(os.listdir(folder / "npquant-out")) == ["deployed.npz", "float.npz", "report.json"]
+    exports = {
+        file["name"].split("/")[0]
+        for target in report_of(folder / "npquant-out")["deployment"]["targets"]
+        for file in target["files"]
+    }
+    # Its activations have 5 bits: TFLite clamps to whole types, and says so.
+    assert exports >= {"deployed.onnx", "deployed_c", "deployed_readmemh", "deployed_arrays.npz"}
+    assert set(os.listdir(folder / "npquant-out")) == {"deployed.npz", "float.npz", "report.json", *exports}
     assert "Budget met." in done.stdout
     said = " ".join(done.stdout.split("Budget met.")[1].split())
     for rows, ends in (("Validation", "-0.65 to 1.39"), ("Test", "-1.08 to 1.81")):
         assert f"{rows} rows: 0.37 points lost" in said
         assert f"95 % interval {ends}: the limit of 1 lies inside it, so these rows cannot tell." in said
     assert max(map(len, done.stdout.splitlines())) <= 100
+
+
+def test_run_names_every_target_and_every_answer_is_due(
+    bundled: tuple[Path, subprocess.CompletedProcess[str]],
+) -> None:
+    """Each target stands in the report with its runtime: equal in every answer, or with the reason it was not run."""
+    targets = report_of(bundled[0] / "npquant-out")["deployment"]["targets"]
+    assert [(entry["target"], entry["engine"]) for entry in targets] == list(ENGINES_OF)
+    assert all(entry["equal"] is True or entry["reason"] for entry in targets)
+    assert any("NumPy's" in note for note in report_of(bundled[0] / "npquant-out")["notes"])
+    for entry in targets:
+        assert f"{entry['target']} in {entry['engine']}" in bundled[1].stdout
 
 
 def test_run_report_obeys_its_schema(bundled: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
@@ -126,7 +147,20 @@ def assert_same_run(one: Path, two: Path) -> None:
 def test_run_budget_missed_exits_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A limit that cannot be met is reported with the nearest point; the files are written all the same."""
     data = str(write_csv(tmp_path / "own.csv"))
-    options = ["--data", data, "--hidden", "8", "--epochs", "40", "--max-bytes", "100", "--max-drop", "5"]
+    options = [
+        "--data",
+        data,
+        "--hidden",
+        "8",
+        "--epochs",
+        "40",
+        "--max-bytes",
+        "100",
+        "--max-drop",
+        "5",
+        "--targets",
+        "none",
+    ]
     assert main(["run", "--out", str(tmp_path / "out"), *options]) == 1
     shown = capsys.readouterr().out
     assert "Budget MISSED: the size of deployed.npz" in shown
@@ -162,7 +196,7 @@ def test_run_fixed_thresholds_are_taken(tmp_path: Path) -> None:
 
 def test_run_ternary_weights_and_narrow_activations_are_taken(tmp_path: Path) -> None:
     """--bits ternary and --activation-bits are not searched either; the deployed file has them."""
-    options = ["--bits", "ternary", "--activation-bits", "5", "--prune", "0", "--max-drop", "100"]
+    options = ["--bits", "ternary", "--activation-bits", "5", "--prune", "0", "--max-drop", "100", "--targets", "none"]
     assert main(["run", "--out", str(tmp_path), *options]) == 0
     assert report_of(tmp_path)["budget"]["thresholds"]["bits"] == ["ternary"] * 3
     net = load(tmp_path / "deployed.npz")

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from npquant.files.archive import decode_npy, decode_zip, encode_npy, encode_zip, read_bounded
+from npquant.files.format_error import FormatError
 
 DTYPES = st.sampled_from(["<f4", ">f4", "<f8", "|i1", "|u1", "<i2", ">i4", "<u8", "|b1", "<U3", "<f2"])
 ARRAYS = st.tuples(DTYPES, hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=4)).flatmap(
@@ -70,20 +71,20 @@ def test_npy_refuses_what_is_not_numbers_or_text(array):
         encode_npy(array)
     stream = io.BytesIO()
     np.save(stream, array, allow_pickle=True)
-    with pytest.raises(ValueError, match=r"^a\.npz: x\.npy: .*(refused|records)"):
+    with pytest.raises(FormatError, match=r"^a\.npz: x\.npy: .*(refused|records)"):
         decode_npy(stream.getvalue(), "a.npz: x.npy")
 
 
 @given(st.data())
-def test_decode_npy_raises_nothing_but_named_value_errors(data):
-    """Whatever is done to a file, it is an array or a ValueError that starts with its name."""
+def test_decode_npy_raises_nothing_but_the_one_error(data):
+    """Whatever is done to a file, it is an array or a FormatError that starts with its name."""
     content = bytearray(encode_npy(np.arange(6, dtype=np.int16).reshape(2, 3)))
     for at, byte in data.draw(st.lists(st.tuples(st.integers(0, len(content) - 1), st.integers(0, 255)), max_size=4)):
         content[at] = byte
     content = bytes(content[: data.draw(st.integers(0, len(content)))])
     try:
         assert isinstance(decode_npy(content, "a.npy"), np.ndarray)
-    except ValueError as error:
+    except FormatError as error:
         assert str(error).startswith("a.npy: ")
 
 
@@ -107,7 +108,7 @@ def with_header(text, body=b""):
 )
 def test_decode_npy_refuses_hostile_headers(content):
     """Shapes beyond the file, ranks beyond NumPy, code in the header and unknown versions are refused."""
-    with pytest.raises(ValueError, match=r"^a\.npy: "):
+    with pytest.raises(FormatError, match=r"^a\.npy: "):
         decode_npy(content, "a.npy")
 
 
@@ -121,7 +122,7 @@ def test_decode_npy_refuses_text_that_is_none(item, point):
     np.save(stream, text)
     broken = bytearray(stream.getvalue())
     broken[-4:] = struct.pack(item[0] + "I", point)
-    with pytest.raises(ValueError, match=r"^a\.npy: .*no text"):
+    with pytest.raises(FormatError, match=r"^a\.npy: .*no text"):
         decode_npy(bytes(broken), "a.npy")
 
 
@@ -151,11 +152,11 @@ def law_bomb_is_bounded(decode):
     assert len(bomb) < 1 << 15
     tracemalloc.start()
     try:
-        with pytest.raises(ValueError, match=r"^a\.npz: "):
+        with pytest.raises(FormatError, match=r"^a\.npz: "):
             decode(bomb)
         # A lying directory: the member inflates to more than it promises.
         lying = bomb.replace(struct.pack("<I", 1 << 24), struct.pack("<I", 64))
-        with pytest.raises(ValueError, match=r"^a\.npz: "):
+        with pytest.raises(FormatError, match=r"^a\.npz: "):
             decode(lying)
         assert tracemalloc.get_traced_memory()[1] < 1 << 20
     finally:
@@ -175,9 +176,9 @@ def test_decode_zip_law_kills_one_that_measures_afterwards():
             archive = zipfile.ZipFile(io.BytesIO(data))
             total = sum(len(archive.read(name)) for name in archive.namelist())
         except zipfile.BadZipFile as error:
-            raise ValueError(f"a.npz: {error}") from error
+            raise FormatError("a.npz", "", str(error)) from error
         if total > LIMIT:
-            raise ValueError("a.npz: too much")
+            raise FormatError("a.npz", "", "too much")
 
     with pytest.raises(AssertionError):
         law_bomb_is_bounded(inflate_first)
@@ -193,19 +194,19 @@ def test_decode_zip_refuses_doubles_crowds_other_methods_and_damage():
         zipped(("a", b"1"), ("a", b"2")), crowd, zipped(("a", b"1"), method=zipfile.ZIP_BZIP2),
         zipped(("a", b"1"), method=zipfile.ZIP_LZMA), bytes(encrypted), b"", b"PK", zipped(("a", b"1"))[:-1],
     ):  # fmt: skip
-        with pytest.raises(ValueError, match=r"^a\.npz: "):
+        with pytest.raises(FormatError, match=r"^a\.npz: "):
             decode_zip(data, "a.npz", max_bytes=LIMIT)
 
 
 @given(st.data())
-def test_decode_zip_raises_nothing_but_named_value_errors(data):
-    """Whatever is done to an archive, it has members or a ValueError that starts with its name."""
+def test_decode_zip_raises_nothing_but_the_one_error(data):
+    """Whatever is done to an archive, it has members or a FormatError that starts with its name."""
     content = bytearray(zipped(("a.npy", b"123" * 9), ("b", b"4")))
     for at, byte in data.draw(st.lists(st.tuples(st.integers(0, len(content) - 1), st.integers(0, 255)), max_size=4)):
         content[at] = byte
     try:
         decode_zip(bytes(content), "a.npz", max_bytes=LIMIT)
-    except ValueError as error:
+    except FormatError as error:
         assert str(error).startswith("a.npz: ")
 
 
@@ -214,13 +215,13 @@ def test_read_bounded_reads_regular_files_within_the_limit(tmp_path):
     path = tmp_path / "a.bin"
     path.write_bytes(b"abc")
     assert read_bounded(path, max_bytes=3) == b"abc"
-    with pytest.raises(ValueError, match=re.escape(f"{path}: 3 bytes, the limit is 2")):
+    with pytest.raises(FormatError, match=re.escape(f"{path}: 3 bytes, the limit is 2")):
         read_bounded(path, max_bytes=2)
-    with pytest.raises(ValueError, match="not a regular file"):
+    with pytest.raises(FormatError, match="not a regular file"):
         read_bounded(tmp_path, max_bytes=3)
     with pytest.raises(FileNotFoundError):
         read_bounded(tmp_path / "b", max_bytes=3)
     if hasattr(os, "mkfifo"):
         os.mkfifo(tmp_path / "pipe")
-        with pytest.raises(ValueError, match="not a regular file"):
+        with pytest.raises(FormatError, match="not a regular file"):
             read_bounded(tmp_path / "pipe", max_bytes=3)

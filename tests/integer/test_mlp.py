@@ -25,9 +25,13 @@ from npquant.spec.multiplier import decompose_multiplier, real_multiplier
 
 Int8 = NDArray[np.int8]
 Run = Callable[[IntegerMLP, Int8], Int8]
-ACTIVATIONS = ["identity", "relu", "clipped_relu", "sigmoid", "tanh"]
+ACTIVATIONS = ["identity", "relu", "clipped_relu", "sigmoid", "tanh", "softplus"]
 BOUNDS = {"identity": (None, None), "relu": (Fraction(0), None), "clipped_relu": (Fraction(0), Fraction(1))}
-ENCLOSE = {"sigmoid": spec_lookup.enclose_sigmoid, "tanh": spec_lookup.enclose_tanh}
+ENCLOSE = {
+    "sigmoid": spec_lookup.enclose_sigmoid,
+    "tanh": spec_lookup.enclose_tanh,
+    "softplus": spec_lookup.enclose_softplus,
+}
 
 
 def random_params(rng: np.random.Generator, scale: float, narrow: bool = False) -> QuantParams:

@@ -377,7 +377,12 @@ def test_linear_refuses_an_accumulator_beyond_int32():
 
 
 @pytest.mark.parametrize(
-    ("name", "enclose"), [("sigmoid", spec_lookup.enclose_sigmoid), ("tanh", spec_lookup.enclose_tanh)]
+    ("name", "enclose"),
+    [
+        ("sigmoid", spec_lookup.enclose_sigmoid),
+        ("tanh", spec_lookup.enclose_tanh),
+        ("softplus", spec_lookup.enclose_softplus),
+    ],
 )
 @pytest.mark.parametrize(
     ("x", "y"), [((1 / 16, 0), (1 / 256, -128)), ((0.1, -128), (1 / 255, -128)), ((0.04, 12), (1 / 127, 0))]

@@ -191,7 +191,7 @@ def test_descend_moves_latent_weights_by_the_gradient_of_the_used_ones(forward):
         np.testing.assert_allclose(b, c, rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize("activation", ["relu", "clipped_relu", "sigmoid", "tanh"])
+@pytest.mark.parametrize("activation", ["relu", "clipped_relu", "sigmoid", "tanh", "softplus"])
 @given(seed=st.integers(0, 2**32 - 1), density=st.sampled_from([0.05, 0.2, 0.5]))
 def test_fold_constants_keeps_the_function(activation, seed, density):
     """F15, F21: folding what no input reaches and dropping what lies on no path changes logits by rounding only."""
@@ -212,6 +212,37 @@ def test_fold_constants_law_kills_a_fold_that_forgets_the_activation():
     layers = [(np.zeros((1, 1)), np.array([-2.0])), (np.array([[3.0]]), np.array([1.0]))]
     folded = fold_constants(layers, [w != 0 for w, _ in layers], ["relu", "identity"])
     assert folded[1][1].tolist() == [1.0] != [1.0 - 6.0]
+
+
+def ending_in(last: str, seed: int = 0) -> FloatMLP:
+    """Draw a network whose outputs stand behind an activation."""
+    layers = sparse(seed, density=0.8).layers
+    return FloatMLP((*layers[:-1], DenseLayer(layers[-1].w, layers[-1].b, last)))
+
+
+@pytest.mark.parametrize("last", ["relu", "clipped_relu", "tanh", "softplus", "sigmoid"])
+@pytest.mark.parametrize("loss", ["softmax_cross_entropy", "squared_error"])
+def test_finetune_trains_through_an_output_activation(last, loss):
+    """F3, F8: a rate of almost nothing gives the same network back, a real one a smaller loss; zeros and names stay."""
+    x, y = blobs()
+    net = ending_in(last)
+    targets = y if loss == "softmax_cross_entropy" else 0.5 * np.eye(3)[y]
+    still = finetune(net, x, targets, 1, loss=loss, learning_rate=1e-300, rng=0)
+    # Scaling the inputs and back rounds each number twice: far below 1e-9 of outputs of unit size.
+    np.testing.assert_allclose(still.logits(x), net.logits(x), rtol=1e-9, atol=1e-9)
+    losses = []
+    tuned = finetune(net, x, targets, 15, loss=loss, teacher=net, teacher_share=0.1, rng=0, progress=losses.append)
+    assert losses[-1].loss < losses[0].loss
+    assert tuned.activation_names == net.activation_names
+    assert all(not new.w[old.w == 0].any() for old, new in zip(net.layers, tuned.layers, strict=True))
+
+
+def test_a_class_whose_relu_is_zero_gets_no_gradient():
+    """F3: cross-entropy behind a ReLU moves nothing of a class that is cut off; the card of finetune says so."""
+    net = FloatMLP((DenseLayer(np.ones((1, 2)), np.array([-9.0, 9.0]), "relu"),))
+    gradient = [(np.zeros((1, 2)), np.zeros(2))]
+    loss_and_gradient(net.parameters, ["relu"], np.ones((4, 1)), np.zeros(4, int), "softmax_cross_entropy", gradient)
+    assert gradient[0][1][0] == 0 != gradient[0][1][1]
 
 
 X, Y = blobs(12)

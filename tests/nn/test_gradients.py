@@ -26,7 +26,7 @@ def network_loss(parameters, names, x, y, pair):
     return f, flat(network_backward(backward(forward(outputs, y)[1]), caches, names))
 
 
-def problem(seed: int, name: str, loss: str, backward=None):
+def problem(seed: int, name: str, loss: str, backward=None, last="identity"):
     """Draw a small network, rows and targets in float64."""
     rng = np.random.default_rng(seed)
     widths = (4, 5, 3, 3)
@@ -39,7 +39,7 @@ def problem(seed: int, name: str, loss: str, backward=None):
     }
     y = targets[loss]
     pair = LOSSES[loss] if backward is None else (LOSSES[loss][0], backward)
-    return network_loss(parameters, [name, name, "identity"], x, y, pair), flat(parameters)
+    return network_loss(parameters, [name, name, last], x, y, pair), flat(parameters)
 
 
 @pytest.mark.parametrize("loss", list(LOSSES))
@@ -49,6 +49,36 @@ def test_network_backward_is_the_slope(name, loss, seed):
     """F1-F3, and F6, F7, F12: the gradient of every weight and bias, through every activation and loss."""
     (f, gradient), p = problem(seed, name, loss)
     check_gradient(f, gradient, p, rng=seed)
+
+
+@pytest.mark.parametrize("loss", list(LOSSES))
+@pytest.mark.parametrize("last", NAMES)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_network_backward_is_the_slope_behind_an_output_activation(last, loss, seed):
+    """F3: the last layer's activation is part of the function, and of its gradient."""
+    (f, gradient), p = problem(seed, "softplus", loss, last=last)
+    check_gradient(f, gradient, p, rng=seed)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_softplus_is_right_at_any_size(dtype):
+    """No overflow, a = z and da whole for large z, a = e^z and dz = da e^z to the last digits for very negative z."""
+    z = np.array([[-80.0, -20.0, 0.0, 50.0, 1e4, 3e38]], dtype)
+    a = activations.softplus_forward(z)
+    assert a.dtype == dtype and (np.diff(a) > 0).all()
+    # log(1 + t) = t (1 - t / 2 + ...), and t = e^-20 is below 2^-28: within 2^-28 of e^z, and a few roundings.
+    np.testing.assert_allclose(a[0, :2], np.exp(z[0, :2]), rtol=2.0**-28 + 4 * np.finfo(dtype).eps)
+    assert a[0, 2] == dtype(np.log(2)) and (a[0, 3:] == z[0, 3:]).all()
+    slope = activations.softplus_backward(np.ones_like(z), a)
+    np.testing.assert_allclose(slope, activations.sigmoid_forward(z), rtol=8 * np.finfo(dtype).eps)
+    assert np.isnan(activations.softplus_forward(np.array([np.nan], dtype)))
+
+
+def test_softplus_law_kills_the_plain_formula():
+    """log(1 + e^z) overflows above 710, and loses all digits below -37."""
+    with np.errstate(over="ignore"):
+        plain = np.log(1 + np.exp(np.array([1000.0, -40.0])))
+    assert not np.isfinite(plain[0]) and plain[1] == 0 != activations.softplus_forward(np.array([-40.0]))[0]
 
 
 def _missing_batch_mean(cache):

@@ -18,7 +18,7 @@ def rings(rows: int = 300, seed: int = 0):
     return np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1), y
 
 
-@pytest.mark.parametrize("activation", ["relu", "clipped_relu", "hard_sigmoid", "sigmoid", "tanh"])
+@pytest.mark.parametrize("activation", ["relu", "clipped_relu", "hard_sigmoid", "sigmoid", "tanh", "softplus"])
 def test_train_learns_what_no_linear_model_can(activation):
     """With a hidden layer the rings are learned, without one they are not."""
     x, y = rings()

@@ -39,7 +39,7 @@ def test_joined_writes_equal_values_once(values: list[float], text: str) -> None
 
 def test_render_report_says_what_was_missed(tmp_path: Path) -> None:
     """A missed budget names the requirement and the nearest point; every model and note is on the page."""
-    report = run_workflow(out=str(tmp_path), max_bytes=1500, prune=0.0)
+    report = run_workflow(out=str(tmp_path), max_bytes=1500, prune=0.0, targets=("none",))
     page = render_report(report)
     assert "Budget MISSED: the size of deployed.npz" in page
     assert f"nearest point: {report['budget']['nearest']['bytes']:,} bytes" in page

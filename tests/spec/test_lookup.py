@@ -15,6 +15,7 @@ def test_enclosures_hold_the_float_value_and_tighten(x, terms):
     for enclose, value in (
         (lookup.enclose_sigmoid, 1 / (1 + math.exp(-x))),
         (lookup.enclose_tanh, math.tanh(x)),
+        (lookup.enclose_softplus, max(x, 0) + math.log1p(math.exp(-abs(x)))),
     ):
         n = terms + int(4 * abs(x))
         lo, hi = enclose(x, n)

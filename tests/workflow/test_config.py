@@ -27,6 +27,8 @@ from npquant.workflow.config import RunConfig
         ({"max_macs": 0}, "max_macs"),
         ({"model": "a.npz", "train": True}, "drop one"),
         ({"model": "a.npz", "epochs": 3}, "drop one"),
+        ({"activations": "relu"}, "--model"),
+        ({"targets": ("c", "rust")}, "'rust' is unknown.*tflite"),
     ],
 )
 def test_run_config_refuses(options: dict[str, Any], message: str) -> None:

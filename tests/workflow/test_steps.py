@@ -14,7 +14,7 @@ from npquant.budget.space import Thresholds
 from npquant.data import sets as sets_module
 from npquant.data.datasets import Dataset
 from npquant.data.sets import SealedRows, Sets, load_sets
-from npquant.files.storage import load
+from npquant.interop.read import load
 from npquant.measure.evaluate import Reference, in_float64
 from npquant.report.document import rounded, timeless
 from npquant.workflow import steps
@@ -27,7 +27,7 @@ DATA = Path(sets_module.__file__).parent / "bundled"
 
 def run_fixed(out: Path) -> dict[str, Any]:
     """Run with a short search."""
-    return steps.run_workflow(out=str(out), prune=0.3, max_drop=2.0)
+    return steps.run_workflow(out=str(out), prune=0.3, max_drop=2.0, targets=("none",))
 
 
 @pytest.fixture
@@ -102,7 +102,7 @@ def test_run_workflow_returns_what_it_writes(tmp_path: Path) -> None:
 def test_run_workflow_tells_its_progress(tmp_path: Path) -> None:
     """Every step is announced, in the order taken."""
     told: list[str] = []
-    steps.run_workflow(out=str(tmp_path), bits=8, prune=0.0, progress=told.append)
+    steps.run_workflow(out=str(tmp_path), bits=8, prune=0.0, progress=told.append, targets=("none",))
     numbers = [int(line.split()[0]) for line in told]
     assert [n for n, before in zip(numbers, [0, *numbers], strict=False) if n != before] == [2, 1, 3, 4, 5, 6, 7, 8]
 
@@ -159,6 +159,6 @@ def test_load_sets_other_data_keeps_the_law(tmp_path: Path, monkeypatch: pytest.
     x = (y[:, np.newaxis] + rng.normal(0, 0.3, (3600, 4))).astype(np.float32)
     data = Dataset(x, y.astype(np.int64), ("a", "b", "c"), tuple("wxyz"), "drawn", "here")
     monkeypatch.setattr(sets_module, "load_dataset", lambda path: data)
-    report = steps.run_workflow(data="drawn", out=str(tmp_path), hidden=(6,), epochs=10, bits=4)
+    report = steps.run_workflow(data="drawn", out=str(tmp_path), hidden=(6,), epochs=10, bits=4, targets=("none",))
     assert report["data"]["rows"]["calibration"] == 2048
     assert report["data"]["rows"]["train"] == 2520

@@ -38,6 +38,7 @@ from npquant.kernels.affine import quantize
 from npquant.kernels.bias import bias_half_even
 from npquant.kernels.lookup import FUNCTIONS
 from npquant.kernels.qparams import FLOAT32_TINY, QuantParams
+from npquant.nn.activations import activate
 from npquant.profiles.npquant import NPQUANT
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class LayerProblem:
     b: Float64  # (N,) real bias, likewise
     x: Float64  # (R, K): X, the real values of the codes that the integer chain delivers
     z: Float64  # (R, N): Z
-    activation: str  # of the integer layer; the last layer has "identity"
+    activation: str  # of the integer layer
     index: int  # number of the layer
     last: bool  # True for the layer of the logits
     x_float: Callable[[], Float64] | None = None  # (R, K) inputs in the float model, where they are not those of X
@@ -77,7 +78,7 @@ class LayerCodes:
 
 LayerQuantizer = Callable[[LayerProblem], LayerCodes]
 Rounding = Callable[[LayerProblem, Bits], LayerCodes]
-# (network, rows, Z of the logits) -> network: what is done once all layers are rounded.
+# (network, rows, logits of the float model) -> network: what is done once all layers are rounded.
 Finish = Callable[[IntegerMLP, Float64, Float64], IntegerMLP]
 
 
@@ -181,7 +182,10 @@ def quantize_chain(
         layers.append(layer)
         x, x_q = layer.output, run_layer_plain(layer, x_q, NPQUANT)
     network = IntegerMLP(tuple(layers), code.params, code.offset)
-    return network if finish is None else finish(network, rows, pre_activations[-1])
+    if finish is None:
+        return network
+    # The logits stand behind the last activation, which Z does not.
+    return finish(network, rows, np.asarray(activate(model.layers[-1].activation, pre_activations[-1]), np.float64))
 
 
 def _rows_of(model: FloatMLP, x_calibration: ArrayLike) -> Float64:

@@ -15,6 +15,7 @@ import numpy as np
 from npquant.arrays import Float64
 from npquant.compression.chain.calibration import RangeRule
 from npquant.kernels.qparams import QuantParams, choose_affine
+from npquant.nn.activations import activate
 
 
 class OutputRule(Protocol):
@@ -50,8 +51,8 @@ def activation_bits_per_layer(activation_bits: int | Sequence[int], layers: int)
 def output_params(activation: str, pre_activation: Float64, bits: int, calibrate: RangeRule) -> QuantParams:
     """Choose the quantization of a layer's output.
 
-    [0, 1] at 1 / (2^a - 1) from code -128 on; tanh at 1 / (2^(a-1) - 1) around 0; ReLU calibrated, from -128 on;
-    identity R14. ValueError if bits is outside 1..8, or 1 for tanh or identity.
+    [0, 1] at 1 / (2^a - 1) from code -128 on; tanh at 1 / (2^(a-1) - 1) around 0; ReLU and softplus calibrated, from
+    -128 on; identity R14. ValueError if bits is outside 1..8, or 1 for tanh or identity.
 
     >>> from npquant.compression.chain.calibration import min_max_range
     >>> output_params("clipped_relu", np.zeros((1, 1)), 4, min_max_range)
@@ -66,15 +67,17 @@ def output_params(activation: str, pre_activation: Float64, bits: int, calibrate
         return QuantParams(1 / top, 0, -top - 1, top)
     levels = 2**bits - 1
     high = 1.0
-    if activation == "relu":
-        high = float(choose_affine(0.0, max(calibrate(np.maximum(pre_activation, 0.0))[1], 0.0), 8).scale) * 255
+    if activation in ("relu", "softplus"):
+        outputs = np.asarray(activate(activation, pre_activation), np.float64)
+        high = float(choose_affine(0.0, max(calibrate(outputs)[1], 0.0), 8).scale) * 255
     return QuantParams(high / levels, -128, -128, -128 + levels)
 
 
 def table_input_params(activation: str, pre_activation: Float64, y: QuantParams, calibrate: RangeRule) -> QuantParams:
-    """Choose the 8-bit pre-activation that a sigmoid's or tanh's table reads: R14 of a range that is cut.
+    """Choose the 8-bit pre-activation that a table reads: R14 of a range that is cut.
 
-    Beyond f^-1(1 - sy / 2) every output code is the last one: codes spent there would say nothing.
+    Beyond f^-1(1 - sy / 2) of sigmoid and tanh, and below f^-1(sy / 2) of softplus, every output code is the last one:
+    codes spent there would say nothing.
 
     >>> from npquant.compression.chain.calibration import min_max_range
     >>> y = QuantParams(1 / 255, -128, -128, 127)
@@ -83,6 +86,10 @@ def table_input_params(activation: str, pre_activation: Float64, y: QuantParams,
     6.23
     """
     half = float(y.scale) / 2
-    limit = float(np.log((1 - half) / half)) if activation == "sigmoid" else float(np.arctanh(1 - half))
     lo, hi = calibrate(pre_activation)
+    if activation == "softplus":
+        # f^-1(a) = log(e^a - 1), in a form that no e^a overflows.
+        lowest = half + float(np.log(-np.expm1(-half)))
+        return choose_affine(min(max(lo, lowest), 0.0), max(hi, 0.0), 8)
+    limit = float(np.log((1 - half) / half)) if activation == "sigmoid" else float(np.arctanh(1 - half))
     return choose_affine(max(min(lo, 0.0), -limit), min(max(hi, 0.0), limit), 8)

@@ -25,7 +25,7 @@ from npquant.compression.chain.weight_codes import (
 )
 from npquant.nn.layers import Parameters
 
-# Outputs of these activations lie in [0, 1], or in [-1, 1] for tanh; those of others are given the largest seen.
+# Outputs of these activations lie in [0, 1], or in [-1, 1] for tanh; those of others are given the range that was seen.
 _BOUNDED = ("clipped_relu", "hard_sigmoid", "sigmoid", "tanh")
 
 
@@ -98,7 +98,9 @@ class StraightThrough:
             scales.append(np.asarray(params.scale, np.float64))
         bits = self.output_bits(len(parameters)) if self.activation_bits is not None else None
         peaks = [1.0 if name in _BOUNDED else 0.0 for name in activations]
-        return GridForward(scales, units, tuple(weight_grid(b) for b in widths), bits, peaks, tuple(activations))
+        lows = [-1.0 if name == "tanh" else 0.0 for name in activations]
+        grids = tuple(weight_grid(b) for b in widths)
+        return GridForward(scales, units, grids, bits, peaks, lows, tuple(activations))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -109,7 +111,8 @@ class GridForward:
     units: Sequence[Float64]  # u by layer, (K, 1) or (1, 1)
     grids: Sequence[tuple[int, int]]  # (qmin, qmax) by layer
     output_bits: tuple[int, ...] | None  # by layer; None rounds no output
-    peaks: list[float]  # largest output seen, by layer; overwritten by `output`
+    peaks: list[float]  # largest output seen, by layer, at least 0; overwritten by `output`
+    lows: list[float]  # smallest output seen, at most 0; overwritten by `output`
     activations: tuple[str, ...]  # by layer
 
     def weights(self, parameters: Parameters) -> Parameters:
@@ -127,10 +130,11 @@ class GridForward:
         if self.output_bits is None:
             return a
         self.peaks[index] = max(self.peaks[index], float(a.max(initial=0.0)))
-        levels = 2 ** self.output_bits[index] - 1
-        if self.activations[index] == "tanh":
-            levels = 2 ** (self.output_bits[index] - 1) - 1
-        step = a.dtype.type(self.peaks[index] / levels) if self.peaks[index] else a.dtype.type(1)
+        self.lows[index] = min(self.lows[index], float(a.min(initial=0.0)))
+        # Around 0 a tanh leaves one code out, so that its levels are even.
+        levels = 2 ** self.output_bits[index] - (2 if self.activations[index] == "tanh" else 1)
+        width = self.peaks[index] - self.lows[index]
+        step = a.dtype.type(width / levels) if width else a.dtype.type(1)
         return np.asarray(np.rint(a / step) * step)
 
 

@@ -99,9 +99,9 @@ def quantize_recipe(
 
     Weights: R3 on v = (w - min) / (max - min), the minimum moved by less than half a step so that 0 has the code z; one
     affine scale a layer; codes are stored less k / 2, to fit int8. `model` is a FloatMLP whose hidden activations lie
-    in [0, 1] (clipped ReLU, hard sigmoid): they have the scale 1 / k. `x_calibration` are training rows (R, K), `bits`
-    is n, 2..8, for weights and hidden activations; `calibrate` is for the logits. ValueError for another activation or
-    bits outside 2..8.
+    in [0, 1] (clipped ReLU, hard sigmoid): they have the scale 1 / k; its last layer has none. `x_calibration` are
+    training rows (R, K), `bits` is n, 2..8, for weights and hidden activations; `calibrate` is for the logits.
+    ValueError for another activation or bits outside 2..8.
 
     >>> from npquant.nn.model import DenseLayer, FloatMLP
     >>> model = FloatMLP((DenseLayer(np.array([[1.0], [-0.5]]), np.array([0.25]), "identity"),))
@@ -112,6 +112,8 @@ def quantize_recipe(
     hidden = {layer.activation for layer in model.layers[:-1]} - {"clipped_relu", "hard_sigmoid"}
     if hidden:
         raise ValueError(f"the recipe's form is for activations in [0, 1], not {sorted(hidden)}: use quantize_uniform")
+    if model.layers[-1].activation != "identity":
+        raise ValueError(f"the recipe's form ends in logits, not {model.layers[-1].activation!r}: use quantize_uniform")
 
     def truncate(problem: LayerProblem) -> LayerCodes:
         codes, w = _truncated_weights(problem.w, 2**bits)

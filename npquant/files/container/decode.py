@@ -1,6 +1,6 @@
 """Read the container of an integer network (N1 to N6).
 
-Legend: data the whole container.
+Legend: data the whole container; name what to call it in a message.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from npquant.files.container.layout import (
     warn_of_numerics,
 )
 from npquant.files.container.params import decode_params
+from npquant.files.format_error import FormatError
 from npquant.integer.layer import IntegerLayer
 from npquant.integer.mlp import IntegerMLP
 from npquant.kernels.lookup import FUNCTIONS
@@ -35,11 +36,11 @@ from npquant.kernels.qparams import QuantParams
 from npquant.profiles.npquant import NPQUANT
 
 
-def decode_container(data: bytes) -> tuple[IntegerMLP, tuple[Part, ...]]:
+def decode_container(data: bytes, name: str = "bytes") -> tuple[IntegerMLP, tuple[Part, ...]]:
     """N1 to N6. Decode an integer network, and say what each byte is for: parts in the order of the file.
 
     Nothing in data is trusted: the network's accumulator bounds are proven anew. The parts' bytes sum to the length.
-    ValueError or OverflowError if the bytes are damaged, of another version, or describe no network.
+    FormatError, naming the layer and the field, if the bytes are damaged, of another version, or describe no network.
 
     >>> from npquant.files.container.encode import encode_container
     >>> p = QuantParams(0.5, 0, -128, 127)
@@ -49,12 +50,20 @@ def decode_container(data: bytes) -> tuple[IntegerMLP, tuple[Part, ...]]:
     Part(name='weights', layer=0, encoding='dense6', n_bytes=4)
     """
     if data[:3] != MAGIC or len(data) < 9:
-        raise ValueError(f"not an npquant container: it does not start with {MAGIC!r}")
+        raise FormatError(name, "header", f"not an npquant container: it does not start with {MAGIC!r}")
     if data[3] != VERSION or data[4] != INTEGER_MLP:
-        raise ValueError(f"container version {data[3]}, kind {data[4]}: this npquant reads version {VERSION}, kind 1")
+        raise FormatError(
+            name, "header", f"container version {data[3]}, kind {data[4]}: this npquant reads version {VERSION}, kind 1"
+        )
     if zlib.crc32(data[:-4]) != int.from_bytes(data[-4:], "little"):
-        raise ValueError("the CRC-32 at the end is not that of the content; the file is damaged, get it anew")
-    return _Decoder(data).decode()
+        raise FormatError(
+            name, "", "the CRC-32 at the end is not that of the content; the file is damaged, get it anew"
+        )
+    decoder = _Decoder(data)
+    try:
+        return decoder.decode()
+    except (ValueError, OverflowError) as error:
+        raise FormatError(name, decoder.place, f"does not describe an IntegerMLP: {error}") from error
 
 
 class _Decoder:
@@ -66,6 +75,7 @@ class _Decoder:
         self._counted = 0
         self._parts: Counter[tuple[str, int | None, str]] = Counter()
         self._steps = allowed_steps(len(data))
+        self.place = "header"  # what is being read, for the error that says where
 
     def decode(self) -> tuple[IntegerMLP, tuple[Part, ...]]:
         """Read all of it."""
@@ -76,7 +86,9 @@ class _Decoder:
         if decoding_steps(inputs, 1) > self._steps:
             raise ValueError(f"{inputs} inputs are too many for so short a file (N6)")
         self._count("header")
+        self.place = "input offset"
         offset = self._offset(inputs)
+        self.place = "input parameters"
         input_params = x = self._params(inputs)
         if np.ndim(x.scale):
             x = QuantParams(self._floats("<f4", 1)[0], x.zero_point, x.qmin, x.qmax)
@@ -85,6 +97,7 @@ class _Decoder:
         for number in range(layers):
             read.append(self._layer(number, inputs, x))
             inputs, x = read[-1].shape[1], read[-1].output
+        self.place = "end"
         if reader.left:
             raise ValueError(f"{reader.left} bytes follow the last layer")
         model = IntegerMLP(tuple(read), input_params, offset, profile)
@@ -105,30 +118,36 @@ class _Decoder:
         form = self._reader.byte()
         if form >= len(OFFSETS):
             raise ValueError(f"unknown form {form} of the input offset")
-        offset = self._floats(OFFSETS[form], inputs).astype(np.float64) if form else None
+        with np.errstate(invalid="ignore"):  # of a signalling NaN, which the network refuses like any other
+            offset = self._floats(OFFSETS[form], inputs).astype(np.float64) if form else None
         self._count("offset")
         return offset
 
     def _layer(self, number: int, inputs: int, x: QuantParams) -> IntegerLayer:
         """Read N4."""
-        reader = self._reader
+        reader, layer = self._reader, f"layer {number}"
+        self.place = layer
         outputs, activation = reader.varint(), reader.byte()
         if inputs < 1 or outputs < 1 or activation >= len(ACTIVATIONS):
-            raise ValueError(f"layer {number} of shape ({inputs}, {outputs}) with activation {activation} is none")
+            raise ValueError(f"shape ({inputs}, {outputs}) with activation {activation} is none")
         self._steps -= decoding_steps(inputs, outputs)
         if self._steps < 0:
-            raise ValueError(f"layer {number} of shape ({inputs}, {outputs}) is too large for so short a file (N6)")
+            raise ValueError(f"shape ({inputs}, {outputs}) is too large for so short a file (N6)")
         name = ACTIVATIONS[activation]
+        self.place = f"{layer}, parameters"
         w, y = self._params(outputs, number), self._params(1, number)
         pre = self._params(1, number) if name in FUNCTIONS else None
+        self.place = f"{layer}, biases"
         bias = decode_integers(reader.take(reader.varint()), outputs)
         self._count("biases", number)
+        self.place = f"{layer}, weights"
         form = reader.byte()
         if form >= len(FORMS):
-            raise ValueError(f"layer {number}: unknown form {form} of weights")
+            raise ValueError(f"unknown form {form} of weights")
         stream = reader.take(reader.varint())
         w_q = decode_weights(FORMS[form], stream, (inputs, outputs), w.zero_point)
         self._count("weights", number, FORMS[form])
+        self.place = layer
         return IntegerLayer(w_q, bias, x, w, y, name, pre)
 
     def _params(self, channels: int, layer: int | None = None) -> QuantParams:

@@ -17,7 +17,7 @@ MAGIC: Final = b"NPQ"
 VERSION: Final = 1
 INTEGER_MLP: Final = 1
 # A file names an activation by its place here: new ones go to the end.
-ACTIVATIONS: Final = ("identity", "relu", "clipped_relu", "relu6", "relu_n1_to_1", "sigmoid", "tanh")
+ACTIVATIONS: Final = ("identity", "relu", "clipped_relu", "relu6", "relu_n1_to_1", "sigmoid", "tanh", "softplus")
 OFFSETS: Final = ("", "<f4", "<f8")
 _FREE_STEPS: Final = 1 << 20
 _STEPS_PER_BYTE: Final = 1024

@@ -15,7 +15,7 @@ from npquant.nn.model import DenseLayer, FloatMLP
 
 Float64 = NDArray[np.float64]
 Quantize = Callable[..., IntegerMLP]
-HIDDEN = ["relu", "clipped_relu", "hard_sigmoid", "sigmoid", "tanh"]
+HIDDEN = ["relu", "clipped_relu", "hard_sigmoid", "sigmoid", "tanh", "softplus"]
 QUANTIZERS = [quantize_uniform, quantize_rectified]
 
 

@@ -64,7 +64,7 @@ def test_activation_bits_per_layer_refuses(bits: Widths, layers: int, text: str)
 
 
 @pytest.mark.parametrize("quantize", [quantize_uniform, quantize_rectified])
-@pytest.mark.parametrize("activation", ["relu", "clipped_relu", "hard_sigmoid", "sigmoid", "tanh"])
+@pytest.mark.parametrize("activation", ["relu", "clipped_relu", "hard_sigmoid", "sigmoid", "tanh", "softplus"])
 def test_every_width_of_hidden_outputs_works(quantize: Callable[..., IntegerMLP], activation: str) -> None:
     """Each hidden output has the 2^a codes of its width, 8..2 or mixed, and so have the next layer's inputs."""
     rng = np.random.default_rng(0)

@@ -27,9 +27,9 @@ from npquant.profiles.record import Profile
 Float64 = NDArray[np.float64]
 Quantize = Callable[[FloatMLP, ArrayLike], IntegerMLP]
 RunLayer = Callable[[IntegerLayer, NDArray[np.int8], Profile], NDArray[np.int8]]
-HIDDEN = ["relu", "clipped_relu", "hard_sigmoid", "sigmoid", "tanh"]
+HIDDEN = ["relu", "clipped_relu", "hard_sigmoid", "sigmoid", "tanh", "softplus"]
 # Largest slope of each activation: how far an error of z can move a.
-SLOPE = {"identity": 1.0, "relu": 1.0, "clipped_relu": 1.0, "sigmoid": 0.25, "tanh": 1.0}
+SLOPE = {"identity": 1.0, "relu": 1.0, "clipped_relu": 1.0, "sigmoid": 0.25, "tanh": 1.0, "softplus": 1.0}
 
 
 def random_model(rng: np.random.Generator, widths: list[int], activation: str) -> FloatMLP:
@@ -234,7 +234,7 @@ def test_output_params_has_as_many_codes_as_bits_say(activation: str, bits: int)
     p = output_params(activation, np.ones((2, 1)), bits, unit_steps)
     assert p.qmax - p.qmin + 1 == 2**bits and p.dtype == np.int8
     top = real_codes(np.array([p.qmax]), p).item()
-    assert abs(top - (255.0 if activation == "relu" else 1.0)) <= 2.0**-23 * top
+    assert abs(top - (255.0 if activation in ("relu", "softplus") else 1.0)) <= 2.0**-23 * top
 
 
 def test_quantize_recipe_is_the_recipe() -> None:

@@ -129,9 +129,10 @@ class _Problem:
             d = np.asarray(ACTIVATIONS[layers[i].activation][1](dz, inputs[i + 1]), np.float64)
         return d
 
-    def _backward(self, layers: Sequence[DenseLayer], inputs: Sequence[Float64], dz: Float64) -> Float64:
+    def _backward(self, layers: Sequence[DenseLayer], inputs: Sequence[Float64], da: Float64) -> Float64:
         """Return the derivative of a function of the logits by t, from its derivative by the logits."""
         parts: list[Float64] = []
+        dz = np.asarray(ACTIVATIONS[layers[-1].activation][1](da, inputs[-1]), np.float64)
         for i in range(len(layers) - 1, -1, -1):
             a, r = self.units[i]
             # h^T dz less mean sum(dz): the centred product without a centred copy.

@@ -1,9 +1,10 @@
 """How much an error of any pre-activation costs at the outputs: the metric in which neurons of all layers compare.
 
-Legend: R calibration rows, N outputs of a layer, C logits; z (R, C) logits, `target` (R, C) the float network's, p and
-q (R, C) the softmax of target and of z, J (C, N) derivative of the logits by a layer's pre-activations, G (C, C) cost
-of an error of the logits, M (N, N) cost of an error of the pre-activations, e (N,) such an error, all float64; `output`
-"softmax" (classes) or "identity" (real values), what the logits are. Label S9 is derived in docs/pruning.md.
+Legend: R calibration rows, N outputs of a layer, C logits; z (R, C) logits, which stand behind the last activation,
+`target` (R, C) the float network's, p and q (R, C) the softmax of target and of z, J (C, N) derivative of the logits by
+a layer's pre-activations, G (C, C) cost of an error of the logits, M (N, N) cost of an error of the pre-activations, e
+(N,) such an error, all float64; `output` "softmax" (classes) or "identity" (real values), what the logits are. Label S9
+is derived in docs/pruning.md.
 """
 
 from __future__ import annotations
@@ -71,7 +72,7 @@ def mean_metrics(layers: Sequence[DenseLayer], h: Sequence[Float64], output: str
     """
     metrics = [np.zeros((layer.w.shape[1],) * 2) for layer in layers]
     for root in _metric_roots(h[-1], output):
-        d: NDArray[np.floating[Any]] = root
+        d: NDArray[np.floating[Any]] = ACTIVATIONS[layers[-1].activation][1](root, h[-1])
         for i in range(len(layers) - 1, -1, -1):
             with np.errstate(over="ignore", invalid="ignore"):
                 metrics[i] += d.T @ d / len(root)

@@ -164,7 +164,7 @@ def prune_neurons_with_report(
     if report.nothing_pruned:
         return model, report
     if compensation == "refit" and report.counts["unimportant"]:
-        layers = joint_refit(layers, _thinned(x), _thinned(z[-1]), output)
+        layers = joint_refit(layers, _thinned(x), _thinned(h[-1]), output)
     return FloatMLP(tuple(in_dtype(layer, model.dtype) for layer in layers)), report
 
 

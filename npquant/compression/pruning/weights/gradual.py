@@ -96,7 +96,7 @@ def prune_gradually(
     settings = TrainingSettings(epochs, loss, "adam", learning_rate, batch_size, 0.9, weight_decay, None)
     schedule = _checked_schedule(model, density, schedule_share, renew_every, rate_weight)
     rows = check_training_rows(x, y, validation, settings, (model.n_inputs, model.neurons[-1]))
-    scaling = choose_network_scaling(rows, model.dtype)
+    scaling = choose_network_scaling(rows, model.dtype, model.activation_names[-1])
     rows = distilled_rows(rows, teacher, temperature, teacher_share)
     sparse = fit(
         scaling.unfold(model.parameters),

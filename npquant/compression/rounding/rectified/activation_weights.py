@@ -8,8 +8,10 @@ E2 (d)          clipped_relu     1 on [0, 1], falling to 0 over 1/2 on both side
                 relu             1 above 0, falling to 0 over half of the root mean square of z > 0 below
                 hard_sigmoid     that of clipped_relu at z / 6 + 1/2
                 sigmoid, tanh    4 a (1 - a),  1 - a^2
-                softmax          2 sqrt(p (1 - p)): the last layer of a classifier
-                identity         1: the last layer of a regression
+                softplus         1 - e^-a
+                softmax          2 sqrt(p (1 - p)): behind the last layer of a classifier
+                identity         1: behind the last layer of a regression
+                at the last layer d of what is behind it, at a = f(z), times d of its own activation f, at z
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from npquant.arrays import Float64
+from npquant.nn.activations import activate
 from npquant.nn.losses import log_softmax
 
 # What a saturated unit still counts: its error may grow until it is no longer saturated, and a neuron that is
@@ -56,16 +59,21 @@ def _tanh(z: Float64) -> Float64:
     return np.asarray(1 - np.square(np.tanh(z)))
 
 
+def _softplus(z: Float64) -> Float64:
+    return np.asarray(1 / (1 + np.exp(np.minimum(-z, 700.0))))
+
+
 def _softmax(z: Float64) -> Float64:
     p = np.exp(np.maximum(log_softmax(z), -700.0))
     return np.asarray(2 * np.sqrt(p * np.maximum(1 - p, 0)))
 
 
-def activation_weights(activation: str, z: ArrayLike) -> Float64:
+def activation_weights(activation: str, z: ArrayLike, behind: str = "identity") -> Float64:
     """E1, E2: weigh every squared error of a pre-activation by what the activation lets through: d2 in [1/100, 1].
 
-    `activation` is "clipped_relu", "relu", "hard_sigmoid", "sigmoid", "tanh", "softmax" or "identity", else ValueError.
-    z is real and finite. Only ratios matter: d2 times a constant changes no code. Empty arrays give empty arrays.
+    `activation` is "clipped_relu", "relu", "hard_sigmoid", "sigmoid", "tanh", "softplus" or "identity", `behind` that
+    of a last layer's outputs, "softmax" or "identity"; else ValueError. z is real and finite. Only ratios matter: d2
+    times a constant changes no code. Empty arrays give empty arrays.
 
     >>> activation_weights("clipped_relu", [[0.5, 1.25, 9.0]])
     array([[1.  , 0.25, 0.01]])
@@ -77,8 +85,14 @@ def activation_weights(activation: str, z: ArrayLike) -> Float64:
         "hard_sigmoid": _hard_sigmoid,
         "sigmoid": _sigmoid,
         "tanh": _tanh,
+        "softplus": _softplus,
         "softmax": _softmax,
     }
-    if activation not in rules:
-        raise ValueError(f"no weights for the activation {activation!r}; known: {', '.join(rules)}")
-    return np.square(np.maximum(rules[activation](np.asarray(z, np.float64)), LEAST_DERIVATIVE))
+    for name in (activation, behind):
+        if name not in rules:
+            raise ValueError(f"no weights for the activation {name!r}; known: {', '.join(rules)}")
+    real = np.asarray(z, np.float64)
+    d = rules[activation](real)
+    if behind != "identity":
+        d = d * rules[behind](np.asarray(activate(activation, real), np.float64))
+    return np.square(np.maximum(d, LEAST_DERIVATIVE))

@@ -32,13 +32,13 @@ OUTPUTS = ("softmax", "identity")
 
 
 def error_weights(problem: LayerProblem, output: str = "softmax") -> Float64:
-    """E1, E2: return d2 of a whole layer: at the last one the weights of a logit depend on the others.
+    """E1, E2: return d2 of a whole layer: at the last one those of a logit depend on the others, through `output`.
 
     >>> z = np.array([[0.5, 9.0]])
     >>> error_weights(LayerProblem(np.zeros((1, 2)), np.zeros(2), z[:, :1], z, "clipped_relu", 0, False))
     array([[1.  , 0.01]])
     """
-    return activation_weights(output if problem.last else problem.activation, problem.z)
+    return activation_weights(problem.activation, problem.z, output if problem.last else "identity")
 
 
 def rectified_codes(

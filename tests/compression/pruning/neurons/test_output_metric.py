@@ -20,9 +20,9 @@ from npquant.nn.model import DenseLayer, FloatMLP
 SEEDS = st.integers(0, 2**32 - 1)
 
 
-def network(rng: np.random.Generator, activation: str) -> FloatMLP:
+def network(rng: np.random.Generator, activation: str, last: str = "identity") -> FloatMLP:
     """Draw a network of two hidden layers."""
-    widths, names = (3, 5, 4, 3), (activation, activation, "identity")
+    widths, names = (3, 5, 4, 3), (activation, activation, last)
     return FloatMLP(
         tuple(
             DenseLayer(rng.normal(0, 0.6, (k, n)), rng.normal(0, 0.5, n), a)
@@ -71,10 +71,12 @@ def test_output_curvature_is_the_slope_of_the_gradient_at_the_target(seed: int, 
         np.testing.assert_allclose((up - down) / (2 * step), output_curvature(at, along, output), atol=1e-8)
 
 
-def metric_is_the_second_order_cost(measure: Callable[..., Any], seed: int, activation: str, output: str) -> bool:
+def metric_is_the_second_order_cost(
+    measure: Callable[..., Any], seed: int, activation: str, output: str, last: str = "identity"
+) -> bool:
     """Say whether 1/2 e^T M e is what a small error e of one layer's pre-activations, alike on all rows, costs."""
     rng = np.random.default_rng(seed)
-    net, x, step = network(rng, activation), rng.normal(size=(20, 3)), 1e-4
+    net, x, step = network(rng, activation, last), rng.normal(size=(20, 3)), 1e-4
     a = net.activations(x)
     metrics = measure(net.layers, a, output)
     for i in range(len(net.layers)):
@@ -94,6 +96,12 @@ def metric_is_the_second_order_cost(measure: Callable[..., Any], seed: int, acti
 def test_mean_metrics_are_the_second_order_cost(seed: int, activation: str, output: str) -> None:
     """S9: the metric of every layer against finite differences of the whole network."""
     assert metric_is_the_second_order_cost(mean_metrics, seed, activation, output)
+
+
+@given(seed=SEEDS, last=st.sampled_from(["sigmoid", "tanh", "softplus"]), output=st.sampled_from(OUTPUTS))
+def test_mean_metrics_pass_the_output_activation(seed: int, last: str, output: str) -> None:
+    """S9: the logits stand behind the last layer's activation; its derivative is part of every metric."""
+    assert metric_is_the_second_order_cost(mean_metrics, seed, "tanh", output, last)
 
 
 def test_second_order_law_kills_metrics_of_weights_alone() -> None:

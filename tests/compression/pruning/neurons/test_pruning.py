@@ -25,7 +25,7 @@ from npquant.compression.rounding.uniform import quantize_uniform
 from npquant.nn.model import DenseLayer, FloatMLP
 
 SEEDS = st.integers(0, 2**32 - 1)
-ACTIVATIONS = ["relu", "clipped_relu", "hard_sigmoid", "sigmoid", "tanh"]
+ACTIVATIONS = ["relu", "clipped_relu", "hard_sigmoid", "sigmoid", "tanh", "softplus"]
 KINDS = ["unused", "dead", "constant", "twin", "double", "triple"]
 # All the rows there are: what holds on the calibration rows then holds everywhere.
 LATTICE = np.stack(np.meshgrid(*[np.arange(-2.0, 3.0)] * 3), axis=-1).reshape(-1, 3)
@@ -528,3 +528,33 @@ def test_obs_is_better_than_its_control() -> None:
             return output_loss(net.logits(x), small.logits(x), "softmax")[0]
 
         assert loss("obs", 0) < np.mean([loss("random", draw) for draw in range(5)])
+
+
+@pytest.mark.parametrize("last", ["relu", "clipped_relu", "tanh", "softplus"])
+@pytest.mark.parametrize("criterion", ["obs", "taylor"])
+@pytest.mark.parametrize("allocation", ALLOCATIONS)
+def test_pruning_aims_at_outputs_behind_an_activation(last: str, criterion: str, allocation: str) -> None:
+    """S9, S10: logits are what the last layer gives; the refit of all layers comes no farther from them."""
+    rng = np.random.default_rng(5)
+    layers = network(rng, (4, 12, 10, 3), "clipped_relu").layers
+    net = FloatMLP((*layers[:-1], DenseLayer(layers[-1].w, layers[-1].b, last)))
+    x = rng.normal(size=(200, 4))
+    for output in ("softmax", "identity"):
+        arguments = {"criterion": criterion, "allocation": allocation, "output": output}
+        losses = [
+            output_loss(net.logits(x), prune_neurons(net, x, 0.5, compensation=how, **arguments).logits(x), output)[0]
+            for how in ("refit", "layerwise")
+        ]
+        assert losses[0] <= losses[1]
+        assert prune_neurons(net, x, 0.5, **arguments).activation_names == net.activation_names
+
+
+@pytest.mark.parametrize("last", ["relu", "tanh", "softplus"])
+def test_removable_neurons_cost_nothing_behind_an_output_activation(last: str) -> None:
+    """S2, S3: what goes exactly leaves every output, whatever stands behind the last layer."""
+    rng = np.random.default_rng(6)
+    layers = with_removable(network(rng, (3, 6, 4), integers=True), rng, 0, KINDS).layers
+    net = FloatMLP((*layers[:-1], DenseLayer(layers[-1].w, layers[-1].b, last)))
+    small, report = prune_neurons_with_report(net, LATTICE, len(KINDS) / (6 + len(KINDS)))
+    assert report.counts["unimportant"] == 0 and sum(small.neurons) < sum(net.neurons)
+    np.testing.assert_allclose(small.logits(LATTICE), net.logits(LATTICE), rtol=1e-12, atol=1e-12)

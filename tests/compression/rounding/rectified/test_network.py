@@ -22,7 +22,7 @@ from npquant.nn.model import DenseLayer, FloatMLP
 
 Float64 = NDArray[np.float64]
 Quantize = Callable[[FloatMLP, Float64, Bits], tuple[IntegerMLP, tuple[LayerReport, ...]]]
-HIDDEN = ["relu", "clipped_relu", "hard_sigmoid", "sigmoid", "tanh"]
+HIDDEN = ["relu", "clipped_relu", "hard_sigmoid", "sigmoid", "tanh", "softplus"]
 
 
 def random_model(seed: int, activation: str) -> tuple[FloatMLP, Float64]:

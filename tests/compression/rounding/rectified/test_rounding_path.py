@@ -213,7 +213,7 @@ def test_rescale_law_kills() -> None:
 def law_weights_are_floored_shares(weigh: Callable[[str, Float64], Float64], seed: int) -> None:
     """E1: D2 lies in [1/100, 1], is 1 where all passes, and falls away from there."""
     z = np.random.default_rng(seed).normal(0, 4, (40, 3))
-    for activation in ("clipped_relu", "hard_sigmoid", "relu", "sigmoid", "tanh", "softmax", "identity"):
+    for activation in ("clipped_relu", "hard_sigmoid", "relu", "sigmoid", "tanh", "softplus", "softmax", "identity"):
         d2 = weigh(activation, z)
         assert d2.dtype == np.float64 and d2.shape == z.shape
         assert (d2 >= 0.01 - 1e-15).all() and (d2 <= 1 + 1e-15).all()
@@ -233,7 +233,11 @@ def test_activation_weights_are_floored_shares(seed: int) -> None:
 def test_activation_weights_follow_the_derivatives() -> None:
     """E2: sigmoid and tanh by finite differences, clipped ReLU and softmax at points worked out by hand."""
     z, step = np.linspace(-2, 2, 9)[:, np.newaxis], 1e-6
-    for activation, f, largest in (("sigmoid", lambda v: 1 / (1 + np.exp(-v)), 0.25), ("tanh", np.tanh, 1.0)):
+    for activation, f, largest in (
+        ("sigmoid", lambda v: 1 / (1 + np.exp(-v)), 0.25),
+        ("tanh", np.tanh, 1.0),
+        ("softplus", lambda v: np.log1p(np.exp(v)), 1.0),
+    ):
         slope = (f(z + step) - f(z - step)) / (2 * step) / largest
         np.testing.assert_allclose(activation_weights(activation, z), np.maximum(slope, 0.1) ** 2, rtol=1e-6)
     points = np.array([[-0.25, 0.0, 1.0, 1.4, 1.5]])

@@ -17,27 +17,29 @@ from npquant.nn.losses import kl_divergence
 from npquant.nn.model import DenseLayer, FloatMLP
 
 Float64 = NDArray[np.float64]
-HIDDEN = ["relu", "clipped_relu", "hard_sigmoid", "sigmoid", "tanh"]
+HIDDEN = ["relu", "clipped_relu", "hard_sigmoid", "sigmoid", "tanh", "softplus"]
 Slope = Callable[[Any, Float64, Float64, Float64, str], Float64]
 
 
-def random_model(seed: int, activation: str) -> tuple[FloatMLP, Float64]:
+def random_model(seed: int, activation: str, last: str = "identity") -> tuple[FloatMLP, Float64]:
     """Draw a classifier of three layers, and 800 rows near a plane."""
     rng = np.random.default_rng(seed)
 
     def dense(k: int, n: int, name: str) -> DenseLayer:
         return DenseLayer(rng.normal(0, 2 / np.sqrt(k), (k, n)), rng.normal(0, 0.3, n), name)
 
-    model = FloatMLP((dense(8, 12, activation), dense(12, 10, activation), dense(10, 4, "identity")))
+    model = FloatMLP((dense(8, 12, activation), dense(12, 10, activation), dense(10, 4, last)))
     return model, rng.normal(0, 1, (800, 4)) @ rng.normal(0, 1, (4, 8))
 
 
 # ------------------------------------------------------------------------------------------------------------- slope
 
 
-def law_slope_is_that_of_the_loss(slope: Slope, seed: int, activation: str, output: str) -> None:
+def law_slope_is_that_of_the_loss(
+    slope: Slope, seed: int, activation: str, output: str, last: str = "identity"
+) -> None:
     """E24: along one random direction the slope is the difference quotient of E25, with R1 so fine that it vanishes."""
-    model, x = random_model(seed, activation)
+    model, x = random_model(seed, activation, last)
     x = x[:40]
     network = quantize_uniform(model, x, 8)
     stages = module._stages(network, module.dequantize(network.encode(x), network.input_params).astype(np.float64))
@@ -69,6 +71,23 @@ def test_tune_scales_slope_is_that_of_the_loss(activation: str, output: str) -> 
     """For every activation and both outputs."""
     for seed in range(3):
         law_slope_is_that_of_the_loss(module._slope, seed, activation, output)
+
+
+@pytest.mark.parametrize("last", ["relu", "tanh", "softplus"])
+@pytest.mark.parametrize("output", ["softmax", "identity"])
+def test_tune_scales_slope_passes_the_output_activation(last: str, output: str) -> None:
+    """E24: the logits of a network that ends in an activation stand behind it, and so does the loss."""
+    law_slope_is_that_of_the_loss(module._slope, 0, "clipped_relu", output, last)
+
+
+@pytest.mark.parametrize("last", ["relu", "tanh", "softplus"])
+def test_polishing_aims_at_the_outputs(last: str) -> None:
+    """E25: the target is the float network's output behind its last activation, not its pre-activation."""
+    model, x = random_model(1, "clipped_relu", last)
+    plain = quantize_rectified(model, x, 3, output="identity")
+    polished = quantize_rectified(model, x, 3, output="identity", polish_steps=60, rng=0)
+    logits = np.asarray(model.logits(x), np.float64)
+    assert loss(polished, x, logits, "identity") < loss(plain, x, logits, "identity")
 
 
 def test_tune_scales_slope_law_kills() -> None:

@@ -1,0 +1,98 @@
+"""The door: a network as an ONNX file.
+
+Legend: model, form, head and weights as on the card of `to_onnx`.
+"""
+
+from __future__ import annotations
+
+import os
+
+from npquant.files.storage import write_atomically
+from npquant.integer.dynamic_mlp import DynamicMLP
+from npquant.integer.mlp import IntegerMLP
+from npquant.interop.onnx_out.dynamic_graph import encode_dynamic
+from npquant.interop.onnx_out.float_graph import encode_float
+from npquant.interop.onnx_out.integer_graph import FORMS, encode_integer
+from npquant.interop.onnx_out.integer_weights import WEIGHTS
+from npquant.interop.steps import HEADS
+from npquant.nn.model import FloatMLP
+
+
+def to_onnx(
+    model: FloatMLP | IntegerMLP | DynamicMLP,
+    path: str | os.PathLike[str],
+    *,
+    form: str = "qdq",
+    head: str = "none",
+    weights: str = "auto",
+) -> None:
+    """Write a network as an ONNX file: real values in, logits or the head's shares out, the batch left open.
+
+    Parameters
+    ----------
+    model : FloatMLP, IntegerMLP or DynamicMLP
+        A FloatMLP becomes Gemm and activations in float32, to which float64 numbers are rounded. A DynamicMLP keeps its
+        arithmetic to the last bit.
+    path : path
+        The file; written whole or not at all.
+    form : {"qdq", "qoperator", "integer"}
+        Of an IntegerMLP. "qdq": every layer between DequantizeLinear and QuantizeLinear, which onnxruntime fuses into
+        integers and other compilers read. "qoperator": com.microsoft QGemm, for onnxruntime alone. "integer":
+        MatMulInteger, Add, Cast, Mul and QuantizeLinear, which give the same codes in every runtime, fused or not.
+    head : {"none", "softmax", "logsoftmax", "logistic"}
+        What stands behind the logits, in float32.
+    weights : {"auto", "int8", "uint8", "int4"}
+        How form "qdq" stores codes of weights. "auto": as int8 where they lie in [-64, 64], else as uint8, 128 higher.
+        "int8", which some compilers ask for, is computed wrongly by onnxruntime on an x86 without VNNI where larger
+        codes meet. "int4" halves what fits into 4 bits, and is computed in float32: no bytes are promised.
+
+    Raises
+    ------
+    ValueError
+        If an argument is unknown, weights are chosen for another form than "qdq", a layer has 16-bit codes, QGemm would
+        have to change the type of its codes, or a dynamic activation is not the same in every runtime.
+    OSError
+        If the file cannot be written.
+
+    Notes
+    -----
+    Profile "ort" gives the codes of every IntegerMLP in onnxruntime before it runs, whatever profile the network has;
+    the file's metadata name that profile, the form, the width of the weights, and npquant's versions. `read` gives
+    the same integers back, but for a DynamicMLP of npquant's own profile, whose operators are not read. The same
+    network is the same bytes on every machine. NumPy alone writes it.
+
+    Intervals narrower than their type are Clip or Relu behind QuantizeLinear. A table is a Sigmoid or Tanh between
+    DequantizeLinear and QuantizeLinear where no entry lies within 2^-20 real units of a tie, else a Gather. Inputs with
+    a scale a feature are divided by it in float64, and have scale 1 afterwards.
+
+    Source: runs of onnxruntime 1.32.0 on x86 with AVX2 alone; onnx/onnx ``docs/Operators.md``, operator set 19.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> from npquant.nn.model import DenseLayer
+    >>> net = FloatMLP([DenseLayer(np.eye(2), np.zeros(2), "identity")])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     to_onnx(net, Path(folder) / "net.onnx", head="softmax")
+    ...     b"Softmax" in (Path(folder) / "net.onnx").read_bytes()
+    True
+    """
+    write_atomically(path, encode_onnx(model, form=form, head=head, weights=weights))
+
+
+def encode_onnx(
+    model: FloatMLP | IntegerMLP | DynamicMLP, *, form: str = "qdq", head: str = "none", weights: str = "auto"
+) -> bytes:
+    """The bytes that `to_onnx` writes, with its arguments and errors."""
+    for name, value, known in (("form", form, tuple(FORMS)), ("head", head, HEADS), ("weights", weights, WEIGHTS)):
+        if value not in known:
+            raise ValueError(f"{name} is {value!r}; it must be one of {', '.join(known)}")
+    if weights != "auto" and not (form == "qdq" and isinstance(model, IntegerMLP)):
+        raise ValueError(f"weights is {weights!r}; only an integer network of form 'qdq' has a choice")
+    if isinstance(model, FloatMLP):
+        return encode_float(model, head, "float32")
+    if isinstance(model, DynamicMLP):
+        return encode_dynamic(model, head)
+    return encode_integer(model, head, form, weights)
