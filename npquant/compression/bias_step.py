@@ -78,6 +78,6 @@ def _coarsened(layer: IntegerLayer, tolerance: float) -> IntegerLayer:
     step = 2.0 ** bias_exponent(layer, tolerance)
     # Half-even, and exact: int32 divided by a power of two is a float64, and so is the product.
     rounded = step * np.rint(layer.bias / step)
-    if rounded.max() >= 2**31:
+    if rounded.max() >= 2**31 or rounded.min() < -(2**31):
         raise OverflowError(f"a bias of {layer.bias.max()} rounds out of int32 (C7): use a smaller tolerance")
-    return replace(layer, bias=rounded.astype(np.int32))
+    return replace(layer, bias=rounded.astype(layer.bias.dtype))

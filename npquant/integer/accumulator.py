@@ -104,7 +104,11 @@ def check_dynamic_accumulator(w_q: NDArray[np.integer[Any]], x_bits: int) -> int
     >>> check_dynamic_accumulator(np.array([[10], [20]], np.int8), 8)
     14
     """
-    positive, negative = signed_sums(w_q)
+    return dynamic_width(*signed_sums(w_q), x_bits)
+
+
+def dynamic_width(positive: Int64, negative: Int64, x_bits: int) -> int:
+    """D3. Bits of accumulators of x_bits-bit inputs and weights of P = positive, Q = negative; errors as above."""
     largest: int = int(np.maximum(positive, -negative).max()) * (2**x_bits - 1)
     # On the way stand x_q @ w_q and zx (P + Q), with |x_q|, |zx| <= 128: each within 128 (P - Q).
     if max(largest, int((positive - negative).max()) * 128) > INT32_MAX:

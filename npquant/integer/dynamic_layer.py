@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from npquant.arrays import Float32, Int8, Int16, Int32, Real
-from npquant.integer.accumulator import check_dynamic_accumulator
+from npquant.integer.accumulator import dynamic_width, signed_sums
 from npquant.integer.layer_checks import WEIGHT_TYPES, check_weights, frozen_codes
 from npquant.integer.weight_width import weight_width
 from npquant.kernels.affine import quantize_into
@@ -70,10 +70,11 @@ class DynamicLayer:
             raise ValueError(f"unknown activation {self.activation!r}; known: {', '.join(ACTIVATIONS)}")
         if isinstance(self.x_bits, bool) or self.x_bits not in range(2, 9):
             raise ValueError(f"x_bits is {self.x_bits!r}; dynamic codes have 2..8 bits")
-        centred = self.centred_weights
-        object.__setattr__(self, "accumulator_bits", check_dynamic_accumulator(centred, self.x_bits))
+        centred = self.centred_weights if np.any(self.w.zero_point) else frozen
+        positive, negative = signed_sums(centred)
+        object.__setattr__(self, "accumulator_bits", dynamic_width(positive, negative, self.x_bits))
         # |P + Q| <= P - Q, which times 128 is within int32 (D3).
-        sums = centred.sum(axis=0, dtype=np.int32)
+        sums = (positive + negative).astype(np.int32)
         for name, array in (("w_q", frozen), ("b", b), ("_column_sums", sums)):
             array.flags.writeable = False
             object.__setattr__(self, name, array)

@@ -25,8 +25,6 @@ def layer_weights(model: Network) -> tuple[NDArray[Any], ...]:
     """Return the weights of each layer, as its sums see them: real, or codes less their zero point; 0 is no weight."""
     if isinstance(model, FloatMLP):
         return tuple(layer.w for layer in model.layers)
-    if isinstance(model, DynamicMLP):
-        return tuple(layer.w_q for layer in model.layers)
     return tuple(layer.centred_weights for layer in model.layers)
 
 

@@ -86,7 +86,8 @@ TFLM = dataclasses.replace(
     version="wheel 0.dev20261023182759",
     source="tflite-micro micro/kernels/fully_connected_common.cc, with both scales converted to double first",
     equation="as tflite_ref, with M_B = f64(sx sw / sy) per tensor too",
-    proof="run: the wheel on x86, every operator; relu's ratio is float64, as there and not in the 2026-08 source",
+    proof="run: the wheel on x86, every operator, the layer of int16 codes with each type of bias too; relu's ratio is "
+    "float64, as there and not in the 2026-08 source",
     make_multiplier=fixed_multiplier,
     code_types=("int8",),
     quantize_types=("int8", "int16"),
@@ -121,7 +122,8 @@ LITERT_REF_2025 = dataclasses.replace(
     version="ai-edge-litert 2.3.0",
     source="LiteRT reference/integer_ops/fully_connected.h, commit 9213607 (2025-04-14)",
     equation="y_q = clamp(wrap32(int32(half_away(f64(acc M_B))) + zy))",
-    proof="run: ai-edge-litert 2.3.0, BUILTIN_REF on x86, every operator",
+    proof="run: ai-edge-litert 2.3.0, BUILTIN_REF on x86, every operator, the layer of int16 codes with each type of "
+    "bias too",
     make_multiplier=real_multiplier,
     output_stage=stage_float64_half_away,
     quantize_types=("int8", "uint8", "int16"),
@@ -141,7 +143,8 @@ RUY_X86 = dataclasses.replace(
     source="google/ruy ruy/kernel_avx512.cc, apply_multiplier",
     equation="y_q = clamp(wrap32(half_up(half_up(wrap32(acc 2^max(e,0)) m / 2^31) / 2^max(-e,0)) + zy)); "
     "M_A per tensor, M_B per channel",
-    proof="run: ai-edge-litert 2.3.0, BUILTIN_WITHOUT_DEFAULT_DELEGATES on x86, every operator",
+    proof="run: ai-edge-litert 2.3.0, BUILTIN_WITHOUT_DEFAULT_DELEGATES on x86, every operator, the layer of int16 "
+    "codes with each type of bias too",
     output_stage=wrapping_stage(requantize_double_rounding_up),
     quantize_types=("int8", "uint8", "int16"),
     multipliers=(0, 2**31 - 1, 1),

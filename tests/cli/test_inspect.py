@@ -15,8 +15,13 @@ from npquant.cli.description import describe
 from npquant.cli.quantize import ENCODINGS
 from npquant.files import layouts, reading, storage
 from npquant.integer.accumulator import accumulator_interval
+from npquant.integer.dynamic_layer import DynamicLayer
+from npquant.integer.dynamic_mlp import DynamicMLP
+from npquant.integer.layer import IntegerLayer
 from npquant.integer.mlp import IntegerMLP
 from npquant.interop.read import load
+from npquant.kernels.qparams import QuantParams
+from npquant.profiles import get
 
 Shown = pytest.CaptureFixture[str]
 # The module: the package has the function under its name.
@@ -162,3 +167,61 @@ def test_inspect_reads_hashes_and_decodes_a_file_once(
 
     with pytest.raises(AssertionError):
         law_reads_once(twice, float_file, monkeypatch)
+
+
+def wide_network() -> IntegerMLP:
+    """A network of a table, int16 and uint8 codes, int64 accumulators, and accumulators as outputs."""
+    wide, low = QuantParams(0.5, 0, -32768, 32767), QuantParams(0.25, 7, 0, 255)
+    w = QuantParams([0.5, 0.25], 0, -128, 127)
+    table = np.arange(65536, dtype=np.uint16).astype(np.uint8)
+    first = IntegerLayer(np.array([[1, -2]], np.int8), np.array([3, 4]), wide, w, low, "table", wide, table)
+    last = IntegerLayer(np.array([[5], [0]], np.int8), np.array([6], np.int32), low, low_bits(), None, "relu")
+    return IntegerMLP((first, last), wide, profile=get("litert_ref_2025"))
+
+
+def low_bits() -> QuantParams:
+    """Four-bit weights."""
+    return QuantParams(0.5, 0, -8, 7)
+
+
+def test_inspect_networks_of_other_peoples_files(tmp_path: Path, capsys: Shown) -> None:
+    """int16 and uint8 codes, a given table, int64 accumulators and a last layer without an output quantization."""
+    net = wide_network()
+    storage.save(net, tmp_path / "net.npz")
+    record, text = inspected(tmp_path / "net.npz", capsys)
+    one, two = record["layers"]
+    assert (record["profile"], record["input"]["grid"]) == ("litert_ref_2025", [-32768, 32767])
+    assert one["pre_activation_params"]["grid"] == [-32768, 32767] and one["output_params"]["grid"] == [0, 255]
+    assert one["accumulator"]["bits"] + one["accumulator"]["headroom_bits"] == 64
+    assert two["output_params"] is None and two["bits"] == 4 and two["accumulator"]["headroom_bits"] < 32
+    assert "the bits of int32 or int64 that they never use" in text and "accumulators" in text
+    assert sum(part["bytes"] for part in record["parts"]) == (tmp_path / "net.npz").stat().st_size
+    assert {"weights", "biases", "tables"} <= {part["name"] for part in record["parts"] if part["layer"] == 0}
+
+
+def test_inspect_dynamic_network(tmp_path: Path, capsys: Shown) -> None:
+    """Widths of codes and inputs, bounds and granularity are the network's."""
+    w = QuantParams(0.5, 3, 0, 255)
+    layer = DynamicLayer(np.array([[1, 3], [200, 3]], np.uint8), w, [0.5, -0.5], "relu")
+    storage.save(DynamicMLP((layer,), "batch", get("ort")), tmp_path / "net.npz")
+    record, text = inspected(tmp_path / "net.npz", capsys)
+    (one,) = record["layers"]
+    assert (record["kind"], record["profile"], record["granularity"]) == ("DynamicMLP", "ort", "batch")
+    assert (one["nonzero_weights"], one["bits"], one["input_bits"], one["bias"]) == (2, 8, 8, [-0.5, 0.5])
+    assert one["accumulator"]["bits"] == layer.accumulator_bits
+    assert "quantized at run time, by the range of each batch" in text
+
+
+def test_diff_of_networks_of_other_peoples_files(tmp_path: Path, capsys: Shown) -> None:
+    """Profiles are compared on int16 codes, tables and accumulators; a dynamic network is refused as a float one is."""
+    wide = wide_network()
+    storage.save(wide, tmp_path / "net.npz")
+    np.savez(tmp_path / "rows.npz", x=np.arange(-50, 50).reshape(100, 1) * 300.0, y=np.arange(100) % 2)
+    arguments = [str(tmp_path / "net.npz"), "--data", str(tmp_path / "rows.npz"), "--a", "litert_ref_2025", "--b"]
+    assert main(["diff", *arguments, "ruy_x86"]) == 0
+    assert main(["diff", *arguments, "tflm"]) == 2  # TFLite-Micro takes no uint8 codes
+    dynamic = DynamicMLP((DynamicLayer(np.ones((1, 2), np.int8), QuantParams(0.5, 0, -1, 1), [0, 0], "identity"),))
+    storage.save(dynamic, tmp_path / "net.npz")
+    capsys.readouterr()
+    assert main(["diff", *arguments, "tflm"]) == 2
+    assert "holds a dynamic network" in capsys.readouterr().err

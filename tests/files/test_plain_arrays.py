@@ -17,12 +17,13 @@ from npquant.files.container.encode import encode_container, unfit
 from npquant.files.format_error import FormatError
 from npquant.files.plain_arrays import encode_plain_arrays
 from npquant.files.reading import decode_network
-from npquant.files.storage import encode_model, itemize, load, save
+from npquant.files.storage import encode_model, itemize, save
 from npquant.integer.dynamic_layer import DynamicLayer
 from npquant.integer.dynamic_mlp import DynamicMLP
 from npquant.integer.layer import IntegerLayer
 from npquant.integer.mlp import IntegerMLP
 from npquant.interop import to_npz
+from npquant.interop.read import load
 from npquant.kernels.qparams import QuantParams
 from npquant.nn.model import DenseLayer, FloatMLP
 from npquant.profiles import get

@@ -11,11 +11,14 @@ from hypothesis import strategies as st
 import npquant
 from npquant.integer import fast_npquant, fast_profiles
 from npquant.integer.accumulator import accumulator_interval, check_accumulator
+from npquant.integer.dynamic_layer import DynamicLayer
+from npquant.integer.dynamic_mlp import DynamicMLP
 from npquant.integer.fast_form import lay_out
 from npquant.integer.layer import IntegerLayer, run_layer_plain
 from npquant.integer.mlp import IntegerMLP
 from npquant.kernels.qparams import QuantParams
 from npquant.profiles import get
+from npquant.profiles.dynamic import dynamic_quantize, matmul_integer
 from npquant.profiles.npquant import NPQUANT
 from npquant.spec import dynamic as spec_dynamic
 from npquant.spec import multiplier as spec_multiplier
@@ -263,3 +266,58 @@ def test_engines_without_a_studied_16x8_refuse_it_by_name(name):
         IntegerMLP((layer,), given_zero, profile=get("tflm")).run(np.zeros((1, 1), np.int16))
     with pytest.raises(ValueError, match="npquant takes biases of int32 beside int16 codes, not int64"):
         IntegerMLP((layer,), given_zero).run(np.zeros((1, 1), np.int16))
+
+
+def dynamic_layer(rng, kind):
+    """A layer of 8-bit weights of a kind, with zero points anywhere."""
+    low, high = kinds.INTERVALS[kind]
+    n, per_channel = int(rng.integers(1, 5)), rng.random() < 0.5
+    zero = rng.integers(low, high + 1, n if per_channel else None)
+    w = QuantParams(rng.uniform(0.01, 0.1, n if per_channel else None), zero if per_channel else int(zero), low, high)
+    w_q = rng.integers(low, high + 1, (int(rng.integers(1, 30)), n)).astype(kind)
+    return DynamicLayer(w_q, w, rng.normal(0, 1, n), "relu")
+
+
+@pytest.mark.parametrize("kind", ["int8", "uint8"])
+@given(seed=SEEDS)
+def test_dynamic_accumulators_with_weight_zero_points_are_exact(kind, seed):
+    """D3 for any weights: the sums are those of int64 and inside the proven bits; the reals are R61 of them."""
+    rng = np.random.default_rng(seed)
+    layer = dynamic_layer(rng, kind)
+    x_q, zx = rng.integers(-128, 128, (6, layer.shape[0])).astype(np.int8), rng.integers(-128, 128, 6)
+    zw = np.asarray(layer.w.zero_point, np.int64)
+    want = (x_q.astype(np.int64) - zx[:, np.newaxis]) @ (layer.w_q.astype(np.int64) - zw)
+    got = layer.accumulate(x_q, zx)
+    assert got.dtype == np.int32 and np.array_equal(got, want)
+    assert int(np.abs(want).max()).bit_length() < layer.accumulator_bits
+    forgotten = x_q.astype(np.int64) @ layer.w_q.astype(np.int64)
+    assert np.array_equal(got, forgotten) or np.any(zw) or np.any(zx)
+
+
+@pytest.mark.parametrize("profile", ["ort", "onnx_ref"])
+@given(seed=SEEDS)
+def test_dynamic_network_of_an_engine_is_its_operators_in_a_row(profile, seed):
+    """DynamicQuantizeLinear, MatMulInteger, the float32 product, the bias in float32, the activation."""
+    rng = np.random.default_rng(seed)
+    layer = dynamic_layer(rng, "uint8")
+    net = DynamicMLP((layer,), "batch", get(profile))
+    x = rng.normal(0, 3, (5, layer.shape[0])).astype(np.float32)
+    made = dynamic_quantize(x, profile=profile)
+    acc = matmul_integer(made.codes, layer.w_q, x_zero_point=made.zero_point, w_zero_point=layer.w.zero_point,
+                         profile=profile)  # fmt: skip
+    assert np.array_equal(net.accumulators(x)[0], acc)
+    real = acc.astype(np.float32) * (made.scale * np.asarray(layer.w.scale, np.float32)) + layer.b
+    assert np.array_equal(net.logits(x), np.maximum(real, np.float32(0)))
+    assert net.logits(x[:0]).shape == (0, layer.shape[1])
+
+
+def test_dynamic_network_refuses_what_an_engine_does_not_take():
+    """A scale a row, other widths, and engines without dynamic quantization are refused by name."""
+    layer = dynamic_layer(np.random.default_rng(0), "int8")
+    with pytest.raises(ValueError, match="ort makes 8-bit codes of a whole batch"):
+        DynamicMLP((layer,), "row", get("ort"))
+    with pytest.raises(ValueError, match="ort makes 8-bit codes of a whole batch"):
+        DynamicMLP((dataclasses.replace(layer, x_bits=7),), "batch", get("ort"))
+    with pytest.raises(ValueError, match="tflite_ref has no dynamic quantization"):
+        DynamicMLP((layer,), "batch", get("tflite_ref"))
+    assert DynamicMLP((layer,), "batch", get("ort")) != DynamicMLP((layer,), "batch")

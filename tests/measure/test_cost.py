@@ -6,8 +6,13 @@ import numpy as np
 import pytest
 
 from npquant.compression.rounding.uniform import quantize_uniform
-from npquant.files.storage import save
-from npquant.measure.cost import Network, executed_macs, most_of_four, nonzero_weights, stored_bytes
+from npquant.files.storage import encode_model, save
+from npquant.integer.dynamic_layer import DynamicLayer
+from npquant.integer.dynamic_mlp import DynamicMLP
+from npquant.integer.layer import IntegerLayer
+from npquant.integer.mlp import IntegerMLP
+from npquant.kernels.qparams import QuantParams
+from npquant.measure.cost import Network, executed_macs, most_of_four, nonzero_weights, stored_bytes, weight_widths
 from npquant.nn.model import DenseLayer, FloatMLP
 
 
@@ -45,3 +50,15 @@ def test_nonzero_weights_and_patterns_are_counted() -> None:
     assert nonzero_weights(net) == (4,)
     assert nonzero_weights(quantize_uniform(net, np.ones((4, 5)), 8)) == (4,)
     assert most_of_four(w) == 2
+
+
+def test_dynamic_and_unsigned_networks_are_asked_in_the_same_way() -> None:
+    """Nonzero weights are those that differ from their zero point; bytes are the file's."""
+    w = QuantParams(0.5, 3, 0, 255)
+    codes = np.array([[1, 3], [200, 3]], np.uint8)
+    dynamic = DynamicMLP((DynamicLayer(codes, w, [0.0, 0.0], "identity"),))
+    p = QuantParams(0.5, 3, 0, 255)
+    integer = IntegerMLP((IntegerLayer(codes, np.zeros(2, np.int32), p, w, None, "identity"),), p)
+    for net in (dynamic, integer):
+        assert nonzero_weights(net) == (2,) and executed_macs(net) == net.macs == 4
+        assert weight_widths(net) == (8,) and stored_bytes(net) == len(encode_model(net))

@@ -92,3 +92,15 @@ def test_diff_and_profiles_commands(tmp_path, capsys):
     assert main(["profiles", "--json"]) == 0 and len(json.loads(capsys.readouterr().out)) == len(names())
     assert main(["profiles", "tflite"]) == 2 and "tflite_ref" in capsys.readouterr().err
     assert main(["diff", str(tmp_path / "none.npz"), "--a", "ort", "--b", "ort"]) == 2
+
+
+def test_accumulators_as_outputs_are_compared_as_they_are():
+    """Without an output quantization the first difference is of the sums: pairs of products that saturate."""
+    p = QuantParams(0.5, 0, 0, 255)
+    layer = IntegerLayer(
+        np.full((2, 1), 127, np.int8), np.array([1], np.int32), p, QuantParams(1, 0, -128, 127), None, "relu"
+    )
+    net = IntegerMLP((layer,), p)
+    found = compare_profiles(net, [[200.0, 200.0]], "ort", "ort_pair16")
+    assert (found.end_to_end, found.first.a, found.first.b) == (1, 2 * 255 * 127 + 1, 2**15)
+    assert found.first.exact == found.first.accumulator == 2 * 255 * 127 + 1
