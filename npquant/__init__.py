@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from npquant.files.storage import itemize, save
     from npquant.integer.dynamic_mlp import DynamicMLP
     from npquant.integer.mlp import IntegerMLP
-    from npquant.interop.read import load
+    from npquant.interop.reading import load
     from npquant.kernels.matmul import matmul_int8, matmul_int8_blas
     from npquant.kernels.multiplier import FixedMultiplier
     from npquant.kernels.qparams import QuantParams
@@ -150,7 +150,7 @@ _HOME: Final = MappingProxyType(
         "save": "npquant.files.storage",
         "FormatError": "npquant.files.format_error",
         # in and out: files of every format
-        "load": "npquant.interop.read",
+        "load": "npquant.interop.reading",
         # floor 3: the search and the eight steps
         "Budget": "npquant.budget.requirements",
         "SearchResult": "npquant.budget.search",

@@ -21,7 +21,7 @@ from npquant.compression.rounding.uniform import quantize_uniform
 from npquant.files.storage import save
 from npquant.integer.layer import run_layer_plain
 from npquant.integer.mlp import IntegerMLP
-from npquant.interop.read import load
+from npquant.interop.reading import load
 from npquant.nn.activations import ACTIVATIONS
 from npquant.nn.model import DenseLayer, FloatMLP
 from npquant.profiles.npquant import NPQUANT

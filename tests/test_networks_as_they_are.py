@@ -17,7 +17,7 @@ from npquant.compression.rounding.on_grid import quantize_on_grid
 from npquant.compression.rounding.straight_through import StraightThrough
 from npquant.compression.rounding.uniform import quantize_uniform
 from npquant.files.storage import save
-from npquant.interop.read import load
+from npquant.interop.reading import load
 from npquant.measure.evaluate import compare, evaluate, layer_sqnr
 from npquant.measure.statistics import sqnr_db
 from npquant.nn.finetuning import finetune

@@ -48,7 +48,7 @@ def _execute(options: argparse.Namespace) -> int:
     from npquant.cli.output import write_json
     from npquant.cli.rows_to_run import rows_to_run
     from npquant.integer.mlp import IntegerMLP
-    from npquant.interop.read import read
+    from npquant.interop.reading import read
     from npquant.nn.model import FloatMLP
     from npquant.testing.divergence import compare_profiles, divergence_as_json, render_divergence
 

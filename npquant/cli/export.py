@@ -68,7 +68,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 def _execute(options: argparse.Namespace) -> int:
     """Read, write, say what was written."""
     from npquant.cli.output import write_json, write_sections
-    from npquant.interop.read import read
+    from npquant.interop.reading import read
     from npquant.workflow.exports import encode_export, write_export
 
     given = _given(options)

@@ -36,7 +36,7 @@ def _execute(options: argparse.Namespace) -> int:
     from npquant.cli.network_tables import network_sections
     from npquant.cli.output import check_out, write_json, write_sections
     from npquant.files.storage import save
-    from npquant.interop.read import read_itemized
+    from npquant.interop.reading import read_itemized
 
     if options.out is not None:
         check_out(options.out, options.file)

@@ -41,7 +41,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 def _execute(options: argparse.Namespace) -> int:
     """Run the artefact, compare, explain."""
     from npquant.cli.output import write_json
-    from npquant.interop.read import read
+    from npquant.interop.reading import read
     from npquant.workflow.verification import render_verification, verification_as_json, verify
 
     if options.rows < 1:

@@ -13,9 +13,6 @@ from importlib import import_module
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-# At once and not at first use: whoever loads the module `read` would else find it here, under the function's name.
-from npquant.interop.read import load, read
-
 if TYPE_CHECKING:
     from npquant.interop.c99.export import encode_c, to_c
     from npquant.interop.imported import Imported
@@ -23,6 +20,7 @@ if TYPE_CHECKING:
     from npquant.interop.npz_out import to_npz
     from npquant.interop.onnx_in.reading import from_onnx
     from npquant.interop.onnx_out.to_onnx import to_onnx
+    from npquant.interop.reading import load, read
     from npquant.interop.readmemh import encode_readmemh, to_readmemh
     from npquant.interop.safetensors import from_safetensors
     from npquant.interop.sklearn import from_sklearn
@@ -60,6 +58,8 @@ _HOME: Final = MappingProxyType(
         "from_sklearn": "npquant.interop.sklearn",
         "from_tflite": "npquant.interop.tflite_in.decode",
         "from_torch": "npquant.interop.torch",
+        "load": "npquant.interop.reading",
+        "read": "npquant.interop.reading",
         "to_c": "npquant.interop.c99.export",
         "to_npz": "npquant.interop.npz_out",
         "to_onnx": "npquant.interop.onnx_out.to_onnx",

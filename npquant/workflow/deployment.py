@@ -23,7 +23,7 @@ from npquant.arrays import Int8
 from npquant.files.storage import write_atomically
 from npquant.integer.dynamic_mlp import DynamicMLP
 from npquant.integer.mlp import IntegerMLP
-from npquant.interop.read import load
+from npquant.interop.reading import load
 from npquant.nn.model import FloatMLP
 
 BATCHES: Final = (1, 64, 1000)

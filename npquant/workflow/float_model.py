@@ -12,7 +12,7 @@ import numpy as np
 
 from npquant.data.sets import Sets
 from npquant.interop.imported import Imported
-from npquant.interop.read import load, read
+from npquant.interop.reading import load, read
 from npquant.nn.model import DenseLayer, FloatMLP
 from npquant.nn.settings import Epoch
 from npquant.nn.training import train

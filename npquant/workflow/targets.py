@@ -169,7 +169,7 @@ def _read_back(out: Path, model: IntegerMLP, x: NDArray[Any]) -> dict[str, Any]:
 
 
 def _network(out: Path, profile: str | None) -> IntegerMLP:
-    from npquant.interop.read import read
+    from npquant.interop.reading import read
 
     model = read(out, profile=profile).model
     if not isinstance(model, IntegerMLP):

@@ -19,7 +19,7 @@ from npquant.files.format_error import FormatError
 from npquant.integer.dynamic_mlp import DynamicMLP
 from npquant.integer.mlp import IntegerMLP
 from npquant.interop.imported import Imported
-from npquant.interop.read import read
+from npquant.interop.reading import read
 from npquant.nn.model import FloatMLP
 from npquant.profiles import get
 from npquant.testing.divergence import Divergence, divergence_as_json, render_divergence

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from npquant.files.storage import save
-from npquant.interop.read import load
+from npquant.interop.reading import load
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,7 @@ import json
 from itertools import pairwise
 from pathlib import Path
 
-from npquant.interop.read import load
+from npquant.interop.reading import load
 from tests.cli.process import run_command
 
 

@@ -56,7 +56,7 @@ def test_diff_of_several_profiles_compares_every_two(integer_file: Path, capsys:
 
 def test_diff_draws_rows_for_other_peoples_files(integer_file: Path, tmp_path: Path, capsys: Shown) -> None:
     """A TFLite file without --data: codes drawn over the whole interval, the same for the same seed."""
-    from npquant.interop.read import load
+    from npquant.interop.reading import load
     from npquant.workflow.exports import encode_export
 
     path = tmp_path / "net.tflite"

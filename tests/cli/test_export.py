@@ -11,7 +11,7 @@ import pytest
 from npquant.cli import main
 from npquant.integer.mlp import IntegerMLP
 from npquant.interop.consumers.cc import selftest_cc
-from npquant.interop.read import load, read
+from npquant.interop.reading import load, read
 from npquant.workflow.exports import ExportForm, encode_export
 from npquant.workflow.target_names import FOLDERS, TARGETS
 

@@ -14,7 +14,7 @@ from npquant.cli import main
 from npquant.compression.pruning.weights.gradual import prune_gradually
 from npquant.data.sets import load_sets
 from npquant.files.storage import save
-from npquant.interop.read import load
+from npquant.interop.reading import load
 from npquant.measure.evaluate import in_float64
 from npquant.nn.finetuning import finetune
 from npquant.nn.losses import kl_divergence

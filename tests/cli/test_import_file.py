@@ -11,7 +11,7 @@ from npquant.cli import main
 from npquant.data.sets import load_sets
 from npquant.files.storage import save
 from npquant.integer.mlp import IntegerMLP
-from npquant.interop.read import load, read
+from npquant.interop.reading import load, read
 from npquant.nn.model import DenseLayer, FloatMLP
 from npquant.workflow.exports import ExportForm, encode_export
 

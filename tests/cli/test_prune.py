@@ -13,7 +13,7 @@ from npquant.compression.pruning.neurons.ranking import CRITERIA
 from npquant.compression.pruning.weights import one_shot as weight_pruning
 from npquant.compression.pruning.weights.one_shot import prune_weights
 from npquant.data.sets import load_sets
-from npquant.interop.read import load
+from npquant.interop.reading import load
 from npquant.nn.model import FloatMLP
 
 Shown = pytest.CaptureFixture[str]

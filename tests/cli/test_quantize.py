@@ -16,7 +16,7 @@ from npquant.compression.rounding.rectified.network import quantize_rectified
 from npquant.compression.rounding.uniform import quantize_uniform
 from npquant.data.sets import load_sets
 from npquant.integer.mlp import IntegerMLP
-from npquant.interop.read import load
+from npquant.interop.reading import load
 from npquant.measure.evaluate import in_float64
 from npquant.nn.model import FloatMLP
 

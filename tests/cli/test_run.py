@@ -16,7 +16,7 @@ from jsonschema import Draft202012Validator
 from npquant.cli import main
 from npquant.files.storage import save
 from npquant.integer.mlp import IntegerMLP
-from npquant.interop.read import load
+from npquant.interop.reading import load
 from npquant.report.document import load_schema, timeless
 from npquant.workflow.target_names import ENGINES_OF
 from tests.cli.process import ENVIRONMENT, run_command

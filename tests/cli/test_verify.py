@@ -9,7 +9,7 @@ import pytest
 
 from npquant.cli import main
 from npquant.files.storage import save
-from npquant.interop.read import load
+from npquant.interop.reading import load
 from npquant.workflow.exports import encode_export, write_export
 from npquant.workflow.verification import verify
 

@@ -8,7 +8,7 @@ import numpy as np
 import npquant
 from npquant import QuantParams
 from npquant.data.datasets import load_optdigits
-from npquant.interop.read import load
+from npquant.interop.reading import load
 from npquant.testing.case import Layer
 
 

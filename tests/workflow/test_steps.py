@@ -14,7 +14,7 @@ from npquant.budget.space import Thresholds
 from npquant.data import sets as sets_module
 from npquant.data.datasets import Dataset
 from npquant.data.sets import SealedRows, Sets, load_sets
-from npquant.interop.read import load
+from npquant.interop.reading import load
 from npquant.measure.evaluate import Reference, in_float64
 from npquant.report.document import rounded, timeless
 from npquant.workflow import steps

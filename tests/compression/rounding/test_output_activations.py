@@ -19,7 +19,7 @@ from npquant.compression.rounding.rectified.network import error_weights
 from npquant.compression.rounding.uniform import quantize_recipe, quantize_uniform
 from npquant.files.storage import save
 from npquant.integer.mlp import IntegerMLP
-from npquant.interop.read import load
+from npquant.interop.reading import load
 from npquant.nn.activations import ACTIVATIONS
 from npquant.nn.model import DenseLayer, FloatMLP
 from tests.compression.rounding.test_uniform import law_near_the_float_model
