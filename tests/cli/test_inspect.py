@@ -18,7 +18,7 @@ from npquant.integer.dynamic_layer import DynamicLayer
 from npquant.integer.dynamic_mlp import DynamicMLP
 from npquant.integer.layer import IntegerLayer
 from npquant.integer.mlp import IntegerMLP
-from npquant.interop import reading
+from npquant.interop import reading as any_file
 from npquant.interop.reading import load
 from npquant.kernels.qparams import QuantParams
 from npquant.profiles import get
@@ -144,7 +144,7 @@ def law_reads_once(describe: Callable[[str], Any], path: Path, patch: pytest.Mon
         patched.setattr(os, "stat", counting("stat", real_stat))
         patched.setattr(reading, "decode_network", counting("decode_network", real_decode))
         patched.setattr(storage, "decode_network", reading.decode_network)
-        patched.setattr(reading, "decode_network", reading.decode_network)
+        patched.setattr(any_file, "decode_network", reading.decode_network)
         patched.setattr(layouts, "sha256", counting("sha256", layouts.sha256))
         record = describe(str(path))
     tensors = 1 if record["kind"] == "IntegerMLP" else 2 * len(record["layers"])
