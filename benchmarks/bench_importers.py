@@ -2,9 +2,10 @@
 
     OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 python benchmarks/bench_importers.py
 
-The peer of every format is reading the file's bytes in the same run, and of npquant's own .npz also `numpy.load` of the
-same arrays. Times are those of the processor, calls taken in turn, medians; the limit is 0.5 s beyond reading, and 1.5
-times `numpy.load`. Packages (h5py) are imported before the clock starts.
+The peer of every format is reading the file's bytes in the same run, and of npquant's own .npz (float, integer and
+dynamic networks) also `numpy.load` of the same arrays. Times are those of the processor, calls taken in turn, the least
+of the repeats: what a call costs where nothing else runs beside it. The limit is 0.5 s beyond reading, and 1.5 times
+`numpy.load`. Packages (h5py) are imported before the clock starts.
 """
 
 from __future__ import annotations
@@ -18,7 +19,6 @@ import zipfile
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
-from statistics import median
 from types import SimpleNamespace
 from typing import Any
 
@@ -29,7 +29,7 @@ from npquant.interop import from_sklearn, from_torch, read, to_npz, to_onnx, to_
 from npquant.nn.model import DenseLayer, FloatMLP
 
 SIZES = (784, 900, 300, 10)  # 979,510 parameters
-REPEATS = 9
+REPEATS = 25
 LIMIT_S, LIMIT_RATIO = 0.5, 1.5
 
 
@@ -86,15 +86,15 @@ def write_keras(net: FloatMLP, path: Path) -> None:
         archive.writestr("model.weights.h5", buffer.getvalue())
 
 
-def medians(calls: list[Callable[[], object]]) -> list[float]:
-    """Time calls in turn; medians, processor seconds."""
+def least(calls: list[Callable[[], object]]) -> list[float]:
+    """Time calls in turn; the least of each, processor seconds."""
     times: list[list[float]] = [[] for _ in calls]
     for _ in range(REPEATS):
         for call, seconds in zip(calls, times, strict=True):
             start = time.process_time()
             call()
             seconds.append(time.process_time() - start)
-    return [median(seconds) for seconds in times]
+    return [min(seconds) for seconds in times]
 
 
 def require_same(net: FloatMLP, found: Any) -> None:
@@ -105,14 +105,18 @@ def require_same(net: FloatMLP, found: Any) -> None:
 
 def files_of(net: FloatMLP, folder: Path) -> dict[str, Path]:
     """Write the network in every format, and return where."""
-    paths = {name: folder / f"net.{name}" for name in ("npz", "onnx", "safetensors", "keras", "h5", "tflite")}
+    names = ("npz", "int8.npz", "dynamic.npz", "onnx", "safetensors", "keras", "h5", "tflite")
+    paths = {name: folder / f"net.{name}" for name in names}
     to_npz(net, paths["npz"])
     to_onnx(net, paths["onnx"])
     write_safetensors(net, paths["safetensors"])
     write_keras(net, paths["keras"])
     write_keras(net, paths["h5"])
     x = np.random.default_rng(1).normal(size=(64, SIZES[0])).astype(np.float32)
-    to_tflite(npquant.quantize_uniform(net, x, 8, 8), paths["tflite"])
+    integers = npquant.quantize_uniform(net, x, 8, 8)
+    to_tflite(integers, paths["tflite"])
+    to_npz(integers, paths["int8.npz"])
+    to_npz(npquant.quantize_dynamic(net), paths["dynamic.npz"])
     return paths
 
 
@@ -131,10 +135,10 @@ def main() -> int:
                     for key in stored.files:
                         stored[key]
 
-            if name != "tflite":  # which holds codes
+            if name not in ("tflite", "int8.npz", "dynamic.npz"):  # which hold codes
                 require_same(net, importing())
             calls: list[Callable[[], object]] = [path.read_bytes, importing]
-            reading, taken, *loading = medians([*calls, arrays] if name == "npz" else calls)
+            reading, taken, *loading = least([*calls, arrays] if name.endswith("npz") else calls)
             beyond = taken - reading
             ratio = f"{taken / loading[0]:6.2f} x numpy.load" if loading else ""
             print(f"{name:12} {beyond * 1e3:8.1f} ms beyond reading, which takes {reading * 1e3:6.1f} ms  {ratio}")
@@ -149,7 +153,7 @@ def main() -> int:
         "scikit-learn": lambda: from_sklearn(estimator).model,
     }.items():
         require_same(net, call())
-        (taken,) = medians([call])
+        (taken,) = least([call])
         print(f"{name:12} {taken * 1e3:8.1f} ms")
         over |= taken > LIMIT_S
     return int(over)

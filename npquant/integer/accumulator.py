@@ -62,7 +62,8 @@ def accumulator_interval(layer: IntegerLayer) -> tuple[Int64, Int64]:
 def _product_interval(layer: IntegerLayer) -> tuple[Int64, Int64]:
     """C7 without the bias."""
     a, b = layer.x.qmin - int(layer.x.zero_point), layer.x.qmax - int(layer.x.zero_point)
-    positive, negative = signed_sums(layer.centred_weights)
+    # Without a zero point the codes are the centred weights, and need no copy twice as wide.
+    positive, negative = signed_sums(layer.centred_weights if np.any(layer.w.zero_point) else layer.w_q)
     return a * positive + b * negative, b * positive + a * negative
 
 
