@@ -202,6 +202,12 @@ def _targets(report: dict[str, Any]) -> list[str]:
         if made["code_bytes"] is not None:
             size = f"{made['code_bytes']:,} bytes of code and constants, {made['ram_bytes']:,} of RAM"
             lines += labelled("size", f"{entry['target']} compiled with -Os by {made['version']}: {size}")
+        if made["instructions"] is not None:
+            lines += labelled(
+                "steps", f"{entry['target']} at -O2: {made['instructions']:,} instructions a row, by valgrind"
+            )
+        if made["uncounted"] is not None:
+            lines += labelled("absent", f"{entry['target']} in {entry['engine']}, not counted: {made['uncounted']}")
         why = entry["reason"] or made["reason"]
         if why is not None:
             what = "not run" if entry["reason"] else "not timed"

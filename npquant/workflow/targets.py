@@ -140,7 +140,7 @@ def _words(error: BaseException) -> str:
 def _entry(target: str, engine: str, files: list[dict[str, Any]], said: dict[str, Any]) -> dict[str, Any]:
     """Describe a target in an engine; what is not `said` is null."""
     counts = dict.fromkeys(("profile", "rows", "outputs", "differing", "equal", "agreement", "reason"))
-    measured = dict.fromkeys(("version", "seconds", "code_bytes", "ram_bytes", "reason"))
+    measured = dict.fromkeys(("version", "seconds", "code_bytes", "ram_bytes", "instructions", "uncounted", "reason"))
     return {
         "target": target,
         "engine": engine,
@@ -186,7 +186,7 @@ def _agreement(target: str, profile: str, out: Path, model: IntegerMLP, x: NDArr
 
 
 def _measure(engine: str, out: Path, model: IntegerMLP, seconds: float) -> dict[str, Any]:
-    """Take what is measured on this machine: the time of a row, and what a program takes."""
+    """Take what is measured on this machine: the time of a row, and what a program takes of flash, RAM and steps."""
     if engine == "cc":
         return measure_c(out / f"{NAME}.c", model, seconds)
     return {} if engine == "verilog" else {"seconds": time_row(engine, out, seconds)}

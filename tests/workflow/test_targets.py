@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from npquant.cli import main
 from npquant.compression.rounding.uniform import quantize_uniform
 from npquant.integer.mlp import IntegerMLP
+from npquant.interop.consumers import c_program
 from npquant.nn.model import DenseLayer, FloatMLP
 from npquant.report.document import load_schema, timeless
 from npquant.report.terminal import render_report
@@ -38,6 +39,7 @@ def small_net() -> tuple[IntegerMLP, NDArray[Any]]:
 
 def deploy(folder: Path, *names: str) -> list[dict[str, Any]]:
     """Deploy the small network to some targets, and hold the entries to the schema."""
+    folder.mkdir(exist_ok=True)
     net, x = small_net()
     entries = deploy_targets(folder, net, x, names, lambda text: None, seconds=0.001)
     schema = load_schema()["properties"]["deployment"]["properties"]["targets"]
@@ -62,6 +64,28 @@ def test_deploy_targets_c_answers_every_byte_and_is_measured(tmp_path: Path) -> 
     assert {file["name"]: file["bytes"] for file in entry["files"]} == {
         str(path.relative_to(tmp_path)): path.stat().st_size for path in (tmp_path / "deployed_c").iterdir()
     }
+
+
+@needs_gcc
+@pytest.mark.skipif(shutil.which("valgrind") is None, reason="valgrind is not installed")
+def test_deploy_targets_c_counts_the_same_instructions_twice(tmp_path: Path) -> None:
+    """A count is of the build and not of the run: whole, repeatable, and more than one for each product."""
+    (one,), (two,) = (deploy(tmp_path / name, "c") for name in ("one", "two"))
+    assert one["measured"]["uncounted"] is None
+    assert one["measured"]["instructions"] == two["measured"]["instructions"] > 6 * 5 + 5 * 3
+
+
+@needs_gcc
+def test_deploy_targets_c_says_why_nothing_was_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without valgrind, or where a row takes long, size and time stand, and the count is null with the reason."""
+    real = shutil.which
+    monkeypatch.setattr(shutil, "which", lambda name: None if name == "valgrind" else real(name))
+    (entry,) = deploy(tmp_path / "none", "c")
+    assert entry["measured"]["instructions"] is None and "valgrind" in entry["measured"]["uncounted"]
+    assert entry["measured"]["code_bytes"] > 45 and entry["measured"]["seconds"] > 0
+    monkeypatch.setattr(c_program, "_COUNTED", 0.0)
+    (entry,) = deploy(tmp_path / "slow", "c")
+    assert entry["measured"]["instructions"] is None and "more than 0 ms" in entry["measured"]["uncounted"]
 
 
 def test_deploy_targets_npz_reads_back(tmp_path: Path) -> None:

@@ -120,18 +120,34 @@ def _timed(
 def _instructions(
     path: str | os.PathLike[str], x: NDArray[np.integer[Any]], cc: str, flags: Sequence[str]
 ) -> int | None:
-    """Valgrind counts inside NAME_run alone, so that every run of a build counts the same."""
     if shutil.which("valgrind") is None:
         return None
     with tempfile.TemporaryDirectory() as folder:
         program = compiled(path, _driver(path, len(x), 1, len(x)), cc, flags, Path(folder))
-        command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={folder}/out"]
-        command += [f"--toggle-collect={signature(path).name}_run", program]
-        ran = subprocess.run(command, input=np.ascontiguousarray(x).tobytes(), capture_output=True, check=True)
+        return round(count_instructions([program], path, np.ascontiguousarray(x).tobytes()) / len(x))
+
+
+def count_instructions(
+    command: Sequence[str | os.PathLike[str]], path: str | os.PathLike[str], given: bytes = b"", timeout: float = 120.0
+) -> int:
+    """Count the instructions inside NAME_run alone while a command runs, so that every run of a build counts the same.
+
+    `given` is what the command reads, timeout the seconds that it may take. ImportError if valgrind is not installed;
+    RuntimeError if it counts nothing, or takes longer.
+    """
+    if shutil.which("valgrind") is None:
+        raise ImportError("'valgrind' is not installed; install the package valgrind")
+    with tempfile.TemporaryDirectory() as folder:
+        words = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={folder}/out"]
+        words += [f"--toggle-collect={signature(path).name}_run", *map(os.fspath, command)]
+        try:
+            ran = subprocess.run(words, input=given, capture_output=True, check=False, timeout=timeout)
+        except subprocess.TimeoutExpired as error:
+            raise RuntimeError(f"valgrind took more than {timeout:g} s") from error
     found = re.search(rb"Collected : (\d+)", ran.stderr)
-    if found is None:
+    if ran.returncode or found is None:
         raise RuntimeError(f"{path}: valgrind counted nothing:\n{ran.stderr.decode(errors='replace')}")
-    return round(int(found.group(1)) / len(x))
+    return int(found.group(1))
 
 
 def _driver(path: str | os.PathLike[str], rows: int, rounds: int, calls: int) -> str:

@@ -1,4 +1,4 @@
-"""What an exported C program takes: bytes of code and constants, bytes of RAM, time of a row.
+"""What an exported C program takes: bytes of code and constants, bytes of RAM, time and instructions of a row.
 
 Legend: source NAME.c with NAME.h beside it, model the network that it computes, seconds to spend on the time.
 """
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from npquant.integer.mlp import IntegerMLP
+from npquant.interop.consumers.c_cost import count_instructions
 
 _COMPILERS: Final = ("gcc", "clang", "cc")
 _MAIN: Final = """\
@@ -37,6 +38,9 @@ int main(int count, char **arguments)
 }}
 """
 _PATIENCE: Final = 120.0
+# valgrind is some 50 to 100 times slower than the machine, and a report should not wait for seconds.
+_COUNTED: Final = 0.01
+_COUNTING: Final = 10.0
 
 
 def find_compiler() -> str:
@@ -48,10 +52,11 @@ def find_compiler() -> str:
 
 
 def measure_c(source: Path, model: IntegerMLP, seconds: float) -> dict[str, Any]:
-    """Compile for this machine, take the sizes at -Os and the time of a row at -O2.
+    """Compile for this machine, take the sizes at -Os, and the time and instructions of a row at -O2.
 
-    "code_bytes" are code and constants, which stand in flash; "ram_bytes" are what is written; "seconds" of one row.
-    RuntimeError with the compiler's words if there is none, or it refuses.
+    "code_bytes" are code and constants, which stand in flash; "ram_bytes" are what is written; "seconds" of one row;
+    "instructions" of one row of zeros, or None and the reason in "uncounted". RuntimeError with the compiler's words if
+    there is none, or it refuses.
     """
     compiler = find_compiler()
     with tempfile.TemporaryDirectory() as scratch:
@@ -67,7 +72,8 @@ def measure_c(source: Path, model: IntegerMLP, seconds: float) -> dict[str, Any]
         _run([compiler, "-std=c99", "-Os", "-c", str(source), "-o", str(folder / "small.o")])
         program = [str(source), str(folder / "time_rows.c"), "-I", str(source.parent), "-o", str(folder / "time_rows")]
         _run([compiler, "-std=c99", "-O2", *program])
-        return {**_sizes(folder / "small.o"), "seconds": _time(folder / "time_rows", seconds)}
+        taken = _time(folder / "time_rows", seconds)
+        return {**_sizes(folder / "small.o"), "seconds": taken, **_count(folder / "time_rows", source, taken)}
 
 
 def _time(program: Path, seconds: float) -> float:
@@ -77,6 +83,18 @@ def _time(program: Path, seconds: float) -> float:
         rows *= 4
         taken = float(_run([str(program), str(rows)]))
     return taken / rows
+
+
+def _count(program: Path, source: Path, taken: float) -> dict[str, Any]:
+    """Instructions of one row of zeros, a whole number that other runs of the build repeat; or why there is none."""
+    if taken > _COUNTED:
+        words = f"a row takes {1e3 * taken:.2g} ms; valgrind would take seconds for more than {1e3 * _COUNTED:g} ms"
+        return {"instructions": None, "uncounted": words}
+    try:
+        counted = count_instructions([program, "1"], source, timeout=_COUNTING)
+        return {"instructions": counted, "uncounted": None}
+    except (ImportError, RuntimeError) as error:
+        return {"instructions": None, "uncounted": " ".join(str(error).split())}
 
 
 def _sizes(compiled: Path) -> dict[str, int | None]:
