@@ -139,7 +139,7 @@ def count_instructions(
         raise ImportError("'valgrind' is not installed; install the package valgrind")
     with tempfile.TemporaryDirectory() as folder:
         words = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={folder}/out"]
-        words += [f"--toggle-collect={signature(path).name}_run", *map(os.fspath, command)]
+        words += [f"--toggle-collect={signature(path).name}_run", *(os.fspath(word) for word in command)]
         try:
             ran = subprocess.run(words, input=given, capture_output=True, check=False, timeout=timeout)
         except subprocess.TimeoutExpired as error:
