@@ -65,7 +65,10 @@ class _Reading:
 def steps_of_chain(
     layers: Iterable[KerasLayer], weights: Weights, major: int, file: str
 ) -> tuple[list[Step], tuple[str, ...]]:
-    """Return what the layers compute, and notes on what was skipped; FormatError for a layer that is not read."""
+    """Return what the layers compute, and notes on what was skipped; FormatError for a layer that is not read.
+
+    To be called where NumPy says nothing of numbers that are not finite.
+    """
     reading = _Reading(file, weights, major)
     steps = [step for layer in layers for step in _steps(layer, reading)]
     return steps, (*reading.notes, *weights.notes)
@@ -142,9 +145,9 @@ def _batch_normalization(layer: KerasLayer, reading: _Reading) -> Affine:
     if not isinstance(epsilon, float | int):
         raise FormatError(reading.file, layer.place, f"has the epsilon {epsilon!r}; a number is expected")
     wide = {name: array.astype(np.float64) for name, array in found.items()}
-    with np.errstate(all="ignore"):  # a negative variance is a NaN, which `fold` refuses
-        scale = wide.get("gamma", 1.0) / np.sqrt(wide["moving_variance"] + float(epsilon))
-        shift = wide.get("beta", 0.0) - wide["moving_mean"] * scale
+    # A negative variance is a NaN, which `fold` refuses.
+    scale = wide.get("gamma", 1.0) / np.sqrt(wide["moving_variance"] + float(epsilon))
+    shift = wide.get("beta", 0.0) - wide["moving_mean"] * scale
     axes = _axes(config.get("axis", -1), layer, reading)
     return _affine(layer, reading, *(_spread(values, axes, layer, reading) for values in (scale, shift)))
 
@@ -157,9 +160,8 @@ def _normalization(layer: KerasLayer, reading: _Reading) -> Affine:
     else:
         found = reading.weights.find(layer, ["mean", "variance", "count"])
         mean, variance = (found[key].astype(np.float64) for key in ("mean", "variance"))
-    with np.errstate(all="ignore"):
-        scale = 1 / np.maximum(np.sqrt(variance), _EPSILON)
-        shift = -mean * scale
+    scale = 1 / np.maximum(np.sqrt(variance), _EPSILON)
+    shift = -mean * scale
     axes = _axes(layer.config.get("axis", -1), layer, reading)
     return _affine(layer, reading, *(_spread(values, axes, layer, reading) for values in (scale, shift)))
 

@@ -10,6 +10,8 @@ import re
 from contextlib import AbstractContextManager
 from typing import Final
 
+import numpy as np
+
 from npquant.files.archive import decode_zip, read_bounded
 from npquant.files.format_error import FormatError
 from npquant.interop.hdf5 import Hdf5File, open_hdf5
@@ -72,7 +74,9 @@ def from_keras(path: str | os.PathLike[str]) -> Imported:
 
 def decode_keras(data: bytes, name: str) -> Imported:
     """Read the content of a .keras or .h5 file."""
-    return _decode_zip(data, name) if data[:2] == b"PK" else _decode_h5(data, name)
+    # A file's numbers may overflow, or be signalling NaNs: what is not finite is refused where it is used.
+    with np.errstate(all="ignore"):
+        return _decode_zip(data, name) if data[:2] == b"PK" else _decode_h5(data, name)
 
 
 def _decode_zip(data: bytes, name: str) -> Imported:

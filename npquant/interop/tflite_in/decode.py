@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 from typing import Final
 
+import numpy as np
+
 from npquant.files.archive import read_bounded
 from npquant.files.format_error import FormatError
 from npquant.interop.imported import Imported
@@ -86,10 +88,12 @@ def from_tflite(source: str | os.PathLike[str] | bytes, *, profile: str | Profil
 def decode_tflite(data: bytes, name: str, *, profile: str | Profile | None = None) -> Imported:
     """The network of a TFLite file's bytes. FormatError, naming file and place, for what is damaged or not read."""
     record = get(DEFAULT_PROFILE if profile is None else profile)
-    chain = read_chain(open_graph(data, name))
-    if is_integer(chain):
-        return _integer(chain, record)
-    model, head, notes = fold(float_steps(chain), name)
+    # A file's numbers may overflow, or be signalling NaNs: what is not finite is refused where it is used.
+    with np.errstate(all="ignore"):
+        chain = read_chain(open_graph(data, name))
+        if is_integer(chain):
+            return _integer(chain, record)
+        model, head, notes = fold(float_steps(chain), name)
     return Imported(model, head, (*chain.notes, *notes), "tflite")
 
 
