@@ -42,13 +42,15 @@ class Latency:
 def prepare_folder(out: str | os.PathLike[str]) -> Path:
     """Make the output folder `out` with its parents, and see that a file can be written there, before any work is done.
 
-    OSError if it cannot be made or written to; names it.
+    ValueError if its name is empty; OSError if it cannot be made or written to; names it.
 
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     made = prepare_folder(Path(folder) / "runs" / "first")
     ...     made.name, made.is_dir(), list(made.iterdir())
     ('first', True, [])
     """
+    if not os.fspath(out).strip():
+        raise ValueError("--out is empty; name the folder to write to")
     folder = Path(out)
     try:
         folder.mkdir(parents=True, exist_ok=True)
