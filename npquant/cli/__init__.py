@@ -1,7 +1,7 @@
 """The command line. One module a subcommand; each returns its exit code.
 
-Exit codes: 0 a stated budget is met (diff, verify: nothing differs; who: a profile fits), 1 it is not, 2 usage or bad
-input, 130 interrupted.
+Exit codes: 0 a stated budget is met (diff, verify: nothing differs; who: a profile fits), 1 it is not, 2 usage, bad
+input, or an output that cannot be written, 130 interrupted, 141 the reader of stdout has gone.
 
 Building the parser loads no NumPy: a command imports what it computes with when it is executed.
 """
@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from collections.abc import Callable, Sequence
+from contextlib import redirect_stdout
+from io import StringIO
 from typing import Final
 
 from npquant.cli import (
@@ -27,6 +28,7 @@ from npquant.cli import (
     verify,
     who,
 )
+from npquant.cli.streams import deliver, present_streams, refusal, say
 from npquant.version import __version__
 
 # What the BLAS libraries that NumPy is built with read, once, when they are loaded.
@@ -43,24 +45,38 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ValueError, TypeError, OSError, MemoryError, overflow and a missing package become one line on stderr and exit code
     2: they say what is wrong with the input. Any other exception is a mistake of npquant's own and keeps its traceback.
 
-    >>> import contextlib
+    >>> import contextlib, sys
     >>> with contextlib.redirect_stderr(sys.stdout):
     ...     main(["run", "--bits", "9"])
     npquant: error: the bit width is 9; give a whole number in [2, 8] with --bits
     2
     """
-    parser = _build_parser()
-    options = parser.parse_args(arguments)
+    printed = StringIO()
+    with present_streams():
+        why = refusal()
+        if why is not None:
+            return _fail(why, _BAD_INPUT)
+        try:
+            with redirect_stdout(printed):
+                code = _execute(arguments)
+            return deliver(printed.getvalue()) or code
+        except SystemExit:
+            # argparse: help, the version, a usage error.
+            lost = deliver(printed.getvalue())
+            if lost:
+                return lost
+            raise
+        except KeyboardInterrupt:
+            return _fail("interrupted; no file is half written", _INTERRUPTED)
+
+
+def _execute(arguments: Sequence[str] | None) -> int:
+    """Run the command; make one line of what is wrong with the input."""
+    options = _build_parser().parse_args(arguments)
     _use_one_thread()
     command: Callable[[argparse.Namespace], int] = options.command
     try:
         return command(options)
-    except KeyboardInterrupt:
-        return _fail("interrupted; no file is half written", _INTERRUPTED)
-    except BrokenPipeError:
-        # The reader of stdout has gone (npquant run | head): nobody is left to tell, and nothing is wrong.
-        sys.stderr.close()
-        return _BAD_INPUT
     except MemoryError as error:
         return _fail(f"not enough memory: {str(error) or 'use less data or a smaller network'}", _BAD_INPUT)
     except OSError as error:
@@ -100,5 +116,5 @@ def _build_parser() -> argparse.ArgumentParser:
 
 def _fail(message: str, code: int) -> int:
     """Say in one line what is wrong."""
-    sys.stderr.write(f"npquant: error: {' '.join(message.split())}\n")
+    say(f"npquant: error: {' '.join(message.split())}\n")
     return code

@@ -107,6 +107,8 @@ def _checked_out(options: argparse.Namespace) -> Path:
     """Return where to write; see, before any work, that it can be written and is not the file that is read."""
     from npquant.cli.output import check_out
 
+    if not options.out.strip():
+        raise ValueError("--out is empty; name the file or the folder to write")
     out = Path(options.out)
     if options.to not in FOLDERS:
         check_out(options.out, options.model)

@@ -19,17 +19,22 @@ from npquant.report.document import rounded
 def check_out(out: str, *sources: str | None) -> None:
     """See that the file `out` can be written and is none of its `sources` (None: no file), before any work is done.
 
-    ValueError if it is one of them, or a folder; OSError if its folder is missing or not writable; names it.
+    ValueError if it is empty, one of them, a folder or a device; OSError if its folder is missing or not writable;
+    names it.
 
     >>> check_out("float.npz", "float.npz")
     Traceback (most recent call last):
     ValueError: --out is float.npz, which would be lost; choose another name
     """
+    if not out.strip():
+        raise ValueError("--out is empty; name the file to write")
     for source in sources:
         if source is not None and os.path.realpath(source) == os.path.realpath(out):
             raise ValueError(f"--out is {source}, which would be lost; choose another name")
     if os.path.isdir(out):
         raise ValueError(f"--out is {out}, a folder; name a file in it")
+    if os.path.exists(out) and not os.path.isfile(out):
+        raise ValueError(f"--out is {out}, which is no regular file; choose another name")
     folder = Path(os.path.realpath(out)).parent
     try:
         with tempfile.TemporaryFile(dir=folder):

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from types import TracebackType
+
+from npquant.cli.streams import on_terminal, say
 
 
 class ProgressLine:
     """One line on stderr that is overwritten, and only where stderr is a terminal; empty again when its block ends."""
 
     def __init__(self, text: str = "") -> None:
-        self._shown = sys.stderr.isatty()
+        self._shown = on_terminal()
         self.show(text)
 
     def __enter__(self) -> ProgressLine:
@@ -24,5 +25,4 @@ class ProgressLine:
     def show(self, text: str) -> None:
         """Replace the line."""
         if self._shown:
-            sys.stderr.write(f"\r\x1b[K{text[:79]}")
-            sys.stderr.flush()
+            say(f"\r\x1b[K{text[:79]}")

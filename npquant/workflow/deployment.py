@@ -25,6 +25,7 @@ from npquant.integer.dynamic_mlp import DynamicMLP
 from npquant.integer.mlp import IntegerMLP
 from npquant.interop.reading import load
 from npquant.nn.model import FloatMLP
+from npquant.workflow.staging import check_places
 
 BATCHES: Final = (1, 64, 1000)
 
@@ -42,13 +43,16 @@ class Latency:
 def prepare_folder(out: str | os.PathLike[str]) -> Path:
     """Make the output folder `out` with its parents, and see that a file can be written there, before any work is done.
 
-    OSError if it cannot be made or written to; names it.
+    ValueError if its name is empty, or something in it is in the way; OSError if it cannot be made or written to; names
+    it.
 
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     made = prepare_folder(Path(folder) / "runs" / "first")
     ...     made.name, made.is_dir(), list(made.iterdir())
     ('first', True, [])
     """
+    if not os.fspath(out).strip():
+        raise ValueError("--out is empty; name the folder to write to")
     folder = Path(out)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -56,6 +60,7 @@ def prepare_folder(out: str | os.PathLike[str]) -> Path:
             pass
     except OSError as error:
         raise OSError(error.errno, f"{error.strerror}: choose a writable folder with --out", str(out)) from error
+    check_places(folder)
     return folder
 
 

@@ -16,6 +16,7 @@ from npquant.files.storage import write_atomically
 from npquant.integer.dynamic_mlp import DynamicMLP
 from npquant.integer.mlp import IntegerMLP
 from npquant.nn.model import FloatMLP
+from npquant.workflow.staging import staged_files
 
 _ONNX_FORMS: Final = MappingProxyType({"onnx": "qdq", "onnx-qoperator": "qoperator", "onnx-integer": "integer"})
 
@@ -66,14 +67,15 @@ def encode_export(
 
 
 def write_export(out: Path, files: Mapping[str, bytes]) -> dict[Path, int]:
-    """Write encoded files, each whole or not at all, to the file or the folder out; return their lengths.
+    """Write encoded files, all or none, to the file or the folder out; return their lengths.
 
     OSError if one cannot be written.
     """
-    written = {}
-    for name, content in files.items():
-        path = out / name if name else out
-        path.parent.mkdir(exist_ok=True)
-        write_atomically(path, content)
-        written[path] = len(content)
-    return written
+    if set(files) == {""}:
+        write_atomically(out, files[""])
+    else:
+        out.mkdir(exist_ok=True)
+        with staged_files(out) as staged:
+            for name, content in files.items():
+                write_atomically(staged / name, content)
+    return {out / name if name else out: len(content) for name, content in files.items()}

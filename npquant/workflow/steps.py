@@ -30,6 +30,7 @@ from npquant.workflow.config import RunConfig
 from npquant.workflow.deployment import measure_latency, prepare_folder, reload_and_prove, write_files
 from npquant.workflow.float_model import obtain_float
 from npquant.workflow.judge import Judge
+from npquant.workflow.staging import staged_files
 from npquant.workflow.target_names import check_targets
 from npquant.workflow.targets import deploy_targets, differing_targets
 
@@ -85,8 +86,9 @@ def run_workflow(
     Notes
     -----
     Everything is chosen on training and validation rows; the test rows are opened once, after the last choice.
-    Writes float.npz, deployed.npz, the exports of `targets` and report.json to `out`, each whole or not at all. Each
-    export is run in the runtimes that are installed, and compared byte for byte.
+    Writes float.npz, deployed.npz, the exports of `targets` and report.json to `out`, all of them or none: after a
+    failure `out` holds the run before it, whole. Each export is run in the runtimes that are installed, and compared
+    byte for byte.
 
     Examples
     --------
@@ -103,11 +105,11 @@ def run_workflow(
         data, model, train, out, max_drop, max_bytes, max_macs, min_sqnr, prune, bits, activation_bits,
         hidden, epochs, activation, seed, activations, targets,
     )  # fmt: skip
-    return _run(config, _Clock(progress or _silent))
+    with staged_files(prepare_folder(config.out)) as folder:
+        return _run(config, _Clock(progress or _silent), folder)
 
 
-def _run(config: RunConfig, clock: _Clock) -> dict[str, Any]:
-    folder = prepare_folder(config.out)
+def _run(config: RunConfig, clock: _Clock, folder: Path) -> dict[str, Any]:
     with clock.step(2):
         sets = load_sets(config.data, config.seed)
         x_calibration = sets.x_calibration

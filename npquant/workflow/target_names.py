@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import Final
 
 TARGETS: Final = ("c", "onnx", "onnx-qoperator", "onnx-integer", "tflite", "readmemh", "npz")
 FOLDERS: Final = ("c", "readmemh")  # several files; the others are one
+# Under which names step 8 writes them.
+FILES: Final = MappingProxyType(
+    {
+        "c": "deployed_c",
+        "onnx": "deployed.onnx",
+        "onnx-qoperator": "deployed_qoperator.onnx",
+        "onnx-integer": "deployed_integer.onnx",
+        "tflite": "deployed.tflite",
+        "readmemh": "deployed_readmemh",
+        "npz": "deployed_arrays.npz",
+    }
+)
 ENGINES: Final = ("cc", "onnxruntime", "litert", "tflm", "verilog")
 # Which runtimes step 8 hands a target to; NumPy itself is the one that opens an npz.
 ENGINES_OF: Final = (

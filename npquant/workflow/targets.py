@@ -7,10 +7,10 @@ seconds to spend on a time.
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
@@ -21,21 +21,10 @@ from npquant.interop.consumers.c_program import measure_c
 from npquant.interop.consumers.row_latency import time_row
 from npquant.profiles import get
 from npquant.workflow.exports import ExportForm, encode_export, write_export
-from npquant.workflow.target_names import ENGINES_OF, FOLDERS
+from npquant.workflow.target_names import ENGINES_OF, FILES, FOLDERS
 from npquant.workflow.verification import verify
 
 NAME: Final = "deployed"
-_FILES: Final = MappingProxyType(
-    {
-        "c": "deployed_c",
-        "onnx": "deployed.onnx",
-        "onnx-qoperator": "deployed_qoperator.onnx",
-        "onnx-integer": "deployed_integer.onnx",
-        "tflite": "deployed.tflite",
-        "readmemh": "deployed_readmemh",
-        "npz": "deployed_arrays.npz",
-    }
-)
 # What cannot be read back is compared with the network that it was written from; all else with what its file holds.
 _GIVEN: Final = (*FOLDERS, "onnx-integer")
 _ROWS: Final = 1000
@@ -57,7 +46,7 @@ def deploy_targets(
 
     An entry a target and engine, in the order of `ENGINES_OF`. progress is told what goes on. Equal answers are those
     that npquant gives under the engine's arithmetic, byte for byte; "agreement" is how often that arithmetic gives the
-    class that deployed.npz gives.
+    class that deployed.npz gives. OSError if a file cannot be written.
     """
     entries = []
     own = model.predict(x)
@@ -65,14 +54,15 @@ def deploy_targets(
         engines = [engine for name, engine in ENGINES_OF if name == target]
         try:
             files = encode_export(model, target, ExportForm(name=NAME))
-            out = folder / _FILES[target]
-            write_export(out, files)
         except _REFUSALS as error:
-            entries += [_entry(target, engine, [], {"reason": f"not written: {_words(error)}"}) for engine in engines]
+            reason = f"not written: {_words(error, folder)}"
+            entries += [_entry(target, engine, [], {"reason": reason}) for engine in engines]
             continue
+        out = folder / FILES[target]
+        write_export(out, files)
         listed = [
             {
-                "name": f"{_FILES[target]}/{name}" if name else _FILES[target],
+                "name": f"{FILES[target]}/{name}" if name else FILES[target],
                 "bytes": len(content),
                 "sha256": sha256(content).hexdigest(),
             }
@@ -112,11 +102,11 @@ def _judged(
         found = verify(out, engine=engine, profile=under, model=model if target in _GIVEN else None, rows=rows)
         agreement = _agreement(target, found.profile, out, model, x, own)
     except _REFUSALS as error:
-        return _entry(target, engine, files, {"reason": _words(error)})
+        return _entry(target, engine, files, {"reason": _words(error, out.parent)})
     try:
         measured = _measure(engine, out, model, seconds)
     except _REFUSALS as error:
-        measured = {"reason": _words(error)}
+        measured = {"reason": _words(error, out.parent)}
     return _entry(
         target,
         engine,
@@ -133,8 +123,9 @@ def _judged(
     )
 
 
-def _words(error: BaseException) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+def _words(error: BaseException, folder: Path) -> str:
+    """Say what is wrong; files in the folder are called by their names."""
+    return " ".join(str(error).replace(f"{folder}{os.sep}", "").split()) or type(error).__name__
 
 
 def _entry(target: str, engine: str, files: list[dict[str, Any]], said: dict[str, Any]) -> dict[str, Any]:
