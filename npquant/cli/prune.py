@@ -10,6 +10,7 @@ from npquant.cli.arguments import add_output, add_reading, add_rows, pattern, ra
 from npquant.cli.progress import ProgressLine
 
 if TYPE_CHECKING:
+    from npquant.arrays import Real
     from npquant.cli.starting_network import StartingNetwork
     from npquant.nn.model import FloatMLP
 
@@ -70,7 +71,8 @@ def _execute(options: argparse.Namespace) -> int:
         options.model, data=options.data, rows=options.rows, seed=options.seed, activations=options.activations
     )
     with ProgressLine(f"prune {options.model}"):
-        net, layers = _prune_weights(start, options) if options.weights else _prune_neurons(start, options)
+        prune = _prune_weights if options.weights else _prune_neurons
+        net, layers, said = prune(start, options)
     save(net, options.out)
     record = {
         "command": "prune",
@@ -78,6 +80,7 @@ def _execute(options: argparse.Namespace) -> int:
         **compare_networks(start, net, options.out, options.max_drop),
         "layers": layers,
     }
+    record["notes"] += said
     return print_record(record, partial(_sections, explain=options.explain), as_json=options.json)
 
 
@@ -107,7 +110,9 @@ def _criterion(options: argparse.Namespace) -> str:
     return str(options.criterion or ("magnitude" if options.weights else "obs"))
 
 
-def _prune_neurons(start: StartingNetwork, options: argparse.Namespace) -> tuple[FloatMLP, list[dict[str, Any]]]:
+def _prune_neurons(
+    start: StartingNetwork, options: argparse.Namespace
+) -> tuple[FloatMLP, list[dict[str, Any]], list[str]]:
     """Remove neurons; describe each hidden layer by the numbers that its neurons had."""
     from npquant.compression.pruning.neurons.pruning import prune_neurons_with_report
 
@@ -127,10 +132,28 @@ def _prune_neurons(start: StartingNetwork, options: argparse.Namespace) -> tuple
         }
         for rate, layer in zip(report.rates, report.layers, strict=True)
     ]
-    return net, layers
+    return net, layers, _zero_notes(start.model, net, report.refilled)
 
 
-def _prune_weights(start: StartingNetwork, options: argparse.Namespace) -> tuple[FloatMLP, list[dict[str, Any]]]:
+def _zero_notes(before: FloatMLP, after: FloatMLP, refilled: int) -> list[str]:
+    """Say of a sparse network what became of its zeros: those of kept neurons stay, but for the `refilled`."""
+    if not any(_is_sparse(layer.w) for layer in before.layers):
+        return []
+    was, now = (f"{sum(int((layer.w == 0).sum()) for layer in net.layers):,}" for net in (before, after))
+    said = f"The network is sparse: {was} of {before.macs:,} weights were 0, {now} of {after.macs:,} are 0 now. "
+    if not refilled:
+        return [f"{said}Each weight that was 0 and is left stays 0; the others make up for the neurons that went."]
+    return [f"{said}Zeros that took over what a redundant neuron said: {refilled:,}; every other one stays."]
+
+
+def _is_sparse(w: Real) -> bool:
+    """Say whether a weight is 0 between an input and a neuron that are both in use; a dead input alone is no hole."""
+    return not w[w.any(axis=1)][:, w.any(axis=0)].all()
+
+
+def _prune_weights(
+    start: StartingNetwork, options: argparse.Namespace
+) -> tuple[FloatMLP, list[dict[str, Any]], list[str]]:
     """Set weights to 0; describe each layer by counts."""
     from npquant.compression.pruning.weights.one_shot import prune_weights_with_report
     from npquant.measure.cost import nonzero_weights
@@ -154,7 +177,7 @@ def _prune_weights(start: StartingNetwork, options: argparse.Namespace) -> tuple
         }
         for layer, before in zip(report, nonzero_weights(start.model), strict=True)
     ]
-    return net, layers
+    return net, layers, []
 
 
 def _sections(record: dict[str, Any], *, explain: bool) -> list[list[str]]:

@@ -96,10 +96,9 @@ def _execute(options: argparse.Namespace) -> int:
 
 def _zero_notes(start: StartingNetwork, net: IntegerMLP) -> list[str]:
     """Say how many zeros came back: methods that carry errors on put them into zeros, too."""
-    from npquant.measure.cost import layer_weights
+    from npquant.measure.cost import filled_zeros
 
-    pairs = zip(layer_weights(start.model), layer_weights(net), strict=True)
-    back = sum(int(((w == 0) & (q != 0)).sum()) for w, q in pairs)
+    back = filled_zeros(start.model, net)
     return [f"{back:,} weights that were 0 are 0 no longer; --keep-zeros keeps them."] if back else []
 
 

@@ -38,6 +38,18 @@ def nonzero_weights(model: Network) -> tuple[int, ...]:
     return tuple(int(np.count_nonzero(w)) for w in layer_weights(model))
 
 
+def filled_zeros(before: Network, after: Network) -> int:
+    """Count the weights that are 0 in the network `before` and not in that `after`, of the same shapes.
+
+    >>> from npquant.nn.model import DenseLayer
+    >>> one, two = (FloatMLP((DenseLayer(w, np.zeros(2), "identity"),)) for w in (np.eye(2), np.ones((2, 2))))
+    >>> filled_zeros(one, two), filled_zeros(two, one)
+    (2, 0)
+    """
+    pairs = zip(layer_weights(before), layer_weights(after), strict=True)
+    return sum(int(np.count_nonzero((w == 0) & (v != 0))) for w, v in pairs)
+
+
 def most_of_four(w: NDArray[Any]) -> int:
     """Find how many of four neighbouring inputs a neuron uses at most: N of the pattern N:4, 0 to 4.
 

@@ -21,6 +21,7 @@ from npquant.data.sets import load_sets
 from npquant.files.storage import encode_model, itemize, write_atomically
 from npquant.integer.dynamic_mlp import DynamicMLP
 from npquant.integer.mlp import IntegerMLP
+from npquant.measure.cost import filled_zeros
 from npquant.measure.evaluate import in_float64
 from npquant.nn.model import FloatMLP
 from npquant.report.budget_entries import budget_entry
@@ -159,9 +160,16 @@ def _run(config: RunConfig, clock: _Clock, folder: Path) -> dict[str, Any]:
             "bounds": judge.bounds("deployed", search.layers),
         }
     )
-    report["notes"] = [*start.notes, *notes_of(report)]
+    back = filled_zeros(search.pruned.model, deployed.model)
+    report["notes"] = [*start.notes, *notes_of(report), *_zero_notes(back)]
     write_atomically(folder / "report.json", encode_report(report))
     return report
+
+
+def _zero_notes(back: int) -> list[str]:
+    """Say what rounding undid: the rectified method has no zeros to keep, unless it is told to."""
+    advice = "npquant prune, then npquant quantize --keep-zeros, keep a sparse network's zeros."
+    return [f"{back:,} weights that were 0 in the float network are 0 no longer: {advice}"] if back else []
 
 
 def _validate(

@@ -71,6 +71,20 @@ def test_prune_record_accounts_for_every_neuron(float_file: Path, tmp_path: Path
     assert max(map(len, text.splitlines())) <= max(100, len(f"  file  {out}: 10,000 bytes written"))
 
 
+def test_prune_says_what_became_of_zeros(float_file: Path, tmp_path: Path, capsys: Shown) -> None:
+    """Neurons that go from a sparse network leave its zeros, and that is said; a dense one is said nothing of."""
+    sparse, out = tmp_path / "sparse.npz", tmp_path / "p.npz"
+    before = pruned(float_file, sparse, "--weights", "--density", "0.4", "--rows", "300")
+    capsys.readouterr()
+    after = pruned(sparse, out, "--rate", "0.25", "--rows", "300", "--json")
+    (note,) = (said for said in json.loads(capsys.readouterr().out)["notes"] if "were 0" in said)
+    zeros = [sum(int((layer.w == 0).sum()) for layer in net.layers) for net in (before, after)]
+    assert zeros[1] > 0.5 * after.macs
+    assert f"{zeros[0]:,} of {before.macs:,} weights were 0, {zeros[1]:,} of {after.macs:,} are 0 now" in note
+    pruned(float_file, out, "--rate", "0.25", "--rows", "300", "--json")
+    assert not any("were 0" in said for said in json.loads(capsys.readouterr().out)["notes"])
+
+
 def test_prune_again_gives_the_same_bytes(float_file: Path, tmp_path: Path) -> None:
     """Same seed, same file, also where neurons are drawn."""
     for name, seed in (("one", "3"), ("two", "3"), ("other", "4")):

@@ -11,11 +11,17 @@ from numpy.typing import NDArray
 from npquant.budget import search
 from npquant.budget.candidates import CandidateBuilder
 from npquant.budget.space import Thresholds
+from npquant.compression.pruning.weights.one_shot import prune_weights
 from npquant.data import sets as sets_module
 from npquant.data.datasets import Dataset
 from npquant.data.sets import SealedRows, Sets, load_sets
+from npquant.files.storage import save
+from npquant.integer.mlp import IntegerMLP
 from npquant.interop.reading import load
+from npquant.measure.cost import filled_zeros
 from npquant.measure.evaluate import Reference, in_float64
+from npquant.nn.model import FloatMLP
+from npquant.nn.training import train
 from npquant.report.document import rounded, timeless
 from npquant.workflow import steps
 from npquant.workflow.config import RunConfig
@@ -162,3 +168,24 @@ def test_load_sets_other_data_keeps_the_law(tmp_path: Path, monkeypatch: pytest.
     report = steps.run_workflow(data="drawn", out=str(tmp_path), hidden=(6,), epochs=10, bits=4, targets=("none",))
     assert report["data"]["rows"]["calibration"] == 2048
     assert report["data"]["rows"]["train"] == 2520
+
+
+def test_zeros_that_rounding_fills_are_said(tmp_path: Path) -> None:
+    """The rectified method fills a few zeros of a sparse network; the report counts them as the two files show them."""
+    rng = np.random.default_rng(3)
+    x = rng.normal(size=(400, 8)).round(3)
+    y = (x[:, 0] + x[:, 1] * x[:, 2] > 0).astype(int)
+    np.savez(tmp_path / "rows.npz", x=x, y=y)
+    net = train(x, y, hidden=(24, 16), epochs=10, rng=0)
+    for name, model in (("dense", net), ("sparse", prune_weights(net, x, 0.2))):
+        save(model, tmp_path / f"{name}.npz")
+        report = steps.run_workflow(
+            data=str(tmp_path / "rows.npz"), model=str(tmp_path / f"{name}.npz"), out=str(tmp_path / name), bits=2,
+            prune=0.0, targets=("none",),
+        )  # fmt: skip
+        before, after = load(tmp_path / f"{name}.npz"), load(tmp_path / name / "deployed.npz")
+        assert isinstance(before, FloatMLP) and isinstance(after, IntegerMLP)
+        back = filled_zeros(before, after)
+        notes = [note for note in report["notes"] if "are 0 no longer" in note]
+        assert (back > 0) == (name == "sparse") == bool(notes)
+        assert all(note.startswith(f"{back} weights") and "quantize --keep-zeros" in note for note in notes)

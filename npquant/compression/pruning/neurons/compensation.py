@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from npquant.arrays import Float64, Indices
-from npquant.compression.least_squares import damp_by_mean_variance, solve_together
+from npquant.compression.least_squares import damp_by_mean_variance, solve_kept, solve_together
 
 
 def damped_covariance(h: Float64, share: float) -> Float64:
@@ -48,6 +48,7 @@ def refit(h: Float64, v: Float64, z: Float64, share: float) -> tuple[Float64, Fl
 
     The next layer solved anew from the neurons that are left, pulled toward v, their old outgoing weights: the minimum
     of |z - h v' - b'|^2 / R + l |v' - v|^2. Defined for R < n too. Where z = h v + b already, v' is v up to rounding.
+    A weight that is 0 stays 0: each output is then solved on the neurons that it hears, as U5 does.
     ValueError as `damped_covariance`.
 
     >>> h = np.array([[0.0], [1.0], [2.0]])
@@ -57,5 +58,11 @@ def refit(h: Float64, v: Float64, z: Float64, share: float) -> tuple[Float64, Fl
     mean_h, mean_z = h.mean(axis=0), z.mean(axis=0)
     centred = h - mean_h
     residual = (z - mean_z) - centred @ v
-    new = v + solve_together(damped_covariance(h, share), centred.T @ residual / len(h))
+    matrix, gradient = damped_covariance(h, share), centred.T @ residual / len(h)
+    heard = v != 0
+    full, step = heard.all(axis=0), np.zeros_like(v)
+    # One factor for all outputs that hear every neuron; a factor for each of the others.
+    step[:, full] = solve_together(matrix, gradient[:, full])
+    step[:, ~full] = solve_kept(matrix, gradient[:, ~full], heard[:, ~full])
+    new = v + step
     return new, mean_z - mean_h @ new

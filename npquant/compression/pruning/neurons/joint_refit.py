@@ -38,9 +38,10 @@ def joint_refit(
 
     Minimizes output_loss + PULL / 2 sum over layers of (K / R) |t|^2, where the weights of a layer are w + a_k t_kn /
     sqrt(M_nn), a_k in proportion to sqrt(sum over n of w_kn^2 M_nn), with mean 1 of (a_k std(h_k))^2. At most STEPS
-    steps, each by CG_STEPS conjugate gradients and halved until the objective falls. Deterministic. `layers` are not
-    changed; the network returned is in float64, and its objective is no larger than theirs: where nothing can be
-    gained, the same weights. ValueError if the squares of the inputs overflow.
+    steps, each by CG_STEPS conjugate gradients and halved until the objective falls. Deterministic. A weight that is 0
+    stays 0: it has no coordinate in t. `layers` are not changed; the network returned is in float64, and its objective
+    is no larger than theirs: where nothing can be gained, the same weights. ValueError if the squares of the inputs
+    overflow.
 
     >>> layer = DenseLayer(np.array([[1.0]]), np.zeros(1), "identity")
     >>> x = np.array([[0.0], [1.0], [2.0]])
@@ -137,6 +138,8 @@ class _Problem:
             a, r = self.units[i]
             # h^T dz less mean sum(dz): the centred product without a centred copy.
             by_w = (inputs[i].T @ dz - np.outer(self.means[i], dz.sum(axis=0))) * r * a[:, None]
+            # Every step is a sum of such derivatives: where they are 0, t stays 0.
+            by_w[self.layers[i].w == 0] = 0.0
             parts = [by_w.ravel(), dz.sum(axis=0) * r, *parts]
             if i:
                 back = ACTIVATIONS[layers[i - 1].activation][1]

@@ -100,7 +100,9 @@ def prune_neurons(
     exactly, whatever the compensation; never more than the rate asks for), then unimportant ones by rank, the lowest
     index on ties. Layers are pruned in order. Each sees what the pruned network delivers; the targets of its refit are
     the float network's own pre-activations. A network that loses no unimportant neuron is not refitted. Sums are
-    float64. S11. A global budget removes min(floor(r sum n + 1/2), the most that rate 0.9 takes from each layer).
+    float64. A weight that is 0 stays 0, whatever the compensation, but for S3: what a redundant neuron said to others
+    than its twin is said by the twin. That never makes more nonzero weights, and the report's ``refilled`` counts it.
+    S11. A global budget removes min(floor(r sum n + 1/2), the most that rate 0.9 takes from each layer).
 
     Examples
     --------
@@ -260,6 +262,7 @@ def _prune_layer(
         order, scores = plan.ranking.rank(h[:, others], w[:, others], tail, metric, wanted)
         unimportant = others[order]
     kept = np.setdiff1d(others, unimportant)
+    refilled = int(np.count_nonzero((np.asarray(following.w)[kept] == 0) & (v[kept] != 0)))
     if wanted and plan.compensation == "fold":
         b = fold_means(h, v, b, unimportant)
     v = v[kept]
@@ -272,7 +275,7 @@ def _prune_layer(
     )
     exact = (removable.zero, removable.constant, removable.redundant)
     twins = (removable.twins, removable.factors)
-    return LayerPruning(*exact, unimportant, kept, unheard, unfed, *twins, scores), pair, h[:, kept]
+    return LayerPruning(*exact, unimportant, kept, unheard, unfed, *twins, scores, refilled), pair, h[:, kept]
 
 
 def _take_out_removable(

@@ -49,6 +49,8 @@ class LayerPruning:
     factors: Float64 = ()  # type: ignore[assignment]
     # Of each unimportant neuron when it was removed, in the unit of the criterion.
     scores: Float64 = ()  # type: ignore[assignment]
+    # Weights of the next layer that were 0 and are not, as a twin took over what a redundant neuron said.
+    refilled: int = 0
 
     def __post_init__(self) -> None:
         for name in (*CAUSES, "kept", "unheard", "unfed", "twins", *_FLOATS):
@@ -121,6 +123,11 @@ class PruningReport:
     def nothing_pruned(self) -> bool:
         """True where no neuron was removed."""
         return not any(layer.removed for layer in self.layers)
+
+    @property
+    def refilled(self) -> int:
+        """Number of weights that were 0 and are 0 no longer: those that took over a redundant neuron's."""
+        return sum(layer.refilled for layer in self.layers)
 
     @property
     def reason(self) -> str:
