@@ -254,7 +254,7 @@ def test_layers_differ_by_table_bias_type_and_output():
     assert wide != dataclasses.replace(wide, y=None) and wide == dataclasses.replace(wide)
 
 
-@pytest.mark.parametrize("name", ["ort", "xnnpack_fp32", "tflite_ref", "gemmini_f32"])
+@pytest.mark.parametrize("name", ["ort", "tflite_opt_2_14", "tflite_ref", "gemmini_f32"])
 def test_engines_without_a_studied_16x8_refuse_it_by_name(name):
     """What an engine does not compute, or nobody ran, is no answer of its profile."""
     net = IntegerMLP((IntegerLayer(ONE, ZERO, P16, W8, P16, "identity"),), P16, profile=get(name))

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from npquant.interop.flatbuffer import Scalar
+from npquant.interop.tflite_in.names import TYPES
 from npquant.interop.tflite_out.parts import Parts, fused
 
 
@@ -75,8 +76,9 @@ def write_model(
         zero_point = 0 if tensor.zero_point is None else tensor.zero_point
         parts.tensor(f"t{index}", tensor.dtype.upper(), tensor.shape, tensor.scale, zero_point, tensor.data)
     last = len(tensors) - 1
+    declared = {} if bias_type is None else {4: Scalar("b", TYPES.index(bias_type.upper()))}
     options = {
-        Operator.FULLY_CONNECTED: {0: fused(activation.upper())},
+        Operator.FULLY_CONNECTED: {0: fused(activation.upper()), **declared},
         Operator.SOFTMAX: {0: Scalar("f", beta)},
         # VALID padding, strides of 1
         Operator.CONV_2D: {0: Scalar("b", 1), 1: Scalar("i", 1), 2: Scalar("i", 1), 3: fused(activation.upper())},
