@@ -49,7 +49,7 @@ def test_qgemm_equals_profile(codes: str, per_channel: bool) -> None:
 @pytest.mark.parametrize("codes", ["int8", "uint8"])
 @pytest.mark.parametrize("per_channel", [False, True])
 def test_qlinear_matmul_equals_profile(codes: str, per_channel: bool) -> None:
-    """QLinearMatMul, whose accumulators are products, is the profile: that of saturating pairs where this machine is."""
+    """QLinearMatMul, whose accumulators are products, is the profile; saturating pairs where this machine has them."""
     profile = "ort" if codes == "int8" or machine.sums_pairs_exactly() else "ort_pair16"
     for layer in layers.through_products(32, 128, 1024, codes=codes, per_channel=per_channel):
         require_equal(ENGINE, _qlinear_matmul(layer), layer.under(profile), case=layer)
