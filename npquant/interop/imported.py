@@ -17,6 +17,8 @@ from npquant.integer.dynamic_mlp import DynamicMLP
 from npquant.integer.layer import real_outputs
 from npquant.integer.mlp import IntegerMLP
 from npquant.kernels.qparams import QuantParams
+from npquant.nn.activations import sigmoid_forward
+from npquant.nn.losses import softmax as nn_softmax
 from npquant.nn.model import FloatMLP
 from npquant.profiles.codes_to_codes import activation, requantize_codes, softmax
 from npquant.profiles.operators import dequantize, quantize
@@ -144,10 +146,11 @@ def apply_head(logits: NDArray[Any], head: str) -> NDArray[Any]:
     """
     if head == "none":
         return logits
+    if head == "logistic":
+        return sigmoid_forward(logits)
+    if head == "softmax":
+        return nn_softmax(logits)
+    # `nn.losses.log_softmax` answers in float64 whatever it is given; a runtime answers in the logits' own dtype.
     with np.errstate(under="ignore"):
-        if head == "logistic":
-            t = np.exp(-np.abs(logits))
-            return np.asarray(np.where(logits >= 0, 1 / (1 + t), t / (1 + t)))
-        shifted = logits - logits.max(axis=-1, keepdims=True)
-        total = np.exp(shifted).sum(axis=-1, keepdims=True)
-        return np.asarray(np.exp(shifted) / total if head == "softmax" else shifted - np.log(total))
+        shifted = logits - logits.max(axis=1, keepdims=True)
+        return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)))

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from npquant.integer.mlp import IntegerMLP
-from npquant.interop.consumers.c_cost import count_instructions
+from npquant.interop.consumers.c_cost import count_instructions, object_size
 
 _COMPILERS: Final = ("gcc", "clang", "cc")
 _MAIN: Final = """\
@@ -69,11 +69,10 @@ def measure_c(source: Path, model: IntegerMLP, seconds: float) -> dict[str, Any]
             y_type="int32_t" if model.output_params is None else f"{model.output_params.dtype.name}_t",
         )
         (folder / "time_rows.c").write_text(main, encoding="ascii")
-        _run([compiler, "-std=c99", "-Os", "-c", str(source), "-o", str(folder / "small.o")])
         program = [str(source), str(folder / "time_rows.c"), "-I", str(source.parent), "-o", str(folder / "time_rows")]
         _run([compiler, "-std=c99", "-O2", *program])
         taken = _time(folder / "time_rows", seconds)
-        return {**_sizes(folder / "small.o"), "seconds": taken, **_count(folder / "time_rows", source, taken)}
+        return {**_sizes(source, compiler), "seconds": taken, **_count(folder / "time_rows", source, taken)}
 
 
 def _time(program: Path, seconds: float) -> float:
@@ -97,11 +96,11 @@ def _count(program: Path, source: Path, taken: float) -> dict[str, Any]:
         return {"instructions": None, "uncounted": " ".join(str(error).split())}
 
 
-def _sizes(compiled: Path) -> dict[str, int | None]:
+def _sizes(source: Path, compiler: str) -> dict[str, int | None]:
     """Sum the sections as `size` prints them: text and data stand in flash, data and bss in RAM."""
     if shutil.which("size") is None:
         return {"code_bytes": None, "ram_bytes": None}
-    text, data, bss = (int(word) for word in _run(["size", str(compiled)]).splitlines()[1].split()[:3])
+    text, data, bss = object_size(source, cc=compiler, flags=("-std=c99", "-Os"))
     return {"code_bytes": text + data, "ram_bytes": data + bss}
 
 
