@@ -58,8 +58,9 @@ def to_onnx(
     -----
     Profile "ort" gives the codes of every IntegerMLP in onnxruntime before it runs, whatever profile the network has;
     the file's metadata name that profile, the form, the width of the weights, and npquant's versions. `read` gives
-    the same integers back, but for a DynamicMLP of npquant's own profile, whose operators are not read. The same
-    network is the same bytes on every machine. NumPy alone writes it.
+    back the same weights less their zero points and the same biases (weights stored 128 higher come back as uint8), but
+    no DynamicMLP of npquant's own profile, whose operators are not read. The same network is the same bytes on every
+    machine. NumPy alone writes it.
 
     Intervals narrower than their type are Clip or Relu behind QuantizeLinear. A table is a Sigmoid or Tanh between
     DequantizeLinear and QuantizeLinear where no entry lies within 2^-20 real units of a tie, else a Gather. Inputs with
