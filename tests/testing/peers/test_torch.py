@@ -8,10 +8,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from npquant import QuantParams, linear
 from tests.peers import engines_torch as ENGINE
 from tests.peers import machine
+from tests.peers.layers import pair
 from tests.testing.peers import backends
 from tests.testing.peers.laws import require_bias_without_inputs, require_conformance, require_rejection
 
@@ -73,6 +76,23 @@ def test_onednn_is_killed_by_a_layer_without_inputs(engine: str) -> None:
     assert done.returncode == -signal.SIGFPE, (
         f"it returned {done.returncode}: if it is 0 the engine is mended, and docs/findings.md must say so"
     )
+
+
+@pytest.mark.xfail(
+    not machine.sums_pairs_exactly(),
+    strict=True,
+    reason="torch 2.13.0, onednn, no VNNI: odd halves pair apart",
+)
+def test_onednn_pairs_are_those_of_the_profile() -> None:
+    """K = 257 products, which oneDNN without VNNI sums as 129 and 128, each in pairs of its own."""
+    rng = np.random.default_rng(0)
+    x, w, y = QuantParams(0.5, 46, 0, 255), QuantParams(0.25, 0, -128, 127), QuantParams(200.0, 123, 0, 255)
+    for _ in range(20):
+        x_q = rng.integers(0, 256, (1, 257)).astype(np.uint8)
+        w_q = rng.integers(-128, 128, (257, 1)).astype(np.int8)
+        got = ENGINE.linear(x_q, w_q, None, x=pair(x), w=pair(w), y=pair(y), engine="onednn", relu=False)
+        want = linear(x_q, w_q, None, x=x, w=w, y=y, profile=backends.TORCH["onednn"])
+        assert np.array_equal(got, want)
 
 
 def _own_tree() -> dict[str, str]:
