@@ -61,7 +61,7 @@ def folder(ort, tmp_path_factory):
 
 
 def test_onnxruntime_passes_its_profile_bit_for_bit(folder, tmp_path):
-    """Every code of QLinearMatMul and QuantizeLinear, every accumulator of MatMulInteger, as this machine sums pairs."""
+    """Every code of QLinearMatMul and QuantizeLinear, every accumulator of MatMulInteger; pairs as they sum here."""
     place, manifest = folder
     if not machine.sums_pairs_exactly():
         place = tmp_path / "set"
