@@ -17,7 +17,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from npquant.data.raw_table import RawTable
+from npquant.data.raw_table import RawTable, labelled_table
 from npquant.files.archive import read_bounded
 
 _LABEL_NAMES: Final = frozenset({"label", "class", "target", "y"})
@@ -59,7 +59,7 @@ def read_csv(path: str | os.PathLike[str], *, max_bytes: int) -> RawTable:
     label = _label_column(header, width)
     x, labels, lines = _columns(chain(head[bool(header) :], records), source, width, label)
     names = header or [f"x{column}" for column in range(width)]
-    return RawTable(source, x, labels, tuple(names[:label] + names[label + 1 :]), lines)
+    return labelled_table(source, x, labels, names[:label] + names[label + 1 :], lines=lines)
 
 
 def _columns(

@@ -21,7 +21,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from npquant.data.raw_table import RawTable
+from npquant.data.raw_table import RawTable, labelled_table
 from npquant.files.archive import read_bounded
 
 _ITEMS: Final = MappingProxyType({0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"})
@@ -117,7 +117,7 @@ def read_idx_pair(images: Path, labels: Path, *, max_bytes: int) -> RawTable:
     if len(x) != len(y):
         raise ValueError(f"{images}: {len(x)} images, but {labels} has {len(y)} labels")
     names = tuple("pixel_" + "_".join(map(str, place)) for place in np.ndindex(x.shape[1:]))
-    return RawTable(str(images), x.reshape(len(x), -1), y, names)
+    return labelled_table(str(images), x.reshape(len(x), -1), y, names)
 
 
 def find_idx_pairs(path: Path) -> list[tuple[Path, Path]]:

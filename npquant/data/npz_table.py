@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from npquant.data.raw_table import RawTable
+from npquant.data.raw_table import RawTable, labelled_table
 from npquant.files.archive import decode_npy, decode_zip
 
 _NAMES: Final = ("class_names", "feature_names")
@@ -44,7 +44,7 @@ def npz_table(data: bytes, source: str, *, max_bytes: int) -> RawTable:
     names = _names(arrays, "feature_names", source) or tuple(f"x{k}" for k in range(width))
     if len(names) != width:
         raise ValueError(f"{source}: {width} features, but {len(names)} feature_names")
-    return RawTable(source, x, y, names, class_names=_names(arrays, "class_names", source))
+    return labelled_table(source, x, y, names, class_names=_names(arrays, "class_names", source))
 
 
 def _features_and_labels(arrays: dict[str, NDArray[Any]], source: str) -> tuple[NDArray[Any], NDArray[Any]]:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from npquant.data.csv_table import read_csv
-from npquant.data.raw_table import RawTable
+from npquant.data.raw_table import RawTable, labelled_table
 
 LIMIT = 1 << 16
 Read = Callable[[Path], RawTable]
@@ -66,13 +66,13 @@ def test_read_csv_reads_what_is_written(
 def rounded(path: Path) -> RawTable:
     """Wrong: through float32."""
     table = read(path)
-    return RawTable(table.source, table.x.astype(np.float32), table.labels, table.feature_names)
+    return labelled_table(table.source, table.x.astype(np.float32), table.labels, table.feature_names)
 
 
 def shifted(path: Path) -> RawTable:
     """Wrong: labels of the next row."""
     table = read(path)
-    return RawTable(table.source, table.x, np.roll(table.labels, 1), table.feature_names)
+    return labelled_table(table.source, table.x, np.roll(table.labels, 1), table.feature_names)
 
 
 @pytest.mark.parametrize("wrong", [rounded, shifted])
