@@ -7,7 +7,7 @@ import sys
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
-from npquant.cli.arguments import add_reading, names
+from npquant.cli.arguments import add_data, add_reading, names
 
 if TYPE_CHECKING:
     from npquant.testing.divergence import Divergence
@@ -32,11 +32,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     diff.add_argument("--a", metavar="NAME", help="one profile")
     diff.add_argument("--b", metavar="NAME", help="the other profile")
     diff.add_argument("--profiles", metavar="NAMES", type=names, help="two or more instead, between commas")
-    diff.add_argument(
-        "--data", metavar="PATH",
-        help="rows to run: CSV, npz or IDX (default: the bundled digits for npquant's files of 64 inputs, else 1,000 "
-        "rows of codes drawn evenly)",
-    )  # fmt: skip
+    add_data(diff, "the bundled digits for npquant's files of 64 inputs, else 1,000 rows of codes drawn evenly")
     diff.add_argument("--seed", metavar="N", type=int, default=0, help="of the rows drawn (default: 0)")
     add_reading(diff, integer=False)
     diff.add_argument("--json", action="store_true", help="print the comparison as JSON")
@@ -58,7 +54,9 @@ def _execute(options: argparse.Namespace) -> int:
     if not isinstance(model, IntegerMLP):
         kind = "float" if isinstance(model, FloatMLP) else "dynamic"
         raise ValueError(f"{options.model} holds a {kind} network; quantize it first: profiles differ on integers")
-    rows = rows_to_run(model, options.data, options.seed, own=found.format == "npquant")
+    rows = rows_to_run(
+        model, options.data, options.seed, own=found.format == "npquant", target=options.target, missing=options.missing
+    )
     pairs = [compare_profiles(model, rows.x, a, b) for a, b in combinations(profiles, 2)]
     records = [divergence_as_json(pair) for pair in pairs]
     if options.json and options.profiles is None:

@@ -1,7 +1,7 @@
 """The rows that a command runs a network on: the user's, the bundled digits, or codes drawn over the input's interval.
 
 Legend: model an integer network; data the path of the user's rows or None; seed that of drawing; own whether the file
-is npquant's own.
+is npquant's own; target, missing: what `npquant.data.datasets.load_dataset` is told of the data.
 """
 
 from __future__ import annotations
@@ -26,7 +26,15 @@ class Rows:
     words: str
 
 
-def rows_to_run(model: IntegerMLP, data: str | None, seed: int, *, own: bool) -> Rows:
+def rows_to_run(
+    model: IntegerMLP,
+    data: str | None,
+    seed: int,
+    *,
+    own: bool,
+    target: str | int | None = None,
+    missing: str | None = None,
+) -> Rows:
     """Return rows for a network; drawn ones, as real values, are those of codes that are even over the whole interval.
 
     ValueError if the data has other features than the network takes, or the seed is negative.
@@ -42,7 +50,7 @@ def rows_to_run(model: IntegerMLP, data: str | None, seed: int, *, own: bool) ->
     if seed < 0:
         raise ValueError(f"the seed is {seed}; give a whole number of at least 0 with --seed")
     if data is not None:
-        found = load_dataset(data)
+        found = load_dataset(data, target=target, missing=missing)
         if found.x.shape[1] != model.n_inputs:
             raise ValueError(f"{data}: has {found.x.shape[1]} features; the network takes {model.n_inputs}")
         return Rows(found.x, f"the {len(found.x):,} rows of {data}")

@@ -41,10 +41,13 @@ def load_start(
     rows: int | None,
     seed: int,
     activations: str | tuple[str, ...] | None = None,
+    target: str | int | None = None,
+    missing: str | None = None,
 ) -> StartingNetwork:
     """Load the network in the file `path` and the rows of the user's `data` (None: the bundled digits); they must fit.
 
-    The file is one that `npquant.load` takes; `activations` are those of a file that does not say.
+    The file is one that `npquant.load` takes; `activations` are those of a file that does not say. `target` and
+    `missing` are what `npquant.data.datasets.load_dataset` is told of the data.
     `rows` are training rows to look at (None: those that `npquant run` takes); `seed` chooses the split, as in
     `npquant run`, and the order of the rows. OSError if a file cannot be read; ValueError if the file holds no float
     network, the data cannot be used, they do not fit, or the seed or the number of rows is out of range.
@@ -58,11 +61,16 @@ def load_start(
     if seed < 0:
         raise ValueError(f"the seed is {seed}; give a whole number of at least 0 with --seed")
     model, found = read_float(path, activations, _FIX)
-    sets = load_sets(data, seed)
+    sets = load_sets(data, seed, target=target, missing=missing)
     model, notes = fit_classes(path, model, sets, "give matching --data")
     x = _calibration_rows(sets, rows, seed)
     return StartingNetwork(
-        path, model, in_float64(model), sets, x, (*import_notes(path, found), *notes, *_notes(model, sets, seed))
+        path,
+        model,
+        in_float64(model),
+        sets,
+        x,
+        (*import_notes(path, found), *sets.dataset.notes, *notes, *_notes(model, sets, seed)),
     )
 
 

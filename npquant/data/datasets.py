@@ -1,67 +1,27 @@
-"""Rows, 4 of 6: the data set, checked rows and classes; the bundled digits, and a user's own IDX, CSV or npz files.
+"""Rows, the sets there are: a user's own file or frame, and the bundled digits.
 
-Letters: R rows, K features, C classes; max_bytes the most that a file, or what it unpacks to, may take.
+Letters: R rows, K features, C classes; max_bytes the most that a file, or what it unpacks to, may take; target,
+missing what the user says of the label and of missing cells.
 """
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
-from numpy.typing import NDArray
-
-from npquant.data.csv_table import read_csv
-from npquant.data.features import checked_features
-from npquant.data.idx_table import find_idx_pairs, read_idx_pair
-from npquant.data.labels import indexed_labels
+from npquant.data.dataset import Dataset
+from npquant.data.encoded import encoded
+from npquant.data.encoding import Encoding, fit_encoding
+from npquant.data.frame_table import frame_table
+from npquant.data.label_column import choose_label
+from npquant.data.labelled import LabelledTable, encoded_dataset, labelled
+from npquant.data.labels import targets_of
 from npquant.data.npz_table import npz_table
-from npquant.data.raw_table import RawTable, joined
-from npquant.files.archive import read_bounded
+from npquant.data.read_table import read_table
 
 DEFAULT_MAX_BYTES: Final = 1 << 30
-_STORED: Final = ("float32", "uint8", "int8", "uint16", "int16")
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Dataset:
-    """Hold labelled rows; arrays are copied and read-only.
-
-    TypeError if x is of another type, or y not integer; ValueError if shapes do not fit or are empty, a value is not
-    finite, or a class index is out of range.
-    """
-
-    # Real values, finite, (R, K): float32, or uint8, int8, uint16, int16 as stored, so that an input quantizer of scale
-    # 1 is exact.
-    x: NDArray[Any]
-    y: NDArray[np.int64]  # class indices in [0, C), (R,)
-    class_names: tuple[str, ...]  # C >= 2
-    feature_names: tuple[str, ...]  # K
-    name: str  # what to call the set
-    source: str  # where it comes from
-
-    def __post_init__(self) -> None:
-        """Check and freeze."""
-        if self.x.dtype not in _STORED or not np.issubdtype(self.y.dtype, np.integer):
-            raise TypeError(f"x must be one of {_STORED}, y int64: {self.x.dtype}, {self.y.dtype}")
-        x, y = np.array(self.x, order="C"), np.array(self.y, np.int64)
-        if x.ndim != 2 or 0 in x.shape or y.shape != x.shape[:1]:
-            raise ValueError(f"x must be (R, K) and y (R,), not empty: got {x.shape} and {y.shape}")
-        if not np.all(np.isfinite(x)):
-            raise ValueError("x holds NaN or inf; replace or drop those rows")
-        if len(self.class_names) < 2 or y.min() < 0 or y.max() >= len(self.class_names):
-            raise ValueError(
-                f"y must lie in [0, C) with C >= 2 class names: it spans [{y.min()}, {y.max()}], "
-                f"the names are {len(self.class_names)}"
-            )
-        if len(self.feature_names) != x.shape[1]:
-            raise ValueError(f"{x.shape[1]} features, but {len(self.feature_names)} names")
-        for field, values in (("x", x), ("y", y)):
-            values.flags.writeable = False
-            object.__setattr__(self, field, values)
 
 
 def load_optdigits() -> Dataset:
@@ -76,46 +36,91 @@ def load_optdigits() -> Dataset:
     ((1797, 64), 'uint8', 10)
     """
     data = (resources.files("npquant.data") / "bundled" / "optdigits.npz").read_bytes()
-    return _dataset(
-        npz_table(data, "optdigits.npz", max_bytes=DEFAULT_MAX_BYTES),
-        "optdigits",
+    table = npz_table(data, "optdigits.npz", max_bytes=DEFAULT_MAX_BYTES)
+    label = choose_label(table, None)
+    code = fit_encoding(table, label.column, None, None)
+    targets = targets_of(table, label.column)
+    return Dataset(
+        encoded(table, label.column, code)[0], targets.y, targets.class_names, code.feature_names, "optdigits",
         "UCI optdigits, test part; Alpaydin and Kaynak, 1998; CC BY 4.0",
-    )
+        label_name=label.name, label_column=label.column, label_how=label.how, encoding=code,
+    )  # fmt: skip
 
 
-def load_dataset(path: str | os.PathLike[str], *, max_bytes: int = DEFAULT_MAX_BYTES) -> Dataset:
-    """Load a user's data from a `path`: all rows, with labels as indices in ascending order of what is written.
+def load_dataset(
+    source: str | os.PathLike[str] | Any,
+    *,
+    target: str | int | None = None,
+    missing: str | None = None,
+    max_bytes: int = DEFAULT_MAX_BYTES,
+    encoding: Encoding | None = None,
+) -> Dataset:
+    """Load rows from a file or a data frame: features as numbers, and classes or real targets.
 
-    A folder of IDX files in MNIST's naming, or one of them; a CSV file; an npz file. Files are told apart by their
-    first bytes. MNIST's train and t10k parts come one after the other, since the 70/15/15 split is made anew. What each
-    format may hold stands in `read_idx_pair`, `read_csv` and `npz_table`; nothing is ever unpickled. OSError if a file
-    cannot be read; ValueError if it cannot be used as it is; names the file, the place and the fix.
+    Parameters
+    ----------
+    source : path or data frame
+        A folder of IDX files in MNIST's naming or one of them, an npz, CSV, ARFF, Parquet or Feather file: told apart
+        by content, not by name. Or a frame of pandas, polars or pyarrow. Parquet, Feather and polars need the package
+        pyarrow (the extra ``table``).
+    target : str or int, optional
+        The label's column: its name, or its index from 0, or from the end as -1. None: the format's own label, else the
+        one column named label, class, target or y, else the last.
+    missing : {"drop", "mean", "most-frequent"}, optional
+        How to go on where cells are missing: leave the row out, or fill the cell in with the mean (of text: the most
+        frequent) or the most frequent value of its column. None: missing cells are an error that counts them.
+    max_bytes : int
+        The most that a file, or what it unpacks to, may take.
+    encoding : Encoding, optional
+        That of a data set before: columns are found by name and encoded alike. None: one is fitted on all rows.
 
+    Returns
+    -------
+    Dataset
+        All rows. Its `notes` say what was decided: label, categories, fills.
+
+    Raises
+    ------
+    ValueError
+        If a label is not clear, a column cannot become numbers, or a file cannot be used as it is; names the file, the
+        place and the fix.
+    TypeError
+        If source is neither a path nor a frame.
+    OSError
+        If a file cannot be read.
+    ImportError
+        If a format needs pyarrow, and it is not installed.
+
+    Notes
+    -----
+    Text of up to 32 different values becomes one 0/1 feature a value. Numbers become float32, and none that float32
+    cannot tell apart. Labels that are no whole numbers, or more than 20 different ones that are
+    not numbered without a gap from 0 or 1, are real targets. Nothing is unpickled. `run_workflow` fits what is fitted
+    here on its training rows alone.
+
+    Examples
+    --------
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     file = Path(folder) / "ab.csv"
-    ...     _ = file.write_text("size,label\\n" + "1,a\\n2,b\\n" * 3)
-    ...     load_dataset(file).class_names
-    ('a', 'b')
+    ...     _ = file.write_text("size,shape,label\\n" + "1,round,a\\n2,flat,b\\n" * 3)
+    ...     data = load_dataset(file)
+    >>> data.class_names, data.feature_names, data.x[0].tolist()
+    (('a', 'b'), ('size', 'shape=flat', 'shape=round'), [1, 0, 1])
     """
-    table = _raw_table(Path(path), str(path), max_bytes)
-    return _dataset(table, Path(os.path.abspath(path)).stem, str(path))
+    found = labelled_rows(source, target, missing, max_bytes)
+    return encoded_dataset(found, None, missing, encoding)[0]
 
 
-def _raw_table(place: Path, source: str, max_bytes: int) -> RawTable:
-    """Choose the reader by the first bytes."""
-    start = b""
-    if not place.is_dir():
-        with place.open("rb") as stream:
-            start = stream.read(4)
-    if place.is_dir() or start[:2] in (b"\x1f\x8b", b"\0\0"):
-        return joined([read_idx_pair(*pair, max_bytes=max_bytes) for pair in find_idx_pairs(place)], source)
-    if start[:2] == b"PK":
-        return npz_table(read_bounded(place, max_bytes=max_bytes), source, max_bytes=max_bytes)
-    return read_csv(place, max_bytes=max_bytes)
-
-
-def _dataset(table: RawTable, name: str, source: str) -> Dataset:
-    """Check a table and make it a data set."""
-    y, class_names = indexed_labels(table)
-    return Dataset(checked_features(table), y, class_names, table.feature_names, name, source)
+def labelled_rows(
+    source: str | os.PathLike[str] | Any,
+    target: str | int | None,
+    missing: str | None,
+    max_bytes: int = DEFAULT_MAX_BYTES,
+) -> LabelledTable:
+    """Read a source as `load_dataset` does, up to its label: what a split needs to know."""
+    if isinstance(source, str | os.PathLike):
+        table = read_table(source, max_bytes=max_bytes)
+        return labelled(table, Path(os.path.abspath(source)).stem, target, missing)
+    table = frame_table(source)
+    return labelled(table, table.source, target, missing)

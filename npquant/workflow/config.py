@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from npquant.budget.requirements import Budget
 from npquant.compression.chain.weight_codes import Bits
+from npquant.data.missing import check_missing
 from npquant.workflow.target_names import check_targets
 
 ACTIVATIONS: Final = ("clipped_relu", "relu", "hard_sigmoid", "sigmoid", "tanh")
@@ -33,6 +34,8 @@ class RunConfig:
     seed: int = 0  # >= 0; chooses the split, the first weights, the batches and the calibration rows
     activations: str | tuple[str, ...] | None = None  # hidden ones of a model file that does not say
     targets: tuple[str, ...] | None = None  # what to export, of TARGETS, or ("none",); None: all
+    target: str | int | None = None  # the label's column in the data, by name or index; None: found
+    missing: str | None = None  # missing cells: "drop", "mean" or "most-frequent"; None: an error
 
     def __post_init__(self) -> None:
         """Check every option."""
@@ -52,6 +55,7 @@ class RunConfig:
         if self.activation is not None and self.activation not in ACTIVATIONS:
             raise ValueError(f"the activation {self.activation!r} is unknown; choose one of {', '.join(ACTIVATIONS)}")
         check_targets(self.targets)
+        check_missing(self.missing)
         if self.activations is not None and self.model is None:
             raise ValueError("--activations says what a model file does not: name the file with --model")
         if self.model is not None and self.trains:

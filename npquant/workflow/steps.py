@@ -60,6 +60,8 @@ def run_workflow(
     seed: int = 0,
     activations: str | tuple[str, ...] | None = None,
     targets: tuple[str, ...] | None = None,
+    target: str | int | None = None,
+    missing: str | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Take a float network through the eight steps, from an accuracy requirement to deployed files.
@@ -67,7 +69,7 @@ def run_workflow(
     Parameters
     ----------
     data, model, train, out, max_drop, max_bytes, max_macs, min_sqnr, prune, bits, activation_bits, hidden, epochs,
-    activation, seed, activations, targets
+    activation, seed, activations, targets, target, missing
         As `npquant.workflow.config.RunConfig` has them, and ``npquant run --help``.
     progress : callable, optional
         Told in a few words what goes on.
@@ -104,7 +106,7 @@ def run_workflow(
     """
     config = RunConfig(
         data, model, train, out, max_drop, max_bytes, max_macs, min_sqnr, prune, bits, activation_bits,
-        hidden, epochs, activation, seed, activations, targets,
+        hidden, epochs, activation, seed, activations, targets, target, missing,
     )  # fmt: skip
     with staged_files(prepare_folder(config.out)) as folder:
         return _run(config, _Clock(progress or _silent), folder)
@@ -112,7 +114,7 @@ def run_workflow(
 
 def _run(config: RunConfig, clock: _Clock, folder: Path) -> dict[str, Any]:
     with clock.step(2):
-        sets = load_sets(config.data, config.seed)
+        sets = load_sets(config.data, config.seed, target=config.target, missing=config.missing)
         x_calibration = sets.x_calibration
     with clock.step(1):
         start = obtain_float(config, sets, clock.progress)
