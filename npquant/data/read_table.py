@@ -12,14 +12,14 @@ from pathlib import Path
 from npquant.data.arff_table import arff_table, is_arff
 from npquant.data.csv_table import csv_table
 from npquant.data.idx_table import find_idx_pairs, read_idx_pair
-from npquant.data.npz_table import npz_table
+from npquant.data.npz_table import find_npz_pairs, npz_table, read_npz_pair
 from npquant.data.raw_table import RawTable, joined
 from npquant.data.text_source import first_bytes, text_source
 from npquant.files.archive import read_bounded
 
 
 def read_table(path: str | os.PathLike[str], *, max_bytes: int) -> RawTable:
-    """Read a folder of IDX files, or one of them, an npz file, an ARFF file or a text table; the label may be open.
+    """Read a folder of IDX files, or one of them; an npz file, an ARFF file or a text table; the label may be open.
 
     MNIST's train and t10k parts come one after the other, since the 70/15/15 split is made anew. OSError if a file
     cannot be read; ValueError if it is none of these; names the file, the place and the fix.
@@ -32,6 +32,10 @@ def read_table(path: str | os.PathLike[str], *, max_bytes: int) -> RawTable:
     """
     place, source = Path(path), str(path)
     start = b"" if place.is_dir() else first_bytes(place, 4)
+    if place.is_dir() or start[:2] == b"PK":
+        halves = find_npz_pairs(place)
+        if halves:
+            return joined([read_npz_pair(*pair, max_bytes=max_bytes) for pair in halves], source)
     if place.is_dir() or start[:2] == b"\0\0":
         return joined([read_idx_pair(*pair, max_bytes=max_bytes) for pair in find_idx_pairs(place)], source)
     if start[:2] == b"PK" and _holds_arrays(place):
