@@ -9,7 +9,7 @@ import pytest
 
 from npquant.data.read_table import read_table
 
-# Two or three rows in the form of a well-known table; by column n number, t text, b bool; then the missing cells, notes.
+# Two or three rows in the form of a well-known table; columns (n number, t text, b bool); missing cells; notes.
 AS_PUBLISHED = {
     "forest fires": ("X,Y,month,day,FFMC,area\n7,5,mar,fri,86.2,0\n7,4,oct,tue,90.6,.36\n", "nnttnn", 0, ()),
     "iris": (
