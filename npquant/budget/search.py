@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count
+from time import monotonic
 from typing import Any, Final, Protocol
 
 import numpy as np
@@ -24,6 +25,7 @@ from npquant.budget.greedy_search import Outcome, describe, search_thresholds
 from npquant.budget.refinement import confirm, lower_activation_bits
 from npquant.budget.requirements import Budget, Measurement
 from npquant.budget.space import Space, Thresholds, Trial
+from npquant.budget.time_limit import Clock, Stopped, Stopwatch, checked_time_limit
 from npquant.budget.trials import AxisTrial, Measure
 from npquant.compression.chain.calibration import checked_rows
 from npquant.compression.chain.layer_report import LayerReport
@@ -75,6 +77,8 @@ class SearchResult:
         What each layer's rounding cost.
     reference : Reference
         The validation rows, and the float network's answers on them.
+    stopped : Stopped or None
+        How far the search came, if its time was over before all was tried.
 
     Examples
     --------
@@ -87,6 +91,7 @@ class SearchResult:
     pruned: PrunedNet
     layers: tuple[LayerReport, ...]
     reference: Reference
+    stopped: Stopped | None = None
 
     @property
     def decision(self) -> Decision:
@@ -136,7 +141,8 @@ class SearchResult:
     @property
     def verdict(self) -> str:
         """What was found, in words, with its uncertainty."""
-        return describe(self.outcome, self.decision)
+        found = describe(self.outcome, self.decision)
+        return found if self.stopped is None else f"{found}\n{self.stopped.words}"
 
 
 def search_budget(
@@ -147,8 +153,10 @@ def search_budget(
     bits: Bits | None = None,
     prune: float | None = None,
     activation_bits: int | None = None,
+    time_limit: float | None = None,
     progress: Progress | None = None,
     rng: int | np.random.Generator | None = 0,
+    clock: Clock = monotonic,
 ) -> SearchResult:
     """Find how few bits and neurons a network needs to keep a budget, layer by layer.
 
@@ -168,10 +176,15 @@ def search_budget(
         Fix the pruning rate of every hidden layer, in [0, 0.9]; None: searched.
     activation_bits : int or None
         Fix the bits of every hidden layer's outputs, 2..8; None: searched.
+    time_limit : float or None
+        Seconds after which no candidate is begun, > 0: the best found by then is returned, and `stopped` says so. At
+        least one is built, 8 bits and nothing pruned; the search ends at most one candidate late. None: no limit.
     progress : callable, optional
         Told in a few words what goes on.
     rng : int, Generator or None
         For the tuple (x, y) alone: which rows validate.
+    clock : callable
+        Returns seconds that never go back; read for the limit alone.
 
     Returns
     -------
@@ -181,14 +194,16 @@ def search_budget(
     Raises
     ------
     TypeError
-        If the model is no FloatMLP, or y does not hold integers: regression has no accuracy to keep.
+        If the model is no FloatMLP, the time limit no number, or y does not hold integers: regression has no accuracy
+        to keep.
     ValueError
         If a parameter, the rows or the classes are not valid, or the network has one output.
 
     Notes
     -----
     G1 to G10: see docs/budget.md. The scale, a share of the absmax one, is no threshold of its own: the quantizer
-    chooses it for each neuron by the error it makes. Deterministic: the same arguments give the same bytes.
+    chooses it for each neuron by the error it makes. Deterministic: the same arguments give the same bytes, as long as
+    no time limit stops the search; what a stopped search returns depends on the clock.
 
     Examples
     --------
@@ -204,19 +219,22 @@ def search_budget(
         raise TypeError(f"the model is a {type(model).__name__}: a search starts from a FloatMLP")
     floating, wanted = in_float64(model), Budget() if budget is None else budget
     x_calibration, validation = _rows_of(data, model, rng)
+    watch = Stopwatch(checked_time_limit(time_limit), clock)
     reference = Reference.of(floating, *validation)
     space = search_space(len(model.layers), bits, prune, activation_bits)
     cheap = CandidateBuilder(floating, x_calibration[:SEARCH_ROWS], reference, STUDY_ROWS, "layerwise")
     builder = quick = CandidateBuilder(floating, x_calibration, reference, SEARCH_ROWS)
-    outcome = search_thresholds(space, wanted, _told(quick, progress), _told(cheap, progress))
+    measures = (watch.timed(_told(each, progress)) for each in (quick, cheap))
+    outcome = search_thresholds(space, wanted, *measures)
     if len(x_calibration) > SEARCH_ROWS:
         full = quick.on_all_rows()
-        outcome = confirm(outcome, wanted, _told(full, progress))
+        outcome = confirm(outcome, wanted, watch.timed(_told(full, progress)))
         builder = full if outcome.chosen.phase == "confirmed" else quick
-    outcome = lower_activation_bits(outcome, wanted, _told(builder, progress))
+    outcome = lower_activation_bits(outcome, wanted, watch.timed(_told(builder, progress)))
+    stopped = watch.stopped(space) if outcome.stopped else None
     made = outcome.chosen.thresholds
     network, layers = builder.build_with_report(made)
-    return SearchResult(network, wanted, outcome, builder.prune(made.rates), layers, reference)
+    return SearchResult(network, wanted, outcome, builder.prune(made.rates), layers, reference, stopped)
 
 
 def _told(builder: CandidateBuilder, progress: Progress | None) -> Measure:

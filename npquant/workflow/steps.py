@@ -60,6 +60,7 @@ def run_workflow(
     seed: int = 0,
     activations: str | tuple[str, ...] | None = None,
     targets: tuple[str, ...] | None = None,
+    time_limit: float | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Take a float network through the eight steps, from an accuracy requirement to deployed files.
@@ -67,7 +68,7 @@ def run_workflow(
     Parameters
     ----------
     data, model, train, out, max_drop, max_bytes, max_macs, min_sqnr, prune, bits, activation_bits, hidden, epochs,
-    activation, seed, activations, targets
+    activation, seed, activations, targets, time_limit
         As `npquant.workflow.config.RunConfig` has them, and ``npquant run --help``.
     progress : callable, optional
         Told in a few words what goes on.
@@ -104,7 +105,7 @@ def run_workflow(
     """
     config = RunConfig(
         data, model, train, out, max_drop, max_bytes, max_macs, min_sqnr, prune, bits, activation_bits,
-        hidden, epochs, activation, seed, activations, targets,
+        hidden, epochs, activation, seed, activations, targets, time_limit,
     )  # fmt: skip
     with staged_files(prepare_folder(config.out)) as folder:
         return _run(config, _Clock(progress or _silent), folder)
@@ -120,7 +121,8 @@ def _run(config: RunConfig, clock: _Clock, folder: Path) -> dict[str, Any]:
     with clock.step(3):
         search = search_budget(
             start.model, sets, config.budget,
-            bits=config.bits, prune=config.prune, activation_bits=config.activation_bits, progress=clock.progress,
+            bits=config.bits, prune=config.prune, activation_bits=config.activation_bits,
+            time_limit=config.time_limit, progress=clock.progress,
         )  # fmt: skip
     judge = Judge(floating, search.reference)
     _validate(judge, search, floating, x_calibration, clock)
