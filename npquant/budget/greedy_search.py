@@ -47,7 +47,9 @@ class Outcome:
         return min(smaller, key=lambda trial: (trial.found.n_bytes, trial.found.kl), default=None)
 
 
-def search_thresholds(space: Space, budget: Budget, measure: Measure, study: Measure | None = None) -> Outcome:
+def search_thresholds(
+    space: Space, budget: Budget, measure: Measure, study: Measure | None = None, *, sparing: bool = False
+) -> Outcome:
     """Find the thresholds that meet a budget: greedy, not proven smallest; ties go to the smaller axis.
 
     1. Sensitivity: from the loosest candidate each axis alone is tightened level by level, until it is beyond the
@@ -63,7 +65,8 @@ def search_thresholds(space: Space, budget: Budget, measure: Measure, study: Mea
     Chosen is, without limits, the smallest file among the candidates that are sound; with limits, among the sound ones
     that meet them, the least KL; where none is sound, the least KL of those that meet everything. `measure` builds one
     candidate as a whole chain and is called once for each; `study` does the same more cheaply, to see what one axis
-    alone does, and what it measures is never chosen. Activation bits are studied alone, but no step lowers them: see
+    alone does, and what it measures is never chosen; None: `measure` is asked. `sparing` leaves out 1 where 2 follows:
+    an axis is studied when a step asks. Activation bits are studied alone, but no step lowers them: see
     `lower_activation_bits`. Deterministic, given a deterministic `measure`. Where that raises OutOfTime, as it must not
     for the first candidate, the choice is made among what was tried by then.
 
@@ -78,7 +81,7 @@ def search_thresholds(space: Space, budget: Budget, measure: Measure, study: Mea
     stopped, kl, low = False, None, False
     try:
         kl, low = _judge_low_widths(trials, space, budget)
-        _explore(trials, space, budget, space.ceilings(low=low))
+        _explore(trials, space, budget, space.ceilings(low=low), sparing=sparing)
     except OutOfTime:
         stopped = True
     frontier, tried = trials.frontier, [trial for _, trial in trials.tried]
@@ -91,9 +94,10 @@ def search_thresholds(space: Space, budget: Budget, measure: Measure, study: Mea
     return Outcome(chosen, nearest, frontier, alone, base, kl, low, stopped)
 
 
-def _explore(trials: Trials, space: Space, budget: Budget, ceilings: State) -> None:
+def _explore(trials: Trials, space: Space, budget: Budget, ceilings: State, *, sparing: bool) -> None:
     """Study the axes, then try candidates: 1 to 3 of `search_thresholds`."""
-    trials.study_axes(ceilings)
+    if budget.limited or not sparing:
+        trials.study_axes(ceilings)
     if budget.limited:
         trials.descend(space.loosest, "walk", _is_sound, ceilings, only_sound=True)
         if not any(trial.sound and not trial.failing for _, trial in trials.tried):

@@ -1,7 +1,7 @@
 """Step 3 for a network and rows: from a budget to thresholds, and to the integer network that has them.
 
 G10 (builds)      one axis alone is studied with layer-by-layer refits, rounded on 256 calibration rows; candidates have
-                  the full refit, rounded on 512; what is found is rounded on all
+                  the full refit, rounded on 512; what is found is rounded on all. Wide networks: see effort
 
 Legend: R rows, K features, C classes; bits, prune, activation_bits fix what is not searched, None leaves it to the
 search.
@@ -21,6 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 from npquant.arrays import Int64
 from npquant.budget.candidates import CandidateBuilder, PrunedNet
 from npquant.budget.decision import Decision, decide
+from npquant.budget.effort import ORDINARY, Effort, effort_for
 from npquant.budget.greedy_search import Outcome, describe, search_thresholds
 from npquant.budget.refinement import confirm, lower_activation_bits
 from npquant.budget.requirements import Budget, Measurement
@@ -35,9 +36,6 @@ from npquant.integer.mlp import IntegerMLP
 from npquant.measure.evaluate import Reference, in_float64
 from npquant.nn.model import FloatMLP
 
-WIDTHS: Final = (8, 6, 5, 4, 3, 2, "ternary")
-RATES: Final = tuple(tenths / 10 for tenths in range(10))
-ACTIVATION_BITS: Final = (8, 7, 6, 5, 4, 3, 2)
 # Calibration rows that rounding sees: enough to rank axes; enough to rank candidates, whose pruning sees all.
 STUDY_ROWS: Final = 256
 SEARCH_ROWS: Final = 512
@@ -221,11 +219,15 @@ def search_budget(
     x_calibration, validation = _rows_of(data, model, rng)
     watch = Stopwatch(checked_time_limit(time_limit), clock)
     reference = Reference.of(floating, *validation)
-    space = search_space(len(model.layers), bits, prune, activation_bits)
-    cheap = CandidateBuilder(floating, x_calibration[:SEARCH_ROWS], reference, STUDY_ROWS, "layerwise")
-    builder = quick = CandidateBuilder(floating, x_calibration, reference, SEARCH_ROWS)
-    measures = (watch.timed(_told(each, progress)) for each in (quick, cheap))
-    outcome = search_thresholds(space, wanted, *measures)
+    effort = effort_for(model.macs)
+    space = search_space(len(model.layers), bits, prune, activation_bits, effort)
+    builder = quick = CandidateBuilder(floating, x_calibration, reference, SEARCH_ROWS, effort.compensation)
+    builders = [quick]
+    if not effort.wide:
+        rows = x_calibration[:SEARCH_ROWS]
+        builders.append(CandidateBuilder(floating, rows, reference, STUDY_ROWS, "layerwise", "dense"))
+    measures = (watch.timed(_told(each, progress)) for each in builders)
+    outcome = search_thresholds(space, wanted, *measures, sparing=effort.wide)
     if len(x_calibration) > SEARCH_ROWS:
         full = quick.on_all_rows()
         outcome = confirm(outcome, wanted, watch.timed(_told(full, progress)))
@@ -251,8 +253,10 @@ def _told(builder: CandidateBuilder, progress: Progress | None) -> Measure:
     return measure
 
 
-def search_space(layers: int, bits: Bits | None, prune: float | None, activation_bits: int | None) -> Space:
-    """Lay out what a search of a network of `layers` >= 1 may choose; a fixed value leaves one level.
+def search_space(
+    layers: int, bits: Bits | None, prune: float | None, activation_bits: int | None, effort: Effort = ORDINARY
+) -> Space:
+    """Lay out what a search of a network of `layers` >= 1 may choose under an `effort`; a fixed value leaves one level.
 
     One width a layer, one rate and one number of activation bits a hidden layer. ValueError if a value lies outside its
     interval.
@@ -266,9 +270,9 @@ def search_space(layers: int, bits: Bits | None, prune: float | None, activation
         raise ValueError(f"the pruning rate is {prune}; give a share of neurons in [0, 0.9]")
     if activation_bits is not None:
         activation_bits_per_layer(activation_bits, layers)
-    widths = WIDTHS if bits is None else (bits,)
-    rates = RATES if prune is None else (float(prune),)
-    levels = ACTIVATION_BITS if activation_bits is None else (activation_bits,)
+    widths = effort.widths if bits is None else (bits,)
+    rates = effort.rates if prune is None else (float(prune),)
+    levels = effort.activation_bits if activation_bits is None else (activation_bits,)
     return Space((widths,) * layers, (rates,) * (layers - 1), (levels,) * (layers - 1))
 
 
