@@ -29,6 +29,7 @@ from npquant.compression.chain.calibration import checked_rows
 from npquant.compression.chain.layer_report import LayerReport
 from npquant.compression.chain.output_codes import activation_bits_per_layer
 from npquant.compression.chain.weight_codes import Bits, weight_grid
+from npquant.files.facts import Facts
 from npquant.integer.mlp import IntegerMLP
 from npquant.measure.evaluate import Reference, in_float64
 from npquant.nn.model import FloatMLP
@@ -147,6 +148,7 @@ def search_budget(
     bits: Bits | None = None,
     prune: float | None = None,
     activation_bits: int | None = None,
+    facts: Facts | None = None,
     progress: Progress | None = None,
     rng: int | np.random.Generator | None = 0,
 ) -> SearchResult:
@@ -168,6 +170,8 @@ def search_budget(
         Fix the pruning rate of every hidden layer, in [0, 0.9]; None: searched.
     activation_bits : int or None
         Fix the bits of every hidden layer's outputs, 2..8; None: searched.
+    facts : Facts, optional
+        What the file will know of the data, as ``save`` takes it: its bytes count against the budget.
     progress : callable, optional
         Told in a few words what goes on.
     rng : int, Generator or None
@@ -206,8 +210,8 @@ def search_budget(
     x_calibration, validation = _rows_of(data, model, rng)
     reference = Reference.of(floating, *validation)
     space = search_space(len(model.layers), bits, prune, activation_bits)
-    cheap = CandidateBuilder(floating, x_calibration[:SEARCH_ROWS], reference, STUDY_ROWS, "layerwise")
-    builder = quick = CandidateBuilder(floating, x_calibration, reference, SEARCH_ROWS)
+    cheap = CandidateBuilder(floating, x_calibration[:SEARCH_ROWS], reference, STUDY_ROWS, "layerwise", facts)
+    builder = quick = CandidateBuilder(floating, x_calibration, reference, SEARCH_ROWS, facts=facts)
     outcome = search_thresholds(space, wanted, _told(quick, progress), _told(cheap, progress))
     if len(x_calibration) > SEARCH_ROWS:
         full = quick.on_all_rows()

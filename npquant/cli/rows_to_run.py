@@ -1,7 +1,7 @@
 """The rows that a command runs a network on: the user's, the bundled digits, or codes drawn over the input's interval.
 
 Legend: model an integer network; data the path of the user's rows or None; seed that of drawing; own whether the file
-is npquant's own.
+is npquant's own; facts what file, the network's, knows of its data.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from npquant.data.datasets import load_dataset, load_optdigits
+from npquant.data.matching import match_features
+from npquant.files.facts import Facts
 from npquant.integer.mlp import IntegerMLP
 
 _DRAWN: Final = 1000
@@ -24,9 +26,12 @@ class Rows:
 
     x: NDArray[Any]
     words: str
+    notes: tuple[str, ...] = ()
 
 
-def rows_to_run(model: IntegerMLP, data: str | None, seed: int, *, own: bool) -> Rows:
+def rows_to_run(
+    model: IntegerMLP, data: str | None, seed: int, *, own: bool, facts: Facts | None = None, file: str = "the network"
+) -> Rows:
     """Return rows for a network; drawn ones, as real values, are those of codes that are even over the whole interval.
 
     ValueError if the data has other features than the network takes, or the seed is negative.
@@ -42,10 +47,11 @@ def rows_to_run(model: IntegerMLP, data: str | None, seed: int, *, own: bool) ->
     if seed < 0:
         raise ValueError(f"the seed is {seed}; give a whole number of at least 0 with --seed")
     if data is not None:
-        found = load_dataset(data)
+        matched = match_features(load_dataset(data), facts, file)
+        found = matched.data
         if found.x.shape[1] != model.n_inputs:
             raise ValueError(f"{data}: has {found.x.shape[1]} features; the network takes {model.n_inputs}")
-        return Rows(found.x, f"the {len(found.x):,} rows of {data}")
+        return Rows(found.x, f"the {len(found.x):,} rows of {data}", matched.notes)
     digits = load_optdigits()
     if own and digits.x.shape[1] == model.n_inputs:
         return Rows(digits.x, f"the {len(digits.x):,} bundled digits")
