@@ -15,6 +15,7 @@ from npquant.version import numerics_version, own_numerics_unchanged_since
 
 MAGIC: Final = b"NPQ"
 VERSION: Final = 1
+VERSION_WITH_FACTS: Final = 2
 INTEGER_MLP: Final = 1
 # A file names an activation by its place here: new ones go to the end.
 ACTIVATIONS: Final = ("identity", "relu", "clipped_relu", "relu6", "relu_n1_to_1", "sigmoid", "tanh", "softplus")
