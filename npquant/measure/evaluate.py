@@ -129,7 +129,8 @@ def layer_sqnr(
     for number, (layer, outputs) in enumerate(zip(model.layers, reference.activations(x), strict=True)):
         codes = run_layer_plain(layer, codes, model.profile)
         wanted = outputs if kept is None else outputs[:, kept[number]]
-        ratios.append(sqnr_db(wanted, dequantize(codes, layer.output)))
+        last = number == len(model.layers) - 1
+        ratios.append(sqnr_db(wanted, model.decode(codes) if last else dequantize(codes, layer.output)))
     return tuple(ratios)
 
 
