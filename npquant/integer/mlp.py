@@ -24,6 +24,7 @@ from npquant.integer.network_checks import check_codes, check_input, check_neigh
 from npquant.kernels.affine import dequantize
 from npquant.kernels.linear import accumulate
 from npquant.kernels.qparams import QuantParams
+from npquant.nn.classes import largest_output
 from npquant.profiles.npquant import NPQUANT
 from npquant.profiles.record import Profile
 
@@ -287,6 +288,11 @@ class IntegerMLP:
         ndarray of int64, shape (B,)
             The class of the largest output code, the lowest index on ties.
 
+        Raises
+        ------
+        ValueError
+            As `encode`; also of a network with one output, which may be a regression's value or a binary logit.
+
         Examples
         --------
         >>> p = QuantParams(0.5, 0, -128, 127)
@@ -295,8 +301,8 @@ class IntegerMLP:
         array([1, 0, 0])
         """
         if self.output_params is None:  # a scale a channel has another order than the accumulators
-            return np.asarray(np.argmax(self.logits(x), axis=1), np.int64)
-        return np.asarray(np.argmax(self.run(self.encode(x)), axis=1), np.int64)
+            return largest_output(self.logits(x))
+        return largest_output(self.run(self.encode(x)))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, IntegerMLP):

@@ -23,10 +23,12 @@ from npquant.integer.dynamic_mlp import DynamicMLP
 from npquant.integer.mlp import IntegerMLP
 from npquant.measure.cost import filled_zeros
 from npquant.measure.evaluate import in_float64
+from npquant.measure.real_targets import RealEvaluation
 from npquant.nn.model import FloatMLP
 from npquant.report.budget_entries import budget_entry
 from npquant.report.document import SCHEMA, encode_report, environment, rounded
 from npquant.report.entries import notes_of
+from npquant.report.real_entries import poor_fit_notes
 from npquant.workflow.config import RunConfig
 from npquant.workflow.deployment import measure_latency, prepare_folder, reload_and_prove, write_files
 from npquant.workflow.float_model import obtain_float
@@ -47,7 +49,7 @@ def run_workflow(
     model: str | None = None,
     train: bool = False,
     out: str = "npquant-out",
-    max_drop: float = 1.0,
+    max_drop: float | None = None,
     max_bytes: int | None = None,
     max_macs: int | None = None,
     min_sqnr: float | None = None,
@@ -60,14 +62,15 @@ def run_workflow(
     seed: int = 0,
     activations: str | tuple[str, ...] | None = None,
     targets: tuple[str, ...] | None = None,
+    max_rmse_rise: float | str | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Take a float network through the eight steps, from an accuracy requirement to deployed files.
+    """Take a float network through the eight steps, from a requirement on accuracy or RMSE to deployed files.
 
     Parameters
     ----------
     data, model, train, out, max_drop, max_bytes, max_macs, min_sqnr, prune, bits, activation_bits, hidden, epochs,
-    activation, seed, activations, targets
+    activation, seed, activations, targets, max_rmse_rise
         As `npquant.workflow.config.RunConfig` has them, and ``npquant run --help``.
     progress : callable, optional
         Told in a few words what goes on.
@@ -104,7 +107,7 @@ def run_workflow(
     """
     config = RunConfig(
         data, model, train, out, max_drop, max_bytes, max_macs, min_sqnr, prune, bits, activation_bits,
-        hidden, epochs, activation, seed, activations, targets,
+        hidden, epochs, activation, seed, activations, targets, max_rmse_rise,
     )  # fmt: skip
     with staged_files(prepare_folder(config.out)) as folder:
         return _run(config, _Clock(progress or _silent), folder)
@@ -113,6 +116,7 @@ def run_workflow(
 def _run(config: RunConfig, clock: _Clock, folder: Path) -> dict[str, Any]:
     with clock.step(2):
         sets = load_sets(config.data, config.seed)
+        config.budget.of_kind(sets.dataset.kind)  # refused before a network is trained for it
         x_calibration = sets.x_calibration
     with clock.step(1):
         start = obtain_float(config, sets, clock.progress)
@@ -127,8 +131,9 @@ def _run(config: RunConfig, clock: _Clock, folder: Path) -> dict[str, Any]:
     with clock.step(8):
         deployed = _deploy(folder, start.model, search, x_calibration, sets.dataset.x[sets.split.train])
         exported = deploy_targets(
-            folder, deployed.model, sets.validation[0], check_targets(config.targets), clock.progress
-        )
+            folder, deployed.model, sets.validation[0], check_targets(config.targets), clock.progress,
+            kind=sets.dataset.kind,
+        )  # fmt: skip
         judge.evaluate_network("deployed", deployed.model, search.thresholds.bits, search.pruned.kept)
         judge.open_test(*sets.test.open())
     decision = decide(config.budget, search.found, judge.on_test("deployed"))
@@ -161,9 +166,15 @@ def _run(config: RunConfig, clock: _Clock, folder: Path) -> dict[str, Any]:
         }
     )
     back = filled_zeros(search.pruned.model, deployed.model)
-    report["notes"] = [*start.notes, *notes_of(report), *_zero_notes(back)]
+    report["notes"] = [*start.notes, *_fit_notes(judge), *notes_of(report), *_zero_notes(back)]
     write_atomically(folder / "report.json", encode_report(report))
     return report
+
+
+def _fit_notes(judge: Judge) -> list[str]:
+    """Say where the float network of a regression is no better than the mean of the targets."""
+    answers = judge.float_answers
+    return poor_fit_notes(answers) if isinstance(answers, RealEvaluation) else []
 
 
 def _zero_notes(back: int) -> list[str]:
@@ -178,8 +189,9 @@ def _validate(
     """Steps 4 to 7: quantize with the thresholds found, prune, and compare on the validation rows."""
     made = search.thresholds
     with clock.step(4):
-        for name, quantize in (("uniform", quantize_uniform), ("rectified", quantize_rectified)):
-            judge.evaluate_network(name, quantize(floating, x_calibration, made.bits, made.activation_bits), made.bits)
+        output, given = search.reference.output, (floating, x_calibration, made.bits, made.activation_bits)
+        judge.evaluate_network("uniform", quantize_uniform(*given), made.bits)
+        judge.evaluate_network("rectified", quantize_rectified(*given, output=output), made.bits)
     with clock.step(5):
         judge.compare(5, "float", "uniform")
         judge.compare(5, "float", "rectified")

@@ -18,7 +18,7 @@ from npquant.compression.chain.integer_chain import Quantized, Rounding, quantiz
 from npquant.compression.chain.weight_codes import Bits
 from npquant.compression.rounding.keeping_zeros import round_keeping_zeros
 from npquant.compression.rounding.methods import deterministic_rounding, rounding_of
-from npquant.compression.rounding.rectified.network import tuning_by
+from npquant.compression.rounding.rectified.network import OUTPUTS, rectified_codes, tuning_by
 
 if TYPE_CHECKING:
     from npquant.nn.model import FloatMLP
@@ -36,6 +36,7 @@ def quantize_model(
     polish_steps: int = 0,
     calibrate: RangeRule = min_max_range,
     targets: Sequence[ArrayLike] | None = None,
+    output: str = "softmax",
 ) -> Quantized:
     """Quantize a network by any method, and say what the rounding of each layer cost.
 
@@ -64,6 +65,8 @@ def quantize_model(
     targets : sequence of arrays, shapes (R, N), optional
         Pre-activations that every layer is to come close to; by default those of `model`. A pruned model takes the
         original's.
+    output : {"softmax", "identity"}
+        What follows the last layer: "identity" for the real values of a regression; "rectified" reads it.
 
     Returns
     -------
@@ -94,6 +97,8 @@ def quantize_model(
     (array([ 1, -1], dtype=int8), True, True)
     """
     rounding: Rounding
+    if output not in OUTPUTS:
+        raise ValueError(f"output is {output!r}; it must be one of {OUTPUTS}")
     if keep_zeros:
         if not isinstance(method, str):
             raise ValueError(f"keep_zeros needs the name of a method, not {method!r}")
@@ -101,7 +106,9 @@ def quantize_model(
         rounding = partial(round_keeping_zeros, method=method)
     else:
         rounding = rounding_of(method, rng) if isinstance(method, str) else method
-    finish = tuning_by(polish_steps, "softmax", rng)
+        if method == "rectified":
+            rounding = partial(rectified_codes, output=output)
+    finish = tuning_by(polish_steps, output, rng)
     return quantize_by_layers(
         model,
         x_calibration,
