@@ -151,6 +151,7 @@ class CandidateBuilder:
             rectify,
             activation_bits=thresholds.activation_bits,
             targets=pruned.targets,
+            output=self._reference.output,
         )
 
     def build_with_report(self, thresholds: Thresholds) -> tuple[IntegerMLP, tuple[LayerReport, ...]]:

@@ -106,9 +106,11 @@ def _zero_notes(start: StartingNetwork, net: IntegerMLP) -> list[str]:
 def _layer_entries(start: StartingNetwork, net: IntegerMLP, reports: tuple[LayerReport, ...]) -> list[dict[str, Any]]:
     """Describe what became of each layer."""
     from npquant.measure.cost import nonzero_weights, weight_widths
-    from npquant.measure.evaluate import layer_sqnr
+    from npquant.measure.evaluate import Reference, layer_sqnr, with_outputs_sqnr
 
-    ratios = layer_sqnr(start.floating, net, start.sets.validation[0])
+    reference = Reference.of(start.floating, *start.sets.validation)
+    ratios = layer_sqnr(start.floating, net, reference.x)
+    ratios = with_outputs_sqnr(ratios, reference.answers, reference.evaluate(net))
     entries: list[dict[str, Any]] = [
         {"shape": layer.shape, "bits": width, "nonzero_weights": nonzero, "sqnr_db": ratio}
         for layer, width, nonzero, ratio in zip(

@@ -144,6 +144,16 @@ def answers_sqnr(reference: Answers, candidate: Answers) -> float:
     return sqnr_db(reference.logits, candidate.logits)
 
 
+def with_outputs_sqnr(ratios: tuple[float, ...], reference: Answers, candidate: Answers) -> tuple[float, ...]:
+    """Put `answers_sqnr` in the place of the last of the `ratios` of `layer_sqnr`, where targets are real.
+
+    Otherwise the origin of a target would stand in it: 1000 +- 1 has 60 dB where nothing of the 1 is left.
+    """
+    if isinstance(reference, RealEvaluation):
+        return (*ratios[:-1], answers_sqnr(reference, candidate))
+    return ratios
+
+
 def layer_sqnr(
     reference: FloatMLP, model: IntegerMLP, x: NDArray[Any], kept: tuple[Indices, ...] | None = None
 ) -> tuple[float, ...]:
@@ -164,7 +174,8 @@ def layer_sqnr(
     for number, (layer, outputs) in enumerate(zip(model.layers, reference.activations(x), strict=True)):
         codes = run_layer_plain(layer, codes, model.profile)
         wanted = outputs if kept is None else outputs[:, kept[number]]
-        ratios.append(sqnr_db(wanted, dequantize(codes, layer.output)))
+        last = number == len(model.layers) - 1
+        ratios.append(sqnr_db(wanted, model.decode(codes) if last else dequantize(codes, layer.output)))
     return tuple(ratios)
 
 

@@ -14,7 +14,7 @@ from npquant.compression.chain.weight_codes import Bits
 from npquant.integer.dynamic_mlp import DynamicMLP
 from npquant.integer.mlp import IntegerMLP
 from npquant.measure.cost import executed_macs, nonzero_weights, stored_bytes, weight_widths
-from npquant.measure.evaluate import Answers, Compared, Reference, compare, layer_sqnr
+from npquant.measure.evaluate import Answers, Compared, Reference, compare, layer_sqnr, with_outputs_sqnr
 from npquant.nn.model import FloatMLP
 from npquant.report.entries import answers_entry, comparison_entry, difference_entry, dynamic_difference, layer_entry
 
@@ -50,6 +50,7 @@ class Judge:
         before = self._validation.answers if reference == "float" else self._judged[reference].validation
         after = self._judged[candidate]
         sqnr = layer_sqnr(self._floating, after.model, self._validation.x, after.kept)
+        sqnr = with_outputs_sqnr(sqnr, self._validation.answers, after.validation)
         found = compare(before, after.validation)
         self.comparisons.append(comparison_entry(step, (reference, candidate), "validation", found, sqnr))
 

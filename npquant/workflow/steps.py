@@ -190,7 +190,7 @@ def _validate(
     made = search.thresholds
     with clock.step(4):
         output, given = search.reference.output, (floating, x_calibration, made.bits, made.activation_bits)
-        judge.evaluate_network("uniform", quantize_uniform(*given), made.bits)
+        judge.evaluate_network("uniform", quantize_uniform(*given, output=output), made.bits)
         judge.evaluate_network("rectified", quantize_rectified(*given, output=output), made.bits)
     with clock.step(5):
         judge.compare(5, "float", "uniform")
@@ -223,7 +223,9 @@ def _deploy(
     codes = search.model.encode(x_proof)
     model = reload_and_prove(folder / "deployed.npz", search.model, codes)
     made, pruned = search.thresholds, search.pruned.model
-    dynamic = quantize_dynamic(pruned, x_calibration, made.bits, made.activation_bits, method="rectified")
+    dynamic = quantize_dynamic(
+        pruned, x_calibration, made.bits, made.activation_bits, method="rectified", output=search.reference.output
+    )
     times = measure_latency(stored, model, dynamic, x_calibration)
     length = len(contents["deployed.npz"])
     return _Deployed(

@@ -16,11 +16,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from npquant.integer.layer import real_outputs
 from npquant.integer.mlp import IntegerMLP
 from npquant.interop.consumers.c_program import measure_c
 from npquant.interop.consumers.row_latency import time_row
-from npquant.kernels.affine import dequantize
 from npquant.profiles import get
 from npquant.workflow.exports import ExportForm, encode_export, write_export
 from npquant.workflow.target_names import ENGINES_OF, FILES, FOLDERS
@@ -180,12 +178,7 @@ def _answers(target: str, profile: str, out: Path, model: IntegerMLP, x: NDArray
     held = dataclasses.replace(model, profile=get(profile)) if target in _GIVEN else _network(out, profile)
     same_codes = (held.input_params.qmin, held.input_params.qmax) == (model.input_params.qmin, model.input_params.qmax)
     # The door of an engine may round real inputs otherwise: where codes are alike, the arithmetic alone is judged.
-    return _real_values(held, held.run(model.encode(x))) if same_codes else held.logits(x)
-
-
-def _real_values(model: IntegerMLP, codes: NDArray[Any]) -> NDArray[Any]:
-    last = model.layers[-1]
-    return real_outputs(last, codes) if last.y is None else dequantize(codes, last.y)
+    return held.decode(held.run(model.encode(x))) if same_codes else held.logits(x)
 
 
 def _nearness(answers: NDArray[Any], asked: Asked) -> dict[str, Any]:

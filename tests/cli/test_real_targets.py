@@ -150,3 +150,24 @@ def test_commands_refuse_a_network_of_other_outputs(table: Path, capsys: pytest.
     path = str(resources.files("npquant.data") / "bundled" / "digits_float.npz")
     assert main(["quantize", path, "--data", str(table), "--out", str(table.parent / "q.npz")]) == 2
     assert "gives 10 outputs, but the data has 4 features and 1 real target a row" in capsys.readouterr().err
+
+
+def test_run_takes_targets_far_from_0_and_of_several_sizes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """1000 +- 1 beside millionths: both outputs keep what the float network knows, with decibels of what varies."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(500, 4))
+    heat = 1000 + np.tanh(x @ [1.0, -0.5, 0.3, 0.0]) + 0.2 * rng.normal(size=500)
+    drift = 1e-6 * (np.sin(x[:, 3]) + 0.2 * rng.normal(size=500))
+    np.savez(tmp_path / "both.npz", x=x, y=np.stack([heat, drift], axis=1))
+    out = tmp_path / "o"
+    arguments = ["--data", str(tmp_path / "both.npz"), "--out", str(out), "--targets", "npz,c", *SHORT[:-1], "300"]
+    assert main(["run", *arguments]) == 0
+    assert "2 real targets" in capsys.readouterr().out
+    report = report_of(out)
+    floating, deployed = report["models"][0]["test"], report["models"][-1]["test"]
+    # 5 % of RMSE were asked: R2 = 1 - MSE / variance falls by 1.05 squared of what was left, on rows that chose.
+    for before, after in zip(floating["r2"], deployed["r2"], strict=True):
+        assert before > 0.5 and 1 - after <= 1.05**2 * (1 - before) + 0.01
+    for entry in report["comparisons"]:
+        if "sqnr_db" in entry and entry["sqnr_db"][-1] is not None:
+            assert entry["sqnr_db"][-1] < 60, "the origin of a target stands in the decibels"

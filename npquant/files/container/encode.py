@@ -18,6 +18,7 @@ from npquant.files.container.layout import (
     INTEGER_MLP,
     MAGIC,
     VERSION,
+    WITH_ENDS,
     allowed_steps,
     decoding_steps,
     find_profile,
@@ -85,9 +86,10 @@ def unfit(model: IntegerMLP) -> str:
 
 def _encode_all(model: IntegerMLP, encoding: str) -> bytes:
     """Write N1, whatever its length."""
-    own = model.profile is NPQUANT
+    own, ends = model.profile is NPQUANT, (model.output_offset, model.output_factor)
+    kind = INTEGER_MLP if all(end is None for end in ends) else WITH_ENDS
     parts = [
-        MAGIC + bytes([VERSION, INTEGER_MLP]) + text(numerics_version),
+        MAGIC + bytes([VERSION, kind]) + text(numerics_version),
         text("" if own else model.profile.name),
         varint(model.n_inputs) + varint(len(model.layers)),
         _encode_offset(model.input_offset),
@@ -96,6 +98,8 @@ def _encode_all(model: IntegerMLP, encoding: str) -> bytes:
     if np.ndim(model.input_params.scale):
         parts.append(np.asarray(model.layers[0].x.scale, "<f4").tobytes())
     parts.extend(_encode_layer(layer, encoding) for layer in model.layers)
+    if kind == WITH_ENDS:
+        parts.extend(_encode_offset(end) for end in ends)
     content = b"".join(parts)
     return content + zlib.crc32(content).to_bytes(4, "little")
 
