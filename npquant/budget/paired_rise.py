@@ -69,10 +69,11 @@ class PairedRise:
         if not one.within:
             shown = "and the paired test shows" if one.larger_rise_shown else "but the paired test does not show"
             against += f", {shown} a larger rise"
+        rows = f"{self.rows:,} row{'s' * (self.rows != 1)}"
         p = "<.0001" if one.p < 0.0001 else f"{one.p:.4f}"
         return (
             f"{name}RMSE {one.before:.4g} before, {one.after:.4g} after, {'up' if one.rise >= 0 else 'down'} "
-            f"{abs(one.rise):.3g} ({self.rows:,} rows; p {p}), {against}; 95 % interval {one.low:.3g} to "
+            f"{abs(one.rise):.3g} ({rows}; p {p}), {against}; 95 % interval {one.low:.3g} to "
             f"{one.high:.3g}: {_conclusion(one)}"
         )
 

@@ -70,14 +70,3 @@ def real_notes(report: dict[str, Any]) -> list[str]:
         f"RMSE is in the unit of the target; R2 is 1 less the share of the targets' variance that is left, on the same "
         f"{rows['validation']:,} validation or {rows['test']:,} test rows."
     ]
-
-
-def poor_fit_notes(found: RealEvaluation) -> list[str]:
-    """Say of which outputs a float network knows no more than their mean: nothing that is made of it will be better."""
-    several = len(found.r2) > 1
-    return [
-        f"The float network is no better than the mean of the targets{f' of output {c}' * several} (R2 {r2:.3f} on the "
-        "validation rows): train longer, or look for features that say more."
-        for c, r2 in enumerate(found.r2)
-        if r2 is not None and r2 <= 0
-    ]

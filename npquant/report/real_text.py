@@ -22,7 +22,7 @@ def by_output(values: Iterable[float | None], digits: int = 4) -> str:
     listed = list(values)
     known = [value for value in listed if value is not None]
     if len(listed) > 3 and known:
-        return f"{min(known):.{digits}g}..{max(known):.{digits}g}"
+        return f"{min(known):.{min(digits, 3)}g}..{max(known):.{min(digits, 3)}g}"
     return "/".join("-" if value is None else f"{value:.{digits}g}" for value in listed)
 
 

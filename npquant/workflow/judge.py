@@ -102,11 +102,6 @@ class Judge:
         }
 
     @property
-    def float_answers(self) -> Answers:
-        """What the float network answers on the validation rows."""
-        return self._validation.answers
-
-    @property
     def _opened(self) -> Reference:
         if self._test is None:
             raise RuntimeError("the test rows are not opened yet: see open_test")

@@ -23,12 +23,11 @@ from npquant.integer.dynamic_mlp import DynamicMLP
 from npquant.integer.mlp import IntegerMLP
 from npquant.measure.cost import filled_zeros
 from npquant.measure.evaluate import in_float64
-from npquant.measure.real_targets import RealEvaluation
 from npquant.nn.model import FloatMLP
 from npquant.report.budget_entries import budget_entry
 from npquant.report.document import SCHEMA, encode_report, environment, rounded
 from npquant.report.entries import notes_of
-from npquant.report.real_entries import poor_fit_notes
+from npquant.report.fit_notes import fit_notes
 from npquant.workflow.config import RunConfig
 from npquant.workflow.deployment import measure_latency, prepare_folder, reload_and_prove, write_files
 from npquant.workflow.float_model import obtain_float
@@ -166,15 +165,14 @@ def _run(config: RunConfig, clock: _Clock, folder: Path) -> dict[str, Any]:
         }
     )
     back = filled_zeros(search.pruned.model, deployed.model)
-    report["notes"] = [*start.notes, *_fit_notes(judge), *notes_of(report), *_zero_notes(back)]
+    report["notes"] = [
+        *start.notes,
+        *fit_notes(search.reference, sets.dataset.class_names),
+        *notes_of(report),
+        *_zero_notes(back),
+    ]
     write_atomically(folder / "report.json", encode_report(report))
     return report
-
-
-def _fit_notes(judge: Judge) -> list[str]:
-    """Say where the float network of a regression is no better than the mean of the targets."""
-    answers = judge.float_answers
-    return poor_fit_notes(answers) if isinstance(answers, RealEvaluation) else []
 
 
 def _zero_notes(back: int) -> list[str]:
