@@ -79,8 +79,8 @@ class CandidateBuilder:
 
     Pruning sees all of `x_calibration` (R, K), quantization its first `rows` rows (None: all). `reference` holds the
     validation rows, and says whether the network's outputs are logits of classes or real values. `compensation` is
-    "refit" or "layerwise", as in `prune_neurons`; with "layerwise" files are measured in the dense encoding, which
-    takes less time too.
+    "refit" or "layerwise", as in `prune_neurons`; files are measured in the `encoding` "auto" or "dense", which takes
+    less time.
     """
 
     def __init__(
@@ -90,6 +90,7 @@ class CandidateBuilder:
         reference: Reference,
         rows: int | None = None,
         compensation: str = "refit",
+        encoding: str = "auto",
     ) -> None:
         self._floating, self._x_calibration, self._reference = floating, x_calibration, reference
         self._x_rounding = x_calibration[:rows]
@@ -97,13 +98,14 @@ class CandidateBuilder:
         self._pruned: dict[tuple[float, ...], PrunedNet] = {}
         self._rounded: dict[Key, _Rounded] = {}
         self._shorter: dict[bytes, int] = {}
-        self._compensation = compensation
-        self.encoding = "dense" if compensation == "layerwise" else "auto"
+        self._compensation, self.encoding = compensation, encoding
         self._nets: dict[tuple[float, ...], tuple[FloatMLP, PruningReport]] = {}
 
     def on_all_rows(self) -> CandidateBuilder:
         """Return a builder whose quantization sees all training rows; what was pruned serves both."""
-        builder = CandidateBuilder(self._floating, self._x_calibration, self._reference, None, self._compensation)
+        builder = CandidateBuilder(
+            self._floating, self._x_calibration, self._reference, None, self._compensation, self.encoding
+        )
         builder._nets, builder._shorter = self._nets, self._shorter
         return builder
 

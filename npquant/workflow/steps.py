@@ -62,6 +62,7 @@ def run_workflow(
     activations: str | tuple[str, ...] | None = None,
     targets: tuple[str, ...] | None = None,
     max_rmse_rise: float | str | None = None,
+    time_limit: float | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Take a float network through the eight steps, from a requirement on accuracy or RMSE to deployed files.
@@ -69,7 +70,7 @@ def run_workflow(
     Parameters
     ----------
     data, model, train, out, max_drop, max_bytes, max_macs, min_sqnr, prune, bits, activation_bits, hidden, epochs,
-    activation, seed, activations, targets, max_rmse_rise
+    activation, seed, activations, targets, max_rmse_rise, time_limit
         As `npquant.workflow.config.RunConfig` has them, and ``npquant run --help``.
     progress : callable, optional
         Told in a few words what goes on.
@@ -106,7 +107,7 @@ def run_workflow(
     """
     config = RunConfig(
         data, model, train, out, max_drop, max_bytes, max_macs, min_sqnr, prune, bits, activation_bits,
-        hidden, epochs, activation, seed, activations, targets, max_rmse_rise,
+        hidden, epochs, activation, seed, activations, targets, max_rmse_rise, time_limit,
     )  # fmt: skip
     with staged_files(prepare_folder(config.out)) as folder:
         return _run(config, _Clock(progress or _silent), folder)
@@ -123,7 +124,8 @@ def _run(config: RunConfig, clock: _Clock, folder: Path) -> dict[str, Any]:
     with clock.step(3):
         search = search_budget(
             start.model, sets, config.budget,
-            bits=config.bits, prune=config.prune, activation_bits=config.activation_bits, progress=clock.progress,
+            bits=config.bits, prune=config.prune, activation_bits=config.activation_bits,
+            time_limit=config.time_limit, progress=clock.progress,
         )  # fmt: skip
     judge = Judge(floating, search.reference)
     _validate(judge, search, floating, x_calibration, clock)
