@@ -96,20 +96,30 @@ def choose_input_scaling(x: NDArray[Any], dtype: DTypeLike) -> Scaling:
 
 
 def choose_target_scaling(y: Float64, dtype: DTypeLike) -> Scaling:
-    """Choose how to scale real targets: the mean of each output, and the root of the mean variance for all.
+    """Choose how to scale real targets: the mean and the spread of each output.
 
-    With one common d the squared error is only multiplied by a constant; d = 1 where no output varies. ValueError if a
-    target's square leaves dtype.
+    Each output counts by its own spread, whatever its unit: with one common d an output of 0..2 pi beside one of 0..95
+    was left half learned. A constant output has d = its size (1 where that is 0). ValueError if a target's square
+    leaves dtype, or an output varies less than dtype can tell at its size.
 
-    >>> choose_target_scaling(np.array([[1.0], [5.0]]), np.float32).d
-    array([2.])
+    >>> choose_target_scaling(np.array([[1.0, 7.0], [5.0, 7.0]]), np.float32).d
+    array([2., 7.])
     """
-    limit = float(np.sqrt(float(np.finfo(dtype).max))) / 2
-    if np.abs(y).max() > limit:
-        raise ValueError(f"a target is {np.abs(y).max():.6g} in size; divide y so that it stays below {limit:.6g}")
-    o = y.mean(axis=0)
-    d = float(np.sqrt(np.mean((y - o) ** 2)))
-    return Scaling(o, np.full(y.shape[1], d or 1.0))
+    info = np.finfo(dtype)
+    limit, size = float(np.sqrt(float(info.max))) / 2, np.abs(y).max(axis=0)
+    if size.max() > limit:
+        raise ValueError(f"a target is {size.max():.6g} in size; divide y so that it stays below {limit:.6g}")
+    constant = y.min(axis=0) == y.max(axis=0)
+    o, d = np.where(constant, y[0], y.mean(axis=0)), y.std(axis=0)
+    d = np.where(constant, np.where(size > 0, size, 1.0), d)
+    blurred = ~constant & (d < 50 * float(info.eps) * size)
+    if blurred.any():
+        c = int(np.argmax(blurred))
+        raise ValueError(
+            f"output {c} of y has the mean {o[c]:.6g} and the spread {d[c]:.6g}, which {info.dtype} cannot tell well; "
+            "subtract its mean before training, or train in float64"
+        )
+    return Scaling(o, d)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
