@@ -14,13 +14,13 @@ from typing import Any, Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from npquant.data.csv_table import read_csv
+from npquant.data.csv_header import LABEL_NAMES
 from npquant.data.features import checked_features
-from npquant.data.idx_table import find_idx_pairs, read_idx_pair
 from npquant.data.labels import indexed_labels
 from npquant.data.npz_table import npz_table
-from npquant.data.raw_table import RawTable, joined
-from npquant.files.archive import read_bounded
+from npquant.data.raw_table import Column, RawTable, labelled_table
+from npquant.data.read_table import read_table
+from npquant.data.row_numbers import refuse_row_numbers
 
 DEFAULT_MAX_BYTES: Final = 1 << 30
 _STORED: Final = ("float32", "uint8", "int8", "uint16", "int16")
@@ -100,21 +100,39 @@ def load_dataset(path: str | os.PathLike[str], *, max_bytes: int = DEFAULT_MAX_B
     ...     load_dataset(file).class_names
     ('a', 'b')
     """
-    table = _raw_table(Path(path), str(path), max_bytes)
-    return _dataset(table, Path(os.path.abspath(path)).stem, str(path))
+    table = read_table(path, max_bytes=max_bytes)
+    return _dataset(_labelled(table), Path(os.path.abspath(path)).stem, str(path))
 
 
-def _raw_table(place: Path, source: str, max_bytes: int) -> RawTable:
-    """Choose the reader by the first bytes."""
-    start = b""
-    if not place.is_dir():
-        with place.open("rb") as stream:
-            start = stream.read(4)
-    if place.is_dir() or start[:2] in (b"\x1f\x8b", b"\0\0"):
-        return joined([read_idx_pair(*pair, max_bytes=max_bytes) for pair in find_idx_pairs(place)], source)
-    if start[:2] == b"PK":
-        return npz_table(read_bounded(place, max_bytes=max_bytes), source, max_bytes=max_bytes)
-    return read_csv(place, max_bytes=max_bytes)
+def _labelled(table: RawTable) -> RawTable:
+    """Choose the label of a table: a column named so, else the last one."""
+    if table.label is not None:
+        return table
+    names = [column.name.casefold() for column in table.columns]
+    named = [index for index, name in enumerate(names) if table.header and name in LABEL_NAMES]
+    label = named[0] if named else len(names) - 1
+    refuse_row_numbers(table, label)
+    for index, column in enumerate(table.columns):
+        _require_numbers(table, index, column, "label" if index == label else "value")
+    x = np.stack([column.values for index, column in enumerate(table.columns) if index != label], axis=1)
+    y, names = table.columns[label], [column.name for column in table.columns]
+    return labelled_table(
+        table.source, x, y.texts() if y.words else y.values, names[:label] + names[label + 1 :], lines=table.lines
+    )
+
+
+def _require_numbers(table: RawTable, index: int, column: Column, what: str) -> None:
+    """Refuse missing cells and text."""
+    if column.missing is not None:
+        place = table.place(int(np.argmax(column.missing)))
+        raise ValueError(
+            f"{table.source}: {place}, column {index + 1}: the {what} is missing; fill it in or drop the line"
+        )
+    if column.words and what == "value":
+        raise ValueError(
+            f"{table.source}: {table.place(0)}, column {index + 1}: {column.words[0]!r} is no finite number; "
+            "write numbers like -1.5 or 2e3"
+        )
 
 
 def _dataset(table: RawTable, name: str, source: str) -> Dataset:
