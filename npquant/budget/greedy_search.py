@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from npquant.budget.decision import Decision
 from npquant.budget.requirements import Budget, low_widths_pay
 from npquant.budget.space import LOW_WIDTHS, Space, State, Trial
+from npquant.budget.time_limit import OutOfTime
 from npquant.budget.trials import AxisTrial, Measure, Trials
 
 
@@ -31,6 +32,7 @@ class Outcome:
     base: Trial  # the loosest one, measured as they were
     kl_at_4_bits: float | None  # in nats; None where 2 bits and ternary are not among the widths, or 4 is not
     low_widths: bool  # whether 2 bits and ternary were in reach from the start (G5)
+    stopped: bool = False  # by a limit on its time, before all was tried
 
     @property
     def smaller_by_luck(self) -> Trial | None:
@@ -45,7 +47,9 @@ class Outcome:
         return min(smaller, key=lambda trial: (trial.found.n_bytes, trial.found.kl), default=None)
 
 
-def search_thresholds(space: Space, budget: Budget, measure: Measure, study: Measure | None = None) -> Outcome:
+def search_thresholds(
+    space: Space, budget: Budget, measure: Measure, study: Measure | None = None, *, sparing: bool = False
+) -> Outcome:
     """Find the thresholds that meet a budget: greedy, not proven smallest; ties go to the smaller axis.
 
     1. Sensitivity: from the loosest candidate each axis alone is tightened level by level, until it is beyond the
@@ -61,8 +65,10 @@ def search_thresholds(space: Space, budget: Budget, measure: Measure, study: Mea
     Chosen is, without limits, the smallest file among the candidates that are sound; with limits, among the sound ones
     that meet them, the least KL; where none is sound, the least KL of those that meet everything. `measure` builds one
     candidate as a whole chain and is called once for each; `study` does the same more cheaply, to see what one axis
-    alone does, and what it measures is never chosen. Activation bits are studied alone, but no step lowers them: see
-    `lower_activation_bits`. Deterministic, given a deterministic `measure`.
+    alone does, and what it measures is never chosen; None: `measure` is asked. `sparing` leaves out 1 where 2 follows:
+    an axis is studied when a step asks. Activation bits are studied alone, but no step lowers them: see
+    `lower_activation_bits`. Deterministic, given a deterministic `measure`. Where that raises OutOfTime, as it must not
+    for the first candidate, the choice is made among what was tried by then.
 
     >>> from npquant.budget.requirements import Measurement
     >>> space = Space(bits=((8, 4, 2),), rates=(), activation_bits=())
@@ -72,9 +78,26 @@ def search_thresholds(space: Space, budget: Budget, measure: Measure, study: Mea
     """
     trials = Trials(space, budget, measure, study)
     trials.trial(space.loosest, "start")
-    kl, low = _judge_low_widths(trials, space, budget)
-    ceilings = space.ceilings(low=low)
-    trials.study_axes(ceilings)
+    stopped, kl, low = False, None, False
+    try:
+        kl, low = _judge_low_widths(trials, space, budget)
+        _explore(trials, space, budget, space.ceilings(low=low), sparing=sparing)
+    except OutOfTime:
+        stopped = True
+    frontier, tried = trials.frontier, [trial for _, trial in trials.tried]
+    chosen = _choose(tried, budget)
+    nearest = _nearest(frontier, budget) if chosen.failing else None
+    try:
+        base, alone = trials.base, trials.axis_trials
+    except OutOfTime:  # nothing that was measured alike to hold the axes to
+        base, alone = tried[0], ()
+    return Outcome(chosen, nearest, frontier, alone, base, kl, low, stopped)
+
+
+def _explore(trials: Trials, space: Space, budget: Budget, ceilings: State, *, sparing: bool) -> None:
+    """Study the axes, then try candidates: 1 to 3 of `search_thresholds`."""
+    if budget.limited or not sparing:
+        trials.study_axes(ceilings)
     if budget.limited:
         trials.descend(space.loosest, "walk", _is_sound, ceilings, only_sound=True)
         if not any(trial.sound and not trial.failing for _, trial in trials.tried):
@@ -84,10 +107,6 @@ def search_thresholds(space: Space, budget: Budget, measure: Measure, study: Mea
         start = trials.smallest()
         if start is not None:
             trials.descend(start[0], "walk", _is_sound, _at_least(start[0], ceilings), only_sound=False)
-    frontier, tried = trials.frontier, [trial for _, trial in trials.tried]
-    chosen = _choose(tried, budget)
-    nearest = _nearest(frontier, budget) if chosen.failing else None
-    return Outcome(chosen, nearest, frontier, trials.axis_trials, trials.base, kl, low)
 
 
 def _judge_low_widths(trials: Trials, space: Space, budget: Budget) -> tuple[float | None, bool]:

@@ -3,7 +3,7 @@
 G7 (free)         KL <= 1.1 * KL before: how far activation bits may go, which save no byte of the file and no MAC
 
 Legend: KL the divergence M2 of the candidate from the float network, in nats; outcome of a search; budget as in it;
-measure Thresholds -> Measurement.
+measure Thresholds -> Measurement. Where it raises OutOfTime, what was chosen by then stays.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from typing import Final
 
 from npquant.budget.greedy_search import Outcome
 from npquant.budget.requirements import POINTS_PER_NAT, Budget, allowed_points
-from npquant.budget.space import Trial
+from npquant.budget.space import Thresholds, Trial
+from npquant.budget.time_limit import OutOfTime
 from npquant.budget.trials import Measure, try_candidate
 
 FREE: Final = 1.1
@@ -40,13 +41,22 @@ def confirm(outcome: Outcome, budget: Budget, measure: Measure) -> Outcome:
     """
     trials: list[Trial] = []
     for old in (*_may_be_smaller(outcome, budget), outcome.chosen):
-        new = try_candidate(old.thresholds, budget, measure, "confirmed")
+        new = _try_in_time(old.thresholds, budget, measure, "confirmed")
+        if new is None:
+            return replace(outcome, frontier=(*outcome.frontier, *trials), stopped=True)
         trials.append(new)
         better = old is outcome.chosen or (new.sound and _smaller(new, outcome))
         if better and set(new.failing) <= set(outcome.chosen.failing):
             frontier = (*outcome.frontier, *trials)
             return replace(outcome, chosen=new, nearest=outcome.nearest if new.failing else None, frontier=frontier)
     return replace(outcome, frontier=(*outcome.frontier, *trials))
+
+
+def _try_in_time(thresholds: Thresholds, budget: Budget, measure: Measure, phase: str) -> Trial | None:
+    try:
+        return try_candidate(thresholds, budget, measure, phase)
+    except OutOfTime:
+        return None
 
 
 def _smaller(trial: Trial, outcome: Outcome) -> bool:
@@ -92,7 +102,9 @@ def lower_activation_bits(outcome: Outcome, budget: Budget, measure: Measure) ->
     ]
     trials: list[Trial] = []
     while tuple(target) != before:
-        new = try_candidate(replace(chosen.thresholds, activation_bits=tuple(target)), budget, measure, "activations")
+        new = _try_in_time(replace(chosen.thresholds, activation_bits=tuple(target)), budget, measure, "activations")
+        if new is None:
+            return replace(outcome, frontier=(*outcome.frontier, *trials), stopped=True)
         trials.append(new)
         free = new.found.kl <= FREE * chosen.found.kl and new.found.n_bytes <= chosen.found.n_bytes
         if free and not new.failing and new.sound >= chosen.sound:

@@ -1,7 +1,7 @@
 """Step 3 for a network and rows: from a budget to thresholds, and to the integer network that has them.
 
 G10 (builds)      one axis alone is studied with layer-by-layer refits, rounded on 256 calibration rows; candidates have
-                  the full refit, rounded on 512; what is found is rounded on all
+                  the full refit, rounded on 512; what is found is rounded on all. Wide networks: see effort
 
 Legend: R rows, K features, C classes; bits, prune, activation_bits fix what is not searched, None leaves it to the
 search.
@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count
+from time import monotonic
 from typing import Any, Final, Protocol
 
 import numpy as np
@@ -20,22 +21,22 @@ from numpy.typing import ArrayLike, NDArray
 from npquant.arrays import Int64
 from npquant.budget.candidates import CandidateBuilder, PrunedNet
 from npquant.budget.decision import Decision, decide
+from npquant.budget.effort import ORDINARY, Effort, effort_for
 from npquant.budget.greedy_search import Outcome, describe, search_thresholds
 from npquant.budget.refinement import confirm, lower_activation_bits
 from npquant.budget.requirements import Budget, Measurement
 from npquant.budget.space import Space, Thresholds, Trial
+from npquant.budget.time_limit import Clock, Stopped, Stopwatch, checked_time_limit
 from npquant.budget.trials import AxisTrial, Measure
 from npquant.compression.chain.calibration import checked_rows
 from npquant.compression.chain.layer_report import LayerReport
 from npquant.compression.chain.output_codes import activation_bits_per_layer
 from npquant.compression.chain.weight_codes import Bits, weight_grid
+from npquant.files.facts import Facts
 from npquant.integer.mlp import IntegerMLP
 from npquant.measure.evaluate import Reference, in_float64
 from npquant.nn.model import FloatMLP
 
-WIDTHS: Final = (8, 6, 5, 4, 3, 2, "ternary")
-RATES: Final = tuple(tenths / 10 for tenths in range(10))
-ACTIVATION_BITS: Final = (8, 7, 6, 5, 4, 3, 2)
 # Calibration rows that rounding sees: enough to rank axes; enough to rank candidates, whose pruning sees all.
 STUDY_ROWS: Final = 256
 SEARCH_ROWS: Final = 512
@@ -75,6 +76,8 @@ class SearchResult:
         What each layer's rounding cost.
     reference : Reference
         The validation rows, and the float network's answers on them.
+    stopped : Stopped or None
+        How far the search came, if its time was over before all was tried.
 
     Examples
     --------
@@ -87,6 +90,7 @@ class SearchResult:
     pruned: PrunedNet
     layers: tuple[LayerReport, ...]
     reference: Reference
+    stopped: Stopped | None = None
 
     @property
     def decision(self) -> Decision:
@@ -136,7 +140,8 @@ class SearchResult:
     @property
     def verdict(self) -> str:
         """What was found, in words, with its uncertainty."""
-        return describe(self.outcome, self.decision)
+        found = describe(self.outcome, self.decision)
+        return found if self.stopped is None else f"{found}\n{self.stopped.words}"
 
 
 def search_budget(
@@ -147,8 +152,11 @@ def search_budget(
     bits: Bits | None = None,
     prune: float | None = None,
     activation_bits: int | None = None,
+    time_limit: float | None = None,
+    facts: Facts | None = None,
     progress: Progress | None = None,
     rng: int | np.random.Generator | None = 0,
+    clock: Clock = monotonic,
 ) -> SearchResult:
     """Find how few bits and neurons a network needs to keep a budget, layer by layer.
 
@@ -168,10 +176,17 @@ def search_budget(
         Fix the pruning rate of every hidden layer, in [0, 0.9]; None: searched.
     activation_bits : int or None
         Fix the bits of every hidden layer's outputs, 2..8; None: searched.
+    time_limit : float or None
+        Seconds after which no candidate is begun, > 0: the best found by then is returned, and `stopped` says so. At
+        least one is built, 8 bits and nothing pruned; the search ends at most one candidate late. None: no limit.
+    facts : Facts, optional
+        What the file will know of the data, as ``save`` takes it: its bytes count against the budget.
     progress : callable, optional
         Told in a few words what goes on.
     rng : int, Generator or None
         For the tuple (x, y) alone: which rows validate.
+    clock : callable
+        Returns seconds that never go back; read for the limit alone.
 
     Returns
     -------
@@ -181,14 +196,16 @@ def search_budget(
     Raises
     ------
     TypeError
-        If the model is no FloatMLP, or y does not hold integers: regression has no accuracy to keep.
+        If the model is no FloatMLP, the time limit no number, or y does not hold integers: regression has no accuracy
+        to keep.
     ValueError
         If a parameter, the rows or the classes are not valid, or the network has one output.
 
     Notes
     -----
     G1 to G10: see docs/budget.md. The scale, a share of the absmax one, is no threshold of its own: the quantizer
-    chooses it for each neuron by the error it makes. Deterministic: the same arguments give the same bytes.
+    chooses it for each neuron by the error it makes. Deterministic: the same arguments give the same bytes, as long as
+    no time limit stops the search; what a stopped search returns depends on the clock.
 
     Examples
     --------
@@ -204,19 +221,28 @@ def search_budget(
         raise TypeError(f"the model is a {type(model).__name__}: a search starts from a FloatMLP")
     floating, wanted = in_float64(model), Budget() if budget is None else budget
     x_calibration, validation = _rows_of(data, model, rng)
+    watch = Stopwatch(checked_time_limit(time_limit), clock)
     reference = Reference.of(floating, *validation)
-    space = search_space(len(model.layers), bits, prune, activation_bits)
-    cheap = CandidateBuilder(floating, x_calibration[:SEARCH_ROWS], reference, STUDY_ROWS, "layerwise")
-    builder = quick = CandidateBuilder(floating, x_calibration, reference, SEARCH_ROWS)
-    outcome = search_thresholds(space, wanted, _told(quick, progress), _told(cheap, progress))
+    effort = effort_for(model.macs)
+    space = search_space(len(model.layers), bits, prune, activation_bits, effort)
+    builder = quick = CandidateBuilder(
+        floating, x_calibration, reference, SEARCH_ROWS, effort.compensation, facts=facts
+    )
+    builders = [quick]
+    if not effort.wide:
+        rows = x_calibration[:SEARCH_ROWS]
+        builders.append(CandidateBuilder(floating, rows, reference, STUDY_ROWS, "layerwise", "dense", facts))
+    measures = (watch.timed(_told(each, progress)) for each in builders)
+    outcome = search_thresholds(space, wanted, *measures, sparing=effort.wide)
     if len(x_calibration) > SEARCH_ROWS:
         full = quick.on_all_rows()
-        outcome = confirm(outcome, wanted, _told(full, progress))
+        outcome = confirm(outcome, wanted, watch.timed(_told(full, progress)))
         builder = full if outcome.chosen.phase == "confirmed" else quick
-    outcome = lower_activation_bits(outcome, wanted, _told(builder, progress))
+    outcome = lower_activation_bits(outcome, wanted, watch.timed(_told(builder, progress)))
+    stopped = watch.stopped(space) if outcome.stopped else None
     made = outcome.chosen.thresholds
     network, layers = builder.build_with_report(made)
-    return SearchResult(network, wanted, outcome, builder.prune(made.rates), layers, reference)
+    return SearchResult(network, wanted, outcome, builder.prune(made.rates), layers, reference, stopped)
 
 
 def _told(builder: CandidateBuilder, progress: Progress | None) -> Measure:
@@ -233,8 +259,10 @@ def _told(builder: CandidateBuilder, progress: Progress | None) -> Measure:
     return measure
 
 
-def search_space(layers: int, bits: Bits | None, prune: float | None, activation_bits: int | None) -> Space:
-    """Lay out what a search of a network of `layers` >= 1 may choose; a fixed value leaves one level.
+def search_space(
+    layers: int, bits: Bits | None, prune: float | None, activation_bits: int | None, effort: Effort = ORDINARY
+) -> Space:
+    """Lay out what a search of a network of `layers` >= 1 may choose under an `effort`; a fixed value leaves one level.
 
     One width a layer, one rate and one number of activation bits a hidden layer. ValueError if a value lies outside its
     interval.
@@ -248,9 +276,9 @@ def search_space(layers: int, bits: Bits | None, prune: float | None, activation
         raise ValueError(f"the pruning rate is {prune}; give a share of neurons in [0, 0.9]")
     if activation_bits is not None:
         activation_bits_per_layer(activation_bits, layers)
-    widths = WIDTHS if bits is None else (bits,)
-    rates = RATES if prune is None else (float(prune),)
-    levels = ACTIVATION_BITS if activation_bits is None else (activation_bits,)
+    widths = effort.widths if bits is None else (bits,)
+    rates = effort.rates if prune is None else (float(prune),)
+    levels = effort.activation_bits if activation_bits is None else (activation_bits,)
     return Space((widths,) * layers, (rates,) * (layers - 1), (levels,) * (layers - 1))
 
 

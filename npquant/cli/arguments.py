@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from typing import TypeVar
+from types import MappingProxyType
+from typing import Final, TypeVar
 
 Value = TypeVar("Value")
+_SECONDS: Final = MappingProxyType({"s": 1, "m": 60, "h": 3600})
 
 
 def add_rows(parser: argparse.ArgumentParser) -> None:
@@ -92,6 +94,19 @@ def widths(text: str) -> tuple[int, ...]:
         return tuple(int(part) for part in text.split(",") if part.strip())
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is not a list of widths such as 64,32") from None
+
+
+def duration(text: str) -> float:
+    """Read a time as seconds: a number, with s, m or h behind it or nothing, which means seconds.
+
+    >>> duration("90"), duration("1.5m"), duration("1h")
+    (90.0, 90.0, 3600.0)
+    """
+    number, unit = (text[:-1], text[-1]) if text[-1:].isalpha() else (text, "s")
+    try:
+        return float(number) * _SECONDS[unit]
+    except (ValueError, KeyError):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time such as 90, 90s, 5m or 1h") from None
 
 
 def _one_or_each(text: str, read: Callable[[str], Value], example: str) -> Value | tuple[Value, ...]:

@@ -78,7 +78,7 @@ def _execute(options: argparse.Namespace) -> int:
     start = load_start(options.model, data=options.data, rows=None, seed=options.seed, activations=options.activations)
     teacher = None if options.teacher is None else load_float(options.teacher, options.activations)
     net, losses = _finetune(start, teacher, options)
-    save(net, options.out)
+    save(net, options.out, facts=start.facts)
     record = {
         "command": "finetune",
         "options": {name: getattr(options, name) for name in _ASKED},

@@ -99,6 +99,7 @@ def budget_entry(result: SearchResult, decision: Decision) -> dict[str, Any]:
         "larger_drop_shown": drop.larger_drop_shown,
         "kl_at_4_bits": result.outcome.kl_at_4_bits,
         "two_bits_searched": result.outcome.low_widths,
+        "stopped": None if result.stopped is None else {**asdict(result.stopped), "reason": result.stopped.words},
         "nearest": _named(result, result.nearest, front),
         "bolder": _named(result, result.bolder, front),
         "sensitivity": sensitivity_entries(result),

@@ -88,7 +88,7 @@ def notes_of(report: dict[str, Any]) -> list[str]:
     """Say what a reader must know, from "config", "data", "budget", "pruning" and "deployment" of a `report`.
 
     >>> data = {"rows": {"validation": 50, "test": 40}, "points_per_row": {"validation": 2.0, "test": 2.5}}
-    >>> config, budget = {"data": "mine.csv", "bits": None}, {"thresholds": {"bits": [8, 4]}}
+    >>> config, budget = {"data": "mine.csv", "bits": None}, {"thresholds": {"bits": [8, 4]}, "stopped": None}
     >>> pruning = {"nothing_pruned": True, "rates": [0.0]}
     >>> deployment = {"targets": [], "differing_targets": []}
     >>> parts = {"data": data, "config": config, "budget": budget, "pruning": pruning, "deployment": deployment}
@@ -100,6 +100,9 @@ def notes_of(report: dict[str, Any]) -> list[str]:
         f"One of {rows['validation']:,} validation rows is {points['validation']:.2f} points, one of {rows['test']:,} "
         f"test rows {points['test']:.2f}: read the paired counts, not the difference of two accuracies."
     ]
+    if budget["stopped"] is not None:
+        said = budget["stopped"]["reason"]
+        notes.insert(0, f"{said[0].upper()}{said[1:]}: without --time-limit the same seed gives the same bytes.")
     if report["config"]["data"] is None:
         notes.append(
             "The digits come from 13 writers without their names: a random split shares writers between its sets, so "

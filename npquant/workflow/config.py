@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from npquant.budget.requirements import Budget
+from npquant.budget.time_limit import checked_time_limit
 from npquant.compression.chain.weight_codes import Bits
 from npquant.workflow.target_names import check_targets
 
@@ -33,10 +34,11 @@ class RunConfig:
     seed: int = 0  # >= 0; chooses the split, the first weights, the batches and the calibration rows
     activations: str | tuple[str, ...] | None = None  # hidden ones of a model file that does not say
     targets: tuple[str, ...] | None = None  # what to export, of TARGETS, or ("none",); None: all
+    time_limit: float | None = None  # seconds after which the search of step 3 begins no candidate, > 0; None: no limit
 
     def __post_init__(self) -> None:
         """Check every option."""
-        _ = self.budget
+        _ = self.budget, checked_time_limit(self.time_limit)
         if self.prune is not None and not 0 <= self.prune <= 0.9:
             raise ValueError(f"the pruning rate is {self.prune}; give a share of neurons in [0, 0.9] with --prune")
         if self.bits not in (None, "ternary") and self.bits not in range(2, 9):
