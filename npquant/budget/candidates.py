@@ -24,6 +24,8 @@ from npquant.budget.requirements import Measured, measurement
 from npquant.budget.space import Thresholds
 from npquant.codec.byte_fields import varint
 from npquant.codec.weight_stream import encode_weights
+from npquant.compression.chain.calibration import checked_rows
+from npquant.compression.chain.input_choice import choose_inputs
 from npquant.compression.chain.integer_chain import LayerCodes, LayerProblem, quantize_chain
 from npquant.compression.chain.layer_report import LayerReport
 from npquant.compression.chain.weight_codes import Bits, code_interval
@@ -96,6 +98,9 @@ class CandidateBuilder:
     ) -> None:
         self._floating, self._x_calibration, self._reference = floating, x_calibration, reference
         self._x_rounding = x_calibration[:rows]
+        # Chosen once: what a candidate remembers of layer 0 serves others with the same input codes alone.
+        code = choose_inputs(checked_rows(self._x_rounding), np.asarray(floating.layers[0].w, np.float64), "auto")
+        self._inputs = "by_feature" if code.by_feature else "exact"
         self._z = floating.pre_activations(self._x_rounding.astype(np.float64))
         self._pruned: dict[tuple[float, ...], PrunedNet] = {}
         self._rounded: dict[Key, _Rounded] = {}
@@ -156,15 +161,21 @@ class CandidateBuilder:
             activation_bits=thresholds.activation_bits,
             targets=pruned.targets,
             output=self._reference.output,
+            inputs=self._inputs,
         )
 
     def build_with_report(self, thresholds: Thresholds) -> tuple[IntegerMLP, tuple[LayerReport, ...]]:
         """Build from nothing, and say what each layer's rounding cost."""
         pruned = self.prune(thresholds.rates)
         return quantize_model(
-            pruned.model, self._x_rounding, thresholds.bits, thresholds.activation_bits, targets=pruned.targets,
+            pruned.model,
+            self._x_rounding,
+            thresholds.bits,
+            thresholds.activation_bits,
+            targets=pruned.targets,
             output=self._reference.output,
-        )  # fmt: skip
+            inputs=self._inputs,
+        )
 
     def measure(self, thresholds: Thresholds) -> Measured:
         """Build a candidate and compare it with the float network on the validation rows."""
