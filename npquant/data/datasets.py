@@ -9,7 +9,7 @@ import os
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,22 +37,24 @@ class Dataset:
     # Real values, finite, (R, K): float32, or uint8, int8, uint16, int16 as stored, so that an input quantizer of scale
     # 1 is exact.
     x: NDArray[Any]
-    y: NDArray[np.int64]  # class indices in [0, C), (R,)
-    class_names: tuple[str, ...]  # C >= 2
+    y: NDArray[Any]  # class indices in [0, C), (R,); real targets, float64 (R,) or (R, C)
+    class_names: tuple[str, ...]  # C >= 2; none for real targets
     feature_names: tuple[str, ...]  # K
     name: str  # what to call the set
     source: str  # where it comes from
+    kind: Literal["classes", "real"] = "classes"  # what y holds
 
     def __post_init__(self) -> None:
         """Check and freeze."""
-        if self.x.dtype not in _STORED or not np.issubdtype(self.y.dtype, np.integer):
-            raise TypeError(f"x must be one of {_STORED}, y int64: {self.x.dtype}, {self.y.dtype}")
-        x, y = np.array(self.x, order="C"), np.array(self.y, np.int64)
-        if x.ndim != 2 or 0 in x.shape or y.shape != x.shape[:1]:
+        real = self.kind == "real"
+        if self.x.dtype not in _STORED or self.y.dtype.kind not in ("f" if real else "iu"):
+            raise TypeError(f"x must be one of {_STORED}, y int64 or real targets: {self.x.dtype}, {self.y.dtype}")
+        x, y = np.array(self.x, order="C"), np.array(self.y, np.float64 if real else np.int64)
+        if x.ndim != 2 or 0 in x.shape or y.shape[:1] != x.shape[:1] or y.ndim != 1 + (real and y.ndim == 2):
             raise ValueError(f"x must be (R, K) and y (R,), not empty: got {x.shape} and {y.shape}")
-        if not np.all(np.isfinite(x)):
-            raise ValueError("x holds NaN or inf; replace or drop those rows")
-        if len(self.class_names) < 2 or y.min() < 0 or y.max() >= len(self.class_names):
+        if not np.all(np.isfinite(x)) or not np.all(np.isfinite(y)):
+            raise ValueError("x or y holds NaN or inf; replace or drop those rows")
+        if not real and (len(self.class_names) < 2 or y.min() < 0 or y.max() >= len(self.class_names)):
             raise ValueError(
                 f"y must lie in [0, C) with C >= 2 class names: it spans [{y.min()}, {y.max()}], "
                 f"the names are {len(self.class_names)}"
@@ -135,5 +137,7 @@ def _require_numbers(table: RawTable, index: int, column: Column, what: str) -> 
 
 def _dataset(table: RawTable, name: str, source: str) -> Dataset:
     """Check a table and make it a data set."""
+    if table.labels.dtype.kind == "f" and (table.labels.ndim == 2 or np.any(table.labels != np.rint(table.labels))):
+        return Dataset(checked_features(table), table.labels, (), table.feature_names, name, source, "real")
     y, class_names = indexed_labels(table)
     return Dataset(checked_features(table), y, class_names, table.feature_names, name, source)

@@ -32,10 +32,11 @@ _ALIASES: Final = MappingProxyType(
 def npz_table(data: bytes, source: str, *, max_bytes: int) -> RawTable:
     """Read labelled rows from the `data` of a whole npz archive, stored or deflated; `source` names it in messages.
 
-    Arrays: ``x`` (R, ...) of numbers, flattened to (R, K), and ``y`` (R,) of integers, bool or text; optionally
-    ``class_names`` (C,), which integers in ``y`` then index, and ``feature_names`` (K,), both text. Keras' ``x_train``,
-    ``y_train``, ``x_test``, ``y_test``, or MedMNIST's ``train_images``, ``train_labels`` and so on, in place of ``x``
-    and ``y`` are joined. Any other array is refused, since a misspelt name would be lost otherwise.
+    Arrays: ``x`` (R, ...) of numbers, flattened to (R, K), and ``y`` (R,) of integers, bool or text, or real targets
+    (R,) or (R, C); optionally ``class_names`` (C,), which integers in ``y`` then index, and ``feature_names`` (K,),
+    both text. Keras' ``x_train``, ``y_train``, ``x_test``, ``y_test``, or MedMNIST's ``train_images``, ``train_labels``
+    and so on, in place of ``x`` and ``y`` are joined. Any other array is refused, since a misspelt name would be lost
+    otherwise.
 
     The members may take max_bytes together. ValueError if the archive is damaged, unbounded, lacks an array, or holds
     one of another kind.
@@ -73,7 +74,8 @@ def _features_and_labels(arrays: dict[str, NDArray[Any]], source: str) -> tuple[
     if len(shapes) != 1:
         raise ValueError(f"{source}: the parts have rows of different shapes {sorted(shapes)}")
     x = np.concatenate([arrays["x" + suffix] for suffix in parts])
-    y = np.concatenate([arrays["y" + suffix].reshape(-1) for suffix in parts])
+    y = np.concatenate([arrays["y" + suffix] for suffix in parts])
+    y = y.reshape(-1) if y.shape[1:] == (1,) else y
     return x.reshape(len(x), -1), y.astype(np.int64) if y.dtype == np.bool_ else y
 
 
@@ -83,9 +85,10 @@ def _require_pair(x: NDArray[Any], y: NDArray[Any], suffix: str, source: str) ->
         raise ValueError(
             f"{source}: x{suffix} must be numbers of shape (R, K), not empty; it is {x.dtype} of shape {x.shape}"
         )
-    if y.dtype.kind not in "biuU":
+    whole = y.dtype.kind == "f" and y.ndim == 1 and np.array_equal(y, np.rint(y))
+    if y.dtype.kind not in "biufU" or whole:
         raise ValueError(f"{source}: y{suffix} is {y.dtype}; store class labels, y.astype(int)")
-    if y.shape not in (x.shape[:1], (len(x), 1)):
+    if y.shape not in (x.shape[:1], (len(x), 1)) and (y.dtype.kind != "f" or y.ndim != 2 or len(y) != len(x)):
         raise ValueError(
             f"{source}: y{suffix} has shape {y.shape}, x{suffix} {len(x)} rows; one label a row "
             "(of one-hot rows, store y.argmax(axis=1))"
