@@ -23,6 +23,7 @@ from npquant.integer.dynamic_mlp import DynamicMLP
 from npquant.integer.mlp import IntegerMLP
 from npquant.measure.cost import filled_zeros
 from npquant.measure.evaluate import in_float64
+from npquant.measure.standing import judge_standing
 from npquant.nn.model import FloatMLP
 from npquant.report.budget_entries import budget_entry
 from npquant.report.document import SCHEMA, encode_report, environment, rounded
@@ -131,6 +132,7 @@ def _run(config: RunConfig, clock: _Clock, folder: Path) -> dict[str, Any]:
         )
         judge.evaluate_network("deployed", deployed.model, search.thresholds.bits, search.pruned.kept)
         judge.open_test(*sets.test.open())
+    standing = judge_standing(search.reference.answers, search.reference.y, sets.dataset.class_names)
     decision = decide(config.budget, search.found, judge.on_test("deployed"))
     report: dict[str, Any] = rounded(
         {
@@ -143,6 +145,8 @@ def _run(config: RunConfig, clock: _Clock, folder: Path) -> dict[str, Any]:
                 "format": start.format,
                 "head": start.head,
                 "activations": [layer.activation for layer in floating.layers],
+                "tried": [asdict(trial) for trial in start.tried],
+                "warning": standing.warning,
             },
             "steps": clock.entries,
             "models": judge.model_entries(start.model, deployed.n_bytes),
@@ -161,7 +165,7 @@ def _run(config: RunConfig, clock: _Clock, folder: Path) -> dict[str, Any]:
         }
     )
     back = filled_zeros(search.pruned.model, deployed.model)
-    report["notes"] = [*start.notes, *notes_of(report), *_zero_notes(back)]
+    report["notes"] = [*standing.notes, *start.notes, *notes_of(report), *_zero_notes(back)]
     write_atomically(folder / "report.json", encode_report(report))
     return report
 
