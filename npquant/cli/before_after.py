@@ -18,10 +18,10 @@ from npquant.cli.starting_network import StartingNetwork
 from npquant.measure.cost import Network, executed_macs, nonzero_weights, weight_widths
 from npquant.measure.evaluate import Answers, Comparison, Reference, answers_sqnr, compare, in_float64
 from npquant.measure.real_targets import RealComparison
+from npquant.measure.standing import judge_standing
 from npquant.nn.model import FloatMLP
 from npquant.report.budget_entries import evidence_entry
 from npquant.report.entries import answers_entry, comparison_entry
-from npquant.report.fit_notes import fit_notes
 from npquant.report.real_entries import rise_entry
 from npquant.report.real_text import by_output, p_values
 from npquant.report.text_layout import joined, table, wrap
@@ -77,7 +77,7 @@ def compare_networks(
         "budget": _budget_entry(found, sqnr, after, max_drop)
         if isinstance(found, Comparison)
         else _real_budget_entry(found, sqnr, after, max_rmse_rise),
-        "notes": [*start.notes, *fit_notes(reference, start.sets.dataset.class_names)],
+        "notes": [*start.notes, *judge_standing(reference, start.sets.dataset.class_names).notes],
     }
 
 

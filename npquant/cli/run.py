@@ -33,7 +33,9 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     source.add_argument("--train", action="store_true", help="train a new float network")
     source.add_argument("--hidden", metavar="N,N", type=widths, help="hidden widths to train (default: by input size)")
     source.add_argument("--epochs", metavar="N", type=int, help="most epochs to train")
-    source.add_argument("--activation", metavar="NAME", help="hidden activation to train (default: clipped_relu)")
+    source.add_argument(
+        "--activation", metavar="NAME", help="hidden activation to train, or auto: the best (default: clipped_relu)"
+    )
     source.add_argument("--seed", metavar="N", type=int, default=0, help="chooses the split and all else (default: 0)")
     _add_budget(run)
     out = run.add_argument_group("what to write")

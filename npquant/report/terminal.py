@@ -70,7 +70,17 @@ def _head(report: dict[str, Any]) -> list[str]:
         f"         {rows['train']:,} train, {rows['validation']:,} validation, {rows['test']:,} test"
         f"   split {data['split_sha256'][:12]}",
         f"  float  {widths}, {joined(report['model']['activations'][:-1])} ({_source(report['model'])})",
+        *_activations_tried(report["model"]["tried"]),
     ]
+
+
+def _activations_tried(tried: Sequence[dict[str, Any]]) -> list[str]:
+    """Lay out which hidden activations were compared, in a line."""
+    figures = [
+        f"{t['activation']} {_percent(t['accuracy']) if t['rmse'] is None else joined(t['rmse'])}" for t in tried
+    ]
+    what = "" if not tried else "% of the validation rows" if tried[0]["rmse"] is None else "RMSE there"
+    return labelled("tried", f"{', '.join(figures)} {what}") if tried else []
 
 
 def _source(model: dict[str, Any]) -> str:
@@ -283,7 +293,13 @@ def _kernels(kernels: Sequence[dict[str, Any]]) -> str:
 def _verdict(report: dict[str, Any]) -> list[str]:
     """Say what was decided, and on what evidence."""
     budget = report["budget"]
-    lines = ["Budget met." if budget["met"] else "Budget MISSED: " + _missed(budget) + "."]
+    warning = report["model"]["warning"]
+    said = "Budget met" if budget["met"] else "Budget MISSED: " + _missed(budget)
+    lines = (
+        [f"{said}."]
+        if warning is None
+        else [*(wrap(f"{said}, but {warning}.") if budget["met"] else (f"{said}.", *wrap(f"And {warning}.")))]
+    )
     for name, evidence in (("Validation", budget["rise" if _real(report) else "drop"]), ("Test", budget["test"])):
         lines += wrap(f"{name} rows: {evidence['reason']}.")
     for note in report["notes"]:

@@ -11,6 +11,7 @@ from npquant.compression.chain.weight_codes import Bits
 from npquant.workflow.target_names import check_targets
 
 ACTIVATIONS: Final = ("clipped_relu", "relu", "hard_sigmoid", "sigmoid", "tanh")
+AUTO: Final = "auto"  # compares all of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class RunConfig:
     activation_bits: int | None = None  # bits of every hidden layer's outputs, in [2, 8]; None: searched
     hidden: tuple[int, ...] | None = None  # hidden widths to train, each >= 1; None: by the size of the input
     epochs: int | None = None  # most epochs to train, >= 1; None: by the number of rows
-    activation: str | None = None  # hidden activation to train, of ACTIVATIONS; None: "clipped_relu"
+    activation: str | None = None  # hidden activation to train, of ACTIVATIONS, or AUTO; None: "clipped_relu"
     seed: int = 0  # >= 0; chooses the split, the first weights, the batches and the calibration rows
     activations: str | tuple[str, ...] | None = None  # hidden ones of a model file that does not say
     targets: tuple[str, ...] | None = None  # what to export, of TARGETS, or ("none",); None: all
@@ -52,8 +53,9 @@ class RunConfig:
             raise ValueError(f"the hidden widths are {self.hidden}; give numbers of at least 1, as in --hidden 64,32")
         if self.epochs is not None and self.epochs < 1:
             raise ValueError(f"the number of epochs is {self.epochs}; give at least 1 with --epochs")
-        if self.activation is not None and self.activation not in ACTIVATIONS:
-            raise ValueError(f"the activation {self.activation!r} is unknown; choose one of {', '.join(ACTIVATIONS)}")
+        if self.activation is not None and self.activation not in (*ACTIVATIONS, AUTO):
+            known = ", ".join((*ACTIVATIONS, AUTO))
+            raise ValueError(f"the activation {self.activation!r} is unknown; choose one of {known}")
         check_targets(self.targets)
         if self.activations is not None and self.model is None:
             raise ValueError("--activations says what a model file does not: name the file with --model")

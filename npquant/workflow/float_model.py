@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from importlib import resources
 from typing import Any, Final
 
@@ -16,9 +17,11 @@ from npquant.files.facts import Facts
 from npquant.interop.imported import Imported
 from npquant.interop.reading import load, read
 from npquant.nn.model import DenseLayer, FloatMLP
+from npquant.nn.scaling import FeatureError
 from npquant.nn.settings import Epoch
 from npquant.nn.training import train
-from npquant.workflow.config import RunConfig
+from npquant.workflow.activation_choice import ActivationTrial, choice_note, choose_activation
+from npquant.workflow.config import ACTIVATIONS, AUTO, RunConfig
 
 # From this many training rows on, mini-batches are larger: fewer, longer products.
 LARGE: Final = 10_000
@@ -34,6 +37,7 @@ class FloatStart:
     notes: tuple[str, ...] = ()
     format: str | None = None  # of the file, as `npquant.interop.Imported` names it
     head: str = "none"  # what the file has behind the logits
+    tried: tuple[ActivationTrial, ...] = ()  # hidden activations that were compared, in the order that breaks ties
 
 
 def obtain_float(
@@ -55,17 +59,17 @@ def obtain_float(
     if config.model is not None:
         return _given(config.model, given or read_float(config.model, config.activations, _FIX)[1], sets)
     if config.trains:
-        return FloatStart(_trained(config, sets, progress), "trained")
+        return _trained(config, sets, progress)
     if config.data is not None:
         note = "The float network was trained on your training rows, since --model names none."
-        return FloatStart(_trained(config, sets, progress), "trained", (note,))
+        return _trained(config, sets, progress, note)
     if sets.split.sha256 == bundled_record()["split_sha256"]:
         return FloatStart(bundled_network(), "bundled")
     note = (
         f"Seed {config.seed} splits the rows otherwise than the bundled network's seed 0: some of its training rows "
         "would be test rows, so a network was trained anew."
     )
-    return FloatStart(_trained(config, sets, progress), "trained", (note,))
+    return _trained(config, sets, progress, note)
 
 
 def read_given(config: RunConfig) -> Imported | None:
@@ -213,18 +217,32 @@ def _given(path: str, found: Imported, sets: Sets) -> FloatStart:
     return FloatStart(model, "file", (unknown, *import_notes(path, found), *notes), found.format, found.head)
 
 
-def _trained(config: RunConfig, sets: Sets, progress: Callable[[str], None]) -> FloatMLP:
+def _trained(config: RunConfig, sets: Sets, progress: Callable[[str], None], *notes: str) -> FloatStart:
+    train_one = partial(_train_one, config, sets, progress)
+    try:
+        if config.activation != AUTO:
+            model = train_one("clipped_relu" if config.activation is None else config.activation)
+            return FloatStart(model, "trained", notes)
+        model, tried = choose_activation(ACTIVATIONS, train_one, *sets.validation)
+    except FeatureError as error:
+        name = sets.dataset.feature_names[error.feature]
+        raise ValueError(f"{sets.dataset.source}: column {name!r} {error.reason}") from error
+    return FloatStart(model, "trained", (*notes, choice_note(tried)), tried=tried)
+
+
+def _train_one(config: RunConfig, sets: Sets, progress: Callable[[str], None], activation: str) -> FloatMLP:
     x, y = sets.train
     epochs = _default_epochs(len(y)) if config.epochs is None else config.epochs
+    which = f", {activation}" if config.activation == AUTO else ""
 
     def show(epoch: Epoch) -> None:
-        progress(f"1 float model: epoch {epoch.number} of {epochs}")
+        progress(f"1 float model{which}: epoch {epoch.number} of {epochs}")
 
     return train(
         x,
         y,
         _default_hidden(x.shape[1]) if config.hidden is None else config.hidden,
-        "clipped_relu" if config.activation is None else config.activation,
+        activation,
         epochs,
         validation=sets.validation,
         loss=loss_for(sets),

@@ -26,11 +26,11 @@ from npquant.integer.mlp import IntegerMLP
 from npquant.interop.imported import Imported
 from npquant.measure.cost import filled_zeros
 from npquant.measure.evaluate import in_float64
+from npquant.measure.standing import judge_standing
 from npquant.nn.model import FloatMLP
 from npquant.report.budget_entries import budget_entry
 from npquant.report.document import SCHEMA, encode_report, environment, rounded
 from npquant.report.entries import notes_of
-from npquant.report.fit_notes import fit_notes
 from npquant.workflow.config import RunConfig
 from npquant.workflow.deployment import measure_latency, prepare_folder, reload_and_prove, write_files
 from npquant.workflow.float_model import load_matched_sets, obtain_float, read_given
@@ -142,6 +142,7 @@ def _run(config: RunConfig, clock: _Clock, folder: Path) -> dict[str, Any]:
         )  # fmt: skip
         judge.evaluate_network("deployed", deployed.model, search.thresholds.bits, search.pruned.kept)
         judge.open_test(*sets.test.open())
+    standing = judge_standing(search.reference, sets.dataset.class_names)
     decision = decide(config.budget, search.found, judge.on_test("deployed"))
     report: dict[str, Any] = rounded(
         {
@@ -154,6 +155,8 @@ def _run(config: RunConfig, clock: _Clock, folder: Path) -> dict[str, Any]:
                 "format": start.format,
                 "head": start.head,
                 "activations": [layer.activation for layer in floating.layers],
+                "tried": [asdict(trial) for trial in start.tried],
+                "warning": standing.warning,
             },
             "steps": clock.entries,
             "models": judge.model_entries(start.model, deployed.n_bytes),
@@ -172,13 +175,7 @@ def _run(config: RunConfig, clock: _Clock, folder: Path) -> dict[str, Any]:
         }
     )
     back = filled_zeros(search.pruned.model, deployed.model)
-    report["notes"] = [
-        *start.notes,
-        *match_notes,
-        *fit_notes(search.reference, sets.dataset.class_names),
-        *notes_of(report),
-        *_zero_notes(back),
-    ]
+    report["notes"] = [*standing.notes, *start.notes, *match_notes, *notes_of(report), *_zero_notes(back)]
     write_atomically(folder / "report.json", encode_report(report))
     return report
 
