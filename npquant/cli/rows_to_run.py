@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from npquant.data.datasets import DEFAULT_MAX_BYTES, load_dataset, load_optdigits
 from npquant.data.matching import match_features
+from npquant.data.read_table import read_table
 from npquant.files.archive import decode_npy, decode_zip, read_bounded
 from npquant.files.facts import Facts
 from npquant.integer.mlp import IntegerMLP
@@ -73,7 +74,7 @@ def rows_to_run(
 
 def _rows_of(model: IntegerMLP, data: str, facts: Facts | None, file: str, *, as_codes: bool) -> Rows:
     """Return the user's rows, checked against the network and brought into the order that its file knows."""
-    x, named_codes, notes = _features(data, facts, file)
+    x, named_codes, notes = _features(data, model.n_inputs, facts, file)
     codes = as_codes or named_codes
     if x.ndim != 2 or x.shape[1] != model.n_inputs:
         raise ValueError(f"{data}: has {x.shape[-1] if x.ndim else 0} features; the network takes {model.n_inputs}")
@@ -82,7 +83,7 @@ def _rows_of(model: IntegerMLP, data: str, facts: Facts | None, file: str, *, as
     return Rows(_codes(model, x, data), f"the {len(x):,} rows of codes of {data}", codes=True, notes=notes)
 
 
-def _features(data: str, facts: Facts | None, file: str) -> tuple[NDArray[Any], bool, tuple[str, ...]]:
+def _features(data: str, features: int, facts: Facts | None, file: str) -> tuple[NDArray[Any], bool, tuple[str, ...]]:
     """Return a file's numbers without labels, whether an array's name makes them codes, and how they were ordered."""
     if _is_zip(Path(data)):
         members = decode_zip(read_bounded(data, max_bytes=DEFAULT_MAX_BYTES), data, max_bytes=DEFAULT_MAX_BYTES)
@@ -91,8 +92,20 @@ def _features(data: str, facts: Facts | None, file: str) -> tuple[NDArray[Any], 
             if array in names and (is_codes or "y" not in names):
                 found = decode_npy(members[names[array]], f"{data}: {names[array]}")
                 return found.reshape(len(found), -1) if found.ndim else found, is_codes, ()
+    alone = _features_alone(data, features) if facts is None else None
+    if alone is not None:
+        return alone, False, ()
     matched = match_features(load_dataset(data), facts, file)
     return matched.data.x, False, matched.notes
+
+
+def _features_alone(data: str, features: int) -> NDArray[Any] | None:
+    """Return a text table of numbers in which no column is left for a label; None where it is another."""
+    if Path(data).is_dir() or _is_zip(Path(data)):
+        return None
+    table = read_table(data, max_bytes=DEFAULT_MAX_BYTES)
+    plain = all(not column.words and column.missing is None for column in table.columns)
+    return table.x if plain and table.label is None and len(table.columns) == features else None
 
 
 def _is_zip(place: Path) -> bool:

@@ -131,6 +131,22 @@ def test_diff_takes_real_rows_without_labels(integer_file: Path, tmp_path: Path,
     assert found["differing"] == list(compare_profiles(model, codes, "npquant", "tflite_ref", codes=True).differing)
 
 
+@pytest.mark.parametrize("header", [True, False])
+@pytest.mark.parametrize("as_codes", [True, False])
+def test_diff_takes_a_table_of_features_alone(
+    header: bool, as_codes: bool, integer_file: Path, tmp_path: Path, capsys: Shown
+) -> None:
+    """A CSV file with as many columns as the network has inputs holds no label: real values, or codes with --codes."""
+    model, codes = write_rows(tmp_path, integer_file)
+    rows = codes if as_codes else load_optdigits().x[:50]
+    names = ",".join(f"p{column}" for column in range(64)) if header else ""
+    np.savetxt(tmp_path / "rows.csv", rows, "%d", ",", header=names, comments="")
+    options = ["--data", str(tmp_path / "rows.csv"), *(["--codes"] if as_codes else [])]
+    assert main(["diff", str(integer_file), *options, "--a", "npquant", "--b", "tflite_ref", "--json"]) == 1
+    found = json.loads(capsys.readouterr().out)
+    assert found["differing"] == list(compare_profiles(model, codes, "npquant", "tflite_ref", codes=True).differing)
+
+
 @pytest.mark.parametrize(
     ("arrays", "options", "words"),
     [
