@@ -32,6 +32,7 @@ from npquant.compression.pruning.neurons.report import PruningReport
 from npquant.compression.rounding.quantize_model import quantize_model
 from npquant.compression.rounding.rectified.layer import rectify_layer
 from npquant.compression.rounding.rectified.network import error_weights
+from npquant.files.facts import Facts
 from npquant.integer.layer import IntegerLayer
 from npquant.integer.mlp import IntegerMLP
 from npquant.kernels.qparams import QuantParams
@@ -80,7 +81,7 @@ class CandidateBuilder:
     Pruning sees all of `x_calibration` (R, K), quantization its first `rows` rows (None: all). `reference` holds the
     validation rows, and says whether the network's outputs are logits of classes or real values. `compensation` is
     "refit" or "layerwise", as in `prune_neurons`; files are measured in the `encoding` "auto" or "dense", which takes
-    less time.
+    less time. `facts` are what the file will know of the data.
     """
 
     def __init__(
@@ -91,6 +92,7 @@ class CandidateBuilder:
         rows: int | None = None,
         compensation: str = "refit",
         encoding: str = "auto",
+        facts: Facts | None = None,
     ) -> None:
         self._floating, self._x_calibration, self._reference = floating, x_calibration, reference
         self._x_rounding = x_calibration[:rows]
@@ -98,13 +100,13 @@ class CandidateBuilder:
         self._pruned: dict[tuple[float, ...], PrunedNet] = {}
         self._rounded: dict[Key, _Rounded] = {}
         self._shorter: dict[bytes, int] = {}
-        self._compensation, self.encoding = compensation, encoding
+        self._compensation, self.encoding, self._facts = compensation, encoding, facts
         self._nets: dict[tuple[float, ...], tuple[FloatMLP, PruningReport]] = {}
 
     def on_all_rows(self) -> CandidateBuilder:
         """Return a builder whose quantization sees all training rows; what was pruned serves both."""
         builder = CandidateBuilder(
-            self._floating, self._x_calibration, self._reference, None, self._compensation, self.encoding
+            self._floating, self._x_calibration, self._reference, None, self._compensation, self.encoding, self._facts
         )
         builder._nets, builder._shorter = self._nets, self._shorter
         return builder
@@ -167,7 +169,7 @@ class CandidateBuilder:
     def measure(self, thresholds: Thresholds) -> Measured:
         """Build a candidate and compare it with the float network on the validation rows."""
         model = self.build(thresholds)
-        size = stored_bytes(model, "dense")
+        size = stored_bytes(model, "dense", self._facts)
         if self.encoding == "auto":
             size -= sum(self._saved(layer) for layer in model.layers)
         before, after = self._reference.answers, self._reference.evaluate(model)

@@ -31,6 +31,7 @@ from npquant.compression.chain.calibration import checked_rows
 from npquant.compression.chain.layer_report import LayerReport
 from npquant.compression.chain.output_codes import activation_bits_per_layer
 from npquant.compression.chain.weight_codes import Bits, weight_grid
+from npquant.files.facts import Facts
 from npquant.integer.mlp import IntegerMLP
 from npquant.measure.evaluate import Reference, in_float64
 from npquant.nn.model import FloatMLP
@@ -151,6 +152,7 @@ def search_budget(
     prune: float | None = None,
     activation_bits: int | None = None,
     time_limit: float | None = None,
+    facts: Facts | None = None,
     progress: Progress | None = None,
     rng: int | np.random.Generator | None = 0,
     clock: Clock = monotonic,
@@ -178,6 +180,8 @@ def search_budget(
     time_limit : float or None
         Seconds after which no candidate is begun, > 0: the best found by then is returned, and `stopped` says so. At
         least one is built, 8 bits and nothing pruned; the search ends at most one candidate late. None: no limit.
+    facts : Facts, optional
+        What the file will know of the data, as ``save`` takes it: its bytes count against the budget.
     progress : callable, optional
         Told in a few words what goes on.
     rng : int, Generator or None
@@ -223,11 +227,13 @@ def search_budget(
     wanted = (budget or Budget()).of_kind("real" if reference.output == "identity" else "classes")
     effort = effort_for(model.macs)
     space = search_space(len(model.layers), bits, prune, activation_bits, effort)
-    builder = quick = CandidateBuilder(floating, x_calibration, reference, SEARCH_ROWS, effort.compensation)
+    builder = quick = CandidateBuilder(
+        floating, x_calibration, reference, SEARCH_ROWS, effort.compensation, facts=facts
+    )
     builders = [quick]
     if not effort.wide:
         rows = x_calibration[:SEARCH_ROWS]
-        builders.append(CandidateBuilder(floating, rows, reference, STUDY_ROWS, "layerwise", "dense"))
+        builders.append(CandidateBuilder(floating, rows, reference, STUDY_ROWS, "layerwise", "dense", facts))
     measures = (watch.timed(_told(each, progress)) for each in builders)
     outcome = search_thresholds(space, wanted, *measures, sparing=effort.wide)
     if len(x_calibration) > SEARCH_ROWS:

@@ -51,6 +51,7 @@ def _execute(options: argparse.Namespace) -> int:
     from npquant.integer.mlp import IntegerMLP
     from npquant.interop.reading import read
     from npquant.nn.model import FloatMLP
+    from npquant.report.text_layout import wrap
     from npquant.testing.divergence import compare_profiles, divergence_as_json, render_divergence
 
     profiles = _profiles(options)
@@ -59,16 +60,22 @@ def _execute(options: argparse.Namespace) -> int:
     if not isinstance(model, IntegerMLP):
         kind = "float" if isinstance(model, FloatMLP) else "dynamic"
         raise ValueError(f"{options.model} holds a {kind} network; quantize it first: profiles differ on integers")
-    rows = rows_to_run(model, options.data, options.seed, own=found.format == "npquant", as_codes=options.codes)
+    own = found.format == "npquant"
+    rows = rows_to_run(
+        model, options.data, options.seed, own=own, as_codes=options.codes, facts=found.facts, file=options.model
+    )
     pairs = [compare_profiles(model, rows.x, a, b, codes=rows.codes) for a, b in combinations(profiles, 2)]
     records = [divergence_as_json(pair) for pair in pairs]
     if options.json and options.profiles is None:
-        write_json(records[0])
+        write_json({**records[0], "notes": list(rows.notes)} if rows.notes else records[0])
     elif options.json:
-        write_json({"command": "diff", "file": options.model, "rows": rows.words, "pairs": records})
+        write_json(
+            {"command": "diff", "file": options.model, "rows": rows.words, "notes": list(rows.notes), "pairs": records}
+        )
     else:
         above = [] if len(pairs) == 1 else [*_pair_lines(options.model, rows.words, pairs), ""]
-        sys.stdout.write("\n".join([*above, *(render_divergence(pair) for pair in pairs)]))
+        below = "".join("\n".join(["", *wrap(note), ""]) for note in rows.notes)
+        sys.stdout.write("\n".join([*above, *(render_divergence(pair) for pair in pairs)]) + below)
     return 1 if any(pair.first is not None or pair.end_to_end for pair in pairs) else 0
 
 

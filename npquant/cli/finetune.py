@@ -79,7 +79,7 @@ def _execute(options: argparse.Namespace) -> int:
     check_kind(start, options.max_drop, options.max_rmse_rise)
     teacher = None if options.teacher is None else load_float(options.teacher, options.activations)
     net, losses = _finetune(start, teacher, options)
-    save(net, options.out)
+    save(net, options.out, facts=start.facts)
     record = {
         "command": "finetune",
         "options": {name: getattr(options, name) for name in _ASKED},

@@ -75,7 +75,7 @@ def _execute(options: argparse.Namespace) -> int:
     with ProgressLine(f"prune {options.model}"):
         prune = _prune_weights if options.weights else _prune_neurons
         net, layers, said = prune(start, options)
-    save(net, options.out)
+    save(net, options.out, facts=start.facts)
     record = {
         "command": "prune",
         "options": _options(options),

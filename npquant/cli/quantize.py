@@ -84,7 +84,7 @@ def _execute(options: argparse.Namespace) -> int:
         net, reports = quantize_by_name(start, options)
     # What is said of the layers is said in the float network's order.
     stored = reorder_neurons(net) if options.reorder else net
-    save(stored, options.out, options.encoding)
+    save(stored, options.out, options.encoding, facts=start.facts)
     record = {
         "command": "quantize",
         "options": {name: getattr(options, name) for name in _ASKED},

@@ -1,7 +1,8 @@
 """The rows that a command runs a network on: the user's, the bundled digits, or codes drawn over the input's interval.
 
 Legend: model an integer network; data the path of the user's rows or None; seed that of drawing; own whether the file
-is npquant's own; as_codes whether the user says that the rows are codes.
+is npquant's own; as_codes whether the user says that the rows are codes; facts what file, the network's, knows of its
+data.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from npquant.data.datasets import DEFAULT_MAX_BYTES, load_dataset, load_optdigits
+from npquant.data.matching import match_features
 from npquant.files.archive import decode_npy, decode_zip, read_bounded
+from npquant.files.facts import Facts
 from npquant.integer.mlp import IntegerMLP
 from npquant.testing.divergence import input_codes
 
@@ -28,9 +31,19 @@ class Rows:
     x: NDArray[Any]
     words: str
     codes: bool = False
+    notes: tuple[str, ...] = ()
 
 
-def rows_to_run(model: IntegerMLP, data: str | None, seed: int, *, own: bool, as_codes: bool = False) -> Rows:
+def rows_to_run(
+    model: IntegerMLP,
+    data: str | None,
+    seed: int,
+    *,
+    own: bool,
+    as_codes: bool = False,
+    facts: Facts | None = None,
+    file: str = "the network",
+) -> Rows:
     """Return rows for a network; drawn ones are codes that are even over the whole interval of the input.
 
     ValueError if the data has other features than the network takes, codes are no integers of the input's interval, or
@@ -47,7 +60,7 @@ def rows_to_run(model: IntegerMLP, data: str | None, seed: int, *, own: bool, as
     if seed < 0:
         raise ValueError(f"the seed is {seed}; give a whole number of at least 0 with --seed")
     if data is not None:
-        return _rows_of(model, data, as_codes=as_codes)
+        return _rows_of(model, data, facts, file, as_codes=as_codes)
     if as_codes:
         raise ValueError("--codes says what the rows of --data are: give --data too")
     digits = load_optdigits()
@@ -58,27 +71,28 @@ def rows_to_run(model: IntegerMLP, data: str | None, seed: int, *, own: bool, as
     return Rows(codes.astype(params.dtype), f"{_DRAWN:,} rows of codes drawn evenly (seed {seed})", codes=True)
 
 
-def _rows_of(model: IntegerMLP, data: str, *, as_codes: bool) -> Rows:
-    """Return the user's rows, checked against the network."""
-    x, named_codes = _features(data)
+def _rows_of(model: IntegerMLP, data: str, facts: Facts | None, file: str, *, as_codes: bool) -> Rows:
+    """Return the user's rows, checked against the network and brought into the order that its file knows."""
+    x, named_codes, notes = _features(data, facts, file)
     codes = as_codes or named_codes
     if x.ndim != 2 or x.shape[1] != model.n_inputs:
         raise ValueError(f"{data}: has {x.shape[-1] if x.ndim else 0} features; the network takes {model.n_inputs}")
     if not codes:
-        return Rows(x, f"the {len(x):,} rows of {data}")
-    return Rows(_codes(model, x, data), f"the {len(x):,} rows of codes of {data}", codes=True)
+        return Rows(x, f"the {len(x):,} rows of {data}", notes=notes)
+    return Rows(_codes(model, x, data), f"the {len(x):,} rows of codes of {data}", codes=True, notes=notes)
 
 
-def _features(data: str) -> tuple[NDArray[Any], bool]:
-    """Return the numbers of a file, without labels where it has any, and whether an array's name makes them codes."""
+def _features(data: str, facts: Facts | None, file: str) -> tuple[NDArray[Any], bool, tuple[str, ...]]:
+    """Return a file's numbers without labels, whether an array's name makes them codes, and how they were ordered."""
     if _is_zip(Path(data)):
         members = decode_zip(read_bounded(data, max_bytes=DEFAULT_MAX_BYTES), data, max_bytes=DEFAULT_MAX_BYTES)
         names = {name.removesuffix(".npy"): name for name in members}
         for array, is_codes in (("x_q", True), ("x", False)):
             if array in names and (is_codes or "y" not in names):
                 found = decode_npy(members[names[array]], f"{data}: {names[array]}")
-                return found.reshape(len(found), -1) if found.ndim else found, is_codes
-    return load_dataset(data).x, False
+                return found.reshape(len(found), -1) if found.ndim else found, is_codes, ()
+    matched = match_features(load_dataset(data), facts, file)
+    return matched.data.x, False, matched.notes
 
 
 def _is_zip(place: Path) -> bool:

@@ -88,7 +88,11 @@ def load_sets(path: str | None, seed: int) -> Sets:
     >>> load_sets(None, 0).to_json()["rows"]
     {'total': 1797, 'train': 1258, 'validation': 270, 'test': 269, 'calibration': 1258}
     """
-    dataset = load_optdigits() if path is None else load_dataset(path)
+    return split_sets(load_optdigits() if path is None else load_dataset(path), seed)
+
+
+def split_sets(dataset: Dataset, seed: int) -> Sets:
+    """Split a `dataset` as `load_sets` does with its `seed`."""
     split = split_70_15_15(dataset.y, rng=seed)
     # Shuffled, so that the first rows are a sample of all, however the file was ordered.
     calibration = np.random.default_rng([seed, CALIBRATION_ROWS]).permutation(split.train)[:CALIBRATION_ROWS]

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from npquant.arrays import Codes
+from npquant.files.facts import Facts
 from npquant.integer.dynamic_mlp import DynamicMLP
 from npquant.integer.encode import decode_outputs
 from npquant.integer.mlp import IntegerMLP
@@ -49,6 +50,8 @@ class Imported:
     rows : int, optional
         How many rows the runtime takes at a time, where its answer depends on it: kernels that round whole vectors by
         one rule and their tail by another. None where it does not.
+    facts : Facts, optional
+        What the file knows of the data: names of features and classes, the data's hash. None where it says nothing.
     """
 
     model: FloatMLP | IntegerMLP | DynamicMLP
@@ -60,6 +63,7 @@ class Imported:
     behind: QuantParams | None = None
     pair: bool = False
     rows: int | None = None
+    facts: Facts | None = None
 
     def run(self, x: ArrayLike) -> NDArray[Any]:
         """Compute what the file's own runtime would answer: its inputs in, its outputs out, the head included.

@@ -17,10 +17,13 @@ from npquant.compression.chain.weight_codes import Bits
 from npquant.compression.rounding.dynamic import quantize_dynamic
 from npquant.compression.rounding.rectified.network import quantize_rectified
 from npquant.compression.rounding.uniform import quantize_uniform
-from npquant.data.sets import load_sets
+from npquant.data.matching import facts_of
+from npquant.data.sets import Sets, load_sets
+from npquant.files.facts import Facts
 from npquant.files.storage import encode_model, itemize, write_atomically
 from npquant.integer.dynamic_mlp import DynamicMLP
 from npquant.integer.mlp import IntegerMLP
+from npquant.interop.imported import Imported
 from npquant.measure.cost import filled_zeros
 from npquant.measure.evaluate import in_float64
 from npquant.nn.model import FloatMLP
@@ -30,7 +33,7 @@ from npquant.report.entries import notes_of
 from npquant.report.fit_notes import fit_notes
 from npquant.workflow.config import RunConfig
 from npquant.workflow.deployment import measure_latency, prepare_folder, reload_and_prove, write_files
-from npquant.workflow.float_model import obtain_float
+from npquant.workflow.float_model import load_matched_sets, obtain_float, read_given
 from npquant.workflow.judge import Judge
 from npquant.workflow.staging import staged_files
 from npquant.workflow.target_names import check_targets
@@ -114,26 +117,28 @@ def run_workflow(
 
 
 def _run(config: RunConfig, clock: _Clock, folder: Path) -> dict[str, Any]:
+    given = read_given(config)
     with clock.step(2):
-        sets = load_sets(config.data, config.seed)
+        sets, match_notes = _rows(config, given)
         config.budget.of_kind(sets.dataset.kind)  # refused before a network is trained for it
         x_calibration = sets.x_calibration
+        facts = facts_of(sets.dataset, None if given is None else given.facts)
     with clock.step(1):
-        start = obtain_float(config, sets, clock.progress)
+        start = obtain_float(config, sets, clock.progress, given)
         floating = in_float64(start.model)
     with clock.step(3):
         search = search_budget(
             start.model, sets, config.budget,
             bits=config.bits, prune=config.prune, activation_bits=config.activation_bits,
-            time_limit=config.time_limit, progress=clock.progress,
+            time_limit=config.time_limit, facts=facts, progress=clock.progress,
         )  # fmt: skip
     judge = Judge(floating, search.reference)
     _validate(judge, search, floating, x_calibration, clock)
     with clock.step(8):
-        deployed = _deploy(folder, start.model, search, x_calibration, sets.dataset.x[sets.split.train])
+        deployed = _deploy(folder, start.model, search, x_calibration, sets.dataset.x[sets.split.train], facts)
         exported = deploy_targets(
             folder, deployed.model, sets.validation[0], check_targets(config.targets), clock.progress,
-            kind=sets.dataset.kind,
+            kind=sets.dataset.kind, facts=facts,
         )  # fmt: skip
         judge.evaluate_network("deployed", deployed.model, search.thresholds.bits, search.pruned.kept)
         judge.open_test(*sets.test.open())
@@ -169,12 +174,20 @@ def _run(config: RunConfig, clock: _Clock, folder: Path) -> dict[str, Any]:
     back = filled_zeros(search.pruned.model, deployed.model)
     report["notes"] = [
         *start.notes,
+        *match_notes,
         *fit_notes(search.reference, sets.dataset.class_names),
         *notes_of(report),
         *_zero_notes(back),
     ]
     write_atomically(folder / "report.json", encode_report(report))
     return report
+
+
+def _rows(config: RunConfig, given: Imported | None) -> tuple[Sets, tuple[str, ...]]:
+    """Load the rows; where a network is given, in the order that its file knows."""
+    if config.model is None or given is None:
+        return load_sets(config.data, config.seed), ()
+    return load_matched_sets(config.data, config.seed, given.facts, config.model)
 
 
 def _zero_notes(back: int) -> list[str]:
@@ -215,10 +228,18 @@ class _Deployed:
 
 
 def _deploy(
-    folder: Path, stored: FloatMLP, search: SearchResult, x_calibration: NDArray[Any], x_proof: NDArray[Any]
+    folder: Path,
+    stored: FloatMLP,
+    search: SearchResult,
+    x_calibration: NDArray[Any],
+    x_proof: NDArray[Any],
+    facts: Facts,
 ) -> _Deployed:
     """Write the files, read the integer network back, prove that it computes the same codes, and take the times."""
-    contents = {"float.npz": encode_model(stored), "deployed.npz": encode_model(search.model)}
+    contents = {
+        "float.npz": encode_model(stored, facts=facts),
+        "deployed.npz": encode_model(search.model, facts=facts),
+    }
     files = write_files(folder, contents)
     codes = search.model.encode(x_proof)
     model = reload_and_prove(folder / "deployed.npz", search.model, codes)

@@ -1,7 +1,8 @@
 """Step 8 for other people's runtimes: write what they take, run it in them, compare every answer, take the times.
 
 Legend: folder the run's own; model the deployed network, own its own answers on the rows x; targets which to write;
-seconds to spend on a time.
+facts what is known of the
+data; seconds to spend on a time.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from npquant.files.facts import Facts
 from npquant.integer.mlp import IntegerMLP
 from npquant.interop.consumers.c_program import measure_c
 from npquant.interop.consumers.row_latency import time_row
@@ -45,6 +47,7 @@ def deploy_targets(
     progress: Callable[[str], None],
     *,
     kind: str = "classes",
+    facts: Facts | None = None,
     seconds: float = 0.1,
 ) -> list[dict[str, Any]]:
     """Write the targets, run each in its engines, and describe it: the entries "targets" of the report's deployment.
@@ -59,7 +62,7 @@ def deploy_targets(
     for target in targets:
         engines = [engine for name, engine in ENGINES_OF if name == target]
         try:
-            files = encode_export(model, target, ExportForm(name=NAME))
+            files = encode_export(model, target, ExportForm(name=NAME, facts=facts))
         except _REFUSALS as error:
             reason = f"not written: {_words(error, folder)}"
             entries += [_entry(target, engine, [], {"reason": reason}) for engine in engines]

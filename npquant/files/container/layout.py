@@ -15,6 +15,7 @@ from npquant.version import numerics_version, own_numerics_unchanged_since
 
 MAGIC: Final = b"NPQ"
 VERSION: Final = 1
+VERSION_WITH_FACTS: Final = 2
 INTEGER_MLP: Final = 1
 # With an output offset or factors, which a reader that knows kind 1 alone would leave out.
 WITH_ENDS: Final = 2
