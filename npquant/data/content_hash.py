@@ -28,6 +28,7 @@ def content_sha256(data: Dataset) -> str:
     made = sha256(json.dumps(head, separators=(",", ":")).encode("ascii"))
     for start in range(0, len(data.x), _ROWS):
         part = slice(start, start + _ROWS)
-        rows = np.concatenate([data.x[part].astype("<f8"), data.y[part, None].astype("<f8")], axis=1)
+        x = data.x[part]
+        rows = np.concatenate([x.astype("<f8"), data.y[part].reshape(len(x), -1).astype("<f8")], axis=1)
         made.update((rows + 0.0).astype("<f8").tobytes())
     return made.hexdigest()

@@ -59,7 +59,7 @@ def header(model: IntegerMLP, plan: tuple[LayerPlan, ...]) -> str:
 
 
 def _predict_header(model: IntegerMLP, plan: tuple[LayerPlan, ...]) -> str:
-    if has_own_ends(model.output_offset, model.output_factor):
+    if model.neurons[-1] == 1 or has_own_ends(model.output_offset, model.output_factor):
         return ""
     return (
         "/* The index of the largest output, the lowest of equal ones. */\n"
@@ -101,8 +101,8 @@ def run_source(plan: tuple[LayerPlan, ...]) -> str:
 
 
 def predict_source(model: IntegerMLP, plan: tuple[LayerPlan, ...]) -> str:
-    """Return NAME_predict; empty where codes have another order than the real outputs."""
-    if has_own_ends(model.output_offset, model.output_factor):
+    """Return NAME_predict; empty for one output, and where codes have another order than the real outputs."""
+    if model.neurons[-1] == 1 or has_own_ends(model.output_offset, model.output_factor):
         return ""
     x_type, y_type, c = plan[0].x_type, plan[-1].y_type, plan[-1].layer.shape[1]
     return (
