@@ -110,7 +110,7 @@ def _require_names(own: Sequence[str], known: Sequence[str], what: str, source: 
         found = [f"has {_list(more)}, which {file} does not know"] * bool(more)
         found += [f"lacks {_list(less)}, which {file} knows"] * bool(less)
         raise ValueError(
-            f"{source}: {' and '.join(found)}: give it the {several} that the network was made from, by their names"
+            f"{source}: {', and '.join(found)}: give it the {several} that the network was made from, by their names"
         )
 
 

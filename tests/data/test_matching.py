@@ -44,7 +44,7 @@ def test_match_data_undoes_any_order(columns: list[int], classes: list[int]) -> 
 @pytest.mark.parametrize(("features", "said"), [
     (("weight", "height", "age"), "lacks 'sex=male'"),
     ((*NAMES, "id"), "has 'id'"),
-    (("Age", *NAMES[1:]), "has 'Age', which net.npz does not know and lacks 'age'"),
+    (("Age", *NAMES[1:]), "has 'Age', which net.npz does not know, and lacks 'age'"),
     (("age", "age", "height", "sex=male"), "two columns are called 'age'"),
     (("", *NAMES[1:]), "has ''"),
 ])  # fmt: skip
@@ -61,7 +61,7 @@ def test_two_columns_of_one_name_in_the_same_order_are_the_same_columns() -> Non
 
 
 @pytest.mark.parametrize(("classes", "said"), [
-    (("no", "maybe", "yes"), "has 'maybe', which net.npz does not know and lacks 'perhaps'"),
+    (("no", "maybe", "yes"), "has 'maybe', which net.npz does not know, and lacks 'perhaps'"),
     (("No", "perhaps", "yes"), "has 'No'"),
     ((*CLASSES, "never"), "has 'never'"),
     (("0", "1", "2"), "has '0', '1', '2'"),
