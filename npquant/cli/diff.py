@@ -34,9 +34,10 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     diff.add_argument("--profiles", metavar="NAMES", type=names, help="two or more instead, between commas")
     diff.add_argument(
         "--data", metavar="PATH",
-        help="rows to run: CSV, npz or IDX (default: the bundled digits for npquant's files of 64 inputs, else 1,000 "
-        "rows of codes drawn evenly)",
+        help="rows to run, with labels or without: CSV, npz or IDX; x_q in an npz holds codes (default: the bundled "
+        "digits for npquant's files of 64 inputs, else 1,000 rows of codes drawn evenly)",
     )  # fmt: skip
+    diff.add_argument("--codes", action="store_true", help="the numbers of --data are codes of the network's input")
     diff.add_argument("--seed", metavar="N", type=int, default=0, help="of the rows drawn (default: 0)")
     add_reading(diff, integer=False)
     diff.add_argument("--json", action="store_true", help="print the comparison as JSON")
@@ -60,8 +61,10 @@ def _execute(options: argparse.Namespace) -> int:
         kind = "float" if isinstance(model, FloatMLP) else "dynamic"
         raise ValueError(f"{options.model} holds a {kind} network; quantize it first: profiles differ on integers")
     own = found.format == "npquant"
-    rows = rows_to_run(model, options.data, options.seed, own=own, facts=found.facts, file=options.model)
-    pairs = [compare_profiles(model, rows.x, a, b) for a, b in combinations(profiles, 2)]
+    rows = rows_to_run(
+        model, options.data, options.seed, own=own, as_codes=options.codes, facts=found.facts, file=options.model
+    )
+    pairs = [compare_profiles(model, rows.x, a, b, codes=rows.codes) for a, b in combinations(profiles, 2)]
     records = [divergence_as_json(pair) for pair in pairs]
     if options.json and options.profiles is None:
         write_json({**records[0], "notes": list(rows.notes)} if rows.notes else records[0])

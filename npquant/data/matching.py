@@ -34,7 +34,7 @@ def facts_of(data: Dataset, facts: Facts | None = None) -> Facts:
     >>> facts_of(data, Facts(("age", "weight"))).to_json()["features"]
     ['age', 'weight']
     """
-    own = Facts(data.feature_names, data.class_names, None, content_sha256(data))
+    own = Facts(data.feature_names, data.class_names or None, None, content_sha256(data))
     if facts is None:
         return own
     fields = ("feature_names", "class_names", "label", "data_sha256", "encoding")
@@ -80,6 +80,12 @@ def match_features(data: Dataset, facts: Facts | None, file: str) -> MatchedData
 def match_classes(data: Dataset, facts: Facts | None, file: str) -> MatchedData:
     """Number the classes alone as the file does, with the errors and notes of `match_data`."""
     known = None if facts is None else facts.class_names
+    if not data.class_names:
+        if known is not None:
+            raise ValueError(
+                f"{data.source}: has real targets; {file} tells {len(known)} classes apart, {_list(known)}"
+            )
+        return MatchedData(data, ())  # real targets have no order
     if known is None:
         note = f"{file} does not name its classes: that those of {data.source} stand in its order is not checked."
         named = data.class_names != generic_names(len(data.class_names), "")

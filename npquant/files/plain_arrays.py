@@ -1,9 +1,9 @@
 """Every network as named arrays that anybody can load: what the compact container cannot say, and what others read.
 
-L5 (integer)   tensors input_* of the real inputs, then for layer i: w{i} codes, b{i} bias, and of each quantization q
-               that it has, in the order x (layer 0 alone), w, y, pre: q_scale{i} float32, q_zero_point{i} int32,
-               q_range{i} = [qmin, qmax] int32; table{i} where there is one. Layer i reads what layer i - 1 writes.
-               Entries `profile` and `activations`
+L5 (integer)   tensors input_* of the real inputs, output_offset and output_factor where there are any, then for layer
+               i: w{i} codes, b{i} bias, and of each quantization q that it has, in the order x (layer 0 alone), w, y,
+               pre: q_scale{i} float32, q_zero_point{i} int32, q_range{i} = [qmin, qmax] int32; table{i} where there is
+               one. Layer i reads what layer i - 1 writes. Entries `profile` and `activations`
 L6 (dynamic)   w{i}, b{i} and the quantization w; entries `profile`, `granularity`, `activations` and `x_bits`
 
 Legend: model a network of any kind; kind what the manifest calls it; entries those of its kind there, tensors arrays by
@@ -31,6 +31,7 @@ from npquant.profiles.record import Profile
 
 INTEGER_KIND: Final = "IntegerMLP/arrays"
 DYNAMIC_KIND: Final = "DynamicMLP"
+ENDS: Final = ("input_offset", "output_offset", "output_factor")
 Arrays = dict[str, NDArray[Any]]
 
 
@@ -84,8 +85,10 @@ def stored_profile(profile: Profile) -> str:
 
 def _integer_layout(model: IntegerMLP) -> tuple[Entries, Arrays]:
     tensors = {"input_" + part: array for part, array in _params(model.input_params)}
-    if model.input_offset is not None:
-        tensors["input_offset"] = model.input_offset
+    for name in ENDS:
+        end = getattr(model, name)
+        if end is not None:
+            tensors[name] = end
     for i, layer in enumerate(model.layers):
         tensors |= {f"w{i}": layer.w_q, f"b{i}": layer.bias}
         for role, params in (("x", None if i else layer.x), ("w", layer.w), ("y", layer.y), ("pre", layer.pre)):
@@ -121,7 +124,7 @@ def _params(params: QuantParams) -> Iterator[tuple[str, NDArray[Any]]]:
 def _integer_model(entries: Entries, tensors: Arrays) -> IntegerMLP:
     """L5. Take the network's tensors out of tensors; what is left belongs to none."""
     input_params = _taken_params(tensors, "input_{}")
-    offset, layers = tensors.pop("input_offset", None), []
+    ends, layers = {name: tensors.pop(name, None) for name in ENDS}, []
     x = None
     for i, name in enumerate(_names(entries, "activations")):
         w_q, bias = tensors.pop(f"w{i}"), tensors.pop(f"b{i}")
@@ -131,7 +134,7 @@ def _integer_model(entries: Entries, tensors: Arrays) -> IntegerMLP:
         layers.append(IntegerLayer(w_q, bias, x, w, y, name, pre, tensors.pop(f"table{i}", None)))
         # A layer that ends in accumulators has no successor; `IntegerMLP` says so.
         x = y or x
-    return IntegerMLP(tuple(layers), input_params, offset, find_profile(_text(entries, "profile")))
+    return IntegerMLP(tuple(layers), input_params, profile=find_profile(_text(entries, "profile")), **ends)
 
 
 def _dynamic_model(entries: Entries, tensors: Arrays) -> DynamicMLP:

@@ -30,7 +30,7 @@ from npquant.files.container.layout import MAGIC, Part, warn_of_numerics
 from npquant.files.facts import Facts, check_facts
 from npquant.files.format_error import FormatError
 from npquant.files.layouts import Entries, Tensors, archive_facts, decode_archive, float_model
-from npquant.files.plain_arrays import DYNAMIC_KIND, INTEGER_KIND, decode_plain_arrays
+from npquant.files.plain_arrays import DYNAMIC_KIND, ENDS, INTEGER_KIND, decode_plain_arrays
 from npquant.integer.dynamic_mlp import DynamicMLP
 from npquant.integer.mlp import IntegerMLP
 from npquant.nn.model import FloatMLP
@@ -49,7 +49,7 @@ KINDS: Final[Mapping[str, Callable[[Entries, Tensors], Network]]] = MappingProxy
 _MAX_BYTES: Final = 1 << 31
 _TENSOR: Final = re.compile(r"(.*?)([0-9]*)")
 _ROLES: Final = MappingProxyType(
-    {"w": "weights", "b": "biases", "table": "tables", "input_offset": "offset", "w_scale": "scales"}
+    {"w": "weights", "b": "biases", "table": "tables", "w_scale": "scales", **dict.fromkeys(ENDS, "offset")}
 )
 
 

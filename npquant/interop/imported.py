@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from npquant.arrays import Codes
 from npquant.files.facts import Facts
 from npquant.integer.dynamic_mlp import DynamicMLP
-from npquant.integer.layer import real_outputs
+from npquant.integer.encode import decode_outputs
 from npquant.integer.mlp import IntegerMLP
 from npquant.kernels.qparams import QuantParams
 from npquant.nn.activations import sigmoid_forward
@@ -114,16 +114,21 @@ def _run_integer(imported: Imported, model: IntegerMLP, x: NDArray[Any]) -> NDAr
         codes = _other_codes(x, inputs, model.input_params, profile)
     y_q, y = model.run(codes), model.output_params
     if y is None:
-        real = apply_head(real_outputs(model.layers[-1], y_q), imported.head)
+        real = apply_head(model.decode(y_q), imported.head)
         return real if outputs is None else quantize(real, outputs, profile)
     written = outputs if imported.behind is None else imported.behind
     if imported.head != "none":
         if written is None:
-            return apply_head(dequantize(y_q, y, profile), imported.head)
+            return apply_head(_decoded(model, y_q, y), imported.head)
         y_q, y = _head_codes(imported.head, y_q, y, written, profile), written
     if outputs is None:
-        return dequantize(y_q, y, profile)
+        return dequantize(y_q, y, profile) if y is written else _decoded(model, y_q, y)
     return y_q if outputs == y else _other_codes(y_q, y, outputs, profile)
+
+
+def _decoded(model: IntegerMLP, y_q: Codes, y: QuantParams) -> NDArray[Any]:
+    """Real outputs as the engine dequantizes them, behind the network's own ends."""
+    return decode_outputs(dequantize(y_q, y, model.profile), model.output_factor, model.output_offset)
 
 
 def _other_codes(q: Codes, x: QuantParams, y: QuantParams, profile: Profile) -> Codes:

@@ -223,8 +223,19 @@ def _description(
         "profile": model.profile.name,
         "equation": model.profile.equation,
         "rows": rows,
+        **_ends(model),
         "layers": layers,
         "memories": [
             {"file": f"{m.name}.hex", "width": m.width, "depth": int(m.words.size), "order": m.order} for m in memories
         ],
     }
+
+
+def _ends(model: IntegerMLP) -> dict[str, Any]:
+    """What the codes of outputs mean, where a scale alone does not say it: real = (scale (y - z)) factor + offset."""
+    y = model.output_params
+    ends = {"factor": model.output_factor, "offset": model.output_offset}
+    said = {name: [float(value) for value in end] for name, end in ends.items() if end is not None}
+    if not said or y is None:
+        return {}
+    return {"outputs": {"scale": float(y.scale), "zero_point": int(y.zero_point), **said}}

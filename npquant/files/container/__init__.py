@@ -1,9 +1,10 @@
 """The compact file of an integer network: every byte counts, none is believed.
 
-N1 (order)   b"NPQ", container version 1 (2 with facts), kind 1 (IntegerMLP); numerics version (B3); profile (B3, empty
-             for npquant's own); K of layer 0 and the number of layers, varints; the offset; the input; the layers; the
-             facts, if any; CRC-32 of all that stands before, 4 bytes
-N2 (offset)  a byte: 0 none, 1 K float32, 2 K float64 (where one is no float32)
+N1 (order)   b"NPQ", container version 1 (2 with facts), kind 1 (IntegerMLP) or 2 (one with output ends); numerics
+             version (B3); profile (B3, empty for npquant's own); K of layer 0 and the number of layers, varints; the
+             offset; the input; the layers; of kind 2 the offset and the factors of the outputs, as N2; the facts, if
+             any; CRC-32 of all that stands before, 4 bytes
+N2 (offset)  a byte: 0 none, 1 K float32, 2 K float64 (where one is no float32); of the outputs N of the last layer
 N3 (input)   QuantParams of the real inputs; if it has a scale a feature, the float32 scale of layer 0's x behind
 N4 (layer)   N, varint; activation, its place in ACTIVATIONS, a byte; QuantParams w, y, and for a table pre; biases and
              weights: the biases' length, varint, and `integer_stream`; the weights' form, its place in FORMS, a byte;

@@ -22,6 +22,7 @@ from npquant.files.container.layout import (
     OFFSETS,
     VERSION,
     VERSION_WITH_FACTS,
+    WITH_ENDS,
     Part,
     allowed_steps,
     decoding_steps,
@@ -53,10 +54,9 @@ def decode_container(data: bytes, name: str = "bytes") -> tuple[IntegerMLP, tupl
     """
     if data[:3] != MAGIC or len(data) < 9:
         raise FormatError(name, "header", f"not an npquant container: it does not start with {MAGIC!r}")
-    if data[3] not in (VERSION, VERSION_WITH_FACTS) or data[4] != INTEGER_MLP:
-        raise FormatError(
-            name, "header", f"container version {data[3]}, kind {data[4]}: this npquant reads versions 1 and 2, kind 1"
-        )
+    if data[3] not in (VERSION, VERSION_WITH_FACTS) or data[4] not in (INTEGER_MLP, WITH_ENDS):
+        found = f"container version {data[3]}, kind {data[4]}"
+        raise FormatError(name, "header", f"{found}: this npquant reads versions 1 and 2, kinds 1 and 2")
     if zlib.crc32(data[:-4]) != int.from_bytes(data[-4:], "little"):
         raise FormatError(
             name, "", "the CRC-32 at the end is not that of the content; the file is damaged, get it anew"
@@ -73,7 +73,7 @@ class _Decoder:
 
     def __init__(self, data: bytes) -> None:
         self._reader, self._version = ByteReader(data[:-4]), data[3]
-        self._reader.take(5)
+        self._with_ends = self._reader.take(5)[4] == WITH_ENDS
         self._counted = 0
         self._parts: Counter[tuple[str, int | None, str]] = Counter()
         self._steps = allowed_steps(len(data))
@@ -89,7 +89,7 @@ class _Decoder:
             raise ValueError(f"{inputs} inputs are too many for so short a file (N6)")
         self._count("header")
         self.place = "input offset"
-        offset = self._offset(inputs)
+        offset = self._end(inputs)
         self.place = "input parameters"
         input_params = x = self._params(inputs)
         if np.ndim(x.scale):
@@ -99,11 +99,13 @@ class _Decoder:
         for number in range(layers):
             read.append(self._layer(number, inputs, x))
             inputs, x = read[-1].shape[1], read[-1].output
+        self.place = "output ends"
+        ends = (self._end(inputs), self._end(inputs)) if self._with_ends else (None, None)
         facts = self._facts() if self._version == VERSION_WITH_FACTS else None
         self.place = "end"
         if reader.left:
             raise ValueError(f"{reader.left} bytes follow the last layer")
-        model = IntegerMLP(tuple(read), input_params, offset, profile)
+        model = IntegerMLP(tuple(read), input_params, offset, profile, *ends)
         self._parts["checksum", None, ""] = 4
         warn_of_numerics(numerics, profile)
         return model, tuple(Part(*key, n_bytes) for key, n_bytes in self._parts.items()), facts
@@ -116,15 +118,15 @@ class _Decoder:
     def _floats(self, dtype: str, count: int) -> NDArray[Any]:
         return np.frombuffer(self._reader.take(count * np.dtype(dtype).itemsize), dtype)
 
-    def _offset(self, inputs: int) -> NDArray[np.float64] | None:
-        """Read N2."""
+    def _end(self, size: int) -> NDArray[np.float64] | None:
+        """Read N2: an offset, or factors."""
         form = self._reader.byte()
         if form >= len(OFFSETS):
-            raise ValueError(f"unknown form {form} of the input offset")
+            raise ValueError(f"unknown form {form} of an offset or of factors")
         with np.errstate(invalid="ignore"):  # of a signalling NaN, which the network refuses like any other
-            offset = self._floats(OFFSETS[form], inputs).astype(np.float64) if form else None
+            end = self._floats(OFFSETS[form], size).astype(np.float64) if form else None
         self._count("offset")
-        return offset
+        return end
 
     def _layer(self, number: int, inputs: int, x: QuantParams) -> IntegerLayer:
         """Read N4."""

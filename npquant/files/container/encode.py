@@ -19,6 +19,7 @@ from npquant.files.container.layout import (
     MAGIC,
     VERSION,
     VERSION_WITH_FACTS,
+    WITH_ENDS,
     allowed_steps,
     decoding_steps,
     find_profile,
@@ -89,9 +90,10 @@ def unfit(model: IntegerMLP) -> str:
 
 def _encode_all(model: IntegerMLP, encoding: str, facts: Facts | None) -> bytes:
     """Write N1, whatever its length."""
-    own = model.profile is NPQUANT
+    own, ends = model.profile is NPQUANT, (model.output_offset, model.output_factor)
+    kind = INTEGER_MLP if all(end is None for end in ends) else WITH_ENDS
     parts = [
-        MAGIC + bytes([VERSION if facts is None else VERSION_WITH_FACTS, INTEGER_MLP]) + text(numerics_version),
+        MAGIC + bytes([VERSION if facts is None else VERSION_WITH_FACTS, kind]) + text(numerics_version),
         text("" if own else model.profile.name),
         varint(model.n_inputs) + varint(len(model.layers)),
         _encode_offset(model.input_offset),
@@ -100,6 +102,8 @@ def _encode_all(model: IntegerMLP, encoding: str, facts: Facts | None) -> bytes:
     if np.ndim(model.input_params.scale):
         parts.append(np.asarray(model.layers[0].x.scale, "<f4").tobytes())
     parts.extend(_encode_layer(layer, encoding) for layer in model.layers)
+    if kind == WITH_ENDS:
+        parts.extend(_encode_offset(end) for end in ends)
     if facts is not None:
         parts.append(encode_facts(facts))
     content = b"".join(parts)
