@@ -95,7 +95,7 @@ def _encoded(encoding: dict[str, Any]) -> str:
 
 
 def printable(text: str) -> str:
-    """Escape what would move a terminal's cursor; a name may hold anything.
+    """Escape what of a `text` would move a terminal's cursor; a name may hold anything.
 
     >>> printable("body\\tweight")
     'body\\\\tweight'

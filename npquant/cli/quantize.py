@@ -56,7 +56,9 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         "--polish", metavar="N", type=int, help="steps that fit scales and biases at the end (rectified only)"
     )
     add_rows(quantize)
-    out = add_output(quantize, "the integer network: NAME.npz opens with NumPy, NAME.npq is shorter")
+    out = add_output(
+        quantize, "the integer network: NAME.npz is a zip around the container, NAME.npq the container alone"
+    )
     out.add_argument(
         "--encoding", metavar="NAME", choices=ENCODINGS, default="auto",
         help=f"of the weights in the file: {', '.join(ENCODINGS)} (default: auto, the shortest for each layer)",

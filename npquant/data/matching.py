@@ -80,13 +80,12 @@ def match_features(data: Dataset, facts: Facts | None, file: str) -> MatchedData
 def match_classes(data: Dataset, facts: Facts | None, file: str) -> MatchedData:
     """Number the classes alone as the file does, with the errors and notes of `match_data`."""
     known = None if facts is None else facts.class_names
-    if data.kind == "real":
-        if known is None:
-            return MatchedData(data, ())
-        raise ValueError(
-            f"{data.source}: has real targets, and {file} tells {', '.join(known[:10])} apart: give matching "
-            "--data"
-        )
+    if not data.class_names:
+        if known is not None:
+            raise ValueError(
+                f"{data.source}: has real targets; {file} tells {len(known)} classes apart, {_list(known)}"
+            )
+        return MatchedData(data, ())  # real targets have no order
     if known is None:
         note = f"{file} does not name its classes: that those of {data.source} stand in its order is not checked."
         named = data.class_names != generic_names(len(data.class_names), "")
@@ -117,7 +116,7 @@ def _require_names(own: Sequence[str], known: Sequence[str], what: str, source: 
         found = [f"has {_list(more)}, which {file} does not know"] * bool(more)
         found += [f"lacks {_list(less)}, which {file} knows"] * bool(less)
         raise ValueError(
-            f"{source}: {' and '.join(found)}: give it the {several} that the network was made from, by their names"
+            f"{source}: {', and '.join(found)}: give it the {several} that the network was made from, by their names"
         )
 
 

@@ -77,9 +77,10 @@ def save(
     model : FloatMLP, IntegerMLP or DynamicMLP
         The network.
     path : path
-        The file; replaced whole if it exists. NAME.npz gives a zip that NumPy opens, every other name (by custom
-        NAME.npq) the bare container, some 600 bytes shorter, for integer networks of int8 codes. A float network is a
-        zip under every name.
+        The file; replaced whole if it exists. NAME.npz gives a zip, every other name (by custom NAME.npq) the bare
+        container, some 600 bytes shorter, for integer networks of int8 codes. A float network is a zip under every
+        name, and its arrays are what NumPy opens; of an integer network NumPy sees the container's bytes alone:
+        ``npquant.interop.to_npz`` writes its arrays.
     encoding : {"auto", "dense", "bitmask", "relative", "arithmetic"}
         That of an integer network's weights in the container; "auto" takes the shortest for each layer.
     facts : Facts, optional

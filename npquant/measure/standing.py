@@ -3,7 +3,7 @@
 Everything after step 1 is judged against the float network, so that a budget is met by a network that knows nothing
 too. What a reader must then know is said here, once, and printed wherever the verdict is.
 
-Legend: reference the float network's answers on validation rows, found those of R rows, y their true classes, int64 (R,);
+Legend: reference the float network's answers on validation rows, found those of R rows, y true classes, int64 (R,);
 names of the C classes, none for real targets; right rows whose class is predicted, by the network or by the rule
 "always the commonest class".
 """

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from npquant.arrays import Indices
 from npquant.compression.chain.layer_report import LayerReport
 from npquant.compression.chain.weight_codes import Bits
+from npquant.files.facts import Facts
 from npquant.integer.dynamic_mlp import DynamicMLP
 from npquant.integer.mlp import IntegerMLP
 from npquant.measure.cost import executed_macs, nonzero_weights, stored_bytes, weight_widths
@@ -66,8 +67,11 @@ class Judge:
         """Return how a network compares with the float one on the test rows."""
         return self._on_test[name][1]
 
-    def model_entries(self, stored: FloatMLP, n_bytes: Mapping[str, int]) -> list[dict[str, Any]]:
-        """Describe every network; `stored` is the float network as its file holds it, `n_bytes` are lengths known."""
+    def model_entries(self, stored: FloatMLP, n_bytes: Mapping[str, int], facts: Facts) -> list[dict[str, Any]]:
+        """Describe every network: `stored` is the float one as its file holds it, `n_bytes` lengths known.
+
+        Other lengths are those of files with `facts`.
+        """
         itself = compare(self._opened.answers, self._opened.answers)
         networks: list[tuple[str, FloatMLP | IntegerMLP, tuple[Bits, ...], Answers, Answers, Compared]] = [
             ("float", stored, weight_widths(stored), self._validation.answers, self._opened.answers, itself)
@@ -81,7 +85,7 @@ class Judge:
                 "test": answers_entry(test),
                 **difference_entry(found),
                 "bits": bits,
-                "bytes": n_bytes.get(name) or stored_bytes(model),
+                "bytes": n_bytes.get(name) or stored_bytes(model, facts=facts),
                 "macs": model.macs,
                 "executed_macs": executed_macs(model),
                 "neurons": model.neurons,

@@ -159,7 +159,7 @@ def _run(config: RunConfig, clock: _Clock, folder: Path) -> dict[str, Any]:
                 "warning": standing.warning,
             },
             "steps": clock.entries,
-            "models": judge.model_entries(start.model, deployed.n_bytes),
+            "models": judge.model_entries(start.model, deployed.n_bytes, facts),
             "comparisons": judge.comparisons,
             "budget": budget_entry(search, decision),
             "pruning": search.pruned.to_json(),

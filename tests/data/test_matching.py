@@ -44,7 +44,7 @@ def test_match_data_undoes_any_order(columns: list[int], classes: list[int]) -> 
 @pytest.mark.parametrize(("features", "said"), [
     (("weight", "height", "age"), "lacks 'sex=male'"),
     ((*NAMES, "id"), "has 'id'"),
-    (("Age", *NAMES[1:]), "has 'Age', which net.npz does not know and lacks 'age'"),
+    (("Age", *NAMES[1:]), "has 'Age', which net.npz does not know, and lacks 'age'"),
     (("age", "age", "height", "sex=male"), "two columns are called 'age'"),
     (("", *NAMES[1:]), "has ''"),
 ])  # fmt: skip
@@ -61,7 +61,7 @@ def test_two_columns_of_one_name_in_the_same_order_are_the_same_columns() -> Non
 
 
 @pytest.mark.parametrize(("classes", "said"), [
-    (("no", "maybe", "yes"), "has 'maybe', which net.npz does not know and lacks 'perhaps'"),
+    (("no", "maybe", "yes"), "has 'maybe', which net.npz does not know, and lacks 'perhaps'"),
     (("No", "perhaps", "yes"), "has 'No'"),
     ((*CLASSES, "never"), "has 'never'"),
     (("0", "1", "2"), "has '0', '1', '2'"),
@@ -147,3 +147,17 @@ def test_content_hash_is_that_of_its_definition() -> None:
     content = np.column_stack([x.astype("<f8"), y.astype("<f8")]).tobytes()
     due = sha256(json.dumps(head, separators=(",", ":")).encode() + content).hexdigest()
     assert content_sha256(Dataset(x, y, ("no", "yes"), ("a", "b"), "n", "s")) == due
+
+
+@pytest.mark.parametrize("shape", [(6,), (6, 2)])
+def test_real_targets_have_no_classes_to_match(shape: tuple[int, ...]) -> None:
+    """Nothing to number and nothing to note; a network of classes refuses them."""
+    data = Dataset(
+        rows().x, np.linspace(0, 1, int(np.prod(shape))).reshape(shape), (), NAMES, "n", "prices.csv", "real"
+    )
+    known = facts_of(data)
+    assert known.class_names is None and known.data_sha256 == content_sha256(data)
+    found = match_data(data, known, "net.npz")
+    assert found.data is data and found.notes == ()
+    with pytest.raises(ValueError, match="has real targets"):
+        match_data(data, Facts(NAMES, CLASSES), "net.npz")

@@ -49,5 +49,6 @@ def _outputs(names: int | list[str] | None, outputs: int) -> list[str]:
 
 
 def _quoted(value: Any, indent: int | None = None) -> str:
-    """JSON in ASCII, whose escape of a slash keeps a comment from ending, or another from starting, inside it."""
-    return json.dumps(value, indent=indent).replace("*/", "*\\/").replace("/*", "\\/*")
+    """JSON in ASCII, whose escapes keep a comment from ending, another from starting, and a trigraph from standing."""
+    text = json.dumps(value, indent=indent).replace("*/", "*\\/").replace("/*", "/\\u002a")
+    return text.replace("??", "?\\u003f")

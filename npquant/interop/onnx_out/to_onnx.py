@@ -1,6 +1,6 @@
 """The door: a network as an ONNX file.
 
-Legend: model, form, head and weights as on the card of `to_onnx`.
+Legend: model, form, head, weights and facts as on the card of `to_onnx`.
 """
 
 from __future__ import annotations
