@@ -19,9 +19,10 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from npquant.arrays import Float64
-from npquant.compression.chain.calibration import InputCode, by_feature_code, input_code_of
+from npquant.compression.chain.calibration import InputCode, by_feature_code, choose_input_code, input_code_of
 
 INPUTS: Final = ("auto", "exact", "by_feature")
 # Half a bit: a step sqrt 2 as wide, an error of twice the power.
@@ -81,6 +82,20 @@ def cost_of_exact(rows: Float64, w: Float64, scales: Float64) -> float:
         noise = np.square(np.max(np.abs(w) * u[:, np.newaxis], axis=0)) * np.sum(variance / np.square(u))
         powers.append(float(np.mean(noise[moved] / v[moved])))
     return powers[0] / powers[1]
+
+
+def inputs_notes(rows: ArrayLike, kind: str) -> list[str]:
+    """Say that whole numbers were quantized by feature, where a network's inputs are of that `kind`; else nothing.
+
+    >>> inputs_notes([[0, 16]], "exact"), len(inputs_notes([[0, 16]], "by_feature"))
+    ([], 1)
+    """
+    if kind != "by_feature" or choose_input_code(rows).by_feature:
+        return []
+    return [
+        "Inputs are whole numbers, but have a step for each feature (by_feature): one step of 1 for all of them would "
+        "cost the first layer's weights more than half a bit."
+    ]
 
 
 def _fault(rows: Float64) -> str:
