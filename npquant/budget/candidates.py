@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from npquant.arrays import Float32, Float64, Indices, Int8, Mask
-from npquant.budget.requirements import Measurement, measurement
+from npquant.budget.requirements import Measured, measurement
 from npquant.budget.space import Thresholds
 from npquant.codec.byte_fields import varint
 from npquant.codec.weight_stream import encode_weights
@@ -39,8 +39,7 @@ from npquant.integer.layer import IntegerLayer
 from npquant.integer.mlp import IntegerMLP
 from npquant.kernels.qparams import QuantParams
 from npquant.measure.cost import stored_bytes
-from npquant.measure.evaluate import Reference, compare
-from npquant.measure.statistics import sqnr_db
+from npquant.measure.evaluate import Reference, answers_sqnr, compare
 from npquant.nn.model import DenseLayer, FloatMLP
 
 Key = tuple[int, tuple[Bits, ...], tuple[int, ...], tuple[float, ...]]
@@ -82,8 +81,9 @@ class CandidateBuilder:
     """Build and measure candidates, and remember what they share.
 
     Pruning sees all of `x_calibration` (R, K), quantization its first `rows` rows (None: all). `reference` holds the
-    validation rows. `compensation` is "refit" or "layerwise", as in `prune_neurons`; files are measured in the
-    `encoding` "auto" or "dense", which takes less time. `facts` are what the file will know of the data.
+    validation rows, and says whether the network's outputs are logits of classes or real values. `compensation` is
+    "refit" or "layerwise", as in `prune_neurons`; files are measured in the `encoding` "auto" or "dense", which takes
+    less time. `facts` are what the file will know of the data.
     """
 
     def __init__(
@@ -120,7 +120,11 @@ class CandidateBuilder:
         """Prune and refit the original network, one rate a hidden layer."""
         if rates and rates not in self._nets:
             self._nets[rates] = prune_neurons_with_report(
-                self._floating, self._x_calibration, rates, compensation=self._compensation
+                self._floating,
+                self._x_calibration,
+                rates,
+                compensation=self._compensation,
+                output=self._reference.output,
             )
         if rates not in self._pruned:
             self._pruned[rates] = self._pruned_net(*self._nets.get(rates, (self._floating, PruningReport(rates, ()))))
@@ -156,6 +160,7 @@ class CandidateBuilder:
             rectify,
             activation_bits=thresholds.activation_bits,
             targets=pruned.targets,
+            output=self._reference.output,
             inputs=self._inputs,
         )
 
@@ -168,17 +173,18 @@ class CandidateBuilder:
             thresholds.bits,
             thresholds.activation_bits,
             targets=pruned.targets,
+            output=self._reference.output,
             inputs=self._inputs,
         )
 
-    def measure(self, thresholds: Thresholds) -> Measurement:
+    def measure(self, thresholds: Thresholds) -> Measured:
         """Build a candidate and compare it with the float network on the validation rows."""
         model = self.build(thresholds)
         size = stored_bytes(model, "dense", self._facts)
         if self.encoding == "auto":
             size -= sum(self._saved(layer) for layer in model.layers)
         before, after = self._reference.answers, self._reference.evaluate(model)
-        return measurement(compare(before, after), sqnr_db(before.logits, after.logits), size, model.macs)
+        return measurement(compare(before, after), answers_sqnr(before, after), size, model.macs)
 
     def _saved(self, layer: IntegerLayer) -> int:
         """Return the bytes by which the shortest encoding of a layer's weights is shorter than the dense one."""
@@ -198,7 +204,7 @@ class CandidateBuilder:
         new = ~store.known[kept]
         if new.any():
             z, at = problem.z[:, new], kept[new]
-            d2 = error_weights(replace(problem, z=z))
+            d2 = error_weights(replace(problem, z=z), self._reference.output)
             layer = rectify_layer(problem.x, z, problem.w[:, new], d2, key[1][-1])
             store.q[:, at], store.s[at], store.bias[at], store.upper[at] = layer.q, layer.s, layer.bias, layer.upper
             store.known[at] = True

@@ -5,8 +5,8 @@ function that builds one candidate as a whole and measures it on the validation 
 
 G8 (Pareto)       no other candidate has at most the same bytes, MACs and KL, and less of one
 
-Legend: KL the divergence M2 of the candidate from the float network, in nats; space, axis and level as in space; budget
-what is required; measure and study as below; outcome what a search found.
+Legend: KL the divergence M2 of the candidate from the float network, in nats (of real targets that of `rise`); space,
+axis and level as in space; budget what is required; measure and study as below; outcome what a search found.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from npquant.budget.decision import Decision
-from npquant.budget.requirements import Budget, low_widths_pay
+from npquant.budget.requirements import Budget
 from npquant.budget.space import LOW_WIDTHS, Space, State, Trial
 from npquant.budget.time_limit import OutOfTime
 from npquant.budget.trials import AxisTrial, Measure, Trials
@@ -44,7 +44,7 @@ class Outcome:
             return None
         lucky = [trial for trial in self.frontier if not trial.failing and trial.phase != "sensitivity"]
         smaller = [trial for trial in lucky if trial.found.n_bytes < self.chosen.found.n_bytes and not trial.sound]
-        return min(smaller, key=lambda trial: (trial.found.n_bytes, trial.found.kl), default=None)
+        return min(smaller, key=lambda trial: (trial.found.n_bytes, trial.found.divergence), default=None)
 
 
 def search_thresholds(
@@ -115,7 +115,7 @@ def _judge_low_widths(trials: Trials, space: Space, budget: Budget) -> tuple[flo
     if state is None or not any(width in LOW_WIDTHS for axis in space.bits for width in axis):
         return None, True
     found = trials.trial(state, "uniform").found
-    return found.kl, low_widths_pay(found.kl, budget.max_drop, found.rows)
+    return found.divergence, budget.low_widths_pay(found)
 
 
 def _is_sound(trial: Trial) -> bool:
@@ -134,7 +134,7 @@ def _stretch(trials: Trials, space: Space, budget: Budget) -> None:
     even = [(state, trial) for state, trial in sound if trial.phase == "uniform"]
     ends = []
     for pairs in filter(None, (even, sound)):
-        near = min(pairs, key=lambda pair: (budget.excess(pair[1].found), pair[1].found.kl))[0]
+        near = min(pairs, key=lambda pair: (budget.excess(pair[1].found), pair[1].found.divergence))[0]
         ends.append(trials.descend(near, "stretch", lambda trial: trial.holds, tightest, only_sound=False))
     if any(not trial.failing for _, trial in trials.tried):
         return
@@ -151,16 +151,16 @@ def _choose(tried: Sequence[Trial], budget: Budget) -> Trial:
     meeting = [trial for trial in tried if not trial.failing]
     sound = [trial for trial in meeting if trial.sound]
     if sound and not budget.limited:
-        return min(sound, key=lambda trial: (trial.found.n_bytes, trial.found.kl))
+        return min(sound, key=lambda trial: (trial.found.n_bytes, trial.found.divergence))
     if meeting:
-        return min(sound or meeting, key=lambda trial: trial.found.kl)
+        return min(sound or meeting, key=lambda trial: trial.found.divergence)
     holding = [trial for trial in tried if trial.sound] or [trial for trial in tried if trial.holds]
-    return min(holding or tried[:1], key=lambda trial: (budget.excess(trial.found), trial.found.kl))
+    return min(holding or tried[:1], key=lambda trial: (budget.excess(trial.found), trial.found.divergence))
 
 
 def _nearest(frontier: Sequence[Trial], budget: Budget) -> Trial:
     """Choose the trial that misses limits by the smallest factor, then drops least, then was tried first."""
-    return min(frontier, key=lambda trial: (budget.excess(trial.found), trial.found.drop))
+    return min(frontier, key=lambda trial: (budget.excess(trial.found), trial.found.loss))
 
 
 def pareto(trials: Sequence[Trial]) -> tuple[bool, ...]:
@@ -173,7 +173,7 @@ def pareto(trials: Sequence[Trial]) -> tuple[bool, ...]:
     >>> pareto([Trial(Thresholds((8,), (), ()), each, (), True, "walk") for each in found])
     (True, True, False)
     """
-    points = [(trial.found.n_bytes, trial.found.macs, trial.found.kl) for trial in trials]
+    points = [(trial.found.n_bytes, trial.found.macs, trial.found.divergence) for trial in trials]
     return tuple(not any(_dominates(other, point) for other in points) for point in points)
 
 
@@ -204,7 +204,7 @@ def describe(outcome: Outcome, decision: Decision) -> str:
         parts = [("weight bits", made.bits), ("rates", made.rates), ("activation bits", made.activation_bits)]
         with_what = ", ".join(f"{what} {'/'.join(map(str, values))}" for what, values in parts if values)
         lines.append(
-            f"{name}: {found.n_bytes:,} bytes, {found.macs:,} MACs, KL {found.kl:.5f}, SQNR {found.sqnr:.1f} dB, "
+            f"{name}: {found.n_bytes:,} bytes, {found.macs:,} MACs, {found.in_words}, SQNR {found.sqnr:.1f} dB, "
             f"{with_what}"
         )
     return "\n".join(lines)

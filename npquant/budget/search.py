@@ -18,13 +18,12 @@ from typing import Any, Final, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from npquant.arrays import Int64
 from npquant.budget.candidates import CandidateBuilder, PrunedNet
 from npquant.budget.decision import Decision, decide
 from npquant.budget.effort import ORDINARY, Effort, effort_for
 from npquant.budget.greedy_search import Outcome, describe, search_thresholds
 from npquant.budget.refinement import confirm, lower_activation_bits
-from npquant.budget.requirements import Budget, Measurement
+from npquant.budget.requirements import Budget, Measured
 from npquant.budget.space import Space, Thresholds, Trial
 from npquant.budget.time_limit import Clock, Stopped, Stopwatch, checked_time_limit
 from npquant.budget.trials import AxisTrial, Measure
@@ -43,11 +42,11 @@ SEARCH_ROWS: Final = 512
 VALIDATION_SHARE: Final = 0.3
 
 Progress = Callable[[str], None]
-Rows = tuple[NDArray[Any], Int64]
+Rows = tuple[NDArray[Any], NDArray[Any]]
 
 
 class LabelledSets(Protocol):
-    """Rows to calibrate on, and validation rows with their classes: what `npquant.data.sets.Sets` has, or one's own."""
+    """Rows to calibrate on, and validation rows: what `npquant.data.sets.Sets` has, or one's own."""
 
     @property
     def x_calibration(self) -> NDArray[Any]:
@@ -55,7 +54,7 @@ class LabelledSets(Protocol):
 
     @property
     def validation(self) -> Rows:
-        """Validation rows and their classes."""
+        """Validation rows, and their classes or real targets."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -113,7 +112,7 @@ class SearchResult:
         return self.outcome.chosen.thresholds
 
     @property
-    def found(self) -> Measurement:
+    def found(self) -> Measured:
         """What the network is on the validation rows, and what it costs."""
         return self.outcome.chosen.found
 
@@ -163,13 +162,15 @@ def search_budget(
     Parameters
     ----------
     model : FloatMLP
-        A classifier; not modified.
+        A classifier, or a regression where y is real; not modified.
     data : record or tuple of two arrays
         Either a record with `x_calibration` (R, K), training rows, and `validation`, a tuple (x, y) of rows (R, K) and
-        their classes (R,), such as `npquant.data.sets.Sets`; or a tuple (x, y), of which three rows in ten, drawn
-        with `rng`, validate and the others calibrate. Keep test rows out of it: open them once, when all is chosen.
+        their classes (R,), or real targets (R,) or (R, C), such as `npquant.data.sets.Sets`; or a tuple (x, y), of
+        which three rows in ten, drawn with `rng`, validate and the others calibrate. Keep test rows out of it: open
+        them once, when all is chosen.
     budget : Budget or None
-        What must hold; None: at most one point of validation accuracy lost.
+        What must hold; None: at most one point of validation accuracy lost; of real targets, RMSE up by at most 5 %
+        (or 1 % of the spread of the targets, where that is more).
     bits : int, "ternary" or None
         Fix the weight width of every layer; None: searched.
     prune : float or None
@@ -196,10 +197,10 @@ def search_budget(
     Raises
     ------
     TypeError
-        If the model is no FloatMLP, the time limit no number, or y does not hold integers: regression has no accuracy
-        to keep.
+        If the model is no FloatMLP, the time limit no number, or y holds neither integers nor real numbers.
     ValueError
-        If a parameter, the rows or the classes are not valid, or the network has one output.
+        If a parameter, the rows or the classes are not valid, the budget is one of the other kind of targets, or a
+        network with one output meets classes.
 
     Notes
     -----
@@ -219,10 +220,11 @@ def search_budget(
     """
     if not isinstance(model, FloatMLP):
         raise TypeError(f"the model is a {type(model).__name__}: a search starts from a FloatMLP")
-    floating, wanted = in_float64(model), Budget() if budget is None else budget
+    floating = in_float64(model)
     x_calibration, validation = _rows_of(data, model, rng)
     watch = Stopwatch(checked_time_limit(time_limit), clock)
     reference = Reference.of(floating, *validation)
+    wanted = (budget or Budget()).of_kind("real" if reference.output == "identity" else "classes")
     effort = effort_for(model.macs)
     space = search_space(len(model.layers), bits, prune, activation_bits, effort)
     builder = quick = CandidateBuilder(
@@ -249,7 +251,7 @@ def _told(builder: CandidateBuilder, progress: Progress | None) -> Measure:
     """Measure with a builder, and tell about each candidate."""
     tried = count(1)
 
-    def measure(made: Thresholds) -> Measurement:
+    def measure(made: Thresholds) -> Measured:
         if progress is not None:
             widths, rates = ("/".join(map(str, values)) for values in (made.bits, made.rates))
             levels = "/".join(map(str, made.activation_bits))
@@ -304,20 +306,37 @@ def _rows_of(
 
 
 def _checked(pair: tuple[ArrayLike, ArrayLike], model: FloatMLP) -> Rows:
-    """Return rows and classes as arrays that fit each other and the network."""
+    """Return rows, and classes or real targets, as arrays that fit each other and the network."""
     x, y = np.asarray(pair[0]), np.asarray(pair[1])
-    classes = model.neurons[-1]
-    if not np.issubdtype(y.dtype, np.integer):
-        raise TypeError(
-            f"y holds {y.dtype}; the search keeps the accuracy of a classifier, so it needs integer classes. For "
-            'regression quantize directly: quantize_rectified(..., output="identity")'
-        )
-    if classes < 2:
-        raise ValueError("the network has one output: a classifier has one a class, and regression is not searched")
     if checked_rows(x, "x").shape[1] != model.n_inputs:
         raise ValueError(f"x has {x.shape[1]} columns; the model reads {model.n_inputs}")
-    if y.shape != x.shape[:1]:
+    if y.shape[:1] != x.shape[:1]:
+        raise ValueError(f"x has {len(x)} rows and y the shape {y.shape}; each row needs one class or target")
+    if y.dtype.kind == "f":
+        return x, _checked_targets(y, model)
+    classes = model.neurons[-1]
+    if not np.issubdtype(y.dtype, np.integer):
+        raise TypeError(f"y holds {y.dtype}; give integer classes, or real targets of a float type")
+    if classes < 2:
+        raise ValueError(
+            "the network has one output, and y holds integers: for regression give y.astype(float); a binary "
+            "classifier needs an output a class (of one logit z, the two 0 and z)"
+        )
+    if y.ndim != 1:
         raise ValueError(f"x has {len(x)} rows and y the shape {y.shape}; each row needs one class")
     if int(y.min()) < 0 or int(y.max()) >= classes:
         raise ValueError(f"the classes span [{y.min()}, {y.max()}]; the network tells [0, {classes - 1}] apart")
     return x, y.astype(np.int64)
+
+
+def _checked_targets(y: NDArray[Any], model: FloatMLP) -> NDArray[np.float64]:
+    """Return real targets (R, C) that fit the network."""
+    targets = y.astype(np.float64).reshape(len(y), -1)
+    if y.ndim > 2 or targets.shape[1] != model.neurons[-1]:
+        raise ValueError(
+            f"y holds real numbers of shape {y.shape}, targets of a regression; the network has {model.neurons[-1]} "
+            "outputs: give one target an output, or integer classes"
+        )
+    if not np.isfinite(targets).all():
+        raise ValueError("a target is NaN or infinite; replace or drop its row")
+    return targets

@@ -16,7 +16,7 @@ from math import isfinite
 from numbers import Real
 from typing import Final
 
-from npquant.budget.requirements import Measurement
+from npquant.budget.requirements import Measured
 from npquant.budget.space import Space, Thresholds
 from npquant.budget.trials import Measure
 
@@ -78,7 +78,7 @@ class Stopwatch:
     def timed(self, measure: Measure) -> Measure:
         """Return `measure`, which raises OutOfTime instead of beginning a candidate that would end too late."""
 
-        def within_limit(made: Thresholds) -> Measurement:
+        def within_limit(made: Thresholds) -> Measured:
             begun = self.seconds
             if self.tried and self.limit is not None and begun + self._longest >= self.limit:
                 raise OutOfTime

@@ -37,13 +37,28 @@ def add_output(parser: argparse.ArgumentParser, what: str) -> argparse._Argument
     >>> parser = argparse.ArgumentParser()
     >>> group = add_output(parser, "the integer network")
     >>> vars(parser.parse_args(["--out", "net.npz"]))
-    {'out': 'net.npz', 'max_drop': None, 'json': False}
+    {'out': 'net.npz', 'max_drop': None, 'max_rmse_rise': None, 'json': False}
     """
     out = parser.add_argument_group("what to write")
     out.add_argument("--out", metavar="FILE", required=True, help=f"{what}; replaced whole if it exists")
     out.add_argument("--max-drop", metavar="P", type=float, help="points of accuracy that may be lost (more: exit 1)")
+    add_rise(out)
     out.add_argument("--json", action="store_true", help="print JSON instead of tables")
     return out
+
+
+def add_rise(group: argparse._ArgumentGroup) -> None:
+    """Give a group --max-rmse-rise, what --max-drop is for real targets.
+
+    >>> parser = argparse.ArgumentParser()
+    >>> add_rise(parser.add_argument_group("what is required"))
+    >>> parser.parse_args(["--max-rmse-rise", "5%"]).max_rmse_rise, parser.parse_args([]).max_rmse_rise
+    ('5%', None)
+    """
+    group.add_argument(
+        "--max-rmse-rise", metavar="E",
+        help="how far RMSE may rise, of real targets: in their unit, or as in 5%%",
+    )  # fmt: skip
 
 
 def add_reading(parser: argparse.ArgumentParser, *, integer: bool) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from npquant.cli.arguments import activations, duration, names, weight_bits, widths
+from npquant.cli.arguments import activations, add_rise, duration, names, weight_bits, widths
 from npquant.cli.progress import ProgressLine
 from npquant.workflow.target_names import TARGETS
 
@@ -49,7 +49,8 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 def _add_budget(run: argparse.ArgumentParser) -> None:
     """Add what is required of the deployed network, and what is not left to the search."""
     budget = run.add_argument_group("what is required")
-    budget.add_argument("--max-drop", metavar="P", type=float, default=1.0, help="points that may be lost (default: 1)")
+    budget.add_argument("--max-drop", metavar="P", type=float, help="points that may be lost, of classes (default: 1)")
+    add_rise(budget)
     budget.add_argument("--max-bytes", metavar="N", type=int, help="largest deployed.npz")
     budget.add_argument("--max-macs", metavar="N", type=int, help="most multiply-accumulates a row")
     budget.add_argument("--min-sqnr", metavar="DB", type=float, help="least signal-to-noise ratio of the logits, in dB")
@@ -75,7 +76,7 @@ def _execute(options: argparse.Namespace) -> int:
             max_bytes=options.max_bytes, max_macs=options.max_macs, min_sqnr=options.min_sqnr, prune=options.prune,
             bits=options.bits, activation_bits=options.activation_bits, hidden=options.hidden, epochs=options.epochs,
             activation=options.activation, seed=options.seed, activations=options.activations, targets=options.targets,
-            time_limit=options.time_limit, progress=progress.show,
+            time_limit=options.time_limit, max_rmse_rise=options.max_rmse_rise, progress=progress.show,
         )  # fmt: skip
     sys.stdout.write(encode_report(report).decode("ascii") if options.json else render_report(report))
     sys.stdout.flush()

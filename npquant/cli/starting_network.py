@@ -118,5 +118,6 @@ def _calibration_rows(sets: Sets, count: int | None, seed: int) -> NDArray[Any]:
 def _notes(model: FloatMLP, sets: Sets, seed: int) -> tuple[str, ...]:
     """Say what is not known of a network's training rows, unless it is the bundled one, whose rows are known."""
     known = sets.split.sha256 == bundled_record()["split_sha256"] and same_network(model, bundled_network())
-    note = f"Split by seed {seed}: accuracy flatters a network that was trained on another split."
+    what = "accuracy flatters" if sets.dataset.kind == "classes" else "errors flatter"
+    note = f"Split by seed {seed}: {what} a network that was trained on another split."
     return () if known else (note,)

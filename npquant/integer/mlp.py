@@ -31,6 +31,7 @@ from npquant.integer.network_checks import (
 from npquant.kernels.affine import dequantize
 from npquant.kernels.linear import accumulate
 from npquant.kernels.qparams import QuantParams
+from npquant.nn.classes import largest_output
 from npquant.profiles.npquant import NPQUANT
 from npquant.profiles.record import Profile
 
@@ -333,6 +334,11 @@ class IntegerMLP:
             The class of the largest output code, the lowest index on ties; of the largest logit where outputs have
             scales or offsets of their own.
 
+        Raises
+        ------
+        ValueError
+            As `encode`; also of a network with one output, which may be a regression's value or a binary logit.
+
         Examples
         --------
         >>> p = QuantParams(0.5, 0, -128, 127)
@@ -342,8 +348,8 @@ class IntegerMLP:
         """
         if self.output_params is None or has_own_ends(self.output_offset, self.output_factor):
             # A scale or an offset an output has another order than the codes.
-            return np.asarray(np.argmax(self.logits(x), axis=1), np.int64)
-        return np.asarray(np.argmax(self.run(self.encode(x)), axis=1), np.int64)
+            return largest_output(self.logits(x))
+        return largest_output(self.run(self.encode(x)))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, IntegerMLP):

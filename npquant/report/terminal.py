@@ -6,6 +6,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from npquant.budget.decision import REQUIREMENTS
+from npquant.report.real_text import (
+    compared_errors,
+    dynamic_errors,
+    found_rise,
+    model_errors,
+    nearest_rise,
+    real_data,
+    target_difference,
+)
 from npquant.report.text_layout import joined, labelled, table, wrap
 
 
@@ -22,6 +31,10 @@ def render_report(report: dict[str, Any]) -> str:
         _verdict(report),
     )
     return "\n\n".join("\n".join(lines) for lines in sections if lines) + "\n"
+
+
+def _real(report: dict[str, Any]) -> bool:
+    return bool(report["data"].get("kind") == "real")
 
 
 def _points(value: float) -> str:
@@ -49,10 +62,11 @@ def _head(report: dict[str, Any]) -> list[str]:
     floating = report["models"][0]
     widths = "-".join(map(str, (data["features"], *floating["neurons"])))
     seconds = sum(step["seconds"] for step in report["steps"])
+    what = real_data(report) if _real(report) else f"{data['classes']} classes"
     return [
         f"npquant {report['environment']['npquant']}   eight steps in {seconds:.1f} s   seed {config['seed']}",
         "",
-        f"  data   {data['name']}: {rows['total']:,} rows, {data['features']} features, {data['classes']} classes",
+        f"  data   {data['name']}: {rows['total']:,} rows, {data['features']} features, {what}",
         f"         {rows['train']:,} train, {rows['validation']:,} validation, {rows['test']:,} test"
         f"   split {data['split_sha256'][:12]}",
         f"  float  {widths}, {joined(report['model']['activations'][:-1])} ({_source(report['model'])})",
@@ -65,8 +79,16 @@ def _source(model: dict[str, Any]) -> str:
 
 
 def _thresholds(budget: dict[str, Any]) -> list[str]:
-    found, drop = budget["thresholds"], budget["drop"]
-    asked = [f"at most {budget['max_drop']:g} points ({budget['allowed_rows']} validation rows) lost"]
+    found = budget["thresholds"]
+    if "rise" in budget:
+        asked, lost = found_rise(budget)
+    else:
+        drop = budget["drop"]
+        asked = [f"at most {budget['max_drop']:g} points ({budget['allowed_rows']} validation rows) lost"]
+        lost = [
+            f"  lost   {drop['points']:.2f} points ({drop['b']} rows lost, {drop['c']} won), "
+            f"95 % interval {drop['low']:.2f} to {drop['high']:.2f}"
+        ]
     limits = (("max_bytes", "at most {:,} bytes"), ("max_macs", "at most {:,} MACs"), ("min_sqnr", "at least {:g} dB"))
     asked += [text.format(budget[name]) for name, text in limits if budget[name] is not None]
     by_hidden = f"pruning rate {joined(found['rates'])}, activation bits {joined(found['activation_bits'])}"
@@ -74,13 +96,15 @@ def _thresholds(budget: dict[str, Any]) -> list[str]:
         "Step 3   thresholds from the budget",
         f"  asked  {', '.join(asked)}",
         f"  found  weight bits {joined(found['bits'])} by layer; {by_hidden} by hidden layer",
-        f"  lost   {drop['points']:.2f} points ({drop['b']} rows lost, {drop['c']} won), "
-        f"95 % interval {drop['low']:.2f} to {drop['high']:.2f}",
+        *lost,
         *_tried(budget),
     ]
-    if budget["kl_at_4_bits"] is not None:
-        verdict = "searched" if budget["two_bits_searched"] else "only where a limit needs them or for all layers alike"
+    verdict = "searched" if budget["two_bits_searched"] else "only where a limit needs them or for all layers alike"
+    if budget.get("kl_at_4_bits") is not None:
         lines.append(f"  2 bits {verdict}: KL of 4 bits everywhere is {budget['kl_at_4_bits']:.5f}")
+    if budget.get("deviation_at_4_bits") is not None:
+        deviation = _percent(budget["deviation_at_4_bits"])
+        lines += labelled("2 bits", f"{verdict}: the deviation of 4 bits everywhere is {deviation} %")
     return lines
 
 
@@ -102,6 +126,8 @@ def _tried(budget: dict[str, Any]) -> list[str]:
 
 
 def _compared(report: dict[str, Any], step: int, title: str) -> list[str]:
+    if _real(report):
+        return [title, *compared_errors(report, step)]
     accuracy = {model["name"]: model["validation"]["accuracy"] for model in report["models"]}
     rows = [
         (
@@ -122,6 +148,8 @@ def _compared(report: dict[str, Any], step: int, title: str) -> list[str]:
 
 def _models(report: dict[str, Any]) -> list[str]:
     models = report["models"]
+    if _real(report):
+        return ["All models   the test rows were opened once, here", *model_errors(models)]
     rows = [
         (
             model["name"],
@@ -167,19 +195,24 @@ def _deployment(report: dict[str, Any]) -> list[str]:
         *labelled("proof", f"deployed.npz, read back, computes the same codes on {deployment['proof']['rows']:,} rows"),
         *_bounds(report["bounds"]),
         *labelled("runs", f"{_kernels(deployment['kernels'])}"),
-        *labelled(
-            "other",
-            f"dynamic quantization of the same network: test {_percent(dynamic['test']['accuracy'])} %, agreement "
-            f"{_percent(dynamic['agreement'])} %, KL {dynamic['kl']:.5f} (deployed {dynamic['static_kl']:.5f})",
-        ),
+        *labelled("other", f"dynamic quantization of the same network: {_dynamic(dynamic)}"),
         "",
         *table(("batch", "float", "integer", "dynamic", "integer/float", "dynamic/float"), rows, text_columns=0),
     ]
 
 
+def _dynamic(dynamic: dict[str, Any]) -> str:
+    if "deviation" in dynamic:
+        return dynamic_errors(dynamic)
+    return (
+        f"test {_percent(dynamic['test']['accuracy'])} %, agreement {_percent(dynamic['agreement'])} %, "
+        f"KL {dynamic['kl']:.5f} (deployed {dynamic['static_kl']:.5f})"
+    )
+
+
 def _targets(report: dict[str, Any]) -> list[str]:
     """Lay out what was exported and run; what could not be is named below."""
-    targets = report["deployment"]["targets"]
+    targets, real = report["deployment"]["targets"], _real(report)
     if not targets:
         return []
     rows = [
@@ -188,13 +221,13 @@ def _targets(report: dict[str, Any]) -> list[str]:
             f"{entry['measured']['code_bytes'] or entry['bytes']:,}",
             entry["profile"],
             f"{entry['outputs'] - entry['differing']:,} of {entry['outputs']:,}",
-            _percent(entry["agreement"]),
+            target_difference(entry) if real else _percent(entry["agreement"]),
             "-" if entry["measured"]["seconds"] is None else _row_time(entry["measured"]["seconds"]),
         )
         for entry in targets
         if entry["reason"] is None
     ]
-    head = ("target", "bytes", "arithmetic", "equal answers", "agree %", "one row")
+    head = ("target", "bytes", "arithmetic", "equal answers", "largest diff." if real else "agree %", "one row")
     lines = ["Exports   run in their runtimes, compared byte for byte with npquant's answers"]
     lines += table(head, rows) if rows else []
     for entry in targets:
@@ -251,7 +284,7 @@ def _verdict(report: dict[str, Any]) -> list[str]:
     """Say what was decided, and on what evidence."""
     budget = report["budget"]
     lines = ["Budget met." if budget["met"] else "Budget MISSED: " + _missed(budget) + "."]
-    for name, evidence in (("Validation", budget["drop"]), ("Test", budget["test"])):
+    for name, evidence in (("Validation", budget["rise" if _real(report) else "drop"]), ("Test", budget["test"])):
         lines += wrap(f"{name} rows: {evidence['reason']}.")
     for note in report["notes"]:
         lines += wrap(note)
@@ -264,7 +297,8 @@ def _missed(budget: dict[str, Any]) -> str:
     if near is None:
         return reasons
     sqnr = "exact" if near["sqnr_db"] is None else f"{near['sqnr_db']:.1f} dB"
+    lost = f"{_points(near['drop_points'])} points lost" if "drop_points" in near else nearest_rise(near)
     return (
         f"{reasons}\n  nearest point: {near['bytes']:,} bytes, {near['macs']:,} MACs, {sqnr}, "
-        f"{_points(near['drop_points'])} points lost (bits {joined(near['bits'])}, rates {joined(near['rates'])})"
+        f"{lost} (bits {joined(near['bits'])}, rates {joined(near['rates'])})"
     )

@@ -24,8 +24,14 @@ from npquant.profiles.record import Profile
 from npquant.testing.cards import RULES
 
 Fields = tuple[str, ...]
-# What can decide an output: the rules of a card, and what takes their place beside int16 inputs.
-FIELDS: Final = MappingProxyType({**RULES, "wide_stages": "how layers of int16 inputs are rescaled"})
+# What can decide an output: the rules of a card, and what comes on top of them.
+FIELDS: Final = MappingProxyType(
+    {
+        **RULES,
+        "pairs_apart": "which products are a pair that saturates",
+        "wide_stages": "how layers of int16 inputs are rescaled",
+    }
+)
 
 
 def differing_fields(a: Profile, b: Profile) -> Fields:

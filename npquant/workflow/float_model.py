@@ -106,10 +106,32 @@ def bundled_record() -> dict[str, Any]:
 def check_fits(path: str, model: FloatMLP, sets: Sets, fix: str) -> None:
     """ValueError if the data have other features or classes than the `model` in the file `path`; `fix` says a way."""
     features, classes = sets.dataset.x.shape[1], len(sets.dataset.class_names)
+    if sets.dataset.kind == "real":
+        _check_outputs(path, model, sets, fix)
+        return
     if (model.n_inputs, model.neurons[-1]) != (features, classes):
         raise ValueError(
             f"{path}: takes {model.n_inputs} inputs and tells {model.neurons[-1]} classes apart, but the data has "
             f"{features} features and {classes} classes: {fix}"
+        )
+
+
+def loss_for(sets: Sets) -> str:
+    """Name the loss that a network for the data is trained with."""
+    return "squared_error" if sets.dataset.kind == "real" else "softmax_cross_entropy"
+
+
+def output_of(sets: Sets) -> str:
+    """Name what the network's outputs are, in the words of the quantizers and of pruning."""
+    return "identity" if sets.dataset.kind == "real" else "softmax"
+
+
+def _check_outputs(path: str, model: FloatMLP, sets: Sets, fix: str) -> None:
+    features, outputs = sets.dataset.x.shape[1], sets.outputs
+    if (model.n_inputs, model.neurons[-1]) != (features, outputs):
+        raise ValueError(
+            f"{path}: takes {model.n_inputs} inputs and gives {model.neurons[-1]} outputs, but the data has {features} "
+            f"features and {outputs} real target{'s' * (outputs != 1)} a row: {fix}"
         )
 
 
@@ -161,7 +183,7 @@ def fit_classes(path: str, model: FloatMLP, sets: Sets, fix: str) -> tuple[Float
     """Return the float `model` of the file path with an output a class of the data, and a note where that changed it.
 
     A network with one logit z for two classes becomes one with the two (0, z): z > 0 is the larger of them, and their
-    softmax is the sigmoid of z. Errors as `check_fits`, which `fix` goes to.
+    softmax is the sigmoid of z. One for real targets stays as it is. Errors as `check_fits`, which `fix` goes to.
     """
     last = model.layers[-1]
     notes: tuple[str, ...] = ()
@@ -186,7 +208,8 @@ def _given(path: str, found: Imported, sets: Sets) -> FloatStart:
     if not isinstance(found.model, FloatMLP):
         raise ValueError(f"{path}: holds an integer network, which is quantized already; {_FIX}")
     model, notes = fit_classes(path, found.model, sets, "give matching --data and --model")
-    unknown = f"Which rows {path} was trained on is not known: where test rows are among them, its accuracy flatters."
+    what = "accuracy flatters" if sets.dataset.kind == "classes" else "errors flatter"
+    unknown = f"Which rows {path} was trained on is not known: where test rows are among them, its {what}."
     return FloatStart(model, "file", (unknown, *import_notes(path, found), *notes), found.format, found.head)
 
 
@@ -204,6 +227,7 @@ def _trained(config: RunConfig, sets: Sets, progress: Callable[[str], None]) -> 
         "clipped_relu" if config.activation is None else config.activation,
         epochs,
         validation=sets.validation,
+        loss=loss_for(sets),
         learning_rate=2e-3,
         weight_decay=0.1,
         batch_size=64 if len(y) < LARGE else 256,

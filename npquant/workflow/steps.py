@@ -31,6 +31,7 @@ from npquant.nn.model import FloatMLP
 from npquant.report.budget_entries import budget_entry
 from npquant.report.document import SCHEMA, encode_report, environment, rounded
 from npquant.report.entries import notes_of
+from npquant.report.fit_notes import fit_notes
 from npquant.workflow.config import RunConfig
 from npquant.workflow.deployment import measure_latency, prepare_folder, reload_and_prove, write_files
 from npquant.workflow.float_model import load_matched_sets, obtain_float, read_given
@@ -51,7 +52,7 @@ def run_workflow(
     model: str | None = None,
     train: bool = False,
     out: str = "npquant-out",
-    max_drop: float = 1.0,
+    max_drop: float | None = None,
     max_bytes: int | None = None,
     max_macs: int | None = None,
     min_sqnr: float | None = None,
@@ -64,15 +65,16 @@ def run_workflow(
     seed: int = 0,
     activations: str | tuple[str, ...] | None = None,
     targets: tuple[str, ...] | None = None,
+    max_rmse_rise: float | str | None = None,
     time_limit: float | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Take a float network through the eight steps, from an accuracy requirement to deployed files.
+    """Take a float network through the eight steps, from a requirement on accuracy or RMSE to deployed files.
 
     Parameters
     ----------
     data, model, train, out, max_drop, max_bytes, max_macs, min_sqnr, prune, bits, activation_bits, hidden, epochs,
-    activation, seed, activations, targets, time_limit
+    activation, seed, activations, targets, max_rmse_rise, time_limit
         As `npquant.workflow.config.RunConfig` has them, and ``npquant run --help``.
     progress : callable, optional
         Told in a few words what goes on.
@@ -109,7 +111,7 @@ def run_workflow(
     """
     config = RunConfig(
         data, model, train, out, max_drop, max_bytes, max_macs, min_sqnr, prune, bits, activation_bits,
-        hidden, epochs, activation, seed, activations, targets, time_limit,
+        hidden, epochs, activation, seed, activations, targets, max_rmse_rise, time_limit,
     )  # fmt: skip
     with staged_files(prepare_folder(config.out)) as folder:
         return _run(config, _Clock(progress or _silent), folder)
@@ -119,6 +121,7 @@ def _run(config: RunConfig, clock: _Clock, folder: Path) -> dict[str, Any]:
     given = read_given(config)
     with clock.step(2):
         sets, match_notes = _rows(config, given)
+        config.budget.of_kind(sets.dataset.kind)  # refused before a network is trained for it
         x_calibration = sets.x_calibration
         facts = facts_of(sets.dataset, None if given is None else given.facts)
     with clock.step(1):
@@ -135,8 +138,9 @@ def _run(config: RunConfig, clock: _Clock, folder: Path) -> dict[str, Any]:
     with clock.step(8):
         deployed = _deploy(folder, start.model, search, x_calibration, sets.dataset.x[sets.split.train], facts)
         exported = deploy_targets(
-            folder, deployed.model, sets.validation[0], check_targets(config.targets), clock.progress, facts=facts
-        )
+            folder, deployed.model, sets.validation[0], check_targets(config.targets), clock.progress,
+            kind=sets.dataset.kind, facts=facts,
+        )  # fmt: skip
         judge.evaluate_network("deployed", deployed.model, search.thresholds.bits, search.pruned.kept)
         judge.open_test(*sets.test.open())
     decision = decide(config.budget, search.found, judge.on_test("deployed"))
@@ -169,8 +173,14 @@ def _run(config: RunConfig, clock: _Clock, folder: Path) -> dict[str, Any]:
         }
     )
     back = filled_zeros(search.pruned.model, deployed.model)
-    of_network = [*_zero_notes(back), *inputs_notes(x_calibration, deployed.model.inputs_kind)]
-    report["notes"] = [*start.notes, *match_notes, *notes_of(report), *of_network]
+    report["notes"] = [
+        *start.notes,
+        *match_notes,
+        *fit_notes(search.reference, sets.dataset.class_names),
+        *notes_of(report),
+        *_zero_notes(back),
+        *inputs_notes(x_calibration, deployed.model.inputs_kind),
+    ]
     write_atomically(folder / "report.json", encode_report(report))
     return report
 
@@ -194,8 +204,9 @@ def _validate(
     """Steps 4 to 7: quantize with the thresholds found, prune, and compare on the validation rows."""
     made = search.thresholds
     with clock.step(4):
-        for name, quantize in (("uniform", quantize_uniform), ("rectified", quantize_rectified)):
-            judge.evaluate_network(name, quantize(floating, x_calibration, made.bits, made.activation_bits), made.bits)
+        output, given = search.reference.output, (floating, x_calibration, made.bits, made.activation_bits)
+        judge.evaluate_network("uniform", quantize_uniform(*given, output=output), made.bits)
+        judge.evaluate_network("rectified", quantize_rectified(*given, output=output), made.bits)
     with clock.step(5):
         judge.compare(5, "float", "uniform")
         judge.compare(5, "float", "rectified")
@@ -235,7 +246,9 @@ def _deploy(
     codes = search.model.encode(x_proof)
     model = reload_and_prove(folder / "deployed.npz", search.model, codes)
     made, pruned = search.thresholds, search.pruned.model
-    dynamic = quantize_dynamic(pruned, x_calibration, made.bits, made.activation_bits, method="rectified")
+    dynamic = quantize_dynamic(
+        pruned, x_calibration, made.bits, made.activation_bits, method="rectified", output=search.reference.output
+    )
     times = measure_latency(stored, model, dynamic, x_calibration)
     length = len(contents["deployed.npz"])
     return _Deployed(
