@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from npquant.arrays import Float64
 from npquant.files.container.layout import Part
 from npquant.integer.accumulator import accumulator_interval, accumulator_width
 from npquant.integer.dynamic_mlp import DynamicMLP
@@ -122,13 +123,25 @@ def _dynamic_facts(model: DynamicMLP) -> tuple[dict[str, Any], list[dict[str, An
 def _integer_facts(model: IntegerMLP) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Describe what only an integer network has: of the whole, and layer by layer."""
     shifted = model.input_offset is not None
-    facts = {"profile": model.profile.name, "input": _params(model.input_params), "input_offset": shifted}
+    facts = {
+        "profile": model.profile.name,
+        "inputs_kind": model.inputs_kind,
+        "input": _params(model.input_params),
+        "input_offset": shifted,
+        "output_offset": _end(model.output_offset),
+        "output_factor": _end(model.output_factor),
+    }
     described = zip(model.layers, model.accumulator_bits, model.kernels, strict=True)
     layers = [
         {**_integer_layer(layer, bits), "multiplier": _multiplier(layer, model.profile), "kernel": kernel}
         for layer, bits, kernel in described
     ]
     return facts, layers
+
+
+def _end(end: Float64 | None) -> list[float] | None:
+    """Return the offsets or factors of the outputs."""
+    return None if end is None else [float(value) for value in end]
 
 
 def _weights(width: int | str, w: NDArray[Any], nonzero: int) -> dict[str, Any]:

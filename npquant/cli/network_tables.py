@@ -8,7 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from npquant.report.text_layout import table, wrap
+from npquant.report.text_layout import joined, table, wrap
+
+# Outputs whose offset and factor are shown; --json has all.
+_MOST_ENDS = 4
 
 
 def network_sections(record: dict[str, Any]) -> list[list[str]]:
@@ -47,8 +50,20 @@ def _facts(record: dict[str, Any]) -> list[str]:
     if "input" in record:
         shifted = ", after an offset a feature" if record["input_offset"] else ""
         lines.append(f"  input    {_quantization(record['input'])}{shifted}")
+        lines += _ends(record)
     lines += _door(record) + _data(record["data"])
     return lines if record["head"] == "none" else [*lines, f"  head     {record['head']}, split off behind the logits"]
+
+
+def _ends(record: dict[str, Any]) -> list[str]:
+    """Say what real outputs are behind their codes, where a scale alone does not."""
+    parts = [("times ", record["output_factor"]), ("plus ", record["output_offset"])]
+    said = [
+        verb + joined([f"{value:.6g}" for value in end[:_MOST_ENDS]] + ["..."] * (len(end) > _MOST_ENDS))
+        for verb, end in parts
+        if end is not None
+    ]
+    return [f"  output   {', '.join(said)}, behind the last layer's codes"] if said else []
 
 
 def _door(record: dict[str, Any]) -> list[str]:

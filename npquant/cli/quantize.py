@@ -16,7 +16,19 @@ if TYPE_CHECKING:
     from npquant.integer.mlp import IntegerMLP
 
 ENCODINGS: Final = ("auto", "dense", "bitmask", "relative", "arithmetic")
-_ASKED: Final = ("method", "bits", "activation_bits", "keep_zeros", "polish", "rows", "encoding", "reorder", "seed")
+INPUTS: Final = ("auto", "exact", "by_feature")  # as in the chain's input_choice, listed here at once
+_ASKED: Final = (
+    "method",
+    "bits",
+    "activation_bits",
+    "keep_zeros",
+    "polish",
+    "inputs",
+    "rows",
+    "encoding",
+    "reorder",
+    "seed",
+)
 
 
 def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -55,6 +67,11 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     how.add_argument(
         "--polish", metavar="N", type=int, help="steps that fit scales and biases at the end (rectified only)"
     )
+    how.add_argument(
+        "--inputs", choices=INPUTS, default="auto",
+        help="whole numbers as they are (exact), or a step for each feature (by_feature); default: auto, exact where "
+        "that costs the weights no more than half a bit",
+    )  # fmt: skip
     add_rows(quantize)
     out = add_output(
         quantize, "the integer network: NAME.npz is a zip around the container, NAME.npq the container alone"
@@ -72,6 +89,7 @@ def _execute(options: argparse.Namespace) -> int:
     from npquant.cli.before_after import check_kind, check_limits, compare_networks
     from npquant.cli.output import check_out, print_record
     from npquant.cli.starting_network import load_start
+    from npquant.compression.chain.input_choice import inputs_notes
     from npquant.compression.neuron_order import reorder_neurons
     from npquant.files.storage import save
 
@@ -91,9 +109,10 @@ def _execute(options: argparse.Namespace) -> int:
         "command": "quantize",
         "options": {name: getattr(options, name) for name in _ASKED},
         **compare_networks(start, stored, options.out, options.max_drop, options.max_rmse_rise),
+        "inputs": net.inputs_kind,
         "layers": _layer_entries(start, net, reports),
     }
-    record["notes"] += _zero_notes(start, net)
+    record["notes"] += [*_zero_notes(start, net), *inputs_notes(start.x_calibration, net.inputs_kind)]
     return print_record(record, _sections, as_json=options.json)
 
 

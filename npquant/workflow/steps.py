@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from npquant.budget.decision import decide
 from npquant.budget.search import SearchResult, search_budget
+from npquant.compression.chain.input_choice import inputs_notes
 from npquant.compression.chain.weight_codes import Bits
 from npquant.compression.rounding.dynamic import quantize_dynamic
 from npquant.compression.rounding.rectified.network import quantize_rectified
@@ -175,7 +176,14 @@ def _run(config: RunConfig, clock: _Clock, folder: Path) -> dict[str, Any]:
         }
     )
     back = filled_zeros(search.pruned.model, deployed.model)
-    report["notes"] = [*standing.notes, *start.notes, *match_notes, *notes_of(report), *_zero_notes(back)]
+    report["notes"] = [
+        *standing.notes,
+        *start.notes,
+        *match_notes,
+        *notes_of(report),
+        *_zero_notes(back),
+        *inputs_notes(x_calibration, deployed.model.inputs_kind),
+    ]
     write_atomically(folder / "report.json", encode_report(report))
     return report
 
