@@ -66,7 +66,7 @@ def _execute(options: argparse.Namespace) -> int:
     elif options.json:
         write_json({"command": "diff", "file": options.model, "rows": rows.words, "pairs": records})
     else:
-        above = [] if len(pairs) == 1 else [*_pair_lines(options.model, rows.words, pairs), ""]
+        above = [] if len(pairs) == 1 else [*_pair_lines(options.model, rows.words, pairs, options.width), ""]
         sys.stdout.write("\n".join([*above, *(render_divergence(pair) for pair in pairs)]))
     return 1 if any(pair.first is not None or pair.end_to_end for pair in pairs) else 0
 
@@ -85,7 +85,7 @@ def _profiles(options: argparse.Namespace) -> tuple[str, ...]:
     return pair
 
 
-def _pair_lines(model: str, rows: str, pairs: list[Divergence]) -> list[str]:
+def _pair_lines(model: str, rows: str, pairs: list[Divergence], width: int) -> list[str]:
     """Lay out a line a pair: how far apart the answers of one network are."""
     from npquant.report.text_layout import table
 
@@ -101,4 +101,4 @@ def _pair_lines(model: str, rows: str, pairs: list[Divergence]) -> list[str]:
         for pair in pairs
     ]
     head = ("a", "b", "outputs differ", "%", "by up to", "predictions differ")
-    return [f"{model} on {rows}", "", *table(head, cells, text_columns=2)]
+    return [f"{model} on {rows}", "", *table(head, cells, text_columns=2, width=width)]
