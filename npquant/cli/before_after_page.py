@@ -61,8 +61,9 @@ def how_lines(record: dict[str, Any], how: str, part: str, used: str, width: int
 
 def network_lines(record: dict[str, Any], width: int) -> list[str]:
     """Lay both networks out, a line each, and how near their answers are."""
-    found, quality = record["comparison"], "accuracy %" if "mcnemar" in record["comparison"] else "RMSE"
-    head = ("", "bits", "neurons", "bytes", "MACs", "executed", "nonzero", quality)
+    found = record["comparison"]
+    quality = ("accuracy %",) if "mcnemar" in found else ("RMSE", "R2")
+    head = ("", "bits", "neurons", "bytes", "MACs", "executed", "nonzero", *quality)
     lines = table(head, [_row(name, record[name]) for name in ("before", "after")], text_columns=3, width=width)
     if "mcnemar" not in found:
         return lines
@@ -79,7 +80,7 @@ def _row(name: str, entry: dict[str, Any]) -> tuple[str, ...]:
         f"{entry['macs']:,}",
         f"{entry['executed_macs']:,}",
         f"{entry['nonzero_weights']:,}",
-        cells(entry, "validation"),
+        *cells(entry, "validation"),
     )
 
 

@@ -52,6 +52,7 @@ def describe_file(path: str, found: Imported, parts: tuple[Part, ...], n_bytes: 
         "head": found.head,
         "file_inputs": None if found.inputs is None else _params(found.inputs),
         "file_outputs": None if found.outputs is None else _params(found.outputs),
+        "data": None if found.facts is None else found.facts.to_json(),
         "notes": list(found.notes),
         "parts": [
             {"name": part.name, "layer": part.layer, "encoding": part.encoding, "bytes": part.n_bytes} for part in parts

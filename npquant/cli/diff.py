@@ -34,9 +34,10 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     diff.add_argument("--profiles", metavar="NAMES", type=names, help="two or more instead, between commas")
     diff.add_argument(
         "--data", metavar="PATH",
-        help="rows to run: CSV, npz or IDX (default: the bundled digits for npquant's files of 64 inputs, else 1,000 "
-        "rows of codes drawn evenly)",
+        help="rows to run, with labels or without: CSV, npz or IDX; x_q in an npz holds codes (default: the bundled "
+        "digits for npquant's files of 64 inputs, else 1,000 rows of codes drawn evenly)",
     )  # fmt: skip
+    diff.add_argument("--codes", action="store_true", help="the numbers of --data are codes of the network's input")
     diff.add_argument("--seed", metavar="N", type=int, default=0, help="of the rows drawn (default: 0)")
     add_reading(diff, integer=False)
     diff.add_argument("--json", action="store_true", help="print the comparison as JSON")
@@ -50,6 +51,7 @@ def _execute(options: argparse.Namespace) -> int:
     from npquant.integer.mlp import IntegerMLP
     from npquant.interop.reading import read
     from npquant.nn.model import FloatMLP
+    from npquant.report.text_layout import wrap
     from npquant.testing.divergence import compare_profiles, divergence_as_json, render_divergence
 
     profiles = _profiles(options)
@@ -58,16 +60,22 @@ def _execute(options: argparse.Namespace) -> int:
     if not isinstance(model, IntegerMLP):
         kind = "float" if isinstance(model, FloatMLP) else "dynamic"
         raise ValueError(f"{options.model} holds a {kind} network; quantize it first: profiles differ on integers")
-    rows = rows_to_run(model, options.data, options.seed, own=found.format == "npquant")
-    pairs = [compare_profiles(model, rows.x, a, b) for a, b in combinations(profiles, 2)]
+    own = found.format == "npquant"
+    rows = rows_to_run(
+        model, options.data, options.seed, own=own, as_codes=options.codes, facts=found.facts, file=options.model
+    )
+    pairs = [compare_profiles(model, rows.x, a, b, codes=rows.codes) for a, b in combinations(profiles, 2)]
     records = [divergence_as_json(pair) for pair in pairs]
     if options.json and options.profiles is None:
-        write_json(records[0])
+        write_json({**records[0], "notes": list(rows.notes)} if rows.notes else records[0])
     elif options.json:
-        write_json({"command": "diff", "file": options.model, "rows": rows.words, "pairs": records})
+        write_json(
+            {"command": "diff", "file": options.model, "rows": rows.words, "notes": list(rows.notes), "pairs": records}
+        )
     else:
         above = [] if len(pairs) == 1 else [*_pair_lines(options.model, rows.words, pairs, options.width), ""]
-        sys.stdout.write("\n".join([*above, *(render_divergence(pair) for pair in pairs)]))
+        below = "".join("\n".join(["", *wrap(note, width=options.width), ""]) for note in rows.notes)
+        sys.stdout.write("\n".join([*above, *(render_divergence(pair) for pair in pairs)]) + below)
     return 1 if any(pair.first is not None or pair.end_to_end for pair in pairs) else 0
 
 

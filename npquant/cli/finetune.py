@@ -35,7 +35,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         "finetune",
         help="train a float network further; zeros stay zero",
         description="Fine-tune a float network on training rows, and compare both on validation rows.",
-        epilog="Exit code: 0 done, 1 more accuracy lost than --max-drop allows, 2 usage or bad input.",
+        epilog="Exit code: 0 done, 1 more lost than --max-drop or --max-rmse-rise allows, 2 usage or bad input.",
     )
     finetune.add_argument("model", metavar="MODEL", help="a float network: npquant's (pruned.npz), ONNX, Keras, ...")
     add_reading(finetune, integer=False)
@@ -67,22 +67,23 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 def _execute(options: argparse.Namespace) -> int:
     """Fine-tune, save, and say what changed."""
-    from npquant.cli.before_after import check_max_drop, compare_networks
+    from npquant.cli.before_after import check_kind, check_limits, compare_networks
     from npquant.cli.output import check_out, print_record
     from npquant.cli.starting_network import load_float, load_start
     from npquant.files.storage import save
 
-    check_max_drop(options.max_drop)
+    check_limits(options.max_drop, options.max_rmse_rise)
     _complete(options)
     check_out(options.out, options.model, options.teacher, options.data)
     start = load_start(options.model, data=options.data, rows=None, seed=options.seed, activations=options.activations)
+    check_kind(start, options.max_drop, options.max_rmse_rise)
     teacher = None if options.teacher is None else load_float(options.teacher, options.activations)
     net, losses = _finetune(start, teacher, options)
-    save(net, options.out)
+    save(net, options.out, facts=start.facts)
     record = {
         "command": "finetune",
         "options": {name: getattr(options, name) for name in _ASKED},
-        **compare_networks(start, net, options.out, options.max_drop),
+        **compare_networks(start, net, options.out, options.max_drop, options.max_rmse_rise),
         "losses": losses,
         "teacher": None
         if teacher is None
@@ -111,9 +112,11 @@ def _finetune(
     from npquant.compression.pruning.weights.gradual import prune_gradually
     from npquant.compression.rounding.straight_through import StraightThrough
     from npquant.nn.finetuning import finetune
+    from npquant.workflow.float_model import loss_for
 
     x, y = start.sets.train
     losses: list[float] = []
+    loss = loss_for(start.sets)
     grid = None if options.bits is None else StraightThrough(options.bits, activation_bits=options.activation_bits)
     with ProgressLine() as progress:
 
@@ -125,26 +128,28 @@ def _finetune(
             net = prune_gradually(
                 start.model, x, y, options.density, options.epochs,
                 teacher=teacher, teacher_share=options.teacher_share, temperature=options.temperature,
-                learning_rate=options.learning_rate, batch_size=options.batch_size, weight_decay=options.weight_decay,
-                progress=note, rng=options.seed,
+                loss=loss, learning_rate=options.learning_rate, batch_size=options.batch_size,
+                weight_decay=options.weight_decay, progress=note, rng=options.seed,
             )  # fmt: skip
             return net, losses
         net = finetune(
             start.model, x, y, options.epochs,
             teacher=teacher, teacher_share=options.teacher_share, temperature=options.temperature, quantizer=grid,
-            learning_rate=options.learning_rate, batch_size=options.batch_size, weight_decay=options.weight_decay,
-            progress=note, rng=options.seed,
+            loss=loss, learning_rate=options.learning_rate, batch_size=options.batch_size,
+            weight_decay=options.weight_decay, progress=note, rng=options.seed,
         )  # fmt: skip
     return net, losses
 
 
 def _compare_with(teacher: FloatMLP, start: StartingNetwork, student: FloatMLP) -> dict[str, Any]:
     """Say how near a student's answers are to the teacher's, on the validation rows."""
-    from npquant.measure.evaluate import compare, evaluate, in_float64
+    from npquant.measure.evaluate import Comparison, compare, evaluate, in_float64
 
     said, answered = (evaluate(in_float64(model), *start.sets.validation) for model in (teacher, student))
     found = compare(said, answered)
-    return {"agreeing": found.agreement, "rows": found.rows, "kl": found.kl}
+    if isinstance(found, Comparison):
+        return {"agreeing": found.agreement, "rows": found.rows, "kl": found.kl}
+    return {"rows": found.rows, "deviation": found.deviation}
 
 
 def _sections(record: dict[str, Any], width: int) -> list[list[str]]:
@@ -174,5 +179,8 @@ def _teacher(record: dict[str, Any]) -> list[str]:
     if record["teacher"] is None:
         return []
     one, two = record["teacher"]
+    if "deviation" in one:
+        before, after = (f"{100 * each['deviation']:.2f} %" for each in (one, two))
+        return [f"{before} of the spread from the teacher before, {after} after"]
     agreeing = f"{one['agreeing']:,} before, {two['agreeing']:,} after, of {one['rows']:,} rows"
     return [f"the teacher's class for {agreeing}; KL {one['kl']:.5f} before, {two['kl']:.5f} after"]

@@ -43,7 +43,7 @@ def _execute(options: argparse.Namespace) -> int:
     found, parts, n_bytes = read_itemized(options.file, profile=options.profile, activations=options.activations)
     record = {"command": "import", **describe_file(options.file, found, parts, n_bytes), "out": None}
     if options.out is not None:
-        save(found.model, options.out)
+        save(found.model, options.out, facts=found.facts)
         record["out"] = _written(options.out, record)
     if options.json:
         write_json(record)

@@ -59,6 +59,7 @@ def quantize_by_name(piece: StartingNetwork, options: argparse.Namespace) -> Qua
     """
     from npquant.compression.chain.integer_chain import Quantized
     from npquant.compression.rounding.quantize_model import quantize_model
+    from npquant.workflow.float_model import output_of
 
     if options.method == "on_grid":
         return Quantized(_read_codes(piece, options), ())
@@ -71,6 +72,7 @@ def quantize_by_name(piece: StartingNetwork, options: argparse.Namespace) -> Qua
         method=options.method,
         keep_zeros=options.keep_zeros,
         polish_steps=options.polish or 0,
+        output=output_of(piece.sets),
     )
 
 

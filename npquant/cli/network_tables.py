@@ -48,7 +48,7 @@ def _facts(record: dict[str, Any]) -> list[tuple[str, str]]:
     if "input" in record:
         shifted = ", after an offset a feature" if record["input_offset"] else ""
         lines.append(("input", f"{_quantization(record['input'])}{shifted}"))
-    lines += _door(record)
+    lines += _door(record) + _data(record["data"])
     return lines if record["head"] == "none" else [*lines, ("head", f"{record['head']}, split off behind the logits")]
 
 
@@ -64,6 +64,38 @@ def _door(record: dict[str, Any]) -> list[tuple[str, str]]:
             what = "these codes" if side == "inputs" else "codes of its last layer"
             lines.append(("file", f"{verb} {what if codes == own[side] else _quantization(codes)}"))
     return lines
+
+
+def _data(known: dict[str, Any] | None) -> list[tuple[str, str]]:
+    """Say what the file knows of the data: names of features, classes and label, what is encoded, the hash."""
+    if known is None:
+        return []
+    said = [(key, _names(known[key], letter)) for key, letter in (("features", "x"), ("classes", "")) if key in known]
+    said += [("label", printable(known["label"]))] if "label" in known else []
+    said += [("encoded", _encoded(known["encoding"]))] if "encoding" in known else []
+    said += [("data", f"SHA-256 {known['data_sha256']}")] if "data_sha256" in known else []
+    return said
+
+
+def _names(names: int | list[str], letter: str) -> str:
+    """Write names with their number; generic ones as a range."""
+    if isinstance(names, int):
+        return f"{names:,}: {letter}0 to {letter}{names - 1}, by place"
+    return f"{len(names):,}: {', '.join(map(printable, names))}"
+
+
+def _encoded(encoding: dict[str, Any]) -> str:
+    """Say that a table is encoded, and where the rule stands in full."""
+    return f"{', '.join(map(printable, encoding))} (in full: --json)"
+
+
+def printable(text: str) -> str:
+    """Escape what would move a terminal's cursor; a name may hold anything.
+
+    >>> printable("body\\tweight")
+    'body\\\\tweight'
+    """
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
 
 
 def _quantization(entry: dict[str, Any]) -> str:

@@ -29,7 +29,8 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         "prune",
         help="take neurons or weights out of a float network",
         description="Prune a float network on training rows, and compare both on validation rows.",
-        epilog="Exit code: 0 done, 1 more accuracy lost than --max-drop allows, 2 usage or bad input, nothing pruned.",
+        epilog="Exit code: 0 done, 1 more lost than --max-drop or --max-rmse-rise allows, 2 usage or bad input, "
+        "nothing pruned.",
     )
     prune.add_argument("model", metavar="MODEL", help="a float network: npquant's (float.npz), ONNX, Keras, ...")
     add_reading(prune, integer=False)
@@ -59,25 +60,26 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 def _execute(options: argparse.Namespace) -> int:
     """Prune, save, and say what went."""
-    from npquant.cli.before_after import check_max_drop, compare_networks
+    from npquant.cli.before_after import check_kind, check_limits, compare_networks
     from npquant.cli.output import check_out, print_record
     from npquant.cli.starting_network import load_start
     from npquant.files.storage import save
 
     _check_target(options)
-    check_max_drop(options.max_drop)
+    check_limits(options.max_drop, options.max_rmse_rise)
     check_out(options.out, options.model, options.data)
     start = load_start(
         options.model, data=options.data, rows=options.rows, seed=options.seed, activations=options.activations
     )
+    check_kind(start, options.max_drop, options.max_rmse_rise)
     with ProgressLine(f"prune {options.model}"):
         prune = _prune_weights if options.weights else _prune_neurons
         net, layers, said = prune(start, options)
-    save(net, options.out)
+    save(net, options.out, facts=start.facts)
     record = {
         "command": "prune",
         "options": _options(options),
-        **compare_networks(start, net, options.out, options.max_drop),
+        **compare_networks(start, net, options.out, options.max_drop, options.max_rmse_rise),
         "layers": layers,
     }
     record["notes"] += said
@@ -115,10 +117,11 @@ def _prune_neurons(
 ) -> tuple[FloatMLP, list[dict[str, Any]], list[str]]:
     """Remove neurons; describe each hidden layer by the numbers that its neurons had."""
     from npquant.compression.pruning.neurons.pruning import prune_neurons_with_report
+    from npquant.workflow.float_model import output_of
 
     net, report = prune_neurons_with_report(
         start.model, start.x_calibration, options.rate, _criterion(options), options.compensation,
-        allocation=options.allocation, rng=options.seed,
+        allocation=options.allocation, output=output_of(start.sets), rng=options.seed,
     )  # fmt: skip
     if report.nothing_pruned:
         raise ValueError(f"nothing was pruned: {report.reason or 'every rate is 0'}")

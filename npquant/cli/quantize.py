@@ -32,7 +32,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         "quantize",
         help="turn a float network into integers, by one method",
         description="Quantize a float network on training rows, and compare both on validation rows.",
-        epilog="Exit code: 0 done, 1 more accuracy lost than --max-drop allows, 2 usage or bad input.",
+        epilog="Exit code: 0 done, 1 more lost than --max-drop or --max-rmse-rise allows, 2 usage or bad input.",
     )
     quantize.add_argument("model", metavar="MODEL", help="a float network: npquant's (float.npz), ONNX, Keras, ...")
     add_reading(quantize, integer=False)
@@ -67,27 +67,28 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 def _execute(options: argparse.Namespace) -> int:
     """Quantize, save, and say what it cost."""
-    from npquant.cli.before_after import check_max_drop, compare_networks
+    from npquant.cli.before_after import check_kind, check_limits, compare_networks
     from npquant.cli.output import check_out, print_record
     from npquant.cli.starting_network import load_start
     from npquant.compression.neuron_order import reorder_neurons
     from npquant.files.storage import save
 
-    check_max_drop(options.max_drop)
+    check_limits(options.max_drop, options.max_rmse_rise)
     check_method(options)
     check_out(options.out, options.model, options.data)
     start = load_start(
         options.model, data=options.data, rows=options.rows, seed=options.seed, activations=options.activations
     )
+    check_kind(start, options.max_drop, options.max_rmse_rise)
     with ProgressLine(f"quantize {options.model} by {options.method}"):
         net, reports = quantize_by_name(start, options)
     # What is said of the layers is said in the float network's order.
     stored = reorder_neurons(net) if options.reorder else net
-    save(stored, options.out, options.encoding)
+    save(stored, options.out, options.encoding, facts=start.facts)
     record = {
         "command": "quantize",
         "options": {name: getattr(options, name) for name in _ASKED},
-        **compare_networks(start, stored, options.out, options.max_drop),
+        **compare_networks(start, stored, options.out, options.max_drop, options.max_rmse_rise),
         "layers": _layer_entries(start, net, reports),
     }
     record["notes"] += _zero_notes(start, net)
@@ -105,9 +106,11 @@ def _zero_notes(start: StartingNetwork, net: IntegerMLP) -> list[str]:
 def _layer_entries(start: StartingNetwork, net: IntegerMLP, reports: tuple[LayerReport, ...]) -> list[dict[str, Any]]:
     """Describe what became of each layer."""
     from npquant.measure.cost import nonzero_weights, weight_widths
-    from npquant.measure.evaluate import layer_sqnr
+    from npquant.measure.evaluate import Reference, layer_sqnr, with_outputs_sqnr
 
-    ratios = layer_sqnr(start.floating, net, start.sets.validation[0])
+    reference = Reference.of(start.floating, *start.sets.validation)
+    ratios = layer_sqnr(start.floating, net, reference.x)
+    ratios = with_outputs_sqnr(ratios, reference.answers, reference.evaluate(net))
     entries: list[dict[str, Any]] = [
         {"shape": layer.shape, "bits": width, "nonzero_weights": nonzero, "sqnr_db": ratio}
         for layer, width, nonzero, ratio in zip(

@@ -9,18 +9,18 @@ import os
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from npquant.data.csv_table import read_csv
+from npquant.data.csv_header import LABEL_NAMES
 from npquant.data.features import checked_features
-from npquant.data.idx_table import find_idx_pairs, read_idx_pair
 from npquant.data.labels import indexed_labels
 from npquant.data.npz_table import npz_table
-from npquant.data.raw_table import RawTable, joined
-from npquant.files.archive import read_bounded
+from npquant.data.raw_table import Column, RawTable, labelled_table
+from npquant.data.read_table import read_table
+from npquant.data.row_numbers import refuse_row_numbers
 
 DEFAULT_MAX_BYTES: Final = 1 << 30
 _STORED: Final = ("float32", "uint8", "int8", "uint16", "int16")
@@ -37,22 +37,24 @@ class Dataset:
     # Real values, finite, (R, K): float32, or uint8, int8, uint16, int16 as stored, so that an input quantizer of scale
     # 1 is exact.
     x: NDArray[Any]
-    y: NDArray[np.int64]  # class indices in [0, C), (R,)
-    class_names: tuple[str, ...]  # C >= 2
+    y: NDArray[Any]  # class indices in [0, C), (R,); real targets, float64 (R,) or (R, C)
+    class_names: tuple[str, ...]  # C >= 2; none for real targets
     feature_names: tuple[str, ...]  # K
     name: str  # what to call the set
     source: str  # where it comes from
+    kind: Literal["classes", "real"] = "classes"  # what y holds
 
     def __post_init__(self) -> None:
         """Check and freeze."""
-        if self.x.dtype not in _STORED or not np.issubdtype(self.y.dtype, np.integer):
-            raise TypeError(f"x must be one of {_STORED}, y int64: {self.x.dtype}, {self.y.dtype}")
-        x, y = np.array(self.x, order="C"), np.array(self.y, np.int64)
-        if x.ndim != 2 or 0 in x.shape or y.shape != x.shape[:1]:
+        real = self.kind == "real"
+        if self.x.dtype not in _STORED or self.y.dtype.kind not in ("f" if real else "iu"):
+            raise TypeError(f"x must be one of {_STORED}, y int64 or real targets: {self.x.dtype}, {self.y.dtype}")
+        x, y = np.array(self.x, order="C"), np.array(self.y, np.float64 if real else np.int64)
+        if x.ndim != 2 or 0 in x.shape or y.shape[:1] != x.shape[:1] or y.ndim != 1 + (real and y.ndim == 2):
             raise ValueError(f"x must be (R, K) and y (R,), not empty: got {x.shape} and {y.shape}")
-        if not np.all(np.isfinite(x)):
-            raise ValueError("x holds NaN or inf; replace or drop those rows")
-        if len(self.class_names) < 2 or y.min() < 0 or y.max() >= len(self.class_names):
+        if not np.all(np.isfinite(x)) or not np.all(np.isfinite(y)):
+            raise ValueError("x or y holds NaN or inf; replace or drop those rows")
+        if not real and (len(self.class_names) < 2 or y.min() < 0 or y.max() >= len(self.class_names)):
             raise ValueError(
                 f"y must lie in [0, C) with C >= 2 class names: it spans [{y.min()}, {y.max()}], "
                 f"the names are {len(self.class_names)}"
@@ -98,24 +100,44 @@ def load_dataset(path: str | os.PathLike[str], *, max_bytes: int = DEFAULT_MAX_B
     ...     load_dataset(file).class_names
     ('a', 'b')
     """
-    table = _raw_table(Path(path), str(path), max_bytes)
-    return _dataset(table, Path(os.path.abspath(path)).stem, str(path))
+    table = read_table(path, max_bytes=max_bytes)
+    return _dataset(_labelled(table), Path(os.path.abspath(path)).stem, str(path))
 
 
-def _raw_table(place: Path, source: str, max_bytes: int) -> RawTable:
-    """Choose the reader by the first bytes."""
-    start = b""
-    if not place.is_dir():
-        with place.open("rb") as stream:
-            start = stream.read(4)
-    if place.is_dir() or start[:2] in (b"\x1f\x8b", b"\0\0"):
-        return joined([read_idx_pair(*pair, max_bytes=max_bytes) for pair in find_idx_pairs(place)], source)
-    if start[:2] == b"PK":
-        return npz_table(read_bounded(place, max_bytes=max_bytes), source, max_bytes=max_bytes)
-    return read_csv(place, max_bytes=max_bytes)
+def _labelled(table: RawTable) -> RawTable:
+    """Choose the label of a table: a column named so, else the last one."""
+    if table.label is not None:
+        return table
+    names = [column.name.casefold() for column in table.columns]
+    named = [index for index, name in enumerate(names) if table.header and name in LABEL_NAMES]
+    label = named[0] if named else len(names) - 1
+    refuse_row_numbers(table, label)
+    for index, column in enumerate(table.columns):
+        _require_numbers(table, index, column, "label" if index == label else "value")
+    x = np.stack([column.values for index, column in enumerate(table.columns) if index != label], axis=1)
+    y, names = table.columns[label], [column.name for column in table.columns]
+    return labelled_table(
+        table.source, x, y.texts() if y.words else y.values, names[:label] + names[label + 1 :], lines=table.lines
+    )
+
+
+def _require_numbers(table: RawTable, index: int, column: Column, what: str) -> None:
+    """Refuse missing cells and text."""
+    if column.missing is not None:
+        place = table.place(int(np.argmax(column.missing)))
+        raise ValueError(
+            f"{table.source}: {place}, column {index + 1}: the {what} is missing; fill it in or drop the line"
+        )
+    if column.words and what == "value":
+        raise ValueError(
+            f"{table.source}: {table.place(0)}, column {index + 1}: {column.words[0]!r} is no finite number; "
+            "write numbers like -1.5 or 2e3"
+        )
 
 
 def _dataset(table: RawTable, name: str, source: str) -> Dataset:
     """Check a table and make it a data set."""
+    if table.labels.dtype.kind == "f" and (table.labels.ndim == 2 or np.any(table.labels != np.rint(table.labels))):
+        return Dataset(checked_features(table), table.labels, (), table.feature_names, name, source, "real")
     y, class_names = indexed_labels(table)
     return Dataset(checked_features(table), y, class_names, table.feature_names, name, source)

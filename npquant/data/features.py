@@ -22,7 +22,8 @@ def checked_features(table: RawTable) -> NDArray[Any]:
     types that holds them all; everything else becomes float32, rounded to nearest even. ValueError if there are no rows
     or features, or a value is NaN, inf or beyond float32; names the file, the row and the column.
 
-    >>> table = RawTable("t", np.array([[0, 300], [7, 9]]), np.array([0, 1]), ("a", "b"))
+    >>> from npquant.data.raw_table import labelled_table
+    >>> table = labelled_table("t", np.array([[0, 300], [7, 9]]), np.array([0, 1]), ("a", "b"))
     >>> checked_features(table).dtype
     dtype('uint16')
     """

@@ -23,7 +23,8 @@ def indexed_labels(table: RawTable) -> tuple[NDArray[np.int64], tuple[str, ...]]
     whole numbers, else as text. ValueError if there are no rows, one class only, a class of less than three rows, or a
     label that is no index of the table's own names; names the file, the class and its first row.
 
-    >>> indexed_labels(RawTable("t", np.ones((6, 1)), np.array(["10", "9"] * 3), ("a",)))[1]
+    >>> from npquant.data.raw_table import labelled_table
+    >>> indexed_labels(labelled_table("t", np.ones((6, 1)), np.array(["10", "9"] * 3), ("a",)))[1]
     ('9', '10')
     """
     if table.labels.size == 0:

@@ -21,11 +21,11 @@ CALIBRATION_ROWS: Final = 2048
 class SealedRows:
     """Hold rows that can be looked at once: what chooses on them cannot also be judged on them."""
 
-    def __init__(self, x: NDArray[Any], y: NDArray[np.int64]) -> None:
-        self._rows: tuple[NDArray[Any], NDArray[np.int64]] | None = (x, y)
+    def __init__(self, x: NDArray[Any], y: NDArray[Any]) -> None:
+        self._rows: tuple[NDArray[Any], NDArray[Any]] | None = (x, y)
         self.count = len(y)
 
-    def open(self) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    def open(self) -> tuple[NDArray[Any], NDArray[Any]]:
         """Hand out the rows, once; RuntimeError the second time."""
         if self._rows is None:
             raise RuntimeError("the test set was opened before; judge everything in one opening")
@@ -43,14 +43,20 @@ class Sets:
     test: SealedRows
 
     @property
-    def train(self) -> tuple[NDArray[Any], NDArray[np.int64]]:
-        """Training rows and classes."""
+    def train(self) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Training rows, and their classes or targets."""
         return self.dataset.x[self.split.train], self.dataset.y[self.split.train]
 
     @property
-    def validation(self) -> tuple[NDArray[Any], NDArray[np.int64]]:
-        """Validation rows and classes."""
+    def validation(self) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Validation rows, and their classes or targets."""
         return self.dataset.x[self.split.validation], self.dataset.y[self.split.validation]
+
+    @property
+    def outputs(self) -> int:
+        """Outputs that a network for this data has: one a class, or one a target."""
+        data = self.dataset
+        return len(data.class_names) if data.kind == "classes" else int(np.prod(data.y.shape[1:]))
 
     @property
     def x_calibration(self) -> NDArray[Any]:
@@ -64,6 +70,7 @@ class Sets:
         return {
             "name": data.name,
             "source": data.source,
+            "kind": data.kind,
             "features": data.x.shape[1],
             "classes": len(data.class_names),
             "rows": {"total": len(data.y), **counts, "calibration": self.calibration.size},
@@ -81,7 +88,11 @@ def load_sets(path: str | None, seed: int) -> Sets:
     >>> load_sets(None, 0).to_json()["rows"]
     {'total': 1797, 'train': 1258, 'validation': 270, 'test': 269, 'calibration': 1258}
     """
-    dataset = load_optdigits() if path is None else load_dataset(path)
+    return split_sets(load_optdigits() if path is None else load_dataset(path), seed)
+
+
+def split_sets(dataset: Dataset, seed: int) -> Sets:
+    """Split a `dataset` as `load_sets` does with its `seed`."""
     split = split_70_15_15(dataset.y, rng=seed)
     # Shuffled, so that the first rows are a sample of all, however the file was ordered.
     calibration = np.random.default_rng([seed, CALIBRATION_ROWS]).permutation(split.train)[:CALIBRATION_ROWS]

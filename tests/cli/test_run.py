@@ -186,6 +186,29 @@ def test_run_limits_are_met_with_accuracy_to_spare(tmp_path: Path) -> None:
     assert (tmp_path / "deployed.npz").stat().st_size <= 6000
 
 
+def test_run_stopped_by_its_time_limit_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The shortest limit leaves 8 bits, unpruned; report, verdict and notes say that more may be found."""
+    out = tmp_path / "out"
+    code = main(["run", "--out", str(out), "--targets", "none", "--time-limit", "0.001s"])
+    report, text = report_of(out), " ".join(capsys.readouterr().out.split())
+    budget = report["budget"]
+    assert (code, budget["met"], budget["thresholds"]["bits"]) == (0, True, [8, 8, 8])
+    assert (report["config"]["time_limit"], budget["stopped"]["limit"], budget["stopped"]["tried"]) == (0.001, 0.001, 1)
+    assert budget["verdict"][-1] == budget["stopped"]["reason"]
+    assert report["notes"][0].lower().startswith(budget["stopped"]["reason"])
+    assert "with 1 of about 78 candidates tried; more may be found" in text
+
+
+@pytest.mark.parametrize("limit", ["0", "0s", "-1"])
+def test_run_time_limit_that_is_none_is_one_line(
+    limit: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A limit of no time is bad input, named with its fix, before anything is written."""
+    assert main(["run", "--out", str(tmp_path / "out"), f"--time-limit={limit}"]) == 2
+    assert "give seconds above 0" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 def test_run_fixed_thresholds_are_taken(tmp_path: Path) -> None:
     """--bits and --prune are not searched, whatever they cost."""
     assert main(["run", "--out", str(tmp_path), "--bits", "4", "--prune", "0.5", "--max-drop", "100", *FIXED]) == 0

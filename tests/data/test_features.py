@@ -7,13 +7,13 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from npquant.data.features import checked_features
-from npquant.data.raw_table import RawTable
+from npquant.data.raw_table import labelled_table
 
 DTYPES = st.sampled_from([np.bool_, np.int8, np.uint16, np.int32, np.uint64, np.float32, np.float64])
 
 
 def table_of(x):
-    return RawTable("t", x, np.zeros(len(x), np.int64), ("a", "b"))
+    return labelled_table("t", x, np.zeros(len(x), np.int64), ("a", "b"))
 
 
 def law_exact_and_narrow(check, x):
@@ -56,6 +56,6 @@ def test_checked_features_law_kills_wrong_ones():
 
 def test_checked_features_refuses_empty_tables():
     """No rows or no columns is no table."""
-    for shape in ((0, 2), (2, 0), (2,)):
+    for shape, names in (((0, 2), ("a", "b")), ((2, 0), ())):
         with pytest.raises(ValueError, match=r"^t: needs rows and features"):
-            checked_features(table_of(np.zeros(shape)))
+            checked_features(labelled_table("t", np.zeros(shape), np.zeros(shape[0], np.int64), names))

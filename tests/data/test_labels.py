@@ -6,11 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from npquant.data.labels import indexed_labels
-from npquant.data.raw_table import RawTable
+from npquant.data.raw_table import labelled_table
 
 
 def table_of(labels, **fields):
-    return RawTable("t", np.zeros((len(labels), 2)), labels, ("a", "b"), **fields)
+    return labelled_table("t", np.zeros((len(labels), 2)), labels, ("a", "b"), **fields)
 
 
 def law_ascending(index, values):

@@ -15,6 +15,7 @@ from npquant.compression.pruning.weights.one_shot import prune_weights
 from npquant.data import sets as sets_module
 from npquant.data.datasets import Dataset
 from npquant.data.sets import SealedRows, Sets, load_sets
+from npquant.files.facts import Facts
 from npquant.files.storage import save
 from npquant.integer.mlp import IntegerMLP
 from npquant.interop.reading import load
@@ -77,9 +78,10 @@ def test_run_workflow_law_kills_a_run_that_chooses_on_the_test_rows(
             reference: Reference,
             rows: int | None = None,
             compensation: str = "refit",
+            facts: Facts | None = None,
         ) -> None:
             test = vars(steps)["load_sets"](None, 0).test.open()
-            super().__init__(floating, x_calibration, Reference.of(floating, *test), rows, compensation)
+            super().__init__(floating, x_calibration, Reference.of(floating, *test), rows, compensation, facts)
 
     monkeypatch.setattr(search, "CandidateBuilder", Cheating)
     clean = run_fixed(tmp_path)

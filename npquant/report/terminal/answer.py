@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from npquant.budget.decision import REQUIREMENTS
+from npquant.report.real_text import nearest_rise
 from npquant.report.terminal.figures import change, decibels, listed, rows
 from npquant.report.terminal.quality import before_after, lost, quality_name
 from npquant.report.text_layout import joined, labelled, wrap
@@ -41,7 +42,7 @@ def _verdict(budget: dict[str, Any], width: int, *, warned: bool) -> list[str]:
     near = budget["nearest"]
     if near is None:
         return lines
-    loses = f"{near['drop_points']:.2f} points lost" if "drop_points" in near else f"RMSE up by {near['rmse_rise']}"
+    loses = f"{near['drop_points']:.2f} points lost" if "drop_points" in near else nearest_rise(near)
     found = (
         f"{near['bytes']:,} bytes, {near['macs']:,} MACs, {decibels(near['sqnr_db'])} dB, {loses} "
         f"(bits {joined(near['bits'])}, pruning rates {joined(near['rates'])})"

@@ -27,7 +27,7 @@ def render_report(report: dict[str, Any], *, width: int = WIDTH, verbose: bool =
 
 
 def _models(report: dict[str, Any], width: int) -> list[str]:
-    models, unit = report["models"], "RMSE" if is_real(report) else "%"
+    models, units = report["models"], ("RMSE", "R2") if is_real(report) else ("%",)
     rows = [
         (
             model["name"],
@@ -36,12 +36,20 @@ def _models(report: dict[str, Any], width: int) -> list[str]:
             f"{model['bytes']:,}",
             f"{models[0]['bytes'] / model['bytes']:.1f}x",
             f"{model['macs']:,}",
-            cells(model, "validation"),
-            cells(model, "test"),
+            *cells(model, "validation"),
+            *cells(model, "test"),
         )
         for model in models
     ]
-    head = ("network", "bits", "neurons", "bytes", "smaller", "MACs", f"valid. {unit}", f"test {unit}")
+    head = (
+        "network",
+        "bits",
+        "neurons",
+        "bytes",
+        "smaller",
+        "MACs",
+        *(f"{rows_of} {unit}" for rows_of in ("valid.", "test") for unit in units),
+    )
     title = "All networks (MACs: products a row; the test rows were opened once, for this table)"
     return [*wrap(title, "", width), *table(head, rows, text_columns=3, width=width)]
 
@@ -53,6 +61,6 @@ def _evidence(report: dict[str, Any], width: int) -> list[str]:
     for name, evidence in (("validation", budget.get("drop") or budget.get("rise")), ("test", budget["test"])):
         if evidence is not None:
             lines += labelled(name, f"{evidence['reason']}.", width, 14)
-    for note in report["notes"]:
+    for note in (note for note in report["notes"] if note not in report.get("warnings", ())):
         lines += wrap(note, "  - ", width, hang=0)
     return lines

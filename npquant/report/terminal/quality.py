@@ -6,9 +6,9 @@ entry one of "comparisons"; before and after two models.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
+from npquant.report.real_text import by_output
 from npquant.report.terminal.figures import percent, rows
 
 
@@ -31,7 +31,7 @@ def before_after(before: dict[str, Any], after: dict[str, Any], rows_of: str) ->
     """
     one, two = before[rows_of], after[rows_of]
     if "rmse" in one:
-        return f"{_errors(one['rmse'])} -> {_errors(two['rmse'])}"
+        return f"{by_output(one['rmse'])} -> {by_output(two['rmse'])}"
     return f"{percent(one['accuracy'])} -> {percent(two['accuracy'])} %"
 
 
@@ -43,21 +43,18 @@ def right(model: dict[str, Any], rows_of: str) -> str:
     """
     found = model[rows_of]
     if "rmse" in found:
-        shares = ", ".join("-" if share is None else f"{share:.4f}" for share in found["r2"])
-        return f"RMSE {_errors(found['rmse'])}, R2 {shares} on {rows(found['rows'], f'{rows_of} row')}"
+        return (
+            f"RMSE {by_output(found['rmse'])}, R2 {by_output(found['r2'])} on {rows(found['rows'], f'{rows_of} row')}"
+        )
     return f"{percent(found['accuracy'])} % of {rows(found['rows'], f'{rows_of} row')} right"
 
 
-def cells(model: dict[str, Any], rows_of: str) -> str:
-    """Write how well a model answers as one cell of a table."""
+def cells(model: dict[str, Any], rows_of: str) -> tuple[str, ...]:
+    """Write how well a model answers as cells of a table: one of classes, two of real targets."""
     found = model[rows_of]
-    return _errors(found["rmse"]) if "rmse" in found else percent(found["accuracy"])
-
-
-def _errors(values: Sequence[float]) -> str:
-    """Write an error an output, of many the smallest and the largest."""
-    parts = [f"{value:.4g}" for value in values]
-    return "/".join(parts) if len(parts) <= 3 else f"{min(values):.4g}..{max(values):.4g}"
+    if "rmse" in found:
+        return by_output(found["rmse"]), by_output(found["r2"])
+    return (percent(found["accuracy"]),)
 
 
 def lost(budget: dict[str, Any]) -> str:
