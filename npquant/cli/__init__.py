@@ -105,6 +105,7 @@ def _use_one_thread() -> None:
 def _build_parser() -> argparse.ArgumentParser:
     """Build the parser with all subcommands, in the order of the work."""
     parser = argparse.ArgumentParser(
+        allow_abbrev=False,
         prog="npquant",
         description="Quantize and prune MLPs, and say what it costs.",
         epilog="Each command explains itself: npquant COMMAND --help.",
@@ -113,6 +114,8 @@ def _build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for command in (run, import_file, prune, finetune, quantize, inspect, export, verify, profiles, diff, who):
         command.add_command(commands)
+    for made in commands.choices.values():
+        made.allow_abbrev = False  # an abbreviation changes its meaning with the next option that is added
     return parser
 
 
