@@ -90,15 +90,15 @@ def _consecutive(values: list[int]) -> bool:
 
 
 def _require_names(names: list[str], below: list[list[str]], where: str) -> None:
-    """Refuse a column without a name (but for an empty last one), and two of one name."""
+    """Refuse a column without a name (but for empty ones at the end), and two of one name."""
     for column, name in enumerate(names):
-        ends = column == len(names) - 1 and column > 1 and all(cells[column] == "" for cells in below)
+        ends = column > 1 and not any(names[column:]) and not any(any(cells[column:]) for cells in below)
         if name == "" and not ends:
             raise ValueError(
                 f"{where}, column {column + 1} has no name: name it, or drop it if it only numbers the rows "
                 "(pandas: to_csv(index=False))"
             )
-        if name in names[:column]:
+        if name and name in names[:column]:
             raise ValueError(
                 f"{where}: columns {names.index(name) + 1} and {column + 1} are both called {name!r}; rename one"
             )

@@ -127,15 +127,20 @@ def _table(text: TextSource, form: CsvForm, rows: CsvRows, names: list[str]) -> 
     if form.decimal == ",":
         notes += ("decimal commas",)
     block = None if rows.words else rows.store.block()
-    last = columns[-1]
-    if last.missing is not None and last.missing.all() and (not names or not last.name) and len(columns) > 2:
+    while len(columns) > 2 and _is_empty(columns[-1]) and not (names and columns[-1].name):
         notes += (f"column {len(columns)} is empty and left out",)
         columns, block = columns[:-1], None
-    if not all(column.name for column in columns):
-        raise ValueError(f"{text.path}: column {len(columns)} has no name, but values; name it")
+    nameless = [place for place, column in enumerate(columns, 1) if not column.name]
+    if nameless:
+        raise ValueError(f"{text.path}: column {nameless[0]} has no name, but values; name it")
     return RawTable(
         text.path, tuple(columns), header=bool(names), lines=lines.astype(np.int64), notes=notes, block=block
     )
+
+
+def _is_empty(column: Column) -> bool:
+    """Tell whether no row has a value."""
+    return column.missing is not None and bool(column.missing.all())
 
 
 def _require_no_marks(column: Column, place: int, lines: np.typing.NDArray[np.int32], source: str) -> None:

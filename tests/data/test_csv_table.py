@@ -202,6 +202,7 @@ def test_read_csv_takes_the_narrowest_exact_type(lowest: int, highest: int, dtyp
         ("9223372036854775808,a\n-1,a\n", "line 1, column 1: '9223372036854775808'"),
         (",w,label\n0,1,a\n", "line 1, column 1 has no name: name it, or drop it"),
         (",0,1,2\n0,.5,.5,1\n", "line 1, column 1 has no name: name it, or drop it"),
+        ("w,v,,\n0,1,,\n" + "1,1,,\n" * 300 + "1,1,5,\n", "column 3 has no name, but values"),
         ("w,w,label\n0,1,a\n", "line 1: columns 1 and 2 are both called 'w'; rename one"),
         ("0,1,2\n3,4,5\n", "line 1 counts 0, 1, 2: it may be pandas' names"),
         ("size,1.5\n3,4\n", "line 1, column 1: 'size' stands over numbers like a name, but '1.5'"),
