@@ -1,6 +1,6 @@
 """A network before and after a command, on the validation rows: what it costs, what it answers, and how that differs.
 
-Tables are laid out from the record that --json prints, so that both say the same.
+Pages are laid out from the record that --json prints, so that both say the same.
 
 Legend: record what `compare_networks` returns; start the network before, with its rows; max_drop points of accuracy
 that may be lost, max_rmse_rise how far the RMSE of real targets may rise, as `Budget` has it; None: any.
@@ -23,10 +23,6 @@ from npquant.nn.model import FloatMLP
 from npquant.report.budget_entries import evidence_entry
 from npquant.report.entries import answers_entry, comparison_entry
 from npquant.report.real_entries import rise_entry
-from npquant.report.real_text import by_output, p_values
-from npquant.report.text_layout import joined, table, wrap
-
-_COLUMNS = ("", "bits", "neurons", "bytes", "smaller", "MACs", "executed", "nonzero", "accuracy %")
 
 
 def check_limits(max_drop: float | None, max_rmse_rise: str | None) -> None:
@@ -124,93 +120,3 @@ def _real_budget_entry(
         "met": decision.met,
         "evidence": rise_entry(paired_rise(found, budget.rise_limit)),
     }
-
-
-def rows_line(record: dict[str, Any], part: str, used: str) -> str:
-    """Say which training rows (`part`: "calibration" or "train") were `used` for what.
-
-    >>> rows = {"calibration": 200, "validation": 270}
-    >>> rows_line({"data": {"name": "digits", "rows": rows}}, "calibration", "look at")
-    '  rows  digits: 200 training rows to look at, 270 validation rows to compare'
-    """
-    name, rows = record["data"]["name"], record["data"]["rows"]
-    training = f"{rows[part]:,} training row{'s' * (rows[part] != 1)} to {used}"
-    return f"  rows  {name}: {training}, {rows['validation']:,} validation rows to compare"
-
-
-def written_line(record: dict[str, Any]) -> str:
-    """Say which file was written.
-
-    >>> written_line({"after": {"file": "net.npz", "bytes": 5493}})
-    '  file  net.npz: 5,493 bytes written'
-    """
-    return f"  file  {record['after']['file']}: {record['after']['bytes']:,} bytes written"
-
-
-def before_after_lines(record: dict[str, Any]) -> list[str]:
-    """Lay both networks, their difference and what was decided out for a terminal.
-
-    >>> one = {"bits": [32], "neurons": [2], "bytes": 900, "macs": 4, "executed_macs": 4}
-    >>> one["nonzero_weights"], one["validation"] = 4, {"accuracy": 0.9}
-    >>> comparison = {"rows": 10, "agreeing": 10, "agreement": 1.0, "kl": 0.0, "mcnemar": {"b": 0, "c": 0, "p": 1.0}}
-    >>> record = {"before": one, "after": one, "comparison": comparison, "budget": {"max_drop": None}}
-    >>> before_after_lines(record)[-1]
-    '  agree  10 of 10 rows, 100.00 %   lost 0, won 0 (p = 1.0000)   KL 0.00000 nats'
-    """
-    found = record["comparison"]
-    rows = [_row(name, record[name], record["before"]["bytes"]) for name in ("before", "after")]
-    if "paired" in found:
-        return [*table((*_COLUMNS[:-1], "RMSE", "R2"), rows), "", _real_change(found), *_verdict(record["budget"])]
-    paired = found["mcnemar"]
-    change = (
-        f"  agree  {found['agreeing']:,} of {found['rows']:,} rows, {100 * found['agreement']:.2f} %   "
-        f"lost {paired['b']:,}, won {paired['c']:,} ({_p_value(paired['p'])})   KL {_nats(found['kl'])}"
-    )
-    return [*table(_COLUMNS, rows), "", change, *_verdict(record["budget"])]
-
-
-def _real_change(found: dict[str, Any]) -> str:
-    rise, p = by_output(found["rmse_rise"], 3), p_values(found["paired"]["p"])
-    return (
-        f"  apart  {100 * found['deviation']:.2f} % of the spread, "
-        f"at most {by_output(found['largest_difference'], 3)}   RMSE up by {rise} (p {p})"
-    )
-
-
-def _nats(kl: float) -> str:
-    return f"{kl:.5f} nats" if kl < 1000 else f"{kl:.3g} nats"
-
-
-def _p_value(p: float) -> str:
-    return "p < 0.0001" if p < 0.0001 else f"p = {p:.4f}"
-
-
-def _row(name: str, entry: dict[str, Any], n_bytes: int) -> tuple[str, ...]:
-    return (
-        name,
-        joined(entry["bits"]),
-        "-".join(map(str, entry["neurons"])),
-        f"{entry['bytes']:,}",
-        f"{n_bytes / entry['bytes']:.1f}x",
-        f"{entry['macs']:,}",
-        f"{entry['executed_macs']:,}",
-        f"{entry['nonzero_weights']:,}",
-        *_answers(entry["validation"]),
-    )
-
-
-def _answers(entry: dict[str, Any]) -> tuple[str, ...]:
-    if "rmse" in entry:
-        return by_output(entry["rmse"]), by_output(entry["r2"])
-    return (f"{100 * entry['accuracy']:.2f}",)
-
-
-def _verdict(budget: dict[str, Any]) -> list[str]:
-    if budget.get("evidence") is None:
-        return []
-    return wrap(f"Budget {'met' if budget['met'] else 'MISSED'}: {budget['evidence']['reason']}.")
-
-
-def note_lines(record: dict[str, Any]) -> list[str]:
-    """Lay out what a reader of the figures must know: wrapped sentences; none if there is nothing to say."""
-    return [line for note in record["notes"] for line in wrap(note)]

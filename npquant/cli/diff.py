@@ -73,8 +73,8 @@ def _execute(options: argparse.Namespace) -> int:
             {"command": "diff", "file": options.model, "rows": rows.words, "notes": list(rows.notes), "pairs": records}
         )
     else:
-        above = [] if len(pairs) == 1 else [*_pair_lines(options.model, rows.words, pairs), ""]
-        below = "".join("\n".join(["", *wrap(note), ""]) for note in rows.notes)
+        above = [] if len(pairs) == 1 else [*_pair_lines(options.model, rows.words, pairs, options.width), ""]
+        below = "".join("\n".join(["", *wrap(note, width=options.width), ""]) for note in rows.notes)
         sys.stdout.write("\n".join([*above, *(render_divergence(pair) for pair in pairs)]) + below)
     return 1 if any(pair.first is not None or pair.end_to_end for pair in pairs) else 0
 
@@ -93,7 +93,7 @@ def _profiles(options: argparse.Namespace) -> tuple[str, ...]:
     return pair
 
 
-def _pair_lines(model: str, rows: str, pairs: list[Divergence]) -> list[str]:
+def _pair_lines(model: str, rows: str, pairs: list[Divergence], width: int) -> list[str]:
     """Lay out a line a pair: how far apart the answers of one network are."""
     from npquant.report.text_layout import table
 
@@ -109,4 +109,4 @@ def _pair_lines(model: str, rows: str, pairs: list[Divergence]) -> list[str]:
         for pair in pairs
     ]
     head = ("a", "b", "outputs differ", "%", "by up to", "predictions differ")
-    return [f"{model} on {rows}", "", *table(head, cells, text_columns=2)]
+    return [f"{model} on {rows}", "", *table(head, cells, text_columns=2, width=width)]

@@ -80,7 +80,7 @@ def _execute(options: argparse.Namespace) -> int:
     if options.json:
         write_json(record)
     else:
-        write_sections(_sections(record))
+        write_sections(_sections(record, options.width))
     return 0
 
 
@@ -145,11 +145,11 @@ def _record(
     }
 
 
-def _sections(record: dict[str, Any]) -> list[list[str]]:
+def _sections(record: dict[str, Any], width: int) -> list[list[str]]:
     """Lay the record out for a terminal."""
     from npquant.cli.network_tables import note_lines
 
     under = "" if record["profile"] is None else f" under {record['profile']}"
     head = f"npquant export   {record['file']} ({record['kind']}{under}) to {record['to']}"
     lines = [f"  {file['file']}: {file['bytes']:,} bytes written" for file in record["files"]]
-    return [[head], lines, note_lines(record["notes"])]
+    return [[head], lines, note_lines(record["notes"], width)]

@@ -89,7 +89,7 @@ def _execute(options: argparse.Namespace) -> int:
         if teacher is None
         else [_compare_with(teacher, start, student) for student in (start.model, net)],
     }
-    return print_record(record, _sections, as_json=options.json)
+    return print_record(record, _sections, options.width, as_json=options.json)
 
 
 def _complete(options: argparse.Namespace) -> None:
@@ -152,35 +152,35 @@ def _compare_with(teacher: FloatMLP, start: StartingNetwork, student: FloatMLP) 
     return {"rows": found.rows, "deviation": found.deviation}
 
 
-def _sections(record: dict[str, Any]) -> list[list[str]]:
+def _sections(record: dict[str, Any], width: int) -> list[list[str]]:
     """Lay the record out for a terminal."""
-    from npquant.cli.before_after import before_after_lines, note_lines, rows_line, written_line
-    from npquant.report.text_layout import joined
+    from npquant.cli.before_after_page import answer_lines, how_lines, network_lines, note_lines
+    from npquant.report.text_layout import joined, wrap
 
     options, losses = record["options"], record["losses"]
     epochs = f"{options['epochs']:,} epoch{'s' * (options['epochs'] != 1)}"
-    how = f"{epochs}   learning rate {options['learning_rate']:g}"
-    how += "" if options["density"] is None else f"   down to {100 * options['density']:g} % of the weights"
-    how += "" if options["bits"] is None else f"   through weight bits {joined(by_layer(options['bits']))}"
+    how = f"npquant finetune: {epochs}, learning rate {options['learning_rate']:g}"
+    how += "" if options["density"] is None else f", down to {100 * options['density']:g} % of the weights"
+    how += "" if options["bits"] is None else f", through weight bits {joined(by_layer(options['bits']))}"
+    loss = f"loss {losses[0]:.5g} in the first epoch, {losses[-1]:.5g} in the last"
     return [
-        [f"npquant finetune   {how}   seed {options['seed']}"],
+        answer_lines(record, width),
         [
-            rows_line(record, "train", "train on"),
-            f"  loss  {losses[0]:.5g} in the first epoch, {losses[-1]:.5g} in the last",
-            written_line(record),
+            *how_lines(record, f"{how}, seed {options['seed']}", "train", "train on", width),
+            *(line for said in (loss, *_teacher(record)) for line in wrap(said, width=width)),
+            *network_lines(record, width),
         ],
-        [*before_after_lines(record), *_teacher_lines(record)],
-        note_lines(record),
+        note_lines(record, width),
     ]
 
 
-def _teacher_lines(record: dict[str, Any]) -> list[str]:
+def _teacher(record: dict[str, Any]) -> list[str]:
     """Say whether the network came nearer to its teacher."""
     if record["teacher"] is None:
         return []
     one, two = record["teacher"]
     if "deviation" in one:
         before, after = (f"{100 * each['deviation']:.2f} %" for each in (one, two))
-        return [f"  from the teacher  {before} of the spread before, {after} after"]
-    agreeing = f"agrees on {one['agreeing']:,} before, {two['agreeing']:,} after, of {one['rows']:,} rows"
-    return [f"  with the teacher  {agreeing}   KL {one['kl']:.5f} before, {two['kl']:.5f} after"]
+        return [f"{before} of the spread from the teacher before, {after} after"]
+    agreeing = f"{one['agreeing']:,} before, {two['agreeing']:,} after, of {one['rows']:,} rows"
+    return [f"the teacher's class for {agreeing}; KL {one['kl']:.5f} before, {two['kl']:.5f} after"]

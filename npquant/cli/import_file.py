@@ -48,7 +48,7 @@ def _execute(options: argparse.Namespace) -> int:
     if options.json:
         write_json(record)
     else:
-        write_sections([*network_sections(record), _out_lines(record["out"])])
+        write_sections([*network_sections(record, options.width), _out_lines(record["out"], options.width)])
     return 0
 
 
@@ -63,8 +63,10 @@ def _written(out: str, record: dict[str, Any]) -> dict[str, Any]:
     return {"file": out, "bytes": os.path.getsize(out), "left_out": left}
 
 
-def _out_lines(out: dict[str, Any] | None) -> list[str]:
+def _out_lines(out: dict[str, Any] | None, width: int) -> list[str]:
+    from npquant.report.text_layout import wrap
+
     if out is None:
         return []
     left = f"; it holds the network alone, not {' or '.join(out['left_out'])}" if out["left_out"] else ""
-    return [f"{out['file']}: {out['bytes']:,} bytes written{left}"]
+    return wrap(f"{out['file']}: {out['bytes']:,} bytes written{left}", "", width)

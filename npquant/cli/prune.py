@@ -83,7 +83,7 @@ def _execute(options: argparse.Namespace) -> int:
         "layers": layers,
     }
     record["notes"] += said
-    return print_record(record, partial(_sections, explain=options.explain), as_json=options.json)
+    return print_record(record, partial(_sections, explain=options.explain), options.width, as_json=options.json)
 
 
 def _check_target(options: argparse.Namespace) -> None:
@@ -183,43 +183,50 @@ def _prune_weights(
     return net, layers, []
 
 
-def _sections(record: dict[str, Any], *, explain: bool) -> list[list[str]]:
+def _sections(record: dict[str, Any], width: int, *, explain: bool) -> list[list[str]]:
     """Lay the record out for a terminal."""
-    from npquant.cli.before_after import before_after_lines, note_lines, rows_line, written_line
+    from npquant.cli.before_after_page import answer_lines, how_lines, network_lines, note_lines
 
     options, layers = record["options"], record["layers"]
-    how = f"{options['target']} by {options['criterion']}   compensation {options['compensation']}"
+    how = f"npquant prune: {options['target']} by {options['criterion']}, compensation {options['compensation']}"
+    went = _weight_lines if options["target"] == "weights" else _neuron_lines
     return [
-        [f"npquant prune   {how}   seed {options['seed']}"],
-        [rows_line(record, "calibration", "look at"), written_line(record)],
-        before_after_lines(record),
-        _weight_lines(layers) if options["target"] == "weights" else _neuron_lines(layers),
-        _reason_lines(layers) if explain else [],
-        note_lines(record),
+        answer_lines(record, width),
+        [
+            *how_lines(record, f"{how}, seed {options['seed']}", "calibration", "look at", width),
+            *network_lines(record, width),
+        ],
+        went(layers, width),
+        _reason_lines(layers, width) if explain else [],
+        note_lines(record, width),
     ]
 
 
-def _neuron_lines(layers: list[dict[str, Any]]) -> list[str]:
-    from npquant.report.text_layout import table
+def _neuron_lines(layers: list[dict[str, Any]], width: int) -> list[str]:
+    from npquant.report.text_layout import table, wrap
 
     rows = []
     for number, layer in enumerate(layers):
         causes = (f"{len(layer['removed'][cause]):,}" for cause in _CAUSES)
         rows.append((str(number), f"{layer['rate']:g}", f"{layer['neurons']:,}", *causes, f"{len(layer['kept']):,}"))
-    title = "Removed   by cause; zero, constant and redundant ones cost nothing"
-    return [title, *table(("layer", "rate", "neurons", *_CAUSES, "kept"), rows)]
+    title = "Removed, by cause; zero, constant and redundant ones cost nothing"
+    head = ("layer", "rate", "neurons", *_CAUSES, "kept")
+    return [*wrap(title, "", width), *table(head, rows, width=width)]
 
 
-def _reason_lines(layers: list[dict[str, Any]]) -> list[str]:
+def _reason_lines(layers: list[dict[str, Any]], width: int) -> list[str]:
+    from npquant.report.text_layout import wrap
+
     return [
-        f"  layer {number}, neuron {neuron}   {reason}"
+        line
         for number, layer in enumerate(layers)
         for neuron, reason in sorted(layer["reasons"].items())
+        for line in wrap(f"layer {number}, neuron {neuron}: {reason}", width=width)
     ]
 
 
-def _weight_lines(layers: list[dict[str, Any]]) -> list[str]:
-    from npquant.report.text_layout import table
+def _weight_lines(layers: list[dict[str, Any]], width: int) -> list[str]:
+    from npquant.report.text_layout import table, wrap
 
     rows = [
         (
@@ -232,5 +239,5 @@ def _weight_lines(layers: list[dict[str, Any]]) -> list[str]:
         for number, layer in enumerate(layers)
     ]
     head = ("layer", "weights", "nonzero before", "removed", "nonzero", "zeros %", "masked %", "error %")
-    title = "Removed   error: of the pre-activations, over their variance, merely masked and as compensated"
-    return [title, *table(head, rows)]
+    title = "Removed; error: of the pre-activations, over their variance, merely masked and as compensated"
+    return [*wrap(title, "", width), *table(head, rows, width=width)]

@@ -113,7 +113,7 @@ def _execute(options: argparse.Namespace) -> int:
         "layers": _layer_entries(start, net, reports),
     }
     record["notes"] += [*_zero_notes(start, net), *inputs_notes(start.x_calibration, net.inputs_kind)]
-    return print_record(record, _sections, as_json=options.json)
+    return print_record(record, _sections, options.width, as_json=options.json)
 
 
 def _zero_notes(start: StartingNetwork, net: IntegerMLP) -> list[str]:
@@ -150,31 +150,31 @@ def _layer_entries(start: StartingNetwork, net: IntegerMLP, reports: tuple[Layer
     return entries
 
 
-def _sections(record: dict[str, Any]) -> list[list[str]]:
+def _sections(record: dict[str, Any], width: int) -> list[list[str]]:
     """Lay the record out for a terminal."""
-    from npquant.cli.before_after import before_after_lines, note_lines, rows_line, written_line
+    from npquant.cli.before_after_page import answer_lines, how_lines, network_lines, note_lines
     from npquant.report.text_layout import joined
 
     options = record["options"]
     weights, outputs = joined(record["after"]["bits"]), joined(by_layer(options["activation_bits"]))
-    how = f"{options['method']}   weight bits {weights}   activation bits {outputs}"
-    how += "   zeros kept" if options["keep_zeros"] else ""
-    how += f"   polish {options['polish']}" if options["polish"] else ""
+    how = f"npquant quantize: {options['method']}, weight bits {weights}, activation bits {outputs}"
+    how += ", zeros kept" if options["keep_zeros"] else ""
+    how += f", polish {options['polish']}" if options["polish"] else ""
+    part = "train" if options["method"] == "on_grid" else "calibration"
     return [
-        [f"npquant quantize   {how}   seed {options['seed']}"],
+        answer_lines(record, width),
         [
-            rows_line(record, "train" if options["method"] == "on_grid" else "calibration", "look at"),
-            written_line(record),
+            *how_lines(record, f"{how}, seed {options['seed']}", part, "look at", width),
+            *network_lines(record, width),
         ],
-        before_after_lines(record),
-        _layer_lines(record["layers"]),
-        note_lines(record),
+        _layer_lines(record["layers"], width),
+        note_lines(record, width),
     ]
 
 
-def _layer_lines(layers: list[dict[str, Any]]) -> list[str]:
+def _layer_lines(layers: list[dict[str, Any]], width: int) -> list[str]:
     """Lay out the layers: for the rectified method with its bound beside the error."""
-    from npquant.report.text_layout import table
+    from npquant.report.text_layout import table, wrap
 
     head = ["layer", "shape", "bits", "zeros %", "SQNR dB"]
     rows = [
@@ -188,7 +188,7 @@ def _layer_lines(layers: list[dict[str, Any]]) -> list[str]:
         for number, layer in enumerate(layers)
     ]
     if "rounding_error" not in layers[0]:
-        return ["Layers", *table(head, rows, text_columns=2)]
+        return ["Layers", *table(head, rows, text_columns=2, width=width)]
     head += ["real", "codes", "nearest", "bound", "of bound %"]
     for row, layer in zip(rows, layers, strict=True):
         error = layer["rounding_error"]
@@ -196,5 +196,5 @@ def _layer_lines(layers: list[dict[str, Any]]) -> list[str]:
         real = error["real_weights"] if error["real_weights"] > 1e-12 * error["bound"] else 0.0
         row += [f"{value:.4g}" for value in (real, error["rectified"], error["nearest"], error["bound"])]
         row.append(f"{100 * error['share_of_bound']:.1f}")
-    title = "Layers   error (E6) that real weights, the codes and nearest rounding leave, and its bound (E13)"
-    return [title, *table(head, rows, text_columns=2)]
+    title = "Layers: the error (E6) that real weights, the codes and nearest rounding leave, and its bound (E13)"
+    return [*wrap(title, "", width), *table(head, rows, text_columns=2, width=width)]

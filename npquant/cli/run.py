@@ -44,7 +44,8 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         "--targets", metavar="NAMES", type=names,
         help=f"what to export, run and time, of {', '.join(TARGETS)}; none: nothing (default: all)",
     )  # fmt: skip
-    out.add_argument("--json", action="store_true", help="print report.json instead of the tables")
+    out.add_argument("--json", action="store_true", help="print report.json instead of the page")
+    out.add_argument("--verbose", action="store_true", help="print figures by layer, all pairs, times, what was tried")
     run.set_defaults(command=_execute)
 
 
@@ -80,6 +81,7 @@ def _execute(options: argparse.Namespace) -> int:
             activation=options.activation, seed=options.seed, activations=options.activations, targets=options.targets,
             time_limit=options.time_limit, max_rmse_rise=options.max_rmse_rise, progress=progress.show,
         )  # fmt: skip
-    sys.stdout.write(encode_report(report).decode("ascii") if options.json else render_report(report))
+    page = render_report(report, width=options.width, verbose=options.verbose)
+    sys.stdout.write(encode_report(report).decode("ascii") if options.json else page)
     sys.stdout.flush()
     return 0 if report["budget"]["met"] and not report["deployment"]["differing_targets"] else 1

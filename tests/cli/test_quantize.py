@@ -188,16 +188,18 @@ def test_quantize_rectified_shows_errors_within_their_bounds(
 
 
 def test_quantize_tables_say_what_the_record_says(float_file: Path, tmp_path: Path, capsys: Shown) -> None:
-    """The figures of --json stand in the text, which keeps to 100 columns."""
+    """The figures of --json stand in the text, answer first, which keeps to 96 columns."""
     out = tmp_path / "net.npz"
     record = record_of(float_file, out, capsys, "--bits", "3")
     quantized(float_file, out, "--bits", "3")
     text = capsys.readouterr().out
     after, found = record["after"], record["comparison"]
-    assert max(map(len, text.splitlines())) <= max(100, len(f"  file  {out}: 10,000 bytes written"))
-    assert f"{out}: {after['bytes']:,} bytes written" in text
+    assert max(map(len, text.splitlines())) <= max(96, len(f"  file      {out}"))
+    assert text.startswith("  accuracy  ")
+    assert f"-> {after['bytes']:,} bytes" in text
+    assert f"  file      {out}\n" in text
     assert f"{100 * after['validation']['accuracy']:.2f}" in text
-    assert f"agree  {found['agreeing']} of 270 rows" in text
+    assert f"same class for {found['agreeing']} of 270 rows" in text
     assert f"KL {found['kl']:.5f} nats" in text
     for layer in record["layers"]:
         assert f"{layer['rounding_error']['bound']:.4g}" in text

@@ -52,12 +52,18 @@ def test_run_without_options_meets_its_budget(bundled: tuple[Path, subprocess.Co
     # Its activations have 5 bits: TFLite clamps to whole types, and says so.
     assert exports >= {"deployed.onnx", "deployed_c", "deployed_readmemh", "deployed_arrays.npz"}
     assert set(os.listdir(folder / "npquant-out")) == {"deployed.npz", "float.npz", "report.json", *exports}
-    assert "Budget met." in done.stdout
-    said = " ".join(done.stdout.split("Budget met.")[1].split())
-    for rows, ends in (("Validation", "-0.65 to 1.39"), ("Test", "-1.08 to 1.81")):
-        assert f"{rows} rows: 0.37 points lost" in said
+    answer = done.stdout.splitlines()[:4]
+    assert answer[0] == "Budget met. Points lost: 0.37 on validation, 0.37 on test rows; 1 asked."
+    assert answer[1] == "  accuracy  98.51 -> 98.14 % on test rows, 98.15 -> 97.78 % on validation rows"
+    float_bytes, deployed_bytes = (report_of(folder / "npquant-out")["models"][index]["bytes"] for index in (0, -1))
+    assert answer[2].startswith(f"  size      {float_bytes:,} -> {deployed_bytes:,} bytes (")
+    assert answer[2].endswith("6,464 -> 2,132 MACs (3.0x less)")
+    assert answer[3].startswith("  files     deployed.npz, float.npz, report.json")
+    said = " ".join(done.stdout.split())
+    for rows, ends in (("validation", "-0.65 to 1.39"), ("test", "-1.08 to 1.81")):
+        assert f" {rows} 0.37 points lost" in said
         assert f"95 % interval {ends}: the limit of 1 lies inside it, so these rows cannot tell." in said
-    assert max(map(len, done.stdout.splitlines())) <= 100
+    assert max(map(len, done.stdout.splitlines())) <= 96
 
 
 def test_run_names_every_target_and_every_answer_is_due(
@@ -164,7 +170,7 @@ def test_run_budget_missed_exits_1(tmp_path: Path, capsys: pytest.CaptureFixture
     assert main(["run", "--out", str(tmp_path / "out"), *options]) == 1
     shown = capsys.readouterr().out
     assert "Budget MISSED: the size of deployed.npz" in shown
-    assert "nearest point" in shown
+    assert "  nearest   " in shown
     budget = report_of(tmp_path / "out")["budget"]
     assert (budget["met"], budget["failing"][0]) == (False, "max_bytes")
     assert budget["nearest"]["bytes"] == min(trial["bytes"] for trial in budget["frontier"]) > 100
