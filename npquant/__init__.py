@@ -43,11 +43,14 @@ if TYPE_CHECKING:
     from npquant.compression.rounding.rectified.network import quantize_rectified
     from npquant.compression.rounding.straight_through import StraightThrough
     from npquant.compression.rounding.uniform import quantize_uniform
+    from npquant.data.dataset import Dataset
+    from npquant.data.datasets import load_dataset
+    from npquant.files.facts import Facts
     from npquant.files.format_error import FormatError
     from npquant.files.storage import itemize, save
     from npquant.integer.dynamic_mlp import DynamicMLP
     from npquant.integer.mlp import IntegerMLP
-    from npquant.interop.reading import load
+    from npquant.interop.reading import load, read_facts
     from npquant.kernels.matmul import matmul_int8, matmul_int8_blas
     from npquant.kernels.multiplier import FixedMultiplier
     from npquant.kernels.qparams import QuantParams
@@ -61,7 +64,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Budget",
+    "Dataset",
     "DynamicMLP",
+    "Facts",
     "FixedMultiplier",
     "FloatMLP",
     "FormatError",
@@ -77,6 +82,7 @@ __all__ = [
     "itemize",
     "linear",
     "load",
+    "load_dataset",
     "matmul_int8",
     "matmul_int8_blas",
     "numerics_version",
@@ -98,6 +104,7 @@ __all__ = [
     "quantize_on_grid",
     "quantize_rectified",
     "quantize_uniform",
+    "read_facts",
     "reorder_neurons",
     "requantize",
     "run_workflow",
@@ -147,10 +154,15 @@ _HOME: Final = MappingProxyType(
         "coarsen_biases": "npquant.compression.bias_step",
         "reorder_neurons": "npquant.compression.neuron_order",
         "itemize": "npquant.files.storage",
+        "Facts": "npquant.files.facts",
         "save": "npquant.files.storage",
         "FormatError": "npquant.files.format_error",
         # in and out: files of every format
         "load": "npquant.interop.reading",
+        "read_facts": "npquant.interop.reading",
+        # rows and labels
+        "Dataset": "npquant.data.dataset",
+        "load_dataset": "npquant.data.datasets",
         # floor 3: the search and the eight steps
         "Budget": "npquant.budget.requirements",
         "SearchResult": "npquant.budget.search",

@@ -20,10 +20,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from npquant.arrays import Float32, Float64, Indices, Int8, Mask
-from npquant.budget.requirements import Measurement, measurement
+from npquant.budget.requirements import Measured, measurement
 from npquant.budget.space import Thresholds
 from npquant.codec.byte_fields import varint
 from npquant.codec.weight_stream import encode_weights
+from npquant.compression.chain.calibration import checked_rows
+from npquant.compression.chain.input_choice import choose_inputs
 from npquant.compression.chain.integer_chain import LayerCodes, LayerProblem, quantize_chain
 from npquant.compression.chain.layer_report import LayerReport
 from npquant.compression.chain.weight_codes import Bits, code_interval
@@ -32,12 +34,12 @@ from npquant.compression.pruning.neurons.report import PruningReport
 from npquant.compression.rounding.quantize_model import quantize_model
 from npquant.compression.rounding.rectified.layer import rectify_layer
 from npquant.compression.rounding.rectified.network import error_weights
+from npquant.files.facts import Facts
 from npquant.integer.layer import IntegerLayer
 from npquant.integer.mlp import IntegerMLP
 from npquant.kernels.qparams import QuantParams
 from npquant.measure.cost import stored_bytes
-from npquant.measure.evaluate import Reference, compare
-from npquant.measure.statistics import sqnr_db
+from npquant.measure.evaluate import Reference, answers_sqnr, compare
 from npquant.nn.model import DenseLayer, FloatMLP
 
 Key = tuple[int, tuple[Bits, ...], tuple[int, ...], tuple[float, ...]]
@@ -79,8 +81,9 @@ class CandidateBuilder:
     """Build and measure candidates, and remember what they share.
 
     Pruning sees all of `x_calibration` (R, K), quantization its first `rows` rows (None: all). `reference` holds the
-    validation rows. `compensation` is "refit" or "layerwise", as in `prune_neurons`; with "layerwise" files are
-    measured in the dense encoding, which takes less time too.
+    validation rows, and says whether the network's outputs are logits of classes or real values. `compensation` is
+    "refit" or "layerwise", as in `prune_neurons`; files are measured in the `encoding` "auto" or "dense", which takes
+    less time. `facts` are what the file will know of the data.
     """
 
     def __init__(
@@ -90,20 +93,26 @@ class CandidateBuilder:
         reference: Reference,
         rows: int | None = None,
         compensation: str = "refit",
+        encoding: str = "auto",
+        facts: Facts | None = None,
     ) -> None:
         self._floating, self._x_calibration, self._reference = floating, x_calibration, reference
         self._x_rounding = x_calibration[:rows]
+        # Chosen once: what a candidate remembers of layer 0 serves others with the same input codes alone.
+        code = choose_inputs(checked_rows(self._x_rounding), np.asarray(floating.layers[0].w, np.float64), "auto")
+        self._inputs = "by_feature" if code.by_feature else "exact"
         self._z = floating.pre_activations(self._x_rounding.astype(np.float64))
         self._pruned: dict[tuple[float, ...], PrunedNet] = {}
         self._rounded: dict[Key, _Rounded] = {}
         self._shorter: dict[bytes, int] = {}
-        self._compensation = compensation
-        self.encoding = "dense" if compensation == "layerwise" else "auto"
+        self._compensation, self.encoding, self._facts = compensation, encoding, facts
         self._nets: dict[tuple[float, ...], tuple[FloatMLP, PruningReport]] = {}
 
     def on_all_rows(self) -> CandidateBuilder:
         """Return a builder whose quantization sees all training rows; what was pruned serves both."""
-        builder = CandidateBuilder(self._floating, self._x_calibration, self._reference, None, self._compensation)
+        builder = CandidateBuilder(
+            self._floating, self._x_calibration, self._reference, None, self._compensation, self.encoding, self._facts
+        )
         builder._nets, builder._shorter = self._nets, self._shorter
         return builder
 
@@ -111,7 +120,11 @@ class CandidateBuilder:
         """Prune and refit the original network, one rate a hidden layer."""
         if rates and rates not in self._nets:
             self._nets[rates] = prune_neurons_with_report(
-                self._floating, self._x_calibration, rates, compensation=self._compensation
+                self._floating,
+                self._x_calibration,
+                rates,
+                compensation=self._compensation,
+                output=self._reference.output,
             )
         if rates not in self._pruned:
             self._pruned[rates] = self._pruned_net(*self._nets.get(rates, (self._floating, PruningReport(rates, ()))))
@@ -147,23 +160,31 @@ class CandidateBuilder:
             rectify,
             activation_bits=thresholds.activation_bits,
             targets=pruned.targets,
+            output=self._reference.output,
+            inputs=self._inputs,
         )
 
     def build_with_report(self, thresholds: Thresholds) -> tuple[IntegerMLP, tuple[LayerReport, ...]]:
         """Build from nothing, and say what each layer's rounding cost."""
         pruned = self.prune(thresholds.rates)
         return quantize_model(
-            pruned.model, self._x_rounding, thresholds.bits, thresholds.activation_bits, targets=pruned.targets
+            pruned.model,
+            self._x_rounding,
+            thresholds.bits,
+            thresholds.activation_bits,
+            targets=pruned.targets,
+            output=self._reference.output,
+            inputs=self._inputs,
         )
 
-    def measure(self, thresholds: Thresholds) -> Measurement:
+    def measure(self, thresholds: Thresholds) -> Measured:
         """Build a candidate and compare it with the float network on the validation rows."""
         model = self.build(thresholds)
-        size = stored_bytes(model, "dense")
+        size = stored_bytes(model, "dense", self._facts)
         if self.encoding == "auto":
             size -= sum(self._saved(layer) for layer in model.layers)
         before, after = self._reference.answers, self._reference.evaluate(model)
-        return measurement(compare(before, after), sqnr_db(before.logits, after.logits), size, model.macs)
+        return measurement(compare(before, after), answers_sqnr(before, after), size, model.macs)
 
     def _saved(self, layer: IntegerLayer) -> int:
         """Return the bytes by which the shortest encoding of a layer's weights is shorter than the dense one."""
@@ -183,7 +204,7 @@ class CandidateBuilder:
         new = ~store.known[kept]
         if new.any():
             z, at = problem.z[:, new], kept[new]
-            d2 = error_weights(replace(problem, z=z))
+            d2 = error_weights(replace(problem, z=z), self._reference.output)
             layer = rectify_layer(problem.x, z, problem.w[:, new], d2, key[1][-1])
             store.q[:, at], store.s[at], store.bias[at], store.upper[at] = layer.q, layer.s, layer.bias, layer.upper
             store.known[at] = True

@@ -19,8 +19,10 @@ from math import comb
 from types import MappingProxyType
 from typing import Final, Literal
 
-from npquant.budget.requirements import Budget, Measurement, accuracy_holds, allowed_rows
-from npquant.measure.evaluate import Comparison
+from npquant.budget.paired_rise import PairedRise, paired_rise
+from npquant.budget.requirements import Budget, Measured, Measurement, accuracy_holds, allowed_rows
+from npquant.measure.evaluate import Compared, Comparison
+from npquant.measure.real_targets import RealComparison
 from npquant.measure.statistics import exact_p, paired_interval
 
 SIGNIFICANCE: Final = Fraction(1, 20)
@@ -28,10 +30,12 @@ SIGNIFICANCE: Final = Fraction(1, 20)
 REQUIREMENTS: Final = MappingProxyType(
     {
         "max_drop": "the drop of validation accuracy",
+        "max_rmse_rise": "the rise of validation RMSE",
         "max_bytes": "the size of deployed.npz",
         "max_macs": "the multiply-accumulates a row",
         "min_sqnr": "the SQNR of the logits",
         "test_drop": "the test rows show a larger drop",
+        "test_rise": "the test rows show a larger rise of RMSE",
     }
 )
 
@@ -86,8 +90,8 @@ class PairedDrop:
 class Decision:
     """What was decided of a candidate: the evidence on both sets of rows, and the names of what is missed."""
 
-    validation: PairedDrop
-    test: PairedDrop | None  # None: no test rows were opened
+    validation: PairedDrop | PairedRise  # of classes, or of real targets
+    test: PairedDrop | PairedRise | None  # None: no test rows were opened
     failing: tuple[str, ...]  # of REQUIREMENTS, in that order
 
     @property
@@ -101,10 +105,11 @@ class Decision:
         return " and ".join(REQUIREMENTS[name] for name in self.failing)
 
 
-def decide(budget: Budget, found: Measurement, test: Comparison | None = None) -> Decision:
+def decide(budget: Budget, found: Measured, test: Compared | None = None) -> Decision:
     """Decide whether a budget is met: G1 and the limits on the validation rows (`found`), G2 on the `test` rows.
 
-    `test` compares the float network with the candidate on rows that chose nothing; None: there are none.
+    `test` compares the float network with the candidate on rows that chose nothing; None: there are none. Of real
+    targets the rise of RMSE takes the place of the drop, with the same two rules (see `paired_rise`).
 
     >>> found = Measurement(b=1, c=0, rows=270, kl=0.01, n_bytes=900, macs=64, sqnr=20.0)
     >>> decide(Budget(max_bytes=800), found).failing, decide(Budget(), found).met
@@ -112,10 +117,18 @@ def decide(budget: Budget, found: Measurement, test: Comparison | None = None) -
     >>> decide(Budget(), found).validation.reason.partition("; 95")[0]
     '0.37 points lost (1 lost, 0 won of 270; p 1.0000), within the 1 asked (2 rows)'
     """
-    chosen_by = paired_drop(found.b, found.c, found.rows, budget.max_drop)
-    unseen = None if test is None else paired_drop(test.paired.b, test.paired.c, test.rows, budget.max_drop)
-    refuted = unseen is not None and unseen.larger_drop_shown
-    return Decision(chosen_by, unseen, (*budget.failing(found), *(("test_drop",) if refuted else ())))
+    failing = budget.failing(found)
+    if isinstance(found, Measurement):
+        chosen_by = paired_drop(found.b, found.c, found.rows, budget.points)
+        unseen = None
+        if isinstance(test, Comparison):
+            unseen = paired_drop(test.paired.b, test.paired.c, test.rows, budget.points)
+        refuted = unseen is not None and unseen.larger_drop_shown
+        return Decision(chosen_by, unseen, (*failing, *(("test_drop",) if refuted else ())))
+    limit = budget.rise_limit
+    on_test = paired_rise(test, limit) if isinstance(test, RealComparison) else None
+    refuted = on_test is not None and on_test.larger_rise_shown
+    return Decision(paired_rise(found.errors, limit), on_test, (*failing, *(("test_rise",) if refuted else ())))
 
 
 def paired_drop(b: int, c: int, rows: int, max_drop: float) -> PairedDrop:

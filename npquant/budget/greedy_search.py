@@ -5,8 +5,8 @@ function that builds one candidate as a whole and measures it on the validation 
 
 G8 (Pareto)       no other candidate has at most the same bytes, MACs and KL, and less of one
 
-Legend: KL the divergence M2 of the candidate from the float network, in nats; space, axis and level as in space; budget
-what is required; measure and study as below; outcome what a search found.
+Legend: KL the divergence M2 of the candidate from the float network, in nats (of real targets that of `rise`); space,
+axis and level as in space; budget what is required; measure and study as below; outcome what a search found.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from npquant.budget.decision import Decision
-from npquant.budget.requirements import Budget, low_widths_pay
+from npquant.budget.requirements import Budget
 from npquant.budget.space import LOW_WIDTHS, Space, State, Trial
+from npquant.budget.time_limit import OutOfTime
 from npquant.budget.trials import AxisTrial, Measure, Trials
 
 
@@ -31,6 +32,7 @@ class Outcome:
     base: Trial  # the loosest one, measured as they were
     kl_at_4_bits: float | None  # in nats; None where 2 bits and ternary are not among the widths, or 4 is not
     low_widths: bool  # whether 2 bits and ternary were in reach from the start (G5)
+    stopped: bool = False  # by a limit on its time, before all was tried
 
     @property
     def smaller_by_luck(self) -> Trial | None:
@@ -42,10 +44,12 @@ class Outcome:
             return None
         lucky = [trial for trial in self.frontier if not trial.failing and trial.phase != "sensitivity"]
         smaller = [trial for trial in lucky if trial.found.n_bytes < self.chosen.found.n_bytes and not trial.sound]
-        return min(smaller, key=lambda trial: (trial.found.n_bytes, trial.found.kl), default=None)
+        return min(smaller, key=lambda trial: (trial.found.n_bytes, trial.found.divergence), default=None)
 
 
-def search_thresholds(space: Space, budget: Budget, measure: Measure, study: Measure | None = None) -> Outcome:
+def search_thresholds(
+    space: Space, budget: Budget, measure: Measure, study: Measure | None = None, *, sparing: bool = False
+) -> Outcome:
     """Find the thresholds that meet a budget: greedy, not proven smallest; ties go to the smaller axis.
 
     1. Sensitivity: from the loosest candidate each axis alone is tightened level by level, until it is beyond the
@@ -61,8 +65,10 @@ def search_thresholds(space: Space, budget: Budget, measure: Measure, study: Mea
     Chosen is, without limits, the smallest file among the candidates that are sound; with limits, among the sound ones
     that meet them, the least KL; where none is sound, the least KL of those that meet everything. `measure` builds one
     candidate as a whole chain and is called once for each; `study` does the same more cheaply, to see what one axis
-    alone does, and what it measures is never chosen. Activation bits are studied alone, but no step lowers them: see
-    `lower_activation_bits`. Deterministic, given a deterministic `measure`.
+    alone does, and what it measures is never chosen; None: `measure` is asked. `sparing` leaves out 1 where 2 follows:
+    an axis is studied when a step asks. Activation bits are studied alone, but no step lowers them: see
+    `lower_activation_bits`. Deterministic, given a deterministic `measure`. Where that raises OutOfTime, as it must not
+    for the first candidate, the choice is made among what was tried by then.
 
     >>> from npquant.budget.requirements import Measurement
     >>> space = Space(bits=((8, 4, 2),), rates=(), activation_bits=())
@@ -72,9 +78,26 @@ def search_thresholds(space: Space, budget: Budget, measure: Measure, study: Mea
     """
     trials = Trials(space, budget, measure, study)
     trials.trial(space.loosest, "start")
-    kl, low = _judge_low_widths(trials, space, budget)
-    ceilings = space.ceilings(low=low)
-    trials.study_axes(ceilings)
+    stopped, kl, low = False, None, False
+    try:
+        kl, low = _judge_low_widths(trials, space, budget)
+        _explore(trials, space, budget, space.ceilings(low=low), sparing=sparing)
+    except OutOfTime:
+        stopped = True
+    frontier, tried = trials.frontier, [trial for _, trial in trials.tried]
+    chosen = _choose(tried, budget)
+    nearest = _nearest(frontier, budget) if chosen.failing else None
+    try:
+        base, alone = trials.base, trials.axis_trials
+    except OutOfTime:  # nothing that was measured alike to hold the axes to
+        base, alone = tried[0], ()
+    return Outcome(chosen, nearest, frontier, alone, base, kl, low, stopped)
+
+
+def _explore(trials: Trials, space: Space, budget: Budget, ceilings: State, *, sparing: bool) -> None:
+    """Study the axes, then try candidates: 1 to 3 of `search_thresholds`."""
+    if budget.limited or not sparing:
+        trials.study_axes(ceilings)
     if budget.limited:
         trials.descend(space.loosest, "walk", _is_sound, ceilings, only_sound=True)
         if not any(trial.sound and not trial.failing for _, trial in trials.tried):
@@ -84,10 +107,6 @@ def search_thresholds(space: Space, budget: Budget, measure: Measure, study: Mea
         start = trials.smallest()
         if start is not None:
             trials.descend(start[0], "walk", _is_sound, _at_least(start[0], ceilings), only_sound=False)
-    frontier, tried = trials.frontier, [trial for _, trial in trials.tried]
-    chosen = _choose(tried, budget)
-    nearest = _nearest(frontier, budget) if chosen.failing else None
-    return Outcome(chosen, nearest, frontier, trials.axis_trials, trials.base, kl, low)
 
 
 def _judge_low_widths(trials: Trials, space: Space, budget: Budget) -> tuple[float | None, bool]:
@@ -96,7 +115,7 @@ def _judge_low_widths(trials: Trials, space: Space, budget: Budget) -> tuple[flo
     if state is None or not any(width in LOW_WIDTHS for axis in space.bits for width in axis):
         return None, True
     found = trials.trial(state, "uniform").found
-    return found.kl, low_widths_pay(found.kl, budget.max_drop, found.rows)
+    return found.divergence, budget.low_widths_pay(found)
 
 
 def _is_sound(trial: Trial) -> bool:
@@ -115,7 +134,7 @@ def _stretch(trials: Trials, space: Space, budget: Budget) -> None:
     even = [(state, trial) for state, trial in sound if trial.phase == "uniform"]
     ends = []
     for pairs in filter(None, (even, sound)):
-        near = min(pairs, key=lambda pair: (budget.excess(pair[1].found), pair[1].found.kl))[0]
+        near = min(pairs, key=lambda pair: (budget.excess(pair[1].found), pair[1].found.divergence))[0]
         ends.append(trials.descend(near, "stretch", lambda trial: trial.holds, tightest, only_sound=False))
     if any(not trial.failing for _, trial in trials.tried):
         return
@@ -132,16 +151,16 @@ def _choose(tried: Sequence[Trial], budget: Budget) -> Trial:
     meeting = [trial for trial in tried if not trial.failing]
     sound = [trial for trial in meeting if trial.sound]
     if sound and not budget.limited:
-        return min(sound, key=lambda trial: (trial.found.n_bytes, trial.found.kl))
+        return min(sound, key=lambda trial: (trial.found.n_bytes, trial.found.divergence))
     if meeting:
-        return min(sound or meeting, key=lambda trial: trial.found.kl)
+        return min(sound or meeting, key=lambda trial: trial.found.divergence)
     holding = [trial for trial in tried if trial.sound] or [trial for trial in tried if trial.holds]
-    return min(holding or tried[:1], key=lambda trial: (budget.excess(trial.found), trial.found.kl))
+    return min(holding or tried[:1], key=lambda trial: (budget.excess(trial.found), trial.found.divergence))
 
 
 def _nearest(frontier: Sequence[Trial], budget: Budget) -> Trial:
     """Choose the trial that misses limits by the smallest factor, then drops least, then was tried first."""
-    return min(frontier, key=lambda trial: (budget.excess(trial.found), trial.found.drop))
+    return min(frontier, key=lambda trial: (budget.excess(trial.found), trial.found.loss))
 
 
 def pareto(trials: Sequence[Trial]) -> tuple[bool, ...]:
@@ -154,7 +173,7 @@ def pareto(trials: Sequence[Trial]) -> tuple[bool, ...]:
     >>> pareto([Trial(Thresholds((8,), (), ()), each, (), True, "walk") for each in found])
     (True, True, False)
     """
-    points = [(trial.found.n_bytes, trial.found.macs, trial.found.kl) for trial in trials]
+    points = [(trial.found.n_bytes, trial.found.macs, trial.found.divergence) for trial in trials]
     return tuple(not any(_dominates(other, point) for other in points) for point in points)
 
 
@@ -185,7 +204,7 @@ def describe(outcome: Outcome, decision: Decision) -> str:
         parts = [("weight bits", made.bits), ("rates", made.rates), ("activation bits", made.activation_bits)]
         with_what = ", ".join(f"{what} {'/'.join(map(str, values))}" for what, values in parts if values)
         lines.append(
-            f"{name}: {found.n_bytes:,} bytes, {found.macs:,} MACs, KL {found.kl:.5f}, SQNR {found.sqnr:.1f} dB, "
+            f"{name}: {found.n_bytes:,} bytes, {found.macs:,} MACs, {found.in_words}, SQNR {found.sqnr:.1f} dB, "
             f"{with_what}"
         )
     return "\n".join(lines)

@@ -2,8 +2,9 @@
 
 G7 (free)         KL <= 1.1 * KL before: how far activation bits may go, which save no byte of the file and no MAC
 
-Legend: KL the divergence M2 of the candidate from the float network, in nats; outcome of a search; budget as in it;
-measure Thresholds -> Measurement.
+Legend: KL the divergence M2 of the candidate from the float network, in nats (of real targets that of `rise`); outcome
+of a search; budget as in it; measure Thresholds -> Measurement. Where it raises OutOfTime, what was chosen by then
+stays.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ from dataclasses import replace
 from typing import Final
 
 from npquant.budget.greedy_search import Outcome
-from npquant.budget.requirements import POINTS_PER_NAT, Budget, allowed_points
-from npquant.budget.space import Trial
+from npquant.budget.requirements import Budget
+from npquant.budget.space import Thresholds, Trial
+from npquant.budget.time_limit import OutOfTime
 from npquant.budget.trials import Measure, try_candidate
 
 FREE: Final = 1.1
@@ -40,13 +42,22 @@ def confirm(outcome: Outcome, budget: Budget, measure: Measure) -> Outcome:
     """
     trials: list[Trial] = []
     for old in (*_may_be_smaller(outcome, budget), outcome.chosen):
-        new = try_candidate(old.thresholds, budget, measure, "confirmed")
+        new = _try_in_time(old.thresholds, budget, measure, "confirmed")
+        if new is None:
+            return replace(outcome, frontier=(*outcome.frontier, *trials), stopped=True)
         trials.append(new)
         better = old is outcome.chosen or (new.sound and _smaller(new, outcome))
         if better and set(new.failing) <= set(outcome.chosen.failing):
             frontier = (*outcome.frontier, *trials)
             return replace(outcome, chosen=new, nearest=outcome.nearest if new.failing else None, frontier=frontier)
     return replace(outcome, frontier=(*outcome.frontier, *trials))
+
+
+def _try_in_time(thresholds: Thresholds, budget: Budget, measure: Measure, phase: str) -> Trial | None:
+    try:
+        return try_candidate(thresholds, budget, measure, phase)
+    except OutOfTime:
+        return None
 
 
 def _smaller(trial: Trial, outcome: Outcome) -> bool:
@@ -59,8 +70,8 @@ def _may_be_smaller(outcome: Outcome, budget: Budget) -> list[Trial]:
         return []
     near = []
     for trial in outcome.frontier:
-        expected = POINTS_PER_NAT * trial.found.kl / allowed_points(budget.max_drop, trial.found.rows)
-        if _smaller(trial, outcome) and expected <= MAY_STILL_HOLD:
+        expected, allowed = budget.expectation(trial.found)
+        if _smaller(trial, outcome) and expected / allowed <= MAY_STILL_HOLD:
             near.append(trial)
     return sorted(near, key=lambda trial: trial.found.n_bytes)[: CONFIRMATIONS - 1]
 
@@ -84,7 +95,7 @@ def lower_activation_bits(outcome: Outcome, budget: Budget, measure: Measure) ->
     chosen, levels = outcome.chosen, _cost_of_levels(outcome)
     if outcome.chosen.failing or not any(levels):
         return outcome
-    room = (FREE - 1) * chosen.found.kl / len(levels)
+    room = (FREE - 1) * chosen.found.divergence / len(levels)
     before = chosen.thresholds.activation_bits
     target = [
         min([now, *(bits for bits, kl in alone.items() if kl <= room)])
@@ -92,9 +103,11 @@ def lower_activation_bits(outcome: Outcome, budget: Budget, measure: Measure) ->
     ]
     trials: list[Trial] = []
     while tuple(target) != before:
-        new = try_candidate(replace(chosen.thresholds, activation_bits=tuple(target)), budget, measure, "activations")
+        new = _try_in_time(replace(chosen.thresholds, activation_bits=tuple(target)), budget, measure, "activations")
+        if new is None:
+            return replace(outcome, frontier=(*outcome.frontier, *trials), stopped=True)
         trials.append(new)
-        free = new.found.kl <= FREE * chosen.found.kl and new.found.n_bytes <= chosen.found.n_bytes
+        free = new.found.divergence <= FREE * chosen.found.divergence and new.found.n_bytes <= chosen.found.n_bytes
         if free and not new.failing and new.sound >= chosen.sound:
             return replace(outcome, chosen=new, frontier=(*outcome.frontier, *trials))
         lowered = [layer for layer, now in enumerate(before) if target[layer] < now]
@@ -109,6 +122,6 @@ def _cost_of_levels(outcome: Outcome) -> list[dict[int, float]]:
     costs: list[dict[int, float]] = [{} for _ in range(hidden)]
     for one in outcome.sensitivity:
         if one.kind == "activation_bits":
-            added = one.trial.found.kl - outcome.base.found.kl
+            added = one.trial.found.divergence - outcome.base.found.divergence
             costs[one.layer][one.trial.thresholds.activation_bits[one.layer]] = added
     return costs

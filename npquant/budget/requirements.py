@@ -1,4 +1,4 @@
-"""What step 3 must meet, and when a candidate meets it.
+"""What step 3 must meet, and when a candidate meets it; of real targets with `rise`.
 
 G1 (drop)         b - c <= allowed = floor(max_drop * R / 100) rows
 G3 (expected)     expected drop = 50 * KL points, which may be max_drop, or half a row of R where that is more
@@ -11,13 +11,14 @@ from the float network, in nats; found a Measurement.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import isfinite
 from numbers import Real
-from typing import Final
+from typing import Final, Literal
 
-from npquant.measure.evaluate import Comparison
+from npquant.budget.rise import RealMeasurement, RiseLimit, expected_share, read_rise, rise_holds
+from npquant.measure.evaluate import Compared, Comparison
 
 # On rows that chose nothing a nat of KL cost 29 to 51 points of accuracy (digits and MNIST, where a few rows do not
 # decide; 8 to 2 bits, rates up to 0.7). The cautious end, since the rows that chose a candidate flatter it: with 40 the
@@ -25,6 +26,10 @@ from npquant.measure.evaluate import Comparison
 POINTS_PER_NAT: Final = 50.0
 # KL at 4 bits for each point that may be lost: up to it, 2 bits stay within about that point.
 KL_FOR_LOW_WIDTHS: Final = 0.002
+# The same of real targets: a tenth of the rise that may be expected.
+SHARE_FOR_LOW_WIDTHS: Final = 0.1
+# Points that may be lost where nothing is said.
+DEFAULT_POINTS: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,34 +53,57 @@ class Measurement:
         """Accuracy lost against the float network, in points; negative where it is gained."""
         return 100 * (self.b - self.c) / self.rows
 
+    @property
+    def divergence(self) -> float:
+        """What orders candidates: KL."""
+        return self.kl
 
-def measurement(found: Comparison, sqnr: float, n_bytes: int, macs: int) -> Measurement:
+    @property
+    def loss(self) -> float:
+        """What a missed budget's nearest candidate has least of: the drop."""
+        return self.drop
+
+    @property
+    def in_words(self) -> str:
+        """The divergence, for a sentence."""
+        return f"KL {self.kl:.5f}"
+
+
+Measured = Measurement | RealMeasurement
+
+
+def measurement(found: Compared, sqnr: float, n_bytes: int, macs: int) -> Measured:
     """Put what two networks answered on the validation rows beside what the second costs.
 
     `sqnr`, `n_bytes` and `macs` as in Measurement.
     """
-    return Measurement(found.paired.b, found.paired.c, found.rows, found.kl, n_bytes, macs, sqnr)
+    if isinstance(found, Comparison):
+        return Measurement(found.paired.b, found.paired.c, found.rows, found.kl, n_bytes, macs, sqnr)
+    return RealMeasurement(found, n_bytes, macs, sqnr)
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What must hold: accuracy on the validation rows, and optionally bytes, MACs and the fidelity of the logits.
+    """What must hold: accuracy on the validation rows, or RMSE, and optionally bytes, MACs and fidelity of the logits.
 
     Parameters
     ----------
-    max_drop : float
-        Points of accuracy that may be lost, in [0, 100].
+    max_drop : float or None
+        Points of accuracy that may be lost, in [0, 100]; None: 1. For classes alone.
     max_bytes, max_macs : int or None
         Upper limits for the file and for one row, >= 1; None: no limit.
     min_sqnr : float or None
         Lower limit in dB for the SQNR of the logits against the float network's, > 0; None: no limit.
+    max_rmse_rise : float, str or None
+        For real targets alone: how far the RMSE of each output may rise, >= 0: a number in the unit of the target, or a
+        share of the float network's as in "5%"; None: 5 % of it, or 1 % of the spread of the target where that is more.
 
     Raises
     ------
     TypeError
         If a value is no real number.
     ValueError
-        If a value lies outside its interval, NaN and infinity included.
+        If a value lies outside its interval, NaN and infinity included, or a drop and a rise are both given.
 
     Examples
     --------
@@ -83,43 +111,93 @@ class Budget:
     ('max_bytes',)
     """
 
-    max_drop: float = 1.0
+    max_drop: float | None = None
     max_bytes: int | None = None
     max_macs: int | None = None
     min_sqnr: float | None = None
+    max_rmse_rise: float | str | None = None
 
     def __post_init__(self) -> None:
         """Check the intervals."""
         for name in ("max_drop", "max_bytes", "max_macs", "min_sqnr"):
             value = getattr(self, name)
-            if (value is not None or name == "max_drop") and (isinstance(value, bool) or not isinstance(value, Real)):
+            if value is not None and (isinstance(value, bool) or not isinstance(value, Real)):
                 raise TypeError(f"{name} is {value!r}; give a number")
-        if not 0 <= self.max_drop <= 100:
+        if self.max_drop is not None and not 0 <= self.max_drop <= 100:
             raise ValueError(f"max_drop is {self.max_drop}; give points of accuracy in [0, 100]")
         for name, limit in (("max_bytes", self.max_bytes), ("max_macs", self.max_macs)):
             if limit is not None and not (limit >= 1 and isfinite(limit)):
                 raise ValueError(f"{name} is {limit}; give a limit of at least 1, or none")
         if self.min_sqnr is not None and not (self.min_sqnr > 0 and isfinite(self.min_sqnr)):
             raise ValueError(f"min_sqnr is {self.min_sqnr}; give decibels above 0, or none")
+        read_rise(self.max_rmse_rise)
+        if self.max_drop is not None and self.max_rmse_rise is not None:
+            raise ValueError("max_drop is for classes and max_rmse_rise for real targets; drop one")
+
+    @property
+    def points(self) -> float:
+        """Points of accuracy that may be lost: `max_drop`, or what goes without it."""
+        return DEFAULT_POINTS if self.max_drop is None else self.max_drop
+
+    @property
+    def rise_limit(self) -> RiseLimit:
+        """How far RMSE may rise: `max_rmse_rise`, or what goes without it."""
+        return read_rise(self.max_rmse_rise)
+
+    def of_kind(self, kind: Literal["classes", "real"]) -> Budget:
+        """Return the budget as it is asked of classes or of real targets.
+
+        Parameters
+        ----------
+        kind : {"classes", "real"}
+            What the data's targets are.
+
+        Returns
+        -------
+        Budget
+            For classes `max_drop` is a number; for real targets it is None.
+
+        Raises
+        ------
+        ValueError
+            If what is asked is for the other kind.
+
+        Examples
+        --------
+        >>> Budget(max_bytes=900).of_kind("classes").max_drop
+        1.0
+        """
+        if kind == "real":
+            if self.max_drop is not None:
+                raise ValueError(
+                    f"max_drop is {self.max_drop}, points of accuracy, but the targets are real: "
+                    "give max_rmse_rise (--max-rmse-rise 5%)"
+                )
+            return self
+        if self.max_rmse_rise is not None:
+            raise ValueError(
+                f"max_rmse_rise is {self.max_rmse_rise}, but the labels are classes: give max_drop (--max-drop 1)"
+            )
+        return replace(self, max_drop=self.points)
 
     @property
     def limited(self) -> bool:
         """Whether bytes or MACs have a limit: then the search stops where they are met, else where accuracy ends."""
         return self.max_bytes is not None or self.max_macs is not None
 
-    def failing(self, found: Measurement) -> tuple[str, ...]:
-        """Name the requirements that a measurement misses, in the order accuracy, bytes, MACs, SQNR.
+    def failing(self, found: Measured) -> tuple[str, ...]:
+        """Name the requirements that a measurement misses, in the order accuracy or RMSE, bytes, MACs, SQNR.
 
         Parameters
         ----------
-        found : Measurement
+        found : Measurement or RealMeasurement
             Of a candidate, on the validation rows.
 
         Returns
         -------
         tuple of str
-            Of "max_drop" (G1), "max_bytes", "max_macs", "min_sqnr"; a value at its limit meets it. `decide` adds what
-            the test rows say.
+            Of "max_drop" (G1) or "max_rmse_rise", "max_bytes", "max_macs", "min_sqnr"; a value at its limit meets it.
+            `decide` adds what the test rows say.
 
         Examples
         --------
@@ -127,19 +205,88 @@ class Budget:
         ('max_drop', 'min_sqnr')
         """
         holds = {
-            "max_drop": accuracy_holds(found.b, found.c, found.rows, self.max_drop),
+            "max_drop": not isinstance(found, Measurement) or accuracy_holds(found.b, found.c, found.rows, self.points),
+            "max_rmse_rise": isinstance(found, Measurement) or rise_holds(found.errors, self.rise_limit),
             "max_bytes": self.max_bytes is None or found.n_bytes <= self.max_bytes,
             "max_macs": self.max_macs is None or found.macs <= self.max_macs,
             "min_sqnr": self.min_sqnr is None or found.sqnr >= self.min_sqnr,
         }
         return tuple(name for name, met in holds.items() if not met)
 
-    def excess(self, found: Measurement) -> float:
+    def sound(self, found: Measured) -> bool:
+        """Say whether accuracy or RMSE, and the SQNR, hold and can be expected to hold on new rows (G3).
+
+        Parameters
+        ----------
+        found : Measurement or RealMeasurement
+            Of a candidate, on the validation rows.
+
+        Returns
+        -------
+        bool
+            Whatever bytes and MACs are.
+
+        Examples
+        --------
+        >>> Budget().sound(Measurement(b=0, c=0, rows=270, kl=0.05, n_bytes=1, macs=1, sqnr=9.0))
+        False
+        """
+        if self.min_sqnr is not None and found.sqnr < self.min_sqnr:
+            return False
+        if isinstance(found, Measurement):
+            return expected_to_hold(found, self.points)
+        return rise_holds(found.errors, self.rise_limit) and expected_share(found.errors, self.rise_limit) <= 1
+
+    def expectation(self, found: Measured) -> tuple[float, float]:
+        """Return what a candidate lets expect to be lost on new rows, and what may be.
+
+        Parameters
+        ----------
+        found : Measurement or RealMeasurement
+            Of a candidate, on the validation rows.
+
+        Returns
+        -------
+        tuple of float
+            Both in points (G3); of real targets the expected rise as a share of the allowed one, and 1.
+
+        Examples
+        --------
+        >>> Budget().expectation(Measurement(b=0, c=0, rows=270, kl=0.01, n_bytes=1, macs=1, sqnr=9.0))
+        (0.5, 1.0)
+        """
+        if isinstance(found, Measurement):
+            return POINTS_PER_NAT * found.kl, allowed_points(self.points, found.rows)
+        return expected_share(found.errors, self.rise_limit), 1.0
+
+    def low_widths_pay(self, at_4_bits: Measured) -> bool:
+        """G5. Say whether 2 bits and ternary are worth steps from the start.
+
+        Parameters
+        ----------
+        at_4_bits : Measurement or RealMeasurement
+            Of 4 bits everywhere and nothing pruned, on the validation rows.
+
+        Returns
+        -------
+        bool
+            As `low_widths_pay`; of real targets, whether a tenth of the allowed rise is expected at most.
+
+        Examples
+        --------
+        >>> Budget().low_widths_pay(Measurement(b=0, c=0, rows=270, kl=0.01, n_bytes=1, macs=1, sqnr=9.0))
+        False
+        """
+        if isinstance(at_4_bits, Measurement):
+            return low_widths_pay(at_4_bits.kl, self.points, at_4_bits.rows)
+        return expected_share(at_4_bits.errors, self.rise_limit) <= SHARE_FOR_LOW_WIDTHS
+
+    def excess(self, found: Measured) -> float:
         """Return by how much limits are missed.
 
         Parameters
         ----------
-        found : Measurement
+        found : Measurement or RealMeasurement
             Of a candidate, on the validation rows.
 
         Returns

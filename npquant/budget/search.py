@@ -1,7 +1,7 @@
 """Step 3 for a network and rows: from a budget to thresholds, and to the integer network that has them.
 
 G10 (builds)      one axis alone is studied with layer-by-layer refits, rounded on 256 calibration rows; candidates have
-                  the full refit, rounded on 512; what is found is rounded on all
+                  the full refit, rounded on 512; what is found is rounded on all. Wide networks: see effort
 
 Legend: R rows, K features, C classes; bits, prune, activation_bits fix what is not searched, None leaves it to the
 search.
@@ -12,41 +12,41 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count
+from time import monotonic
 from typing import Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from npquant.arrays import Int64
 from npquant.budget.candidates import CandidateBuilder, PrunedNet
 from npquant.budget.decision import Decision, decide
+from npquant.budget.effort import ORDINARY, Effort, effort_for
 from npquant.budget.greedy_search import Outcome, describe, search_thresholds
 from npquant.budget.refinement import confirm, lower_activation_bits
-from npquant.budget.requirements import Budget, Measurement
+from npquant.budget.requirements import Budget, Measured
 from npquant.budget.space import Space, Thresholds, Trial
+from npquant.budget.time_limit import Clock, Stopped, Stopwatch, checked_time_limit
 from npquant.budget.trials import AxisTrial, Measure
 from npquant.compression.chain.calibration import checked_rows
 from npquant.compression.chain.layer_report import LayerReport
 from npquant.compression.chain.output_codes import activation_bits_per_layer
 from npquant.compression.chain.weight_codes import Bits, weight_grid
+from npquant.files.facts import Facts
 from npquant.integer.mlp import IntegerMLP
 from npquant.measure.evaluate import Reference, in_float64
 from npquant.nn.model import FloatMLP
 
-WIDTHS: Final = (8, 6, 5, 4, 3, 2, "ternary")
-RATES: Final = tuple(tenths / 10 for tenths in range(10))
-ACTIVATION_BITS: Final = (8, 7, 6, 5, 4, 3, 2)
 # Calibration rows that rounding sees: enough to rank axes; enough to rank candidates, whose pruning sees all.
 STUDY_ROWS: Final = 256
 SEARCH_ROWS: Final = 512
 VALIDATION_SHARE: Final = 0.3
 
 Progress = Callable[[str], None]
-Rows = tuple[NDArray[Any], Int64]
+Rows = tuple[NDArray[Any], NDArray[Any]]
 
 
 class LabelledSets(Protocol):
-    """Rows to calibrate on, and validation rows with their classes: what `npquant.data.sets.Sets` has, or one's own."""
+    """Rows to calibrate on, and validation rows: what `npquant.data.sets.Sets` has, or one's own."""
 
     @property
     def x_calibration(self) -> NDArray[Any]:
@@ -54,7 +54,7 @@ class LabelledSets(Protocol):
 
     @property
     def validation(self) -> Rows:
-        """Validation rows and their classes."""
+        """Validation rows, and their classes or real targets."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,6 +75,8 @@ class SearchResult:
         What each layer's rounding cost.
     reference : Reference
         The validation rows, and the float network's answers on them.
+    stopped : Stopped or None
+        How far the search came, if its time was over before all was tried.
 
     Examples
     --------
@@ -87,6 +89,7 @@ class SearchResult:
     pruned: PrunedNet
     layers: tuple[LayerReport, ...]
     reference: Reference
+    stopped: Stopped | None = None
 
     @property
     def decision(self) -> Decision:
@@ -109,7 +112,7 @@ class SearchResult:
         return self.outcome.chosen.thresholds
 
     @property
-    def found(self) -> Measurement:
+    def found(self) -> Measured:
         """What the network is on the validation rows, and what it costs."""
         return self.outcome.chosen.found
 
@@ -136,7 +139,8 @@ class SearchResult:
     @property
     def verdict(self) -> str:
         """What was found, in words, with its uncertainty."""
-        return describe(self.outcome, self.decision)
+        found = describe(self.outcome, self.decision)
+        return found if self.stopped is None else f"{found}\n{self.stopped.words}"
 
 
 def search_budget(
@@ -147,31 +151,43 @@ def search_budget(
     bits: Bits | None = None,
     prune: float | None = None,
     activation_bits: int | None = None,
+    time_limit: float | None = None,
+    facts: Facts | None = None,
     progress: Progress | None = None,
     rng: int | np.random.Generator | None = 0,
+    clock: Clock = monotonic,
 ) -> SearchResult:
     """Find how few bits and neurons a network needs to keep a budget, layer by layer.
 
     Parameters
     ----------
     model : FloatMLP
-        A classifier; not modified.
+        A classifier, or a regression where y is real; not modified.
     data : record or tuple of two arrays
         Either a record with `x_calibration` (R, K), training rows, and `validation`, a tuple (x, y) of rows (R, K) and
-        their classes (R,), such as `npquant.data.sets.Sets`; or a tuple (x, y), of which three rows in ten, drawn
-        with `rng`, validate and the others calibrate. Keep test rows out of it: open them once, when all is chosen.
+        their classes (R,), or real targets (R,) or (R, C), such as `npquant.data.sets.Sets`; or a tuple (x, y), of
+        which three rows in ten, drawn with `rng`, validate and the others calibrate. Keep test rows out of it: open
+        them once, when all is chosen.
     budget : Budget or None
-        What must hold; None: at most one point of validation accuracy lost.
+        What must hold; None: at most one point of validation accuracy lost; of real targets, RMSE up by at most 5 %
+        (or 1 % of the spread of the targets, where that is more).
     bits : int, "ternary" or None
         Fix the weight width of every layer; None: searched.
     prune : float or None
         Fix the pruning rate of every hidden layer, in [0, 0.9]; None: searched.
     activation_bits : int or None
         Fix the bits of every hidden layer's outputs, 2..8; None: searched.
+    time_limit : float or None
+        Seconds after which no candidate is begun, > 0: the best found by then is returned, and `stopped` says so. At
+        least one is built, 8 bits and nothing pruned; the search ends at most one candidate late. None: no limit.
+    facts : Facts, optional
+        What the file will know of the data, as ``save`` takes it: its bytes count against the budget.
     progress : callable, optional
         Told in a few words what goes on.
     rng : int, Generator or None
         For the tuple (x, y) alone: which rows validate.
+    clock : callable
+        Returns seconds that never go back; read for the limit alone.
 
     Returns
     -------
@@ -181,14 +197,16 @@ def search_budget(
     Raises
     ------
     TypeError
-        If the model is no FloatMLP, or y does not hold integers: regression has no accuracy to keep.
+        If the model is no FloatMLP, the time limit no number, or y holds neither integers nor real numbers.
     ValueError
-        If a parameter, the rows or the classes are not valid, or the network has one output.
+        If a parameter, the rows or the classes are not valid, the budget is one of the other kind of targets, or a
+        network with one output meets classes.
 
     Notes
     -----
     G1 to G10: see docs/budget.md. The scale, a share of the absmax one, is no threshold of its own: the quantizer
-    chooses it for each neuron by the error it makes. Deterministic: the same arguments give the same bytes.
+    chooses it for each neuron by the error it makes. Deterministic: the same arguments give the same bytes, as long as
+    no time limit stops the search; what a stopped search returns depends on the clock.
 
     Examples
     --------
@@ -202,28 +220,38 @@ def search_budget(
     """
     if not isinstance(model, FloatMLP):
         raise TypeError(f"the model is a {type(model).__name__}: a search starts from a FloatMLP")
-    floating, wanted = in_float64(model), Budget() if budget is None else budget
+    floating = in_float64(model)
     x_calibration, validation = _rows_of(data, model, rng)
+    watch = Stopwatch(checked_time_limit(time_limit), clock)
     reference = Reference.of(floating, *validation)
-    space = search_space(len(model.layers), bits, prune, activation_bits)
-    cheap = CandidateBuilder(floating, x_calibration[:SEARCH_ROWS], reference, STUDY_ROWS, "layerwise")
-    builder = quick = CandidateBuilder(floating, x_calibration, reference, SEARCH_ROWS)
-    outcome = search_thresholds(space, wanted, _told(quick, progress), _told(cheap, progress))
+    wanted = (budget or Budget()).of_kind("real" if reference.output == "identity" else "classes")
+    effort = effort_for(model.macs)
+    space = search_space(len(model.layers), bits, prune, activation_bits, effort)
+    builder = quick = CandidateBuilder(
+        floating, x_calibration, reference, SEARCH_ROWS, effort.compensation, facts=facts
+    )
+    builders = [quick]
+    if not effort.wide:
+        rows = x_calibration[:SEARCH_ROWS]
+        builders.append(CandidateBuilder(floating, rows, reference, STUDY_ROWS, "layerwise", "dense", facts))
+    measures = (watch.timed(_told(each, progress)) for each in builders)
+    outcome = search_thresholds(space, wanted, *measures, sparing=effort.wide)
     if len(x_calibration) > SEARCH_ROWS:
         full = quick.on_all_rows()
-        outcome = confirm(outcome, wanted, _told(full, progress))
+        outcome = confirm(outcome, wanted, watch.timed(_told(full, progress)))
         builder = full if outcome.chosen.phase == "confirmed" else quick
-    outcome = lower_activation_bits(outcome, wanted, _told(builder, progress))
+    outcome = lower_activation_bits(outcome, wanted, watch.timed(_told(builder, progress)))
+    stopped = watch.stopped(space) if outcome.stopped else None
     made = outcome.chosen.thresholds
     network, layers = builder.build_with_report(made)
-    return SearchResult(network, wanted, outcome, builder.prune(made.rates), layers, reference)
+    return SearchResult(network, wanted, outcome, builder.prune(made.rates), layers, reference, stopped)
 
 
 def _told(builder: CandidateBuilder, progress: Progress | None) -> Measure:
     """Measure with a builder, and tell about each candidate."""
     tried = count(1)
 
-    def measure(made: Thresholds) -> Measurement:
+    def measure(made: Thresholds) -> Measured:
         if progress is not None:
             widths, rates = ("/".join(map(str, values)) for values in (made.bits, made.rates))
             levels = "/".join(map(str, made.activation_bits))
@@ -233,8 +261,10 @@ def _told(builder: CandidateBuilder, progress: Progress | None) -> Measure:
     return measure
 
 
-def search_space(layers: int, bits: Bits | None, prune: float | None, activation_bits: int | None) -> Space:
-    """Lay out what a search of a network of `layers` >= 1 may choose; a fixed value leaves one level.
+def search_space(
+    layers: int, bits: Bits | None, prune: float | None, activation_bits: int | None, effort: Effort = ORDINARY
+) -> Space:
+    """Lay out what a search of a network of `layers` >= 1 may choose under an `effort`; a fixed value leaves one level.
 
     One width a layer, one rate and one number of activation bits a hidden layer. ValueError if a value lies outside its
     interval.
@@ -248,9 +278,9 @@ def search_space(layers: int, bits: Bits | None, prune: float | None, activation
         raise ValueError(f"the pruning rate is {prune}; give a share of neurons in [0, 0.9]")
     if activation_bits is not None:
         activation_bits_per_layer(activation_bits, layers)
-    widths = WIDTHS if bits is None else (bits,)
-    rates = RATES if prune is None else (float(prune),)
-    levels = ACTIVATION_BITS if activation_bits is None else (activation_bits,)
+    widths = effort.widths if bits is None else (bits,)
+    rates = effort.rates if prune is None else (float(prune),)
+    levels = effort.activation_bits if activation_bits is None else (activation_bits,)
     return Space((widths,) * layers, (rates,) * (layers - 1), (levels,) * (layers - 1))
 
 
@@ -276,20 +306,37 @@ def _rows_of(
 
 
 def _checked(pair: tuple[ArrayLike, ArrayLike], model: FloatMLP) -> Rows:
-    """Return rows and classes as arrays that fit each other and the network."""
+    """Return rows, and classes or real targets, as arrays that fit each other and the network."""
     x, y = np.asarray(pair[0]), np.asarray(pair[1])
-    classes = model.neurons[-1]
-    if not np.issubdtype(y.dtype, np.integer):
-        raise TypeError(
-            f"y holds {y.dtype}; the search keeps the accuracy of a classifier, so it needs integer classes. For "
-            'regression quantize directly: quantize_rectified(..., output="identity")'
-        )
-    if classes < 2:
-        raise ValueError("the network has one output: a classifier has one a class, and regression is not searched")
     if checked_rows(x, "x").shape[1] != model.n_inputs:
         raise ValueError(f"x has {x.shape[1]} columns; the model reads {model.n_inputs}")
-    if y.shape != x.shape[:1]:
+    if y.shape[:1] != x.shape[:1]:
+        raise ValueError(f"x has {len(x)} rows and y the shape {y.shape}; each row needs one class or target")
+    if y.dtype.kind == "f":
+        return x, _checked_targets(y, model)
+    classes = model.neurons[-1]
+    if not np.issubdtype(y.dtype, np.integer):
+        raise TypeError(f"y holds {y.dtype}; give integer classes, or real targets of a float type")
+    if classes < 2:
+        raise ValueError(
+            "the network has one output, and y holds integers: for regression give y.astype(float); a binary "
+            "classifier needs an output a class (of one logit z, the two 0 and z)"
+        )
+    if y.ndim != 1:
         raise ValueError(f"x has {len(x)} rows and y the shape {y.shape}; each row needs one class")
     if int(y.min()) < 0 or int(y.max()) >= classes:
         raise ValueError(f"the classes span [{y.min()}, {y.max()}]; the network tells [0, {classes - 1}] apart")
     return x, y.astype(np.int64)
+
+
+def _checked_targets(y: NDArray[Any], model: FloatMLP) -> NDArray[np.float64]:
+    """Return real targets (R, C) that fit the network."""
+    targets = y.astype(np.float64).reshape(len(y), -1)
+    if y.ndim > 2 or targets.shape[1] != model.neurons[-1]:
+        raise ValueError(
+            f"y holds real numbers of shape {y.shape}, targets of a regression; the network has {model.neurons[-1]} "
+            "outputs: give one target an output, or integer classes"
+        )
+    if not np.isfinite(targets).all():
+        raise ValueError("a target is NaN or infinite; replace or drop its row")
+    return targets

@@ -4,9 +4,9 @@ G4 (order)        gain / KL added, gain = bytes saved (MACs saved once bytes suf
 G6 (beyond)       expected drop > 4 * (the points that G3 allows): no tighter candidate can be sound; nor can one with
                   fewer bits alone where it is > 1.2 times those points
 
-Legend: KL the divergence M2 of the candidate from the float network, in nats; axis, level and state as in space;
-measure builds one candidate as a whole and measures it on the validation rows; budget what is required; phase the part
-of the search that asks.
+Legend: KL the divergence M2 of the candidate from the float network, in nats (of real targets that of `rise`); axis,
+level and state as in space; measure builds one candidate as a whole and measures it on the validation rows; budget what
+is required; phase the part of the search that asks.
 """
 
 from __future__ import annotations
@@ -15,13 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from npquant.budget.requirements import (
-    POINTS_PER_NAT,
-    Budget,
-    Measurement,
-    allowed_points,
-    expected_to_hold,
-)
+from npquant.budget.requirements import Budget, Measured
 from npquant.budget.space import Space, State, Thresholds, Trial, with_level
 
 # Less KL than this is rounding; without a floor a harmless step would have an infinite ratio and every tie one.
@@ -31,7 +25,7 @@ HOPELESS: Final = 4.0
 # Fewer bits can lower KL only by luck: by less than this.
 DEAD: Final = 1.2
 
-Measure = Callable[[Thresholds], Measurement]
+Measure = Callable[[Thresholds], Measured]
 Accept = Callable[[Trial], bool]
 
 
@@ -49,6 +43,7 @@ class AxisTrial:
 def try_candidate(thresholds: Thresholds, budget: Budget, measure: Measure, phase: str) -> Trial:
     """Build and measure one candidate (`thresholds`), and hold it to a budget.
 
+    >>> from npquant.budget.requirements import Measurement
     >>> law = lambda thresholds: Measurement(0, 0, 400, 0.03, 9, 1, 12.0)
     >>> trial = try_candidate(Thresholds((4,), (), ()), Budget(), law, "walk")
     >>> trial.failing, trial.sound
@@ -56,13 +51,13 @@ def try_candidate(thresholds: Thresholds, budget: Budget, measure: Measure, phas
     """
     found = measure(thresholds)
     failing = budget.failing(found)
-    sound = "min_sqnr" not in failing and expected_to_hold(found, budget.max_drop)
-    return Trial(thresholds, found, failing, sound, phase)
+    return Trial(thresholds, found, failing, budget.sound(found), phase)
 
 
 class Trials:
     """The candidates of a `space` tried so far, each measured once; `study` measures one axis alone, more cheaply.
 
+    >>> from npquant.budget.requirements import Measurement
     >>> law = lambda t: Measurement(8 - t.bits[0], 0, 400, 2**-t.bits[0] / 4, t.bits[0], 1, 6.0 * t.bits[0])
     >>> trials = Trials(Space(((8, 4, 2),), (), ()), Budget(), law)
     >>> trials.trial((0,), "start").sound
@@ -173,14 +168,14 @@ class Trials:
                 if self._study(axis, level).trial.sound or not only_sound:
                     yield axis, level
 
-    def _ratio(self, axis: int, level: int, after: int, found: Measurement) -> float:
+    def _ratio(self, axis: int, level: int, after: int, found: Measured) -> float:
         """G4, to nine digits, so that the last bits of a sum cannot decide an order."""
         loose = self.base if level == 0 else self._study(axis, level).trial
         one, two, budget = loose.found, self._alone[axis, after].trial.found, self._budget
         bytes_suffice = budget.max_bytes is None or found.n_bytes <= budget.max_bytes
         by_macs = budget.max_macs is not None and bytes_suffice
         gain = one.macs - two.macs if by_macs else one.n_bytes - two.n_bytes
-        return float(f"{gain / max(two.kl - one.kl, KL_FLOOR):.9g}")
+        return float(f"{gain / max(two.divergence - one.divergence, KL_FLOOR):.9g}")
 
     def hopeless(self, state: State) -> bool:
         """G6: whether a candidate that is nowhere tighter was far beyond the budget."""
@@ -193,7 +188,7 @@ class Trials:
     def smallest(self) -> tuple[State, Trial] | None:
         """Return the smallest candidate that is sound, the one with the least KL of equal ones; None: none is."""
         sound = [(state, trial) for state, trial in self._tried.items() if trial.sound]
-        return min(sound, key=lambda pair: (pair[1].found.n_bytes, pair[1].found.kl), default=None)
+        return min(sound, key=lambda pair: (pair[1].found.n_bytes, pair[1].found.divergence), default=None)
 
     def try_uniform(self) -> None:
         """Try one width and one rate for all layers, wherever that may be smaller than all that is sound so far.
@@ -221,5 +216,5 @@ class Trials:
 
     def _far_beyond(self, trial: Trial, factor: float) -> bool:
         """Say whether a candidate is not sound, and its expected drop this many times what is allowed."""
-        allowed = allowed_points(self._budget.max_drop, trial.found.rows)
-        return not trial.sound and POINTS_PER_NAT * trial.found.kl > factor * allowed
+        expected, allowed = self._budget.expectation(trial.found)
+        return not trial.sound and expected > factor * allowed

@@ -28,7 +28,7 @@ from npquant.cli import (
     verify,
     who,
 )
-from npquant.cli.streams import deliver, present_streams, refusal, say
+from npquant.cli.streams import deliver, page_width, present_streams, refusal, say
 from npquant.version import __version__
 
 # What the BLAS libraries that NumPy is built with read, once, when they are loaded.
@@ -53,12 +53,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     printed = StringIO()
     with present_streams():
+        width = page_width()
         why = refusal()
         if why is not None:
             return _fail(why, _BAD_INPUT)
         try:
             with redirect_stdout(printed):
-                code = _execute(arguments)
+                code = _execute(arguments, width)
             return deliver(printed.getvalue()) or code
         except SystemExit:
             # argparse: help, the version, a usage error.
@@ -70,9 +71,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _fail("interrupted; no file is half written", _INTERRUPTED)
 
 
-def _execute(arguments: Sequence[str] | None) -> int:
-    """Run the command; make one line of what is wrong with the input."""
+def _execute(arguments: Sequence[str] | None, width: int) -> int:
+    """Run the command, whose page may be so wide; make one line of what is wrong with the input."""
     options = _build_parser().parse_args(arguments)
+    options.width = width
     _use_one_thread()
     command: Callable[[argparse.Namespace], int] = options.command
     try:
@@ -103,6 +105,7 @@ def _use_one_thread() -> None:
 def _build_parser() -> argparse.ArgumentParser:
     """Build the parser with all subcommands, in the order of the work."""
     parser = argparse.ArgumentParser(
+        allow_abbrev=False,
         prog="npquant",
         description="Quantize and prune MLPs, and say what it costs.",
         epilog="Each command explains itself: npquant COMMAND --help.",
@@ -111,6 +114,8 @@ def _build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for command in (run, import_file, prune, finetune, quantize, inspect, export, verify, profiles, diff, who):
         command.add_command(commands)
+    for made in commands.choices.values():
+        made.allow_abbrev = False  # an abbreviation changes its meaning with the next option that is added
     return parser
 
 

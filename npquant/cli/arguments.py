@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from typing import TypeVar
+from types import MappingProxyType
+from typing import Final, TypeVar
 
 from npquant.data.missing import WAYS
 
 Value = TypeVar("Value")
+_SECONDS: Final = MappingProxyType({"s": 1, "m": 60, "h": 3600})
 
 
 def add_rows(parser: argparse.ArgumentParser) -> None:
@@ -31,10 +33,10 @@ def add_rows(parser: argparse.ArgumentParser) -> None:
     rows.add_argument("--seed", metavar="N", type=int, default=0, help="chooses the split and all else (default: 0)")
 
 
-def add_data(rows: argparse._ActionsContainer, default: str) -> None:
+def add_data(rows: argparse._ActionsContainer, default: str, more: str = "") -> None:
     """Give a command, or its group of `rows`, the table that they come from: --data, --label and --missing.
 
-    `default` says what there is without it.
+    `default` says what there is without it, `more` what else it may be.
 
     >>> parser = argparse.ArgumentParser()
     >>> add_data(parser.add_argument_group("rows"), "none")
@@ -43,7 +45,7 @@ def add_data(rows: argparse._ActionsContainer, default: str) -> None:
     """
     rows.add_argument(
         "--data", metavar="PATH",
-        help=f"CSV, ARFF, npz, Parquet, Feather, or a folder of IDX files (default: {default})",
+        help=f"CSV, ARFF, npz, Parquet, Feather, or a folder of IDX files{more} (default: {default})",
     )  # fmt: skip
     rows.add_argument(
         "--label", metavar="NAME|INDEX", dest="target",
@@ -62,13 +64,28 @@ def add_output(parser: argparse.ArgumentParser, what: str) -> argparse._Argument
     >>> parser = argparse.ArgumentParser()
     >>> group = add_output(parser, "the integer network")
     >>> vars(parser.parse_args(["--out", "net.npz"]))
-    {'out': 'net.npz', 'max_drop': None, 'json': False}
+    {'out': 'net.npz', 'max_drop': None, 'max_rmse_rise': None, 'json': False}
     """
     out = parser.add_argument_group("what to write")
     out.add_argument("--out", metavar="FILE", required=True, help=f"{what}; replaced whole if it exists")
     out.add_argument("--max-drop", metavar="P", type=float, help="points of accuracy that may be lost (more: exit 1)")
+    add_rise(out)
     out.add_argument("--json", action="store_true", help="print JSON instead of tables")
     return out
+
+
+def add_rise(group: argparse._ArgumentGroup) -> None:
+    """Give a group --max-rmse-rise, what --max-drop is for real targets.
+
+    >>> parser = argparse.ArgumentParser()
+    >>> add_rise(parser.add_argument_group("what is required"))
+    >>> parser.parse_args(["--max-rmse-rise", "5%"]).max_rmse_rise, parser.parse_args([]).max_rmse_rise
+    ('5%', None)
+    """
+    group.add_argument(
+        "--max-rmse-rise", metavar="E",
+        help="how far RMSE may rise, of real targets: in their unit, or as in 5%%",
+    )  # fmt: skip
 
 
 def add_reading(parser: argparse.ArgumentParser, *, integer: bool) -> None:
@@ -119,6 +136,19 @@ def widths(text: str) -> tuple[int, ...]:
         return tuple(int(part) for part in text.split(",") if part.strip())
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is not a list of widths such as 64,32") from None
+
+
+def duration(text: str) -> float:
+    """Read a time as seconds: a number, with s, m or h behind it or nothing, which means seconds.
+
+    >>> duration("90"), duration("1.5m"), duration("1h")
+    (90.0, 90.0, 3600.0)
+    """
+    number, unit = (text[:-1], text[-1]) if text[-1:].isalpha() else (text, "s")
+    try:
+        return float(number) * _SECONDS[unit]
+    except (ValueError, KeyError):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time such as 90, 90s, 5m or 1h") from None
 
 
 def _one_or_each(text: str, read: Callable[[str], Value], example: str) -> Value | tuple[Value, ...]:

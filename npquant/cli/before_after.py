@@ -1,9 +1,9 @@
 """A network before and after a command, on the validation rows: what it costs, what it answers, and how that differs.
 
-Tables are laid out from the record that --json prints, so that both say the same.
+Pages are laid out from the record that --json prints, so that both say the same.
 
 Legend: record what `compare_networks` returns; start the network before, with its rows; max_drop points of accuracy
-that may be lost, None: any.
+that may be lost, max_rmse_rise how far the RMSE of real targets may rise, as `Budget` has it; None: any.
 """
 
 from __future__ import annotations
@@ -11,32 +11,40 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from npquant.budget.decision import decide
+from npquant.budget.decision import decide, paired_drop
+from npquant.budget.paired_rise import paired_rise
 from npquant.budget.requirements import Budget, measurement
 from npquant.cli.starting_network import StartingNetwork
 from npquant.measure.cost import Network, executed_macs, nonzero_weights, weight_widths
-from npquant.measure.evaluate import Comparison, Evaluation, Reference, compare, in_float64
-from npquant.measure.statistics import sqnr_db
+from npquant.measure.evaluate import Answers, Comparison, Reference, answers_sqnr, compare, in_float64
+from npquant.measure.real_targets import RealComparison
+from npquant.measure.standing import judge_standing
 from npquant.nn.model import FloatMLP
 from npquant.report.budget_entries import evidence_entry
-from npquant.report.entries import accuracy_entry, comparison_entry
-from npquant.report.text_layout import joined, table, wrap
-
-_COLUMNS = ("", "bits", "neurons", "bytes", "smaller", "MACs", "executed", "nonzero", "accuracy %")
+from npquant.report.entries import answers_entry, comparison_entry
+from npquant.report.real_entries import rise_entry
 
 
-def check_max_drop(max_drop: float | None) -> None:
-    """Refuse a budget outside [0, 100] points.
+def check_limits(max_drop: float | None, max_rmse_rise: str | None) -> None:
+    """Refuse a budget outside its interval, or one of both kinds.
 
-    >>> check_max_drop(-1.0)
+    >>> check_limits(-1.0, None)
     Traceback (most recent call last):
     ValueError: --max-drop is -1; give points of accuracy in [0, 100]
     """
     if max_drop is not None and not 0 <= max_drop <= 100:
         raise ValueError(f"--max-drop is {max_drop:g}; give points of accuracy in [0, 100]")
+    Budget(max_drop, max_rmse_rise=max_rmse_rise)
 
 
-def compare_networks(start: StartingNetwork, result: Network, out: str, max_drop: float | None) -> dict[str, Any]:
+def check_kind(start: StartingNetwork, max_drop: float | None, max_rmse_rise: str | None) -> None:
+    """Refuse a budget of the other kind than the labels, before any work is done."""
+    Budget(max_drop, max_rmse_rise=max_rmse_rise).of_kind(start.sets.dataset.kind)
+
+
+def compare_networks(
+    start: StartingNetwork, result: Network, out: str, max_drop: float | None, max_rmse_rise: str | None = None
+) -> dict[str, Any]:
     """Compare a command's network with its `result`, which stands in the file `out`, on the validation rows.
 
     Returned are "data", "before", "after", "comparison", "budget", "notes", as --json prints them. Float networks
@@ -56,18 +64,20 @@ def compare_networks(start: StartingNetwork, result: Network, out: str, max_drop
     comparison = comparison_entry(0, ("before", "after"), "validation", found)
     del comparison["step"]
     after = _entry(out, result, answers)
-    sqnr = sqnr_db(reference.answers.logits, answers.logits)
+    sqnr = answers_sqnr(reference.answers, answers)
     return {
         "data": start.data,
         "before": _entry(start.path, start.model, reference.answers),
         "after": after,
         "comparison": comparison,
-        "budget": _budget_entry(found, sqnr, after, max_drop),
-        "notes": list(start.notes),
+        "budget": _budget_entry(found, sqnr, after, max_drop)
+        if isinstance(found, Comparison)
+        else _real_budget_entry(found, sqnr, after, max_rmse_rise),
+        "notes": [*start.notes, *judge_standing(reference, start.sets.dataset.class_names).notes],
     }
 
 
-def _entry(path: str, model: Network, answers: Evaluation) -> dict[str, Any]:
+def _entry(path: str, model: Network, answers: Answers) -> dict[str, Any]:
     """Describe one network."""
     return {
         "file": path,
@@ -77,7 +87,7 @@ def _entry(path: str, model: Network, answers: Evaluation) -> dict[str, Any]:
         "macs": model.macs,
         "executed_macs": executed_macs(model),
         "nonzero_weights": sum(nonzero_weights(model)),
-        "validation": accuracy_entry(answers),
+        "validation": answers_entry(answers),
     }
 
 
@@ -87,83 +97,26 @@ def _budget_entry(found: Comparison, sqnr: float, after: dict[str, Any], max_dro
     if max_drop is None:
         return {"max_drop": None, "allowed_rows": None, "lost_rows": lost, "met": True, "evidence": None}
     decision = decide(Budget(max_drop), measurement(found, sqnr, after["bytes"], after["macs"]))
+    evidence = paired_drop(found.paired.b, found.paired.c, found.rows, max_drop)
     return {
         "max_drop": max_drop,
-        "allowed_rows": decision.validation.allowed_rows,
+        "allowed_rows": evidence.allowed_rows,
         "lost_rows": lost,
         "met": decision.met,
-        "evidence": evidence_entry(decision.validation),
+        "evidence": evidence_entry(evidence),
     }
 
 
-def rows_line(record: dict[str, Any], part: str, used: str) -> str:
-    """Say which training rows (`part`: "calibration" or "train") were `used` for what.
-
-    >>> rows = {"calibration": 200, "validation": 270}
-    >>> rows_line({"data": {"name": "digits", "rows": rows}}, "calibration", "look at")
-    '  rows  digits: 200 training rows to look at, 270 validation rows to compare'
-    """
-    name, rows = record["data"]["name"], record["data"]["rows"]
-    training = f"{rows[part]:,} training row{'s' * (rows[part] != 1)} to {used}"
-    return f"  rows  {name}: {training}, {rows['validation']:,} validation rows to compare"
-
-
-def written_line(record: dict[str, Any]) -> str:
-    """Say which file was written.
-
-    >>> written_line({"after": {"file": "net.npz", "bytes": 5493}})
-    '  file  net.npz: 5,493 bytes written'
-    """
-    return f"  file  {record['after']['file']}: {record['after']['bytes']:,} bytes written"
-
-
-def before_after_lines(record: dict[str, Any]) -> list[str]:
-    """Lay both networks, their difference and what was decided out for a terminal.
-
-    >>> one = {"bits": [32], "neurons": [2], "bytes": 900, "macs": 4, "executed_macs": 4}
-    >>> one["nonzero_weights"], one["validation"] = 4, {"accuracy": 0.9}
-    >>> comparison = {"rows": 10, "agreeing": 10, "agreement": 1.0, "kl": 0.0, "mcnemar": {"b": 0, "c": 0, "p": 1.0}}
-    >>> record = {"before": one, "after": one, "comparison": comparison, "budget": {"max_drop": None}}
-    >>> before_after_lines(record)[-1]
-    '  agree  10 of 10 rows, 100.00 %   lost 0, won 0 (p = 1.0000)   KL 0.00000 nats'
-    """
-    found, paired = record["comparison"], record["comparison"]["mcnemar"]
-    rows = [_row(name, record[name], record["before"]["bytes"]) for name in ("before", "after")]
-    change = (
-        f"  agree  {found['agreeing']:,} of {found['rows']:,} rows, {100 * found['agreement']:.2f} %   "
-        f"lost {paired['b']:,}, won {paired['c']:,} ({_p_value(paired['p'])})   KL {_nats(found['kl'])}"
-    )
-    return [*table(_COLUMNS, rows), "", change, *_verdict(record["budget"])]
-
-
-def _nats(kl: float) -> str:
-    return f"{kl:.5f} nats" if kl < 1000 else f"{kl:.3g} nats"
-
-
-def _p_value(p: float) -> str:
-    return "p < 0.0001" if p < 0.0001 else f"p = {p:.4f}"
-
-
-def _row(name: str, entry: dict[str, Any], n_bytes: int) -> tuple[str, ...]:
-    return (
-        name,
-        joined(entry["bits"]),
-        "-".join(map(str, entry["neurons"])),
-        f"{entry['bytes']:,}",
-        f"{n_bytes / entry['bytes']:.1f}x",
-        f"{entry['macs']:,}",
-        f"{entry['executed_macs']:,}",
-        f"{entry['nonzero_weights']:,}",
-        f"{100 * entry['validation']['accuracy']:.2f}",
-    )
-
-
-def _verdict(budget: dict[str, Any]) -> list[str]:
-    if budget["max_drop"] is None:
-        return []
-    return wrap(f"Budget {'met' if budget['met'] else 'MISSED'}: {budget['evidence']['reason']}.")
-
-
-def note_lines(record: dict[str, Any]) -> list[str]:
-    """Lay out what a reader of the figures must know: wrapped sentences; none if there is nothing to say."""
-    return [line for note in record["notes"] for line in wrap(note)]
+def _real_budget_entry(
+    found: RealComparison, sqnr: float, after: dict[str, Any], max_rmse_rise: str | None
+) -> dict[str, Any]:
+    """Describe what was decided of real targets; where nothing is required, that is met."""
+    if max_rmse_rise is None:
+        return {"max_rmse_rise": None, "met": True, "evidence": None}
+    budget = Budget(max_rmse_rise=max_rmse_rise)
+    decision = decide(budget, measurement(found, sqnr, after["bytes"], after["macs"]))
+    return {
+        "max_rmse_rise": max_rmse_rise,
+        "met": decision.met,
+        "evidence": rise_entry(paired_rise(found, budget.rise_limit)),
+    }

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from npquant.arrays import Float64
 from npquant.files.container.layout import Part
 from npquant.integer.accumulator import accumulator_interval, accumulator_width
 from npquant.integer.dynamic_mlp import DynamicMLP
@@ -52,6 +53,7 @@ def describe_file(path: str, found: Imported, parts: tuple[Part, ...], n_bytes: 
         "head": found.head,
         "file_inputs": None if found.inputs is None else _params(found.inputs),
         "file_outputs": None if found.outputs is None else _params(found.outputs),
+        "data": None if found.facts is None else found.facts.to_json(),
         "notes": list(found.notes),
         "parts": [
             {"name": part.name, "layer": part.layer, "encoding": part.encoding, "bytes": part.n_bytes} for part in parts
@@ -121,13 +123,25 @@ def _dynamic_facts(model: DynamicMLP) -> tuple[dict[str, Any], list[dict[str, An
 def _integer_facts(model: IntegerMLP) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Describe what only an integer network has: of the whole, and layer by layer."""
     shifted = model.input_offset is not None
-    facts = {"profile": model.profile.name, "input": _params(model.input_params), "input_offset": shifted}
+    facts = {
+        "profile": model.profile.name,
+        "inputs_kind": model.inputs_kind,
+        "input": _params(model.input_params),
+        "input_offset": shifted,
+        "output_offset": _end(model.output_offset),
+        "output_factor": _end(model.output_factor),
+    }
     described = zip(model.layers, model.accumulator_bits, model.kernels, strict=True)
     layers = [
         {**_integer_layer(layer, bits), "multiplier": _multiplier(layer, model.profile), "kernel": kernel}
         for layer, bits, kernel in described
     ]
     return facts, layers
+
+
+def _end(end: Float64 | None) -> list[float] | None:
+    """Return the offsets or factors of the outputs."""
+    return None if end is None else [float(value) for value in end]
 
 
 def _weights(width: int | str, w: NDArray[Any], nonzero: int) -> dict[str, Any]:

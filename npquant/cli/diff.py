@@ -32,7 +32,12 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     diff.add_argument("--a", metavar="NAME", help="one profile")
     diff.add_argument("--b", metavar="NAME", help="the other profile")
     diff.add_argument("--profiles", metavar="NAMES", type=names, help="two or more instead, between commas")
-    add_data(diff, "the bundled digits for npquant's files of 64 inputs, else 1,000 rows of codes drawn evenly")
+    add_data(
+        diff,
+        "the bundled digits for npquant's files of 64 inputs, else 1,000 rows of codes drawn evenly",
+        "; with labels or without; x_q in an npz holds codes",
+    )
+    diff.add_argument("--codes", action="store_true", help="the numbers of --data are codes of the network's input")
     diff.add_argument("--seed", metavar="N", type=int, default=0, help="of the rows drawn (default: 0)")
     add_reading(diff, integer=False)
     diff.add_argument("--json", action="store_true", help="print the comparison as JSON")
@@ -46,6 +51,7 @@ def _execute(options: argparse.Namespace) -> int:
     from npquant.integer.mlp import IntegerMLP
     from npquant.interop.reading import read
     from npquant.nn.model import FloatMLP
+    from npquant.report.text_layout import wrap
     from npquant.testing.divergence import compare_profiles, divergence_as_json, render_divergence
 
     profiles = _profiles(options)
@@ -54,18 +60,23 @@ def _execute(options: argparse.Namespace) -> int:
     if not isinstance(model, IntegerMLP):
         kind = "float" if isinstance(model, FloatMLP) else "dynamic"
         raise ValueError(f"{options.model} holds a {kind} network; quantize it first: profiles differ on integers")
+    own = found.format == "npquant"
     rows = rows_to_run(
-        model, options.data, options.seed, own=found.format == "npquant", target=options.target, missing=options.missing
-    )
-    pairs = [compare_profiles(model, rows.x, a, b) for a, b in combinations(profiles, 2)]
+        model, options.data, options.seed, own=own, as_codes=options.codes, facts=found.facts, file=options.model,
+        target=options.target, missing=options.missing,
+    )  # fmt: skip
+    pairs = [compare_profiles(model, rows.x, a, b, codes=rows.codes) for a, b in combinations(profiles, 2)]
     records = [divergence_as_json(pair) for pair in pairs]
     if options.json and options.profiles is None:
-        write_json(records[0])
+        write_json({**records[0], "notes": list(rows.notes)} if rows.notes else records[0])
     elif options.json:
-        write_json({"command": "diff", "file": options.model, "rows": rows.words, "pairs": records})
+        write_json(
+            {"command": "diff", "file": options.model, "rows": rows.words, "notes": list(rows.notes), "pairs": records}
+        )
     else:
-        above = [] if len(pairs) == 1 else [*_pair_lines(options.model, rows.words, pairs), ""]
-        sys.stdout.write("\n".join([*above, *(render_divergence(pair) for pair in pairs)]))
+        above = [] if len(pairs) == 1 else [*_pair_lines(options.model, rows.words, pairs, options.width), ""]
+        below = "".join("\n".join(["", *wrap(note, width=options.width), ""]) for note in rows.notes)
+        sys.stdout.write("\n".join([*above, *(render_divergence(pair) for pair in pairs)]) + below)
     return 1 if any(pair.first is not None or pair.end_to_end for pair in pairs) else 0
 
 
@@ -83,7 +94,7 @@ def _profiles(options: argparse.Namespace) -> tuple[str, ...]:
     return pair
 
 
-def _pair_lines(model: str, rows: str, pairs: list[Divergence]) -> list[str]:
+def _pair_lines(model: str, rows: str, pairs: list[Divergence], width: int) -> list[str]:
     """Lay out a line a pair: how far apart the answers of one network are."""
     from npquant.report.text_layout import table
 
@@ -99,4 +110,4 @@ def _pair_lines(model: str, rows: str, pairs: list[Divergence]) -> list[str]:
         for pair in pairs
     ]
     head = ("a", "b", "outputs differ", "%", "by up to", "predictions differ")
-    return [f"{model} on {rows}", "", *table(head, cells, text_columns=2)]
+    return [f"{model} on {rows}", "", *table(head, cells, text_columns=2, width=width)]

@@ -11,6 +11,7 @@ from npquant.cli.arguments import add_reading
 from npquant.workflow.target_names import FOLDERS, TARGETS
 
 if TYPE_CHECKING:
+    from npquant.files.facts import Facts
     from npquant.interop.imported import Imported
     from npquant.workflow.exports import ExportForm
 
@@ -74,12 +75,12 @@ def _execute(options: argparse.Namespace) -> int:
     given = _given(options)
     out = _checked_out(options)
     found = read(options.model, profile=options.profile, activations=options.activations)
-    files = write_export(out, encode_export(found.model, options.to, _form(given)))
+    files = write_export(out, encode_export(found.model, options.to, _form(given, found.facts)))
     record = _record(options, found, given, files)
     if options.json:
         write_json(record)
     else:
-        write_sections(_sections(record))
+        write_sections(_sections(record, options.width))
     return 0
 
 
@@ -94,13 +95,13 @@ def _given(options: argparse.Namespace) -> dict[str, Any]:
     return given
 
 
-def _form(given: dict[str, Any]) -> ExportForm:
-    """Return how to write, of the options that are given."""
+def _form(given: dict[str, Any], facts: Facts | None) -> ExportForm:
+    """Return how to write, of the options that are given, and what to say of the data."""
     from npquant.workflow.exports import ExportForm
 
     named = {name: value for name, value in given.items() if name != "scales"}
     per_channel = None if "scales" not in given else given["scales"] == "per-channel"
-    return ExportForm(**named, per_channel=per_channel)
+    return ExportForm(**named, per_channel=per_channel, facts=facts)
 
 
 def _checked_out(options: argparse.Namespace) -> Path:
@@ -144,11 +145,11 @@ def _record(
     }
 
 
-def _sections(record: dict[str, Any]) -> list[list[str]]:
+def _sections(record: dict[str, Any], width: int) -> list[list[str]]:
     """Lay the record out for a terminal."""
     from npquant.cli.network_tables import note_lines
 
     under = "" if record["profile"] is None else f" under {record['profile']}"
     head = f"npquant export   {record['file']} ({record['kind']}{under}) to {record['to']}"
     lines = [f"  {file['file']}: {file['bytes']:,} bytes written" for file in record["files"]]
-    return [[head], lines, note_lines(record["notes"])]
+    return [[head], lines, note_lines(record["notes"], width)]

@@ -35,7 +35,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         "finetune",
         help="train a float network further; zeros stay zero",
         description="Fine-tune a float network on training rows, and compare both on validation rows.",
-        epilog="Exit code: 0 done, 1 more accuracy lost than --max-drop allows, 2 usage or bad input.",
+        epilog="Exit code: 0 done, 1 more lost than --max-drop or --max-rmse-rise allows, 2 usage or bad input.",
     )
     finetune.add_argument("model", metavar="MODEL", help="a float network: npquant's (pruned.npz), ONNX, Keras, ...")
     add_reading(finetune, integer=False)
@@ -67,31 +67,32 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 def _execute(options: argparse.Namespace) -> int:
     """Fine-tune, save, and say what changed."""
-    from npquant.cli.before_after import check_max_drop, compare_networks
+    from npquant.cli.before_after import check_kind, check_limits, compare_networks
     from npquant.cli.output import check_out, print_record
     from npquant.cli.starting_network import load_float, load_start
     from npquant.files.storage import save
 
-    check_max_drop(options.max_drop)
+    check_limits(options.max_drop, options.max_rmse_rise)
     _complete(options)
     check_out(options.out, options.model, options.teacher, options.data)
     start = load_start(
         options.model, data=options.data, rows=None, seed=options.seed, activations=options.activations,
         target=options.target, missing=options.missing,
     )  # fmt: skip
+    check_kind(start, options.max_drop, options.max_rmse_rise)
     teacher = None if options.teacher is None else load_float(options.teacher, options.activations)
     net, losses = _finetune(start, teacher, options)
-    save(net, options.out)
+    save(net, options.out, facts=start.facts)
     record = {
         "command": "finetune",
         "options": {name: getattr(options, name) for name in _ASKED},
-        **compare_networks(start, net, options.out, options.max_drop),
+        **compare_networks(start, net, options.out, options.max_drop, options.max_rmse_rise),
         "losses": losses,
         "teacher": None
         if teacher is None
         else [_compare_with(teacher, start, student) for student in (start.model, net)],
     }
-    return print_record(record, _sections, as_json=options.json)
+    return print_record(record, _sections, options.width, as_json=options.json)
 
 
 def _complete(options: argparse.Namespace) -> None:
@@ -114,9 +115,11 @@ def _finetune(
     from npquant.compression.pruning.weights.gradual import prune_gradually
     from npquant.compression.rounding.straight_through import StraightThrough
     from npquant.nn.finetuning import finetune
+    from npquant.workflow.float_model import loss_for
 
     x, y = start.sets.train
     losses: list[float] = []
+    loss = loss_for(start.sets)
     grid = None if options.bits is None else StraightThrough(options.bits, activation_bits=options.activation_bits)
     with ProgressLine() as progress:
 
@@ -128,54 +131,59 @@ def _finetune(
             net = prune_gradually(
                 start.model, x, y, options.density, options.epochs,
                 teacher=teacher, teacher_share=options.teacher_share, temperature=options.temperature,
-                learning_rate=options.learning_rate, batch_size=options.batch_size, weight_decay=options.weight_decay,
-                progress=note, rng=options.seed,
+                loss=loss, learning_rate=options.learning_rate, batch_size=options.batch_size,
+                weight_decay=options.weight_decay, progress=note, rng=options.seed,
             )  # fmt: skip
             return net, losses
         net = finetune(
             start.model, x, y, options.epochs,
             teacher=teacher, teacher_share=options.teacher_share, temperature=options.temperature, quantizer=grid,
-            learning_rate=options.learning_rate, batch_size=options.batch_size, weight_decay=options.weight_decay,
-            progress=note, rng=options.seed,
+            loss=loss, learning_rate=options.learning_rate, batch_size=options.batch_size,
+            weight_decay=options.weight_decay, progress=note, rng=options.seed,
         )  # fmt: skip
     return net, losses
 
 
 def _compare_with(teacher: FloatMLP, start: StartingNetwork, student: FloatMLP) -> dict[str, Any]:
     """Say how near a student's answers are to the teacher's, on the validation rows."""
-    from npquant.measure.evaluate import compare, evaluate, in_float64
+    from npquant.measure.evaluate import Comparison, compare, evaluate, in_float64
 
     said, answered = (evaluate(in_float64(model), *start.sets.validation) for model in (teacher, student))
     found = compare(said, answered)
-    return {"agreeing": found.agreement, "rows": found.rows, "kl": found.kl}
+    if isinstance(found, Comparison):
+        return {"agreeing": found.agreement, "rows": found.rows, "kl": found.kl}
+    return {"rows": found.rows, "deviation": found.deviation}
 
 
-def _sections(record: dict[str, Any]) -> list[list[str]]:
+def _sections(record: dict[str, Any], width: int) -> list[list[str]]:
     """Lay the record out for a terminal."""
-    from npquant.cli.before_after import before_after_lines, note_lines, rows_line, written_line
-    from npquant.report.text_layout import joined
+    from npquant.cli.before_after_page import answer_lines, how_lines, network_lines, note_lines
+    from npquant.report.text_layout import joined, wrap
 
     options, losses = record["options"], record["losses"]
     epochs = f"{options['epochs']:,} epoch{'s' * (options['epochs'] != 1)}"
-    how = f"{epochs}   learning rate {options['learning_rate']:g}"
-    how += "" if options["density"] is None else f"   down to {100 * options['density']:g} % of the weights"
-    how += "" if options["bits"] is None else f"   through weight bits {joined(by_layer(options['bits']))}"
+    how = f"npquant finetune: {epochs}, learning rate {options['learning_rate']:g}"
+    how += "" if options["density"] is None else f", down to {100 * options['density']:g} % of the weights"
+    how += "" if options["bits"] is None else f", through weight bits {joined(by_layer(options['bits']))}"
+    loss = f"loss {losses[0]:.5g} in the first epoch, {losses[-1]:.5g} in the last"
     return [
-        [f"npquant finetune   {how}   seed {options['seed']}"],
+        answer_lines(record, width),
         [
-            rows_line(record, "train", "train on"),
-            f"  loss  {losses[0]:.5g} in the first epoch, {losses[-1]:.5g} in the last",
-            written_line(record),
+            *how_lines(record, f"{how}, seed {options['seed']}", "train", "train on", width),
+            *(line for said in (loss, *_teacher(record)) for line in wrap(said, width=width)),
+            *network_lines(record, width),
         ],
-        [*before_after_lines(record), *_teacher_lines(record)],
-        note_lines(record),
+        note_lines(record, width),
     ]
 
 
-def _teacher_lines(record: dict[str, Any]) -> list[str]:
+def _teacher(record: dict[str, Any]) -> list[str]:
     """Say whether the network came nearer to its teacher."""
     if record["teacher"] is None:
         return []
     one, two = record["teacher"]
-    agreeing = f"agrees on {one['agreeing']:,} before, {two['agreeing']:,} after, of {one['rows']:,} rows"
-    return [f"  with the teacher  {agreeing}   KL {one['kl']:.5f} before, {two['kl']:.5f} after"]
+    if "deviation" in one:
+        before, after = (f"{100 * each['deviation']:.2f} %" for each in (one, two))
+        return [f"{before} of the spread from the teacher before, {after} after"]
+    agreeing = f"{one['agreeing']:,} before, {two['agreeing']:,} after, of {one['rows']:,} rows"
+    return [f"the teacher's class for {agreeing}; KL {one['kl']:.5f} before, {two['kl']:.5f} after"]

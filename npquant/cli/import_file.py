@@ -43,12 +43,12 @@ def _execute(options: argparse.Namespace) -> int:
     found, parts, n_bytes = read_itemized(options.file, profile=options.profile, activations=options.activations)
     record = {"command": "import", **describe_file(options.file, found, parts, n_bytes), "out": None}
     if options.out is not None:
-        save(found.model, options.out)
+        save(found.model, options.out, facts=found.facts)
         record["out"] = _written(options.out, record)
     if options.json:
         write_json(record)
     else:
-        write_sections([*network_sections(record), _out_lines(record["out"])])
+        write_sections([*network_sections(record, options.width), _out_lines(record["out"], options.width)])
     return 0
 
 
@@ -63,8 +63,10 @@ def _written(out: str, record: dict[str, Any]) -> dict[str, Any]:
     return {"file": out, "bytes": os.path.getsize(out), "left_out": left}
 
 
-def _out_lines(out: dict[str, Any] | None) -> list[str]:
+def _out_lines(out: dict[str, Any] | None, width: int) -> list[str]:
+    from npquant.report.text_layout import wrap
+
     if out is None:
         return []
     left = f"; it holds the network alone, not {' or '.join(out['left_out'])}" if out["left_out"] else ""
-    return [f"{out['file']}: {out['bytes']:,} bytes written{left}"]
+    return wrap(f"{out['file']}: {out['bytes']:,} bytes written{left}", "", width)

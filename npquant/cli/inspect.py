@@ -37,5 +37,5 @@ def _execute(options: argparse.Namespace) -> int:
     if options.json:
         write_json(record)
     else:
-        write_sections(network_sections(record))
+        write_sections(network_sections(record, options.width))
     return 0

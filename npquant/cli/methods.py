@@ -1,7 +1,7 @@
 """The ways to quantize, by the names that ``npquant quantize --method`` knows them by: those of the library's table.
 
-Legend: `options` a Namespace with method, bits, activation_bits, polish, keep_zeros, rows and seed; `piece` the float
-network and its rows.
+Legend: `options` a Namespace with method, bits, activation_bits, polish, keep_zeros, inputs, rows and seed; `piece` the
+float network and its rows.
 """
 
 from __future__ import annotations
@@ -53,12 +53,13 @@ def quantize_by_name(piece: StartingNetwork, options: argparse.Namespace) -> Qua
     >>> path = resources.files("npquant.data") / "bundled" / "digits_float.npz"
     >>> piece = load_start(str(path), data=None, rows=50, seed=0)
     >>> asked = {"method": "nearest", "bits": 3, "activation_bits": 8}
-    >>> options = argparse.Namespace(**asked, keep_zeros=False, polish=None, seed=0)
+    >>> options = argparse.Namespace(**asked, keep_zeros=False, polish=None, inputs="auto", seed=0)
     >>> quantize_by_name(piece, options).network.weight_bits
     (3, 3, 3)
     """
     from npquant.compression.chain.integer_chain import Quantized
     from npquant.compression.rounding.quantize_model import quantize_model
+    from npquant.workflow.float_model import output_of
 
     if options.method == "on_grid":
         return Quantized(_read_codes(piece, options), ())
@@ -71,6 +72,8 @@ def quantize_by_name(piece: StartingNetwork, options: argparse.Namespace) -> Qua
         method=options.method,
         keep_zeros=options.keep_zeros,
         polish_steps=options.polish or 0,
+        inputs=options.inputs,
+        output=output_of(piece.sets),
     )
 
 
@@ -81,6 +84,6 @@ def _read_codes(piece: StartingNetwork, options: argparse.Namespace) -> IntegerM
 
     if options.rows is not None:
         raise ValueError("on_grid reads the codes off the weights, on the rows of the training: drop --rows")
-    grid = StraightThrough(options.bits, activation_bits=options.activation_bits)
+    grid = StraightThrough(options.bits, activation_bits=options.activation_bits, inputs=options.inputs)
     # Of the stored dtype: its rounding is what the weights may be off their grid by.
     return quantize_on_grid(piece.model, piece.sets.train[0], grid, options.seed)

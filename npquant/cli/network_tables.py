@@ -1,6 +1,6 @@
 """A network's record, as `npquant.cli.description` makes it, laid out for a terminal.
 
-Legend: record the whole of it.
+Legend: record the whole of it; layers what it has under that name; width of the page in columns.
 """
 
 from __future__ import annotations
@@ -8,50 +8,66 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from npquant.report.text_layout import table, wrap
+from npquant.report.text_layout import chain, joined, labelled, table, wrap
+
+# Outputs whose offset and factor are shown; --json has all.
+_MOST_ENDS = 4
 
 
-def network_sections(record: dict[str, Any]) -> list[list[str]]:
+def network_sections(record: dict[str, Any], width: int) -> list[list[str]]:
     """Lay a record out: what holds for the whole, a table or three of its layers, its bytes, the notes."""
-    tables = _layer_tables(record["kind"], record["layers"])
-    return [_head(record), *tables, _byte_table(record), note_lines(record["notes"])]
+    tables = _layer_tables(record["kind"], record["layers"], width)
+    return [_head(record, width), *tables, _byte_table(record, width), note_lines(record["notes"], width)]
 
 
-def note_lines(notes: list[str]) -> list[str]:
+def note_lines(notes: list[str], width: int) -> list[str]:
     """Lay out the `notes` of an import, a bullet each.
 
-    >>> note_lines(["the softmax was split off"])
+    >>> note_lines(["the softmax was split off"], 96)
     ['Notes', '  - the softmax was split off']
     """
-    return ["Notes", *(line for note in notes for line in wrap(note, indent="  - "))] if notes else []
+    return ["Notes", *(line for note in notes for line in wrap(note, "  - ", width, hang=0))] if notes else []
 
 
-def _head(record: dict[str, Any]) -> list[str]:
+def _head(record: dict[str, Any], width: int) -> list[str]:
     kind = record["kind"] if record["format"] == "npquant" else f"{record['format']}, {record['kind']}"
-    return [f"{record['file']}   {kind}, {record['bytes']:,} bytes", "", *_facts(record)]
+    facts = [line for label, text in _facts(record) for line in labelled(label, text, width, 11)]
+    return [f"{record['file']}   {kind}, {record['bytes']:,} bytes", "", *facts]
 
 
-def _facts(record: dict[str, Any]) -> list[str]:
+def _facts(record: dict[str, Any]) -> list[tuple[str, str]]:
     """Say what holds for the network as a whole."""
     zeros = 100 - 100 * record["nonzero_weights"] / record["weights"]
-    widths = "-".join(map(str, (record["inputs"], *(layer["shape"][1] for layer in record["layers"]))))
+    widths = chain((record["inputs"], *(layer["shape"][1] for layer in record["layers"])))
     kind = f" {record['layers'][0]['dtype']}" if record["kind"] == "FloatMLP" else ""
     lines = [
-        f"  network  {widths}, {record['macs']:,} multiply-accumulates a row, {record['executed_macs']:,} executed",
-        f"  weights  {record['weights']:,}{kind}, {record['nonzero_weights']:,} of them not 0 ({zeros:.1f} % zeros)",
+        ("network", f"{widths}, {record['macs']:,} multiply-accumulates a row, {record['executed_macs']:,} executed"),
+        ("weights", f"{record['weights']:,}{kind}, {record['nonzero_weights']:,} of them not 0 ({zeros:.1f} % zeros)"),
     ]
     if "profile" in record:
-        lines.append(f"  profile  {record['profile']}")
+        lines.append(("profile", record["profile"]))
     if "granularity" in record:
-        lines.append(f"  inputs   quantized at run time, by the range of each {record['granularity']}")
+        lines.append(("inputs", f"quantized at run time, by the range of each {record['granularity']}"))
     if "input" in record:
         shifted = ", after an offset a feature" if record["input_offset"] else ""
-        lines.append(f"  input    {_quantization(record['input'])}{shifted}")
-    lines += _door(record)
-    return lines if record["head"] == "none" else [*lines, f"  head     {record['head']}, split off behind the logits"]
+        lines.append(("input", f"{_quantization(record['input'])}{shifted}"))
+        lines += _ends(record)
+    lines += _door(record) + _data(record["data"])
+    return lines if record["head"] == "none" else [*lines, ("head", f"{record['head']}, split off behind the logits")]
 
 
-def _door(record: dict[str, Any]) -> list[str]:
+def _ends(record: dict[str, Any]) -> list[tuple[str, str]]:
+    """Say what real outputs are behind their codes, where a scale alone does not."""
+    parts = [("times ", record["output_factor"]), ("plus ", record["output_offset"])]
+    said = [
+        verb + joined([f"{value:.6g}" for value in end[:_MOST_ENDS]] + ["..."] * (len(end) > _MOST_ENDS))
+        for verb, end in parts
+        if end is not None
+    ]
+    return [("output", f"{', '.join(said)}, behind the last layer's codes")] if said else []
+
+
+def _door(record: dict[str, Any]) -> list[tuple[str, str]]:
     """Say which codes the file itself takes and gives, where they are codes."""
     if "input" not in record:
         return []
@@ -61,8 +77,40 @@ def _door(record: dict[str, Any]) -> list[str]:
         codes = record[f"file_{side}"]
         if codes is not None:
             what = "these codes" if side == "inputs" else "codes of its last layer"
-            lines.append(f"  file     {verb} {what if codes == own[side] else _quantization(codes)}")
+            lines.append(("file", f"{verb} {what if codes == own[side] else _quantization(codes)}"))
     return lines
+
+
+def _data(known: dict[str, Any] | None) -> list[tuple[str, str]]:
+    """Say what the file knows of the data: names of features, classes and label, what is encoded, the hash."""
+    if known is None:
+        return []
+    said = [(key, _names(known[key], letter)) for key, letter in (("features", "x"), ("classes", "")) if key in known]
+    said += [("label", printable(known["label"]))] if "label" in known else []
+    said += [("encoded", _encoded(known["encoding"]))] if "encoding" in known else []
+    said += [("data", f"SHA-256 {known['data_sha256']}")] if "data_sha256" in known else []
+    return said
+
+
+def _names(names: int | list[str], letter: str) -> str:
+    """Write names with their number; generic ones as a range."""
+    if isinstance(names, int):
+        return f"{names:,}: {letter}0 to {letter}{names - 1}, by place"
+    return f"{len(names):,}: {', '.join(map(printable, names))}"
+
+
+def _encoded(encoding: dict[str, Any]) -> str:
+    """Say that a table is encoded, and where the rule stands in full."""
+    return f"{', '.join(map(printable, encoding))} (in full: --json)"
+
+
+def printable(text: str) -> str:
+    """Escape what of a `text` would move a terminal's cursor; a name may hold anything.
+
+    >>> printable("body\\tweight")
+    'body\\\\tweight'
+    """
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
 
 
 def _quantization(entry: dict[str, Any]) -> str:
@@ -73,22 +121,22 @@ def _quantization(entry: dict[str, Any]) -> str:
     return f"real = {_span(entry['scale'], _short)} x {code}, codes {_span(entry['grid'], str)}"
 
 
-def _layer_tables(kind: str, layers: list[dict[str, Any]]) -> list[list[str]]:
+def _layer_tables(kind: str, layers: list[dict[str, Any]], width: int) -> list[list[str]]:
     if kind == "IntegerMLP":
-        return [_grid_table(layers), _multiplier_table(layers), _sum_table(layers)]
-    return _dynamic_tables(layers) if kind == "DynamicMLP" else [_float_table(layers)]
+        return [_grid_table(layers, width), _multiplier_table(layers, width), _sum_table(layers, width)]
+    return _dynamic_tables(layers, width) if kind == "DynamicMLP" else [_float_table(layers, width)]
 
 
-def _float_table(layers: list[dict[str, Any]]) -> list[str]:
+def _float_table(layers: list[dict[str, Any]], width: int) -> list[str]:
     head = ("layer", "shape", "activation", "weights", "bias", "MACs", "nonzero", "zeros %", "pattern")
     rows = [
         (str(number), _shape(layer), layer["activation"], *_intervals(layer), *_counts(layer))
         for number, layer in enumerate(layers)
     ]
-    return ["Layers", *table(head, rows, text_columns=3)]
+    return ["Layers", *table(head, rows, text_columns=3, width=width)]
 
 
-def _dynamic_tables(layers: list[dict[str, Any]]) -> list[list[str]]:
+def _dynamic_tables(layers: list[dict[str, Any]], width: int) -> list[list[str]]:
     head = ("layer", "shape", "activation", "bits", "codes", "weight scales", "bias", "input bits")
     rows, sums = [], []
     for number, layer in enumerate(layers):
@@ -98,16 +146,16 @@ def _dynamic_tables(layers: list[dict[str, Any]]) -> list[list[str]]:
         rows.append((str(number), _shape(layer), *grid))
         sums.append((str(number), *_counts(layer), str(made["bits"]), str(made["headroom_bits"])))
     sum_head = ("layer", "MACs", "nonzero", "zeros %", "pattern", "accumulator bits", "headroom bits")
-    return [["Grids", *table(head, rows, text_columns=3)], ["Sums", *table(sum_head, sums)]]
+    return [["Grids", *table(head, rows, text_columns=3, width=width)], ["Sums", *table(sum_head, sums, width=width)]]
 
 
-def _grid_table(layers: list[dict[str, Any]]) -> list[str]:
-    head = ("layer", "shape", "activation", "bits", "codes", "weight scales", "outputs", "scale", "zero point")
+def _grid_table(layers: list[dict[str, Any]], width: int) -> list[str]:
+    head = ("layer", "shape", "activation", "bits", "codes", "weight scales", "outputs", "scale", "zero")
     rows = [
         (str(number), _shape(layer), layer["activation"], str(layer["bits"]), *_grids(layer))
         for number, layer in enumerate(layers)
     ]
-    return ["Grids", *table(head, rows, text_columns=3)]
+    return ["Grids", *table(head, rows, text_columns=3, width=width)]
 
 
 def _grids(layer: dict[str, Any]) -> tuple[str, ...]:
@@ -118,12 +166,12 @@ def _grids(layer: dict[str, Any]) -> tuple[str, ...]:
     return (*weights, _span(y["grid"], str), _span(y["scale"], _short), _span(y["zero_point"], str))
 
 
-def _multiplier_table(layers: list[dict[str, Any]]) -> list[str]:
+def _multiplier_table(layers: list[dict[str, Any]], width: int) -> list[str]:
     """Lay out what takes an accumulator to a code: its real value, and m and e of m 2^(e-31) where the engine has them.
 
     An interval stands for one value an output.
     """
-    head = ("layer", "input scale", "zx", "weight scales", "zw", "multiplier", "m", "e")
+    head = ("layer", "sx", "zx", "scales sw", "zw", "multiplier", "m", "e")
     rows = []
     for number, layer in enumerate(layers):
         x, w, made = layer["input_params"], layer["weight_params"], layer["multiplier"]
@@ -135,20 +183,20 @@ def _multiplier_table(layers: list[dict[str, Any]]) -> list[str]:
         fixed = ("-", "-") if made["shift"] is None else (_extent(made["multiplier"], str), _extent(made["shift"], str))
         rows.append((*left, _extent(made["real"], "{:.5g}".format), *fixed))
     return [
-        "Multipliers   sx sw / sy: from accumulator to output steps; where in integers, m 2^(e-31)",
-        *table(head, rows),
+        *wrap("Multipliers, sx sw / sy: from accumulator to output steps; where in integers, m 2^(e-31)", "", width),
+        *table(head, rows, width=width),
     ]
 
 
-def _sum_table(layers: list[dict[str, Any]]) -> list[str]:
+def _sum_table(layers: list[dict[str, Any]], width: int) -> list[str]:
     rows = [
         (str(number), layer["kernel"], *_counts(layer), *_bounds(layer["accumulator"]))
         for number, layer in enumerate(layers)
     ]
     head = ("layer", "kernel", "MACs", "nonzero", "zeros %", "pattern", "accumulator", "bits", "headroom bits")
     return [
-        f"Sums   accumulators over all inputs, and the bits of {_types(layers)} that they never use",
-        *table(head, rows, text_columns=2),
+        *wrap(f"Sums: accumulators over all inputs, and the bits of {_types(layers)} that they never use", "", width),
+        *table(head, rows, text_columns=2, width=width),
     ]
 
 
@@ -158,7 +206,7 @@ def _types(layers: list[dict[str, Any]]) -> str:
     return " or ".join(f"int{width}" for width in sorted(widths))
 
 
-def _byte_table(record: dict[str, Any]) -> list[str]:
+def _byte_table(record: dict[str, Any], width: int) -> list[str]:
     """Lay the file's bytes out: a line a layer, a column a kind of part, then what belongs to no layer."""
     parts = record["parts"]
     if not parts:
@@ -169,8 +217,8 @@ def _byte_table(record: dict[str, Any]) -> list[str]:
     rows += [(part["name"], part["encoding"], *blank, f"{part['bytes']:,}") for part in parts if part["layer"] is None]
     rows.append(("file", "", *blank, f"{record['bytes']:,}"))
     return [
-        "Bytes   each of the file's, by what it is for",
-        *table(("layer", "encoding", *names, "sum"), rows, text_columns=2),
+        "Bytes, by what each is for",
+        *table(("layer", "encoding", *names, "sum"), rows, text_columns=2, width=width),
     ]
 
 

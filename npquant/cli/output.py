@@ -72,11 +72,15 @@ def write_sections(sections: Iterable[Iterable[str]]) -> None:
 
 
 def print_record(
-    record: dict[str, Any], sections: Callable[[dict[str, Any]], Iterable[Iterable[str]]], *, as_json: bool
+    record: dict[str, Any],
+    sections: Callable[[dict[str, Any], int], Iterable[Iterable[str]]],
+    width: int,
+    *,
+    as_json: bool,
 ) -> int:
-    """Print a record, `as_json` or laid out by `sections`, and return the exit code: 1 where its budget is missed."""
+    """Print a record, `as_json` or laid out by `sections` at a `width`, and return the exit code: 1, budget missed."""
     if as_json:
         write_json(record)
     else:
-        write_sections(sections(record))
+        write_sections(sections(record, width))
     return 0 if record["budget"]["met"] else 1

@@ -29,7 +29,8 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         "prune",
         help="take neurons or weights out of a float network",
         description="Prune a float network on training rows, and compare both on validation rows.",
-        epilog="Exit code: 0 done, 1 more accuracy lost than --max-drop allows, 2 usage or bad input, nothing pruned.",
+        epilog="Exit code: 0 done, 1 more lost than --max-drop or --max-rmse-rise allows, 2 usage or bad input, "
+        "nothing pruned.",
     )
     prune.add_argument("model", metavar="MODEL", help="a float network: npquant's (float.npz), ONNX, Keras, ...")
     add_reading(prune, integer=False)
@@ -59,30 +60,31 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 def _execute(options: argparse.Namespace) -> int:
     """Prune, save, and say what went."""
-    from npquant.cli.before_after import check_max_drop, compare_networks
+    from npquant.cli.before_after import check_kind, check_limits, compare_networks
     from npquant.cli.output import check_out, print_record
     from npquant.cli.starting_network import load_start
     from npquant.files.storage import save
 
     _check_target(options)
-    check_max_drop(options.max_drop)
+    check_limits(options.max_drop, options.max_rmse_rise)
     check_out(options.out, options.model, options.data)
     start = load_start(
         options.model, data=options.data, rows=options.rows, seed=options.seed, activations=options.activations,
         target=options.target, missing=options.missing,
     )  # fmt: skip
+    check_kind(start, options.max_drop, options.max_rmse_rise)
     with ProgressLine(f"prune {options.model}"):
         prune = _prune_weights if options.weights else _prune_neurons
         net, layers, said = prune(start, options)
-    save(net, options.out)
+    save(net, options.out, facts=start.facts)
     record = {
         "command": "prune",
         "options": _options(options),
-        **compare_networks(start, net, options.out, options.max_drop),
+        **compare_networks(start, net, options.out, options.max_drop, options.max_rmse_rise),
         "layers": layers,
     }
     record["notes"] += said
-    return print_record(record, partial(_sections, explain=options.explain), as_json=options.json)
+    return print_record(record, partial(_sections, explain=options.explain), options.width, as_json=options.json)
 
 
 def _check_target(options: argparse.Namespace) -> None:
@@ -116,10 +118,11 @@ def _prune_neurons(
 ) -> tuple[FloatMLP, list[dict[str, Any]], list[str]]:
     """Remove neurons; describe each hidden layer by the numbers that its neurons had."""
     from npquant.compression.pruning.neurons.pruning import prune_neurons_with_report
+    from npquant.workflow.float_model import output_of
 
     net, report = prune_neurons_with_report(
         start.model, start.x_calibration, options.rate, _criterion(options), options.compensation,
-        allocation=options.allocation, rng=options.seed,
+        allocation=options.allocation, output=output_of(start.sets), rng=options.seed,
     )  # fmt: skip
     if report.nothing_pruned:
         raise ValueError(f"nothing was pruned: {report.reason or 'every rate is 0'}")
@@ -181,43 +184,50 @@ def _prune_weights(
     return net, layers, []
 
 
-def _sections(record: dict[str, Any], *, explain: bool) -> list[list[str]]:
+def _sections(record: dict[str, Any], width: int, *, explain: bool) -> list[list[str]]:
     """Lay the record out for a terminal."""
-    from npquant.cli.before_after import before_after_lines, note_lines, rows_line, written_line
+    from npquant.cli.before_after_page import answer_lines, how_lines, network_lines, note_lines
 
     options, layers = record["options"], record["layers"]
-    how = f"{options['target']} by {options['criterion']}   compensation {options['compensation']}"
+    how = f"npquant prune: {options['target']} by {options['criterion']}, compensation {options['compensation']}"
+    went = _weight_lines if options["target"] == "weights" else _neuron_lines
     return [
-        [f"npquant prune   {how}   seed {options['seed']}"],
-        [rows_line(record, "calibration", "look at"), written_line(record)],
-        before_after_lines(record),
-        _weight_lines(layers) if options["target"] == "weights" else _neuron_lines(layers),
-        _reason_lines(layers) if explain else [],
-        note_lines(record),
+        answer_lines(record, width),
+        [
+            *how_lines(record, f"{how}, seed {options['seed']}", "calibration", "look at", width),
+            *network_lines(record, width),
+        ],
+        went(layers, width),
+        _reason_lines(layers, width) if explain else [],
+        note_lines(record, width),
     ]
 
 
-def _neuron_lines(layers: list[dict[str, Any]]) -> list[str]:
-    from npquant.report.text_layout import table
+def _neuron_lines(layers: list[dict[str, Any]], width: int) -> list[str]:
+    from npquant.report.text_layout import table, wrap
 
     rows = []
     for number, layer in enumerate(layers):
         causes = (f"{len(layer['removed'][cause]):,}" for cause in _CAUSES)
         rows.append((str(number), f"{layer['rate']:g}", f"{layer['neurons']:,}", *causes, f"{len(layer['kept']):,}"))
-    title = "Removed   by cause; zero, constant and redundant ones cost nothing"
-    return [title, *table(("layer", "rate", "neurons", *_CAUSES, "kept"), rows)]
+    title = "Removed, by cause; zero, constant and redundant ones cost nothing"
+    head = ("layer", "rate", "neurons", *_CAUSES, "kept")
+    return [*wrap(title, "", width), *table(head, rows, width=width)]
 
 
-def _reason_lines(layers: list[dict[str, Any]]) -> list[str]:
+def _reason_lines(layers: list[dict[str, Any]], width: int) -> list[str]:
+    from npquant.report.text_layout import wrap
+
     return [
-        f"  layer {number}, neuron {neuron}   {reason}"
+        line
         for number, layer in enumerate(layers)
         for neuron, reason in sorted(layer["reasons"].items())
+        for line in wrap(f"layer {number}, neuron {neuron}: {reason}", width=width)
     ]
 
 
-def _weight_lines(layers: list[dict[str, Any]]) -> list[str]:
-    from npquant.report.text_layout import table
+def _weight_lines(layers: list[dict[str, Any]], width: int) -> list[str]:
+    from npquant.report.text_layout import table, wrap
 
     rows = [
         (
@@ -230,5 +240,5 @@ def _weight_lines(layers: list[dict[str, Any]]) -> list[str]:
         for number, layer in enumerate(layers)
     ]
     head = ("layer", "weights", "nonzero before", "removed", "nonzero", "zeros %", "masked %", "error %")
-    title = "Removed   error: of the pre-activations, over their variance, merely masked and as compensated"
-    return [title, *table(head, rows)]
+    title = "Removed; error: of the pre-activations, over their variance, merely masked and as compensated"
+    return [*wrap(title, "", width), *table(head, rows, width=width)]

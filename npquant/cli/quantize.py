@@ -16,7 +16,19 @@ if TYPE_CHECKING:
     from npquant.integer.mlp import IntegerMLP
 
 ENCODINGS: Final = ("auto", "dense", "bitmask", "relative", "arithmetic")
-_ASKED: Final = ("method", "bits", "activation_bits", "keep_zeros", "polish", "rows", "encoding", "reorder", "seed")
+INPUTS: Final = ("auto", "exact", "by_feature")  # as in the chain's input_choice, listed here at once
+_ASKED: Final = (
+    "method",
+    "bits",
+    "activation_bits",
+    "keep_zeros",
+    "polish",
+    "inputs",
+    "rows",
+    "encoding",
+    "reorder",
+    "seed",
+)
 
 
 def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -32,7 +44,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         "quantize",
         help="turn a float network into integers, by one method",
         description="Quantize a float network on training rows, and compare both on validation rows.",
-        epilog="Exit code: 0 done, 1 more accuracy lost than --max-drop allows, 2 usage or bad input.",
+        epilog="Exit code: 0 done, 1 more lost than --max-drop or --max-rmse-rise allows, 2 usage or bad input.",
     )
     quantize.add_argument("model", metavar="MODEL", help="a float network: npquant's (float.npz), ONNX, Keras, ...")
     add_reading(quantize, integer=False)
@@ -55,8 +67,15 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     how.add_argument(
         "--polish", metavar="N", type=int, help="steps that fit scales and biases at the end (rectified only)"
     )
+    how.add_argument(
+        "--inputs", choices=INPUTS, default="auto",
+        help="whole numbers as they are (exact), or a step for each feature (by_feature); default: auto, exact where "
+        "that costs the weights no more than half a bit",
+    )  # fmt: skip
     add_rows(quantize)
-    out = add_output(quantize, "the integer network: NAME.npz opens with NumPy, NAME.npq is shorter")
+    out = add_output(
+        quantize, "the integer network: NAME.npz is a zip around the container, NAME.npq the container alone"
+    )
     out.add_argument(
         "--encoding", metavar="NAME", choices=ENCODINGS, default="auto",
         help=f"of the weights in the file: {', '.join(ENCODINGS)} (default: auto, the shortest for each layer)",
@@ -67,32 +86,35 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 def _execute(options: argparse.Namespace) -> int:
     """Quantize, save, and say what it cost."""
-    from npquant.cli.before_after import check_max_drop, compare_networks
+    from npquant.cli.before_after import check_kind, check_limits, compare_networks
     from npquant.cli.output import check_out, print_record
     from npquant.cli.starting_network import load_start
+    from npquant.compression.chain.input_choice import inputs_notes
     from npquant.compression.neuron_order import reorder_neurons
     from npquant.files.storage import save
 
-    check_max_drop(options.max_drop)
+    check_limits(options.max_drop, options.max_rmse_rise)
     check_method(options)
     check_out(options.out, options.model, options.data)
     start = load_start(
         options.model, data=options.data, rows=options.rows, seed=options.seed, activations=options.activations,
         target=options.target, missing=options.missing,
     )  # fmt: skip
+    check_kind(start, options.max_drop, options.max_rmse_rise)
     with ProgressLine(f"quantize {options.model} by {options.method}"):
         net, reports = quantize_by_name(start, options)
     # What is said of the layers is said in the float network's order.
     stored = reorder_neurons(net) if options.reorder else net
-    save(stored, options.out, options.encoding)
+    save(stored, options.out, options.encoding, facts=start.facts)
     record = {
         "command": "quantize",
         "options": {name: getattr(options, name) for name in _ASKED},
-        **compare_networks(start, stored, options.out, options.max_drop),
+        **compare_networks(start, stored, options.out, options.max_drop, options.max_rmse_rise),
+        "inputs": net.inputs_kind,
         "layers": _layer_entries(start, net, reports),
     }
-    record["notes"] += _zero_notes(start, net)
-    return print_record(record, _sections, as_json=options.json)
+    record["notes"] += [*_zero_notes(start, net), *inputs_notes(start.x_calibration, net.inputs_kind)]
+    return print_record(record, _sections, options.width, as_json=options.json)
 
 
 def _zero_notes(start: StartingNetwork, net: IntegerMLP) -> list[str]:
@@ -106,9 +128,11 @@ def _zero_notes(start: StartingNetwork, net: IntegerMLP) -> list[str]:
 def _layer_entries(start: StartingNetwork, net: IntegerMLP, reports: tuple[LayerReport, ...]) -> list[dict[str, Any]]:
     """Describe what became of each layer."""
     from npquant.measure.cost import nonzero_weights, weight_widths
-    from npquant.measure.evaluate import layer_sqnr
+    from npquant.measure.evaluate import Reference, layer_sqnr, with_outputs_sqnr
 
-    ratios = layer_sqnr(start.floating, net, start.sets.validation[0])
+    reference = Reference.of(start.floating, *start.sets.validation)
+    ratios = layer_sqnr(start.floating, net, reference.x)
+    ratios = with_outputs_sqnr(ratios, reference.answers, reference.evaluate(net))
     entries: list[dict[str, Any]] = [
         {"shape": layer.shape, "bits": width, "nonzero_weights": nonzero, "sqnr_db": ratio}
         for layer, width, nonzero, ratio in zip(
@@ -127,31 +151,31 @@ def _layer_entries(start: StartingNetwork, net: IntegerMLP, reports: tuple[Layer
     return entries
 
 
-def _sections(record: dict[str, Any]) -> list[list[str]]:
+def _sections(record: dict[str, Any], width: int) -> list[list[str]]:
     """Lay the record out for a terminal."""
-    from npquant.cli.before_after import before_after_lines, note_lines, rows_line, written_line
+    from npquant.cli.before_after_page import answer_lines, how_lines, network_lines, note_lines
     from npquant.report.text_layout import joined
 
     options = record["options"]
     weights, outputs = joined(record["after"]["bits"]), joined(by_layer(options["activation_bits"]))
-    how = f"{options['method']}   weight bits {weights}   activation bits {outputs}"
-    how += "   zeros kept" if options["keep_zeros"] else ""
-    how += f"   polish {options['polish']}" if options["polish"] else ""
+    how = f"npquant quantize: {options['method']}, weight bits {weights}, activation bits {outputs}"
+    how += ", zeros kept" if options["keep_zeros"] else ""
+    how += f", polish {options['polish']}" if options["polish"] else ""
+    part = "train" if options["method"] == "on_grid" else "calibration"
     return [
-        [f"npquant quantize   {how}   seed {options['seed']}"],
+        answer_lines(record, width),
         [
-            rows_line(record, "train" if options["method"] == "on_grid" else "calibration", "look at"),
-            written_line(record),
+            *how_lines(record, f"{how}, seed {options['seed']}", part, "look at", width),
+            *network_lines(record, width),
         ],
-        before_after_lines(record),
-        _layer_lines(record["layers"]),
-        note_lines(record),
+        _layer_lines(record["layers"], width),
+        note_lines(record, width),
     ]
 
 
-def _layer_lines(layers: list[dict[str, Any]]) -> list[str]:
+def _layer_lines(layers: list[dict[str, Any]], width: int) -> list[str]:
     """Lay out the layers: for the rectified method with its bound beside the error."""
-    from npquant.report.text_layout import table
+    from npquant.report.text_layout import table, wrap
 
     head = ["layer", "shape", "bits", "zeros %", "SQNR dB"]
     rows = [
@@ -165,7 +189,7 @@ def _layer_lines(layers: list[dict[str, Any]]) -> list[str]:
         for number, layer in enumerate(layers)
     ]
     if "rounding_error" not in layers[0]:
-        return ["Layers", *table(head, rows, text_columns=2)]
+        return ["Layers", *table(head, rows, text_columns=2, width=width)]
     head += ["real", "codes", "nearest", "bound", "of bound %"]
     for row, layer in zip(rows, layers, strict=True):
         error = layer["rounding_error"]
@@ -173,5 +197,5 @@ def _layer_lines(layers: list[dict[str, Any]]) -> list[str]:
         real = error["real_weights"] if error["real_weights"] > 1e-12 * error["bound"] else 0.0
         row += [f"{value:.4g}" for value in (real, error["rectified"], error["nearest"], error["bound"])]
         row.append(f"{100 * error['share_of_bound']:.1f}")
-    title = "Layers   error (E6) that real weights, the codes and nearest rounding leave, and its bound (E13)"
-    return [title, *table(head, rows, text_columns=2)]
+    title = "Layers: the error (E6) that real weights, the codes and nearest rounding leave, and its bound (E13)"
+    return [*wrap(title, "", width), *table(head, rows, text_columns=2, width=width)]

@@ -8,10 +8,19 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from npquant.data.sets import CALIBRATION_ROWS, Sets, load_sets
+from npquant.data.matching import facts_of
+from npquant.data.sets import CALIBRATION_ROWS, Sets
+from npquant.files.facts import Facts
 from npquant.measure.evaluate import in_float64
 from npquant.nn.model import FloatMLP
-from npquant.workflow.float_model import bundled_network, bundled_record, fit_classes, import_notes, read_float
+from npquant.workflow.float_model import (
+    bundled_network,
+    bundled_record,
+    fit_classes,
+    import_notes,
+    load_matched_sets,
+    read_float,
+)
 
 _FIX: Final = "start from a float one, as in float.npz"
 
@@ -26,6 +35,7 @@ class StartingNetwork:
     sets: Sets
     x_calibration: NDArray[Any]
     notes: tuple[str, ...]
+    facts: Facts  # what the file knows of the data, or else what is known of these rows
 
     @property
     def data(self) -> dict[str, Any]:
@@ -48,9 +58,11 @@ def load_start(
 
     The file is one that `npquant.load` takes; `activations` are those of a file that does not say. `target` and
     `missing` are what `npquant.data.datasets.load_dataset` is told of the data.
+    Columns and classes are brought into the order that the file knows, by name.
     `rows` are training rows to look at (None: those that `npquant run` takes); `seed` chooses the split, as in
     `npquant run`, and the order of the rows. OSError if a file cannot be read; ValueError if the file holds no float
-    network, the data cannot be used, they do not fit, or the seed or the number of rows is out of range.
+    network, the data cannot be used, they do not fit by number or name, or the seed or the number of rows is out of
+    range.
 
     >>> from importlib import resources
     >>> path = resources.files("npquant.data") / "bundled" / "digits_float.npz"
@@ -61,7 +73,7 @@ def load_start(
     if seed < 0:
         raise ValueError(f"the seed is {seed}; give a whole number of at least 0 with --seed")
     model, found = read_float(path, activations, _FIX)
-    sets = load_sets(data, seed, target=target, missing=missing)
+    sets, matched = load_matched_sets(data, seed, found.facts, path, target=target, missing=missing)
     model, notes = fit_classes(path, model, sets, "give matching --data")
     x = _calibration_rows(sets, rows, seed)
     return StartingNetwork(
@@ -70,7 +82,8 @@ def load_start(
         in_float64(model),
         sets,
         x,
-        (*import_notes(path, found), *sets.dataset.notes, *notes, *_notes(model, sets, seed)),
+        (*import_notes(path, found), *sets.dataset.notes, *notes, *matched, *_notes(model, sets, seed)),
+        facts_of(sets.dataset, found.facts),
     )
 
 
@@ -108,5 +121,6 @@ def _calibration_rows(sets: Sets, count: int | None, seed: int) -> NDArray[Any]:
 def _notes(model: FloatMLP, sets: Sets, seed: int) -> tuple[str, ...]:
     """Say what is not known of a network's training rows, unless it is the bundled one, whose rows are known."""
     known = sets.split.sha256 == bundled_record()["split_sha256"] and same_network(model, bundled_network())
-    note = f"Split by seed {seed}: accuracy flatters a network that was trained on another split."
+    what = "accuracy flatters" if sets.dataset.kind == "classes" else "errors flatter"
+    note = f"Split by seed {seed}: {what} a network that was trained on another split."
     return () if known else (note,)

@@ -9,11 +9,16 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Final, TextIO
 
+from npquant.report.text_layout import WIDTH
+
+NARROW: Final = 40
+WIDE: Final = 120  # longer lines are hard to read
 UNWRITABLE: Final = 2
 READER_GONE: Final = 141  # 128 + SIGPIPE: what a shell reports of any program whose reader has left
 
@@ -89,6 +94,13 @@ def say(text: str) -> None:
             stream.flush()
         except OSError:
             _silence(stream)
+
+
+def page_width() -> int:
+    """How many columns a page may have: those of the terminal that stdout is, of 40 to 120; else 96, always."""
+    if not _open(sys.stdout) or not sys.stdout.isatty():
+        return WIDTH
+    return min(max(shutil.get_terminal_size((80, 24)).columns, NARROW), WIDE)
 
 
 def on_terminal() -> bool:

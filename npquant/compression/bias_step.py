@@ -57,7 +57,7 @@ def coarsen_biases(model: IntegerMLP, tolerance: float = 0.125) -> IntegerMLP:
     if not 0 <= tolerance <= 0.5:
         raise ValueError(f"the tolerance is {tolerance}; it is a part of a code, in [0, 0.5]")
     layers = tuple(_coarsened(layer, tolerance) for layer in model.layers)
-    return IntegerMLP(layers, model.input_params, model.input_offset, model.profile)
+    return replace(model, layers=layers)
 
 
 def bias_exponent(layer: IntegerLayer, tolerance: float) -> int:

@@ -53,7 +53,7 @@ def reorder_neurons(model: IntegerMLP) -> IntegerMLP:
         order = _chain(layers[i + 1].centred_weights)
         layers[i] = _with_columns(layers[i], order)
         layers[i + 1] = replace(layers[i + 1], w_q=layers[i + 1].w_q[order])
-    return IntegerMLP(tuple(layers), model.input_params, model.input_offset, model.profile)
+    return replace(model, layers=tuple(layers))
 
 
 def _chain(weights: NDArray[np.int16]) -> NDArray[np.int64]:

@@ -1,160 +1,153 @@
-"""Rows, 2 of 6: CSV files as a raw table: a row a line, one column of labels, all others numbers.
+"""Rows, 2 of 6: text tables: CSV, and numbers parted by blanks; a row a line, as columns of numbers and of words.
 
-Letters: R rows, K features. Lines and columns are counted from 1, as an editor shows them.
+Letters: R rows, K columns. Lines and columns are counted from 1, as an editor shows them.
 """
 
 from __future__ import annotations
 
-import csv
-import io
 import os
-from array import array
-from collections.abc import Iterable, Iterator
-from itertools import chain, islice
-from math import isfinite
-from typing import Any, Final
+from dataclasses import replace
+from itertools import islice
+from typing import IO, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from npquant.data.raw_table import RawTable, labelled_table
-from npquant.files.archive import read_bounded
+from npquant.data.csv_cells import CsvForm, Record, has_thousands, is_missing, is_number, numbers, records
+from npquant.data.csv_form import TITLES, find_form, is_comma_number
+from npquant.data.csv_header import find_header
+from npquant.data.csv_rows import CsvRows, MoreText
+from npquant.data.raw_table import Column, RawTable, coded_column
+from npquant.data.text_source import TextSource, text_source
 
-_LABEL_NAMES: Final = frozenset({"label", "class", "target", "y"})
-_MISSING: Final = frozenset({"", "?", "na", "n/a", "nan", "null", "none"})
-_LOOK_AHEAD: Final = 100
-
-_Record = tuple[int, list[str]]
+_HEAD_LINES: Final = 200
+_HEAD_CHARACTERS: Final = 1 << 16
 
 
 def read_csv(path: str | os.PathLike[str], *, max_bytes: int) -> RawTable:
-    """Read a CSV file of at most max_bytes from a `path`: numbers, and one label a row.
+    """Read the text table at a `path`, plain, gzipped or alone in a zip archive, of at most max_bytes unpacked.
 
-    UTF-8 text; separated by commas, semicolons or tabs; with or without a header. Features are int64 if all are whole
-    numbers, else float64; labels are text. OSError if the file cannot be read; ValueError if a line is ragged, or a
-    value missing or no number; names the line and the column.
-
-    The separator is the one that cuts the first line into most columns. The first line is a header if none of its cells
-    is a number, or if one is label, class, target or y (in any case) and does not recur below. The labels are that
-    column, else the last one. Blank lines are skipped.
+    Encoding, separator, decimal mark and header are found (`text_source`, `find_form`, `find_header`), and what is not
+    the usual one is said in the notes. Cells without a value are marked; a column that holds text is one of words,
+    True and False one of bool, any other one of numbers, exactly as written. OSError if the file cannot be read;
+    ValueError if a line is ragged or a number infinite or with thousands apart; names the line and the column.
 
     >>> import tempfile
     >>> from pathlib import Path
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     _ = (Path(folder) / "t.csv").write_text("class;width;height\\ncat;3;4\\ndog;5;6\\n")
+    ...     _ = (Path(folder) / "t.csv").write_text("kind;width;height\\ncat;3;4,5\\ndog;5;?\\n")
     ...     table = read_csv(Path(folder) / "t.csv", max_bytes=100)
-    >>> table.feature_names, table.x.tolist(), table.labels.tolist()
-    (('width', 'height'), [[3, 4], [5, 6]], ['cat', 'dog'])
+    >>> table.columns[0].words, table.columns[2].values.tolist(), table.columns[2].missing.tolist()
+    (('cat', 'dog'), [4.5, 0.0], [False, True])
+    >>> table.notes
+    ('separated by semicolons', 'decimal commas')
     """
-    source = str(path)
-    text = _decode(read_bounded(path, max_bytes=max_bytes), source)
-    records = _records(text, source)
-    head = list(islice(records, _LOOK_AHEAD))
-    if not head:
-        raise ValueError(f"{source}: empty; a row is numbers and a label")
-    width = len(head[0][1])
-    if width < 2:
-        raise ValueError(f"{source}: line {head[0][0]} has one column; separate by commas or tabs")
-    header = _header(head, source)
-    label = _label_column(header, width)
-    x, labels, lines = _columns(chain(head[bool(header) :], records), source, width, label)
-    names = header or [f"x{column}" for column in range(width)]
-    return labelled_table(source, x, labels, names[:label] + names[label + 1 :], lines=lines)
+    return csv_table(text_source(path, max_bytes=max_bytes))
 
 
-def _columns(
-    records: Iterable[_Record], source: str, width: int, label: int
-) -> tuple[NDArray[Any], NDArray[np.str_], NDArray[np.int64]]:
-    """Return the features (R, K), the labels (R,) and the line of each row (R,)."""
-    values, labels, lines = array("d"), [], array("q")
-    for line, cells in records:
-        if len(cells) != width:
-            raise ValueError(f"{source}: line {line} has {len(cells)} columns, not {width}")
-        where = f"{source}: line {line}, column "
-        labels.append(_label(cells.pop(label), f"{where}{label + 1}"))
-        values.extend(_numbers(cells, where, label))
-        lines.append(line)
-    x = np.array(values).reshape(-1, width - 1)
-    # Up to 2^31 in size, float64 and int64 hold the same whole numbers.
-    whole = x.size and np.all(np.abs(x) <= 2**31) and np.all(x == np.rint(x))
-    return x.astype(np.int64) if whole else x, np.array(labels), np.array(lines)
+def csv_table(text: TextSource) -> RawTable:
+    """Read a table from a `text`."""
+    with text.lines() as stream:
+        lines = _first_lines(stream)
+    form, head = find_form(lines, text.path)
+    names = find_header(head, form.decimal, text.path)
+    skip = int(bool(names)) + int(lines[0].startswith("sep="))
+    names = names or _commented_names(lines, form, head[0])
+    rows, form = _rows(text, form, head, skip)
+    if rows.store.rows == 0:
+        raise ValueError(f"{text.path}: has a header and no rows")
+    return _table(text, form, rows, names)
 
 
-def _decode(data: bytes, source: str) -> str:
-    """Decode UTF-8, with or without a byte order mark."""
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise ValueError(f"{source}: line {line} is not UTF-8 text; convert the file") from error
+def _first_lines(stream: IO[str]) -> list[str]:
+    """Take enough lines to see how they are written."""
+    lines: list[str] = []
+    while len(lines) < _HEAD_LINES and sum(map(len, lines)) < _HEAD_CHARACTERS:
+        more = list(islice(stream, 10))
+        if not more:
+            break
+        lines += more
+    return lines
 
 
-def _records(text: str, source: str) -> Iterator[_Record]:
-    """Cut the text into lines of cells, blank ones left out."""
-    first = next((line for line in io.StringIO(text) if line.strip()), "")
-    try:
-        separator = max("\t;,", key=lambda s: len(next(csv.reader([first], delimiter=s), [])))
-        stream = io.StringIO(text, newline="")
-        reader = csv.reader(stream, delimiter=separator, skipinitialspace=True, strict=True)
-        for cells in reader:
-            if any(cell.strip() for cell in cells):
-                yield reader.line_num, [cell.strip() for cell in cells]
-    except csv.Error as error:
-        raise ValueError(f"{source}: not readable as CSV ({error}); check its quotes") from error
-
-
-def _header(head: list[_Record], source: str) -> list[str]:
-    """Return the names of the first line, or nothing if it holds values."""
-    line, names = head[0]
-    titled = any(
-        name.casefold() in _LABEL_NAMES and all(name != cells[column] for _, cells in head[1:] if column < len(cells))
-        for column, name in enumerate(names)
-    )
-    if not titled and any(_is_number(name) for name in names):
+def _commented_names(lines: list[str], form: CsvForm, first: Record) -> list[str]:
+    """Take names from a comment on top of the first row, as numpy.savetxt writes them."""
+    number, cells = first
+    above = lines[number - 2].lstrip() if number > 1 else ""
+    found = [names for _, names in records([above.lstrip("# ")], form)] if above.startswith("#") else []
+    if not found or len(found[0]) != len(cells) or len(set(found[0])) != len(cells):
         return []
-    if "" in names:
-        raise ValueError(
-            f"{source}: line {line}, column {names.index('') + 1} has no name: name it, or drop it "
-            "if it only numbers the rows (pandas: to_csv(index=False))"
-        )
-    return names
+    return [] if any(is_number(name) or is_missing(name) for name in found[0]) else found[0]
 
 
-def _label_column(header: list[str], width: int) -> int:
-    """Choose the column of the labels."""
-    named = [column for column, name in enumerate(header) if name.casefold() in _LABEL_NAMES]
-    return named[0] if named else width - 1
+def _rows(text: TextSource, form: CsvForm, head: list[Record], skip: int) -> tuple[CsvRows, CsvForm]:
+    """Read the rows; anew where columns of numbers turn out to hold text, or fractions behind commas."""
+    width = len(head[0][1])
+    # A row has a separator or a line end for each cell.
+    capacity = min(text.most_lines, text.size // width + 1)
+    alike = [cells for _, cells in head[skip:] if len(cells) == width]
+    texts = frozenset(place for place, cells in enumerate(zip(*alike, strict=True)) if _is_text(cells, form))
+    points = any("." in cell and is_number(cell) for _, cells in head for cell in cells)
+    while True:
+        rows = CsvRows(text.path, form, width, texts, capacity)
+        try:
+            with text.lines() as stream:
+                rows.read(stream, skip)
+        except MoreText as more:
+            if form.decimal == "." and not points and all(map(is_comma_number, more.found.values())):
+                form = replace(form, decimal=",")
+            else:
+                texts |= more.found.keys()
+        else:
+            return rows, form
 
 
-def _is_number(cell: str) -> bool:
-    """Tell whether a cell is a number as this format writes it (Python would allow 1_000)."""
+def _is_text(cells: tuple[str, ...], form: CsvForm) -> bool:
+    """Tell whether some cells are neither numbers nor missing."""
     try:
-        float(cell)
-    except ValueError:
-        return False
-    return "_" not in cell
+        return numbers(cells, form.decimal) is None
+    except OverflowError:
+        return False  # the rows' reader names the place
 
 
-def _label(cell: str, where: str) -> str:
-    """Check that a label is there."""
-    if cell.casefold() in ("", "nan"):
-        raise ValueError(f"{where}: the label is missing; fill it in or drop the line")
-    return cell
+def _table(text: TextSource, form: CsvForm, rows: CsvRows, names: list[str]) -> RawTable:
+    """Make columns of what was read."""
+    values, lines = rows.store.columns(), np.concatenate(rows.lines)
+    columns = []
+    for place, numbers_or_codes in enumerate(values):
+        name = names[place] if names else f"x{place}"
+        if place in rows.words:
+            column = coded_column(name, numbers_or_codes, tuple(rows.words[place]))
+            _require_no_marks(column, place, lines, text.path)
+        else:
+            column = Column(name, numbers_or_codes, rows.missing(place))
+        columns.append(column)
+    notes = text.notes
+    if form.separator != ",":
+        notes += (f"separated by {TITLES.get(form.separator, repr(form.separator))}",)
+    if form.decimal == ",":
+        notes += ("decimal commas",)
+    block = None if rows.words else rows.store.block()
+    while len(columns) > 2 and _is_empty(columns[-1]) and not (names and columns[-1].name):
+        notes += (f"column {len(columns)} is empty and left out",)
+        columns, block = columns[:-1], None
+    nameless = [place for place, column in enumerate(columns, 1) if not column.name]
+    if nameless:
+        raise ValueError(f"{text.path}: column {nameless[0]} has no name, but values; name it")
+    return RawTable(
+        text.path, tuple(columns), header=bool(names), lines=lines.astype(np.int64), notes=notes, block=block
+    )
 
 
-def _numbers(cells: list[str], where: str, label: int) -> list[float]:
-    """Read the features of a line."""
-    try:
-        numbers = list(map(float, cells))
-        # An infinity or NaN minus itself is NaN; a sum finds any without looking at each.
-        if sum(numbers) - sum(numbers) == 0 and "_" not in "".join(cells):
-            return numbers
-    except ValueError:
-        pass
-    for column, cell in enumerate(cells):
-        place = f"{where}{column + 1 + (column >= label)}"
-        if cell.casefold() in _MISSING:
-            raise ValueError(f"{place}: the value is missing; fill it in or drop the line")
-        if not _is_number(cell) or not isfinite(float(cell)):
-            raise ValueError(f"{place}: {cell!r} is no finite number; write numbers like -1.5 or 2e3")
-    return numbers
+def _is_empty(column: Column) -> bool:
+    """Tell whether no row has a value."""
+    return column.missing is not None and bool(column.missing.all())
+
+
+def _require_no_marks(column: Column, place: int, lines: np.typing.NDArray[np.int32], source: str) -> None:
+    """Refuse a column that is text only because its numbers have thousands apart, or two decimal marks."""
+    marked = [code for code, word in enumerate(column.words) if has_thousands(word) or is_comma_number(word)]
+    if not marked or not all(is_number(word) or has_thousands(word) or is_comma_number(word) for word in column.words):
+        return
+    line, word = lines[int(np.argmax(column.values == marked[0]))], column.words[marked[0]]
+    what = "thousands set apart" if has_thousands(word) else "a decimal comma beside decimal points"
+    raise ValueError(f"{source}: line {line}, column {place + 1}: {word!r} has {what}; write numbers like 1234.5")

@@ -111,7 +111,8 @@ def _categories(table: RawTable, code: ColumnCode, column: Column) -> NDArray[An
             f"{table.source}: column {column.name!r} holds text such as {words[0]!r}; numbers are expected"
         )
     place = {word: index for index, word in enumerate(code.categories)}
-    index = np.array([place.get(word, -1) for word in words] or [-1], np.int64)[codes]
+    places = np.array([place.get(word, -1) for word in words] or [-1], np.int64)
+    index: NDArray[np.int64] = places[codes]
     if column.missing is not None:
         if not isinstance(code.fill, str):
             raise _gap(table, column)

@@ -142,7 +142,7 @@ def _refuse_text(table: RawTable, column: Column, count: int) -> None:
     why = f"; {odd!r} in {table.place(row)} is no number, most others are: correct it" if 2 * numbers > count else ""
     raise ValueError(
         f"{table.source}: column {column.name!r} holds {count:,} different texts, more than the {MOST_CATEGORIES} that "
-        f"become categories{why}; drop the column if it only names the rows, or map it to fewer categories or to numbers"
+        f"become categories{why}; drop the column if it only names the rows, or map it to fewer or to numbers"
     )
 
 

@@ -27,6 +27,10 @@ from npquant.files.archive import read_bounded
 _ITEMS: Final = MappingProxyType({0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"})
 _MOST_DIMENSIONS: Final = 4
 _GZIP: Final = b"\x1f\x8b"
+# What in a file's name says that it holds images or labels; what else differs between the files of a set.
+_IMAGES: Final = re.compile(r"^X(?=_)|images|[-.]idx[234]-ubyte(\.gz)?$")
+_LABELS: Final = re.compile(r"^y(?=_)|labels|[-.]idx[12]-(ubyte|int)(\.gz)?$")
+_PART: Final = re.compile(r"train|t10k|test\d*k?")
 
 
 def read_idx(path: str | os.PathLike[str], *, max_bytes: int) -> NDArray[Any]:
@@ -110,6 +114,8 @@ def read_idx_pair(images: Path, labels: Path, *, max_bytes: int) -> RawTable:
     """
     x = read_idx(images, max_bytes=max_bytes)
     y = read_idx(labels, max_bytes=max_bytes)
+    if y.ndim == 2 and y.shape[1] > 1 and re.search(r"idx2-int(\.gz)?$", labels.name):
+        y = y[:, 0]  # of QMNIST's eight columns the class; the others say who wrote it
     if y.ndim != 1 or not np.issubdtype(y.dtype, np.integer):
         raise ValueError(f"{labels}: labels are one integer a row, found {y.dtype} {y.shape}")
     if x.ndim < 2 or 0 in x.shape:
@@ -123,9 +129,10 @@ def read_idx_pair(images: Path, labels: Path, *, max_bytes: int) -> RawTable:
 def find_idx_pairs(path: Path) -> list[tuple[Path, Path]]:
     """Return the pairs (images, labels) of a folder in MNIST's naming, or the one pair that the file `path` belongs to.
 
-    MNIST's names are ``train-images-idx3-ubyte`` and ``train-labels-idx1-ubyte``, with or without ``.gz``; those that
-    start with "train" come first, then in alphabetic order. ValueError if there is no image file, or one has no label
-    file beside it.
+    MNIST's names are ``train-images-idx3-ubyte`` and ``train-labels-idx1-ubyte``; its kin put the set's name before
+    them (EMNIST), a point for a hyphen, ``idx2-int`` for labels of several columns (QMNIST), or start with ``X`` and
+    ``y`` (Kannada-MNIST); all with or without ``.gz``. Training images come first, then in alphabetic order. ValueError
+    if there is no image file, one has no label file beside it, or the folder holds several sets.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -136,27 +143,38 @@ def find_idx_pairs(path: Path) -> list[tuple[Path, Path]]:
     """
     folder = path if path.is_dir() else path.parent
     if path.is_dir():
-        images = [file for file in folder.iterdir() if re.search(r"images.*idx", file.name)]
+        images = [file for file in folder.iterdir() if _holds(file, _IMAGES)]
     else:
-        images = [_partner(path, "labels", "images", r"\d")]
+        images = [path if _holds(path, _IMAGES) else _partner(path, _LABELS, _IMAGES, "images")]
     # Of a file that lies there both packed and unpacked, the unpacked one is read.
     images = [file for file in images if file.suffix != ".gz" or not file.with_suffix("").exists()]
     if not images:
         raise ValueError(f"{path}: no file named like train-images-idx3-ubyte; name a CSV or npz file itself")
-    images.sort(key=lambda file: (not file.name.startswith("train"), file.name))
-    return [(file, _partner(file, "images", "labels", "1")) for file in images]
+    images.sort(key=lambda file: ("train" not in file.name, file.name))
+    sets = {_PART.sub("", _key(file, _IMAGES)): file.name for file in images}
+    if len(sets) > 1:
+        found = ", ".join(sorted(sets.values()))
+        raise ValueError(f"{path}: holds several sets ({found}); keep one a folder, or name one of the files")
+    return [(file, _partner(file, _IMAGES, _LABELS, "labels")) for file in images]
 
 
-def _partner(file: Path, own: str, other: str, dimensions: str) -> Path:
-    """Find the file that belongs to this one (or this one itself, if it is of the other sort)."""
-    if other in file.name:
-        return file
-    stem = re.escape(file.name.removesuffix(".gz").replace(own, other))
-    pattern = re.compile(re.sub(r"idx\d", lambda _: f"idx{dimensions}", stem) + r"(\.gz)?")
-    found = sorted(entry for entry in file.parent.iterdir() if pattern.fullmatch(entry.name))
-    if own not in file.name or not found:
+def _holds(file: Path, sort: re.Pattern[str]) -> bool:
+    """Tell whether a file is named like one of images, or one of labels."""
+    return "idx" in file.name and sort.search(file.name) is not None
+
+
+def _key(file: Path, sort: re.Pattern[str]) -> str:
+    """Return what a name says apart from whether it holds images or labels, and how they are packed."""
+    return re.sub(r"[-._]+", "-", sort.sub("", file.name))
+
+
+def _partner(file: Path, own: re.Pattern[str], other: re.Pattern[str], sort: str) -> Path:
+    """Find the file that belongs to this one."""
+    entries = [entry for entry in file.parent.iterdir() if _holds(file, own) and _holds(entry, other)]
+    found = sorted(entry for entry in entries if _key(entry, other) == _key(file, own))
+    if not found:
         raise ValueError(
-            f"{file}: no {other} file beside it; IDX files come in pairs, "
+            f"{file}: no {sort} file beside it; IDX files come in pairs, "
             "train-images-idx3-ubyte and train-labels-idx1-ubyte"
         )
     return found[0]

@@ -30,6 +30,7 @@ class LabelledTable:
     label: ChosenLabel
     targets: Targets
     name: str  # what to call the set
+    notes: tuple[str, ...] = ()  # what was left out
 
 
 def labelled(table: RawTable, name: str, target: str | int | None, missing: str | None) -> LabelledTable:
@@ -47,8 +48,8 @@ def labelled(table: RawTable, name: str, target: str | int | None, missing: str 
     label = choose_label(marks, target)
     if marks.label is None:
         refuse_row_numbers(marks, label.column)
-    whole = complete_rows(marks, label.column, missing)
-    return LabelledTable(whole, label, targets_of(whole, label.column), name)
+    whole, notes = complete_rows(marks, label.column, missing)
+    return LabelledTable(whole, label, targets_of(whole, label.column), name, notes)
 
 
 def encoded_dataset(
@@ -64,7 +65,8 @@ def encoded_dataset(
     digests = row_digests(x)
     own = () if table.label is not None else (label_note(label),)
     names = code.feature_names
-    said = (*table.notes, *own, *notes, *table_notes(x, names, targets, digests))
+    read = (f"Read as: {', '.join(table.notes)}",) if table.notes else ()
+    said = (*read, *found.notes, *own, *notes, *table_notes(x, names, targets, digests))
     return _dataset(found, x, code, said), digests
 
 

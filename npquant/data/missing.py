@@ -76,22 +76,22 @@ def rows_of(table: RawTable, kept: NDArray[np.bool_]) -> RawTable:
     return replace(table, columns=columns, lines=lines, block=None)
 
 
-def complete_rows(table: RawTable, label: int, missing: str | None) -> RawTable:
-    """Return the rows to work on, every one with a label; under "drop" with every cell.
+def complete_rows(table: RawTable, label: int, missing: str | None) -> tuple[RawTable, tuple[str, ...]]:
+    """Return the rows to work on, every one with a label; under "drop" with every cell, and a note on those left out.
 
     ValueError if the `label`, an index of a column, is missing in a row and rows are not dropped; if a cell is and no
     way to go on is named; or if no row is left. Counts the cells by column.
 
     >>> gaps = np.array([False, True, False])
     >>> table = RawTable("t", (Column("a", np.array([1, 0, 3]), gaps), Column("label", np.array([0, 1, 1]))))
-    >>> kept = complete_rows(table, 1, "drop")
-    >>> kept.rows, kept.notes
+    >>> kept, notes = complete_rows(table, 1, "drop")
+    >>> kept.rows, notes
     (2, ("1 of 3 rows was left out for missing cells: 'a' 1",))
     """
     check_missing(missing)
     gaps = [(c.name, c.missing) for c in table.columns if c.missing is not None and c.missing.any()]
     if not gaps:
-        return table
+        return table, ()
     if missing == "drop":
         return _dropped(table, gaps)
     answer = table.columns[label].missing
@@ -107,10 +107,10 @@ def complete_rows(table: RawTable, label: int, missing: str | None) -> RawTable:
             f"{table.source}: missing cells: {_counts(gaps)}; the first in {table.place(first)}. Say how to go on: "
             "--missing drop leaves such rows out, mean or most-frequent fills them in from the training rows"
         )
-    return table
+    return table, ()
 
 
-def _dropped(table: RawTable, gaps: list[tuple[str, NDArray[np.bool_]]]) -> RawTable:
+def _dropped(table: RawTable, gaps: list[tuple[str, NDArray[np.bool_]]]) -> tuple[RawTable, tuple[str, ...]]:
     """Leave out the rows with gaps."""
     kept = ~np.logical_or.reduce([gap for _, gap in gaps])
     if not kept.any():
@@ -121,7 +121,7 @@ def _dropped(table: RawTable, gaps: list[tuple[str, NDArray[np.bool_]]]) -> RawT
     out = int(np.count_nonzero(~kept))
     verb = "was" if out == 1 else "were"
     note = f"{out:,} of {_rows(kept.size)} {verb} left out for missing cells: {_counts(gaps)}"
-    return replace(rows_of(table, kept), notes=(*table.notes, note))
+    return rows_of(table, kept), (note,)
 
 
 def _rows(count: int) -> str:

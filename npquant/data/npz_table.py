@@ -1,29 +1,42 @@
 """Rows, 2 of 6: npz files as a raw table.
 
-Letters: R rows, K features, C classes.
+Letters: R rows, K features, C classes; max_bytes the most that a file, and what it unpacks to, may take.
 """
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from npquant.data.raw_table import RawTable, labelled_table
-from npquant.files.archive import decode_npy, decode_zip
+from npquant.files.archive import decode_npy, decode_zip, read_bounded
 
 _NAMES: Final = ("class_names", "feature_names")
+_HALF: Final = re.compile(r"-(imgs|labels)\.npz$")
+_PARTS: Final = ("", "_train", "_val", "_test")
+# MedMNIST's names of the parts.
+_ALIASES: Final = MappingProxyType(
+    {
+        f"{part}_{own}": f"{letter}_{part}"
+        for part in ("train", "val", "test")
+        for own, letter in (("images", "x"), ("labels", "y"))
+    }
+)
 
 
 def npz_table(data: bytes, source: str, *, max_bytes: int) -> RawTable:
     """Read labelled rows from the `data` of a whole npz archive, stored or deflated; `source` names it in messages.
 
-    Arrays: ``x`` (R, ...) of numbers, flattened to (R, K), and ``y`` (R,) of numbers, bool or text, or (R, C) of real
-    targets; optionally
-    ``class_names`` (C,), which integers in ``y`` then index, and ``feature_names`` (K,), both text. Keras' ``x_train``,
-    ``y_train``, ``x_test``, ``y_test`` in place of ``x`` and ``y`` are joined. Any other array is refused, since a
-    misspelt name would be lost otherwise.
+    Arrays: ``x`` (R, ...) of numbers, flattened to (R, K), and ``y`` (R,) of numbers, bool or text, or real targets
+    (R,) or (R, C); optionally ``class_names`` (C,), which integers in ``y`` then index, and ``feature_names`` (K,),
+    both text. Keras' ``x_train``, ``y_train``, ``x_test``, ``y_test``, or MedMNIST's ``train_images``, ``train_labels``
+    and so on, in place of ``x`` and ``y`` are joined. Any other array is refused, since a misspelt name would be lost
+    otherwise.
 
     The members may take max_bytes together. ValueError if the archive is damaged, unbounded, lacks an array, or holds
     one of another kind.
@@ -37,7 +50,9 @@ def npz_table(data: bytes, source: str, *, max_bytes: int) -> RawTable:
     """
     members = decode_zip(data, source, max_bytes=max_bytes)
     arrays = {name.removesuffix(".npy"): decode_npy(content, f"{source}: {name}") for name, content in members.items()}
-    unknown = set(arrays) - {"x", "y", "x_train", "y_train", "x_test", "y_test", *_NAMES}
+    if set(_ALIASES) & set(arrays):
+        arrays = {_ALIASES.get(name, name): array for name, array in arrays.items()}
+    unknown = set(arrays) - {letter + part for letter in "xy" for part in _PARTS} - set(_NAMES)
     if unknown:
         raise ValueError(f"{source}: unknown arrays {sorted(unknown)}; x and y are read")
     x, y = _features_and_labels(arrays, source)
@@ -50,7 +65,7 @@ def npz_table(data: bytes, source: str, *, max_bytes: int) -> RawTable:
 
 def _features_and_labels(arrays: dict[str, NDArray[Any]], source: str) -> tuple[NDArray[Any], NDArray[Any]]:
     """Join and check the rows."""
-    parts = [suffix for suffix in ("", "_train", "_test") if {"x" + suffix, "y" + suffix} & set(arrays)]
+    parts = [suffix for suffix in _PARTS if {"x" + suffix, "y" + suffix} & set(arrays)]
     if not parts or any(letter + suffix not in arrays for suffix in parts for letter in "xy"):
         raise ValueError(f"{source}: needs arrays x and y, found {sorted(arrays)}")
     for suffix in parts:
@@ -59,13 +74,9 @@ def _features_and_labels(arrays: dict[str, NDArray[Any]], source: str) -> tuple[
     if len(shapes) != 1:
         raise ValueError(f"{source}: the parts have rows of different shapes {sorted(shapes)}")
     x = np.concatenate([arrays["x" + suffix] for suffix in parts])
-    y = np.concatenate([_one_column(arrays["y" + suffix]) for suffix in parts])
+    y = np.concatenate([arrays["y" + suffix] for suffix in parts])
+    y = y.reshape(-1) if y.shape[1:] == (1,) else y
     return x.reshape(len(x), -1), y.astype(np.int64) if y.dtype == np.bool_ else y
-
-
-def _one_column(y: NDArray[Any]) -> NDArray[Any]:
-    """Take a column of labels as a row of them; several columns stay."""
-    return y.reshape(-1) if y.ndim == 2 and y.shape[1] == 1 else y
 
 
 def _require_pair(x: NDArray[Any], y: NDArray[Any], suffix: str, source: str) -> None:
@@ -76,14 +87,50 @@ def _require_pair(x: NDArray[Any], y: NDArray[Any], suffix: str, source: str) ->
         )
     if y.dtype.kind not in "biufU":
         raise ValueError(f"{source}: y{suffix} is {y.dtype}; store classes or real targets as numbers or text")
-    several = y.ndim == 2 and y.dtype.kind == "f" and y.shape[1] > 1
-    if several and np.all((y == 0) | (y == 1)) and np.all(y.sum(axis=1) == 1):
-        several = False  # one-hot rows
+    several = y.dtype.kind == "f" and y.ndim == 2 and not _one_hot(y)
     if y.shape not in (x.shape[:1], (len(x), 1)) and not (several and len(y) == len(x)):
         raise ValueError(
             f"{source}: y{suffix} has shape {y.shape}, x{suffix} {len(x)} rows; one label a row "
             "(of one-hot rows, store y.argmax(axis=1))"
         )
+
+
+def _one_hot(y: NDArray[Any]) -> bool:
+    """Tell rows of one 1 among zeros, which are classes, from several real targets."""
+    return bool(np.all((y == 0) | (y == 1)) and np.all(y.sum(axis=1) == 1))
+
+
+def find_npz_pairs(path: Path) -> list[tuple[Path, Path]]:
+    """Return the pairs (images, labels) that a file `path` belongs to, or a folder's: one array a file.
+
+    Kuzushiji-MNIST's names are ``kmnist-train-imgs.npz`` and ``kmnist-train-labels.npz``. None for other names.
+    ValueError if one has no partner, or the folder holds several sets.
+    """
+    if path.is_dir():
+        images = sorted(path.glob("*-imgs.npz"), key=lambda file: ("train" not in file.name, file.name))
+    else:
+        images = [path.with_name(path.name.replace("-labels.npz", "-imgs.npz"))] if _HALF.search(path.name) else []
+    sets = {re.sub("train|test", "", file.name) for file in images}
+    if len(sets) > 1:
+        found = ", ".join(file.name for file in images)
+        raise ValueError(f"{path}: holds several sets ({found}); keep one a folder, or name one of the files")
+    pairs = [(file, file.with_name(file.name.replace("-imgs.npz", "-labels.npz"))) for file in images]
+    for half in (half for pair in pairs for half in pair):
+        if not half.exists():
+            raise ValueError(f"{path}: no {half.name} beside it; images and labels come in pairs")
+    return pairs
+
+
+def read_npz_pair(images: Path, labels: Path, *, max_bytes: int) -> RawTable:
+    """Read files of one array each, of `images` (R, ...) and their `labels` (R,); max_bytes for each file."""
+    arrays = {}
+    for letter, path in (("x", images), ("y", labels)):
+        members = decode_zip(read_bounded(path, max_bytes=max_bytes), str(path), max_bytes=max_bytes)
+        if len(members) != 1:
+            raise ValueError(f"{path}: holds {sorted(members)}, not one array; store x and y in one file")
+        arrays[letter] = decode_npy(next(iter(members.values())), str(path))
+    x, y = _features_and_labels(arrays, str(images))
+    return labelled_table(str(images), x, y, [f"x{k}" for k in range(x.shape[1])])
 
 
 def _names(arrays: dict[str, NDArray[Any]], name: str, source: str) -> tuple[str, ...]:

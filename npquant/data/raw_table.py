@@ -1,8 +1,8 @@
 """Rows, 1 of 6: the raw table, what a file of rows holds before its checks; every reader returns one.
 
-Letters: R rows, K features, C classes. name what a column is called; texts (R,) as written; missing (R,) True where a
-cell holds nothing; source what to call the table in messages; x features (R, K); labels (R,); lines and class_names as
-`RawTable` has them.
+Letters: R rows, K features, C classes. name what a column is called, feature_names those of x; texts (R,) as written,
+or codes (R,) into the distinct words; missing (R,) True where a cell holds nothing; source what to call the table in
+messages; x features (R, K); labels (R,); lines and class_names as `RawTable` has them.
 """
 
 from __future__ import annotations
@@ -44,15 +44,36 @@ def text_column(name: str, texts: Sequence[str] | NDArray[np.str_], missing: NDA
     """
     order: dict[str, int] = {}
     codes = np.array([order.setdefault(str(text), len(order)) for text in texts], np.int32)
-    absent = np.array([word.strip().casefold() in MISSING for word in order], np.bool_)
-    hidden = absent[codes] if missing is None else missing
-    kept = np.unique(codes[~hidden])
-    place = np.zeros(max(len(order), 1), np.int32)
+    if missing is None:
+        return coded_column(name, codes, tuple(order))
+    return _without(name, codes, tuple(order), missing)
+
+
+def coded_column(name: str, codes: NDArray[Any], words: tuple[str, ...]) -> Column:
+    """Make a column of text from indices into `words`, some of which may be in `MISSING`; True and False become bool.
+
+    A minus beside a plus is a value (two classes of a well-known table), not a missing one.
+    """
+    absent = np.array([word.strip().casefold() in MISSING for word in words], np.bool_)
+    if "+" in words and "-" in words:
+        absent[words.index("-")] = False
+    missing = absent[codes] if absent.any() else np.zeros(codes.shape, np.bool_)
+    column = _without(name, codes, words, missing)
+    if column.words and {word.casefold() for word in column.words} <= {"true", "false"}:
+        truths = np.array([word.casefold() == "true" for word in column.words])
+        return Column(name, truths[column.values] & ~missing, column.missing)
+    return column
+
+
+def _without(name: str, codes: NDArray[Any], words: tuple[str, ...], missing: NDArray[np.bool_]) -> Column:
+    """Leave out the words that no row has which is not missing."""
+    if not missing.any():
+        return Column(name, codes, None, words)
+    kept = np.unique(codes[~missing])
+    place = np.zeros(max(len(words), 1), codes.dtype)
     place[kept] = np.arange(kept.size)
-    words = tuple(order)
-    return Column(
-        name, place[codes] * ~hidden, hidden if hidden.any() else None, tuple(words[index] for index in kept.tolist())
-    )
+    codes = np.where(missing, 0, place[codes]).astype(codes.dtype)
+    return Column(name, codes, missing, tuple(words[index] for index in kept.tolist()))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from npquant.data.dataset import Dataset
 from npquant.data.datasets import labelled_rows, load_optdigits
+from npquant.data.encoding import Encoding
 from npquant.data.labelled import encoded_dataset, with_notes
 from npquant.data.notes import leak_note
 from npquant.data.split import Split, split_70_15_15
@@ -24,11 +25,11 @@ CALIBRATION_ROWS: Final = 2048
 class SealedRows:
     """Hold rows that can be looked at once: what chooses on them cannot also be judged on them."""
 
-    def __init__(self, x: NDArray[Any], y: NDArray[np.int64]) -> None:
-        self._rows: tuple[NDArray[Any], NDArray[np.int64]] | None = (x, y)
+    def __init__(self, x: NDArray[Any], y: NDArray[Any]) -> None:
+        self._rows: tuple[NDArray[Any], NDArray[Any]] | None = (x, y)
         self.count = len(y)
 
-    def open(self) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    def open(self) -> tuple[NDArray[Any], NDArray[Any]]:
         """Hand out the rows, once; RuntimeError the second time."""
         if self._rows is None:
             raise RuntimeError("the test set was opened before; judge everything in one opening")
@@ -46,14 +47,20 @@ class Sets:
     test: SealedRows
 
     @property
-    def train(self) -> tuple[NDArray[Any], NDArray[np.int64]]:
-        """Training rows and classes."""
+    def train(self) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Training rows, and their classes or targets."""
         return self.dataset.x[self.split.train], self.dataset.y[self.split.train]
 
     @property
-    def validation(self) -> tuple[NDArray[Any], NDArray[np.int64]]:
-        """Validation rows and classes."""
+    def validation(self) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Validation rows, and their classes or targets."""
         return self.dataset.x[self.split.validation], self.dataset.y[self.split.validation]
+
+    @property
+    def outputs(self) -> int:
+        """Outputs that a network for this data has: one a class, or one a target."""
+        data = self.dataset
+        return len(data.class_names) if data.kind == "classes" else int(np.prod(data.y.shape[1:]))
 
     @property
     def x_calibration(self) -> NDArray[Any]:
@@ -67,9 +74,9 @@ class Sets:
         return {
             "name": data.name,
             "source": data.source,
+            "kind": data.kind,
             "features": data.x.shape[1],
             "classes": len(data.class_names),
-            "kind": data.kind,
             "label": {"name": data.label_name, "column": data.label_column, "how": data.label_how},
             "class_names": list(data.class_names),
             "rows": {"total": len(data.y), **counts, "calibration": self.calibration.size},
@@ -79,30 +86,40 @@ class Sets:
         }
 
 
-def load_sets(path: str | None, seed: int, *, target: str | int | None = None, missing: str | None = None) -> Sets:
+def load_sets(
+    path: str | None,
+    seed: int,
+    *,
+    target: str | int | None = None,
+    missing: str | None = None,
+    encoding: Encoding | None = None,
+) -> Sets:
     """Load the data set at a `path` (None: the bundled digits) and split it 70/15/15, stratified.
 
     The `seed` chooses the split and, apart from it, at most 2,048 training rows to calibrate on; `target` names the
-    label and `missing` says what to do with missing cells, as `load_dataset` has them. Categories and fills are those
-    of the training rows. OSError or ValueError as `load_dataset` and `split_70_15_15`.
+    label, `missing` says what to do with missing cells, and `encoding` is that of an earlier table, as `load_dataset`
+    has them. Without one, categories and fills are those of the training rows. OSError or ValueError as `load_dataset`
+    and `split_70_15_15`.
 
     >>> load_sets(None, 0).to_json()["rows"]
     {'total': 1797, 'train': 1258, 'validation': 270, 'test': 269, 'calibration': 1258}
     """
-    dataset, split = _split_set(path, seed, target, missing)
-    # Shuffled, so that the first rows are a sample of all, however the file was ordered.
-    calibration = np.random.default_rng([seed, CALIBRATION_ROWS]).permutation(split.train)[:CALIBRATION_ROWS]
-    return Sets(dataset, split, calibration, SealedRows(dataset.x[split.test], dataset.y[split.test]))
-
-
-def _split_set(path: str | None, seed: int, target: str | int | None, missing: str | None) -> tuple[Dataset, Split]:
-    """Split by the labels first, then encode by what the training rows hold."""
     if path is None:
         if target is not None or missing is not None:
             raise ValueError("--label and --missing speak of a table: name it with --data")
-        dataset = load_optdigits()
-        return dataset, split_70_15_15(dataset.y, rng=seed)
+        return split_sets(load_optdigits(), seed)
     found = labelled_rows(path, target, missing)
     split = split_70_15_15(found.targets.y, rng=seed)
-    dataset, digests = encoded_dataset(found, split.train, missing, None)
-    return with_notes(dataset, leak_note(digests, split)), split
+    dataset, digests = encoded_dataset(found, split.train, missing, encoding)
+    return _sets(with_notes(dataset, leak_note(digests, split)), split, seed)
+
+
+def split_sets(dataset: Dataset, seed: int) -> Sets:
+    """Split a `dataset` as `load_sets` does with its `seed`."""
+    return _sets(dataset, split_70_15_15(dataset.y, rng=seed), seed)
+
+
+def _sets(dataset: Dataset, split: Split, seed: int) -> Sets:
+    # Shuffled, so that the first rows are a sample of all, however the file was ordered.
+    calibration = np.random.default_rng([seed, CALIBRATION_ROWS]).permutation(split.train)[:CALIBRATION_ROWS]
+    return Sets(dataset, split, calibration, SealedRows(dataset.x[split.test], dataset.y[split.test]))

@@ -1,12 +1,12 @@
 """Every network as named arrays that anybody can load: what the compact container cannot say, and what others read.
 
-L5 (integer)   tensors input_* of the real inputs, then for layer i: w{i} codes, b{i} bias, and of each quantization q
-               that it has, in the order x (layer 0 alone), w, y, pre: q_scale{i} float32, q_zero_point{i} int32,
-               q_range{i} = [qmin, qmax] int32; table{i} where there is one. Layer i reads what layer i - 1 writes.
-               Facts `profile` and `activations`
-L6 (dynamic)   w{i}, b{i} and the quantization w; facts `profile`, `granularity`, `activations` and `x_bits`
+L5 (integer)   tensors input_* of the real inputs, output_offset and output_factor where there are any, then for layer
+               i: w{i} codes, b{i} bias, and of each quantization q that it has, in the order x (layer 0 alone), w, y,
+               pre: q_scale{i} float32, q_zero_point{i} int32, q_range{i} = [qmin, qmax] int32; table{i} where there is
+               one. Layer i reads what layer i - 1 writes. Entries `profile` and `activations`
+L6 (dynamic)   w{i}, b{i} and the quantization w; entries `profile`, `granularity`, `activations` and `x_bits`
 
-Legend: model a network of any kind; kind what the manifest calls it; facts entries of the manifest, tensors arrays by
+Legend: model a network of any kind; kind what the manifest calls it; entries those of its kind there, tensors arrays by
 name, in their order, nothing in which is trusted when they come from a file.
 """
 
@@ -19,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from npquant.files.container.layout import find_profile
-from npquant.files.layouts import Facts, Tensors, encode_archive, float_layout
+from npquant.files.facts import Facts, check_facts
+from npquant.files.layouts import Entries, Tensors, encode_archive, float_layout
 from npquant.integer.dynamic_layer import DynamicLayer
 from npquant.integer.dynamic_mlp import DynamicMLP
 from npquant.integer.layer import IntegerLayer
@@ -30,13 +31,15 @@ from npquant.profiles.record import Profile
 
 INTEGER_KIND: Final = "IntegerMLP/arrays"
 DYNAMIC_KIND: Final = "DynamicMLP"
+ENDS: Final = ("input_offset", "output_offset", "output_factor")
 Arrays = dict[str, NDArray[Any]]
 
 
-def encode_plain_arrays(model: FloatMLP | IntegerMLP | DynamicMLP) -> bytes:
+def encode_plain_arrays(model: FloatMLP | IntegerMLP | DynamicMLP, facts: Facts | None = None) -> bytes:
     """L1 to L3, L5, L6. Encode a network as a zip of named arrays, which `numpy.load` opens and `npquant.load` reads.
 
-    TypeError if model is no network; ValueError if its profile is none of `npquant.profiles`.
+    facts are what is known of the data. TypeError if model is no network; ValueError if its profile is none of
+    `npquant.profiles`, or facts do not fit it.
 
     >>> import io
     >>> p = QuantParams(0.5, 0, 0, 255)
@@ -46,22 +49,23 @@ def encode_plain_arrays(model: FloatMLP | IntegerMLP | DynamicMLP) -> bytes:
     ...     arrays["w0"], arrays["w_range0"]
     (array([[1]], dtype=int8), array([-7,  7], dtype=int32))
     """
+    if not isinstance(model, FloatMLP | IntegerMLP | DynamicMLP):
+        raise TypeError(f"only a FloatMLP, an IntegerMLP or a DynamicMLP can be saved, got {type(model).__name__}")
+    check_facts(facts, model.n_inputs, model.neurons[-1])
     if isinstance(model, FloatMLP):
-        return encode_archive("FloatMLP", *float_layout(model))
+        return encode_archive("FloatMLP", *float_layout(model), facts)
     if isinstance(model, IntegerMLP):
-        return encode_archive(INTEGER_KIND, *_integer_layout(model))
-    if isinstance(model, DynamicMLP):
-        return encode_archive(DYNAMIC_KIND, *_dynamic_layout(model))
-    raise TypeError(f"only a FloatMLP, an IntegerMLP or a DynamicMLP can be saved, got {type(model).__name__}")
+        return encode_archive(INTEGER_KIND, *_integer_layout(model), facts)
+    return encode_archive(DYNAMIC_KIND, *_dynamic_layout(model), facts)
 
 
-def decode_plain_arrays(kind: str, facts: Facts, tensors: Tensors) -> IntegerMLP | DynamicMLP:
+def decode_plain_arrays(kind: str, entries: Entries, tensors: Tensors) -> IntegerMLP | DynamicMLP:
     """L5, L6. The network that was laid out under INTEGER_KIND or DYNAMIC_KIND.
 
-    ValueError, TypeError, KeyError or OverflowError if facts and tensors do not describe one.
+    ValueError, TypeError, KeyError or OverflowError if entries and tensors do not describe one.
     """
     taken = dict(tensors)
-    model = _integer_model(facts, taken) if kind == INTEGER_KIND else _dynamic_model(facts, taken)
+    model = _integer_model(entries, taken) if kind == INTEGER_KIND else _dynamic_model(entries, taken)
     if taken:
         raise ValueError(f"no layer has the tensors {list(taken)}")
     return model
@@ -79,10 +83,12 @@ def stored_profile(profile: Profile) -> str:
     return profile.name
 
 
-def _integer_layout(model: IntegerMLP) -> tuple[Facts, Arrays]:
+def _integer_layout(model: IntegerMLP) -> tuple[Entries, Arrays]:
     tensors = {"input_" + part: array for part, array in _params(model.input_params)}
-    if model.input_offset is not None:
-        tensors["input_offset"] = model.input_offset
+    for name in ENDS:
+        end = getattr(model, name)
+        if end is not None:
+            tensors[name] = end
     for i, layer in enumerate(model.layers):
         tensors |= {f"w{i}": layer.w_q, f"b{i}": layer.bias}
         for role, params in (("x", None if i else layer.x), ("w", layer.w), ("y", layer.y), ("pre", layer.pre)):
@@ -94,18 +100,18 @@ def _integer_layout(model: IntegerMLP) -> tuple[Facts, Arrays]:
     return {"profile": stored_profile(model.profile), "activations": activations}, tensors
 
 
-def _dynamic_layout(model: DynamicMLP) -> tuple[Facts, Arrays]:
+def _dynamic_layout(model: DynamicMLP) -> tuple[Entries, Arrays]:
     tensors: Arrays = {}
     for i, layer in enumerate(model.layers):
         tensors |= {f"w{i}": layer.w_q, f"b{i}": layer.b}
         tensors |= {f"w_{part}{i}": array for part, array in _params(layer.w)}
-    facts = {
+    entries = {
         "profile": stored_profile(model.profile),
         "granularity": model.granularity,
         "activations": [layer.activation for layer in model.layers],
         "x_bits": [layer.x_bits for layer in model.layers],
     }
-    return facts, tensors
+    return entries, tensors
 
 
 def _params(params: QuantParams) -> Iterator[tuple[str, NDArray[Any]]]:
@@ -115,12 +121,12 @@ def _params(params: QuantParams) -> Iterator[tuple[str, NDArray[Any]]]:
     yield "range", np.array([params.qmin, params.qmax], np.int32)
 
 
-def _integer_model(facts: Facts, tensors: Arrays) -> IntegerMLP:
+def _integer_model(entries: Entries, tensors: Arrays) -> IntegerMLP:
     """L5. Take the network's tensors out of tensors; what is left belongs to none."""
     input_params = _taken_params(tensors, "input_{}")
-    offset, layers = tensors.pop("input_offset", None), []
+    ends, layers = {name: tensors.pop(name, None) for name in ENDS}, []
     x = None
-    for i, name in enumerate(_names(facts, "activations")):
+    for i, name in enumerate(_names(entries, "activations")):
         w_q, bias = tensors.pop(f"w{i}"), tensors.pop(f"b{i}")
         x = _taken_params(tensors, f"x_{{}}{i}") if x is None else x
         w = _taken_params(tensors, f"w_{{}}{i}")
@@ -128,19 +134,19 @@ def _integer_model(facts: Facts, tensors: Arrays) -> IntegerMLP:
         layers.append(IntegerLayer(w_q, bias, x, w, y, name, pre, tensors.pop(f"table{i}", None)))
         # A layer that ends in accumulators has no successor; `IntegerMLP` says so.
         x = y or x
-    return IntegerMLP(tuple(layers), input_params, offset, find_profile(_text(facts, "profile")))
+    return IntegerMLP(tuple(layers), input_params, profile=find_profile(_text(entries, "profile")), **ends)
 
 
-def _dynamic_model(facts: Facts, tensors: Arrays) -> DynamicMLP:
+def _dynamic_model(entries: Entries, tensors: Arrays) -> DynamicMLP:
     """L6. Take the network's tensors out of tensors; what is left belongs to none."""
-    names, widths = _names(facts, "activations"), facts["x_bits"]
+    names, widths = _names(entries, "activations"), entries["x_bits"]
     if not isinstance(widths, list) or len(widths) != len(names) or not all(type(bits) is int for bits in widths):
         raise TypeError("x_bits must be a list of integers, one a layer")
     layers = [
         DynamicLayer(tensors.pop(f"w{i}"), _taken_params(tensors, f"w_{{}}{i}"), tensors.pop(f"b{i}"), name, bits)
         for i, (name, bits) in enumerate(zip(names, widths, strict=True))
     ]
-    return DynamicMLP(tuple(layers), _text(facts, "granularity"), find_profile(_text(facts, "profile")))
+    return DynamicMLP(tuple(layers), _text(entries, "granularity"), find_profile(_text(entries, "profile")))
 
 
 def _taken_params(tensors: Arrays, name: str) -> QuantParams:
@@ -155,14 +161,14 @@ def _optional_params(tensors: Arrays, name: str) -> QuantParams | None:
     return _taken_params(tensors, name) if name.format("scale") in tensors else None
 
 
-def _names(facts: Facts, key: str) -> list[str]:
-    names = facts[key]
+def _names(entries: Entries, key: str) -> list[str]:
+    names = entries[key]
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise TypeError(f"{key} must be a list of names")
     return names
 
 
-def _text(facts: Facts, key: str) -> str:
-    if not isinstance(facts[key], str):
+def _text(entries: Entries, key: str) -> str:
+    if not isinstance(entries[key], str):
         raise TypeError(f"{key} must be a name")
-    return str(facts[key])
+    return str(entries[key])

@@ -27,9 +27,10 @@ import numpy as np
 from npquant.files.archive import read_bounded
 from npquant.files.container.decode import decode_container
 from npquant.files.container.layout import MAGIC, Part, warn_of_numerics
+from npquant.files.facts import Facts, check_facts
 from npquant.files.format_error import FormatError
-from npquant.files.layouts import Facts, Tensors, decode_archive, float_model
-from npquant.files.plain_arrays import DYNAMIC_KIND, INTEGER_KIND, decode_plain_arrays
+from npquant.files.layouts import Entries, Tensors, archive_facts, decode_archive, float_model
+from npquant.files.plain_arrays import DYNAMIC_KIND, ENDS, INTEGER_KIND, decode_plain_arrays
 from npquant.integer.dynamic_mlp import DynamicMLP
 from npquant.integer.mlp import IntegerMLP
 from npquant.nn.model import FloatMLP
@@ -38,7 +39,7 @@ Network = FloatMLP | IntegerMLP | DynamicMLP
 # The one tensor of an integer network's zip, where the container holds it (Z2).
 NETWORK: Final = "network"
 # Kinds whose tensors are plain arrays, and what makes the network of them.
-KINDS: Final[Mapping[str, Callable[[Facts, Tensors], Network]]] = MappingProxyType(
+KINDS: Final[Mapping[str, Callable[[Entries, Tensors], Network]]] = MappingProxyType(
     {
         "FloatMLP": float_model,
         INTEGER_KIND: partial(decode_plain_arrays, INTEGER_KIND),
@@ -48,7 +49,7 @@ KINDS: Final[Mapping[str, Callable[[Facts, Tensors], Network]]] = MappingProxyTy
 _MAX_BYTES: Final = 1 << 31
 _TENSOR: Final = re.compile(r"(.*?)([0-9]*)")
 _ROLES: Final = MappingProxyType(
-    {"w": "weights", "b": "biases", "table": "tables", "input_offset": "offset", "w_scale": "scales"}
+    {"w": "weights", "b": "biases", "table": "tables", "w_scale": "scales", **dict.fromkeys(ENDS, "offset")}
 )
 
 
@@ -59,6 +60,7 @@ class StoredNetwork:
     model: Network
     parts: tuple[Part, ...]  # what each byte is for, in the order of the file
     n_bytes: int  # length of the file, the sum of the parts
+    facts: Facts | None = None  # what it says of the data
 
 
 def read_network(path: str | os.PathLike[str]) -> StoredNetwork:
@@ -83,15 +85,20 @@ def decode_network(data: bytes, name: str) -> StoredNetwork:
     npquant.files.format_error.FormatError: stranger.npq: neither a zip nor an npquant container; not saved by npquant
     """
     if data[:2] == b"PK":
-        model, parts = _decode_zip(data, name)
+        model, parts, facts = _decode_zip(data, name)
     elif data[:3] == MAGIC:
-        model, parts = decode_container(data, name)
+        model, parts, facts = decode_container(data, name)
     else:
         raise FormatError(name, "", "neither a zip nor an npquant container; not saved by npquant")
-    return StoredNetwork(model, parts, len(data))
+    if facts is not None:
+        try:
+            check_facts(facts, model.n_inputs, model.neurons[-1])
+        except ValueError as error:
+            raise FormatError(name, "facts", str(error)) from error
+    return StoredNetwork(model, parts, len(data), facts)
 
 
-def _decode_zip(data: bytes, name: str) -> tuple[Network, tuple[Part, ...]]:
+def _decode_zip(data: bytes, name: str) -> tuple[Network, tuple[Part, ...], Facts | None]:
     """Read the network inside a zip."""
     manifest, tensors, manifest_bytes = decode_archive(data, name)
     kind = manifest.get("kind")
@@ -99,8 +106,8 @@ def _decode_zip(data: bytes, name: str) -> tuple[Network, tuple[Part, ...]]:
         network = tensors.get(NETWORK)
         if network is None or len(tensors) != 1 or network.dtype != np.uint8 or network.ndim != 1:
             raise FormatError(name, "", f"an IntegerMLP is one uint8 tensor {NETWORK!r}, found {list(tensors)}")
-        model, parts = decode_container(network.tobytes(), name)
-        return model, _zip_parts(len(data), manifest_bytes, parts)
+        model, parts, facts = decode_container(network.tobytes(), name)
+        return model, _zip_parts(len(data), manifest_bytes, parts), facts
     if not isinstance(kind, str) or kind not in KINDS:
         known = ", ".join(("IntegerMLP", *KINDS))
         raise FormatError(name, "manifest.json", f"unknown kind {kind!r}; this npquant reads {known}")
@@ -112,7 +119,7 @@ def _decode_zip(data: bytes, name: str) -> tuple[Network, tuple[Part, ...]]:
         raise FormatError(name, "", f"does not describe a {kind}: {error}") from error
     if not isinstance(plain, FloatMLP):
         warn_of_numerics(str(manifest.get("numerics")), plain.profile)
-    return plain, _zip_parts(len(data), manifest_bytes, _tensor_parts(tensors))
+    return plain, _zip_parts(len(data), manifest_bytes, _tensor_parts(tensors)), archive_facts(manifest, name)
 
 
 def _tensor_parts(tensors: Tensors) -> tuple[Part, ...]:

@@ -3,10 +3,10 @@
 Z1 (kinds)   an npz is the zip of `npquant.files.layouts`; every other file the bytes of `npquant.files.container`
 Z2 (npz)     a float network's tensors are L3; an integer network is one, `network`: the container's bytes as uint8, or
              L5 where the container does not hold its kind; a dynamic network's are L6
-Z3 (bytes)   equal networks give equal bytes
+Z3 (bytes)   equal networks, with equal facts, give equal bytes
 Z4 (whole)   a file holds its old content or all of the new
 
-Legend: model a FloatMLP, IntegerMLP or DynamicMLP, path a file, data its content.
+Legend: model a FloatMLP, IntegerMLP or DynamicMLP, path a file, data its content; facts what is known of the rows.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import numpy as np
 
 from npquant.files.container.encode import encode_container, unfit
 from npquant.files.container.layout import Part
+from npquant.files.facts import Facts
 from npquant.files.layouts import encode_archive
 from npquant.files.plain_arrays import encode_plain_arrays
 from npquant.files.reading import NETWORK, decode_network, read_network
@@ -62,7 +63,13 @@ def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
             temporary.unlink()
 
 
-def save(model: FloatMLP | IntegerMLP | DynamicMLP, path: str | os.PathLike[str], encoding: str = "auto") -> None:
+def save(
+    model: FloatMLP | IntegerMLP | DynamicMLP,
+    path: str | os.PathLike[str],
+    encoding: str = "auto",
+    *,
+    facts: Facts | None = None,
+) -> None:
     """Save a network in the native format.
 
     Parameters
@@ -70,22 +77,25 @@ def save(model: FloatMLP | IntegerMLP | DynamicMLP, path: str | os.PathLike[str]
     model : FloatMLP, IntegerMLP or DynamicMLP
         The network.
     path : path
-        The file; replaced whole if it exists. NAME.npz gives a zip that NumPy opens, every other name (by custom
-        NAME.npq) the bare container, some 600 bytes shorter, for integer networks of int8 codes. A float network is a
-        zip under every name.
+        The file; replaced whole if it exists. NAME.npz gives a zip, every other name (by custom NAME.npq) the bare
+        container, some 600 bytes shorter, for integer networks of int8 codes. A float network is a zip under every
+        name, and its arrays are what NumPy opens; of an integer network NumPy sees the container's bytes alone:
+        ``npquant.interop.to_npz`` writes its arrays.
     encoding : {"auto", "dense", "bitmask", "relative", "arithmetic"}
         That of an integer network's weights in the container; "auto" takes the shortest for each layer.
+    facts : Facts, optional
+        What is known of the data: names of features and classes, the data's hash. The network runs without them.
 
     Raises
     ------
     TypeError
         If `model` is no such network.
     OSError, ValueError
-        As `encode_model` and `write_atomically`.
+        As `encode_model` and `write_atomically`; ValueError too if facts name other numbers of features or classes.
 
     Notes
     -----
-    Z1 to Z3. ``npquant.load`` gives every number back bit for bit.
+    Z1 to Z3. ``npquant.load`` gives every number back bit for bit, ``npquant.read_facts`` the facts.
 
     Examples
     --------
@@ -99,16 +109,21 @@ def save(model: FloatMLP | IntegerMLP | DynamicMLP, path: str | os.PathLike[str]
     (2,)
     """
     zipped = isinstance(model, FloatMLP) or Path(path).suffix.lower() == ".npz"
-    write_atomically(path, encode_model(model, encoding, "npz" if zipped else "npq"))
+    write_atomically(path, encode_model(model, encoding, "npz" if zipped else "npq", facts))
 
 
-def encode_model(model: FloatMLP | IntegerMLP | DynamicMLP, encoding: str = "auto", container: str = "npz") -> bytes:
+def encode_model(
+    model: FloatMLP | IntegerMLP | DynamicMLP,
+    encoding: str = "auto",
+    container: str = "npz",
+    facts: Facts | None = None,
+) -> bytes:
     """Encode a network in the native format: what ``save`` writes; its length is the size that reports state.
 
     encoding is "auto", "dense", "bitmask", "relative" or "arithmetic" (W3), that of an integer network's weights;
     container "npz", the zip, or "npq", the bare container; a float or dynamic network, and an integer network that the
     container does not hold, have the zip alone. TypeError if model is no such network; ValueError if encoding or
-    container are none of these, not for this kind of network, or as `encode_container`.
+    container are none of these, not for this kind of network, or as `encode_container`; or if facts do not fit.
 
     >>> import numpy as np
     >>> from npquant.nn.model import DenseLayer
@@ -119,11 +134,11 @@ def encode_model(model: FloatMLP | IntegerMLP | DynamicMLP, encoding: str = "aut
     if container not in ("npz", "npq"):
         raise ValueError(f"unknown container {container!r}; a network is written as npz or npq")
     if isinstance(model, IntegerMLP) and (container == "npq" or not unfit(model)):
-        data = encode_container(model, encoding)
+        data = encode_container(model, encoding, facts)
         if container == "npq":
             return data
         return encode_archive("IntegerMLP", {}, {NETWORK: np.frombuffer(data, np.uint8)})
-    plain = encode_plain_arrays(model)
+    plain = encode_plain_arrays(model, facts)
     if encoding != "auto" or container != "npz":
         way_out = "quantize the float network first" if isinstance(model, FloatMLP) else "save this one as NAME.npz"
         raise ValueError(f"encodings and the bare container are for integer networks of int8 codes: {way_out}")

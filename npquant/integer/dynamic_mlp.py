@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 from npquant.arrays import Float32, Float64, Int32, Int64, Real
 from npquant.integer.dynamic_layer import GRANULARITIES, DynamicLayer, dynamic_sums, run_dynamic_layer
 from npquant.kernels.floating import to_float64
+from npquant.nn.classes import largest_output
 from npquant.profiles.npquant import NPQUANT
 from npquant.profiles.record import Profile
 from npquant.profiles.refusals import has
@@ -137,6 +138,11 @@ class DynamicMLP:
         ndarray of int64, shape (B,)
             The class with the largest logit, the lowest index on a tie.
 
+        Raises
+        ------
+        ValueError
+            As `logits`; also of a network with one output, which may be a regression's value or a binary logit.
+
         Examples
         --------
         >>> from npquant.kernels.qparams import QuantParams
@@ -144,7 +150,7 @@ class DynamicMLP:
         >>> DynamicMLP((layer,)).predict([[1], [-1], [0]])
         array([1, 0, 0])
         """
-        return np.asarray(np.argmax(self.logits(x), axis=1), np.int64)
+        return largest_output(self.logits(x))
 
     def accumulators(self, x: ArrayLike) -> tuple[Int32, ...]:
         """Compute the accumulators of every layer, for teaching and for checking bounds.

@@ -1,7 +1,7 @@
-"""Real inputs to codes, at the door of an integer network.
+"""Real inputs to codes, at the door of an integer network, and what its real outputs are at the far end.
 
-Legend: B batch, K inputs; x (B, K) real inputs, params their quantization, per-tensor or one scale a feature, offset
-(K,) what is subtracted first; profile the network's arithmetic.
+Legend: B batch, K inputs, C outputs; x (B, K) real inputs, params their quantization, per-tensor or one scale a
+feature, offset (K,) what is subtracted first; profile the network's arithmetic.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from npquant.arrays import Codes, Float64
+from npquant.arrays import Codes, Float32, Float64
 from npquant.integer.fast_npquant import PART_ELEMENTS
 from npquant.integer.layer import as_taken
 from npquant.kernels.affine import quantize_into
@@ -59,3 +59,19 @@ def _shifted(real: Codes, offset: Float64 | None) -> Float64:
     if offset is not None:
         part -= offset
     return part
+
+
+def decode_outputs(real: Float32, factor: Float64 | None, offset: Float64 | None) -> Float32:
+    """Return real dequantized outputs (B, C) times factor (C,) plus offset (C,), in float64, rounded to float32 once.
+
+    >>> decode_outputs(np.array([[1.5, -1.0]], np.float32), np.array([2.0, 1.0]), np.array([0.0, 1000.0]))
+    array([[  3., 999.]], dtype=float32)
+    """
+    if factor is None and offset is None:
+        return real
+    wide = real.astype(np.float64)
+    if factor is not None:
+        wide *= factor
+    if offset is not None:
+        wide += offset
+    return wide.astype(np.float32)

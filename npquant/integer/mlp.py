@@ -15,15 +15,23 @@ from numpy.typing import ArrayLike, NDArray
 
 from npquant.arrays import Codes, Float32, Float64, Int64
 from npquant.integer.accumulator import accumulator_width, check_accumulator
-from npquant.integer.encode import encode_inputs
+from npquant.integer.encode import decode_outputs, encode_inputs
 from npquant.integer.fast_form import FastForm, lay_out
 from npquant.integer.fast_npquant import run_prepared
 from npquant.integer.fast_profiles import run_for_profile
 from npquant.integer.layer import IntegerLayer, real_outputs, run_layer_plain
-from npquant.integer.network_checks import check_codes, check_input, check_neighbours, checked_offset
+from npquant.integer.network_checks import (
+    check_codes,
+    check_input,
+    check_neighbours,
+    checked_end,
+    equal_ends,
+    has_own_ends,
+)
 from npquant.kernels.affine import dequantize
 from npquant.kernels.linear import accumulate
 from npquant.kernels.qparams import QuantParams
+from npquant.nn.classes import largest_output
 from npquant.profiles.npquant import NPQUANT
 from npquant.profiles.record import Profile
 
@@ -42,6 +50,9 @@ class IntegerMLP:
         Subtracted from real inputs before they are quantized; already folded into layer 0's bias.
     profile : Profile
         The arithmetic of the requantization.
+    output_offset, output_factor : ndarray of float64, shape (C,), optional
+        Real outputs are the dequantized ones times output_factor plus output_offset, both already folded into the last
+        layer: for real values far from 0, or of different sizes.
 
     Raises
     ------
@@ -68,6 +79,8 @@ class IntegerMLP:
     input_params: QuantParams
     input_offset: Float64 | None = None
     profile: Profile = NPQUANT
+    output_offset: Float64 | None = None
+    output_factor: Float64 | None = None
     accumulator_bits: tuple[int, ...] = field(init=False)
     # What the fast form multiplies with, laid out at the first use: to read a file asks for none of it.
     _fast: FastForm | None = field(init=False, repr=False)
@@ -76,7 +89,9 @@ class IntegerMLP:
         object.__setattr__(self, "layers", tuple(self.layers))
         check_neighbours(self.layers)
         check_input(self.layers[0], self.input_params)
-        object.__setattr__(self, "input_offset", checked_offset(self.input_offset, self.n_inputs))
+        sizes = {"input_offset": self.n_inputs, "output_offset": self.neurons[-1], "output_factor": self.neurons[-1]}
+        for name, size in sizes.items():
+            object.__setattr__(self, name, checked_end(getattr(self, name), size, name))
         bits = tuple(check_accumulator(layer, i) for i, layer in enumerate(self.layers))
         object.__setattr__(self, "accumulator_bits", bits)
         object.__setattr__(self, "_fast", None)
@@ -96,6 +111,13 @@ class IntegerMLP:
     def neurons(self) -> tuple[int, ...]:
         """Outputs of each layer."""
         return tuple(layer.shape[1] for layer in self.layers)
+
+    @property
+    def inputs_kind(self) -> str:
+        """How inputs are quantized: "by_feature", a scale for each; "exact", whole numbers as they are; "one_scale"."""
+        if np.ndim(self.input_params.scale):
+            return "by_feature"
+        return "exact" if float(self.input_params.scale) == 1.0 and self.input_offset is None else "one_scale"
 
     @property
     def output_params(self) -> QuantParams | None:
@@ -265,14 +287,38 @@ class IntegerMLP:
         Returns
         -------
         ndarray of float32, shape (B, C)
-            R2 of `run` of `encode`, under output_params; R61 of the accumulators where there are none.
+            R2 of `run` of `encode`, under output_params; R61 of the accumulators where there are none. Behind either,
+            in float64, times output_factor plus output_offset.
 
         Examples
         --------
         See the class.
         """
-        outputs, last = self.run(self.encode(x)), self.layers[-1]
-        return real_outputs(last, outputs) if last.y is None else dequantize(outputs, last.y)
+        return self.decode(self.run(self.encode(x)))
+
+    def decode(self, y_q: Codes) -> Float32:
+        """Compute the real values that output codes stand for.
+
+        Parameters
+        ----------
+        y_q : ndarray of output_params.dtype, shape (B, C)
+            What `run` returns.
+
+        Returns
+        -------
+        ndarray of float32, shape (B, C)
+            As for `logits`.
+
+        Examples
+        --------
+        >>> p = QuantParams(0.5, 0, -128, 127)
+        >>> layer = IntegerLayer(np.array([[2]], np.int8), np.zeros(1, np.int32), p, p, p, "identity")
+        >>> IntegerMLP((layer,), p, output_offset=[1000.0]).decode(np.array([[3]], np.int8))
+        array([[1001.5]], dtype=float32)
+        """
+        last = self.layers[-1]
+        real = real_outputs(last, y_q) if last.y is None else dequantize(y_q, last.y)
+        return decode_outputs(real, self.output_factor, self.output_offset)
 
     def predict(self, x: ArrayLike) -> Int64:
         """Classify real-valued inputs.
@@ -285,7 +331,13 @@ class IntegerMLP:
         Returns
         -------
         ndarray of int64, shape (B,)
-            The class of the largest output code, the lowest index on ties.
+            The class of the largest output code, the lowest index on ties; of the largest logit where outputs have
+            scales or offsets of their own.
+
+        Raises
+        ------
+        ValueError
+            As `encode`; also of a network with one output, which may be a regression's value or a binary logit.
 
         Examples
         --------
@@ -294,20 +346,19 @@ class IntegerMLP:
         >>> IntegerMLP((layer,), p).predict([[1.5], [-1.5], [0]])
         array([1, 0, 0])
         """
-        if self.output_params is None:  # a scale a channel has another order than the accumulators
-            return np.asarray(np.argmax(self.logits(x), axis=1), np.int64)
-        return np.asarray(np.argmax(self.run(self.encode(x)), axis=1), np.int64)
+        if self.output_params is None or has_own_ends(self.output_offset, self.output_factor):
+            # A scale or an offset an output has another order than the codes.
+            return largest_output(self.logits(x))
+        return largest_output(self.run(self.encode(x)))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, IntegerMLP):
             return NotImplemented
-        same_offset = (self.input_offset is None) == (other.input_offset is None) and (
-            self.input_offset is None or np.array_equal(self.input_offset, other.input_offset)  # type: ignore[arg-type]
-        )
+        mine, theirs = ((m.input_offset, m.output_offset, m.output_factor) for m in (self, other))
         return (
             self.layers == other.layers
             and self.input_params == other.input_params
-            and same_offset
+            and equal_ends(mine, theirs)
             and self.profile.name == other.profile.name
         )
 

@@ -6,7 +6,10 @@ subtracted from them; inputs K of the first layer; x_q input codes.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from npquant.arrays import Codes, Float64
 from npquant.integer.layer import IntegerLayer
@@ -41,15 +44,41 @@ def check_input(first: IntegerLayer, params: QuantParams) -> None:
         raise ValueError(f"input_params has {np.size(params.scale)} scales; layer 0 has {first.shape[0]} inputs")
 
 
-def checked_offset(offset: Float64 | None, inputs: int) -> Float64 | None:
-    """Return a read-only copy of an offset of inputs finite values, None for none."""
-    if offset is None:
+def checked_end(end: ArrayLike | None, size: int, name: str) -> Float64 | None:
+    """Return a read-only copy of an end, offsets or factors: `size` finite values, factors above 0; None for none.
+
+    ValueError, with `name` in its message, for anything else.
+    """
+    if end is None:
         return None
-    stored = np.array(offset, np.float64)
-    if stored.shape != (inputs,) or not np.isfinite(stored).all():
-        raise ValueError(f"input_offset has shape {stored.shape}; it must be ({inputs},) and finite")
+    stored = np.array(end, np.float64)
+    least = 0.0 if name.endswith("factor") else -np.inf
+    if stored.shape != (size,) or not (np.isfinite(stored) & (stored > least)).all():
+        kind = "finite" if np.isinf(least) else "finite and above 0"
+        raise ValueError(f"{name} has shape {stored.shape}; it must be ({size},) and {kind}")
     stored.flags.writeable = False
     return stored
+
+
+def equal_ends(one: Sequence[Float64 | None], two: Sequence[Float64 | None]) -> bool:
+    """Whether the offsets and factors of one network and of two, another, in the same order, are equal.
+
+    >>> equal_ends((None, np.ones(2)), (None, np.ones(2))), equal_ends((None,), (np.ones(2),))
+    (True, False)
+    """
+    return all(
+        (a is None and b is None) or (a is not None and b is not None and np.array_equal(a, b))
+        for a, b in zip(one, two, strict=True)
+    )
+
+
+def has_own_ends(offset: Float64 | None, factor: Float64 | None) -> bool:
+    """Whether real outputs may have another order than their codes: a factor, or offsets that are not all the same.
+
+    >>> has_own_ends(np.full(3, 1000.0), None), has_own_ends(np.array([0.0, 1.0]), None)
+    (False, True)
+    """
+    return factor is not None or (offset is not None and bool((offset != offset[0]).any()))
 
 
 def check_codes(x_q: Codes, inputs: int, params: QuantParams) -> None:

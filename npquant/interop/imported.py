@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from npquant.arrays import Codes
+from npquant.files.facts import Facts
 from npquant.integer.dynamic_mlp import DynamicMLP
-from npquant.integer.layer import real_outputs
+from npquant.integer.encode import decode_outputs
 from npquant.integer.mlp import IntegerMLP
 from npquant.kernels.qparams import QuantParams
 from npquant.nn.activations import sigmoid_forward
@@ -49,6 +50,8 @@ class Imported:
     rows : int, optional
         How many rows the runtime takes at a time, where its answer depends on it: kernels that round whole vectors by
         one rule and their tail by another. None where it does not.
+    facts : Facts, optional
+        What the file knows of the data: names of features and classes, the data's hash. None where it says nothing.
     """
 
     model: FloatMLP | IntegerMLP | DynamicMLP
@@ -60,6 +63,7 @@ class Imported:
     behind: QuantParams | None = None
     pair: bool = False
     rows: int | None = None
+    facts: Facts | None = None
 
     def run(self, x: ArrayLike) -> NDArray[Any]:
         """Compute what the file's own runtime would answer: its inputs in, its outputs out, the head included.
@@ -110,16 +114,21 @@ def _run_integer(imported: Imported, model: IntegerMLP, x: NDArray[Any]) -> NDAr
         codes = _other_codes(x, inputs, model.input_params, profile)
     y_q, y = model.run(codes), model.output_params
     if y is None:
-        real = apply_head(real_outputs(model.layers[-1], y_q), imported.head)
+        real = apply_head(model.decode(y_q), imported.head)
         return real if outputs is None else quantize(real, outputs, profile)
     written = outputs if imported.behind is None else imported.behind
     if imported.head != "none":
         if written is None:
-            return apply_head(dequantize(y_q, y, profile), imported.head)
+            return apply_head(_decoded(model, y_q, y), imported.head)
         y_q, y = _head_codes(imported.head, y_q, y, written, profile), written
     if outputs is None:
-        return dequantize(y_q, y, profile)
+        return dequantize(y_q, y, profile) if y is written else _decoded(model, y_q, y)
     return y_q if outputs == y else _other_codes(y_q, y, outputs, profile)
+
+
+def _decoded(model: IntegerMLP, y_q: Codes, y: QuantParams) -> NDArray[Any]:
+    """Real outputs as the engine dequantizes them, behind the network's own ends."""
+    return decode_outputs(dequantize(y_q, y, model.profile), model.output_factor, model.output_offset)
 
 
 def _other_codes(q: Codes, x: QuantParams, y: QuantParams, profile: Profile) -> Codes:

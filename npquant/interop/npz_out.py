@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from npquant.files.facts import Facts
 from npquant.files.plain_arrays import encode_plain_arrays
 from npquant.files.storage import write_atomically
 from npquant.integer.dynamic_mlp import DynamicMLP
@@ -11,7 +12,9 @@ from npquant.integer.mlp import IntegerMLP
 from npquant.nn.model import FloatMLP
 
 
-def to_npz(model: FloatMLP | IntegerMLP | DynamicMLP, path: str | os.PathLike[str]) -> None:
+def to_npz(
+    model: FloatMLP | IntegerMLP | DynamicMLP, path: str | os.PathLike[str], *, facts: Facts | None = None
+) -> None:
     """Write a network as named arrays that `numpy.load` opens.
 
     Parameters
@@ -20,13 +23,15 @@ def to_npz(model: FloatMLP | IntegerMLP | DynamicMLP, path: str | os.PathLike[st
         The network, of any kind.
     path : path
         The file; replaced whole if it exists.
+    facts : Facts, optional
+        What is known of the data, for the manifest.
 
     Raises
     ------
     TypeError
         If `model` is no such network.
     ValueError
-        If its profile is none of `npquant.profiles`, or `path` is no regular file.
+        If its profile is none of `npquant.profiles`, or `path` is no regular file; or facts do not fit.
     OSError
         If the file cannot be written; names `path`.
 
@@ -53,4 +58,4 @@ def to_npz(model: FloatMLP | IntegerMLP | DynamicMLP, path: str | os.PathLike[st
     ...         arrays["w0"].ravel(), arrays["y_scale0"]
     (array([10, 20], dtype=int8), array(0.5, dtype=float32))
     """
-    write_atomically(path, encode_plain_arrays(model))
+    write_atomically(path, encode_plain_arrays(model, facts))

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from npquant.files.archive import read_bounded
 from npquant.files.container.layout import Part
+from npquant.files.facts import Facts
 from npquant.files.format_error import FormatError
 from npquant.files.reading import decode_network
 from npquant.integer.dynamic_mlp import DynamicMLP
@@ -84,7 +85,7 @@ def read_itemized(
     found = format_of(data)
     if found == "npquant":
         stored = decode_network(data, name)
-        return Imported(stored.model, "none", (), found), stored.parts, stored.n_bytes
+        return Imported(stored.model, "none", (), found, facts=stored.facts), stored.parts, stored.n_bytes
     return _foreign(data, name, found, profile, activations), (), len(data)
 
 
@@ -152,3 +153,32 @@ def load(path: str | os.PathLike[str]) -> FloatMLP | IntegerMLP | DynamicMLP:
     (array([[ True]]), array([-0.]), dtype('float64'))
     """
     return read(path).model
+
+
+def read_facts(path: str | os.PathLike[str]) -> Facts | None:
+    """Read what a network's file knows of the data behind it.
+
+    Parameters
+    ----------
+    path : path
+        As for ``npquant.interop.read``, with its errors.
+
+    Returns
+    -------
+    Facts or None
+        What ``save`` was given, or what npquant's own export or the importer of the format says; None where the file
+        says nothing, as files of older versions do.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np
+    >>> import npquant
+    >>> from npquant.nn.model import DenseLayer
+    >>> net = FloatMLP((DenseLayer(np.eye(2), np.zeros(2), "identity"),))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     npquant.save(net, Path(folder) / "model.npz", facts=Facts(("age", "weight"), label="heart"))
+    ...     read_facts(Path(folder) / "model.npz").feature_names
+    ('age', 'weight')
+    """
+    return read(path).facts

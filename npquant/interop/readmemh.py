@@ -22,7 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from npquant.arrays import Codes
-from npquant.files.storage import write_atomically
+from npquant.files.facts import Facts, check_facts
+from npquant.files.staging import write_together
 from npquant.integer.mlp import IntegerMLP
 from npquant.interop.c99.c_arrays import checked_name
 from npquant.interop.c99.golden import golden_rows
@@ -47,7 +48,9 @@ class Memory:
         return "".join(f"{int(word) & mask:0{digits}x}\n" for word in self.words.ravel())
 
 
-def encode_readmemh(model: IntegerMLP, *, name: str = "model", golden: int | Codes = 8) -> dict[str, str]:
+def encode_readmemh(
+    model: IntegerMLP, *, name: str = "model", golden: int | Codes = 8, facts: Facts | None = None
+) -> dict[str, str]:
     """Write an integer network as memory images for $readmemh, as texts.
 
     Parameters
@@ -58,6 +61,8 @@ def encode_readmemh(model: IntegerMLP, *, name: str = "model", golden: int | Cod
         What the Verilog modules are called: an identifier.
     golden : int or ndarray of codes, shape (G, K)
         Golden vectors: how many, at least one, or the rows themselves.
+    facts : Facts, optional
+        What is known of the data, for map.json under "data".
 
     Returns
     -------
@@ -70,7 +75,7 @@ def encode_readmemh(model: IntegerMLP, *, name: str = "model", golden: int | Cod
         If model is no IntegerMLP, or golden rows are no codes.
     ValueError
         If the profile rescales in floating point, an accumulator can take it out of int32, there is no golden vector,
-        or name is no identifier.
+        facts do not fit, or name is no identifier.
 
     Notes
     -----
@@ -89,6 +94,7 @@ def encode_readmemh(model: IntegerMLP, *, name: str = "model", golden: int | Cod
     (['0a', '2c'], ['00000007'])
     """
     checked_name(name)
+    check_facts(facts, model.n_inputs, model.neurons[-1])
     steps = plan(model, pack=False)
     rows = golden_rows(model, golden)
     if not len(rows):
@@ -102,6 +108,7 @@ def encode_readmemh(model: IntegerMLP, *, name: str = "model", golden: int | Cod
     texts = {f"{memory.name}.hex": memory.text() for memory in memories}
     widths = {memory.name: (memory.width, memory.words.size) for memory in memories}
     description = _description(model, steps, memories, name, len(rows))
+    description |= {} if facts is None else {"data": facts.to_json()}
     return {
         **texts,
         "map.json": json.dumps(description, indent=2) + "\n",
@@ -110,7 +117,12 @@ def encode_readmemh(model: IntegerMLP, *, name: str = "model", golden: int | Cod
 
 
 def to_readmemh(
-    model: IntegerMLP, folder: str | os.PathLike[str], *, name: str = "model", golden: int | Codes = 8
+    model: IntegerMLP,
+    folder: str | os.PathLike[str],
+    *,
+    name: str = "model",
+    golden: int | Codes = 8,
+    facts: Facts | None = None,
 ) -> Path:
     """Write an integer network as memory images for $readmemh, with a testbench.
 
@@ -119,14 +131,14 @@ def to_readmemh(
     model : IntegerMLP
         As for `encode_readmemh`.
     folder : path
-        Where the files go; made if it does not exist. Files of these names are replaced, each whole.
-    name, golden
+        Where the files go; made if it does not exist. Files of these names are replaced, all or none.
+    name, golden, facts
         As for `encode_readmemh`.
 
     Returns
     -------
     Path
-        The map, map.json; it is written last.
+        The map, map.json.
 
     Raises
     ------
@@ -147,11 +159,10 @@ def to_readmemh(
     ...     sorted(file.name for file in found.parent.iterdir())
     ['b0.hex', 'm0.hex', 'map.json', 'model.v', 's0.hex', 'w0.hex', 'x.hex', 'y.hex']
     """
-    texts = encode_readmemh(model, name=name, golden=golden)
+    texts = encode_readmemh(model, name=name, golden=golden, facts=facts)
     target = Path(folder)
     target.mkdir(parents=True, exist_ok=True)
-    for file, text in sorted(texts.items(), key=lambda item: item[0] == "map.json"):
-        write_atomically(target / file, text.encode("ascii"))
+    write_together(target, {file: text.encode("ascii") for file, text in texts.items()}, last="map.json")
     return target / "map.json"
 
 
@@ -212,8 +223,19 @@ def _description(
         "profile": model.profile.name,
         "equation": model.profile.equation,
         "rows": rows,
+        **_ends(model),
         "layers": layers,
         "memories": [
             {"file": f"{m.name}.hex", "width": m.width, "depth": int(m.words.size), "order": m.order} for m in memories
         ],
     }
+
+
+def _ends(model: IntegerMLP) -> dict[str, Any]:
+    """What the codes of outputs mean, where a scale alone does not say it: real = (scale (y - z)) factor + offset."""
+    y = model.output_params
+    ends = {"factor": model.output_factor, "offset": model.output_offset}
+    said = {name: [float(value) for value in end] for name, end in ends.items() if end is not None}
+    if not said or y is None:
+        return {}
+    return {"outputs": {"scale": float(y.scale), "zero_point": int(y.zero_point), **said}}

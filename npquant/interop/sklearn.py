@@ -23,6 +23,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from npquant.files.facts import Facts, check_facts
 from npquant.files.format_error import FormatError
 from npquant.interop.imported import Imported
 from npquant.interop.steps import Activation, Affine, Clip, Head, Linear, Step, fold
@@ -48,6 +49,7 @@ def from_sklearn(estimator: object) -> Imported:
     Imported
         A `FloatMLP` in the estimator's own dtype (float64 if a step was folded). `head` is "softmax" (more than two
         classes), "logistic" (two classes: one logit, that of ``classes_[1]``; several labels: one each) or "none".
+        `facts` are the names that it was fitted with: ``feature_names_in_`` and ``classes_``.
 
     Raises
     ------
@@ -73,7 +75,31 @@ def from_sklearn(estimator: object) -> Imported:
     file, notes = type(estimator).__name__, list[str]()
     # Drawn by `fold`, a division by a scale of 0 is infinite, and refused there.
     model, head, folded = fold(_steps(estimator, file, "", notes), file)
-    return Imported(model, head, (*folded, *notes), "scikit-learn")
+    facts = _facts(estimator, head, model.n_inputs, model.neurons[-1])
+    return Imported(model, head, (*folded, *notes), "scikit-learn", facts=facts)
+
+
+def _facts(estimator: Any, head: str, inputs: int, outputs: int) -> Facts | None:
+    """Return the names that an estimator was fitted with, None if it was fitted without or they are not one each."""
+    features, classes = (getattr(estimator, name, None) for name in ("feature_names_in_", "classes_"))
+    if head == "none" or (head == "logistic" and outputs > 1):
+        classes = None  # real values, or labels that do not exclude each other
+    names = None if features is None else tuple(map(str, features))
+    facts = Facts(names, None if classes is None else tuple(map(_class_name, np.asarray(classes).tolist())))
+    try:
+        check_facts(facts, inputs, outputs)
+    except ValueError:
+        return None
+    return None if facts == Facts() else facts
+
+
+def _class_name(value: object) -> str:
+    """Write a class as tables do: True is 1, and so is 1.0.
+
+    >>> [_class_name(value) for value in (True, 1.0, 2.5, "ham")]
+    ['1', '1', '2.5', 'ham']
+    """
+    return str(int(value)) if isinstance(value, int | float) and value == int(value) else str(value)
 
 
 def _steps(estimator: Any, file: str, place: str, notes: list[str]) -> Iterator[Step]:

@@ -48,6 +48,7 @@ class Affine(NamedTuple):
     scale: ArrayLike
     shift: ArrayLike
     says: str
+    wide: bool = False  # the file computes it in float64
 
 
 class Clip(NamedTuple):

@@ -65,8 +65,17 @@ def _largest(codes: Codes, zero: ArrayLike) -> int:
     return int(max(int(codes.max()) - z.min(), z.max() - int(codes.min())))
 
 
-def accumulate_pair16(x_q: NDArray[np.uint8], w_q: Int8, bias: ArrayLike, zx: ArrayLike, zw: ArrayLike) -> Int64:
+def pairs_together(depth: int) -> int:
+    """Return how many of `depth` products an engine sums apart from the others, that sums all in one: none."""
+    return 0
+
+
+def accumulate_pair16(
+    x_q: NDArray[np.uint8], w_q: Int8, bias: ArrayLike, zx: ArrayLike, zw: ArrayLike, apart: int = 0
+) -> Int64:
     """R36. acc = pair16(x, w) - zx sum_k w - zw sum_k x + K zx zw + b_q: it saturates raw codes, uint8 and int8.
+
+    The first `apart` products are paired apart from the others.
 
     >>> accumulate_pair16(np.array([[255, 255]], np.uint8), np.array([[127], [127]], np.int8), 0, 1, 0)
     array([[32513]])
@@ -74,4 +83,4 @@ def accumulate_pair16(x_q: NDArray[np.uint8], w_q: Int8, bias: ArrayLike, zx: Ar
     columns, rows = w_q.sum(axis=0, dtype=np.int64), x_q.sum(axis=1, dtype=np.int64, keepdims=True)
     x_zero, w_zero = np.asarray(zx, np.int64), np.asarray(zw, np.int64)
     corrections = x_q.shape[1] * x_zero * w_zero - x_zero * columns - w_zero * rows
-    return np.asarray(matmul_pair16(x_q, w_q) + corrections + np.asarray(bias, np.int64))
+    return np.asarray(matmul_pair16(x_q, w_q, apart) + corrections + np.asarray(bias, np.int64))

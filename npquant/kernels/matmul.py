@@ -108,11 +108,12 @@ def _exact_product(x_q: Int8, w_q: Int8) -> Int32:
     return np.asarray(np.matmul(x_q.astype(np.float32), w_q.astype(np.float32)).astype(np.int32))
 
 
-def matmul_pair16(x_q: NDArray[np.uint8], w_q: Int8) -> Int64:
+def matmul_pair16(x_q: NDArray[np.uint8], w_q: Int8, apart: int = 0) -> Int64:
     """R36. acc = sum_i saturate(x[2i] w[2i] + x[2i+1] w[2i+1], -2^15, 2^15 - 1): x86 without VNNI, on raw codes.
 
-    An odd K is padded with 0. Computed as the exact product, less what saturates: only where the largest inputs of a
-    pair could take its sum beyond int16. TypeError if the operands are not uint8 and int8.
+    An odd K is padded with 0; so are the first `apart` products, where an engine sums these apart. Computed as the
+    exact product, less what saturates: only where the largest inputs of a pair could take its sum beyond int16.
+    TypeError if the operands are not uint8 and int8.
     Source: Intel 64 and IA-32 manual, VPMADDUBSW; met in ONNX Runtime, FBGEMM and oneDNN on AVX2.
 
     >>> matmul_pair16(np.array([[255, 255]], np.uint8), np.array([[127], [127]], np.int8))
@@ -120,9 +121,12 @@ def matmul_pair16(x_q: NDArray[np.uint8], w_q: Int8) -> Int64:
     """
     if x_q.dtype != np.uint8 or w_q.dtype != np.int8:
         raise TypeError(f"the operands are {x_q.dtype} and {w_q.dtype}; pairs saturate for uint8 and int8 only")
-    depth = x_q.shape[1]
-    x, w = (np.zeros((depth + depth % 2, codes.shape[i]), np.float32) for i, codes in enumerate((x_q, w_q)))
-    x[:depth], w[:depth] = x_q.T, w_q
+    depth, gap = x_q.shape[1], apart % 2
+    padded = depth + gap + (depth + gap) % 2
+    x, w = (np.zeros((padded, codes.shape[i]), np.float32) for i, codes in enumerate((x_q, w_q)))
+    x[:apart], w[:apart] = x_q.T[:apart], w_q[:apart]
+    # A product of 0 behind an odd first part: from there on products pair as in a sum of their own.
+    x[apart + gap : depth + gap], w[apart + gap : depth + gap] = x_q.T[apart:], w_q[apart:]
     acc = np.zeros((w.shape[1], x.shape[1]))  # (N, B): the columns that saturate are rows here
     for k in range(0, len(x), PAIRED_K):  # C6 in each block; blocks add up in float64
         acc += w[k : k + PAIRED_K].T @ x[k : k + PAIRED_K]

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from npquant.files.facts import Facts
 from npquant.files.storage import encode_model
 from npquant.integer.dynamic_mlp import DynamicMLP
 from npquant.integer.mlp import IntegerMLP
@@ -72,9 +73,9 @@ def executed_macs(model: Network) -> int:
     return model.executed_macs if isinstance(model, IntegerMLP) else model.macs
 
 
-def stored_bytes(model: FloatMLP | IntegerMLP, encoding: str = "auto") -> int:
-    """Return the length of the npz file that `save` writes; `encoding` of the weights, as `save` has it."""
-    return len(encode_model(model, encoding))
+def stored_bytes(model: FloatMLP | IntegerMLP, encoding: str = "auto", facts: Facts | None = None) -> int:
+    """Return the length of the npz file that `save` writes, with `encoding` of the weights and `facts` as there."""
+    return len(encode_model(model, encoding, facts=facts))
 
 
 def weight_widths(model: Network) -> tuple[int | str, ...]:

@@ -1,21 +1,24 @@
 """What a network answers on a set of rows, and how two networks' answers differ.
 
-Legend: x real inputs, shape (R, K), R >= 1 rows; y true classes, int64, shape (R,), in [0, C); model a network of C
-outputs; reference and candidate Evaluations on the same rows, but for `layer_sqnr`.
+Legend: x real inputs, shape (R, K), R >= 1 rows; y true classes, int64, shape (R,), in [0, C), or real targets, float
+(R,) or (R, C); model a network of C outputs; reference and candidate what two of them answered on the same rows, but
+for `layer_sqnr`. What y is decides which figures there are: those below for classes, those of `real_targets` for
+targets.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from npquant.arrays import Indices, Int64, Mask, Real
+from npquant.arrays import Indices, Mask, Real
 from npquant.integer.layer import run_layer_plain
 from npquant.integer.mlp import IntegerMLP
 from npquant.kernels.affine import dequantize
+from npquant.measure.real_targets import RealComparison, RealEvaluation, compare_real, evaluate_real, outputs_sqnr
 from npquant.measure.statistics import McNemar, mcnemar, sqnr_db
 from npquant.nn.losses import kl_divergence
 from npquant.nn.model import DenseLayer, FloatMLP
@@ -51,20 +54,28 @@ class Evaluation:
         return np.asarray(np.argmax(self.logits, axis=1), np.intp)
 
 
+Answers = Evaluation | RealEvaluation
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Reference:
-    """Rows whose classes are known, and the answers of the network that all others are held to, computed once."""
+    """Rows whose classes or targets are known, and what the network that others are held to answers, computed once."""
 
     x: NDArray[Any]
-    y: Int64
-    answers: Evaluation
+    y: NDArray[Any]
+    answers: Answers
 
     @staticmethod
-    def of(model: Classifier, x: NDArray[Any], y: Int64) -> Reference:
+    def of(model: Classifier, x: NDArray[Any], y: NDArray[Any]) -> Reference:
         """Evaluate the network that others are held to."""
         return Reference(x, y, evaluate(model, x, y))
 
-    def evaluate(self, model: Classifier) -> Evaluation:
+    @property
+    def output(self) -> Literal["softmax", "identity"]:
+        """What the network's outputs are, in the words of the quantizers and of pruning."""
+        return "identity" if isinstance(self.answers, RealEvaluation) else "softmax"
+
+    def evaluate(self, model: Classifier) -> Answers:
         """Evaluate another network on the same rows."""
         return evaluate(model, self.x, self.y)
 
@@ -79,34 +90,68 @@ class Comparison:
     paired: McNemar
 
 
-def evaluate(model: Classifier, x: NDArray[Any], y: Int64) -> Evaluation:
-    """Ask a network for the classes of some rows.
+Compared = Comparison | RealComparison
 
-    ValueError if there are no rows, or a class is one that the network does not have.
+
+def evaluate(model: Classifier, x: NDArray[Any], y: NDArray[Any]) -> Answers:
+    """Ask a network for the classes of some rows, or where y is real for the values.
+
+    ValueError if there are no rows, or a class is one that the network does not have, or it has not as many outputs as
+    y has targets.
 
     >>> model = FloatMLP((DenseLayer(np.eye(2), np.zeros(2), "identity"),))
     >>> evaluate(model, np.array([[1.0, 0.0], [0.0, 1.0]]), np.array([0, 0])).n_correct
     1
     """
     if len(x) == 0 or len(x) != len(y):
-        raise ValueError(f"evaluation needs R >= 1 rows with a class each, got {len(x)} and {len(y)}")
+        raise ValueError(f"evaluation needs R >= 1 rows with a class or target each, got {len(x)} and {len(y)}")
     logits = model.logits(x)
+    if y.dtype.kind == "f":
+        return evaluate_real(logits, y)
     if int(y.max()) >= logits.shape[1]:
         raise ValueError(f"the data has class {int(y.max())}, the network {logits.shape[1]} outputs: use matching ones")
     return Evaluation(logits, logits.argmax(axis=1) == y)
 
 
-def compare(reference: Evaluation, candidate: Evaluation) -> Comparison:
+def compare(reference: Answers, candidate: Answers) -> Compared:
     """Compare two networks' answers row by row: ``paired.b`` the first alone gets right, ``paired.c`` the second.
+
+    Of real targets the errors, as `compare_real` does.
 
     >>> a = Evaluation(np.array([[1.0, 0.0], [0.0, 1.0]]), np.array([True, True]))
     >>> b = Evaluation(np.array([[1.0, 0.0], [1.0, 0.0]]), np.array([True, False]))
     >>> compare(a, b).agreement, compare(a, b).paired
     (1, McNemar(b=1, c=0, p=1.0))
     """
+    if isinstance(reference, RealEvaluation) and isinstance(candidate, RealEvaluation):
+        return compare_real(reference, candidate)
+    if isinstance(reference, RealEvaluation) or isinstance(candidate, RealEvaluation):
+        raise TypeError("one network was evaluated on classes, the other on real targets; use the same rows")
     agreement = int(np.count_nonzero(reference.predicted == candidate.predicted))
     kl = kl_divergence(reference.logits, candidate.logits)
     return Comparison(reference.rows, agreement, kl, mcnemar(reference.correct, candidate.correct))
+
+
+def answers_sqnr(reference: Answers, candidate: Answers) -> float:
+    """T3 of logits, in dB; of real targets as `outputs_sqnr` has it.
+
+    >>> one = Evaluation(np.array([[3.0, 4.0]]), np.array([True]))
+    >>> answers_sqnr(one, one)
+    inf
+    """
+    if isinstance(reference, RealEvaluation) and isinstance(candidate, RealEvaluation):
+        return outputs_sqnr(reference, candidate)
+    return sqnr_db(reference.logits, candidate.logits)
+
+
+def with_outputs_sqnr(ratios: tuple[float, ...], reference: Answers, candidate: Answers) -> tuple[float, ...]:
+    """Put `answers_sqnr` in the place of the last of the `ratios` of `layer_sqnr`, where targets are real.
+
+    Otherwise the origin of a target would stand in it: 1000 +- 1 has 60 dB where nothing of the 1 is left.
+    """
+    if isinstance(reference, RealEvaluation):
+        return (*ratios[:-1], answers_sqnr(reference, candidate))
+    return ratios
 
 
 def layer_sqnr(
@@ -129,7 +174,8 @@ def layer_sqnr(
     for number, (layer, outputs) in enumerate(zip(model.layers, reference.activations(x), strict=True)):
         codes = run_layer_plain(layer, codes, model.profile)
         wanted = outputs if kept is None else outputs[:, kept[number]]
-        ratios.append(sqnr_db(wanted, dequantize(codes, layer.output)))
+        last = number == len(model.layers) - 1
+        ratios.append(sqnr_db(wanted, model.decode(codes) if last else dequantize(codes, layer.output)))
     return tuple(ratios)
 
 

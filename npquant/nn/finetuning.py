@@ -117,7 +117,7 @@ def _constraints(
     dense = all(mask.all() for mask in masks)
     start = None
     if quantizer is not None:
-        unit = quantizer.input_steps(rows.x) / scaling.inputs.d
+        unit = quantizer.input_steps(rows.x, model.layers[0].w) / scaling.inputs.d
         start = partial(_start_forward, quantizer, model.activation_names, unit)
     return Constraints(None if dense else masks, start)
 

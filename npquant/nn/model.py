@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from npquant.arrays import Real
 from npquant.nn.activations import activate, check_activation
+from npquant.nn.classes import largest_output
 from npquant.nn.layers import ForwardCache, Parameters, dense_forward, network_backward, network_forward
 
 
@@ -248,12 +249,17 @@ class FloatMLP:
         ndarray of int64, shape (B,)
             Class indices in [0, C).
 
+        Raises
+        ------
+        ValueError
+            As `forward`; also of a network with one output, which may be a regression's value or a binary logit.
+
         Examples
         --------
         >>> FloatMLP([DenseLayer(np.eye(2), np.zeros(2), "identity")]).predict([[1.0, 3.0], [2.0, 2.0]])
         array([1, 0])
         """
-        return np.asarray(np.argmax(self.logits(x), axis=1), np.int64)
+        return largest_output(self.logits(x))
 
     def _checked(self, x: ArrayLike) -> Real:
         """Return x in the network's dtype, or say what is wrong with it."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -20,8 +20,17 @@ from npquant.nn.training_rows import TrainingRows
 
 # Rows that are scaled at a time in float64, so that a large integer set is never held in float64 whole.
 _BLOCK_ROWS = 4096
-# Largest value of a set of integers that counts as pixels or counts of one unit.
-_LARGEST_PIXEL = 255
+# Largest value of a set of whole numbers that counts as pixels or counts of one unit.
+_LARGEST_PIXEL: Final = 255
+# Pixels: how much of the largest value the standard deviation of a column must be, in few columns and in an image's
+# many; how many make an image; which share of them may be border, in which share of the rows border must be 0, and in
+# which a column that has one other value only, as a flag has.
+_FEW_SPREAD: Final = 1 / 8
+_IMAGE_SPREAD: Final = 1 / 20
+_IMAGE_COLUMNS: Final = 16
+_BORDER: Final = 1 / 3
+_BORDER_ZEROS: Final = 3 / 4
+_FLAG_ZEROS: Final = 19 / 20
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,21 +70,72 @@ class Scaling:
         return w / self.d, (b - self.o) / self.d
 
 
+class FeatureError(ValueError):
+    """Say that a feature cannot be scaled: `feature` is its column in x, `reason` what is wrong and the fix."""
+
+    def __init__(self, feature: int, reason: str) -> None:
+        super().__init__(f"feature {feature} of x {reason}")
+        self.feature = feature
+        self.reason = reason
+
+
+def are_pixels(x: NDArray[Any]) -> bool:
+    """Tell pixels, and counts of one unit, from features of several: whole numbers in 0..255, of columns alike in size.
+
+    Alike: each column that varies starts in the lowest quarter of 0..L, L the largest value, and has a standard
+    deviation of L / 8. Of 16 columns or more L / 20 is enough, and a third of them may have less where they are 0 in
+    three rows of four (19 of 20 with one other value), as the border of an image is. Flags beside ages have neither.
+
+    >>> are_pixels(np.array([[0, 16], [8, 4]])), are_pixels(np.array([[41, 1], [80, 0]]))
+    (True, False)
+    """
+    largest = float(x.max())
+    whole = x.dtype.kind in "iu" or bool((x == np.rint(x)).all())
+    if not (whole and x.min() >= 0 and largest <= _LARGEST_PIXEL):
+        return False
+    lowest = x.min(axis=0)
+    varying = lowest < x.max(axis=0)
+    if (lowest[varying] > largest / 4).any():
+        return False
+    spread = _standard_deviations(x)[varying] / max(largest, 1.0)
+    if len(spread) < _IMAGE_COLUMNS:
+        return bool((spread >= _FEW_SPREAD).all())
+    faint = np.flatnonzero(varying)[spread < _IMAGE_SPREAD]
+    return len(faint) <= _BORDER * len(spread) and _is_border(x[:, faint])
+
+
+def _is_border(x: NDArray[Any]) -> bool:
+    """Tell columns of next to no light from flags and counts that are as small."""
+    zeros = (x == 0).mean(axis=0)
+    levels = ((x > 0) & (x < x.max(axis=0))).any(axis=0)
+    return bool((zeros >= np.where(levels, _BORDER_ZEROS, _FLAG_ZEROS)).all())
+
+
+def _standard_deviations(x: NDArray[Any]) -> Float64:
+    """Return those of columns of whole numbers in 0..255, whose sums are exact: (mean of x^2) - (mean of x)^2."""
+    sums, squares = np.zeros(x.shape[1]), np.zeros(x.shape[1])
+    for at in range(0, len(x), _BLOCK_ROWS):
+        block = x[at : at + _BLOCK_ROWS].astype(np.float64)
+        sums += block.sum(axis=0)
+        squares += (block * block).sum(axis=0)
+    # Both means round by less than eps 255^2, far below the (1 / 20)^2 that the smallest limit can be.
+    return np.asarray(np.sqrt(np.maximum(squares / len(x) - (sums / len(x)) ** 2, 0.0)))
+
+
 def choose_input_scaling(x: NDArray[Any], dtype: DTypeLike) -> Scaling:
     """Choose how to scale inputs: pixels and counts by their largest value, other features by mean and spread.
 
-    Whole numbers within 0..255 get o = 0 and one common d, the largest value (1 where that is 0), so that 0 stays 0.
-    Other features get their mean and standard deviation; a constant one has d = 1 and becomes 0. ValueError if a
+    What `are_pixels` says to be such gets o = 0 and one common d, the largest value (1 where that is 0): 0 stays 0.
+    Other features get their mean and standard deviation; a constant one has d = 1 and becomes 0. FeatureError if a
     feature varies less than dtype can tell at its size, or so little or so much that its d has no place there.
 
-    >>> choose_input_scaling(np.array([[0, 16], [4, 8]]), np.float32).d
+    >>> choose_input_scaling(np.array([[0, 16], [8, 4]]), np.float32).d
     array([16., 16.])
     >>> choose_input_scaling(np.array([[0.5, 3.0], [1.5, 3.0]]), np.float32).d
     array([0.5, 1. ])
     """
-    width, largest = x.shape[1], x.max()
-    if x.min() >= 0 and largest <= _LARGEST_PIXEL and (x.dtype.kind in "iu" or bool((x == np.rint(x)).all())):
-        return Scaling(np.zeros(width), np.full(width, float(largest) or 1.0))
+    if are_pixels(x):
+        return Scaling(np.zeros(x.shape[1]), np.full(x.shape[1], float(x.max()) or 1.0))
     constant = x.min(axis=0) == x.max(axis=0)
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         o, d = x.mean(axis=0, dtype=np.float64), x.std(axis=0, dtype=np.float64)
@@ -88,28 +148,39 @@ def choose_input_scaling(x: NDArray[Any], dtype: DTypeLike) -> Scaling:
     extreme = ~((d > np.sqrt(float(info.tiny))) & (d < np.sqrt(float(info.max))) & (np.abs(o) < np.sqrt(info.max)))
     if (blurred | extreme).any():
         k = int(np.argmax(blurred | extreme))
-        raise ValueError(
-            f"feature {k} of x has the mean {o[k]:.6g} and the spread {d[k]:.6g}, which {info.dtype} cannot tell well; "
-            "subtract its mean and divide by its spread before training"
+        raise FeatureError(
+            k,
+            f"has the mean {o[k]:.6g} and the spread {d[k]:.6g}, which {info.dtype} cannot tell well; "
+            "subtract its mean and divide by its spread before training",
         )
     return Scaling(o, d)
 
 
 def choose_target_scaling(y: Float64, dtype: DTypeLike) -> Scaling:
-    """Choose how to scale real targets: the mean of each output, and the root of the mean variance for all.
+    """Choose how to scale real targets: the mean and the spread of each output.
 
-    With one common d the squared error is only multiplied by a constant; d = 1 where no output varies. ValueError if a
-    target's square leaves dtype.
+    Each output counts by its own spread, whatever its unit: with one common d an output of 0..2 pi beside one of 0..95
+    was left half learned. A constant output has d = its size (1 where that is 0). ValueError if a target's square
+    leaves dtype, or an output varies less than dtype can tell at its size.
 
-    >>> choose_target_scaling(np.array([[1.0], [5.0]]), np.float32).d
-    array([2.])
+    >>> choose_target_scaling(np.array([[1.0, 7.0], [5.0, 7.0]]), np.float32).d
+    array([2., 7.])
     """
-    limit = float(np.sqrt(float(np.finfo(dtype).max))) / 2
-    if np.abs(y).max() > limit:
-        raise ValueError(f"a target is {np.abs(y).max():.6g} in size; divide y so that it stays below {limit:.6g}")
-    o = y.mean(axis=0)
-    d = float(np.sqrt(np.mean((y - o) ** 2)))
-    return Scaling(o, np.full(y.shape[1], d or 1.0))
+    info = np.finfo(dtype)
+    limit, size = float(np.sqrt(float(info.max))) / 2, np.abs(y).max(axis=0)
+    if size.max() > limit:
+        raise ValueError(f"a target is {size.max():.6g} in size; divide y so that it stays below {limit:.6g}")
+    constant = y.min(axis=0) == y.max(axis=0)
+    o, d = np.where(constant, y[0], y.mean(axis=0)), y.std(axis=0)
+    d = np.where(constant, np.where(size > 0, size, 1.0), d)
+    blurred = ~constant & (d < 50 * float(info.eps) * size)
+    if blurred.any():
+        c = int(np.argmax(blurred))
+        raise ValueError(
+            f"output {c} of y has the mean {o[c]:.6g} and the spread {d[c]:.6g}, which {info.dtype} cannot tell well; "
+            "subtract its mean before training, or train in float64"
+        )
+    return Scaling(o, d)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

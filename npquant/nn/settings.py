@@ -83,7 +83,7 @@ class Quantizer(Protocol):
         """Raise ValueError where the settings do not fit a network of so many layers."""
         ...
 
-    def input_steps(self, x: NDArray[Any]) -> Float64:
+    def input_steps(self, x: NDArray[Any], w: Real) -> Float64:
         """Return the step (K,) of each input's codes, from raw training rows (R, K)."""
         ...
 

@@ -59,6 +59,11 @@ def checked_targets(y: ArrayLike, rows: int, loss: str, name: str, outputs: int 
     if loss == "squared_error":
         values = checked_inputs(given[:, None] if given.ndim == 1 else given, name, outputs)
         return values.astype(np.float64)
+    if given.dtype.kind == "f":
+        raise TypeError(
+            f'{name} has dtype {given.dtype}, real numbers: for regression give loss="squared_error"; classes must be '
+            f"integers: {_renumber(name)}"
+        )
     if given.dtype.kind not in "iu":
         raise TypeError(f"{name} has dtype {given.dtype}; classes must be integers: {_renumber(name)}")
     if given.ndim != 1:

@@ -47,7 +47,7 @@ def layer_sums(
     """
     zw = 0 if profile.weight_zero_point == "per_tensor" and w.per_channel else w.zero_point
     if profile.accumulator == "pair16" and x_q.dtype == np.uint8 and w_q.dtype == np.int8:
-        return as_int32(accumulate_pair16(x_q, w_q, bias, x.zero_point, zw), profile)
+        return as_int32(accumulate_pair16(x_q, w_q, bias, x.zero_point, zw, profile.pairs_apart(x_q.shape[1])), profile)
     acc = accumulate(x_q, w_q, bias, x.zero_point, zw)
     return acc if np.asarray(bias).dtype == np.int64 and x.dtype == np.int16 else as_int32(acc, profile)
 

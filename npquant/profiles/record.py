@@ -16,6 +16,7 @@ from npquant.arrays import Codes, Int64
 from npquant.kernels.activation_bounds import clamp_codes
 from npquant.kernels.bias import bias_half_even
 from npquant.kernels.dynamic import DynamicCodes
+from npquant.kernels.linear import pairs_together
 from npquant.kernels.qparams import QuantParams
 
 
@@ -60,6 +61,8 @@ class Profile:
         Where the bias is int32: (real bias, sx, sw) -> codes.
     accumulator : {"exact", "wrap", "pair16"}
         Beyond int32: an OverflowError, or two's complement; or pairs of products that saturate to int16 on the way.
+    pairs_apart : callable
+        Beside "pair16": K -> how many of the first products are summed, and so paired, apart from the others.
     weight_qmin : int
         Smallest weight code that the engine's specification allows, -128 or -127.
     weight_zero_point : {"honoured", "per_tensor", "uint8", "zero"}
@@ -114,6 +117,7 @@ class Profile:
     add_bias: Callable[[Int64, ArrayLike, Any], Any] | None = None
     quantize_bias: Callable[[ArrayLike, Any, Any], Int64] = bias_half_even
     accumulator: Literal["exact", "wrap", "pair16"] = "wrap"
+    pairs_apart: Callable[[int], int] = pairs_together
     weight_qmin: int = -128
     weight_zero_point: Literal["honoured", "per_tensor", "uint8", "zero"] = "honoured"
     zero_points: bool = True

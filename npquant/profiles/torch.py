@@ -59,6 +59,11 @@ def _onednn_bias_one_product(acc: Int64, b: ArrayLike, scales: Scales) -> Float3
     return np.asarray(acc.astype(np.float32) * (scales[0] * scales[1]) + np.asarray(b, np.float32))
 
 
+def _onednn_halves(depth: int) -> int:
+    """Return ceil(K/2) for 256 < K < 768, where the first half of the products is summed apart; else 0."""
+    return (depth + 1) // 2 if 256 < depth < 768 else 0
+
+
 def _onednn_stage(v: Float32, scales: Scales, zy: ArrayLike, qmin: int, qmax: int) -> Int64:
     return stage_float32_zero_point_first(v, scales[2], zy, qmin, qmax)
 
@@ -127,10 +132,13 @@ ONEDNN_AVX2 = dataclasses.replace(
     ONEDNN_VNNI,
     name="onednn_avx2",
     engine="PyTorch quantized.linear, engine onednn, AVX2 without VNNI",
-    equation="as onednn_vnni, with v = f32(f32(f32(acc) f32(sx' sw')) + b) and pairs saturated to int16",
-    proof="run: torch 2.13.0 under oneDNN's own caps; quantize and dequantize are torch's",
+    equation="as onednn_vnni, with v = f32(f32(f32(acc) f32(sx' sw')) + b) and pairs saturated to int16; for "
+    "256 < K < 768 the first ceil(K/2) products are paired apart from the others",
+    proof="run: torch 2.13.0 under oneDNN's own caps, and on AVX2 without VNNI for K up to 4,095; quantize and "
+    "dequantize are torch's",
     add_bias=_onednn_bias_one_product,
     accumulator="pair16",
+    pairs_apart=_onednn_halves,
 )
 
 PROFILES = (FBGEMM, FBGEMM_PAIR16, QNNPACK, ONEDNN_VNNI, ONEDNN_AVX2)

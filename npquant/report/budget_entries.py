@@ -7,12 +7,16 @@ each.
 from __future__ import annotations
 
 from dataclasses import asdict
+from math import sqrt
 from typing import Any
 
 from npquant.budget.decision import Decision, PairedDrop
 from npquant.budget.greedy_search import pareto
+from npquant.budget.paired_rise import PairedRise
+from npquant.budget.requirements import Measured, Measurement
 from npquant.budget.search import SearchResult
 from npquant.budget.space import AXES, Trial
+from npquant.report.real_entries import measured_entry, rise_entry
 
 
 def evidence_entry(drop: PairedDrop) -> dict[str, Any]:
@@ -50,16 +54,25 @@ def trial_entry(trial: Trial, *, on_front: bool) -> dict[str, Any]:
         **asdict(trial.thresholds),
         "bytes": found.n_bytes,
         "macs": found.macs,
-        "drop_points": found.drop,
-        "b": found.b,
-        "c": found.c,
-        "kl": found.kl,
+        **_lost(found),
         "sqnr_db": found.sqnr,
         "failing": trial.failing,
         "sound": trial.sound,
         "pareto": on_front,
         "phase": trial.phase,
     }
+
+
+def _lost(found: Measured) -> dict[str, Any]:
+    if isinstance(found, Measurement):
+        return {"drop_points": found.drop, "b": found.b, "c": found.c, "kl": found.kl}
+    return measured_entry(found)
+
+
+def _lost_alone(found: Measured) -> dict[str, Any]:
+    if isinstance(found, Measurement):
+        return {"drop_points": found.drop, "kl": found.kl}
+    return measured_entry(found)
 
 
 def sensitivity_entries(result: SearchResult) -> list[dict[str, Any]]:
@@ -76,8 +89,7 @@ def sensitivity_entries(result: SearchResult) -> list[dict[str, Any]]:
                 "value": values[one.kind][one.layer],
                 "bytes_saved": start.n_bytes - found.n_bytes,
                 "macs_saved": start.macs - found.macs,
-                "drop_points": found.drop,
-                "kl": found.kl,
+                **_lost_alone(found),
                 "sqnr_db": found.sqnr,
                 "sound": one.trial.sound,
             }
@@ -87,18 +99,18 @@ def sensitivity_entries(result: SearchResult) -> list[dict[str, Any]]:
 
 def budget_entry(result: SearchResult, decision: Decision) -> dict[str, Any]:
     """Describe step 3, "budget" of the report: what was required, found and tried, and what was decided."""
-    front, drop = pareto(result.frontier), decision.validation
+    front = pareto(result.frontier)
+    said, at_4_bits = _judged_entries(result, decision)
     return {
         **asdict(result.budget),
         "met": decision.met,
         "failing": decision.failing,
         "verdict": result.verdict.split("\n"),
-        "allowed_rows": drop.allowed_rows,
-        "drop": {"points": drop.points, **evidence_entry(drop)},
+        **said,
         "thresholds": asdict(result.thresholds),
-        "larger_drop_shown": drop.larger_drop_shown,
-        "kl_at_4_bits": result.outcome.kl_at_4_bits,
+        **at_4_bits,
         "two_bits_searched": result.outcome.low_widths,
+        "stopped": None if result.stopped is None else {**asdict(result.stopped), "reason": result.stopped.words},
         "nearest": _named(result, result.nearest, front),
         "bolder": _named(result, result.bolder, front),
         "sensitivity": sensitivity_entries(result),
@@ -107,8 +119,23 @@ def budget_entry(result: SearchResult, decision: Decision) -> dict[str, Any]:
     }
 
 
-def _test_entry(drop: PairedDrop) -> dict[str, Any]:
+def _judged_entries(result: SearchResult, decision: Decision) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Describe what the validation rows say, and what 4 bits everywhere lose."""
+    drop, at_4_bits = decision.validation, result.outcome.kl_at_4_bits
+    if isinstance(drop, PairedRise):
+        deviation = None if at_4_bits is None else sqrt(at_4_bits)
+        return {"rise": rise_entry(drop)}, {"deviation_at_4_bits": deviation}
+    lost = {"points": drop.points, **evidence_entry(drop)}
+    return (
+        {"allowed_rows": drop.allowed_rows, "drop": lost},
+        {"larger_drop_shown": drop.larger_drop_shown, "kl_at_4_bits": at_4_bits},
+    )
+
+
+def _test_entry(drop: PairedDrop | PairedRise) -> dict[str, Any]:
     """Describe what the test rows say."""
+    if isinstance(drop, PairedRise):
+        return rise_entry(drop)
     return {
         "drop_points": drop.points,
         "allowed_rows": drop.allowed_rows,

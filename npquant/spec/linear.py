@@ -17,14 +17,16 @@ def dot(x_q: Sequence[int], w_q: Sequence[int]) -> int:
     return sum(x * w for x, w in zip(x_q, w_q, strict=True))
 
 
-def dot_pair16(x_q: Sequence[int], w_q: Sequence[int]) -> int:
+def dot_pair16(x_q: Sequence[int], w_q: Sequence[int], apart: int = 0) -> int:
     """R36. sum_i saturate(x[2i] w[2i] + x[2i+1] w[2i+1], -2^15, 2^15 - 1); an odd K is padded with 0.
-    uint8 codes by int8 codes. Source: Intel 64 and IA-32 manual, VPMADDUBSW.
+    uint8 codes by int8 codes. Where an engine sums its first `apart` products apart, each part is such a sum.
+    Source: Intel 64 and IA-32 manual, VPMADDUBSW.
 
-    >>> dot_pair16([255, 255, 1], [127, 127, 2])
-    32769
+    >>> dot_pair16([255, 255, 1], [127, 127, 2]), dot_pair16([255, 255, 1], [127, 127, 2], apart=1)
+    (32769, 64772)
     """
-    pairs = [dot(x_q[k : k + 2], w_q[k : k + 2]) for k in range(0, len(x_q), 2)]
+    parts = ((x_q[:apart], w_q[:apart]), (x_q[apart:], w_q[apart:]))
+    pairs = [dot(x[k : k + 2], w[k : k + 2]) for x, w in parts for k in range(0, len(x), 2)]
     return sum(saturate(pair, -(2**15), 2**15 - 1) for pair in pairs)
 
 

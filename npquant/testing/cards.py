@@ -6,9 +6,9 @@ multiplier, sx sw sy scales, zy zero point of the worked example.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from textwrap import wrap
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
 import numpy as np
 
@@ -20,17 +20,20 @@ from npquant.testing.samples import REFUSED, Sample, codes_under, exact_steps, t
 
 # The worked example: the exact value is a negative tie, but no multiplier holds 1/400 exactly.
 EXAMPLE = Sample(np.array([-1000]), 0.5, 0.25, 50.0, 3)
-RULES: tuple[tuple[str, Callable[[Profile], object]], ...] = (
-    ("how the multiplier is made", lambda p: p.make_multiplier),
-    ("the output stage: where it rounds, ties, zero point", lambda p: p.output_stage),
-    ("how the bias is added", lambda p: p.add_bias),
-    ("how a real bias becomes codes", lambda p: p.quantize_bias),
-    ("the accumulator", lambda p: p.accumulator),
-    ("the bounds of a fused activation", lambda p: p.activation_bounds),
-    ("the weight zero point", lambda p: p.weight_zero_point),
-    ("input and output zero points", lambda p: p.zero_points),
-    ("the types of its codes", lambda p: p.code_types),
-    ("the largest multiplier", lambda p: p.max_multiplier),
+# By the field of the record, what is said of two records that differ in it.
+RULES: Final = MappingProxyType(
+    {
+        "make_multiplier": "how the multiplier is made",
+        "output_stage": "the output stage: where it rounds, ties, zero point",
+        "add_bias": "how the bias is added",
+        "quantize_bias": "how a real bias becomes codes",
+        "accumulator": "the accumulator",
+        "activation_bounds": "the bounds of a fused activation",
+        "weight_zero_point": "the weight zero point",
+        "zero_points": "input and output zero points",
+        "code_types": "the types of its codes",
+        "max_multiplier": "the largest multiplier",
+    }
 )
 
 
@@ -76,7 +79,7 @@ def differing_rules(a: Profile, b: Profile) -> list[str]:
     >>> differing_rules(get("tflite_ref"), get("tflite_single"))
     ['the output stage: where it rounds, ties, zero point']
     """
-    return [text for text, rule in RULES if rule(a) != rule(b)]
+    return [text for name, text in RULES.items() if getattr(a, name) != getattr(b, name)]
 
 
 def render_card(name: str) -> str:

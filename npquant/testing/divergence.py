@@ -1,7 +1,8 @@
-"""Where two profiles part on a network: how often in each layer, and the first place with the values before rounding.
+"""Where two profiles part on a network: how often in each layer, and the first place: the values, and what decided.
 
 Legend: model an integer network, whose own profile plays no part; x its real inputs (B, K), B rows; N neurons of a
-layer; a and b two profiles, by name or record; each layer starts from a's codes; found a `Divergence`.
+layer; a and b two profiles, by name or record; each layer starts from a's codes; found a `Divergence`; codes
+whether x holds input codes.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from npquant.kernels.linear import accumulate
 from npquant.profiles import get
 from npquant.profiles.record import Profile
 from npquant.testing.cards import differing_rules
+from npquant.testing.deciding import FIELDS, deciding_fields
 from npquant.testing.samples import exact_steps
 
 
@@ -39,6 +41,7 @@ class FirstDivergence:
     zero_point: int  # added after (or before) the rounding
     a: int  # the two codes
     b: int
+    deciding: tuple[tuple[str, ...], ...] = ()  # fields of b's record that in a's alone give b's code; smallest sets
 
     @property
     def nearest_tie(self) -> Fraction:
@@ -62,10 +65,13 @@ class Divergence:
     rules: tuple[str, ...]  # in which the two records differ
 
 
-def compare_profiles(model: IntegerMLP, x: ArrayLike, a: str | Profile, b: str | Profile) -> Divergence:
+def compare_profiles(
+    model: IntegerMLP, x: ArrayLike, a: str | Profile, b: str | Profile, *, codes: bool = False
+) -> Divergence:
     """Run a network under two profiles: counts by layer, and the first difference in full.
 
-    ValueError if a profile is unknown, or its engine refuses a layer.
+    ValueError if a profile is unknown, its engine refuses a layer, or x holds no codes of the network's input where
+    `codes` says so; TypeError if these are no integers.
 
     >>> from npquant.integer.layer import IntegerLayer
     >>> from npquant.kernels.qparams import QuantParams
@@ -75,17 +81,17 @@ def compare_profiles(model: IntegerMLP, x: ArrayLike, a: str | Profile, b: str |
     Fraction(-5, 2)
     """
     one, two = (dataclasses.replace(model, profile=get(profile)) for profile in (a, b))
-    codes: Codes = model.encode(x)
+    inputs: Codes = input_codes(model, x) if codes else model.encode(x)
     differing, outputs, first = [], [], None
-    start = codes
+    start = inputs
     for i, layer in enumerate(model.layers):
-        from_a, from_b = (run_layer_plain(layer, codes, net.profile) for net in (one, two))
+        from_a, from_b = (run_layer_plain(layer, inputs, net.profile) for net in (one, two))
         unequal = from_a != from_b
         differing.append(int(unequal.sum()))
         outputs.append(unequal.size)
         if first is None and unequal.any():
-            first = _describe(layer, i, codes, from_a, from_b)
-        codes = from_a
+            first = _describe(layer, i, inputs, (from_a, from_b), (one.profile, two.profile))
+        inputs = from_a
     y_a, y_b = one.run_plain(start), two.run_plain(start)
     return Divergence(
         one.profile.name,
@@ -102,12 +108,42 @@ def compare_profiles(model: IntegerMLP, x: ArrayLike, a: str | Profile, b: str |
     )
 
 
-def _describe(layer: IntegerLayer, index: int, codes: Codes, a: Codes, b: Codes) -> FirstDivergence:
+def input_codes(model: IntegerMLP, x: ArrayLike) -> Codes:
+    """Take an array as input codes of a network, whatever its integer type.
+
+    TypeError if it holds no integers, ValueError if a code leaves the input's interval, or the shape is another.
+
+    >>> from npquant.integer.layer import IntegerLayer
+    >>> from npquant.kernels.qparams import QuantParams
+    >>> p = QuantParams(0.5, 0, -128, 127)
+    >>> net = IntegerMLP((IntegerLayer(np.array([[-5]], np.int8), np.array([0], np.int32), p, p, p, "identity"),), p)
+    >>> input_codes(net, [[3], [-128]]).dtype
+    dtype('int8')
+    """
+    found, params = np.asarray(x), model.input_params
+    if found.dtype.kind not in "iu":
+        raise TypeError(
+            f"the codes are {found.dtype}; give integers, or real values without saying that they are codes"
+        )
+    if found.ndim != 2 or found.shape[1] != model.n_inputs:
+        raise ValueError(f"the codes have shape {found.shape}; the network takes rows of {model.n_inputs}")
+    if found.size and not (params.qmin <= found.min() and found.max() <= params.qmax):
+        span = f"[{found.min()}, {found.max()}]"
+        raise ValueError(
+            f"the codes span {span}; the network's input takes {params.dtype} in [{params.qmin}, {params.qmax}]"
+        )
+    return found.astype(params.dtype)
+
+
+def _describe(
+    layer: IntegerLayer, index: int, codes: Codes, answers: tuple[Codes, Codes], profiles: tuple[Profile, Profile]
+) -> FirstDivergence:
     """Work out the first output of a layer that differs, in exact arithmetic."""
+    a, b = answers
     row, neuron = (int(i) for i in np.argwhere(a != b)[0])
     acc = accumulate(codes[row : row + 1], layer.w_q, layer.bias, layer.x.zero_point, layer.w.zero_point)
     value = int(acc[0, neuron])
-    pair = int(a[row, neuron]), int(b[row, neuron])
+    pair = int(a[row, neuron]), int(b[row, neuron]), deciding_fields(layer, codes[row : row + 1], neuron, *profiles)
     if layer.y is None:
         return FirstDivergence(index, row, neuron, value, Fraction(value), 0, *pair)  # a step is an accumulator's
     sw = np.broadcast_to(np.asarray(layer.w.scale), (layer.shape[1],))[neuron]
@@ -139,11 +175,28 @@ def render_divergence(found: Divergence) -> str:
         f"    zero point             {first.zero_point}",
         f"    {found.a:<22} {first.a}",
         f"    {found.b:<22} {first.b}",
+        *_decided(found, first),
         "    the profiles differ on",
         *(f"      {rule}" for rule in found.rules),
         f"    see: npquant profiles {found.a}, npquant profiles {found.b}",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _decided(found: Divergence, first: FirstDivergence) -> list[str]:
+    """Say which fields decided the first difference, or that no set of them alone did."""
+    if not first.deciding:
+        return []
+    alone = "alone" if len(first.deciding[0]) == 1 else "together"
+    lines = [f"    decided by             {' and '.join(first.deciding[0])}"]
+    lines += [f"      or                   {' and '.join(names)}" for names in first.deciding[1:]]
+    lines += [f"      {FIELDS[name]}" for name in dict.fromkeys(sum(first.deciding, ()))]
+    return [
+        *lines,
+        f"      in {found.a}'s record {alone} it makes {found.b}'s code"
+        if alone == "alone"
+        else f"      in {found.a}'s record {alone} they make {found.b}'s code; fewer do not",
+    ]
 
 
 def _by(found: Divergence) -> str:

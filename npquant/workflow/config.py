@@ -6,11 +6,13 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from npquant.budget.requirements import Budget
+from npquant.budget.time_limit import checked_time_limit
 from npquant.compression.chain.weight_codes import Bits
 from npquant.data.missing import check_missing
 from npquant.workflow.target_names import check_targets
 
 ACTIVATIONS: Final = ("clipped_relu", "relu", "hard_sigmoid", "sigmoid", "tanh")
+AUTO: Final = "auto"  # compares all of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +23,7 @@ class RunConfig:
     model: str | None = None  # path of the user's float network; None: the bundled one
     train: bool = False  # train anew
     out: str = "npquant-out"  # folder for the files
-    max_drop: float = 1.0  # points of validation accuracy that may be lost, in [0, 100]
+    max_drop: float | None = None  # points of validation accuracy that may be lost, in [0, 100]; None: 1, of classes
     max_bytes: int | None = None  # limit for deployed.npz, >= 1
     max_macs: int | None = None  # limit for one row, >= 1
     min_sqnr: float | None = None  # limit for the SQNR of the logits, in dB, > 0
@@ -30,16 +32,18 @@ class RunConfig:
     activation_bits: int | None = None  # bits of every hidden layer's outputs, in [2, 8]; None: searched
     hidden: tuple[int, ...] | None = None  # hidden widths to train, each >= 1; None: by the size of the input
     epochs: int | None = None  # most epochs to train, >= 1; None: by the number of rows
-    activation: str | None = None  # hidden activation to train, of ACTIVATIONS; None: "clipped_relu"
+    activation: str | None = None  # hidden activation to train, of ACTIVATIONS, or AUTO; None: "clipped_relu"
     seed: int = 0  # >= 0; chooses the split, the first weights, the batches and the calibration rows
     activations: str | tuple[str, ...] | None = None  # hidden ones of a model file that does not say
     targets: tuple[str, ...] | None = None  # what to export, of TARGETS, or ("none",); None: all
+    max_rmse_rise: float | str | None = None  # of real targets: in their unit, or as in "5%"; None: see `Budget`
+    time_limit: float | None = None  # seconds after which the search of step 3 begins no candidate, > 0; None: no limit
     target: str | int | None = None  # the label's column in the data, by name or index; None: found
     missing: str | None = None  # missing cells: "drop", "mean" or "most-frequent"; None: an error
 
     def __post_init__(self) -> None:
         """Check every option."""
-        _ = self.budget
+        _ = self.budget, checked_time_limit(self.time_limit)
         if self.prune is not None and not 0 <= self.prune <= 0.9:
             raise ValueError(f"the pruning rate is {self.prune}; give a share of neurons in [0, 0.9] with --prune")
         if self.bits not in (None, "ternary") and self.bits not in range(2, 9):
@@ -52,8 +56,9 @@ class RunConfig:
             raise ValueError(f"the hidden widths are {self.hidden}; give numbers of at least 1, as in --hidden 64,32")
         if self.epochs is not None and self.epochs < 1:
             raise ValueError(f"the number of epochs is {self.epochs}; give at least 1 with --epochs")
-        if self.activation is not None and self.activation not in ACTIVATIONS:
-            raise ValueError(f"the activation {self.activation!r} is unknown; choose one of {', '.join(ACTIVATIONS)}")
+        if self.activation is not None and self.activation not in (*ACTIVATIONS, AUTO):
+            known = ", ".join((*ACTIVATIONS, AUTO))
+            raise ValueError(f"the activation {self.activation!r} is unknown; choose one of {known}")
         check_targets(self.targets)
         check_missing(self.missing)
         if self.activations is not None and self.model is None:
@@ -69,7 +74,7 @@ class RunConfig:
     @property
     def budget(self) -> Budget:
         """What step 3 must meet."""
-        return Budget(self.max_drop, self.max_bytes, self.max_macs, self.min_sqnr)
+        return Budget(self.max_drop, self.max_bytes, self.max_macs, self.min_sqnr, self.max_rmse_rise)
 
     def to_json(self) -> dict[str, Any]:
         """Return the options by name, as JSON has them."""

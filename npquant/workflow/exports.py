@@ -12,11 +12,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final, Literal
 
+from npquant.files.facts import Facts
+from npquant.files.staging import write_together
 from npquant.files.storage import write_atomically
 from npquant.integer.dynamic_mlp import DynamicMLP
 from npquant.integer.mlp import IntegerMLP
 from npquant.nn.model import FloatMLP
-from npquant.workflow.staging import staged_files
 
 _ONNX_FORMS: Final = MappingProxyType({"onnx": "qdq", "onnx-qoperator": "qoperator", "onnx-integer": "integer"})
 
@@ -30,6 +31,7 @@ class ExportForm:
     per_channel: bool | None = None  # a scale an output always, never, or as the network has them: TFLite
     style: Literal["plain", "cmsis-nn"] = "plain"  # C
     name: str = "model"  # of files and symbols: C, memory images
+    facts: Facts | None = None  # what is known of the data, documented where the format has a place: all but TFLite
 
 
 def encode_export(
@@ -42,7 +44,9 @@ def encode_export(
     if target in _ONNX_FORMS:
         from npquant.interop.onnx_out.to_onnx import encode_onnx
 
-        return {"": encode_onnx(model, form=_ONNX_FORMS[target], head=form.head, weights=form.weights)}
+        return {
+            "": encode_onnx(model, form=_ONNX_FORMS[target], head=form.head, weights=form.weights, facts=form.facts)
+        }
     if target == "tflite":
         from npquant.interop.tflite_out.encode import encode_tflite
 
@@ -52,17 +56,17 @@ def encode_export(
     if target == "npz":
         from npquant.files.plain_arrays import encode_plain_arrays
 
-        return {"": encode_plain_arrays(model)}
+        return {"": encode_plain_arrays(model, form.facts)}
     if not isinstance(model, IntegerMLP):
         raise TypeError(f"{target} holds an integer network alone, not a {type(model).__name__}: quantize it first")
     if target == "readmemh":
         from npquant.interop.readmemh import encode_readmemh
 
-        texts = encode_readmemh(model, name=form.name)
+        texts = encode_readmemh(model, name=form.name, facts=form.facts)
     else:
         from npquant.interop.c99.export import encode_c
 
-        texts = encode_c(model, name=form.name, style=form.style)
+        texts = encode_c(model, name=form.name, style=form.style, facts=form.facts)
     return {name: text.encode("ascii") for name, text in texts.items()}
 
 
@@ -75,7 +79,5 @@ def write_export(out: Path, files: Mapping[str, bytes]) -> dict[Path, int]:
         write_atomically(out, files[""])
     else:
         out.mkdir(exist_ok=True)
-        with staged_files(out) as staged:
-            for name, content in files.items():
-                write_atomically(staged / name, content)
+        write_together(out, files)
     return {out / name if name else out: len(content) for name, content in files.items()}

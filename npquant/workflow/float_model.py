@@ -5,21 +5,27 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from importlib import resources
 from typing import Any, Final
 
 import numpy as np
 
-from npquant.data.sets import Sets
+from npquant.data.matching import encoding_of, match_data
+from npquant.data.sets import Sets, load_sets, split_sets
+from npquant.files.facts import Facts
 from npquant.interop.imported import Imported
 from npquant.interop.reading import load, read
 from npquant.nn.model import DenseLayer, FloatMLP
+from npquant.nn.scaling import FeatureError
 from npquant.nn.settings import Epoch
 from npquant.nn.training import train
-from npquant.workflow.config import RunConfig
+from npquant.workflow.activation_choice import ActivationTrial, choice_note, choose_activation
+from npquant.workflow.config import ACTIVATIONS, AUTO, RunConfig
 
 # From this many training rows on, mini-batches are larger: fewer, longer products.
 LARGE: Final = 10_000
+_FIX: Final = "step 1 starts from a float one, such as float.npz"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,10 +37,15 @@ class FloatStart:
     notes: tuple[str, ...] = ()
     format: str | None = None  # of the file, as `npquant.interop.Imported` names it
     head: str = "none"  # what the file has behind the logits
+    tried: tuple[ActivationTrial, ...] = ()  # hidden activations that were compared, in the order that breaks ties
 
 
-def obtain_float(config: RunConfig, sets: Sets, progress: Callable[[str], None]) -> FloatStart:
+def obtain_float(
+    config: RunConfig, sets: Sets, progress: Callable[[str], None], given: Imported | None = None
+) -> FloatStart:
     """Get the float network that a run starts from: which one `config` says, `sets` has the rows, `progress` is told.
+
+    `given` is what `read_given` found.
 
     The bundled checkpoint remembers the split that it was trained on. Under any other split some of its training rows
     would be test rows, so a network is trained instead, and the notes say so. OSError or ValueError if the file cannot
@@ -46,19 +57,53 @@ def obtain_float(config: RunConfig, sets: Sets, progress: Callable[[str], None])
     ('bundled', 64, (64, 32, 10))
     """
     if config.model is not None:
-        return _given(config.model, config.activations, sets)
+        return _given(config.model, given or read_float(config.model, config.activations, _FIX)[1], sets)
     if config.trains:
-        return FloatStart(_trained(config, sets, progress), "trained")
+        return _trained(config, sets, progress)
     if config.data is not None:
         note = "The float network was trained on your training rows, since --model names none."
-        return FloatStart(_trained(config, sets, progress), "trained", (note,))
+        return _trained(config, sets, progress, note)
     if sets.split.sha256 == bundled_record()["split_sha256"]:
         return FloatStart(bundled_network(), "bundled")
     note = (
         f"Seed {config.seed} splits the rows otherwise than the bundled network's seed 0: some of its training rows "
         "would be test rows, so a network was trained anew."
     )
-    return FloatStart(_trained(config, sets, progress), "trained", (note,))
+    return _trained(config, sets, progress, note)
+
+
+def read_given(config: RunConfig) -> Imported | None:
+    """Read the float network that `config` names, before the rows: it may know their order. None if it names none.
+
+    ValueError if the file holds another kind of network; OSError if it cannot be read.
+    """
+    return None if config.model is None else read_float(config.model, config.activations, _FIX)[1]
+
+
+def load_matched_sets(
+    data: str | None,
+    seed: int,
+    facts: Facts | None,
+    file: str,
+    *,
+    target: str | int | None = None,
+    missing: str | None = None,
+) -> tuple[Sets, tuple[str, ...]]:
+    """Load and split the rows for a network that exists, in the order that its `file` knows, by `facts`.
+
+    `data` (None: the bundled digits), `seed`, `target` and `missing` are those of `load_sets`. Returned are the sets,
+    and notes on what was moved or cannot be checked. Errors as `load_sets`; ValueError if the data has other columns
+    or classes.
+
+    >>> sets, notes = load_matched_sets(None, 0, Facts(("x0",)), "net.npz")
+    >>> sets.test.count, notes
+    (269, ())
+    """
+    encoding = None if facts is None else encoding_of(facts)
+    sets = load_sets(data, seed, target=target, missing=missing, encoding=encoding)
+    matched = match_data(sets.dataset, facts, file)
+    # Split anew, so that renumbered classes are dealt out as they were when the network was made.
+    return (sets if matched.data is sets.dataset else split_sets(matched.data, seed)), matched.notes
 
 
 def bundled_record() -> dict[str, Any]:
@@ -75,10 +120,32 @@ def bundled_record() -> dict[str, Any]:
 def check_fits(path: str, model: FloatMLP, sets: Sets, fix: str) -> None:
     """ValueError if the data have other features or classes than the `model` in the file `path`; `fix` says a way."""
     features, classes = sets.dataset.x.shape[1], len(sets.dataset.class_names)
+    if sets.dataset.kind == "real":
+        _check_outputs(path, model, sets, fix)
+        return
     if (model.n_inputs, model.neurons[-1]) != (features, classes):
         raise ValueError(
             f"{path}: takes {model.n_inputs} inputs and tells {model.neurons[-1]} classes apart, but the data has "
             f"{features} features and {classes} classes: {fix}"
+        )
+
+
+def loss_for(sets: Sets) -> str:
+    """Name the loss that a network for the data is trained with."""
+    return "squared_error" if sets.dataset.kind == "real" else "softmax_cross_entropy"
+
+
+def output_of(sets: Sets) -> str:
+    """Name what the network's outputs are, in the words of the quantizers and of pruning."""
+    return "identity" if sets.dataset.kind == "real" else "softmax"
+
+
+def _check_outputs(path: str, model: FloatMLP, sets: Sets, fix: str) -> None:
+    features, outputs = sets.dataset.x.shape[1], sets.outputs
+    if (model.n_inputs, model.neurons[-1]) != (features, outputs):
+        raise ValueError(
+            f"{path}: takes {model.n_inputs} inputs and gives {model.neurons[-1]} outputs, but the data has {features} "
+            f"features and {outputs} real target{'s' * (outputs != 1)} a row: {fix}"
         )
 
 
@@ -130,7 +197,7 @@ def fit_classes(path: str, model: FloatMLP, sets: Sets, fix: str) -> tuple[Float
     """Return the float `model` of the file path with an output a class of the data, and a note where that changed it.
 
     A network with one logit z for two classes becomes one with the two (0, z): z > 0 is the larger of them, and their
-    softmax is the sigmoid of z. Errors as `check_fits`, which `fix` goes to.
+    softmax is the sigmoid of z. One for real targets stays as it is. Errors as `check_fits`, which `fix` goes to.
     """
     last = model.layers[-1]
     notes: tuple[str, ...] = ()
@@ -151,27 +218,44 @@ def import_notes(path: str, found: Imported) -> tuple[str, ...]:
     return tuple(f"{path}: {note.rstrip('.')}." for note in found.notes)
 
 
-def _given(path: str, activations: str | tuple[str, ...] | None, sets: Sets) -> FloatStart:
-    model, found = read_float(path, activations, "step 1 starts from a float one, such as float.npz")
-    model, notes = fit_classes(path, model, sets, "give matching --data and --model")
-    unknown = f"Which rows {path} was trained on is not known: where test rows are among them, its accuracy flatters."
+def _given(path: str, found: Imported, sets: Sets) -> FloatStart:
+    if not isinstance(found.model, FloatMLP):
+        raise ValueError(f"{path}: holds an integer network, which is quantized already; {_FIX}")
+    model, notes = fit_classes(path, found.model, sets, "give matching --data and --model")
+    what = "accuracy flatters" if sets.dataset.kind == "classes" else "errors flatter"
+    unknown = f"Which rows {path} was trained on is not known: where test rows are among them, its {what}."
     return FloatStart(model, "file", (unknown, *import_notes(path, found), *notes), found.format, found.head)
 
 
-def _trained(config: RunConfig, sets: Sets, progress: Callable[[str], None]) -> FloatMLP:
+def _trained(config: RunConfig, sets: Sets, progress: Callable[[str], None], *notes: str) -> FloatStart:
+    train_one = partial(_train_one, config, sets, progress)
+    try:
+        if config.activation != AUTO:
+            model = train_one("clipped_relu" if config.activation is None else config.activation)
+            return FloatStart(model, "trained", notes)
+        model, tried = choose_activation(ACTIVATIONS, train_one, *sets.validation)
+    except FeatureError as error:
+        name = sets.dataset.feature_names[error.feature]
+        raise ValueError(f"{sets.dataset.source}: column {name!r} {error.reason}") from error
+    return FloatStart(model, "trained", (*notes, choice_note(tried)), tried=tried)
+
+
+def _train_one(config: RunConfig, sets: Sets, progress: Callable[[str], None], activation: str) -> FloatMLP:
     x, y = sets.train
     epochs = _default_epochs(len(y)) if config.epochs is None else config.epochs
+    which = f", {activation}" if config.activation == AUTO else ""
 
     def show(epoch: Epoch) -> None:
-        progress(f"1 float model: epoch {epoch.number} of {epochs}")
+        progress(f"1 float model{which}: epoch {epoch.number} of {epochs}")
 
     return train(
         x,
         y,
         _default_hidden(x.shape[1]) if config.hidden is None else config.hidden,
-        "clipped_relu" if config.activation is None else config.activation,
+        activation,
         epochs,
         validation=sets.validation,
+        loss=loss_for(sets),
         learning_rate=2e-3,
         weight_decay=0.1,
         batch_size=64 if len(y) < LARGE else 256,

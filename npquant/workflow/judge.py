@@ -8,15 +8,16 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from npquant.arrays import Indices, Int64
+from npquant.arrays import Indices
 from npquant.compression.chain.layer_report import LayerReport
 from npquant.compression.chain.weight_codes import Bits
+from npquant.files.facts import Facts
 from npquant.integer.dynamic_mlp import DynamicMLP
 from npquant.integer.mlp import IntegerMLP
 from npquant.measure.cost import executed_macs, nonzero_weights, stored_bytes, weight_widths
-from npquant.measure.evaluate import Comparison, Evaluation, Reference, compare, layer_sqnr
+from npquant.measure.evaluate import Answers, Compared, Reference, compare, layer_sqnr, with_outputs_sqnr
 from npquant.nn.model import FloatMLP
-from npquant.report.entries import accuracy_entry, comparison_entry, layer_entry
+from npquant.report.entries import answers_entry, comparison_entry, difference_entry, dynamic_difference, layer_entry
 
 Kept = tuple[Indices, ...]
 
@@ -28,7 +29,7 @@ class _Judged:
     model: IntegerMLP
     bits: tuple[Bits, ...]  # the widths that were asked for
     kept: Kept | None  # which of the float network's neurons each of its layers has; None: all
-    validation: Evaluation
+    validation: Answers
 
 
 class Judge:
@@ -38,7 +39,7 @@ class Judge:
         self._floating, self._validation = floating, validation
         self._judged: dict[str, _Judged] = {}
         self._test: Reference | None = None
-        self._on_test: dict[str, tuple[Evaluation, Comparison]] = {}
+        self._on_test: dict[str, tuple[Answers, Compared]] = {}
         self.comparisons: list[dict[str, Any]] = []
 
     def evaluate_network(self, name: str, model: IntegerMLP, bits: tuple[Bits, ...], kept: Kept | None = None) -> None:
@@ -50,10 +51,11 @@ class Judge:
         before = self._validation.answers if reference == "float" else self._judged[reference].validation
         after = self._judged[candidate]
         sqnr = layer_sqnr(self._floating, after.model, self._validation.x, after.kept)
+        sqnr = with_outputs_sqnr(sqnr, self._validation.answers, after.validation)
         found = compare(before, after.validation)
         self.comparisons.append(comparison_entry(step, (reference, candidate), "validation", found, sqnr))
 
-    def open_test(self, x: NDArray[Any], y: Int64) -> None:
+    def open_test(self, x: NDArray[Any], y: NDArray[Any]) -> None:
         """Evaluate every network on the test rows, and compare each with the float one."""
         self._test = Reference.of(self._floating, x, y)
         for name, judged in self._judged.items():
@@ -61,32 +63,34 @@ class Judge:
             self._on_test[name] = answers, compare(self._test.answers, answers)
             self.comparisons.append(comparison_entry(8, ("float", name), "test", self.on_test(name)))
 
-    def on_test(self, name: str) -> Comparison:
+    def on_test(self, name: str) -> Compared:
         """Return how a network compares with the float one on the test rows."""
         return self._on_test[name][1]
 
-    def model_entries(self, stored: FloatMLP, n_bytes: Mapping[str, int]) -> list[dict[str, Any]]:
-        """Describe every network; `stored` is the float network as its file holds it, `n_bytes` are lengths known."""
-        networks: list[tuple[str, FloatMLP | IntegerMLP, tuple[Bits, ...], Evaluation, Evaluation, float]] = [
-            ("float", stored, weight_widths(stored), self._validation.answers, self._opened.answers, 1.0)
+    def model_entries(self, stored: FloatMLP, n_bytes: Mapping[str, int], facts: Facts) -> list[dict[str, Any]]:
+        """Describe every network: `stored` is the float one as its file holds it, `n_bytes` lengths known.
+
+        Other lengths are those of files with `facts`.
+        """
+        itself = compare(self._opened.answers, self._opened.answers)
+        networks: list[tuple[str, FloatMLP | IntegerMLP, tuple[Bits, ...], Answers, Answers, Compared]] = [
+            ("float", stored, weight_widths(stored), self._validation.answers, self._opened.answers, itself)
         ]
         for name, judged in self._judged.items():
-            answers, found = self._on_test[name]
-            agreement = found.agreement / found.rows
-            networks.append((name, judged.model, judged.bits, judged.validation, answers, agreement))
+            networks.append((name, judged.model, judged.bits, judged.validation, *self._on_test[name]))
         return [
             {
                 "name": name,
-                "validation": accuracy_entry(validation),
-                "test": accuracy_entry(test),
-                "agreement": agreement,
+                "validation": answers_entry(validation),
+                "test": answers_entry(test),
+                **difference_entry(found),
                 "bits": bits,
-                "bytes": n_bytes.get(name) or stored_bytes(model),
+                "bytes": n_bytes.get(name) or stored_bytes(model, facts=facts),
                 "macs": model.macs,
                 "executed_macs": executed_macs(model),
                 "neurons": model.neurons,
             }
-            for name, model, bits, validation, test, agreement in networks
+            for name, model, bits, validation, test, found in networks
         ]
 
     def dynamic_entry(self, model: DynamicMLP, bits: tuple[Bits, ...]) -> dict[str, Any]:
@@ -96,11 +100,9 @@ class Judge:
         return {
             "bits": bits,
             "granularity": model.granularity,
-            "validation": accuracy_entry(self._validation.evaluate(model)),
-            "test": accuracy_entry(answers),
-            "agreement": dynamic.agreement / dynamic.rows,
-            "kl": dynamic.kl,
-            "static_kl": self.on_test("deployed").kl,
+            "validation": answers_entry(self._validation.evaluate(model)),
+            "test": answers_entry(answers),
+            **dynamic_difference(dynamic, self.on_test("deployed")),
         }
 
     @property

@@ -13,23 +13,28 @@ from numpy.typing import NDArray
 
 from npquant.budget.decision import decide
 from npquant.budget.search import SearchResult, search_budget
+from npquant.compression.chain.input_choice import inputs_notes
 from npquant.compression.chain.weight_codes import Bits
 from npquant.compression.rounding.dynamic import quantize_dynamic
 from npquant.compression.rounding.rectified.network import quantize_rectified
 from npquant.compression.rounding.uniform import quantize_uniform
-from npquant.data.sets import load_sets
+from npquant.data.matching import facts_of
+from npquant.data.sets import Sets, load_sets
+from npquant.files.facts import Facts
 from npquant.files.storage import encode_model, itemize, write_atomically
 from npquant.integer.dynamic_mlp import DynamicMLP
 from npquant.integer.mlp import IntegerMLP
+from npquant.interop.imported import Imported
 from npquant.measure.cost import filled_zeros
 from npquant.measure.evaluate import in_float64
+from npquant.measure.standing import judge_standing
 from npquant.nn.model import FloatMLP
 from npquant.report.budget_entries import budget_entry
 from npquant.report.document import SCHEMA, encode_report, environment, rounded
 from npquant.report.entries import notes_of
 from npquant.workflow.config import RunConfig
 from npquant.workflow.deployment import measure_latency, prepare_folder, reload_and_prove, write_files
-from npquant.workflow.float_model import obtain_float
+from npquant.workflow.float_model import load_matched_sets, obtain_float, read_given
 from npquant.workflow.judge import Judge
 from npquant.workflow.staging import staged_files
 from npquant.workflow.target_names import check_targets
@@ -47,7 +52,7 @@ def run_workflow(
     model: str | None = None,
     train: bool = False,
     out: str = "npquant-out",
-    max_drop: float = 1.0,
+    max_drop: float | None = None,
     max_bytes: int | None = None,
     max_macs: int | None = None,
     min_sqnr: float | None = None,
@@ -60,16 +65,18 @@ def run_workflow(
     seed: int = 0,
     activations: str | tuple[str, ...] | None = None,
     targets: tuple[str, ...] | None = None,
+    max_rmse_rise: float | str | None = None,
+    time_limit: float | None = None,
     target: str | int | None = None,
     missing: str | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Take a float network through the eight steps, from an accuracy requirement to deployed files.
+    """Take a float network through the eight steps, from a requirement on accuracy or RMSE to deployed files.
 
     Parameters
     ----------
     data, model, train, out, max_drop, max_bytes, max_macs, min_sqnr, prune, bits, activation_bits, hidden, epochs,
-    activation, seed, activations, targets, target, missing
+    activation, seed, activations, targets, max_rmse_rise, time_limit, target, missing
         As `npquant.workflow.config.RunConfig` has them, and ``npquant run --help``.
     progress : callable, optional
         Told in a few words what goes on.
@@ -106,33 +113,39 @@ def run_workflow(
     """
     config = RunConfig(
         data, model, train, out, max_drop, max_bytes, max_macs, min_sqnr, prune, bits, activation_bits,
-        hidden, epochs, activation, seed, activations, targets, target, missing,
+        hidden, epochs, activation, seed, activations, targets, max_rmse_rise, time_limit, target, missing,
     )  # fmt: skip
     with staged_files(prepare_folder(config.out)) as folder:
         return _run(config, _Clock(progress or _silent), folder)
 
 
 def _run(config: RunConfig, clock: _Clock, folder: Path) -> dict[str, Any]:
+    given = read_given(config)
     with clock.step(2):
-        sets = load_sets(config.data, config.seed, target=config.target, missing=config.missing)
+        sets, match_notes = _rows(config, given)
+        config.budget.of_kind(sets.dataset.kind)  # refused before a network is trained for it
         x_calibration = sets.x_calibration
+        facts = facts_of(sets.dataset, None if given is None else given.facts)
     with clock.step(1):
-        start = obtain_float(config, sets, clock.progress)
+        start = obtain_float(config, sets, clock.progress, given)
         floating = in_float64(start.model)
     with clock.step(3):
         search = search_budget(
             start.model, sets, config.budget,
-            bits=config.bits, prune=config.prune, activation_bits=config.activation_bits, progress=clock.progress,
+            bits=config.bits, prune=config.prune, activation_bits=config.activation_bits,
+            time_limit=config.time_limit, facts=facts, progress=clock.progress,
         )  # fmt: skip
     judge = Judge(floating, search.reference)
     _validate(judge, search, floating, x_calibration, clock)
     with clock.step(8):
-        deployed = _deploy(folder, start.model, search, x_calibration, sets.dataset.x[sets.split.train])
+        deployed = _deploy(folder, start.model, search, x_calibration, sets.dataset.x[sets.split.train], facts)
         exported = deploy_targets(
-            folder, deployed.model, sets.validation[0], check_targets(config.targets), clock.progress
-        )
+            folder, deployed.model, sets.validation[0], check_targets(config.targets), clock.progress,
+            kind=sets.dataset.kind, facts=facts,
+        )  # fmt: skip
         judge.evaluate_network("deployed", deployed.model, search.thresholds.bits, search.pruned.kept)
         judge.open_test(*sets.test.open())
+    standing = judge_standing(search.reference, sets.dataset.class_names)
     decision = decide(config.budget, search.found, judge.on_test("deployed"))
     report: dict[str, Any] = rounded(
         {
@@ -145,9 +158,11 @@ def _run(config: RunConfig, clock: _Clock, folder: Path) -> dict[str, Any]:
                 "format": start.format,
                 "head": start.head,
                 "activations": [layer.activation for layer in floating.layers],
+                "tried": [asdict(trial) for trial in start.tried],
+                "warning": standing.warning,
             },
             "steps": clock.entries,
-            "models": judge.model_entries(start.model, deployed.n_bytes),
+            "models": judge.model_entries(start.model, deployed.n_bytes, facts),
             "comparisons": judge.comparisons,
             "budget": budget_entry(search, decision),
             "pruning": search.pruned.to_json(),
@@ -163,9 +178,26 @@ def _run(config: RunConfig, clock: _Clock, folder: Path) -> dict[str, Any]:
         }
     )
     back = filled_zeros(search.pruned.model, deployed.model)
-    report["notes"] = [*start.notes, *notes_of(report), *_zero_notes(back)]
+    report["notes"] = [
+        *standing.notes,
+        *sets.dataset.notes,
+        *start.notes,
+        *match_notes,
+        *notes_of(report),
+        *_zero_notes(back),
+        *inputs_notes(x_calibration, deployed.model.inputs_kind),
+    ]
     write_atomically(folder / "report.json", encode_report(report))
     return report
+
+
+def _rows(config: RunConfig, given: Imported | None) -> tuple[Sets, tuple[str, ...]]:
+    """Load the rows; where a network is given, in the order that its file knows."""
+    if config.model is None or given is None:
+        return load_sets(config.data, config.seed, target=config.target, missing=config.missing), ()
+    return load_matched_sets(
+        config.data, config.seed, given.facts, config.model, target=config.target, missing=config.missing
+    )
 
 
 def _zero_notes(back: int) -> list[str]:
@@ -180,8 +212,9 @@ def _validate(
     """Steps 4 to 7: quantize with the thresholds found, prune, and compare on the validation rows."""
     made = search.thresholds
     with clock.step(4):
-        for name, quantize in (("uniform", quantize_uniform), ("rectified", quantize_rectified)):
-            judge.evaluate_network(name, quantize(floating, x_calibration, made.bits, made.activation_bits), made.bits)
+        output, given = search.reference.output, (floating, x_calibration, made.bits, made.activation_bits)
+        judge.evaluate_network("uniform", quantize_uniform(*given, output=output), made.bits)
+        judge.evaluate_network("rectified", quantize_rectified(*given, output=output), made.bits)
     with clock.step(5):
         judge.compare(5, "float", "uniform")
         judge.compare(5, "float", "rectified")
@@ -205,15 +238,25 @@ class _Deployed:
 
 
 def _deploy(
-    folder: Path, stored: FloatMLP, search: SearchResult, x_calibration: NDArray[Any], x_proof: NDArray[Any]
+    folder: Path,
+    stored: FloatMLP,
+    search: SearchResult,
+    x_calibration: NDArray[Any],
+    x_proof: NDArray[Any],
+    facts: Facts,
 ) -> _Deployed:
     """Write the files, read the integer network back, prove that it computes the same codes, and take the times."""
-    contents = {"float.npz": encode_model(stored), "deployed.npz": encode_model(search.model)}
+    contents = {
+        "float.npz": encode_model(stored, facts=facts),
+        "deployed.npz": encode_model(search.model, facts=facts),
+    }
     files = write_files(folder, contents)
     codes = search.model.encode(x_proof)
     model = reload_and_prove(folder / "deployed.npz", search.model, codes)
     made, pruned = search.thresholds, search.pruned.model
-    dynamic = quantize_dynamic(pruned, x_calibration, made.bits, made.activation_bits, method="rectified")
+    dynamic = quantize_dynamic(
+        pruned, x_calibration, made.bits, made.activation_bits, method="rectified", output=search.reference.output
+    )
     times = measure_latency(stored, model, dynamic, x_calibration)
     length = len(contents["deployed.npz"])
     return _Deployed(

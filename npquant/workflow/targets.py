@@ -1,7 +1,8 @@
 """Step 8 for other people's runtimes: write what they take, run it in them, compare every answer, take the times.
 
 Legend: folder the run's own; model the deployed network, own its own answers on the rows x; targets which to write;
-seconds to spend on a time.
+facts what is known of the
+data; seconds to spend on a time.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from npquant.files.facts import Facts
 from npquant.integer.mlp import IntegerMLP
 from npquant.interop.consumers.c_program import measure_c
 from npquant.interop.consumers.row_latency import time_row
@@ -30,7 +32,11 @@ _GIVEN: Final = (*FOLDERS, "onnx-integer")
 _ROWS: Final = 1000
 _SIMULATED: Final = 20  # a simulator takes some 10 ms a row, and rows at the limits come on top
 # What a format, an engine or a compiler says of itself when it does not serve: told, never silently absent.
+_NEARNESS: Final = ("agreement", "largest_difference")
 _REFUSALS: Final = (ImportError, ValueError, TypeError, RuntimeError, OSError)
+
+# Rows, deployed.npz's own outputs for them, and what these are: "classes" or "real".
+Asked = tuple[NDArray[Any], NDArray[Any], str]
 
 
 def deploy_targets(
@@ -40,20 +46,23 @@ def deploy_targets(
     targets: tuple[str, ...],
     progress: Callable[[str], None],
     *,
+    kind: str = "classes",
+    facts: Facts | None = None,
     seconds: float = 0.1,
 ) -> list[dict[str, Any]]:
     """Write the targets, run each in its engines, and describe it: the entries "targets" of the report's deployment.
 
     An entry a target and engine, in the order of `ENGINES_OF`. progress is told what goes on. Equal answers are those
     that npquant gives under the engine's arithmetic, byte for byte; "agreement" is how often that arithmetic gives the
-    class that deployed.npz gives. OSError if a file cannot be written.
+    class that deployed.npz gives; of the `kind` "real" "largest_difference" is how far it lies from deployed.npz's
+    outputs. OSError if a file cannot be written.
     """
     entries = []
-    own = model.predict(x)
+    own = model.logits(x)
     for target in targets:
         engines = [engine for name, engine in ENGINES_OF if name == target]
         try:
-            files = encode_export(model, target, ExportForm(name=NAME))
+            files = encode_export(model, target, ExportForm(name=NAME, facts=facts))
         except _REFUSALS as error:
             reason = f"not written: {_words(error, folder)}"
             entries += [_entry(target, engine, [], {"reason": reason}) for engine in engines]
@@ -70,7 +79,7 @@ def deploy_targets(
         ]
         for engine in engines:
             progress(f"8 deploy: {target} in {engine}")
-            entries.append(_judged(target, engine, listed, out, model, x, own, seconds))
+            entries.append(_judged(target, engine, listed, out, model, (x, own, kind), seconds))
     return entries
 
 
@@ -89,18 +98,17 @@ def _judged(
     files: list[dict[str, Any]],
     out: Path,
     model: IntegerMLP,
-    x: NDArray[Any],
-    own: NDArray[Any],
+    asked: Asked,
     seconds: float,
 ) -> dict[str, Any]:
     """Run one artefact in one engine; what does not serve is named."""
     try:
         if engine == "numpy":
-            return _entry(target, engine, files, _read_back(out, model, x))
+            return _entry(target, engine, files, _read_back(out, model, asked))
         rows = _SIMULATED if engine == "verilog" else _ROWS
         under = "ort" if target == "onnx-integer" else None
         found = verify(out, engine=engine, profile=under, model=model if target in _GIVEN else None, rows=rows)
-        agreement = _agreement(target, found.profile, out, model, x, own)
+        near = _nearness(_answers(target, found.profile, out, model, asked[0]), asked)
     except _REFUSALS as error:
         return _entry(target, engine, files, {"reason": _words(error, out.parent)})
     try:
@@ -117,7 +125,7 @@ def _judged(
             "outputs": found.outputs,
             "differing": found.differing,
             "equal": found.equal,
-            "agreement": agreement,
+            **near,
             "measured": {"version": found.engine_version, **measured},
         },
     )
@@ -130,7 +138,7 @@ def _words(error: BaseException, folder: Path) -> str:
 
 def _entry(target: str, engine: str, files: list[dict[str, Any]], said: dict[str, Any]) -> dict[str, Any]:
     """Describe a target in an engine; what is not `said` is null."""
-    counts = dict.fromkeys(("profile", "rows", "outputs", "differing", "equal", "agreement", "reason"))
+    counts = dict.fromkeys(("profile", "rows", "outputs", "differing", "equal", *_NEARNESS, "reason"))
     measured = dict.fromkeys(("version", "seconds", "code_bytes", "ram_bytes", "instructions", "uncounted", "reason"))
     return {
         "target": target,
@@ -143,10 +151,10 @@ def _entry(target: str, engine: str, files: list[dict[str, Any]], said: dict[str
     }
 
 
-def _read_back(out: Path, model: IntegerMLP, x: NDArray[Any]) -> dict[str, Any]:
+def _read_back(out: Path, model: IntegerMLP, asked: Asked) -> dict[str, Any]:
     """Compare what the plain arrays hold, read back, on the rows."""
-    codes = model.encode(x)
-    y, due = _network(out, None).run(codes), model.run(codes)
+    codes, held = model.encode(asked[0]), _network(out, None)
+    y, due = held.run(codes), model.run(codes)
     differing = int((y != due).sum())
     return {
         "profile": model.profile.name,
@@ -154,7 +162,7 @@ def _read_back(out: Path, model: IntegerMLP, x: NDArray[Any]) -> dict[str, Any]:
         "outputs": due.size,
         "differing": differing,
         "equal": due.size > 0 and not differing,
-        "agreement": float(np.mean(y.argmax(axis=1) == due.argmax(axis=1))),
+        **_nearness(held.logits(asked[0]), asked),
         "measured": {"version": np.__version__},
     }
 
@@ -168,12 +176,21 @@ def _network(out: Path, profile: str | None) -> IntegerMLP:
     return model
 
 
-def _agreement(target: str, profile: str, out: Path, model: IntegerMLP, x: NDArray[Any], own: NDArray[Any]) -> float:
-    """The share of rows to which the artefact's network, under the engine's arithmetic, gives deployed.npz's class."""
+def _answers(target: str, profile: str, out: Path, model: IntegerMLP, x: NDArray[Any]) -> NDArray[Any]:
+    """What the artefact's network answers to the rows under the engine's arithmetic."""
     held = dataclasses.replace(model, profile=get(profile)) if target in _GIVEN else _network(out, profile)
     same_codes = (held.input_params.qmin, held.input_params.qmax) == (model.input_params.qmin, model.input_params.qmax)
-    classes = held.run(model.encode(x)).argmax(axis=1) if same_codes else held.predict(x)
-    return float(np.mean(classes == own))
+    # The door of an engine may round real inputs otherwise: where codes are alike, the arithmetic alone is judged.
+    return held.decode(held.run(model.encode(x))) if same_codes else held.logits(x)
+
+
+def _nearness(answers: NDArray[Any], asked: Asked) -> dict[str, Any]:
+    """Say how near outputs lie to deployed.npz's: the share of equal classes, or the largest difference of values."""
+    own, kind = asked[1:]
+    if kind == "real":
+        apart = np.abs(answers.astype(np.float64) - own.astype(np.float64))
+        return {"largest_difference": float(apart.max(initial=0.0))}
+    return {"agreement": float(np.mean(answers.argmax(axis=1) == own.argmax(axis=1)))}
 
 
 def _measure(engine: str, out: Path, model: IntegerMLP, seconds: float) -> dict[str, Any]:

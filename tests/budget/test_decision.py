@@ -94,8 +94,9 @@ def test_decide_names_every_limit() -> None:
     """Each requirement has its name, in the order accuracy, bytes, MACs, SQNR, test rows, and its words."""
     found = Measurement(9, 0, 270, 0.01, 901, 65, 19.9)
     decision = decide(Budget(1.0, 900, 64, 20.0), found, on_test(30, 0))
-    assert decision.failing == tuple(REQUIREMENTS)
-    assert all(words in decision.missed for words in REQUIREMENTS.values())
+    of_classes = [name for name in REQUIREMENTS if name not in ("max_rmse_rise", "test_rise")]
+    assert decision.failing == tuple(of_classes)
+    assert all(REQUIREMENTS[name] in decision.missed for name in of_classes)
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ def test_budget_refuses_limits_that_say_nothing(name: str, bad: float) -> None:
     with pytest.raises(TypeError, match=name):
         Budget(1.0, **{name: "4"})  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="max_drop"):
-        Budget(None)  # type: ignore[arg-type]
+        Budget("1")  # type: ignore[arg-type]
 
 
 def test_expected_to_hold_needs_rows_and_kl() -> None:

@@ -267,7 +267,16 @@ def _bad_input() -> list[tuple[str, type[Exception], str, Callable[[FloatMLP, Ro
 
     return [
         ("integer", TypeError, "FloatMLP", lambda m, r: search_budget(search_budget(m, r).model, r)),  # type: ignore[arg-type]
-        ("reals", TypeError, "regression", lambda m, r: search_budget(m, (r[0], r[1] + 0.5))),
+        (
+            "reals",
+            ValueError,
+            "3 outputs: give one target an output",
+            lambda m, r: search_budget(m, (r[0], r[1] + 0.5)),
+        ),
+        ("drop", ValueError, "--max-rmse-rise", lambda m, r: search_budget(m, (r[0], np.eye(3)[r[1]]), Budget(1.0))),
+        ("rise", ValueError, "--max-drop", lambda m, r: search_budget(m, r, Budget(max_rmse_rise=0.1))),
+        ("infinite", ValueError, "infinite", lambda m, r: search_budget(m, (r[0], np.full((len(r[1]), 3), np.inf)))),
+        ("text", TypeError, "<U", lambda m, r: search_budget(m, (r[0], r[1].astype(str)))),
         ("one row", ValueError, "1 rows", lambda m, r: search_budget(m, (r[0][:1], r[1][:1]))),
         ("no rows", ValueError, "shape", lambda m, r: search_budget(m, (r[0][:0], r[1][:0]))),
         ("wide", ValueError, "columns", lambda m, r: search_budget(m, (r[0][:, :3], r[1]))),

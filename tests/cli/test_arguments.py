@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from npquant.cli.arguments import activation_bits, pattern, rates, weight_bits, widths
+from npquant.cli.arguments import activation_bits, duration, pattern, rates, weight_bits, widths
 
 LISTS = st.lists(st.integers(-99, 99), min_size=1, max_size=5)
 
@@ -25,6 +25,19 @@ def test_lists_are_read_as_written(values: list[int]) -> None:
 def test_pattern_is_read_as_written(n: int, m: int) -> None:
     """N:M gives (N, M), whatever the numbers: their order is checked where they are used."""
     assert pattern(f"{n}:{m}") == (n, m)
+
+
+@given(st.integers(1, 9999), st.sampled_from([("", 1), ("s", 1), ("m", 60), ("h", 3600)]))
+def test_duration_is_read_in_seconds(number: int, unit: tuple[str, int]) -> None:
+    """A number alone is seconds; s, m and h stand for what they stand for everywhere."""
+    assert duration(f"{number}{unit[0]}") == number * unit[1]
+
+
+@pytest.mark.parametrize("text", ["", "s", "m", "5 days", "5d", "1:30", "5M", "inf", "nan", "1h30m"])
+def test_duration_refuses_what_is_no_time(text: str) -> None:
+    """Nonsense is a usage error that shows how times are written."""
+    with pytest.raises(ArgumentTypeError, match="90s, 5m or 1h"):
+        duration(text)
 
 
 def test_weight_bits_take_ternary_among_numbers() -> None:

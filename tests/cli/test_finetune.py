@@ -92,7 +92,8 @@ def test_finetune_tables_say_what_the_record_says(sparse_file: Path, tmp_path: P
     text = capsys.readouterr().out
     assert f"{record['losses'][0]:.5g} in the first epoch, {record['losses'][-1]:.5g} in the last" in text
     assert f"{100 * record['after']['validation']['accuracy']:.2f}" in text
-    assert f"{out}: {out.stat().st_size:,} bytes written" in text
+    assert f"-> {out.stat().st_size:,} bytes" in text
+    assert f"  file      {out}\n" in text
 
 
 def test_finetune_through_the_quantizer_gives_what_on_grid_reads(

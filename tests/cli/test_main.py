@@ -45,3 +45,12 @@ def test_help_loads_no_numpy(arguments: list[str]) -> None:
     )
     assert done.stdout.startswith("usage: npquant")
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("abbreviated", ["--max-dr", "--verb", "--js"])
+def test_options_are_not_abbreviated(abbreviated: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """What is not the whole name of an option is a usage error."""
+    with pytest.raises(SystemExit) as stopped:
+        main(["run", abbreviated, "1"])
+    assert stopped.value.code == 2
+    assert abbreviated in capsys.readouterr().err

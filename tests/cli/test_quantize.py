@@ -15,10 +15,11 @@ from npquant.compression.rounding.keeping_zeros import quantize_keeping_zeros
 from npquant.compression.rounding.rectified.network import quantize_rectified
 from npquant.compression.rounding.uniform import quantize_uniform
 from npquant.data.sets import load_sets
+from npquant.files.storage import save
 from npquant.integer.mlp import IntegerMLP
 from npquant.interop.reading import load
 from npquant.measure.evaluate import in_float64
-from npquant.nn.model import FloatMLP
+from npquant.nn.model import DenseLayer, FloatMLP
 
 Shown = pytest.CaptureFixture[str]
 
@@ -187,16 +188,18 @@ def test_quantize_rectified_shows_errors_within_their_bounds(
 
 
 def test_quantize_tables_say_what_the_record_says(float_file: Path, tmp_path: Path, capsys: Shown) -> None:
-    """The figures of --json stand in the text, which keeps to 100 columns."""
+    """The figures of --json stand in the text, answer first, which keeps to 96 columns."""
     out = tmp_path / "net.npz"
     record = record_of(float_file, out, capsys, "--bits", "3")
     quantized(float_file, out, "--bits", "3")
     text = capsys.readouterr().out
     after, found = record["after"], record["comparison"]
-    assert max(map(len, text.splitlines())) <= max(100, len(f"  file  {out}: 10,000 bytes written"))
-    assert f"{out}: {after['bytes']:,} bytes written" in text
+    assert max(map(len, text.splitlines())) <= max(96, len(f"  file      {out}"))
+    assert text.startswith("  accuracy  ")
+    assert f"-> {after['bytes']:,} bytes" in text
+    assert f"  file      {out}\n" in text
     assert f"{100 * after['validation']['accuracy']:.2f}" in text
-    assert f"agree  {found['agreeing']} of 270 rows" in text
+    assert f"same class for {found['agreeing']} of 270 rows" in text
     assert f"KL {found['kl']:.5f} nats" in text
     for layer in record["layers"]:
         assert f"{layer['rounding_error']['bound']:.4g}" in text
@@ -246,3 +249,26 @@ def test_quantize_own_data_with_a_network_of_that_shape(tmp_path: Path, capsys: 
     assert record["data"]["split_sha256"] == report["data"]["split_sha256"]
     assert record["before"]["validation"] == report["models"][0]["validation"]
     assert "Split by seed 0" in record["notes"][0]
+
+
+def test_inputs_are_chosen_by_name_and_said(float_file: Path, tmp_path: Path, capsys: Shown) -> None:
+    """What --inputs asks for is done; whole numbers that go by feature are said so, pixels say nothing."""
+    options = ["--method", "uniform", "--bits", "4", "--rows", "100"]
+    kinds = {}
+    for inputs in ("auto", "exact", "by_feature"):
+        record = record_of(float_file, tmp_path / "net.npz", capsys, *options, "--inputs", inputs)
+        kinds[inputs] = record["inputs"], any("a step for each feature" in note for note in record["notes"])
+    assert kinds == {"auto": ("exact", False), "exact": ("exact", False), "by_feature": ("by_feature", True)}
+
+
+def test_inspect_shows_the_ends_of_real_outputs(tmp_path: Path, capsys: Shown) -> None:
+    """Offset and factors stand behind the codes, in the record and in the text."""
+    x = np.linspace(-1, 1, 40)[:, np.newaxis]
+    model = FloatMLP((DenseLayer(np.array([[1.0, 0.01]]), np.array([1000.0, 0.0]), "identity"),))
+    save(quantize_uniform(model, x, output="identity"), tmp_path / "real.npq")
+    assert main(["inspect", str(tmp_path / "real.npq"), "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    np.testing.assert_allclose([*record["output_offset"], *record["output_factor"]], [1000, 0, 1, 0.01], atol=1e-9)
+    assert record["inputs_kind"] == "by_feature"
+    assert main(["inspect", str(tmp_path / "real.npq")]) == 0
+    assert "output   times 1/0.01, plus 1000/" in capsys.readouterr().out

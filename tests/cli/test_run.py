@@ -52,12 +52,18 @@ def test_run_without_options_meets_its_budget(bundled: tuple[Path, subprocess.Co
     # Its activations have 5 bits: TFLite clamps to whole types, and says so.
     assert exports >= {"deployed.onnx", "deployed_c", "deployed_readmemh", "deployed_arrays.npz"}
     assert set(os.listdir(folder / "npquant-out")) == {"deployed.npz", "float.npz", "report.json", *exports}
-    assert "Budget met." in done.stdout
-    said = " ".join(done.stdout.split("Budget met.")[1].split())
-    for rows, ends in (("Validation", "-0.65 to 1.39"), ("Test", "-1.08 to 1.81")):
-        assert f"{rows} rows: 0.37 points lost" in said
+    answer = done.stdout.splitlines()[:4]
+    assert answer[0] == "Budget met. Points lost: 0.37 on validation, 0.37 on test rows; 1 asked."
+    assert answer[1] == "  accuracy  98.51 -> 98.14 % on test rows, 98.15 -> 97.78 % on validation rows"
+    float_bytes, deployed_bytes = (report_of(folder / "npquant-out")["models"][index]["bytes"] for index in (0, -1))
+    assert answer[2].startswith(f"  size      {float_bytes:,} -> {deployed_bytes:,} bytes (")
+    assert answer[2].endswith("6,464 -> 2,132 MACs (3.0x less)")
+    assert answer[3].startswith("  files     deployed.npz, float.npz, report.json")
+    said = " ".join(done.stdout.split())
+    for rows, ends in (("validation", "-0.65 to 1.39"), ("test", "-1.08 to 1.81")):
+        assert f" {rows} 0.37 points lost" in said
         assert f"95 % interval {ends}: the limit of 1 lies inside it, so these rows cannot tell." in said
-    assert max(map(len, done.stdout.splitlines())) <= 100
+    assert max(map(len, done.stdout.splitlines())) <= 96
 
 
 def test_run_names_every_target_and_every_answer_is_due(
@@ -164,7 +170,7 @@ def test_run_budget_missed_exits_1(tmp_path: Path, capsys: pytest.CaptureFixture
     assert main(["run", "--out", str(tmp_path / "out"), *options]) == 1
     shown = capsys.readouterr().out
     assert "Budget MISSED: the size of deployed.npz" in shown
-    assert "nearest point" in shown
+    assert "  nearest   " in shown
     budget = report_of(tmp_path / "out")["budget"]
     assert (budget["met"], budget["failing"][0]) == (False, "max_bytes")
     assert budget["nearest"]["bytes"] == min(trial["bytes"] for trial in budget["frontier"]) > 100
@@ -180,6 +186,29 @@ def test_run_limits_are_met_with_accuracy_to_spare(tmp_path: Path) -> None:
     assert deployed["bytes"] <= 6000
     assert deployed["macs"] <= 6000
     assert (tmp_path / "deployed.npz").stat().st_size <= 6000
+
+
+def test_run_stopped_by_its_time_limit_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The shortest limit leaves 8 bits, unpruned; report, verdict and notes say that more may be found."""
+    out = tmp_path / "out"
+    code = main(["run", "--out", str(out), "--targets", "none", "--time-limit", "0.001s"])
+    report, text = report_of(out), " ".join(capsys.readouterr().out.split())
+    budget = report["budget"]
+    assert (code, budget["met"], budget["thresholds"]["bits"]) == (0, True, [8, 8, 8])
+    assert (report["config"]["time_limit"], budget["stopped"]["limit"], budget["stopped"]["tried"]) == (0.001, 0.001, 1)
+    assert budget["verdict"][-1] == budget["stopped"]["reason"]
+    assert report["notes"][0].lower().startswith(budget["stopped"]["reason"])
+    assert "with 1 of about 78 candidates tried; more may be found" in text
+
+
+@pytest.mark.parametrize("limit", ["0", "0s", "-1"])
+def test_run_time_limit_that_is_none_is_one_line(
+    limit: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A limit of no time is bad input, named with its fix, before anything is written."""
+    assert main(["run", "--out", str(tmp_path / "out"), f"--time-limit={limit}"]) == 2
+    assert "give seconds above 0" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 def test_run_fixed_thresholds_are_taken(tmp_path: Path) -> None:

@@ -9,6 +9,9 @@ import pytest
 import npquant
 from npquant import QuantParams
 from npquant.cli import main
+from npquant.integer.layer import IntegerLayer
+from npquant.integer.mlp import IntegerMLP
+from npquant.workflow.exports import encode_export
 
 Shown = pytest.CaptureFixture[str]
 X, W, Y = QuantParams(0.05, 3, -128, 127), QuantParams(0.01, 0, -128, 127), QuantParams(0.11, -20, -128, 127)
@@ -67,6 +70,42 @@ def test_who_bad_input_is_one_line(layer_file: Path, tmp_path: Path, capsys: Sho
         (["nowhere.npz"], "nowhere.npz"),
         ([str(layer_file), "--out", str(layer_file)], "would be lost"),
         ([str(layer_file), "--more", str(tmp_path / "half.npz")], "no key 'y_q'"),
+    ):
+        assert main(["who", *arguments]) == 2
+        shown = capsys.readouterr()
+        assert (shown.out, shown.err.count("\n")) == ("", 1)
+        assert words in shown.err
+
+
+def test_who_takes_the_layer_from_a_network(tmp_path: Path, capsys: Shown) -> None:
+    """A TFLite file and the codes of one of its layers: the same candidates as from a record of that layer."""
+    layer = IntegerLayer(W_Q, BIAS, X, QuantParams(0.01, 0, -127, 127), Y, "identity")
+    net, rows = tmp_path / "net.tflite", tmp_path / "rows.npz"
+    net.write_bytes(encode_export(IntegerMLP((layer,), X), "tflite")[""])
+    x_q = np.random.default_rng(1).integers(-128, 128, (10, 12)).astype(np.int8)
+    y_q = kernel(x_q)
+    np.savez(rows, x_q=x_q, y_q=y_q)
+    keys = {"sx": 0.05, "sw": 0.01, "sy": 0.11, "zx": 3, "zy": -20}
+    np.savez(tmp_path / "whole.npz", x_q=x_q, w_q=W_Q, bias=BIAS, y_q=y_q, **keys)  # type: ignore[arg-type]
+    found = []
+    for arguments in ([str(rows), "--model", str(net)], [str(tmp_path / "whole.npz")]):
+        assert main(["who", *arguments, "--json"]) == 0
+        found.append(json.loads(capsys.readouterr().out)["profiles"])
+    assert "ruy_x86" in found[0] and found[0] == found[1]
+
+
+def test_who_names_what_a_network_does_not_say(
+    layer_file: Path, integer_file: Path, float_file: Path, tmp_path: Path, capsys: Shown
+) -> None:
+    """Several layers and none named, a layer that is not there, a float network, other keys: one line each."""
+    rows = tmp_path / "rows.npz"
+    np.savez(rows, x_q=np.zeros((1, 64), np.int8), y_q=np.zeros((1, 64), np.int8))
+    for arguments, words in (
+        ([str(rows), "--model", str(integer_file)], "3 layers"),
+        ([str(rows), "--model", str(integer_file), "--layer", "3"], "from 0 to 2"),
+        ([str(rows), "--model", str(float_file)], "no integer network"),
+        ([str(layer_file), "--model", str(integer_file), "--layer", "0"], "x_q and y_q"),
+        ([str(layer_file), "--layer", "0"], "--model"),
     ):
         assert main(["who", *arguments]) == 2
         shown = capsys.readouterr()

@@ -15,9 +15,15 @@ from npquant.data.sets import load_sets
 R = 60
 COUNT = np.arange(R)
 NUMBERS = {
-    "f2": (COUNT / 7).astype(np.float16), "f4": (COUNT / 3).astype(np.float32), "f8": COUNT * 0.1, "i8": COUNT.astype(np.int64) * 5,
-    "u8": COUNT.astype(np.uint64) * 3, "i1": (COUNT % 50).astype(np.int8), "bool": COUNT % 3 == 0, "big": COUNT[::-1].astype(">i4") * 2,
-}  # fmt: skip
+    "f2": (COUNT / 7).astype(np.float16),
+    "f4": (COUNT / 3).astype(np.float32),
+    "f8": COUNT * 0.1,
+    "i8": COUNT.astype(np.int64) * 5,
+    "u8": COUNT.astype(np.uint64) * 3,
+    "i1": (COUNT % 50).astype(np.int8),
+    "bool": COUNT % 3 == 0,
+    "big": COUNT[::-1].astype(">i4") * 2,
+}
 
 
 def frames():
@@ -170,6 +176,6 @@ def test_array_column_has_one_notion_of_missing_text():
 )
 def test_array_column_names_what_is_no_number(values, words):
     """What is neither number nor text is refused by name."""
-    with pytest.raises(ValueError, match="^t: column 'a'") as caught:
+    with pytest.raises(ValueError, match=r"^t: column 'a'") as caught:
         array_column("a", values, "t")
     assert words in str(caught.value)

@@ -201,3 +201,44 @@ def test_read_idx_pair_refuses_what_does_not_belong_together(
     (tmp_path / "l").write_bytes(packed(labels))
     with pytest.raises(ValueError, match=text):
         read_idx_pair(tmp_path / "i", tmp_path / "l", max_bytes=LIMIT)
+
+
+@pytest.mark.parametrize(
+    ("images", "labels"),
+    [
+        ("emnist-letters-train-images-idx3-ubyte.gz", "emnist-letters-train-labels-idx1-ubyte.gz"),
+        ("qmnist-train-images-idx3-ubyte.gz", "qmnist-train-labels-idx2-int.gz"),
+        ("X_kannada_MNIST_train-idx3-ubyte.gz", "y_kannada_MNIST_train-idx1-ubyte.gz"),
+        ("train-images.idx3-ubyte", "train-labels.idx1-ubyte"),
+        ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte.gz"),
+    ],
+)
+def test_find_idx_pairs_knows_the_families_names(images: str, labels: str, tmp_path: Path) -> None:
+    """A folder, its images and its labels all lead to the one pair; what lies beside it does not matter."""
+    for name in (images, labels, "images.png", "emnist-letters-mapping.txt"):
+        (tmp_path / name).touch()
+    for path in (tmp_path, tmp_path / images, tmp_path / labels):
+        assert find_idx_pairs(path) == [(tmp_path / images, tmp_path / labels)]
+
+
+def test_find_idx_pairs_joins_parts_and_refuses_several_sets(tmp_path: Path) -> None:
+    """Parts of one set are joined, training first; a second set in the folder is named, and its file is read alone."""
+    names = ("X_kannada_MNIST_test-idx3-ubyte", "X_kannada_MNIST_train-idx3-ubyte")
+    for name in names:
+        (tmp_path / name).touch()
+        (tmp_path / name.replace("X", "y").replace("idx3", "idx1")).touch()
+    assert [images.name for images, _ in find_idx_pairs(tmp_path)] == list(names[::-1])
+    (tmp_path / "X_dig_MNIST-idx3-ubyte").touch()
+    with pytest.raises(ValueError, match=r"holds several sets \(X_dig_MNIST-idx3-ubyte, X_kannada"):
+        find_idx_pairs(tmp_path)
+    assert len(find_idx_pairs(tmp_path / names[0])) == 1
+    with pytest.raises(ValueError, match="X_dig_MNIST-idx3-ubyte: no labels file beside it"):
+        find_idx_pairs(tmp_path / "X_dig_MNIST-idx3-ubyte")
+
+
+def test_read_idx_pair_takes_the_class_of_qmnist(tmp_path: Path) -> None:
+    """Of eight columns of labels the first is the class; letters may run from 1 to 26."""
+    images, labels = tmp_path / "qmnist-train-images-idx3-ubyte", tmp_path / "qmnist-train-labels-idx2-int"
+    images.write_bytes(packed(np.zeros((26, 2, 2), np.uint8)))
+    labels.write_bytes(packed(np.arange(26 * 8, dtype=np.int32).reshape(26, 8) // 8 + 1))
+    assert read_idx_pair(images, labels, max_bytes=LIMIT).labels.tolist() == list(range(1, 27))

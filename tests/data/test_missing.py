@@ -25,10 +25,10 @@ def test_marked_takes_nan_for_a_missing_cell():
 
 def test_complete_rows_drops_what_it_says():
     """Rows with a gap in a feature or the label are left out; counts, lines and words stay with their rows."""
-    kept = complete_rows(marked(table()), 2, "drop")
+    kept, notes = complete_rows(marked(table()), 2, "drop")
     assert kept.rows == 1 and kept.lines.tolist() == [2] and kept.columns[1].texts().tolist() == ["u"]
     assert all(column.missing is None for column in kept.columns)
-    assert kept.notes == ("4 of 5 rows were left out for missing cells: 'a' 2, 'kind' 1, 'label' 1",)
+    assert notes == ("4 of 5 rows were left out for missing cells: 'a' 2, 'kind' 1, 'label' 1",)
 
 
 def test_complete_rows_names_counts_and_ways():

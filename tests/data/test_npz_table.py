@@ -11,6 +11,9 @@ from hypothesis.extra import numpy as hnp
 
 from npquant.data.datasets import load_dataset
 from npquant.data.npz_table import npz_table
+from npquant.data.read_table import read_table
+
+PARTS = ("train", "val", "test")
 
 
 def npz(save=np.savez, **arrays):
@@ -134,3 +137,34 @@ def test_npz_of_any_damage_is_a_named_value_error(data, save):
         npz_table(bytes(content), "t", max_bytes=1 << 20)
     except ValueError as error:
         assert str(error).startswith("t: ")
+
+
+def test_npz_joins_the_parts_of_medmnist(tmp_path):
+    """Images and labels of training, validation and test come one after the other; labels may be one column."""
+    parts = {
+        f"{part}_images": np.full((rows, 2, 2), rows, np.uint8) for part, rows in zip(PARTS, (4, 2, 3), strict=True)
+    }
+    labels = {f"{part}_labels": np.arange(rows)[:, None] % 2 for part, rows in zip(PARTS, (4, 2, 3), strict=True)}
+    np.savez(tmp_path / "m.npz", **parts, **labels)
+    table = read_table(tmp_path / "m.npz", max_bytes=1 << 16)
+    assert table.x[:, 0].tolist() == [4] * 4 + [2] * 2 + [3] * 3
+    assert table.labels.tolist() == [0, 1, 0, 1, 0, 1, 0, 1, 0]
+    np.savez(tmp_path / "m.npz", **parts, **{**labels, "val_labels": np.zeros((2, 14), np.uint8)})
+    with pytest.raises(ValueError, match=r"m\.npz: y_val has shape \(2, 14\)"):
+        read_table(tmp_path / "m.npz", max_bytes=1 << 16)
+
+
+def test_npz_pairs_of_files(tmp_path):
+    """Kuzushiji-MNIST's files of one array are found from each other and from their folder, or named."""
+    for part, rows in (("train", 4), ("test", 2)):
+        np.savez(tmp_path / f"kmnist-{part}-imgs.npz", np.full((rows, 2, 2), rows, np.uint8))
+        np.savez(tmp_path / f"kmnist-{part}-labels.npz", np.arange(rows, dtype=np.uint8) % 2)
+    assert read_table(tmp_path, max_bytes=1 << 16).labels.tolist() == [0, 1, 0, 1, 0, 1]
+    for name in ("kmnist-test-imgs.npz", "kmnist-test-labels.npz"):
+        assert read_table(tmp_path / name, max_bytes=1 << 16).x.tolist() == [[2] * 4] * 2
+    (tmp_path / "kmnist-test-labels.npz").unlink()
+    with pytest.raises(ValueError, match=r"no kmnist-test-labels\.npz beside it"):
+        read_table(tmp_path, max_bytes=1 << 16)
+    np.savez(tmp_path / "k49-test-imgs.npz", np.zeros((2, 2, 2), np.uint8))
+    with pytest.raises(ValueError, match=r"several sets \(kmnist-train-imgs\.npz, k49-test-imgs"):
+        read_table(tmp_path, max_bytes=1 << 16)

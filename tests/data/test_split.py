@@ -148,10 +148,37 @@ def test_sha256_sees_a_row_cross_a_border() -> None:
         (np.array([], np.int64), ValueError, "R >= 1"),
         (np.zeros((3, 1), np.int64), ValueError, r"\(3, 1\)"),
         (np.array([-1, -1, -1]), ValueError, "start at 0"),
-        (np.zeros(3), TypeError, "float64"),
+        (np.array(["a", "b", "c"]), TypeError, "<U1"),
+        (np.zeros(2), ValueError, "2 rows"),
+        (np.zeros((3, 1, 1)), ValueError, r"\(3, 1, 1\)"),
+        (np.array([0.5, np.nan, 1.0]), ValueError, "NaN"),
     ],
 )
 def test_split_70_15_15_names_bad_input(y: Labels, error: type[Exception], text: str) -> None:
     """Bad labels are named."""
     with pytest.raises(error, match=text):
         split_70_15_15(y, rng=0)
+
+
+@pytest.mark.parametrize("outputs", [None, 1, 3])
+@pytest.mark.parametrize("rows", [3, 19, 20, 39, 40, 641])
+def test_split_70_15_15_of_real_targets(rows: int, outputs: int | None) -> None:
+    """Disjoint, covering, in any unit the same; and of each 20 to 39 neighbours every set has its share."""
+    y = np.random.default_rng(rows).normal(size=(rows,) if outputs is None else (rows, outputs))
+    split = split_70_15_15(y, rng=0)
+    sets = (split.train, split.validation, split.test)
+    assert np.array_equal(np.sort(np.concatenate(sets)), np.arange(rows))
+    assert split_70_15_15(1e6 + 1e-3 * y, rng=0).sha256 == split.sha256
+    if outputs in (None, 1):
+        order = np.argsort(y.reshape(-1))
+        of_each = rows // max(1, rows // 20)
+        for start in range(0, rows - of_each, of_each):
+            run = order[start : start + of_each]
+            assert len(np.intersect1d(run, split.test)) <= 2 * (of_each * 15 // 100 + 1)
+
+
+def test_split_70_15_15_of_real_targets_by_quantiles() -> None:
+    """Forty rows in order are two runs, and of each three rows test, three validate."""
+    split = split_70_15_15(np.arange(40.0), rng=1)
+    for part in (split.validation, split.test):
+        assert np.bincount(part // 20).tolist() == [3, 3]

@@ -1,6 +1,9 @@
 """Laws of the text page: it fits, it lines up, it hides nothing."""
 
+import copy
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -41,9 +44,74 @@ def test_render_report_says_what_was_missed(tmp_path: Path) -> None:
     """A missed budget names the requirement and the nearest point; every model and note is on the page."""
     report = run_workflow(out=str(tmp_path), max_bytes=1500, prune=0.0, targets=("none",))
     page = render_report(report)
-    assert "Budget MISSED: the size of deployed.npz" in page
-    assert f"nearest point: {report['budget']['nearest']['bytes']:,} bytes" in page
+    assert page.startswith("Budget MISSED: the size of deployed.npz")
+    assert f"  nearest   {report['budget']['nearest']['bytes']:,} bytes" in page
     assert max(map(len, page.splitlines())) <= 96
-    flat = " ".join(page.split())
+    flat = " ".join(page.replace("  - ", "").split())
     assert all(note in flat for note in report["notes"])
     assert all(f"{model['bytes']:,}" in page for model in report["models"])
+
+
+@given(st.lists(st.tuples(words, words, words, words), min_size=1, max_size=4), st.integers(32, 60))
+def test_table_that_is_too_wide_goes_on_below(rows: list[tuple[str, ...]], width: int) -> None:
+    """Every cell is there, no line is longer than the width, and each block begins with the first column."""
+    lines = table(("name", "one", "two", "three"), rows, width=width)
+    blocks = "\n".join(lines).split("\n\n")
+    assert max(map(len, lines)) <= width
+    for number, cells in enumerate(rows):
+        found = [block.splitlines()[2 + number].split() for block in blocks]
+        assert all(part[0] == cells[0] for part in found)
+        assert tuple(cell for part in found for cell in part[1:]) == cells[1:]
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Run with nothing left to search."""
+    folder = tmp_path_factory.mktemp("out")
+    return run_workflow(out=str(folder), bits=4, prune=0.3, activation_bits=8, targets=("npz",))
+
+
+@pytest.mark.parametrize("verbose", [False, True])
+@pytest.mark.parametrize("width", [60, 80, 96, 120])
+def test_page_fits_any_width_and_shows_every_step(report: dict[str, Any], width: int, verbose: bool) -> None:
+    """No line is longer than the page; steps 1 to 8 stand in their order, each with its seconds at the right edge."""
+    lines = render_report({**report, "config": {**report["config"], "out": "out"}}, width=width, verbose=verbose)
+    assert max(map(len, lines.splitlines())) <= width
+    steps = [
+        line for line in lines.splitlines() if len(line) == width and re.match(r"  \d  [a-z].* \d+\.\d\d s$", line)
+    ]
+    assert [line.split()[0] for line in steps] == list("12345678")
+
+
+def test_page_gives_the_answer_first(report: dict[str, Any]) -> None:
+    """Four lines: what was decided, how well, how small, and where; no verdict without its warning."""
+    first, last = report["models"][0], report["models"][-1]
+    lines = render_report(report, width=120).splitlines()
+    assert lines[0].startswith("Budget met. Points lost: ")
+    assert [line.split()[0] for line in lines[1:4]] == ["accuracy", "size", "files"]
+    assert f"{first['bytes']:,} -> {last['bytes']:,} bytes" in lines[2]
+    model = {**report["model"], "warning": "the float network answers 'b' to all 100 rows"}
+    warned = render_report({**report, "model": model}, width=120).splitlines()
+    assert warned[0].startswith("Budget met, BUT the float network answers 'b' to all 100 rows. Points lost: ")
+
+
+def test_page_of_thirty_layers_keeps_its_width(report: dict[str, Any]) -> None:
+    """What is by layer is summed up in the steps, and stands line by line in the details."""
+    deep = copy.deepcopy(report)
+    deep["config"]["out"] = "out"
+    deep["model"]["activations"] = ["relu"] * 29 + ["identity"]
+    for model in deep["models"]:
+        model["neurons"], model["bits"] = [64] * 29 + [10], [8, 4] * 15
+    made = deep["budget"]["thresholds"]
+    made["bits"], made["rates"], made["activation_bits"] = [8, 4] * 15, [0.1, 0.2] * 14 + [0.3], [8] * 29
+    deep["pruning"]["removed"] = deep["pruning"]["removed"][:1] * 29
+    for entry in deep["comparisons"]:
+        if "sqnr_db" in entry:
+            entry["sqnr_db"] = [20.0] * 30
+    deep["deployment"]["kernels"] = deep["deployment"]["kernels"][:1] * 30
+    for name, values in deep["bounds"].items():
+        deep["bounds"][name] = values[:1] * 30
+    for width in (60, 80, 120):
+        page = render_report(deep, width=width, verbose=True)
+        assert max(map(len, page.splitlines())) <= width
+        assert "weights of 8, 4 bits" in " ".join(page.split())

@@ -15,14 +15,18 @@ from npquant.spec import linear
 INT8 = st.integers(-128, 127)
 
 
-@given(rows=st.lists(st.tuples(st.integers(0, 255), INT8), min_size=1, max_size=7))
-def test_products_equal_spec(rows):
+@given(rows=st.lists(st.tuples(st.integers(0, 255), INT8), min_size=1, max_size=7), part=st.integers(0, 7))
+def test_products_equal_spec(rows, part):
     """R15 and R36: exact sums, and sums of pairs that saturate."""
     x, w = [r[0] for r in rows], [r[1] for r in rows]
     signed = np.array([v - 128 for v in x], np.int8)[None]
     column = np.array(w, np.int8)[:, None]
     assert matmul.matmul_int8(signed, column).item() == linear.dot([v - 128 for v in x], w)
     assert matmul.matmul_pair16(np.array(x, np.uint8)[None], column).item() == linear.dot_pair16(x, w)
+    apart = min(part, len(rows))
+    in_parts = linear.dot_pair16(x[:apart], w[:apart]) + linear.dot_pair16(x[apart:], w[apart:])
+    assert linear.dot_pair16(x, w, apart) == in_parts
+    assert matmul.matmul_pair16(np.array(x, np.uint8)[None], column, apart).item() == in_parts
 
 
 def test_products_law_kills_pairs_of_other_neighbours():
@@ -30,6 +34,14 @@ def test_products_law_kills_pairs_of_other_neighbours():
     x, w = [255, 0, 255, 0], [127, 1, 127, 1]
     assert linear.dot_pair16(x, w) == 255 * 127 * 2
     assert linear.dot_pair16(x[::2] + x[1::2], w[::2] + w[1::2]) == 2**15 - 1
+
+
+def test_products_law_kills_pairs_across_two_parts():
+    """A first part of one product pairs the others anew."""
+    x, w = [255, 255, 255], [127, 127, 127]
+    assert linear.dot_pair16(x, w) == linear.dot_pair16(x, w, apart=1) == 2**15 - 1 + 255 * 127
+    x, w = [255, 255, 0], [127, 127, 1]
+    assert (linear.dot_pair16(x, w), linear.dot_pair16(x, w, apart=1)) == (2**15 - 1, 2 * 255 * 127)
 
 
 @given(

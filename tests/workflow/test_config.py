@@ -28,6 +28,8 @@ from npquant.workflow.config import RunConfig
         ({"model": "a.npz", "train": True}, "drop one"),
         ({"model": "a.npz", "epochs": 3}, "drop one"),
         ({"activations": "relu"}, "--model"),
+        ({"time_limit": 0.0}, "time limit is 0.*above 0"),
+        ({"time_limit": float("nan")}, "time limit is nan"),
         ({"targets": ("c", "rust")}, "'rust' is unknown.*tflite"),
     ],
 )

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from npquant.cli import main
+from npquant.files import staging as staging_module
 from npquant.files.storage import write_atomically
-from npquant.workflow import exports as exports_module
 from npquant.workflow.exports import write_export
 from npquant.workflow.staging import check_places, staged_files
 from tests.cli.process import ENVIRONMENT
@@ -199,7 +199,7 @@ def test_exports_of_several_files_are_all_or_none(tmp_path: Path, monkeypatch: p
     for at in range(len(new)):
         wrapped, _ = failing(at, OSError(28, "No space left on device"), write_atomically)
         with monkeypatch.context() as patch:
-            patch.setattr(exports_module, "write_atomically", wrapped)
+            patch.setattr(staging_module, "write_atomically", wrapped)
             with pytest.raises(OSError, match="No space"):
                 write_export(out, new)
         assert tree(out) == old

@@ -17,8 +17,8 @@ from npquant.arrays import Float64
 from npquant.kernels.floating import to_float64
 from npquant.kernels.qparams import FLOAT32_TINY, QuantParams, choose_affine
 
-# A feature this many widths from 0 is offset: codes that cover 0 too would leave it less than 1 in 8.
-FAR = 7
+# A feature this many widths from 0 is offset: codes that cover 0 too would leave it less than half of them.
+FAR = 1
 Range = tuple[float, float]
 RangeRule = Callable[[Float64], Range]
 
@@ -106,6 +106,11 @@ class InputCode:
     offset: Float64 | None  # (K,), subtracted before quantization
 
     @property
+    def by_feature(self) -> bool:
+        """Whether each feature has its own scale."""
+        return np.ndim(self.params.scale) > 0
+
+    @property
     def layer_params(self) -> QuantParams:
         """What layer 0 sees: params, or steps of 1 where the scale of each feature is folded into its weights."""
         p = self.params
@@ -137,7 +142,7 @@ def input_code_of(rows: Float64) -> InputCode:
     """Choose the quantization of checked rows (R, K): steps of 1 for integers that span at most 255 with 0.
 
     Integers: s = 1 and z = -128 - lo (plus half of the codes left over, where values are negative), so every code is
-    exact. Else, per feature: one that lies more than 7 times its width from 0, so that fewer than 32 codes would tell
+    exact. Else, per feature: one that lies more than its width from 0, so that fewer than half of the codes would tell
     its values apart, is offset to start at the lowest code; z is that of R14 for the union of the ranges, each divided
     by its largest magnitude, and -128 where none is negative; s_k = max(-lo / (z + 128), hi / (127 - z)). A constant
     feature counts as 1 wide. ValueError if a range is too wide for a float32 scale.
@@ -147,11 +152,16 @@ def input_code_of(rows: Float64) -> InputCode:
     if high - low <= 255 and (rows == np.rint(rows)).all():
         left_over = (255 - int(high - low)) // 2 if low < 0 else 0
         return InputCode(QuantParams(1.0, -128 - int(low) + left_over, -128, 127), None)
-    return _per_feature_code(lo, hi)
+    return by_feature_code(rows)
 
 
-def _per_feature_code(lo: Float64, hi: Float64) -> InputCode:
-    """Choose one scale a feature, one zero point, and offsets where a feature is far from 0."""
+def by_feature_code(rows: Float64) -> InputCode:
+    """Choose one scale a feature, one zero point, and offsets where a feature is far from 0, for whole numbers, too.
+
+    >>> by_feature_code(np.array([[0.0, 16.0], [3.0, 7.0]])).params.scale.round(4)
+    array([0.0118, 0.0627], dtype=float32)
+    """
+    lo, hi = rows.min(axis=0), rows.max(axis=0)
     width = hi / 255 - lo / 255
     width = np.where(width < FLOAT32_TINY, 1 / 255, width)
     moved = np.maximum(lo, -hi) / FAR > 255 * width

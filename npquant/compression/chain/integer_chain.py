@@ -8,7 +8,8 @@ Legend: R calibration rows, K contracted depth, N outputs; X (R, K) real inputs 
 of all hidden layers or of each (tanh at least 2; logits always have 8). `model` is a FloatMLP; `x_calibration` are
 training rows (R, K), checked and copied here, once; `activation_bits` is a; `calibrate` takes values -> (lo, hi), for
 ReLU outputs, pre-activations and logits; `targets` are Z of every layer, by default the model's own: a pruned model
-takes the float model's.
+takes the float model's; `inputs` says how inputs become codes, as in `input_choice`, `output` what the outputs are, as
+in `output_ends`.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from npquant.arrays import Float64
-from npquant.compression.chain.calibration import RangeRule, checked_rows, input_code_of, min_max_range
+from npquant.compression.chain.calibration import InputCode, RangeRule, checked_rows, min_max_range
+from npquant.compression.chain.input_choice import choose_inputs
 from npquant.compression.chain.layer_report import LayerReport
 from npquant.compression.chain.output_codes import (
     OutputRule,
@@ -30,6 +32,7 @@ from npquant.compression.chain.output_codes import (
     output_params,
     table_input_params,
 )
+from npquant.compression.chain.output_ends import OutputEnds, choose_output_ends, output_kind
 from npquant.compression.chain.weight_codes import Bits, bits_per_layer
 from npquant.integer.accumulator import check_accumulator
 from npquant.integer.layer import IntegerLayer, run_layer_plain
@@ -98,6 +101,8 @@ def quantize_by_layers(
     *,
     calibrate: RangeRule = min_max_range,
     targets: Sequence[ArrayLike] | None = None,
+    inputs: str = "auto",
+    output: str = "auto",
     finish: Finish | None = None,
 ) -> Quantized:
     """Take a way to round, (LayerProblem, bits) -> LayerCodes, through the chain: what every quantizer of weights does.
@@ -128,6 +133,8 @@ def quantize_by_layers(
         activation_bits=activation_bits,
         calibrate=calibrate,
         targets=targets,
+        inputs=inputs,
+        output=output,
         finish=finish,
     )
     return Quantized(network, tuple(reports))
@@ -142,14 +149,17 @@ def quantize_chain(
     calibrate: RangeRule = min_max_range,
     targets: Sequence[ArrayLike] | None = None,
     choose_output: OutputRule | None = None,
+    inputs: str = "auto",
+    output: str = "auto",
     finish: Finish | None = None,
 ) -> IntegerMLP:
     """Turn a float network into an integer one under npquant's own arithmetic, each layer rounded by `quantize_layer`.
 
     X of layer i + 1 is R2 of the codes that layer i writes. A hard sigmoid is clipped ReLU of z / 6 + 1/2.
-    `choose_output` is the quantization of each layer's output, by default `output_params`; `finish` changes the network
-    at the end. TypeError if the model is an integer one already; ValueError if the rows are not finite, empty or of the
-    wrong width, or a parameter is out of range; OverflowError if a bias or an accumulator cannot be held in int32.
+    `choose_output` is the quantization of each layer's output, by default `output_params` behind the ends that
+    `choose_output_ends` gives the last one; `finish` changes the network at the end. TypeError if the model is an
+    integer one already; ValueError if the rows are not finite, empty or of the wrong width, or a parameter is out of
+    range; OverflowError if a bias or an accumulator cannot be held in int32.
 
     >>> from npquant.nn.model import DenseLayer, FloatMLP
     >>> def in_halves(problem):
@@ -161,27 +171,26 @@ def quantize_chain(
     """
     if isinstance(model, IntegerMLP):
         raise TypeError("the model is an IntegerMLP, so it is integer already: quantize the FloatMLP it was made from")
-    widths = activation_bits_per_layer(activation_bits, len(model.layers))
+    widths, kind = activation_bits_per_layer(activation_bits, len(model.layers)), output_kind(output, model.neurons[-1])
     rows = _rows_of(model, x_calibration)  # checked here; from here on handed down as they are, and so are the targets
     float_pass = cache(lambda: model.forward(rows)[1])  # once, and only where targets or a rounding ask for it
     pre_activations = _checked_targets(float_pass().z if targets is None else targets, model, len(rows))
-    code = input_code_of(rows)
+    code, ends = choose_inputs(rows, np.asarray(model.layers[0].w, np.float64), inputs), OutputEnds()
+    if choose_output is None:
+        ends = choose_output_ends(pre_activations[-1], model.layers[-1].activation, kind, calibrate)
     x = code.layer_params
     x_q = quantize(rows if code.offset is None else rows - code.offset, code.params).astype(np.int8)
     layers: list[IntegerLayer] = []
-    for i, (dense, target) in enumerate(zip(model.layers, pre_activations, strict=True)):
-        w, b, z, activation = _fold_hard_sigmoid(dense, target)
-        if i == 0:
-            w, b = code.fold(w, b)
+    for i, (w, b, z, activation) in enumerate(_folded(model, pre_activations, code, ends)):
         real = (x_q.astype(np.float64) - int(x.zero_point)) * float(x.scale)
         x_float = partial(_float_inputs, float_pass, i) if i else None
         problem = LayerProblem(w, b, real, z, activation, i, i == len(model.layers) - 1, x_float)
-        output = partial(choose_output or output_params, bits=widths[i], calibrate=calibrate)
-        layer = _assemble(problem, quantize_layer(problem), x, output, calibrate)
+        rule = partial(choose_output or output_params, bits=widths[i], calibrate=calibrate)
+        layer = _assemble(problem, quantize_layer(problem), x, rule, calibrate, ends.params if problem.last else None)
         check_accumulator(layer, i)
         layers.append(layer)
         x, x_q = layer.output, run_layer_plain(layer, x_q, NPQUANT)
-    network = IntegerMLP(tuple(layers), code.params, code.offset)
+    network = IntegerMLP(tuple(layers), code.params, code.offset, output_offset=ends.offset, output_factor=ends.factor)
     if finish is None:
         return network
     # The logits stand behind the last activation, which Z does not.
@@ -212,6 +221,18 @@ def _checked_targets(targets: Sequence[ArrayLike], model: FloatMLP, rows: int) -
     return z
 
 
+def _folded(
+    model: FloatMLP, targets: Sequence[Float64], code: InputCode, ends: OutputEnds
+) -> list[tuple[Float64, Float64, Float64, str]]:
+    """Return each layer's weights, bias, targets and activation, for codes of the inputs and for the outputs' ends."""
+    parts = [_fold_hard_sigmoid(dense, z) for dense, z in zip(model.layers, targets, strict=True)]
+    w, b, z, activation = parts[0]
+    parts[0] = (*code.fold(w, b), z, activation)
+    w, b, z, activation = parts[-1]
+    parts[-1] = (*ends.fold(w, b, z), activation)
+    return parts
+
+
 def _fold_hard_sigmoid(dense: DenseLayer, z: Float64) -> tuple[Float64, Float64, Float64, str]:
     """Return float64 weights, bias, targets and activation, with clip(z / 6 + 1/2, 0, 1) made a clipped ReLU."""
     w, b = np.asarray(dense.w, np.float64), np.asarray(dense.b, np.float64)
@@ -226,12 +247,13 @@ def _assemble(
     x: QuantParams,
     choose_output: Callable[[str, Float64], QuantParams],
     calibrate: RangeRule,
+    known: QuantParams | None,
 ) -> IntegerLayer:
-    """Choose the output quantization of a layer, round its bias, and make the record."""
+    """Choose the output quantization of a layer, unless it is known; round its bias, and make the record."""
     w_q, w = rescale_for_bias(codes, x, problem.index)
     steps = np.asarray(w.scale, np.float64) * (w_q - np.asarray(w.zero_point, np.float64))
     pre_activation = problem.x @ steps + codes.bias
-    y = choose_output(problem.activation, pre_activation)
+    y = known or choose_output(problem.activation, pre_activation)
     pre = None
     if problem.activation in FUNCTIONS:
         pre = table_input_params(problem.activation, pre_activation, y, calibrate)

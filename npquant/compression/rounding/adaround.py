@@ -89,12 +89,14 @@ def quantize_adaround(
     orient: bool = False,
     calibrate: RangeRule = min_max_range,
     targets: Sequence[ArrayLike] | None = None,
+    inputs: str = "auto",
+    output: str = "auto",
 ) -> IntegerMLP:
     """Quantize a network by AdaRound, through the activation, then fit each neuron's scale and bias.
 
     Parameters
     ----------
-    model, x_calibration, bits, activation_bits, calibrate, targets
+    model, x_calibration, bits, activation_bits, calibrate, targets, inputs, output
         As in `quantize_model`.
     orient : bool
         As in `quantize_nearest`, its errors taken behind the activation.
@@ -147,5 +149,13 @@ def quantize_adaround(
 
     rounding = on_better_side if orient else layer
     return quantize_by_layers(
-        model, x_calibration, bits, activation_bits, rounding, calibrate=calibrate, targets=targets
+        model,
+        x_calibration,
+        bits,
+        activation_bits,
+        rounding,
+        calibrate=calibrate,
+        targets=targets,
+        inputs=inputs,
+        output=output,
     ).network

@@ -7,6 +7,7 @@ npquant/integer/dynamic_mlp.py and docs/dynamic.md, the E labels in rounding_gri
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,8 +17,10 @@ from npquant.arrays import Float64
 from npquant.compression.chain.calibration import checked_rows
 from npquant.compression.chain.integer_chain import LayerProblem
 from npquant.compression.chain.output_codes import activation_bits_per_layer
+from npquant.compression.chain.output_ends import output_kind
 from npquant.compression.chain.weight_codes import Bits, bits_per_layer
 from npquant.compression.rounding.methods import deterministic_rounding
+from npquant.compression.rounding.rectified.network import rectified_codes
 from npquant.integer.dynamic_layer import GRANULARITIES, DynamicLayer, input_params, quantize_rows, run_dynamic_layer
 from npquant.integer.dynamic_mlp import DynamicMLP
 from npquant.nn.model import FloatMLP
@@ -35,6 +38,7 @@ def quantize_dynamic(
     *,
     granularity: str = "row",
     method: str = "uniform",
+    output: str = "auto",
 ) -> DynamicMLP:
     """Quantize the weights of a network, and leave the scales of its inputs and activations to the run.
 
@@ -54,6 +58,8 @@ def quantize_dynamic(
         Whose range decides the scale of an activation: the row's own, or that of the batch.
     method : {"uniform", "nearest", "gpfq", "gptq", "gptq_resolved", "rectified"}
         How weights are rounded: by the names of `quantize_model`.
+    output : {"auto", "softmax", "identity"}
+        What the outputs are, as in `quantize_model`; "rectified" reads it.
 
     Returns
     -------
@@ -86,7 +92,9 @@ def quantize_dynamic(
     """
     if not isinstance(model, FloatMLP):
         raise TypeError(f"the model is {type(model).__name__}; dynamic quantization starts from a FloatMLP")
-    round_layer = deterministic_rounding(method)
+    kind, round_layer = output_kind(output, model.neurons[-1]), deterministic_rounding(method)
+    if method == "rectified":
+        round_layer = partial(rectified_codes, output=kind)
     if granularity not in GRANULARITIES:
         raise ValueError(f"the granularity is {granularity!r}; it must be one of {GRANULARITIES}")
     widths = bits_per_layer(bits, len(model.layers))

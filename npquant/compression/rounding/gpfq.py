@@ -62,12 +62,14 @@ def quantize_gpfq(
     orient: bool = False,
     calibrate: RangeRule = min_max_range,
     targets: Sequence[ArrayLike] | None = None,
+    inputs: str = "auto",
+    output: str = "auto",
 ) -> IntegerMLP:
     """Quantize a network by greedy path following, then fit each neuron's scale and bias.
 
     Parameters
     ----------
-    model, x_calibration, bits, activation_bits, rng, calibrate, targets
+    model, x_calibration, bits, activation_bits, rng, calibrate, targets, inputs, output
         As in `quantize_model`; rng is not used, and targets only by E15.
     orient : bool
         As in `quantize_nearest`.
@@ -95,5 +97,13 @@ def quantize_gpfq(
     """
     rounding = partial(better_side, round_layer=gpfq_layer) if orient else gpfq_layer
     return quantize_by_layers(
-        model, x_calibration, bits, activation_bits, rounding, calibrate=calibrate, targets=targets
+        model,
+        x_calibration,
+        bits,
+        activation_bits,
+        rounding,
+        calibrate=calibrate,
+        targets=targets,
+        inputs=inputs,
+        output=output,
     ).network

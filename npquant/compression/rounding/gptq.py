@@ -139,12 +139,14 @@ def quantize_gptq(
     orient: bool = False,
     calibrate: RangeRule = min_max_range,
     targets: Sequence[ArrayLike] | None = None,
+    inputs: str = "auto",
+    output: str = "auto",
 ) -> IntegerMLP:
     """Quantize a network by GPTQ with a centred Hessian, then fit each neuron's scale and bias.
 
     Parameters
     ----------
-    model, x_calibration, bits, activation_bits, rng, calibrate, targets
+    model, x_calibration, bits, activation_bits, rng, calibrate, targets, inputs, output
         As in `quantize_model`; rng is not used.
     orient : bool
         As in `quantize_nearest`.
@@ -176,7 +178,15 @@ def quantize_gptq(
     """
     rounding = _rounding(damping, order, resolve=False, orient=orient)
     return quantize_by_layers(
-        model, x_calibration, bits, activation_bits, rounding, calibrate=calibrate, targets=targets
+        model,
+        x_calibration,
+        bits,
+        activation_bits,
+        rounding,
+        calibrate=calibrate,
+        targets=targets,
+        inputs=inputs,
+        output=output,
     ).network
 
 
@@ -192,12 +202,14 @@ def quantize_gptq_resolved(
     orient: bool = False,
     calibrate: RangeRule = min_max_range,
     targets: Sequence[ArrayLike] | None = None,
+    inputs: str = "auto",
+    output: str = "auto",
 ) -> IntegerMLP:
     """Quantize a network by GPTQ, each layer's weights first re-solved towards the float network's targets.
 
     Parameters
     ----------
-    model, x_calibration, bits, activation_bits, rng, damping, order, orient, calibrate, targets
+    model, x_calibration, bits, activation_bits, rng, damping, order, orient, calibrate, targets, inputs, output
         As in `quantize_gptq`.
 
     Returns
@@ -223,7 +235,15 @@ def quantize_gptq_resolved(
     """
     rounding = _rounding(damping, order, resolve=True, orient=orient)
     return quantize_by_layers(
-        model, x_calibration, bits, activation_bits, rounding, calibrate=calibrate, targets=targets
+        model,
+        x_calibration,
+        bits,
+        activation_bits,
+        rounding,
+        calibrate=calibrate,
+        targets=targets,
+        inputs=inputs,
+        output=output,
     ).network
 
 

@@ -2,7 +2,8 @@
 
 Legend: R calibration rows, K inputs and N neurons of a layer; `problem` a LayerProblem: x (R, K) delivered inputs, z
 (R, N) float targets, w (K, N) real weights; q codes, S the inputs whose weight in a neuron is not 0; `bits` 2..8 or
-"ternary"; `method` a name of method_names. U6 is derived in docs/weight-pruning.md.
+"ternary"; `method` a name of method_names; `output` "softmax" or "identity", as in rectified/network. U6 is derived in
+docs/weight-pruning.md.
 
 U6 (zeros)  w_kn = 0  =>  q_kn = 0: neuron n is rounded as a layer of the inputs S alone
 """
@@ -19,6 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from npquant.compression.chain.calibration import RangeRule, min_max_range
 from npquant.compression.chain.integer_chain import LayerCodes, LayerProblem, quantize_by_layers
+from npquant.compression.chain.output_ends import output_kind
 from npquant.compression.chain.weight_codes import Bits, code_interval, weight_grid
 from npquant.compression.rounding.methods import deterministic_rounding
 from npquant.compression.rounding.rectified.network import error_weights, rectified_codes
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from npquant.nn.model import FloatMLP
 
 
-def round_keeping_zeros(problem: LayerProblem, bits: Bits, method: str) -> LayerCodes:
+def round_keeping_zeros(problem: LayerProblem, bits: Bits, method: str, output: str = "softmax") -> LayerCodes:
     """U6: round one layer, neuron by neuron, on the inputs that each one uses; exactly 0 where w is.
 
     Scale, codes and bias of each neuron are as the method gives them for its part. A neuron without weights is rounded
@@ -43,9 +45,9 @@ def round_keeping_zeros(problem: LayerProblem, bits: Bits, method: str) -> Layer
     (array([1, 0], dtype=int8), array([0.5], dtype=float32))
     """
     rounding, problem, used = deterministic_rounding(method), replace(problem, x_float=None), problem.w != 0
+    d2 = error_weights(problem, output) if method == "rectified" else None
     if used.all():
-        return replace(rounding(problem, bits), report=None)
-    d2 = error_weights(problem) if method == "rectified" else None
+        return replace(rounding(problem, bits) if d2 is None else rectified_codes(problem, bits, d2), report=None)
     w_q, scale, bias = np.zeros(used.shape, np.int8), np.empty(used.shape[1], np.float32), np.empty(used.shape[1])
     upper = np.zeros(used.shape[1], np.bool_)
     for n in range(used.shape[1]):
@@ -76,12 +78,14 @@ def quantize_keeping_zeros(
     method: str = "rectified",
     calibrate: RangeRule = min_max_range,
     targets: Sequence[ArrayLike] | None = None,
+    inputs: str = "auto",
+    output: str = "auto",
 ) -> IntegerMLP:
     """Quantize a sparse network so that no weight that is 0 comes back.
 
     Parameters
     ----------
-    model, x_calibration, bits, activation_bits, rng, calibrate, targets
+    model, x_calibration, bits, activation_bits, rng, calibrate, targets, inputs, output
         As in `quantize_model`; rng is not used. The model has weights that are 0.
     method : {"rectified", "uniform", "nearest", "gptq", "gptq_resolved", "gpfq"}
         How the nonzero weights are rounded.
@@ -109,7 +113,15 @@ def quantize_keeping_zeros(
     array([ 7,  0, -3], dtype=int8)
     """
     deterministic_rounding(method)  # refuses a name before any row is looked at
-    rounding = partial(round_keeping_zeros, method=method)
+    rounding = partial(round_keeping_zeros, method=method, output=output_kind(output, model.neurons[-1]))
     return quantize_by_layers(
-        model, x_calibration, bits, activation_bits, rounding, calibrate=calibrate, targets=targets
+        model,
+        x_calibration,
+        bits,
+        activation_bits,
+        rounding,
+        calibrate=calibrate,
+        targets=targets,
+        inputs=inputs,
+        output=output,
     ).network

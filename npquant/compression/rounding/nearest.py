@@ -61,12 +61,14 @@ def quantize_nearest(
     orient: bool = False,
     calibrate: RangeRule = min_max_range,
     targets: Sequence[ArrayLike] | None = None,
+    inputs: str = "auto",
+    output: str = "auto",
 ) -> IntegerMLP:
     """Quantize a network by rounding every weight to nearest, then fitting each neuron's scale and bias.
 
     Parameters
     ----------
-    model, x_calibration, bits, activation_bits, rng, calibrate, targets
+    model, x_calibration, bits, activation_bits, rng, calibrate, targets, inputs, output
         As in `quantize_model`; rng is not used, and targets only by E15.
     weight_scale : {"auto", "mse", "absmax"}
         As in `quantize_uniform`.
@@ -102,5 +104,13 @@ def quantize_nearest(
     layer = partial(nearest_layer, weight_scale=weight_scale, correction=correction)
     rounding = partial(better_side, round_layer=layer) if orient else layer
     return quantize_by_layers(
-        model, x_calibration, bits, activation_bits, rounding, calibrate=calibrate, targets=targets
+        model,
+        x_calibration,
+        bits,
+        activation_bits,
+        rounding,
+        calibrate=calibrate,
+        targets=targets,
+        inputs=inputs,
+        output=output,
     ).network

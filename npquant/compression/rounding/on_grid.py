@@ -6,7 +6,10 @@ in docs/finetuning.md.
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from npquant.arrays import Float64
 from npquant.compression.chain.calibration import RangeRule, min_max_range
-from npquant.compression.chain.integer_chain import LayerCodes, LayerProblem, quantize_by_layers
+from npquant.compression.chain.integer_chain import LayerCodes, LayerProblem, Quantized, quantize_by_layers
 from npquant.compression.chain.weight_codes import Bits, weight_grid
 from npquant.compression.rounding.straight_through import StraightThrough
 from npquant.integer.mlp import IntegerMLP
@@ -35,6 +38,8 @@ def quantize_on_grid(
     *,
     bias_bits: int | None = None,
     calibrate: RangeRule = min_max_range,
+    inputs: str = "auto",
+    output: str = "auto",
 ) -> IntegerMLP:
     """Turn a network that was trained through a quantizer into an integer one, without moving a weight.
 
@@ -52,6 +57,10 @@ def quantize_on_grid(
         2..32: round the biases of each layer to so many bits, as `round_biases` does.
     calibrate : callable
         Values -> (lo, hi), for ranges that the activation does not bound.
+    inputs : {"auto", "exact", "by_feature"}
+        Those that it was trained for; "auto" is what the quantizer says, and else those that put the weights on a grid.
+    output : {"auto", "softmax", "identity"}
+        As in `quantize_model`; several outputs have no factors where the weights of a layer have one scale.
 
     Returns
     -------
@@ -90,11 +99,33 @@ def quantize_on_grid(
         codes = np.rint(problem.w / scale).astype(np.int8)
         return LayerCodes(codes, QuantParams(scale, 0, *grid), problem.b)
 
-    activation_bits = quantizer.output_bits(len(model.layers))[:-1]
-    net = quantize_by_layers(
-        model, x_calibration, quantizer.bits, activation_bits, read_codes, calibrate=calibrate
-    ).network
+    # A factor for each output would leave one scale for all no grid.
+    one_scale = quantizer.granularity == "per_tensor" and model.neurons[-1] > 1
+    read = partial(
+        quantize_by_layers,
+        model,
+        x_calibration,
+        quantizer.bits,
+        quantizer.output_bits(len(model.layers))[:-1],
+        read_codes,
+        calibrate=calibrate,
+        output="softmax" if one_scale else output,
+    )
+    net = _first_that_fits(read, quantizer.inputs if inputs == "auto" else inputs)
     return net if bias_bits is None else round_biases(net, bias_bits)
+
+
+def _first_that_fits(read: Callable[..., Quantized], inputs: str) -> IntegerMLP:
+    """Read codes for these inputs, with "auto" for others where the choice of now is not that of the training."""
+    if inputs != "auto":
+        return read(inputs=inputs).network
+    try:
+        return read(inputs="auto").network
+    except ValueError as error:
+        for other in ("exact", "by_feature"):
+            with contextlib.suppress(ValueError):
+                return read(inputs=other).network
+        raise error
 
 
 def read_scale(w: Float64, grid: tuple[int, int], eps: float, name: str) -> float:

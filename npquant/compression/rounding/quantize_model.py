@@ -15,10 +15,11 @@ from numpy.typing import ArrayLike
 
 from npquant.compression.chain.calibration import RangeRule, min_max_range
 from npquant.compression.chain.integer_chain import Quantized, Rounding, quantize_by_layers
+from npquant.compression.chain.output_ends import output_kind
 from npquant.compression.chain.weight_codes import Bits
 from npquant.compression.rounding.keeping_zeros import round_keeping_zeros
 from npquant.compression.rounding.methods import deterministic_rounding, rounding_of
-from npquant.compression.rounding.rectified.network import tuning_by
+from npquant.compression.rounding.rectified.network import rectified_codes, tuning_by
 
 if TYPE_CHECKING:
     from npquant.nn.model import FloatMLP
@@ -36,6 +37,8 @@ def quantize_model(
     polish_steps: int = 0,
     calibrate: RangeRule = min_max_range,
     targets: Sequence[ArrayLike] | None = None,
+    inputs: str = "auto",
+    output: str = "auto",
 ) -> Quantized:
     """Quantize a network by any method, and say what the rounding of each layer cost.
 
@@ -64,6 +67,12 @@ def quantize_model(
     targets : sequence of arrays, shapes (R, N), optional
         Pre-activations that every layer is to come close to; by default those of `model`. A pruned model takes the
         original's.
+    inputs : {"auto", "exact", "by_feature"}
+        Whole numbers that span at most 255 as they are, one step of 1 for all, or a scale a feature, folded into the
+        first layer. "auto" takes exact ones where they cost the weights no more than half a bit.
+    output : {"auto", "softmax", "identity"}
+        What the outputs are: logits of classes, or real values, which get an offset, and several of them factors,
+        where 8-bit codes around 0 would leave an output less than half of its steps. "auto": real if there is one.
 
     Returns
     -------
@@ -94,14 +103,17 @@ def quantize_model(
     (array([ 1, -1], dtype=int8), True, True)
     """
     rounding: Rounding
+    kind = output_kind(output, model.neurons[-1])
     if keep_zeros:
         if not isinstance(method, str):
             raise ValueError(f"keep_zeros needs the name of a method, not {method!r}")
         deterministic_rounding(method)  # refuses a name before any row is looked at
-        rounding = partial(round_keeping_zeros, method=method)
+        rounding = partial(round_keeping_zeros, method=method, output=kind)
+    elif method == "rectified":
+        rounding = partial(rectified_codes, output=kind)
     else:
         rounding = rounding_of(method, rng) if isinstance(method, str) else method
-    finish = tuning_by(polish_steps, "softmax", rng)
+    finish = tuning_by(polish_steps, kind, rng)
     return quantize_by_layers(
         model,
         x_calibration,
@@ -110,5 +122,7 @@ def quantize_model(
         rounding,
         calibrate=calibrate,
         targets=targets,
+        inputs=inputs,
+        output=output,
         finish=finish,
     )

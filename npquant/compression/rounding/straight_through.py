@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from npquant.arrays import Float64, Real
-from npquant.compression.chain.calibration import choose_input_code
+from npquant.compression.chain.calibration import checked_rows
+from npquant.compression.chain.input_choice import check_inputs, choose_inputs
 from npquant.compression.chain.output_codes import activation_bits_per_layer
 from npquant.compression.chain.weight_codes import (
     GRANULARITIES,
@@ -25,6 +26,8 @@ from npquant.compression.chain.weight_codes import (
 )
 from npquant.nn.layers import Parameters
 
+# Rows that tell how much exact inputs would cost.
+SAMPLE_ROWS = 2048
 # Outputs of these activations lie in [0, 1], or in [-1, 1] for tanh; those of others are given the range that was seen.
 _BOUNDED = ("clipped_relu", "hard_sigmoid", "sigmoid", "tanh")
 
@@ -41,6 +44,8 @@ class StraightThrough:
         One scale a neuron, or one a layer: fewer bytes, and a larger error where inputs or neurons differ in size.
     activation_bits : int, sequence of int or None
         2..8 for hidden outputs, rounded in training as well; None leaves them real: at 8 bits nothing is gained.
+    inputs : {"auto", "exact", "by_feature"}
+        As in `quantize_model`: the codes of the inputs that layer 0's weights are for.
 
     Raises
     ------
@@ -64,8 +69,10 @@ class StraightThrough:
     bits: Bits | Sequence[Bits] = 4
     granularity: str = "per_channel"
     activation_bits: int | Sequence[int] | None = None
+    inputs: str = "auto"
 
     def __post_init__(self) -> None:
+        check_inputs(self.inputs)
         if self.granularity not in GRANULARITIES:
             raise ValueError(f"granularity is {self.granularity!r}; it must be one of {', '.join(GRANULARITIES)}")
         for width in (self.bits,) if isinstance(self.bits, int | np.integer | str) else tuple(self.bits):
@@ -80,11 +87,15 @@ class StraightThrough:
         """Return the activation bits of each layer; 8 where none are asked for."""
         return activation_bits_per_layer(8 if self.activation_bits is None else self.activation_bits, layers)
 
-    def input_steps(self, x: NDArray[Any]) -> Float64:
-        """Return the step (K,) of each input's codes, as the integer network will choose it from the same rows."""
+    def input_steps(self, x: NDArray[Any], w: Real) -> Float64:
+        """Return the step (K,) of each input's codes, as the integer network will choose it from the same rows.
+
+        `w` (K, N) are layer 0's weights as they are before the training.
+        """
         # Whole numbers are told from their ends, without a float64 copy of all rows.
         rows = np.stack([x.min(axis=0), x.max(axis=0)]) if x.dtype.kind in "iu" else x
-        return np.broadcast_to(np.asarray(choose_input_code(rows).params.scale, np.float64), x.shape[1:]).copy()
+        code = choose_inputs(checked_rows(rows), np.asarray(w, np.float64), self.inputs, checked_rows(x[:SAMPLE_ROWS]))
+        return np.broadcast_to(np.asarray(code.params.scale, np.float64), x.shape[1:]).copy()
 
     def start(self, parameters: Parameters, activations: Sequence[str], unit: Float64) -> GridForward:
         """Choose the first scales; `unit` (K,) times a weight of layer 0 is a weight for input codes."""

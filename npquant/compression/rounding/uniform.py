@@ -52,12 +52,14 @@ def quantize_uniform(
     weight_scale: str = "auto",
     calibrate: RangeRule = min_max_range,
     targets: Sequence[ArrayLike] | None = None,
+    inputs: str = "auto",
+    output: str = "auto",
 ) -> IntegerMLP:
     """Quantize a network by rounding every weight to the nearest code.
 
     Parameters
     ----------
-    model, x_calibration, bits, activation_bits, rng, calibrate, targets
+    model, x_calibration, bits, activation_bits, rng, calibrate, targets, inputs, output
         As in `quantize_model`; rng and targets are not used. All quantizers take them, so that they can be exchanged.
     granularity : {"per_channel", "per_tensor"}
         One scale a neuron, or one for all.
@@ -88,7 +90,15 @@ def quantize_uniform(
     """
     rounding = partial(uniform_layer, granularity=granularity, weight_scale=weight_scale)
     return quantize_by_layers(
-        model, x_calibration, bits, activation_bits, rounding, calibrate=calibrate, targets=targets
+        model,
+        x_calibration,
+        bits,
+        activation_bits,
+        rounding,
+        calibrate=calibrate,
+        targets=targets,
+        inputs=inputs,
+        output=output,
     ).network
 
 

@@ -1,4 +1,4 @@
-"""Read the container of an integer network (N1 to N6).
+"""Read the container of an integer network (N1 to N7).
 
 Legend: data the whole container; name what to call it in a message.
 """
@@ -21,6 +21,8 @@ from npquant.files.container.layout import (
     MAGIC,
     OFFSETS,
     VERSION,
+    VERSION_WITH_FACTS,
+    WITH_ENDS,
     Part,
     allowed_steps,
     decoding_steps,
@@ -28,6 +30,7 @@ from npquant.files.container.layout import (
     warn_of_numerics,
 )
 from npquant.files.container.params import decode_params
+from npquant.files.facts import Facts, decode_facts
 from npquant.files.format_error import FormatError
 from npquant.integer.layer import IntegerLayer
 from npquant.integer.mlp import IntegerMLP
@@ -36,8 +39,8 @@ from npquant.kernels.qparams import QuantParams
 from npquant.profiles.npquant import NPQUANT
 
 
-def decode_container(data: bytes, name: str = "bytes") -> tuple[IntegerMLP, tuple[Part, ...]]:
-    """N1 to N6. Decode an integer network, and say what each byte is for: parts in the order of the file.
+def decode_container(data: bytes, name: str = "bytes") -> tuple[IntegerMLP, tuple[Part, ...], Facts | None]:
+    """N1 to N7. Decode an integer network, what each byte is for, in the order of the file, and what it knows of data.
 
     Nothing in data is trusted: the network's accumulator bounds are proven anew. The parts' bytes sum to the length.
     FormatError, naming the layer and the field, if the bytes are damaged, of another version, or describe no network.
@@ -45,16 +48,15 @@ def decode_container(data: bytes, name: str = "bytes") -> tuple[IntegerMLP, tupl
     >>> from npquant.files.container.encode import encode_container
     >>> p = QuantParams(0.5, 0, -128, 127)
     >>> layer = IntegerLayer(np.array([[10], [20]], np.int8), np.array([7], np.int32), p, p, p, "relu")
-    >>> model, parts = decode_container(encode_container(IntegerMLP((layer,), p)))
+    >>> model, parts, facts = decode_container(encode_container(IntegerMLP((layer,), p)))
     >>> parts[-2]
     Part(name='weights', layer=0, encoding='dense6', n_bytes=4)
     """
     if data[:3] != MAGIC or len(data) < 9:
         raise FormatError(name, "header", f"not an npquant container: it does not start with {MAGIC!r}")
-    if data[3] != VERSION or data[4] != INTEGER_MLP:
-        raise FormatError(
-            name, "header", f"container version {data[3]}, kind {data[4]}: this npquant reads version {VERSION}, kind 1"
-        )
+    if data[3] not in (VERSION, VERSION_WITH_FACTS) or data[4] not in (INTEGER_MLP, WITH_ENDS):
+        found = f"container version {data[3]}, kind {data[4]}"
+        raise FormatError(name, "header", f"{found}: this npquant reads versions 1 and 2, kinds 1 and 2")
     if zlib.crc32(data[:-4]) != int.from_bytes(data[-4:], "little"):
         raise FormatError(
             name, "", "the CRC-32 at the end is not that of the content; the file is damaged, get it anew"
@@ -70,14 +72,14 @@ class _Decoder:
     """Read N1 from front to back, keeping count of what the bytes were for."""
 
     def __init__(self, data: bytes) -> None:
-        self._reader = ByteReader(data[:-4])
-        self._reader.take(5)
+        self._reader, self._version = ByteReader(data[:-4]), data[3]
+        self._with_ends = self._reader.take(5)[4] == WITH_ENDS
         self._counted = 0
         self._parts: Counter[tuple[str, int | None, str]] = Counter()
         self._steps = allowed_steps(len(data))
         self.place = "header"  # what is being read, for the error that says where
 
-    def decode(self) -> tuple[IntegerMLP, tuple[Part, ...]]:
+    def decode(self) -> tuple[IntegerMLP, tuple[Part, ...], Facts | None]:
         """Read all of it."""
         reader = self._reader
         numerics = reader.text()
@@ -87,7 +89,7 @@ class _Decoder:
             raise ValueError(f"{inputs} inputs are too many for so short a file (N6)")
         self._count("header")
         self.place = "input offset"
-        offset = self._offset(inputs)
+        offset = self._end(inputs)
         self.place = "input parameters"
         input_params = x = self._params(inputs)
         if np.ndim(x.scale):
@@ -97,13 +99,16 @@ class _Decoder:
         for number in range(layers):
             read.append(self._layer(number, inputs, x))
             inputs, x = read[-1].shape[1], read[-1].output
+        self.place = "output ends"
+        ends = (self._end(inputs), self._end(inputs)) if self._with_ends else (None, None)
+        facts = self._facts() if self._version == VERSION_WITH_FACTS else None
         self.place = "end"
         if reader.left:
             raise ValueError(f"{reader.left} bytes follow the last layer")
-        model = IntegerMLP(tuple(read), input_params, offset, profile)
+        model = IntegerMLP(tuple(read), input_params, offset, profile, *ends)
         self._parts["checksum", None, ""] = 4
         warn_of_numerics(numerics, profile)
-        return model, tuple(Part(*key, n_bytes) for key, n_bytes in self._parts.items())
+        return model, tuple(Part(*key, n_bytes) for key, n_bytes in self._parts.items()), facts
 
     def _count(self, name: str, layer: int | None = None, encoding: str = "") -> None:
         """Attribute the bytes read since the last count."""
@@ -113,15 +118,15 @@ class _Decoder:
     def _floats(self, dtype: str, count: int) -> NDArray[Any]:
         return np.frombuffer(self._reader.take(count * np.dtype(dtype).itemsize), dtype)
 
-    def _offset(self, inputs: int) -> NDArray[np.float64] | None:
-        """Read N2."""
+    def _end(self, size: int) -> NDArray[np.float64] | None:
+        """Read N2: an offset, or factors."""
         form = self._reader.byte()
         if form >= len(OFFSETS):
-            raise ValueError(f"unknown form {form} of the input offset")
+            raise ValueError(f"unknown form {form} of an offset or of factors")
         with np.errstate(invalid="ignore"):  # of a signalling NaN, which the network refuses like any other
-            offset = self._floats(OFFSETS[form], inputs).astype(np.float64) if form else None
+            end = self._floats(OFFSETS[form], size).astype(np.float64) if form else None
         self._count("offset")
-        return offset
+        return end
 
     def _layer(self, number: int, inputs: int, x: QuantParams) -> IntegerLayer:
         """Read N4."""
@@ -149,6 +154,13 @@ class _Decoder:
         self._count("weights", number, FORMS[form])
         self.place = layer
         return IntegerLayer(w_q, bias, x, w, y, name, pre)
+
+    def _facts(self) -> Facts:
+        """Read N7."""
+        self.place = "facts"
+        facts = decode_facts(self._reader)
+        self._count("facts")
+        return facts
 
     def _params(self, channels: int, layer: int | None = None) -> QuantParams:
         """Read N5."""

@@ -1,6 +1,6 @@
-"""Write the container of an integer network (N1 to N6).
+"""Write the container of an integer network (N1 to N7).
 
-Legend: model the IntegerMLP, encoding that of its weights.
+Legend: model the IntegerMLP, encoding that of its weights; facts what is known of the data, None: nothing.
 """
 
 from __future__ import annotations
@@ -18,23 +18,27 @@ from npquant.files.container.layout import (
     INTEGER_MLP,
     MAGIC,
     VERSION,
+    VERSION_WITH_FACTS,
+    WITH_ENDS,
     allowed_steps,
     decoding_steps,
     find_profile,
 )
 from npquant.files.container.params import encode_params
+from npquant.files.facts import Facts, check_facts, encode_facts
 from npquant.integer.layer import IntegerLayer
 from npquant.integer.mlp import IntegerMLP
 from npquant.profiles.npquant import NPQUANT
 from npquant.version import numerics_version
 
 
-def encode_container(model: IntegerMLP, encoding: str = "auto") -> bytes:
-    """N1 to N5. Encode an integer network, any that `unfit` finds no fault with.
+def encode_container(model: IntegerMLP, encoding: str = "auto", facts: Facts | None = None) -> bytes:
+    """N1 to N5, N7. Encode an integer network, any that `unfit` finds no fault with.
 
     encoding is that of all weights: "auto", "dense", "bitmask", "relative" or "arithmetic" (W3). Where "auto" would
     exceed N6, as large layers of zeros do, the weights are packed densely. ValueError if the encoding is unknown, the
-    network is of another kind, the profile is none of `npquant.profiles`, or the bytes would exceed N6.
+    network is of another kind, the profile is none of `npquant.profiles`, the bytes would exceed N6, or facts do not
+    fit the network.
 
     >>> from npquant.kernels.qparams import QuantParams
     >>> p = QuantParams(0.5, 0, -128, 127)
@@ -49,10 +53,11 @@ def encode_container(model: IntegerMLP, encoding: str = "auto") -> bytes:
         raise ValueError(
             f"profile {model.profile.name!r} is not npquant's own of that name; it cannot be stored by name"
         )
-    data = _encode_all(model, encoding)
+    check_facts(facts, model.n_inputs, model.neurons[-1])
+    data = _encode_all(model, encoding, facts)
     steps = sum(decoding_steps(*layer.shape) for layer in model.layers)
     if steps > allowed_steps(len(data)) and encoding == "auto":
-        data = _encode_all(model, "dense")
+        data = _encode_all(model, "dense", facts)
     if steps > allowed_steps(len(data)):
         raise ValueError(
             f"{len(data)} bytes for {steps} steps of decoding are more than N6 allows: use encoding='dense'"
@@ -83,11 +88,12 @@ def unfit(model: IntegerMLP) -> str:
     return ""
 
 
-def _encode_all(model: IntegerMLP, encoding: str) -> bytes:
+def _encode_all(model: IntegerMLP, encoding: str, facts: Facts | None) -> bytes:
     """Write N1, whatever its length."""
-    own = model.profile is NPQUANT
+    own, ends = model.profile is NPQUANT, (model.output_offset, model.output_factor)
+    kind = INTEGER_MLP if all(end is None for end in ends) else WITH_ENDS
     parts = [
-        MAGIC + bytes([VERSION, INTEGER_MLP]) + text(numerics_version),
+        MAGIC + bytes([VERSION if facts is None else VERSION_WITH_FACTS, kind]) + text(numerics_version),
         text("" if own else model.profile.name),
         varint(model.n_inputs) + varint(len(model.layers)),
         _encode_offset(model.input_offset),
@@ -96,6 +102,10 @@ def _encode_all(model: IntegerMLP, encoding: str) -> bytes:
     if np.ndim(model.input_params.scale):
         parts.append(np.asarray(model.layers[0].x.scale, "<f4").tobytes())
     parts.extend(_encode_layer(layer, encoding) for layer in model.layers)
+    if kind == WITH_ENDS:
+        parts.extend(_encode_offset(end) for end in ends)
+    if facts is not None:
+        parts.append(encode_facts(facts))
     content = b"".join(parts)
     return content + zlib.crc32(content).to_bytes(4, "little")
 

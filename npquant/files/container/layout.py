@@ -15,7 +15,10 @@ from npquant.version import numerics_version, own_numerics_unchanged_since
 
 MAGIC: Final = b"NPQ"
 VERSION: Final = 1
+VERSION_WITH_FACTS: Final = 2
 INTEGER_MLP: Final = 1
+# With an output offset or factors, which a reader that knows kind 1 alone would leave out.
+WITH_ENDS: Final = 2
 # A file names an activation by its place here: new ones go to the end.
 ACTIVATIONS: Final = ("identity", "relu", "clipped_relu", "relu6", "relu_n1_to_1", "sigmoid", "tanh", "softplus")
 OFFSETS: Final = ("", "<f4", "<f8")

@@ -18,7 +18,7 @@ from npquant.interop.c99 import plain
 from npquant.interop.c99.c_arrays import array
 from npquant.interop.c99.golden import selftest_source
 from npquant.interop.c99.plan import LayerPlan
-from npquant.interop.c99.real_inputs import quantizer_source
+from npquant.interop.c99.real_inputs import dequantizer_source, quantizer_source
 from npquant.interop.c99.requantization import Requantization
 
 
@@ -48,8 +48,9 @@ def source(model: IntegerMLP, plan: tuple[LayerPlan, ...], rows: Codes) -> str:
         *(_constants(step, i) for i, step in enumerate(plan)),
         *(_layer(step, i) for i, step in enumerate(plan)),
         plain.run_source(plan),
-        plain.predict_source(plan),
+        plain.predict_source(model, plan),
         quantizer_source(model),
+        dequantizer_source(model),
         selftest_source(model, plan, rows, biases=tuple(step.layer.bias for step in plan)),
     ]
     return "\n".join(f"{part.rstrip()}\n" for part in parts if part)

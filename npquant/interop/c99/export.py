@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Literal
 
 from npquant.arrays import Codes
-from npquant.files.storage import write_atomically
+from npquant.files.facts import Facts, check_facts
+from npquant.files.staging import write_together
 from npquant.integer.mlp import IntegerMLP
 from npquant.interop.c99 import cmsis_nn, plain
 from npquant.interop.c99.c_arrays import checked_name
+from npquant.interop.c99.data_comment import data_comment
 from npquant.interop.c99.golden import golden_rows
 from npquant.interop.c99.plan import plan
 
@@ -27,6 +29,7 @@ def encode_c(
     style: Style = "plain",
     golden: int | Codes = 8,
     pack: bool = True,
+    facts: Facts | None = None,
 ) -> dict[str, str]:
     """Write an integer network as C: a header and a source, as texts.
 
@@ -44,6 +47,8 @@ def encode_c(
     pack : bool
         Whether weights of few bits are packed and mostly-zero ones left out, where that is shorter; False keeps a byte
         a weight, which is faster to read.
+    facts : Facts, optional
+        What is known of the data, for a comment in NAME.h: which input and output is what.
 
     Returns
     -------
@@ -56,7 +61,7 @@ def encode_c(
         If model is no IntegerMLP, or golden rows are no codes.
     ValueError
         If the profile rounds in floating point in a way that integers do not reproduce here, the style cannot hold the
-        network, or name is no identifier.
+        network, facts do not fit it, or name is no identifier.
 
     Notes
     -----
@@ -77,6 +82,8 @@ def encode_c(
     (['tiny.c', 'tiny.h'], True)
     """
     checked_name(name)
+    if isinstance(model, IntegerMLP):
+        check_facts(facts, model.n_inputs, model.neurons[-1])
     rows = golden_rows(model, golden) if isinstance(model, IntegerMLP) else golden
     if style == "cmsis-nn":
         steps = plan(model, pack=False)
@@ -86,7 +93,10 @@ def encode_c(
         header, source = plain.header(model, steps), plain.source(model, steps, rows)
     else:
         raise ValueError(f"unknown style {style!r}; there are plain and cmsis-nn")
-    return {f"{name}.h": plain.named(header, name), f"{name}.c": plain.named(source, name)}
+    # Names of the data are put in last: a column may be called NAME_ or UPPER_.
+    guard = "#ifndef"
+    made = plain.named(header, name).replace(guard, data_comment(facts, model.neurons[-1]) + guard, 1)
+    return {f"{name}.h": made, f"{name}.c": plain.named(source, name)}
 
 
 def to_c(
@@ -97,6 +107,7 @@ def to_c(
     style: Style = "plain",
     golden: int | Codes = 8,
     pack: bool = True,
+    facts: Facts | None = None,
 ) -> tuple[Path, Path]:
     """Write an integer network as a C program: NAME.h and NAME.c.
 
@@ -105,10 +116,10 @@ def to_c(
     model : IntegerMLP
         As for `encode_c`.
     path : path
-        The source to write, NAME.c, or a folder that exists; its files are replaced whole.
+        The source to write, NAME.c, or a folder that exists; both files are replaced, or none.
     name : str, optional
         What every identifier starts with; by default the source's own name, or "model" in a folder.
-    style, golden, pack
+    style, golden, pack, facts
         As for `encode_c`.
 
     Returns
@@ -139,7 +150,6 @@ def to_c(
     is_source = target.suffix.lower() in (".c", ".h")
     folder = target.parent if is_source else target
     called = name if name is not None else (target.stem if is_source else "model")
-    texts = encode_c(model, name=called, style=style, golden=golden, pack=pack)
-    for file, text in texts.items():
-        write_atomically(folder / file, text.encode("ascii"))
+    texts = encode_c(model, name=called, style=style, golden=golden, pack=pack, facts=facts)
+    write_together(folder, {file: text.encode("ascii") for file, text in texts.items()})
     return folder / f"{called}.h", folder / f"{called}.c"

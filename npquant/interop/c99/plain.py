@@ -12,10 +12,17 @@ import numpy as np
 
 from npquant.arrays import Codes
 from npquant.integer.mlp import IntegerMLP
+from npquant.integer.network_checks import has_own_ends
 from npquant.interop.c99.golden import selftest_source
 from npquant.interop.c99.layer_source import layer_constants, layer_function
 from npquant.interop.c99.plan import LayerPlan
-from npquant.interop.c99.real_inputs import quantizer_header, quantizer_source
+from npquant.interop.c99.real_inputs import (
+    dequantizer_header,
+    dequantizer_source,
+    has_ends,
+    quantizer_header,
+    quantizer_source,
+)
 from npquant.interop.c99.rules import rule_source
 from npquant.version import __version__
 
@@ -41,14 +48,22 @@ def header(model: IntegerMLP, plan: tuple[LayerPlan, ...]) -> str:
         '#ifdef __cplusplus\nextern "C" {\n#endif\n\n'
         f"/* From {k} input codes to {meaning}. */\n"
         f"void NAME_run(const {x_type} x[{k}], {y_type} y[{c}]);\n\n"
-        "/* The index of the largest output, the lowest of equal ones. */\n"
-        f"int NAME_predict(const {x_type} x[{k}]);\n\n"
-        f"{quantizer_header(model)}\n"
+        f"{_predict_header(model, plan)}"
+        f"{quantizer_header(model)}{dequantizer_header(model)}\n"
         "#ifdef UPPER_WITH_SELFTEST\n"
         "/* 0 if weights, biases and golden vectors are right; -1 if the checksum of weights and biases differs,\n"
         "   else the number, from 1, of the first golden vector with another answer. */\n"
         "int NAME_selftest(void);\n#endif\n\n"
         "#ifdef __cplusplus\n}\n#endif\n\n#endif\n"
+    )
+
+
+def _predict_header(model: IntegerMLP, plan: tuple[LayerPlan, ...]) -> str:
+    if model.neurons[-1] == 1 or has_own_ends(model.output_offset, model.output_factor):
+        return ""
+    return (
+        "/* The index of the largest output, the lowest of equal ones. */\n"
+        f"int NAME_predict(const {plan[0].x_type} x[{model.n_inputs}]);\n\n"
     )
 
 
@@ -67,8 +82,9 @@ def source(model: IntegerMLP, plan: tuple[LayerPlan, ...], rows: Codes) -> str:
         rule_source(rules),
         *(layer_function(step, i) for i, step in enumerate(plan)),
         run_source(plan),
-        predict_source(plan),
+        predict_source(model, plan),
         quantizer_source(model),
+        dequantizer_source(model),
         selftest_source(model, plan, rows),
     ]
     return "\n".join(f"{part.rstrip()}\n" for part in parts if part)
@@ -84,8 +100,10 @@ def run_source(plan: tuple[LayerPlan, ...]) -> str:
     return "\n".join([*lines, "}"]) + "\n"
 
 
-def predict_source(plan: tuple[LayerPlan, ...]) -> str:
-    """Return NAME_predict."""
+def predict_source(model: IntegerMLP, plan: tuple[LayerPlan, ...]) -> str:
+    """Return NAME_predict; empty for one output, and where codes have another order than the real outputs."""
+    if model.neurons[-1] == 1 or has_own_ends(model.output_offset, model.output_factor):
+        return ""
     x_type, y_type, c = plan[0].x_type, plan[-1].y_type, plan[-1].layer.shape[1]
     return (
         f"int NAME_predict(const {x_type} x[{plan[0].layer.shape[0]}])\n{{\n    {y_type} y[{c}];\n"
@@ -122,13 +140,14 @@ def _scales(model: IntegerMLP) -> str:
         lines.append(_meaning("INPUT", float(model.input_params.scale), int(model.input_params.zero_point)))
     y = model.layers[-1].y
     if y is not None:
-        lines.append(_meaning("OUTPUT", float(y.scale), int(y.zero_point)))
+        lines.append(_meaning("OUTPUT", float(y.scale), int(y.zero_point), behind=has_ends(model)))
     return "".join(lines)
 
 
-def _meaning(which: str, scale: float, zero: int) -> str:
+def _meaning(which: str, scale: float, zero: int, *, behind: bool = False) -> str:
     value = f"({zero})" if zero < 0 else str(zero)
+    more = ", times the output's factor, plus its offset: NAME_dequantize" if behind else ""
     return (
-        f"/* real = UPPER_{which}_SCALE * (code - UPPER_{which}_ZERO_POINT) */\n"
+        f"/* real = UPPER_{which}_SCALE * (code - UPPER_{which}_ZERO_POINT){more} */\n"
         f"#define UPPER_{which}_SCALE {scale!r}\n#define UPPER_{which}_ZERO_POINT {value}\n"
     )

@@ -1,4 +1,4 @@
-"""The door for real inputs as C: the quantizer of `IntegerMLP.encode`, which a macro compiles in.
+"""The doors for real values as C: the quantizer of `IntegerMLP.encode`, which a macro compiles in, and `decode`.
 
 Legend: model an IntegerMLP; scale and offset as C constants, z zero point, [qmin, qmax] its input codes. NAME and UPPER
 stand for the program's name.
@@ -95,6 +95,45 @@ def quantizer_source(model: IntegerMLP) -> str:
         f"    int32_t k;\n    for (k = 0; k < {model.n_inputs}; k++) {{\n        {real} t = {value};\n"
         f"{_to_code(model, real, ties, conversion, ctype)}    }}\n}}\n#endif\n"
     )
+
+
+def dequantizer_header(model: IntegerMLP) -> str:
+    """Return the declaration of NAME_dequantize, behind its macro; empty where a scale and a zero point say it all."""
+    if not has_ends(model):
+        return ""
+    return (
+        "#ifdef UPPER_WITH_FLOAT\n"
+        "/* The real values of output codes: each output has an offset or a factor of its own, behind its scale. */\n"
+        f"{_dequantizer(model)};\n#endif\n"
+    )
+
+
+def dequantizer_source(model: IntegerMLP) -> str:
+    """Return the definition of NAME_dequantize, behind its macro: R2, then times the factor plus the offset."""
+    if not has_ends(model):
+        return ""
+    y = model.layers[-1].output
+    constants, value = "", f"{_constants('', 'float', y.scale)[1]} * (float)((int32_t)y_q[k] - ({int(y.zero_point)}))"
+    value = f"(double)({value})"
+    for name, end, operator in (("factor", model.output_factor, "*"), ("shift", model.output_offset, "+")):
+        if end is not None:
+            more, element = _constants(name, "double", end)
+            constants, value = constants + more, f"{value} {operator} {element}"
+    return (
+        f"#ifdef UPPER_WITH_FLOAT\n{constants}{_dequantizer(model)}\n{{\n"
+        f"    int32_t k;\n    for (k = 0; k < {model.neurons[-1]}; k++) {{\n"
+        f"        y[k] = (float)({value});\n    }}\n}}\n#endif\n"
+    )
+
+
+def has_ends(model: IntegerMLP) -> bool:
+    """Whether real outputs are more than dequantized codes."""
+    return model.layers[-1].y is not None and (model.output_offset is not None or model.output_factor is not None)
+
+
+def _dequantizer(model: IntegerMLP) -> str:
+    c, ctype = model.neurons[-1], f"{model.layers[-1].output.dtype.name}_t"
+    return f"void NAME_dequantize(const {ctype} y_q[{c}], float y[{c}])"
 
 
 def _constants(name: str, ctype: str, values: Any) -> tuple[str, str]:

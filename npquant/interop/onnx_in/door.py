@@ -1,10 +1,13 @@
-"""The door of an integer network: what stands between the file's real inputs and the first product's codes.
+"""The doors of an integer network: what stands between the file's real values and the codes of its products.
 
     [x - offset], [round(x / s), a scale a feature, in float64], grid, [clamp, the same grid]
+    dequantized codes, [times factor], [+ offset]
 
-The difference is rounded to float32 once; the quotient is a code already, so that the grid behind it has scale 1.
+The difference is rounded to float32 once; the quotient is a code already, so that the grid behind it has scale 1. Of
+the real outputs one step is rounded to float32 once in either type, and two of them only in float64.
 
-Legend: items grids and the tokens between them; walk the walk; profile the arithmetic; inputs K of the first product.
+Legend: items grids and the tokens between them; walk the walk; profile the arithmetic; inputs K of the first product,
+outputs C of the last.
 """
 
 from __future__ import annotations
@@ -62,6 +65,18 @@ def door(walk: Walk, items: Sequence[Item], profile: Profile) -> Door:
     except ValueError as error:
         walk.refuse(items[0].place, str(error))
     return Door(grid, params, offset, at)
+
+
+def output_ends(walk: Walk, items: Sequence[Item], outputs: int) -> tuple[Float64 | None, Float64 | None, int]:
+    """Return offset and factor of the real outputs, where `items` start with them, and how many items they take."""
+    factor, offset, at = None, None, 0
+    if at < len(items) and _is(items[at], shift=0.0):
+        factor, at = _row(walk, items[at].place, items[at].scale, outputs), at + 1  # type: ignore[union-attr]
+    if at < len(items) and _is(items[at], scale=1.0):
+        offset, at = _row(walk, items[at].place, items[at].shift, outputs), at + 1  # type: ignore[union-attr]
+    if at == 2 and not all(isinstance(item, Affine) and item.wide for item in items[:2]):
+        walk.refuse(items[0].place, "scales and shifts the outputs in FLOAT; it is read in DOUBLE, between two Casts")
+    return offset, factor, at
 
 
 def _is(item: Item, *, scale: float | None = None, shift: float | None = None) -> bool:

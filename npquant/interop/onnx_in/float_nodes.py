@@ -18,7 +18,7 @@ from npquant.interop.onnx_in.const import Const
 from npquant.interop.onnx_in.constants import bounds_of_clip
 from npquant.interop.onnx_in.messages import Node
 from npquant.interop.onnx_in.shapes import rows
-from npquant.interop.onnx_in.tensors import FLOATS, type_name
+from npquant.interop.onnx_in.tensors import DOUBLE, FLOATS, type_name
 from npquant.interop.onnx_in.tokens import CodeClip, DynamicProduct, Pair, Product
 from npquant.interop.onnx_in.values import Data, Known, Walk
 from npquant.interop.steps import Activation, Affine, Clip, Head
@@ -153,7 +153,7 @@ def _affine(walk: Walk, node: Node, inputs: Inputs, data: Data) -> Data:
                 scale, shift = (-np.ones(()), v) if left else (np.ones(()), -v)
             case _:
                 scale, shift = np.ones(()), v
-    return data.then(Affine(node.place, scale, shift, f"{node.place} was folded"))
+    return data.then(Affine(node.place, scale, shift, f"{node.place} was folded", data.type == DOUBLE))
 
 
 def _batch_normalization(walk: Walk, node: Node, inputs: Inputs, data: Data) -> Data:

@@ -25,7 +25,7 @@ from npquant.integer.mlp import IntegerMLP
 from npquant.interop.imported import Imported
 from npquant.interop.onnx_in.const import Const
 from npquant.interop.onnx_in.constants import codes_of
-from npquant.interop.onnx_in.door import door
+from npquant.interop.onnx_in.door import door, output_ends
 from npquant.interop.onnx_in.grids import Grid, Item, grids
 from npquant.interop.onnx_in.tensors import INT32, type_name
 from npquant.interop.onnx_in.tokens import Lookup, Product, Token
@@ -81,9 +81,12 @@ def integer_network(walk: Walk, tokens: Sequence[Token], profile: Profile) -> Im
     if not parser.layers:
         where = items[min(parser.at, len(items) - 1)].place
         walk.refuse(where, "stands before the first product with quantized weights")
+    real = parser.items[parser.at :] if not codes_out else []
+    offset, factor, taken = output_ends(walk, real, parser.layers[-1].shape[1])
+    parser.at += taken
     _end(parser, codes_out=codes_out)
     try:
-        model = IntegerMLP(tuple(parser.layers), entered.params, entered.offset, profile)
+        model = IntegerMLP(tuple(parser.layers), entered.params, entered.offset, profile, offset, factor)
     except (ValueError, TypeError, OverflowError) as error:
         walk.refuse("", str(error))
     if parser.rounded is not None and model.output_params is None and not codes_out:

@@ -1,6 +1,6 @@
 """The messages of ONNX that a network needs, as records: model, graph, node, attribute, tensor, type.
 
-Field numbers: onnx/onnx onnx/onnx.proto at 1.23.2. What is not named here (documentation, metadata, training) is
+Field numbers: onnx/onnx onnx/onnx.proto at 1.23.2. What is not named here (documentation, training) is
 skipped; sub-graphs are counted and never entered, so no depth of nesting is followed.
 
 Legend: data the bytes of one message; reader the wire reader of its file; place what the message is called.
@@ -79,13 +79,14 @@ class Graph:
 
 @dataclass(slots=True)
 class Model:
-    """ModelProto: versions, domains with their opset, and the graph."""
+    """ModelProto: versions, domains with their opset, and the graph; metadata as it stands, since anybody writes it."""
 
     ir_version: int = 0
     producer: str = ""
     opsets: dict[str, int] = field(default_factory=dict)
     graph: Graph | None = None
     functions: int = 0
+    metadata: list[memoryview] = field(default_factory=list)
 
 
 def read_model(data: memoryview, reader: Reader) -> Model:
@@ -104,6 +105,8 @@ def read_model(data: memoryview, reader: Reader) -> Model:
             case 8:
                 domain, version = _opset(reader.bytes(value, "opset_import"), reader)
                 model.opsets[domain] = version
+            case 14 if isinstance(value, memoryview):
+                model.metadata.append(value)
             case 25:
                 model.functions += 1
     return model
@@ -229,14 +232,15 @@ def read_tensor(data: memoryview, reader: Reader, place: str) -> Tensor:
             case 9:
                 tensor.raw = reader.bytes(value, place)
             case 13:
-                key, text = _entry(reader.bytes(value, place), reader, place)
+                key, text = read_entry(reader.bytes(value, place), reader, place)
                 tensor.external[key] = text
             case 14:
                 tensor.is_external = reader.integer(value, place) == 1
     return tensor
 
 
-def _entry(data: memoryview, reader: Reader, place: str) -> tuple[str, str]:
+def read_entry(data: memoryview, reader: Reader, place: str) -> tuple[str, str]:
+    """Read StringStringEntryProto: key and value; FormatError where the bytes are no such message."""
     parts = {1: "", 2: ""}
     for number, _, value in reader.read(data, place):
         if number in parts:

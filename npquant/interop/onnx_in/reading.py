@@ -20,6 +20,7 @@ from npquant.interop.onnx_in.float_network import float_network
 from npquant.interop.onnx_in.graph import check_model, opset_of, producers, tensors_by_name, the_input, the_output
 from npquant.interop.onnx_in.integer_network import integer_network
 from npquant.interop.onnx_in.messages import read_model
+from npquant.interop.onnx_in.own_metadata import with_facts
 from npquant.interop.onnx_in.tensors import TensorReader
 from npquant.interop.onnx_in.tokens import Dequantize, DynamicProduct, Quantize
 from npquant.interop.onnx_in.values import Walk
@@ -108,7 +109,9 @@ def _decoded(data: bytes, name: str, folder: str | os.PathLike[str] | None, reco
     output = the_output(graph, walk, made, source.name)
     tokens = walk_graph(walk, made, tensors, source, output).tokens()
     if any(isinstance(token, DynamicProduct) for token in tokens):
-        return dynamic_network(walk, tokens, record)
-    if any(isinstance(token, Quantize | Dequantize) for token in tokens):
-        return integer_network(walk, tokens, record)
-    return float_network(walk, tokens)
+        read = dynamic_network(walk, tokens, record)
+    elif any(isinstance(token, Quantize | Dequantize) for token in tokens):
+        read = integer_network(walk, tokens, record)
+    else:
+        read = float_network(walk, tokens)
+    return with_facts(read, model, reader)

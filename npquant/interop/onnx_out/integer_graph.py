@@ -47,7 +47,7 @@ def encode_integer(model: IntegerMLP, head: str, form: str, weights: str) -> byt
         x = add_clip(graph, y, *layer.code_range, form, f"y{i}")
         if layer.code_table is not None:
             x = add_table(graph, x, layer.output, layer.activation, layer.code_table, form, f"table{i}")
-    real = y if isinstance(y, str) else dequantize(graph, x, "logits")
+    real = _ends(graph, model, y if isinstance(y, str) else dequantize(graph, x, "logits"))
     properties = {
         "npquant.form": form,
         "npquant.head": head,
@@ -94,6 +94,18 @@ def _door(graph: Graph, model: IntegerMLP, params: QuantParams, form: str) -> Co
         x = graph.node("Cast", (x,), "x_single", {"to": TYPES["float32"]})
     codes = quantize(graph, x, codes_of(graph, "", params, "x"), "x_codes")
     return add_clip(graph, codes, params.qmin, params.qmax, form, "x")
+
+
+def _ends(graph: Graph, model: IntegerMLP, real: str) -> str:
+    """Times the outputs' factors plus their offset, as `decode` does: in float64, rounded to float32 once."""
+    if model.output_factor is None and model.output_offset is None:
+        return real
+    real = graph.node("Cast", (real,), "y_wide", {"to": TYPES["float64"]})
+    if model.output_factor is not None:
+        real = graph.node("Mul", (real, graph.constant("factors", np.array(model.output_factor))), "y_scaled")
+    if model.output_offset is not None:
+        real = graph.node("Add", (real, graph.constant("y_offset", np.array(model.output_offset))), "y_moved")
+    return graph.node("Cast", (real,), "y", {"to": TYPES["float32"]})
 
 
 def _qdq(graph: Graph, x: Codes, layer: IntegerLayer, i: int, w: Stored) -> Codes | str:

@@ -1,19 +1,23 @@
 """The door: a network as an ONNX file.
 
-Legend: model, form, head and weights as on the card of `to_onnx`.
+Legend: model, form, head, weights and facts as on the card of `to_onnx`.
 """
 
 from __future__ import annotations
 
+import json
 import os
 
+from npquant.files.facts import Facts, check_facts
 from npquant.files.storage import write_atomically
 from npquant.integer.dynamic_mlp import DynamicMLP
 from npquant.integer.mlp import IntegerMLP
+from npquant.interop.onnx_in.own_metadata import KEY
 from npquant.interop.onnx_out.dynamic_graph import encode_dynamic
 from npquant.interop.onnx_out.float_graph import encode_float
 from npquant.interop.onnx_out.integer_graph import FORMS, encode_integer
 from npquant.interop.onnx_out.integer_weights import WEIGHTS
+from npquant.interop.protobuf_writer import content, repeated
 from npquant.interop.steps import HEADS
 from npquant.nn.model import FloatMLP
 
@@ -25,6 +29,7 @@ def to_onnx(
     form: str = "qdq",
     head: str = "none",
     weights: str = "auto",
+    facts: Facts | None = None,
 ) -> None:
     """Write a network as an ONNX file: real values in, logits or the head's shares out, the batch left open.
 
@@ -45,6 +50,8 @@ def to_onnx(
         How form "qdq" stores codes of weights. "auto": as int8 where they lie in [-64, 64], else as uint8, 128 higher.
         "int8", which some compilers ask for, is computed wrongly by onnxruntime on an x86 without VNNI where larger
         codes meet. "int4" halves what fits into 4 bits, and is computed in float32: no bytes are promised.
+    facts : Facts, optional
+        What is known of the data: JSON in the metadata, under "npquant.data".
 
     Raises
     ------
@@ -80,11 +87,16 @@ def to_onnx(
     ...     b"Softmax" in (Path(folder) / "net.onnx").read_bytes()
     True
     """
-    write_atomically(path, encode_onnx(model, form=form, head=head, weights=weights))
+    write_atomically(path, encode_onnx(model, form=form, head=head, weights=weights, facts=facts))
 
 
 def encode_onnx(
-    model: FloatMLP | IntegerMLP | DynamicMLP, *, form: str = "qdq", head: str = "none", weights: str = "auto"
+    model: FloatMLP | IntegerMLP | DynamicMLP,
+    *,
+    form: str = "qdq",
+    head: str = "none",
+    weights: str = "auto",
+    facts: Facts | None = None,
 ) -> bytes:
     """The bytes that `to_onnx` writes, with its arguments and errors."""
     for name, value, known in (("form", form, tuple(FORMS)), ("head", head, HEADS), ("weights", weights, WEIGHTS)):
@@ -93,7 +105,14 @@ def encode_onnx(
     if weights != "auto" and not (form == "qdq" and isinstance(model, IntegerMLP)):
         raise ValueError(f"weights is {weights!r}; only an integer network of form 'qdq' has a choice")
     if isinstance(model, FloatMLP):
-        return encode_float(model, head, "float32")
-    if isinstance(model, DynamicMLP):
-        return encode_dynamic(model, head)
-    return encode_integer(model, head, form, weights)
+        data = encode_float(model, head, "float32")
+    elif isinstance(model, DynamicMLP):
+        data = encode_dynamic(model, head)
+    else:
+        data = encode_integer(model, head, form, weights)
+    if facts is None:
+        return data
+    check_facts(facts, model.n_inputs, model.neurons[-1])
+    # A field of a message may stand anywhere in it: ModelProto.metadata_props is 14.
+    said = json.dumps(facts.to_json(), separators=(",", ":"))
+    return data + repeated(14, [content(1, KEY) + content(2, said)])

@@ -1,4 +1,4 @@
-"""What `to_tflite` adds to a file beside the network: intervals of weights, and what the codes of inputs mean.
+"""What `to_tflite` adds to a file beside the network: intervals of weights, and what codes at its ends mean.
 
 Legend: graph the file's subgraph; layers those read from it, profile their arithmetic.
 """
@@ -49,9 +49,10 @@ def network(graph: Graph, layers: list[IntegerLayer], profile: Profile) -> Integ
     try:
         if intervals := said.get("weights"):
             layers = [_narrowed(layer, *pair) for layer, pair in zip(layers, intervals, strict=True)]
-        scale, offset = said.get("input_scale"), said.get("input_offset")
+        scale = said.get("input_scale")
         inputs = first if scale is None else QuantParams(np.array(scale), first.zero_point, first.qmin, first.qmax)
-        return IntegerMLP(tuple(layers), inputs, None if offset is None else np.array(offset, np.float64), profile)
+        ends = [said.get(name) for name in ("input_offset", "output_offset", "output_factor")]
+        return IntegerMLP(tuple(layers), inputs, ends[0], profile, *ends[1:])
     except (ValueError, TypeError, OverflowError) as error:
         raise FormatError(graph.name, f"metadata '{_NAME}'" if said else "", str(error)) from error
 

@@ -26,6 +26,7 @@ from npquant.kernels.qparams import QuantParams
 from npquant.profiles import get
 from npquant.profiles.record import Profile
 
+ENDS: Final = ("input_offset", "output_offset", "output_factor")
 # What TFLite's kernels write, whatever the file says: scale and the zero point above the type's minimum.
 _FIXED: Final = MappingProxyType({"LOGISTIC": (1 / 256, 0), "SOFTMAX": (1 / 256, 0), "TANH": (1 / 128, 128)})
 _TABLE_OPERATORS: Final = ("LOGISTIC", "TANH", "RELU", "RELU6", "RELU_N1_TO_1", "QUANTIZE")
@@ -43,6 +44,8 @@ def add_integers(parts: Parts, model: IntegerMLP, head: str, per_channel: bool |
         now = _layer(parts, layer, f"layer {index}", now, model.profile, per_channel)
     if head == "none":
         return now
+    if model.output_offset is not None or model.output_factor is not None:
+        raise ValueError(f"the head {head!r} stands on real outputs, which an offset or a factor keeps from the codes")
     last = model.layers[-1].output
     if head not in _HEADS or last.dtype == np.int16:
         raise ValueError(
@@ -56,15 +59,18 @@ def add_integers(parts: Parts, model: IntegerMLP, head: str, per_channel: bool |
 
 
 def metadata(model: IntegerMLP) -> bytes:
-    """What the schema has no field for: intervals of weights, and what the inputs' codes mean where layer 0 hides it.
+    """What the schema has no field for: intervals of weights, and what the codes mean where the first layer hides a
+    scale and an offset of the inputs, or the last one those of the outputs.
 
     A reader that does not know it loses no integer.
     """
     said: dict[str, Any] = {"weights": [[layer.w.qmin, layer.w.qmax] for layer in model.layers]}
     if np.ndim(model.input_params.scale):
         said["input_scale"] = [float(scale) for scale in np.asarray(model.input_params.scale)]
-    if model.input_offset is not None:
-        said["input_offset"] = [float(offset) for offset in model.input_offset]
+    for name in ENDS:
+        end = getattr(model, name)
+        if end is not None:
+            said[name] = [float(value) for value in end]
     return json.dumps(said, separators=(",", ":"), allow_nan=False).encode()
 
 

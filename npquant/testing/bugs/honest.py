@@ -89,7 +89,8 @@ def sums(call: Call, x: Int64 | None = None, w: Int64 | None = None) -> Int64:
     """
     pairs = call.profile.accumulator == "pair16" and call.x_q.dtype == np.uint8 and call.w_q.dtype == np.int8
     if pairs and x is None and w is None:
-        return accumulate_pair16(call.x_q, call.w_q, 0, call.zx, call.zw)  # type: ignore[arg-type]
+        apart = call.profile.pairs_apart(call.depth)
+        return accumulate_pair16(call.x_q, call.w_q, 0, call.zx, call.zw, apart)  # type: ignore[arg-type]
     return product(centred_x(call) if x is None else x, centred_w(call) if w is None else w)
 
 

@@ -66,6 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def build_parser() -> argparse.ArgumentParser:
     """Build the parser with all subcommands."""
     parser = argparse.ArgumentParser(
+        allow_abbrev=False,
         prog="python -m npquant.testing",
         description="Judge a quantized kernel, and say what is wrong with it.",
         epilog="Exit codes: 0 conformant, 1 not, 2 the kit failed, 3 the backend crashed or hung, 4 nothing ran.",
@@ -74,6 +75,8 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for command in (run, fingerprint, generate, verify, explain, minimize, mutants, coverage, header):
         command.add_command(commands)
+    for made in commands.choices.values():
+        made.allow_abbrev = False  # an abbreviation changes its meaning with the next option that is added
     return parser
 
 

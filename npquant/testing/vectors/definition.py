@@ -5,7 +5,7 @@ A vector is written only where this and the array kernels agree. Legend: layer, 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from math import isinf, isnan
 from typing import Any, Final, NamedTuple
@@ -52,7 +52,7 @@ def defined_layer(layer: Layer, x_q: NDArray[Any], profile: Profile) -> Stages:
     grids = np.zeros((3, len(x_q), n), np.int64)
     for i, row in enumerate(x_q.tolist()):
         for j in range(n):
-            acc = _sum(row, columns[j], int(x.zero_point), zeros[j], pairs)
+            acc = _sum(row, columns[j], int(x.zero_point), zeros[j], profile.pairs_apart if pairs else None)
             acc = _as_int32(acc + (codes[j] if profile.add_bias is None else 0), profile)
             step = Step(acc, codes[j], _ratio(x.scale), scales[j], _ratio(y.scale), bool(np.ndim(w.scale)),
                         int(y.zero_point), *room)  # fmt: skip
@@ -67,8 +67,8 @@ def open_room(profile: Profile, low: int, high: int) -> tuple[int, int]:
     return INT32_MIN, high if profile.name == "xnnpack_fp32_avx512" else INT32_MAX
 
 
-def _sum(row: Sequence[int], column: Sequence[int], zx: int, zw: int, pairs: bool) -> int:
-    products = (dot_pair16 if pairs else dot)(row, column)
+def _sum(row: Sequence[int], column: Sequence[int], zx: int, zw: int, apart: Callable[[int], int] | None) -> int:
+    products = dot(row, column) if apart is None else dot_pair16(row, column, apart(len(row)))
     return products - zx * sum(column) - zw * sum(row) + len(row) * zx * zw
 
 

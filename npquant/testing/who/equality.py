@@ -42,6 +42,8 @@ def compare(layer: Layer, a: str, b: str, fixed: FixedMultiplier | None, effort:
     bias = bias_of_layer(layer)
     if _pairs_saturate(layer, one) != _pairs_saturate(layer, two):
         return Likeness(False, "pairs of products can saturate in one of them alone")
+    if _pairs_saturate(layer, one) and one.pairs_apart(layer.w_q.shape[0]) != two.pairs_apart(layer.w_q.shape[0]):
+        return Likeness(False, "they pair other products, which can saturate")
     low, high = int((lows + bias).min(initial=0)), int((highs + bias).max(initial=0))
     if low < -(2**31) or high >= 2**31:
         return Likeness(False, "an accumulator can leave int32, which was not searched")
@@ -54,8 +56,10 @@ def _pairs_saturate(layer: Layer, profile: Profile) -> bool:
     """Say whether two neighbouring raw products can leave int16 on a machine that saturates them."""
     if profile.accumulator != "pair16" or layer.x.dtype != np.uint8 or layer.w_q.dtype != np.int8:
         return False
-    w = layer.w_q.astype(np.int64)
-    w = np.concatenate([w, np.zeros((len(w) % 2, w.shape[1]), np.int64)])
+    w, apart = layer.w_q.astype(np.int64), profile.pairs_apart(layer.w_q.shape[0])
+    nothing = np.zeros((1, w.shape[1]), np.int64)
+    w = np.concatenate([w[:apart], *([nothing] * (apart % 2)), w[apart:]])
+    w = np.concatenate([w, *([nothing] * (len(w) % 2))])
     above, below = np.maximum(w, 0) * layer.x.qmax, np.minimum(w, 0) * layer.x.qmax
     return bool(((above[::2] + above[1::2]) >= 2**15).any() or ((below[::2] + below[1::2]) < -(2**15)).any())
 

@@ -36,7 +36,7 @@ def test_quantize_on_grid_reproduces_the_trained_weights(bits, granularity, real
     quantizer = StraightThrough(bits, granularity)
     tuned = finetune(net, x, y, 2, quantizer=quantizer, rng=0)
     integer = quantize_on_grid(tuned, x, quantizer)
-    steps = quantizer.input_steps(np.asarray(x))
+    steps = quantizer.input_steps(np.asarray(x), net.layers[0].w)
     for i, (layer, dense) in enumerate(zip(integer.layers, tuned.layers, strict=True)):
         w = dense.w.astype(np.float64) * (steps[:, None] if i == 0 else 1)
         on_grid = np.asarray(layer.w.scale, np.float64) * layer.w_q

@@ -180,7 +180,7 @@ def test_quantize_uniform_is_equal_on_the_grid(seed: int, weight_scale: str) -> 
     """Integer weights, inputs, ReLU outputs and logits: no rounding anywhere, so no difference anywhere."""
     model, x = grid_model(np.random.default_rng(seed), "relu")
     law_equal_on_the_grid(
-        partial(quantize_uniform, weight_scale=weight_scale, calibrate=logits_in_unit_steps), model, x
+        partial(quantize_uniform, weight_scale=weight_scale, calibrate=logits_in_unit_steps, inputs="exact"), model, x
     )
 
 
@@ -192,10 +192,10 @@ def test_equal_on_the_grid_kills_truncation() -> None:
             w = QuantParams(np.full(problem.w.shape[1], np.nextafter(np.float32(1), np.float32(2))), 0, -128, 127)
             return LayerCodes(np.trunc(problem.w / np.asarray(w.scale, np.float64)).astype(np.int8), w, problem.b)
 
-        return quantize_chain(model, x, layer, calibrate=logits_in_unit_steps)
+        return quantize_chain(model, x, layer, calibrate=logits_in_unit_steps, inputs="exact")
 
     model, x = grid_model(np.random.default_rng(0), "relu")
-    law_equal_on_the_grid(partial(quantize_uniform, calibrate=logits_in_unit_steps), model, x)
+    law_equal_on_the_grid(partial(quantize_uniform, calibrate=logits_in_unit_steps, inputs="exact"), model, x)
     with pytest.raises(AssertionError):
         law_equal_on_the_grid(truncating, model, x)
 

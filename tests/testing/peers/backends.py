@@ -216,9 +216,6 @@ def _torch_linear(
     engine: str, x_q: Any, w_q: Any, bias: Any, *, x: QuantParams, w: QuantParams, y: QuantParams, activation: str
 ) -> Any:
     """Run one layer with the bias f32(b_q sx sw), which is what the profile makes of integer codes."""
-    k = len(w_q)
-    if TORCH[engine] == "onednn_avx2" and 256 < k < 768 and (k + 1) // 2 % 2:
-        raise NotImplementedError("two halves of an odd length pair their products apart: see docs/findings.md")
     real = None
     if bias is not None:
         real = (bias * (np.asarray(x.scale, np.float64) * np.asarray(w.scale, np.float64))).astype(np.float32)

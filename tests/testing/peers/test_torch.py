@@ -78,18 +78,14 @@ def test_onednn_is_killed_by_a_layer_without_inputs(engine: str) -> None:
     )
 
 
-@pytest.mark.xfail(
-    not machine.sums_pairs_exactly(),
-    strict=True,
-    reason="torch 2.13.0, onednn, no VNNI: odd halves pair apart",
-)
-def test_onednn_pairs_are_those_of_the_profile() -> None:
-    """K = 257 products, which oneDNN without VNNI sums as 129 and 128, each in pairs of its own."""
+@pytest.mark.parametrize("depth", [255, 256, 257, 258, 259, 301, 513, 640, 765, 766, 767, 768, 769, 1025, 2049, 4093])
+def test_onednn_pairs_are_those_of_the_profile(depth: int) -> None:
+    """Without VNNI K = 257 products are summed as 129 and 128, each in pairs of its own; from 768 on all together."""
     rng = np.random.default_rng(0)
     x, w, y = QuantParams(0.5, 46, 0, 255), QuantParams(0.25, 0, -128, 127), QuantParams(200.0, 123, 0, 255)
-    for _ in range(20):
-        x_q = rng.integers(0, 256, (1, 257)).astype(np.uint8)
-        w_q = rng.integers(-128, 128, (257, 1)).astype(np.int8)
+    for n in (1, 16, 33):
+        x_q = rng.integers(0, 256, (20, depth)).astype(np.uint8)
+        w_q = rng.integers(-128, 128, (depth, n)).astype(np.int8)
         got = ENGINE.linear(x_q, w_q, None, x=pair(x), w=pair(w), y=pair(y), engine="onednn", relu=False)
         want = linear(x_q, w_q, None, x=x, w=w, y=y, profile=backends.TORCH["onednn"])
         assert np.array_equal(got, want)

@@ -18,6 +18,7 @@ from npquant.arrays import Float64
 from npquant.compression.chain.calibration import RangeRule, min_max_range
 from npquant.compression.chain.integer_chain import Finish, LayerCodes, LayerProblem, quantize_by_layers
 from npquant.compression.chain.layer_report import LayerReport
+from npquant.compression.chain.output_ends import output_kind
 from npquant.compression.chain.weight_codes import Bits, code_interval
 from npquant.compression.rounding.rectified.activation_weights import activation_weights
 from npquant.compression.rounding.rectified.layer import rectify_layer
@@ -27,8 +28,6 @@ from npquant.kernels.qparams import QuantParams
 
 if TYPE_CHECKING:
     from npquant.nn.model import FloatMLP
-
-OUTPUTS = ("softmax", "identity")
 
 
 def error_weights(problem: LayerProblem, output: str = "softmax") -> Float64:
@@ -84,7 +83,8 @@ def quantize_rectified(
     *,
     calibrate: RangeRule = min_max_range,
     targets: Sequence[ArrayLike] | None = None,
-    output: str = "softmax",
+    inputs: str = "auto",
+    output: str = "auto",
     start_scales: Sequence[float] | None = None,
     polish_steps: int = 0,
 ) -> IntegerMLP:
@@ -92,13 +92,13 @@ def quantize_rectified(
 
     Parameters
     ----------
-    model, x_calibration, bits, activation_bits, calibrate, targets
+    model, x_calibration, bits, activation_bits, calibrate, targets, inputs
         As in `quantize_model`. Bounded activations (clipped ReLU first of all) need no calibration of ranges; at 2 bits
         a neuron lies on [-2, 1] or on [-1, 2].
     rng : int, Generator or None
         Order of the rows in the tuning; without one nothing is drawn.
-    output : {"softmax", "identity"}
-        What follows the last layer: "softmax" weighs errors of logits as a classifier does, "identity" all alike.
+    output : {"auto", "softmax", "identity"}
+        As in `quantize_model`; "softmax" weighs errors of logits as a classifier does, "identity" all alike.
     start_scales : sequence of float, optional
         Shares of the chosen weight scale to start from, each > 0; every neuron keeps its best. By default 1, .8, .9,
         1.1 and 1.2 for layers of up to 384 inputs, and 1 for others.
@@ -128,15 +128,16 @@ def quantize_rectified(
     >>> quantize_rectified(model, [[0, 4], [4, 0]], 4).layers[0].w_q.ravel()
     array([ 7, -3], dtype=int8)
     """
-    if output not in OUTPUTS:
-        raise ValueError(f"output is {output!r}; it must be one of {OUTPUTS}")
+    kind = output_kind(output, model.neurons[-1])
     return quantize_by_layers(
         model,
         x_calibration,
         bits,
         activation_bits,
-        partial(rectified_codes, output=output, start_scales=start_scales),
+        partial(rectified_codes, output=kind, start_scales=start_scales),
         calibrate=calibrate,
         targets=targets,
-        finish=tuning_by(polish_steps, output, rng),
+        inputs=inputs,
+        output=kind,
+        finish=tuning_by(polish_steps, kind, rng),
     ).network

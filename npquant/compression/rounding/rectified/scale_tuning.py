@@ -13,7 +13,7 @@ The latent variables u and v start at 0; Adam tunes them, and the integer networ
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -72,9 +72,9 @@ def tune_scales(
     Returns a network with the same weight codes: the better of start and end on all rows, as the integer networks
     themselves measure it. A table reads its 8-bit pre-activation in the integer network; E24 leaves that rounding out.
     Codes of outputs, and so the ranges calibrated for them, stay as they are. `network` has one scale a neuron and
-    npquant's own arithmetic, and is not modified; `rows` (R, K) are checked training rows, at least 512; `steps`, >= 0,
-    are those of Adam, 128 rows each, in the order that `rng` gives. ValueError if there are fewer rows, shapes do not
-    agree, or a scale is one for a whole layer.
+    npquant's own arithmetic, and is not modified; real outputs count by their factors; `rows` (R, K) are checked
+    training rows, at least 512; `steps`, >= 0, are those of Adam, 128 rows each, in the order that `rng` gives.
+    ValueError if there are fewer rows, shapes do not agree, or a scale is one for a whole layer.
 
     >>> from npquant.compression.rounding.rectified.network import quantize_rectified
     >>> from npquant.nn.model import DenseLayer, FloatMLP
@@ -93,6 +93,10 @@ def tune_scales(
         raise ValueError(f"logits have shape {wanted.shape}, steps is {steps}; they must be {shape} and at least 0")
     if any(np.ndim(layer.w.scale) == 0 for layer in network.layers):
         raise ValueError("a layer has one scale for all its neurons: polish what is quantized per channel")
+    whole, network = network, replace(network, output_offset=None, output_factor=None)
+    wanted = (wanted - (0.0 if whole.output_offset is None else whole.output_offset)) / (
+        1.0 if whole.output_factor is None else whole.output_factor
+    )
     generator = np.random.default_rng(rng)
     first = network.layers[0].x
     x = (network.encode(rows).astype(np.float64) - int(first.zero_point)) * float(first.scale)
@@ -106,7 +110,8 @@ def tune_scales(
         moved, state = adam_step(latent, slope, state, learning_rate=rate, beta1=0.9, beta2=0.99, epsilon=1e-12)
         latent = np.asarray(moved, np.float64)
     tuned = _assembled(network, stages, latent)
-    return tuned if loss(tuned, rows, wanted, output) < loss(network, rows, wanted, output) else network
+    best = tuned if loss(tuned, rows, wanted, output) < loss(network, rows, wanted, output) else network
+    return replace(whole, layers=best.layers)
 
 
 def loss(network: IntegerMLP, x: ArrayLike, logits: ArrayLike, output: str) -> float:
@@ -178,4 +183,4 @@ def _assembled(network: IntegerMLP, stages: list[_Stage], latent: Float64) -> In
         w_q, w = rescale_for_bias(LayerCodes(layer.w_q, params, stage.b + stage.size * shift), layer.x, i)
         bias = bias_half_even(stage.b + stage.size * shift, layer.x.scale, w.scale).astype(np.int32)
         layers.append(IntegerLayer(w_q, bias, layer.x, w, layer.y, layer.activation, layer.pre))
-    return IntegerMLP(tuple(layers), network.input_params, network.input_offset)
+    return replace(network, layers=tuple(layers))

@@ -180,9 +180,10 @@ def test_quantize_rectified_targets_and_output() -> None:
     own = quantize_rectified(line, rows, 3, output="identity")
     other = quantize_rectified(line, rows, 3, targets=[z + 0.25], output="identity")
     np.testing.assert_array_equal(other.layers[0].w_q, own.layers[0].w_q)
-    # A constant in the targets goes into the bias, which is rounded to a step of the accumulator, twice.
-    step = float(own.layers[0].x.scale) * np.asarray(own.layers[0].w.scale, np.float64)
-    assert (np.abs((other.layers[0].bias - own.layers[0].bias) * step - 0.25) <= 2 * step).all()
+    # A constant in the targets goes into the offset, or into the bias, rounded to a step of the accumulator, twice.
+    step = float(own.layers[0].x.scale) * np.asarray(own.layers[0].w.scale, np.float64) * own.output_factor
+    moved = (other.layers[0].bias - own.layers[0].bias) * step + (other.output_offset - own.output_offset)
+    assert (np.abs(moved - 0.25) <= 2 * step).all()
     model, x = random_model(11, "tanh")
     assert quantize_rectified(model, x, 2, output="softmax") != quantize_rectified(model, x, 2, output="identity")
 
