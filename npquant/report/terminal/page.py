@@ -6,6 +6,7 @@ from typing import Any
 
 from npquant.report.terminal.answer import answer_lines
 from npquant.report.terminal.details import detail_sections
+from npquant.report.terminal.figures import percent
 from npquant.report.terminal.quality import cells, is_real
 from npquant.report.terminal.steps import step_lines
 from npquant.report.text_layout import WIDTH, chain, joined, labelled, table, wrap
@@ -38,6 +39,7 @@ def _models(report: dict[str, Any], width: int) -> list[str]:
             f"{model['macs']:,}",
             *cells(model, "validation"),
             *cells(model, "test"),
+            percent(model["deviation" if is_real(report) else "agreement"]),
         )
         for model in models
     ]
@@ -49,8 +51,11 @@ def _models(report: dict[str, Any], width: int) -> list[str]:
         "smaller",
         "MACs",
         *(f"{rows_of} {unit}" for rows_of in ("valid.", "test") for unit in units),
+        "apart %" if is_real(report) else "agree %",
     )
-    title = "All networks (MACs: products a row; the test rows were opened once, for this table)"
+    title = (
+        "All networks, against float on the test rows, which were opened once, for this table (MACs: products a row)"
+    )
     return [*wrap(title, "", width), *table(head, rows, text_columns=3, width=width)]
 
 
