@@ -28,7 +28,8 @@ def render_report(report: dict[str, Any], *, width: int = WIDTH, verbose: bool =
 
 
 def _models(report: dict[str, Any], width: int) -> list[str]:
-    models, units = report["models"], ("RMSE", "R2") if is_real(report) else ("%",)
+    models, real = report["models"], is_real(report)
+    units = ("RMSE", "R2") if real else ("%",)
     rows = [
         (
             model["name"],
@@ -39,7 +40,7 @@ def _models(report: dict[str, Any], width: int) -> list[str]:
             f"{model['macs']:,}",
             *cells(model, "validation"),
             *cells(model, "test"),
-            percent(model["deviation" if is_real(report) else "agreement"]),
+            *([] if real else [percent(model["agreement"])]),
         )
         for model in models
     ]
@@ -51,11 +52,9 @@ def _models(report: dict[str, Any], width: int) -> list[str]:
         "smaller",
         "MACs",
         *(f"{rows_of} {unit}" for rows_of in ("valid.", "test") for unit in units),
-        "apart %" if is_real(report) else "agree %",
+        *([] if real else ["agree %"]),
     )
-    title = (
-        "All networks, against float on the test rows, which were opened once, for this table (MACs: products a row)"
-    )
+    title = "All networks (MACs: products a row; the test rows were opened once, for this table)"
     return [*wrap(title, "", width), *table(head, rows, text_columns=3, width=width)]
 
 
