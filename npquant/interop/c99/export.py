@@ -66,9 +66,10 @@ def encode_c(
     Notes
     -----
     ``void NAME_run(const int8_t x[K], int8_t y[C])`` gives the bytes of `IntegerMLP.run`, ``int NAME_predict(x)`` the
-    class, unless there is one output. -DNAME_WITH_FLOAT compiles ``NAME_quantize``, the bytes of `IntegerMLP.encode`, in;
-    -DNAME_WITH_SELFTEST ``int NAME_selftest(void)`` and its golden vectors. No float at run time but in NAME_quantize,
-    no malloc, no >> of a negative number, and no sum that can leave its type: the bounds stand in comments.
+    class, unless there is one output. -DNAME_WITH_FLOAT compiles ``NAME_quantize`` in, the bytes of
+    `IntegerMLP.encode`; -DNAME_WITH_SELFTEST ``int NAME_selftest(void)`` and its golden vectors. No float at run time
+    but in NAME_quantize, no malloc, no >> of a negative number, and no sum that can leave its type: the bounds stand in
+    comments.
 
     Examples
     --------
