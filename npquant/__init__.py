@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from npquant.compression.rounding.rectified.network import quantize_rectified
     from npquant.compression.rounding.straight_through import StraightThrough
     from npquant.compression.rounding.uniform import quantize_uniform
+    from npquant.data.dataset import Dataset
+    from npquant.data.datasets import load_dataset
     from npquant.files.facts import Facts
     from npquant.files.format_error import FormatError
     from npquant.files.storage import itemize, save
@@ -62,6 +64,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Budget",
+    "Dataset",
     "DynamicMLP",
     "Facts",
     "FixedMultiplier",
@@ -79,6 +82,7 @@ __all__ = [
     "itemize",
     "linear",
     "load",
+    "load_dataset",
     "matmul_int8",
     "matmul_int8_blas",
     "numerics_version",
@@ -156,6 +160,9 @@ _HOME: Final = MappingProxyType(
         # in and out: files of every format
         "load": "npquant.interop.reading",
         "read_facts": "npquant.interop.reading",
+        # rows and labels
+        "Dataset": "npquant.data.dataset",
+        "load_dataset": "npquant.data.datasets",
         # floor 3: the search and the eight steps
         "Budget": "npquant.budget.requirements",
         "SearchResult": "npquant.budget.search",

@@ -22,6 +22,7 @@ PROMISED = """
     matmul_int8 matmul_int8_blas quantize dequantize requantize linear load save run_workflow profiles __version__
     quantize_nearest quantize_gptq quantize_gptq_resolved quantize_gpfq quantize_adaround quantize_dynamic
     prune_neurons_with_report prune_weights finetune search_budget Budget SearchResult quantize_model FormatError
+    load_dataset Dataset
 """.split()
 
 # The parameters of each function, in order; a star parts positional from keyword-only.
@@ -41,6 +42,7 @@ SIGNATURES = {
     "search_budget": ["model", "data", "budget"],
     "save": ["model", "path", "encoding"],
     "load": ["path"],
+    "load_dataset": ["source", "*", "target", "missing", "max_bytes", "encoding"],
     "matmul_int8": ["x_q", "w_q"],
     "matmul_int8_blas": ["x_q", "w_q"],
     "linear": ["x_q", "w_q", "bias", "*", "x", "w", "y", "profile", "activation"],

@@ -13,6 +13,8 @@ from collections.abc import Callable
 from types import MappingProxyType
 from typing import Final, TypeVar
 
+from npquant.data.missing import WAYS
+
 Value = TypeVar("Value")
 _SECONDS: Final = MappingProxyType({"s": 1, "m": 60, "h": 3600})
 
@@ -23,12 +25,37 @@ def add_rows(parser: argparse.ArgumentParser) -> None:
     >>> parser = argparse.ArgumentParser()
     >>> add_rows(parser)
     >>> vars(parser.parse_args(["--rows", "200"]))
-    {'data': None, 'rows': 200, 'seed': 0}
+    {'data': None, 'target': None, 'missing': None, 'rows': 200, 'seed': 0}
     """
     rows = parser.add_argument_group("rows")
-    rows.add_argument("--data", metavar="PATH", help="CSV, npz or IDX (default: the bundled digits)")
+    add_data(rows, "the bundled digits")
     rows.add_argument("--rows", metavar="N", type=int, help="training rows to look at (default: all, at most 2,048)")
     rows.add_argument("--seed", metavar="N", type=int, default=0, help="chooses the split and all else (default: 0)")
+
+
+def add_data(rows: argparse._ActionsContainer, default: str, more: str = "") -> None:
+    """Give a command, or its group of `rows`, the table that they come from: --data, --label and --missing.
+
+    `default` says what there is without it, `more` what else it may be.
+
+    >>> parser = argparse.ArgumentParser()
+    >>> add_data(parser.add_argument_group("rows"), "none")
+    >>> vars(parser.parse_args(["--data", "mine.csv", "--label", "-1"]))
+    {'data': 'mine.csv', 'target': '-1', 'missing': None}
+    """
+    rows.add_argument(
+        "--data", metavar="PATH",
+        help=f"CSV, ARFF, npz, Parquet, Feather, or a folder of IDX files{more} (default: {default})",
+    )  # fmt: skip
+    rows.add_argument(
+        "--label", metavar="NAME|INDEX", dest="target",
+        help="the label's column: its name, or its index from 0, or from the end as -1 (default: the one named label, "
+        "class, target or y, else the last)",
+    )  # fmt: skip
+    rows.add_argument(
+        "--missing", choices=WAYS,
+        help="rows with missing cells: left out, or filled in from the training rows (default: an error)",
+    )  # fmt: skip
 
 
 def add_output(parser: argparse.ArgumentParser, what: str) -> argparse._ArgumentGroup:

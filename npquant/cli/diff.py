@@ -7,7 +7,7 @@ import sys
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
-from npquant.cli.arguments import add_reading, names
+from npquant.cli.arguments import add_data, add_reading, names
 
 if TYPE_CHECKING:
     from npquant.testing.divergence import Divergence
@@ -32,11 +32,11 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     diff.add_argument("--a", metavar="NAME", help="one profile")
     diff.add_argument("--b", metavar="NAME", help="the other profile")
     diff.add_argument("--profiles", metavar="NAMES", type=names, help="two or more instead, between commas")
-    diff.add_argument(
-        "--data", metavar="PATH",
-        help="rows to run, with labels or without: CSV, npz or IDX; x_q in an npz holds codes (default: the bundled "
-        "digits for npquant's files of 64 inputs, else 1,000 rows of codes drawn evenly)",
-    )  # fmt: skip
+    add_data(
+        diff,
+        "the bundled digits for npquant's files of 64 inputs, else 1,000 rows of codes drawn evenly",
+        "; with labels or without; x_q in an npz holds codes",
+    )
     diff.add_argument("--codes", action="store_true", help="the numbers of --data are codes of the network's input")
     diff.add_argument("--seed", metavar="N", type=int, default=0, help="of the rows drawn (default: 0)")
     add_reading(diff, integer=False)
@@ -62,8 +62,9 @@ def _execute(options: argparse.Namespace) -> int:
         raise ValueError(f"{options.model} holds a {kind} network; quantize it first: profiles differ on integers")
     own = found.format == "npquant"
     rows = rows_to_run(
-        model, options.data, options.seed, own=own, as_codes=options.codes, facts=found.facts, file=options.model
-    )
+        model, options.data, options.seed, own=own, as_codes=options.codes, facts=found.facts, file=options.model,
+        target=options.target, missing=options.missing,
+    )  # fmt: skip
     pairs = [compare_profiles(model, rows.x, a, b, codes=rows.codes) for a, b in combinations(profiles, 2)]
     records = [divergence_as_json(pair) for pair in pairs]
     if options.json and options.profiles is None:

@@ -6,7 +6,7 @@ import argparse
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from npquant.cli.arguments import activation_bits, add_output, add_reading, by_layer, weight_bits
+from npquant.cli.arguments import activation_bits, add_data, add_output, add_reading, by_layer, weight_bits
 from npquant.cli.progress import ProgressLine
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     )  # fmt: skip
     grid.add_argument("--activation-bits", metavar="A", type=activation_bits, help="one for the hidden outputs, too")
     rows = finetune.add_argument_group("rows")
-    rows.add_argument("--data", metavar="PATH", help="CSV, npz or IDX (default: the bundled digits)")
+    add_data(rows, "the bundled digits")
     rows.add_argument("--seed", metavar="N", type=int, default=0, help="chooses the split and all else (default: 0)")
     add_output(finetune, "the float network")
     finetune.set_defaults(command=_execute)
@@ -75,7 +75,10 @@ def _execute(options: argparse.Namespace) -> int:
     check_limits(options.max_drop, options.max_rmse_rise)
     _complete(options)
     check_out(options.out, options.model, options.teacher, options.data)
-    start = load_start(options.model, data=options.data, rows=None, seed=options.seed, activations=options.activations)
+    start = load_start(
+        options.model, data=options.data, rows=None, seed=options.seed, activations=options.activations,
+        target=options.target, missing=options.missing,
+    )  # fmt: skip
     check_kind(start, options.max_drop, options.max_rmse_rise)
     teacher = None if options.teacher is None else load_float(options.teacher, options.activations)
     net, losses = _finetune(start, teacher, options)

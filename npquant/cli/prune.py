@@ -69,8 +69,9 @@ def _execute(options: argparse.Namespace) -> int:
     check_limits(options.max_drop, options.max_rmse_rise)
     check_out(options.out, options.model, options.data)
     start = load_start(
-        options.model, data=options.data, rows=options.rows, seed=options.seed, activations=options.activations
-    )
+        options.model, data=options.data, rows=options.rows, seed=options.seed, activations=options.activations,
+        target=options.target, missing=options.missing,
+    )  # fmt: skip
     check_kind(start, options.max_drop, options.max_rmse_rise)
     with ProgressLine(f"prune {options.model}"):
         prune = _prune_weights if options.weights else _prune_neurons

@@ -97,8 +97,9 @@ def _execute(options: argparse.Namespace) -> int:
     check_method(options)
     check_out(options.out, options.model, options.data)
     start = load_start(
-        options.model, data=options.data, rows=options.rows, seed=options.seed, activations=options.activations
-    )
+        options.model, data=options.data, rows=options.rows, seed=options.seed, activations=options.activations,
+        target=options.target, missing=options.missing,
+    )  # fmt: skip
     check_kind(start, options.max_drop, options.max_rmse_rise)
     with ProgressLine(f"quantize {options.model} by {options.method}"):
         net, reports = quantize_by_name(start, options)

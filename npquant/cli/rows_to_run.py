@@ -2,7 +2,7 @@
 
 Legend: model an integer network; data the path of the user's rows or None; seed that of drawing; own whether the file
 is npquant's own; as_codes whether the user says that the rows are codes; facts what file, the network's, knows of its
-data.
+data; target, missing: what `npquant.data.datasets.load_dataset` is told of the data.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from npquant.data.datasets import DEFAULT_MAX_BYTES, load_dataset, load_optdigits
-from npquant.data.matching import match_features
+from npquant.data.encoding import Encoding
+from npquant.data.matching import encoding_of, match_features
 from npquant.data.read_table import read_table
 from npquant.files.archive import decode_npy, decode_zip, read_bounded
 from npquant.files.facts import Facts
@@ -44,6 +45,8 @@ def rows_to_run(
     as_codes: bool = False,
     facts: Facts | None = None,
     file: str = "the network",
+    target: str | int | None = None,
+    missing: str | None = None,
 ) -> Rows:
     """Return rows for a network; drawn ones are codes that are even over the whole interval of the input.
 
@@ -61,7 +64,8 @@ def rows_to_run(
     if seed < 0:
         raise ValueError(f"the seed is {seed}; give a whole number of at least 0 with --seed")
     if data is not None:
-        return _rows_of(model, data, facts, file, as_codes=as_codes)
+        told = _Told(target, missing, None if facts is None else encoding_of(facts))
+        return _rows_of(model, data, facts, file, told, as_codes=as_codes)
     if as_codes:
         raise ValueError("--codes says what the rows of --data are: give --data too")
     digits = load_optdigits()
@@ -72,9 +76,18 @@ def rows_to_run(
     return Rows(codes.astype(params.dtype), f"{_DRAWN:,} rows of codes drawn evenly (seed {seed})", codes=True)
 
 
-def _rows_of(model: IntegerMLP, data: str, facts: Facts | None, file: str, *, as_codes: bool) -> Rows:
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What is known of a table before it is read."""
+
+    target: str | int | None
+    missing: str | None
+    encoding: Encoding | None
+
+
+def _rows_of(model: IntegerMLP, data: str, facts: Facts | None, file: str, told: _Told, *, as_codes: bool) -> Rows:
     """Return the user's rows, checked against the network and brought into the order that its file knows."""
-    x, named_codes, notes = _features(data, model.n_inputs, facts, file)
+    x, named_codes, notes = _features(data, model.n_inputs, facts, file, told)
     codes = as_codes or named_codes
     if x.ndim != 2 or x.shape[1] != model.n_inputs:
         raise ValueError(f"{data}: has {x.shape[-1] if x.ndim else 0} features; the network takes {model.n_inputs}")
@@ -83,7 +96,9 @@ def _rows_of(model: IntegerMLP, data: str, facts: Facts | None, file: str, *, as
     return Rows(_codes(model, x, data), f"the {len(x):,} rows of codes of {data}", codes=True, notes=notes)
 
 
-def _features(data: str, features: int, facts: Facts | None, file: str) -> tuple[NDArray[Any], bool, tuple[str, ...]]:
+def _features(
+    data: str, features: int, facts: Facts | None, file: str, told: _Told
+) -> tuple[NDArray[Any], bool, tuple[str, ...]]:
     """Return a file's numbers without labels, whether an array's name makes them codes, and how they were ordered."""
     if _is_zip(Path(data)):
         members = decode_zip(read_bounded(data, max_bytes=DEFAULT_MAX_BYTES), data, max_bytes=DEFAULT_MAX_BYTES)
@@ -92,10 +107,12 @@ def _features(data: str, features: int, facts: Facts | None, file: str) -> tuple
             if array in names and (is_codes or "y" not in names):
                 found = decode_npy(members[names[array]], f"{data}: {names[array]}")
                 return found.reshape(len(found), -1) if found.ndim else found, is_codes, ()
-    alone = _features_alone(data, features) if facts is None else None
+    alone = _features_alone(data, features) if facts is None and told.target is None else None
     if alone is not None:
         return alone, False, ()
-    matched = match_features(load_dataset(data), facts, file)
+    matched = match_features(
+        load_dataset(data, target=told.target, missing=told.missing, encoding=told.encoding), facts, file
+    )
     return matched.data.x, False, matched.notes
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from npquant.cli.arguments import activations, add_rise, duration, names, weight_bits, widths
+from npquant.cli.arguments import activations, add_data, add_rise, duration, names, weight_bits, widths
 from npquant.cli.progress import ProgressLine
 from npquant.workflow.target_names import TARGETS
 
@@ -25,7 +25,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         epilog="Exit code: 0 budget met, 1 budget missed or a target answers otherwise, 2 usage or bad input.",
     )
     source = run.add_argument_group("what to start from")
-    source.add_argument("--data", metavar="PATH", help="CSV, npz, or a folder of IDX files (MNIST's format)")
+    add_data(source, "the bundled digits")
     source.add_argument("--model", metavar="FILE", help="a float network: npquant's, ONNX, TFLite, Keras, safetensors")
     source.add_argument(
         "--activations", metavar="NAMES", type=activations, help="its hidden activations, if the file does not say"
@@ -79,7 +79,8 @@ def _execute(options: argparse.Namespace) -> int:
             max_bytes=options.max_bytes, max_macs=options.max_macs, min_sqnr=options.min_sqnr, prune=options.prune,
             bits=options.bits, activation_bits=options.activation_bits, hidden=options.hidden, epochs=options.epochs,
             activation=options.activation, seed=options.seed, activations=options.activations, targets=options.targets,
-            time_limit=options.time_limit, max_rmse_rise=options.max_rmse_rise, progress=progress.show,
+            time_limit=options.time_limit, max_rmse_rise=options.max_rmse_rise,
+            target=options.target, missing=options.missing, progress=progress.show,
         )  # fmt: skip
     page = render_report(report, width=options.width, verbose=options.verbose)
     sys.stdout.write(encode_report(report).decode("ascii") if options.json else page)

@@ -51,10 +51,13 @@ def load_start(
     rows: int | None,
     seed: int,
     activations: str | tuple[str, ...] | None = None,
+    target: str | int | None = None,
+    missing: str | None = None,
 ) -> StartingNetwork:
     """Load the network in the file `path` and the rows of the user's `data` (None: the bundled digits); they must fit.
 
-    The file is one that `npquant.load` takes; `activations` are those of a file that does not say.
+    The file is one that `npquant.load` takes; `activations` are those of a file that does not say. `target` and
+    `missing` are what `npquant.data.datasets.load_dataset` is told of the data.
     Columns and classes are brought into the order that the file knows, by name.
     `rows` are training rows to look at (None: those that `npquant run` takes); `seed` chooses the split, as in
     `npquant run`, and the order of the rows. OSError if a file cannot be read; ValueError if the file holds no float
@@ -70,7 +73,7 @@ def load_start(
     if seed < 0:
         raise ValueError(f"the seed is {seed}; give a whole number of at least 0 with --seed")
     model, found = read_float(path, activations, _FIX)
-    sets, matched = load_matched_sets(data, seed, found.facts, path)
+    sets, matched = load_matched_sets(data, seed, found.facts, path, target=target, missing=missing)
     model, notes = fit_classes(path, model, sets, "give matching --data")
     x = _calibration_rows(sets, rows, seed)
     return StartingNetwork(
@@ -79,7 +82,7 @@ def load_start(
         in_float64(model),
         sets,
         x,
-        (*import_notes(path, found), *notes, *matched, *_notes(model, sets, seed)),
+        (*import_notes(path, found), *sets.dataset.notes, *notes, *matched, *_notes(model, sets, seed)),
         facts_of(sets.dataset, found.facts),
     )
 

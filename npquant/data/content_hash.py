@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from npquant.data.datasets import Dataset
+from npquant.data.dataset import Dataset
 
 _ROWS: Final = 4096  # at a time, so that no second copy of all the rows is made
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Final
 
 from npquant.data.csv_cells import Record, has_thousands, is_missing, is_number
+from npquant.data.label_column import LABEL_NAMES, plain_name
 
-LABEL_NAMES: Final = frozenset({"label", "class", "target", "y"})
 # So many whole numbers that count 0, 1, 2 ... are no row of data.
 _SURELY_COUNTED: Final = 6
 
@@ -43,7 +43,7 @@ def _is_header(names: list[str], below: list[list[str]], decimal: str, where: st
     if _counts(names):
         return _is_counted_header(names, columns, where)
     whole = all(names[c].isdecimal() for c in digits)
-    titled = any(names[c].casefold() in LABEL_NAMES and names[c] not in columns[c] for c in texts)
+    titled = any(plain_name(names[c]) in LABEL_NAMES and names[c] not in columns[c] for c in texts)
     if titled and whole:
         return True
     over = [c for c in texts if numeric[c]]

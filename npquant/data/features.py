@@ -1,6 +1,6 @@
-"""Rows, 3 of 6: the features of a raw table, checked and brought to their narrowest exact type.
+"""Rows, numbers narrowed: what float32 does with a column is looked at before it is done.
 
-Letters: R rows, K features.
+Letters: R rows. values the numbers (R,) of a column that are there; name what it is called, source its file.
 """
 
 from __future__ import annotations
@@ -10,51 +10,82 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from npquant.data.raw_table import RawTable
-
 _NARROW: Final = (np.uint8, np.int8, np.uint16, np.int16)
+# Up to here float32 holds every whole number.
+_EXACT: Final = 2**24
+# float64 holds whole numbers up to here; larger floats are measurements, and no counts.
+_COUNTED: Final = 2**53
+# Real values that float32 spreads over this many steps are told apart as well as 16 bits do.
+_STEPS: Final = 2**16
 
 
-def checked_features(table: RawTable) -> NDArray[Any]:
-    """Return the features (R, K) of a `table` as uint8, int8, uint16, int16 or float32.
+def narrow_type(lowest: int, highest: int) -> np.dtype[Any] | None:
+    """Name the first of uint8, int8, uint16, int16 that holds all of [lowest, highest], if one does.
 
-    Integers of 8 and 16 bits stay as they are stored, booleans become 0 and 1; wider integers become the first of these
-    types that holds them all; everything else becomes float32, rounded to nearest even. ValueError if there are no rows
-    or features, or a value is NaN, inf or beyond float32; names the file, the row and the column.
-
-    >>> from npquant.data.raw_table import labelled_table
-    >>> table = labelled_table("t", np.array([[0, 300], [7, 9]]), np.array([0, 1]), ("a", "b"))
-    >>> checked_features(table).dtype
-    dtype('uint16')
+    >>> narrow_type(0, 300), narrow_type(-1, 70_000)
+    (dtype('uint16'), None)
     """
-    # The type is chosen by the whole array, never row by row. Constant features stay: they cost nothing and carry no
-    # information, and dropping them would change the network's inputs.
-    x = table.x
-    if x.ndim != 2 or 0 in x.shape:
-        raise ValueError(f"{table.source}: needs rows and features, found shape {x.shape}")
-    if x.dtype == np.bool_:
-        return x.astype(np.uint8)
-    if np.issubdtype(x.dtype, np.integer):
-        if x.dtype.itemsize <= 2:
-            return x
-        narrow = _narrowest(int(x.min()), int(x.max()))
-        return x.astype(np.float32 if narrow is None else narrow)
-    largest = float(np.finfo(np.float32).max)
-    with np.errstate(invalid="ignore"):
-        good = np.abs(x) <= largest  # NaN compares false
-    if not good.all():
-        row, column = (int(index[0]) for index in np.nonzero(~good))
-        raise ValueError(
-            f"{table.source}: {table.place(row)}, column {table.feature_names[column]!r} holds "
-            f"{x[row, column]}: replace or drop what is not a finite float32"
-        )
-    return x.astype(np.float32)
-
-
-def _narrowest(lowest: int, highest: int) -> type[np.integer[Any]] | None:
-    """Name the first narrow type that holds [lowest, highest]."""
     for narrow in _NARROW:
         limits = np.iinfo(narrow)
         if limits.min <= lowest and highest <= limits.max:
-            return narrow
+            return np.dtype(narrow)
     return None
+
+
+def require_told_apart(values: NDArray[Any], name: str, source: str) -> None:
+    """ValueError if values that differ become one float32; says how many. Times in milliseconds are the case.
+
+    Whole numbers must all stay apart. Of other numbers float32 may lose the last digits, as long as it spreads them
+    over 65,536 steps.
+
+    >>> require_told_apart(np.array([0.1, 0.2]), "a", "t")
+    >>> require_told_apart(1_700_000_000_000 + np.arange(300), "time", "t")
+    Traceback (most recent call last):
+    ...
+    ValueError: t: column 'time' holds 300 different values, of which float32, the type of networks, tells 1 apart: \
+subtract the smallest, 1700000000000, or take a coarser unit; drop the column if it only names rows
+    """
+    if _told_apart(values):
+        return
+    many, few = np.unique(values).size, np.unique(_float32(values)).size
+    raise ValueError(
+        f"{source}: column {name!r} holds {many:,} different values, of which float32, the type of networks, "
+        f"tells {few:,} apart: subtract the smallest, {values.min()}, or take a coarser unit; drop the column if it "
+        "only names rows"
+    )
+
+
+def not_finite(values: NDArray[Any]) -> int | None:
+    """Return the index of the first of the values that is no finite float32.
+
+    >>> not_finite(np.array([1.0, 1e39])), not_finite(np.array([1.0]))
+    (1, None)
+    """
+    if values.dtype.kind != "f":
+        return None
+    with np.errstate(invalid="ignore"):
+        good = np.abs(values) <= np.finfo(np.float32).max  # NaN compares false
+    return None if good.all() else int(np.argmin(good))
+
+
+def _float32(values: NDArray[Any]) -> NDArray[np.float32]:
+    with np.errstate(over="ignore", under="ignore"):
+        return values.astype(np.float32)
+
+
+def _told_apart(values: NDArray[Any]) -> bool:
+    """Say whether float32 keeps different values different, as far as anyone could want it."""
+    if values.size == 0 or values.dtype.itemsize <= 2 or values.dtype == np.float32:
+        return True
+    low, high = values.min(), values.max()
+    size = max(abs(low.item()), abs(high.item()))
+    whole = values.dtype.kind != "f" or (size <= _COUNTED and not np.any(values != np.rint(values)))
+    if (whole and size <= _EXACT) or (not whole and _steps(_float32(np.array([low, high]))) >= _STEPS):
+        return True
+    return np.unique(values).size == np.unique(_float32(values)).size
+
+
+def _steps(ends: NDArray[np.float32]) -> int:
+    """Count the float32 steps from ends[0] up to ends[1]: their bit patterns, read as sign and size, are in order."""
+    low, high = (int(bits) if bits >= 0 else -(int(bits) & 0x7FFFFFFF) for bits in ends.view(np.int32))
+    return high - low

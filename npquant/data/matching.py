@@ -13,7 +13,8 @@ from typing import Final
 import numpy as np
 
 from npquant.data.content_hash import content_sha256
-from npquant.data.datasets import Dataset
+from npquant.data.dataset import Dataset
+from npquant.data.encoding import Encoding
 from npquant.files.facts import Facts, generic_names
 
 _SHOWN: Final = 5  # names in a message
@@ -34,12 +35,25 @@ def facts_of(data: Dataset, facts: Facts | None = None) -> Facts:
     >>> facts_of(data, Facts(("age", "weight"))).to_json()["features"]
     ['age', 'weight']
     """
-    own = Facts(data.feature_names, data.class_names or None, None, content_sha256(data))
+    code = data.encoding
+    # Without a header the label's name is npquant's own.
+    label = data.label_name if code is not None and code.named else None
+    encoding = None if code is None or code.plain else code.to_json()
+    own = Facts(data.feature_names, data.class_names or None, label, content_sha256(data), encoding)
     if facts is None:
         return own
     fields = ("feature_names", "class_names", "label", "data_sha256", "encoding")
     first = [(getattr(facts, field), getattr(own, field)) for field in fields]
     return Facts(*(known if known is not None else new for known, new in first))
+
+
+def encoding_of(facts: Facts) -> Encoding | None:
+    """Return how a table becomes a network's inputs, as its `facts` know it; ValueError if they are no encoding.
+
+    >>> encoding_of(Facts(encoding={"named": True, "missing": None, "columns": [{"name": "age"}]})).feature_names
+    ('age',)
+    """
+    return None if facts.encoding is None else Encoding.from_json(facts.encoding)
 
 
 def match_data(data: Dataset, facts: Facts | None, file: str) -> MatchedData:

@@ -32,7 +32,7 @@ _ALIASES: Final = MappingProxyType(
 def npz_table(data: bytes, source: str, *, max_bytes: int) -> RawTable:
     """Read labelled rows from the `data` of a whole npz archive, stored or deflated; `source` names it in messages.
 
-    Arrays: ``x`` (R, ...) of numbers, flattened to (R, K), and ``y`` (R,) of integers, bool or text, or real targets
+    Arrays: ``x`` (R, ...) of numbers, flattened to (R, K), and ``y`` (R,) of numbers, bool or text, or real targets
     (R,) or (R, C); optionally ``class_names`` (C,), which integers in ``y`` then index, and ``feature_names`` (K,),
     both text. Keras' ``x_train``, ``y_train``, ``x_test``, ``y_test``, or MedMNIST's ``train_images``, ``train_labels``
     and so on, in place of ``x`` and ``y`` are joined. Any other array is refused, since a misspelt name would be lost
@@ -85,14 +85,19 @@ def _require_pair(x: NDArray[Any], y: NDArray[Any], suffix: str, source: str) ->
         raise ValueError(
             f"{source}: x{suffix} must be numbers of shape (R, K), not empty; it is {x.dtype} of shape {x.shape}"
         )
-    whole = y.dtype.kind == "f" and y.ndim == 1 and np.array_equal(y, np.rint(y))
-    if y.dtype.kind not in "biufU" or whole:
-        raise ValueError(f"{source}: y{suffix} is {y.dtype}; store class labels, y.astype(int)")
-    if y.shape not in (x.shape[:1], (len(x), 1)) and (y.dtype.kind != "f" or y.ndim != 2 or len(y) != len(x)):
+    if y.dtype.kind not in "biufU":
+        raise ValueError(f"{source}: y{suffix} is {y.dtype}; store classes or real targets as numbers or text")
+    several = y.dtype.kind == "f" and y.ndim == 2 and not _one_hot(y)
+    if y.shape not in (x.shape[:1], (len(x), 1)) and not (several and len(y) == len(x)):
         raise ValueError(
             f"{source}: y{suffix} has shape {y.shape}, x{suffix} {len(x)} rows; one label a row "
             "(of one-hot rows, store y.argmax(axis=1))"
         )
+
+
+def _one_hot(y: NDArray[Any]) -> bool:
+    """Tell rows of one 1 among zeros, which are classes, from several real targets."""
+    return bool(np.all((y == 0) | (y == 1)) and np.all(y.sum(axis=1) == 1))
 
 
 def find_npz_pairs(path: Path) -> list[tuple[Path, Path]]:

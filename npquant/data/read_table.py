@@ -10,6 +10,7 @@ import zipfile
 from pathlib import Path
 
 from npquant.data.arff_table import arff_table, is_arff
+from npquant.data.arrow_table import is_arrow, read_arrow
 from npquant.data.csv_table import csv_table
 from npquant.data.idx_table import find_idx_pairs, read_idx_pair
 from npquant.data.npz_table import find_npz_pairs, npz_table, read_npz_pair
@@ -19,7 +20,9 @@ from npquant.files.archive import read_bounded
 
 
 def read_table(path: str | os.PathLike[str], *, max_bytes: int) -> RawTable:
-    """Read a folder of IDX files, or one of them; an npz file, an ARFF file or a text table; the label may be open.
+    """Read a folder of IDX files or one of them, an npz, Parquet, Feather or ARFF file, or a text table.
+
+    The label may be open.
 
     MNIST's train and t10k parts come one after the other, since the 70/15/15 split is made anew. OSError if a file
     cannot be read; ValueError if it is none of these; names the file, the place and the fix.
@@ -32,6 +35,8 @@ def read_table(path: str | os.PathLike[str], *, max_bytes: int) -> RawTable:
     """
     place, source = Path(path), str(path)
     start = b"" if place.is_dir() else first_bytes(place, 4)
+    if is_arrow(start):
+        return read_arrow(place, max_bytes=max_bytes)
     if place.is_dir() or start[:2] == b"PK":
         halves = find_npz_pairs(place)
         if halves:

@@ -11,7 +11,11 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from npquant.data.datasets import Dataset, load_dataset, load_optdigits
+from npquant.data.dataset import Dataset
+from npquant.data.datasets import labelled_rows, load_optdigits
+from npquant.data.encoding import Encoding
+from npquant.data.labelled import encoded_dataset, with_notes
+from npquant.data.notes import leak_note
 from npquant.data.split import Split, split_70_15_15
 
 # More calibration rows change KL by a few per cent, and cost time in proportion.
@@ -73,27 +77,49 @@ class Sets:
             "kind": data.kind,
             "features": data.x.shape[1],
             "classes": len(data.class_names),
+            "label": {"name": data.label_name, "column": data.label_column, "how": data.label_how},
+            "class_names": list(data.class_names),
             "rows": {"total": len(data.y), **counts, "calibration": self.calibration.size},
             "split_sha256": split.sha256,
             "points_per_row": {name: 100 / counts[name] for name in ("validation", "test")},
+            "notes": list(data.notes),
         }
 
 
-def load_sets(path: str | None, seed: int) -> Sets:
+def load_sets(
+    path: str | None,
+    seed: int,
+    *,
+    target: str | int | None = None,
+    missing: str | None = None,
+    encoding: Encoding | None = None,
+) -> Sets:
     """Load the data set at a `path` (None: the bundled digits) and split it 70/15/15, stratified.
 
-    The `seed` chooses the split and, apart from it, at most 2,048 training rows to calibrate on. OSError or ValueError
-    as `load_dataset` and `split_70_15_15`.
+    The `seed` chooses the split and, apart from it, at most 2,048 training rows to calibrate on; `target` names the
+    label, `missing` says what to do with missing cells, and `encoding` is that of an earlier table, as `load_dataset`
+    has them. Without one, categories and fills are those of the training rows. OSError or ValueError as `load_dataset`
+    and `split_70_15_15`.
 
     >>> load_sets(None, 0).to_json()["rows"]
     {'total': 1797, 'train': 1258, 'validation': 270, 'test': 269, 'calibration': 1258}
     """
-    return split_sets(load_optdigits() if path is None else load_dataset(path), seed)
+    if path is None:
+        if target is not None or missing is not None:
+            raise ValueError("--label and --missing speak of a table: name it with --data")
+        return split_sets(load_optdigits(), seed)
+    found = labelled_rows(path, target, missing)
+    split = split_70_15_15(found.targets.y, rng=seed)
+    dataset, digests = encoded_dataset(found, split.train, missing, encoding)
+    return _sets(with_notes(dataset, leak_note(digests, split)), split, seed)
 
 
 def split_sets(dataset: Dataset, seed: int) -> Sets:
     """Split a `dataset` as `load_sets` does with its `seed`."""
-    split = split_70_15_15(dataset.y, rng=seed)
+    return _sets(dataset, split_70_15_15(dataset.y, rng=seed), seed)
+
+
+def _sets(dataset: Dataset, split: Split, seed: int) -> Sets:
     # Shuffled, so that the first rows are a sample of all, however the file was ordered.
     calibration = np.random.default_rng([seed, CALIBRATION_ROWS]).permutation(split.train)[:CALIBRATION_ROWS]
     return Sets(dataset, split, calibration, SealedRows(dataset.x[split.test], dataset.y[split.test]))

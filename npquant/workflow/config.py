@@ -8,6 +8,7 @@ from typing import Any, Final
 from npquant.budget.requirements import Budget
 from npquant.budget.time_limit import checked_time_limit
 from npquant.compression.chain.weight_codes import Bits
+from npquant.data.missing import check_missing
 from npquant.workflow.target_names import check_targets
 
 ACTIVATIONS: Final = ("clipped_relu", "relu", "hard_sigmoid", "sigmoid", "tanh")
@@ -37,6 +38,8 @@ class RunConfig:
     targets: tuple[str, ...] | None = None  # what to export, of TARGETS, or ("none",); None: all
     max_rmse_rise: float | str | None = None  # of real targets: in their unit, or as in "5%"; None: see `Budget`
     time_limit: float | None = None  # seconds after which the search of step 3 begins no candidate, > 0; None: no limit
+    target: str | int | None = None  # the label's column in the data, by name or index; None: found
+    missing: str | None = None  # missing cells: "drop", "mean" or "most-frequent"; None: an error
 
     def __post_init__(self) -> None:
         """Check every option."""
@@ -57,6 +60,7 @@ class RunConfig:
             known = ", ".join((*ACTIVATIONS, AUTO))
             raise ValueError(f"the activation {self.activation!r} is unknown; choose one of {known}")
         check_targets(self.targets)
+        check_missing(self.missing)
         if self.activations is not None and self.model is None:
             raise ValueError("--activations says what a model file does not: name the file with --model")
         if self.model is not None and self.trains:

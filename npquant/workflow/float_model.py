@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from npquant.data.matching import match_data
+from npquant.data.matching import encoding_of, match_data
 from npquant.data.sets import Sets, load_sets, split_sets
 from npquant.files.facts import Facts
 from npquant.interop.imported import Imported
@@ -80,17 +80,27 @@ def read_given(config: RunConfig) -> Imported | None:
     return None if config.model is None else read_float(config.model, config.activations, _FIX)[1]
 
 
-def load_matched_sets(data: str | None, seed: int, facts: Facts | None, file: str) -> tuple[Sets, tuple[str, ...]]:
+def load_matched_sets(
+    data: str | None,
+    seed: int,
+    facts: Facts | None,
+    file: str,
+    *,
+    target: str | int | None = None,
+    missing: str | None = None,
+) -> tuple[Sets, tuple[str, ...]]:
     """Load and split the rows for a network that exists, in the order that its `file` knows, by `facts`.
 
-    `data` (None: the bundled digits) and `seed` are those of `load_sets`. Returned are the sets, and notes on what was
-    moved or cannot be checked. Errors as `load_sets`; ValueError if the data has other columns or classes.
+    `data` (None: the bundled digits), `seed`, `target` and `missing` are those of `load_sets`. Returned are the sets,
+    and notes on what was moved or cannot be checked. Errors as `load_sets`; ValueError if the data has other columns
+    or classes.
 
     >>> sets, notes = load_matched_sets(None, 0, Facts(("x0",)), "net.npz")
     >>> sets.test.count, notes
     (269, ())
     """
-    sets = load_sets(data, seed)
+    encoding = None if facts is None else encoding_of(facts)
+    sets = load_sets(data, seed, target=target, missing=missing, encoding=encoding)
     matched = match_data(sets.dataset, facts, file)
     # Split anew, so that renumbered classes are dealt out as they were when the network was made.
     return (sets if matched.data is sets.dataset else split_sets(matched.data, seed)), matched.notes

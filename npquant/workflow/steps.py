@@ -67,6 +67,8 @@ def run_workflow(
     targets: tuple[str, ...] | None = None,
     max_rmse_rise: float | str | None = None,
     time_limit: float | None = None,
+    target: str | int | None = None,
+    missing: str | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Take a float network through the eight steps, from a requirement on accuracy or RMSE to deployed files.
@@ -74,7 +76,7 @@ def run_workflow(
     Parameters
     ----------
     data, model, train, out, max_drop, max_bytes, max_macs, min_sqnr, prune, bits, activation_bits, hidden, epochs,
-    activation, seed, activations, targets, max_rmse_rise, time_limit
+    activation, seed, activations, targets, max_rmse_rise, time_limit, target, missing
         As `npquant.workflow.config.RunConfig` has them, and ``npquant run --help``.
     progress : callable, optional
         Told in a few words what goes on.
@@ -111,7 +113,7 @@ def run_workflow(
     """
     config = RunConfig(
         data, model, train, out, max_drop, max_bytes, max_macs, min_sqnr, prune, bits, activation_bits,
-        hidden, epochs, activation, seed, activations, targets, max_rmse_rise, time_limit,
+        hidden, epochs, activation, seed, activations, targets, max_rmse_rise, time_limit, target, missing,
     )  # fmt: skip
     with staged_files(prepare_folder(config.out)) as folder:
         return _run(config, _Clock(progress or _silent), folder)
@@ -178,6 +180,7 @@ def _run(config: RunConfig, clock: _Clock, folder: Path) -> dict[str, Any]:
     back = filled_zeros(search.pruned.model, deployed.model)
     report["notes"] = [
         *standing.notes,
+        *sets.dataset.notes,
         *start.notes,
         *match_notes,
         *notes_of(report),
@@ -191,8 +194,10 @@ def _run(config: RunConfig, clock: _Clock, folder: Path) -> dict[str, Any]:
 def _rows(config: RunConfig, given: Imported | None) -> tuple[Sets, tuple[str, ...]]:
     """Load the rows; where a network is given, in the order that its file knows."""
     if config.model is None or given is None:
-        return load_sets(config.data, config.seed), ()
-    return load_matched_sets(config.data, config.seed, given.facts, config.model)
+        return load_sets(config.data, config.seed, target=config.target, missing=config.missing), ()
+    return load_matched_sets(
+        config.data, config.seed, given.facts, config.model, target=config.target, missing=config.missing
+    )
 
 
 def _zero_notes(back: int) -> list[str]:

@@ -1,4 +1,4 @@
-"""Laws of the features of a raw table: they become their narrowest exact type, or the place is named."""
+"""Laws of narrowing: values that differ stay apart in float32, or the column is named."""
 
 import numpy as np
 import pytest
@@ -6,56 +6,75 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from npquant.data.features import checked_features
-from npquant.data.raw_table import labelled_table
+from npquant.data.features import narrow_type, not_finite, require_told_apart
 
-DTYPES = st.sampled_from([np.bool_, np.int8, np.uint16, np.int32, np.uint64, np.float32, np.float64])
-
-
-def table_of(x):
-    return labelled_table("t", x, np.zeros(len(x), np.int64), ("a", "b"))
+STAMP = 1_700_000_000_000
 
 
-def law_exact_and_narrow(check, x):
-    """8 and 16 bits as stored, wider integers in the first narrow type that holds them all, the rest in float32."""
-    found = check(table_of(x))
-    assert np.array_equal(found, x.astype(np.float32)) or found.tolist() == x.tolist()
-    if x.dtype.kind == "f":
-        assert found.dtype == np.float32
-    elif x.dtype.kind in "iu" and x.dtype.itemsize <= 2:
-        assert found.dtype == x.dtype
+def law_apart(check, values):
+    """What passes has as many different values after narrowing as before; what does not has fewer."""
+    same = np.unique(values).size == np.unique(values.astype(np.float32)).size
+    try:
+        check(values, "time", "t")
+    except ValueError as error:
+        assert "column 'time'" in str(error) and not same
     else:
-        low, high = int(x.min()), int(x.max())
-        intervals = [(np.uint8, 0, 255), (np.int8, -128, 127), (np.uint16, 0, 65535), (np.int16, -32768, 32767)]
-        holds = [dtype for dtype, lowest, highest in intervals if lowest <= low and high <= highest]
-        assert found.dtype == (holds[0] if holds else np.float32)
+        assert same
 
 
-@given(DTYPES.flatmap(lambda dtype: hnp.arrays(dtype, (3, 2))))
-def test_checked_features_is_exact_and_narrow_or_names_the_place(x):
-    """Features keep their values in the narrowest type; NaN, inf and beyond float32 are named by row and column."""
-    # Beyond float32 compares false with its largest number, and so does NaN.
-    with np.errstate(invalid="ignore"):
-        bad = np.argwhere(~(np.abs(x) <= np.finfo(np.float32).max)) if x.dtype.kind == "f" else ()
-    if len(bad) == 0:
-        law_exact_and_narrow(checked_features, x)
-        return
-    row, column = bad[0]
-    place = rf"^t: row {row} \(from 0\), column '{'ab'[column]}' holds .*: replace or drop"
-    with pytest.raises(ValueError, match=place):
-        checked_features(table_of(x))
+WHOLE = st.sampled_from([np.int64, np.uint64, np.int32, np.uint16, np.bool_]).flatmap(lambda t: hnp.arrays(t, 6))
+STAMPS = st.lists(st.integers(STAMP, STAMP + 10**6), min_size=6, max_size=6).map(lambda v: np.array(v, np.int64))
 
 
-def test_checked_features_law_kills_wrong_ones():
-    """The law fails on a type that wraps, one that is wider than it needs, and floats for all."""
-    x = np.array([[-1, 200], [0, 3]], np.int32)
-    for wrong in (np.int8, np.int32, np.float32):
+@given(WHOLE | STAMPS | STAMPS.map(lambda v: v.astype(np.float64)))
+def test_require_told_apart_is_strict_with_whole_numbers(values):
+    """Whole numbers of any type, those in floats too, stay apart one by one or are refused."""
+    law_apart(require_told_apart, values)
+
+
+def test_require_told_apart_law_kills_checks_that_look_away():
+    """The law fails on a check that lets all pass, and on one that refuses large numbers as such."""
+
+    def by_size(values, name, source):
+        if np.abs(values).max() > 2**24:
+            raise ValueError(f"column {name!r}")
+
+    for wrong in (lambda values, name, source: None, by_size):
         with pytest.raises(AssertionError):
-            law_exact_and_narrow(lambda table, wrong=wrong: table.x.astype(wrong), x)
+            law_apart(wrong, np.array([STAMP, STAMP + 1]))
+            law_apart(wrong, np.array([2**30, 2**31]))
 
 
-def test_checked_features_refuses_empty_tables():
-    """No rows or no columns is no table."""
-    for shape, names in (((0, 2), ("a", "b")), ((2, 0), ())):
-        with pytest.raises(ValueError, match=r"^t: needs rows and features"):
-            checked_features(labelled_table("t", np.zeros(shape), np.zeros(shape[0], np.int64), names))
+@pytest.mark.parametrize(
+    ("values", "lost"),
+    [
+        (np.linspace(0, 1, 1000), False),
+        (np.linspace(0, 1, 300_000), False),  # last digits go, 65,536 steps are left
+        (1e6 + np.linspace(0, 1, 300), True),
+        (1e6 + np.linspace(0, 1e5, 300_000), False),
+        (np.array([1e-50, 2e-50]), True),
+        (np.array([1e20, 1e20 + 1e5]), True),
+        (np.array([0.1, 0.1]), False),
+    ],
+)
+def test_require_told_apart_leaves_real_numbers_their_last_digits(values, lost):
+    """Real values may lose digits that 16 bits would lose too; a column that float32 makes coarse is refused."""
+    if not lost:
+        require_told_apart(values, "a", "t")
+        return
+    with pytest.raises(ValueError, match=r"^t: column 'a' holds .* tells .* apart"):
+        require_told_apart(values, "a", "t")
+
+
+@given(st.integers(-(2**17), 2**17), st.integers(0, 2**17))
+def test_narrow_type_is_the_first_that_holds(low, width):
+    """uint8, int8, uint16, int16: the first that holds both ends, or none."""
+    holds = [np.dtype(t) for t in ("u1", "i1", "u2", "i2") if np.iinfo(t).min <= low and low + width <= np.iinfo(t).max]
+    assert narrow_type(low, low + width) == (holds[0] if holds else None)
+
+
+def test_not_finite_finds_the_first():
+    """NaN, infinities and what is beyond float32 are found by place; integers are finite."""
+    for bad in (np.nan, np.inf, -np.inf, 1e39):
+        assert not_finite(np.array([1.0, bad, bad])) == 1
+    assert not_finite(np.arange(3)) is None

@@ -44,9 +44,19 @@ def test_npz_reads_names_images_text_and_keras_parts(tmp_path):
     found = load_dataset(path)
     assert found.class_names == ("no", "yes") and found.y.tolist() == [1, 0] * 3 and found.feature_names == ("p", "q")
     assert found.x.dtype == np.float32 and found.source == str(path)
-    for y, names in ((np.array(["b", "a"] * 3), ("a", "b")), (Y == 1, ("0", "1")), (Y[:, None], ("0", "1"))):
+    labels = (
+        (np.array(["b", "a"] * 3), ("a", "b")),
+        (Y == 1, ("0", "1")),
+        (Y[:, None], ("0", "1")),
+        (Y * 1.0, ("0", "1")),
+    )
+    for y, names in labels:
         path.write_bytes(npz(np.savez_compressed, x=X, y=y))
         assert load_dataset(path).class_names == names
+    for y in (X[:, 0] / 7, X / 7):
+        path.write_bytes(npz(x=X, y=y))
+        real = load_dataset(path)
+        assert real.kind == "real" and np.array_equal(real.y, y) and real.class_names == ()
     path.write_bytes(npz(x_test=X[:2] + 20, y_test=Y[:2], x_train=X, y_train=Y))
     assert load_dataset(path).x[:, 0].tolist() == [0, 2, 4, 6, 8, 10, 20, 22]
 
@@ -63,7 +73,8 @@ def test_npz_reads_names_images_text_and_keras_parts(tmp_path):
         ({"x": X[:, 0], "y": Y}, ["x must be numbers of shape (R, K)"]),
         ({"x": X[:0], "y": Y[:0]}, ["not empty"]),
         ({"x": X.astype("U3"), "y": Y}, ["x must be numbers"]),
-        ({"x": X, "y": Y * 1.0}, ["y is float64; store class labels, y.astype(int)"]),
+        ({"x": X * 1j, "y": Y}, ["x.npy", "'<c16' is refused"]),
+        ({"x": X, "y": np.eye(2)[Y]}, ["one-hot", "argmax"]),
         ({"x": X, "y": Y[:5]}, ["y has shape (5,), x 6 rows"]),
         ({"x": X, "y": np.eye(2)[Y].astype(int)}, ["one-hot", "argmax"]),
         ({"x": X, "y": Y, "feature_names": ["p"]}, ["2 features, but 1 feature_names"]),
@@ -75,7 +86,10 @@ def test_npz_reads_names_images_text_and_keras_parts(tmp_path):
             ["y.npy: holds code points"],
         ),
         ({"x": X, "y": np.array([0xDFFF, 65] * 3, np.uint32).view("U1")}, ["y.npy"]),
-        ({"x": np.where(X == 5, np.nan, X), "y": Y}, ["row 2 (from 0), column 'x1' holds nan"]),
+        (
+            {"x": np.where(X == 5, np.nan, X), "y": Y},
+            ["missing cells: 'x1' 1; the first in row 2 (from 0)", "--missing"],
+        ),
         ({"x_train": X, "y_train": Y, "x_test": X[:, :1], "y_test": Y}, ["different shapes"]),
     ],
 )

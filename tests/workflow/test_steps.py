@@ -13,7 +13,6 @@ from npquant.budget.candidates import CandidateBuilder
 from npquant.budget.space import Thresholds
 from npquant.compression.pruning.weights.one_shot import prune_weights
 from npquant.data import sets as sets_module
-from npquant.data.datasets import Dataset
 from npquant.data.sets import SealedRows, Sets, load_sets
 from npquant.files.facts import Facts
 from npquant.files.storage import save
@@ -41,8 +40,8 @@ def run_fixed(out: Path) -> dict[str, Any]:
 def poisoned(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Give the test rows other classes, as if they had been drawn from other data."""
 
-    def load_poisoned(path: str | None, seed: int) -> Sets:
-        clean = load_sets(path, seed)
+    def load_poisoned(path: str | None, seed: int, *, target: str | int | None, missing: str | None) -> Sets:
+        clean = load_sets(path, seed, target=target, missing=missing)
         x, y = clean.test.open()
         return Sets(clean.dataset, clean.split, clean.calibration, SealedRows(x[::-1], y))
 
@@ -81,7 +80,7 @@ def test_run_workflow_law_kills_a_run_that_chooses_on_the_test_rows(
             encoding: str = "auto",
             facts: Facts | None = None,
         ) -> None:
-            test = vars(steps)["load_sets"](None, 0).test.open()
+            test = vars(steps)["load_sets"](None, 0, target=None, missing=None).test.open()
             super().__init__(
                 floating, x_calibration, Reference.of(floating, *test), rows, compensation, encoding, facts
             )
@@ -163,14 +162,15 @@ def test_candidate_builder_prunes_before_it_quantizes(tmp_path: Path) -> None:
         np.testing.assert_array_equal(target, whole[:, kept])
 
 
-def test_load_sets_other_data_keeps_the_law(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_load_sets_other_data_keeps_the_law(tmp_path: Path) -> None:
     """A set with more than 2,048 training rows runs too, calibrated on a sample."""
     rng = np.random.default_rng(0)
     y = rng.integers(0, 3, 3600)
     x = (y[:, np.newaxis] + rng.normal(0, 0.3, (3600, 4))).astype(np.float32)
-    data = Dataset(x, y.astype(np.int64), ("a", "b", "c"), tuple("wxyz"), "drawn", "here")
-    monkeypatch.setattr(sets_module, "load_dataset", lambda path: data)
-    report = steps.run_workflow(data="drawn", out=str(tmp_path), hidden=(6,), epochs=10, bits=4, targets=("none",))
+    np.savez(tmp_path / "drawn.npz", x=x, y=y)
+    report = steps.run_workflow(
+        data=str(tmp_path / "drawn.npz"), out=str(tmp_path), hidden=(6,), epochs=10, bits=4, targets=("none",)
+    )
     assert report["data"]["rows"]["calibration"] == 2048
     assert report["data"]["rows"]["train"] == 2520
 
