@@ -11,7 +11,7 @@ import pytest
 
 from npquant.cli import main, streams
 from npquant.files.storage import save
-from npquant.interop.reading import load
+from npquant.interop.reading import load, read_facts
 from tests.cli.process import ENVIRONMENT, run_command
 
 NAMES = ("größe", "naïve 中😀")
@@ -79,7 +79,7 @@ def test_absent_streams_change_no_exit_code(redirection: str, float_file: Path, 
         done = in_shell(redirection, arguments, tmp_path)
         assert done.returncode == code, arguments
         assert "Traceback" not in done.stderr
-    save(load(tmp_path / "q.npz"), tmp_path / "again.npz")
+    save(load(tmp_path / "q.npz"), tmp_path / "again.npz", facts=read_facts(tmp_path / "q.npz"))
     assert (tmp_path / "again.npz").read_bytes() == (tmp_path / "q.npz").read_bytes()
 
 
