@@ -78,10 +78,13 @@ def test_run_workflow_law_kills_a_run_that_chooses_on_the_test_rows(
             reference: Reference,
             rows: int | None = None,
             compensation: str = "refit",
+            encoding: str = "auto",
             facts: Facts | None = None,
         ) -> None:
             test = vars(steps)["load_sets"](None, 0).test.open()
-            super().__init__(floating, x_calibration, Reference.of(floating, *test), rows, compensation, facts)
+            super().__init__(
+                floating, x_calibration, Reference.of(floating, *test), rows, compensation, encoding, facts
+            )
 
     monkeypatch.setattr(search, "CandidateBuilder", Cheating)
     clean = run_fixed(tmp_path)

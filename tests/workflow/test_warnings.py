@@ -40,11 +40,11 @@ def test_run_workflow_finds_classes_in_another_order(tmp_path: Path, order: str)
     text, warning = render_report(report), report["model"]["warning"]
     assert report["budget"]["met"]
     if order == "alike":
-        assert warning is None and "Budget met.\n" in text
+        assert warning is None and "Budget met. Points lost" in text
         assert not any("another order" in note for note in report["notes"])
         return
     assert "fewer than the commonest class" in warning
-    assert "Budget met, but the float network is right on" in text and "Budget met.\n" not in text
+    assert "Budget met, BUT the float network is right on" in text and "Budget met. " not in text
     assert "another order" in " ".join(report["notes"][:2])
 
 
@@ -54,4 +54,4 @@ def test_run_workflow_says_that_a_network_has_one_answer(tmp_path: Path) -> None
     dead = FloatMLP((model.layers[0], DenseLayer(model.layers[1].w * 1e-3, np.array([5.0, 0.0]), "identity")))
     report = run(tmp_path, y, x, dead)
     assert report["model"]["warning"].startswith("the float network answers '0' to all")
-    assert "Budget met, but the float network answers '0' to all 60 rows" in render_report(report)
+    assert "Budget met, BUT the float network answers '0' to all 60 rows" in render_report(report)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
+from npquant.measure.real_targets import in_digits
 from npquant.report.terminal.exports import export_lines
 from npquant.report.terminal.figures import elapsed, listed, percent, rows, short_time
 from npquant.report.terminal.quality import before_after, change, classes, right
@@ -78,7 +79,7 @@ def _asked(budget: dict[str, Any]) -> list[str]:
     limits = (("max_bytes", "at most {:,} bytes"), ("max_macs", "at most {:,} MACs"), ("min_sqnr", "at least {:g} dB"))
     asked = [text.format(budget[name]) for name, text in limits if budget[name] is not None]
     if "rise" in budget:
-        allowed = joined(f"{one['allowed']:.3g}" for one in budget["rise"]["outputs"])
+        allowed = joined(in_digits(one["allowed"], 3) for one in budget["rise"]["outputs"])
         return [f"RMSE up by at most {allowed}", *asked]
     rows_lost = rows(budget["allowed_rows"], "validation row")
     return [f"at most {budget['max_drop']:g} point{'s' * (budget['max_drop'] != 1)} lost ({rows_lost})", *asked]
