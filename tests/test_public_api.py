@@ -22,6 +22,7 @@ PROMISED = """
     matmul_int8 matmul_int8_blas quantize dequantize requantize linear load save run_workflow profiles __version__
     quantize_nearest quantize_gptq quantize_gptq_resolved quantize_gpfq quantize_adaround quantize_dynamic
     prune_neurons_with_report prune_weights finetune search_budget Budget SearchResult quantize_model FormatError
+    DenseLayer
 """.split()
 
 # The parameters of each function, in order; a star parts positional from keyword-only.
