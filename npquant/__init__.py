@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     from npquant.kernels.multiplier import FixedMultiplier
     from npquant.kernels.qparams import QuantParams
     from npquant.nn.finetuning import finetune
-    from npquant.nn.model import FloatMLP
+    from npquant.nn.model import DenseLayer, FloatMLP
     from npquant.nn.training import train
     from npquant.profiles.operators import dequantize, linear, quantize, requantize
     from npquant.profiles.record import Profile
@@ -65,6 +65,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Budget",
     "Dataset",
+    "DenseLayer",
     "DynamicMLP",
     "Facts",
     "FixedMultiplier",
@@ -123,6 +124,7 @@ _HOME: Final = MappingProxyType(
         "matmul_int8": "npquant.kernels.matmul",
         "matmul_int8_blas": "npquant.kernels.matmul",
         # floor 1, nn: the float network
+        "DenseLayer": "npquant.nn.model",
         "FloatMLP": "npquant.nn.model",
         "finetune": "npquant.nn.finetuning",
         "train": "npquant.nn.training",

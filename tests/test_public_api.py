@@ -23,6 +23,7 @@ PROMISED = """
     quantize_nearest quantize_gptq quantize_gptq_resolved quantize_gpfq quantize_adaround quantize_dynamic
     prune_neurons_with_report prune_weights finetune search_budget Budget SearchResult quantize_model FormatError
     load_dataset Dataset
+    DenseLayer
 """.split()
 
 # The parameters of each function, in order; a star parts positional from keyword-only.

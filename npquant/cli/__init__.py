@@ -13,6 +13,7 @@ import os
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
 from io import StringIO
+from types import MappingProxyType
 from typing import Final
 
 from npquant.cli import (
@@ -28,6 +29,7 @@ from npquant.cli import (
     verify,
     who,
 )
+from npquant.cli.command_parser import CommandParser, list_by_task
 from npquant.cli.streams import deliver, page_width, present_streams, refusal, say
 from npquant.version import __version__
 
@@ -35,6 +37,15 @@ from npquant.version import __version__
 _THREADS: Final = (
     "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS",
 )  # fmt: skip
+# A user's journey.
+TASKS: Final = MappingProxyType({
+    "run everything": ("run",),
+    "look": ("inspect", "profiles"),
+    "bring in": ("import",),
+    "compress": ("prune", "finetune", "quantize"),
+    "take out": ("export",),
+    "judge": ("verify", "diff", "who"),
+})  # fmt: skip
 _BAD_INPUT: Final = 2
 _INTERRUPTED: Final = 130
 
@@ -102,20 +113,20 @@ def _use_one_thread() -> None:
         os.environ.update(dict.fromkeys(_THREADS, "1"))
 
 
-def _build_parser() -> argparse.ArgumentParser:
-    """Build the parser with all subcommands, in the order of the work."""
-    parser = argparse.ArgumentParser(
-        allow_abbrev=False,
+def _build_parser() -> CommandParser:
+    """Build the parser with all subcommands."""
+    parser = CommandParser(
         prog="npquant",
+        usage="npquant [-h] [--version] COMMAND ...",
         description="Quantize and prune MLPs, and say what it costs.",
-        epilog="Each command explains itself: npquant COMMAND --help.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"npquant {__version__}")
-    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", prog="npquant", help="one of those below")
     for command in (run, import_file, prune, finetune, quantize, inspect, export, verify, profiles, diff, who):
         command.add_command(commands)
-    for made in commands.choices.values():
-        made.allow_abbrev = False  # an abbreviation changes its meaning with the next option that is added
+    listed = list_by_task(commands, TASKS)
+    parser.epilog = f"{listed}\n\nEach command explains itself: npquant COMMAND --help."
     return parser
 
 

@@ -73,7 +73,8 @@ class ColumnStore:
             return
         low, high = block.min(axis=0), block.max(axis=0)
         if block.dtype.kind == "f":
-            whole = (low >= -_EXACT) & (high <= _EXACT)
+            # A column that is real stays so, and a first row tells most that are.
+            whole = (low >= -_EXACT) & (high <= _EXACT) & ~self._real[columns] & (block[0] == np.rint(block[0]))
             whole[whole] = np.all(block[:, whole] == np.rint(block[:, whole]), axis=0)
             self._real[columns] |= ~whole
             low, high = np.where(whole, low, 0), np.where(whole, high, 0)

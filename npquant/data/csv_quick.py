@@ -22,7 +22,7 @@ from npquant.data.csv_cells import BLANKS
 _EXACT: Final = 2**53
 _MOST_DECIMALS: Final = 22
 # Nothing but cells of digits, each ended by a separator or the end of its line.
-_DIGITS: Final = frozenset(b"0123456789+-.\n")
+_DIGITS: Final = b"0123456789+-.\n"
 
 Lines = list[str]
 Converters = Mapping[int | str, Callable[[str], float]]
@@ -43,14 +43,15 @@ def fractions(lines: Lines, separator: str) -> NDArray[np.float64] | None:
     text = "".join(lines)
     if separator == BLANKS or not text.isascii():
         return None
-    data = np.frombuffer((text if text.endswith("\n") else text + "\n").encode(), np.uint8)
-    if not _DIGITS.union(separator.encode()).issuperset(np.flatnonzero(np.bincount(data)).tolist()):
+    raw = (text if text.endswith("\n") else text + "\n").encode()
+    if raw.translate(None, _DIGITS + separator.encode()):
         return None
+    data = np.frombuffer(raw, np.uint8)
     ended, points = (data == ord(separator)) | (data == ord("\n")), np.flatnonzero(data == ord("."))
     ends, cells = np.flatnonzero(ended), np.cumsum(ended, dtype=np.int32)[points]
     if np.any(cells[1:] == cells[:-1]):  # two points in a cell
         return None
-    digits = whole_numbers(text.replace(".", "").splitlines(), separator)
+    digits = whole_numbers(raw.translate(None, b".").decode("ascii").splitlines(), separator)
     if digits is None or digits.size != ends.size or np.any((digits > _EXACT) | (digits < -_EXACT)):
         return None
     decimals = np.zeros(ends.size, np.int64)

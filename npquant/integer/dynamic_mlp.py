@@ -14,6 +14,7 @@ from npquant.arrays import Float32, Float64, Int32, Int64, Real
 from npquant.integer.dynamic_layer import GRANULARITIES, DynamicLayer, dynamic_sums, run_dynamic_layer
 from npquant.kernels.floating import to_float64
 from npquant.nn.classes import largest_output
+from npquant.nn.layer_lines import layer_lines
 from npquant.profiles.npquant import NPQUANT
 from npquant.profiles.record import Profile
 from npquant.profiles.refusals import has
@@ -70,6 +71,15 @@ class DynamicMLP:
                 raise ValueError(
                     f"{self.profile.name} makes 8-bit codes of a whole batch: granularity 'batch', x_bits 8"
                 )
+
+    def __str__(self) -> str:
+        ends = [(*layer.shape, layer.activation) for layer in self.layers]
+        names = ("weight bits", "input bits", "accumulator", "MACs")
+        columns = [(layer.weight_bits, layer.x_bits, layer.accumulator_bits, layer.w_q.size) for layer in self.layers]
+        return layer_lines(f"DynamicMLP under {self.profile.name}, scales by {self.granularity}", ends, names, columns)
+
+    def __repr__(self) -> str:
+        return f"<DynamicMLP {'-'.join(map(str, (self.n_inputs, *self.neurons)))}, scales by {self.granularity}>"
 
     @property
     def n_inputs(self) -> int:

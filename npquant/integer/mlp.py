@@ -32,6 +32,7 @@ from npquant.kernels.affine import dequantize
 from npquant.kernels.linear import accumulate
 from npquant.kernels.qparams import QuantParams
 from npquant.nn.classes import largest_output
+from npquant.nn.layer_lines import layer_lines
 from npquant.profiles.npquant import NPQUANT
 from npquant.profiles.record import Profile
 
@@ -95,6 +96,18 @@ class IntegerMLP:
         bits = tuple(check_accumulator(layer, i) for i, layer in enumerate(self.layers))
         object.__setattr__(self, "accumulator_bits", bits)
         object.__setattr__(self, "_fast", None)
+
+    def __str__(self) -> str:
+        ends = [(*layer.shape, layer.activation) for layer in self.layers]
+        names = ("weight bits", "output bits", "scale", "accumulator", "MACs")
+        columns = [
+            (layer.weight_bits, *_written(layer.y), bits, layer.w_q.size)
+            for layer, bits in zip(self.layers, self.accumulator_bits, strict=True)
+        ]
+        return layer_lines(f"IntegerMLP under {self.profile.name}", ends, names, columns)
+
+    def __repr__(self) -> str:
+        return f"<IntegerMLP {'-'.join(map(str, (self.n_inputs, *self.neurons)))}, profile {self.profile.name}>"
 
     def _fast_form(self) -> FastForm:
         """Lay the layers out for the fast form, once; ((), ()) where there is none."""
@@ -363,3 +376,10 @@ class IntegerMLP:
         )
 
     __hash__ = None  # type: ignore[assignment]
+
+
+def _written(y: QuantParams | None) -> tuple[object, object]:
+    """Bits and scale of what a layer writes; dashes where it writes its accumulators."""
+    if y is None:
+        return "-", "-"
+    return int(y.qmax - y.qmin).bit_length(), f"{float(y.scale):.3g}"

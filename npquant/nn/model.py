@@ -15,20 +15,44 @@ from numpy.typing import ArrayLike, NDArray
 from npquant.arrays import Real
 from npquant.nn.activations import activate, check_activation
 from npquant.nn.classes import largest_output
+from npquant.nn.layer_lines import layer_lines
 from npquant.nn.layers import ForwardCache, Parameters, dense_forward, network_backward, network_forward
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DenseLayer:
-    """Hold one dense layer: a = activation(x w + b); its arrays are copied and read-only.
+    """Hold one dense layer of a float network.
 
-    TypeError if w is not float32 or float64, or b has another dtype; ValueError if the shapes do not agree, a size is
-    0, a number is not finite, or the activation is unknown.
+    Parameters
+    ----------
+    w : array of float32 or float64, shape (K, N)
+        Weights: real values, a column an output neuron.
+    b : array of the same dtype, shape (N,)
+        Biases.
+    activation : str
+        What the sums go through, one of `npquant.nn.activations.ACTIVATIONS`: "relu", "tanh", "identity", ...
+
+    Raises
+    ------
+    TypeError
+        If w is not float32 or float64, or b has another dtype.
+    ValueError
+        If the shapes do not agree, a size is 0, a number is not finite, or the activation is unknown.
+
+    Notes
+    -----
+    a = activation(x w + b), with x (B, K). Both arrays are copied and read-only; -0 is kept.
+
+    Examples
+    --------
+    >>> layer = DenseLayer(np.array([[1.0], [-1.0]]), np.array([0.5]), "relu")
+    >>> FloatMLP((layer,)).logits([[3.0, 1.0], [1.0, 3.0]]).ravel()
+    array([2.5, 0. ])
     """
 
-    w: Real  # float32 or float64, shape (K, N)
-    b: Real  # of the same dtype, shape (N,)
-    activation: str  # one of `npquant.nn.activations.ACTIVATIONS`
+    w: Real
+    b: Real
+    activation: str
 
     def __post_init__(self) -> None:
         w, b = np.array(self.w, order="C"), np.array(self.b, order="C")
@@ -81,6 +105,14 @@ class FloatMLP:
                 raise ValueError(f"layer {i} has {one.w.shape[1]} outputs but layer {i + 1} takes {two.w.shape[0]}")
             if one.w.dtype != two.w.dtype:
                 raise TypeError(f"layer {i} is {one.w.dtype} but layer {i + 1} is {two.w.dtype}")
+
+    def __str__(self) -> str:
+        ends = [(*layer.w.shape, layer.activation) for layer in self.layers]
+        columns = [(layer.w.nbytes + layer.b.nbytes, layer.w.size) for layer in self.layers]
+        return layer_lines(f"FloatMLP of {self.dtype}", ends, ("bytes", "MACs"), columns)
+
+    def __repr__(self) -> str:
+        return f"<FloatMLP {'-'.join(map(str, (self.n_inputs, *self.neurons)))}, {self.dtype}>"
 
     @property
     def n_inputs(self) -> int:

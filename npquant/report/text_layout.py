@@ -92,15 +92,15 @@ def wrap(text: str, indent: str = "  ", width: int = WIDTH, hang: int = 2) -> li
     """Break a sentence into lines of at most `width` columns, without spaces at their ends.
 
     `indent` stands before the first line; later ones are indented by `hang` more. A word that is longer than a line
-    stands on one alone.
+    stands on one alone, and a percent sign beside its number.
 
     >>> [len(line) for line in wrap("word " * 20)], wrap("word " * 20)[1]
     ([96, 8], '    word')
     """
     lines, line = [], indent
-    for word in text.split():
+    for word in text.replace(" %", "\0%").split():
         if len(line) + len(word) > width and line.strip():
             lines.append(line.rstrip())
             line = " " * (len(indent) + hang)
-        line += word + " "
+        line += word.replace("\0", " ") + " "
     return [*lines, line.rstrip()]

@@ -14,7 +14,7 @@ from npquant.cli import main
 from npquant.compression.pruning.weights.gradual import prune_gradually
 from npquant.data.sets import load_sets
 from npquant.files.storage import save
-from npquant.interop.reading import load
+from npquant.interop.reading import load, read_facts
 from npquant.measure.evaluate import in_float64
 from npquant.nn.finetuning import finetune
 from npquant.nn.losses import kl_divergence
@@ -52,9 +52,9 @@ def test_finetune_does_what_the_library_does(sparse_file: Path, float_file: Path
         float_network(sparse_file), *load_sets(None, 0).train, 2, teacher=float_network(float_file),
         teacher_share=0.5, temperature=1.0, learning_rate=0.002, rng=0,
     )  # fmt: skip
-    save(expected, tmp_path / "expected.npz")
     options = ["--teacher", str(float_file), "--teacher-share", "0.5", "--temperature", "1"]
     tuned(sparse_file, tmp_path / "tuned.npz", *SHORT, *options)
+    save(expected, tmp_path / "expected.npz", facts=read_facts(tmp_path / "tuned.npz"))
     assert (tmp_path / "tuned.npz").read_bytes() == (tmp_path / "expected.npz").read_bytes()
     tuned(sparse_file, tmp_path / "other.npz", *SHORT)
     assert (tmp_path / "other.npz").read_bytes() != (tmp_path / "expected.npz").read_bytes()
@@ -121,7 +121,7 @@ def test_finetune_down_to_a_density(float_file: Path, tmp_path: Path) -> None:
     expected = prune_gradually(
         model, *load_sets(None, 0).train, 0.1, 2, teacher=model, temperature=1.0, learning_rate=0.002, rng=0
     )
-    save(expected, tmp_path / "expected.npz")
+    save(expected, tmp_path / "expected.npz", facts=read_facts(tmp_path / "tuned.npz"))
     assert (tmp_path / "tuned.npz").read_bytes() == (tmp_path / "expected.npz").read_bytes()
     assert sum(int(np.count_nonzero(layer.w)) for layer in net.layers) <= 646
     assert sum(net.neurons) < sum(model.neurons)

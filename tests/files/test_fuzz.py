@@ -7,6 +7,7 @@ import warnings
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from hashlib import sha256
 
 import numpy as np
@@ -14,8 +15,9 @@ import pytest
 
 from npquant import profiles
 from npquant.files.archive import decode_zip, encode_zip
+from npquant.files.facts import Facts
 from npquant.files.format_error import FormatError
-from npquant.files.reading import decode_network
+from npquant.files.reading import StoredNetwork, decode_network
 from npquant.files.storage import encode_model
 from npquant.integer.layer import IntegerLayer
 from npquant.integer.mlp import IntegerMLP
@@ -55,10 +57,18 @@ def integer_network(seed: int) -> IntegerMLP:
     return IntegerMLP(tuple(layers), first, offset, profiles.get("ort" if seed == 3 else "npquant"))
 
 
+def network_of_real_outputs() -> IntegerMLP:
+    """Give the outputs of an integer network offsets and factors, which is kind 2 of the container."""
+    return replace(integer_network(2), output_offset=np.array([-1.5, 1e6]), output_factor=np.array([0.75, 3.0]))
+
+
+KNOWN = Facts(("age", "größe", "x2"), None, "price", "0f" * 32, {"age": {"fill": 1.5}})
 FILES = {
     "float npz": encode_model(float_network()),
     "integer npz": encode_model(integer_network(0)),
     **{f"npq {encoding}": encode_model(integer_network(i), encoding, "npq") for i, encoding in enumerate(ENCODINGS)},
+    "npz with ends and facts": encode_model(network_of_real_outputs(), "auto", "npz", KNOWN),
+    "npq with ends and facts": encode_model(network_of_real_outputs(), "dense", "npq", KNOWN),
 }
 
 
@@ -69,7 +79,9 @@ def numbers(model: object) -> list[bytes]:
 
 
 def same(one: object, two: object) -> bool:
-    """Say whether two networks are one."""
+    """Say whether two networks are one, and as much is known of their data."""
+    if isinstance(one, StoredNetwork) and isinstance(two, StoredNetwork):
+        return same(one.model, two.model) and one.facts == two.facts
     if isinstance(one, FloatMLP) and isinstance(two, FloatMLP):
         return one.activation_names == two.activation_names and numbers(one) == numbers(two)
     return one == two
@@ -91,7 +103,7 @@ def read_quietly(data: bytes, name: str) -> object:
     """Decode a network; a mutant may have another numerics version, which is a warning and no error."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "the network was written under numerics")
-        return decode_network(data, name).model
+        return decode_network(data, name)
 
 
 @pytest.mark.parametrize("original", FILES.values(), ids=list(FILES))
@@ -182,7 +194,7 @@ def test_the_error_names_the_place_in_a_container() -> None:
                 assert error.file == NAME, encoding
                 places.add(error.place)
     fields = [f"layer {i}, {field}" for i in range(2) for field in ("parameters", "biases", "weights")]
-    assert {"header", "layer 0", *fields} <= places
+    assert {"header", "layer 0", *fields, "output ends", "facts"} <= places
 
 
 # ------------------------------------------------------------------------------------------------- hostile zips

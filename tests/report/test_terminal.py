@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,6 +25,11 @@ def test_table_lines_up(rows: list[tuple[str, str, str]]) -> None:
     assert len({len(line) for line in lines}) == 1
     for line, cells in zip(lines[2:], rows, strict=True):
         assert tuple(line.split()) == cells
+
+
+def test_wrap_keeps_a_percent_sign_beside_its_number() -> None:
+    """A line begins with no sign whose number the line above ends in."""
+    assert wrap("an interval of 95 % of it", "", 17, hang=0) == ["an interval of", "95 % of it"]
 
 
 @given(st.lists(words, max_size=60))
@@ -115,3 +121,32 @@ def test_page_of_thirty_layers_keeps_its_width(report: dict[str, Any]) -> None:
         page = render_report(deep, width=width, verbose=True)
         assert max(map(len, page.splitlines())) <= width
         assert "weights of 8, 4 bits" in " ".join(page.split())
+
+
+@pytest.fixture(scope="module")
+def real_report(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Run on two real targets with nothing left to search."""
+    folder = tmp_path_factory.mktemp("real")
+    x = np.random.default_rng(0).normal(size=(120, 3))
+    np.savez(folder / "rows.npz", x=x, y=np.stack([x[:, 0] + 1.0, 1000 * np.abs(x[:, 1])], 1))
+    return run_workflow(
+        data=str(folder / "rows.npz"), train=True, hidden=(6, 5), epochs=3, out=str(folder / "out"), bits="ternary",
+        prune=0.2, activation_bits=8, targets=("npz",),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("verbose", [False, True])
+@pytest.mark.parametrize("width", [60, 80, 96, 120])
+def test_page_of_real_targets_fits_and_speaks_of_no_class(
+    real_report: dict[str, Any], width: int, verbose: bool
+) -> None:
+    """Rows are neither lost nor won, nor are classes apart by KL: errors and the deviation stand in their place."""
+    page = render_report(
+        {**real_report, "config": {**real_report["config"], "out": "out"}}, width=width, verbose=verbose
+    )
+    assert max(map(len, page.splitlines())) <= width
+    told = " ".join(page.split())
+    assert "ternary weights" in told and "1 real target" not in told and "2 real targets" in told
+    assert not re.search(r"\b(won|KL|accuracy|classes)\b", told)
+    assert ("bytes, MACs and deviation" in told) == verbose
+    assert not re.search(r"^ *%", page, re.MULTILINE)

@@ -10,6 +10,7 @@ from typing import Any
 
 from npquant.report.terminal.exports import export_detail_lines
 from npquant.report.terminal.figures import decibels, nats, p_value, percent, short_time
+from npquant.report.terminal.quality import is_real
 from npquant.report.text_layout import table, wrap
 
 
@@ -129,10 +130,14 @@ def _tried(report: dict[str, Any], width: int) -> list[str]:
     }
     counts = [f"{phases.count(phase)} {what}" for phase, what in names.items() if phase in phases]
     front = sum(trial["pareto"] for trial in budget["frontier"])
-    lines = [f"{len(phases)} tried: {', '.join(counts)}", f"{front} of them: no other is better in bytes, MACs and KL"]
-    if budget.get("kl_at_4_bits") is not None:
+    noise, name = ("deviation", "deviation_at_4_bits") if is_real(report) else ("KL", "kl_at_4_bits")
+    lines = [
+        f"{len(phases)} tried: {', '.join(counts)}",
+        f"{front} of them: no other is better in bytes, MACs and {noise}",
+    ]
+    if budget.get(name) is not None:
         reach = "from the start" if budget["two_bits_searched"] else "only where a limit needs them"
-        lines.append(f"2 bits and ternary searched {reach}: KL of 4 bits everywhere is {budget['kl_at_4_bits']:.5f}")
+        lines.append(f"2 bits and ternary searched {reach}: {noise} of 4 bits everywhere is {budget[name]:.5f}")
     return ["Candidates", *(part for line in lines for part in wrap(line, width=width))]
 
 

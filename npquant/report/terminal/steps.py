@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from npquant.measure.real_targets import in_digits
+from npquant.report.real_text import by_output
 from npquant.report.terminal.exports import export_lines
 from npquant.report.terminal.figures import elapsed, listed, percent, rows, short_time
-from npquant.report.terminal.quality import before_after, change, classes, right
+from npquant.report.terminal.quality import before_after, change, classes, is_real, right
 from npquant.report.text_layout import chain, joined, wrap
 
 _INDENT: Final = " " * 5
@@ -46,7 +46,9 @@ def _model(report: dict[str, Any]) -> list[str]:
 
 def _activations_tried(tried: Sequence[dict[str, Any]]) -> list[str]:
     """Say which hidden activations were compared, and how well each did."""
-    figures = [f"{t['activation']} {percent(t['accuracy']) if t['rmse'] is None else joined(t['rmse'])}" for t in tried]
+    figures = [
+        f"{t['activation']} {percent(t['accuracy']) if t['rmse'] is None else by_output(t['rmse'])}" for t in tried
+    ]
     what = "" if not tried else "% of the validation rows" if tried[0]["rmse"] is None else "RMSE there"
     return [f"tried: {', '.join(figures)} {what}"] if tried else []
 
@@ -68,7 +70,8 @@ def _split(report: dict[str, Any]) -> list[str]:
 def _thresholds(report: dict[str, Any]) -> list[str]:
     budget = report["budget"]
     found, tried = budget["thresholds"], len(budget["frontier"])
-    widths = f"weights of {joined(found['bits'])} bits"
+    bits = joined(found["bits"])
+    widths = "ternary weights" if bits == "ternary" else f"weights of {bits} bits"
     rates = f"{joined(f'{100 * rate:g}' for rate in found['rates'])} % of the hidden neurons pruned"
     outputs = f"hidden outputs of {joined(found['activation_bits'])} bits"
     chosen = ", ".join([widths, *([rates, outputs] if found["rates"] else [])])
@@ -79,7 +82,7 @@ def _asked(budget: dict[str, Any]) -> list[str]:
     limits = (("max_bytes", "at most {:,} bytes"), ("max_macs", "at most {:,} MACs"), ("min_sqnr", "at least {:g} dB"))
     asked = [text.format(budget[name]) for name, text in limits if budget[name] is not None]
     if "rise" in budget:
-        allowed = joined(in_digits(one["allowed"], 3) for one in budget["rise"]["outputs"])
+        allowed = by_output([one["allowed"] for one in budget["rise"]["outputs"]], 3)
         return [f"RMSE up by at most {allowed}", *asked]
     rows_lost = rows(budget["allowed_rows"], "validation row")
     return [f"at most {budget['max_drop']:g} point{'s' * (budget['max_drop'] != 1)} lost ({rows_lost})", *asked]
@@ -92,7 +95,8 @@ def _quantized(report: dict[str, Any]) -> list[str]:
 
 
 def _compared(report: dict[str, Any]) -> list[str]:
-    return ["on the validation rows; lost, won: rows that only the first, only the second gets right"]
+    meaning = "" if is_real(report) else "; lost, won: rows that only the first, only the second gets right"
+    return [f"on the validation rows{meaning or ':'}"]
 
 
 def _pruned(report: dict[str, Any]) -> list[str]:
@@ -129,10 +133,13 @@ def _pairs(report: dict[str, Any], number: int, width: int) -> list[str]:
         if entry["step"] == number
     ]
     sizes = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    return [
+    lines = [
         (_INDENT + "  ".join(f"{cell:<{size}}" for cell, size in zip(row, sizes, strict=True))).rstrip()
         for row in cells
     ]
+    if max(map(len, lines)) <= width:
+        return lines
+    return [line for names, *told in cells for line in (_INDENT + names, *wrap(", ".join(told), _INDENT + "  ", width))]
 
 
 def _deployed(report: dict[str, Any]) -> list[str]:
