@@ -22,10 +22,11 @@ from npquant.budget.candidates import CandidateBuilder, PrunedNet
 from npquant.budget.decision import Decision, decide
 from npquant.budget.effort import ORDINARY, Effort, effort_for
 from npquant.budget.greedy_search import Outcome, describe, search_thresholds
+from npquant.budget.progress import Told
 from npquant.budget.refinement import confirm, lower_activation_bits
 from npquant.budget.requirements import Budget, Measured
 from npquant.budget.space import Space, Thresholds, Trial
-from npquant.budget.time_limit import Clock, Stopped, Stopwatch, checked_time_limit
+from npquant.budget.time_limit import Clock, Stopped, Stopwatch, checked_time_limit, expected_candidates
 from npquant.budget.trials import AxisTrial, Measure
 from npquant.compression.chain.calibration import checked_rows
 from npquant.compression.chain.layer_report import LayerReport
@@ -183,7 +184,7 @@ def search_budget(
     facts : Facts, optional
         What the file will know of the data, as ``save`` takes it: its bytes count against the budget.
     progress : callable, optional
-        Told in a few words what goes on.
+        Told in a few words what goes on: a str, whose `share` in [0, 1] is about how much of the search is done.
     rng : int, Generator or None
         For the tuple (x, y) alone: which rows validate.
     clock : callable
@@ -234,28 +235,31 @@ def search_budget(
     if not effort.wide:
         rows = x_calibration[:SEARCH_ROWS]
         builders.append(CandidateBuilder(floating, rows, reference, STUDY_ROWS, "layerwise", "dense", facts))
-    measures = (watch.timed(_told(each, progress)) for each in builders)
+    expected = expected_candidates(space)
+    measures = (watch.timed(_told(each, progress, expected)) for each in builders)
     outcome = search_thresholds(space, wanted, *measures, sparing=effort.wide)
     if len(x_calibration) > SEARCH_ROWS:
         full = quick.on_all_rows()
-        outcome = confirm(outcome, wanted, watch.timed(_told(full, progress)))
+        outcome = confirm(outcome, wanted, watch.timed(_told(full, progress, expected)))
         builder = full if outcome.chosen.phase == "confirmed" else quick
-    outcome = lower_activation_bits(outcome, wanted, watch.timed(_told(builder, progress)))
+    outcome = lower_activation_bits(outcome, wanted, watch.timed(_told(builder, progress, expected)))
     stopped = watch.stopped(space) if outcome.stopped else None
     made = outcome.chosen.thresholds
     network, layers = builder.build_with_report(made)
     return SearchResult(network, wanted, outcome, builder.prune(made.rates), layers, reference, stopped)
 
 
-def _told(builder: CandidateBuilder, progress: Progress | None) -> Measure:
-    """Measure with a builder, and tell about each candidate."""
+def _told(builder: CandidateBuilder, progress: Progress | None, expected: int) -> Measure:
+    """Measure with a builder, and tell about each candidate, of about so many expected."""
     tried = count(1)
 
     def measure(made: Thresholds) -> Measured:
         if progress is not None:
             widths, rates = ("/".join(map(str, values)) for values in (made.bits, made.rates))
             levels = "/".join(map(str, made.activation_bits))
-            progress(f"3 thresholds: candidate {next(tried)}, bits {widths}, rates {rates}, activations {levels}")
+            number = next(tried)
+            text = f"3 thresholds: candidate {number}, bits {widths}, rates {rates}, activations {levels}"
+            progress(Told(text, min((number - 1) / expected, 1.0)))
         return builder.measure(made)
 
     return measure

@@ -112,6 +112,7 @@ def _finetune(
     start: StartingNetwork, teacher: FloatMLP | None, options: argparse.Namespace
 ) -> tuple[FloatMLP, list[float]]:
     """Train on the training rows alone, so that the validation rows, which chose nothing, can judge."""
+    from npquant.budget.progress import Told
     from npquant.compression.pruning.weights.gradual import prune_gradually
     from npquant.compression.rounding.straight_through import StraightThrough
     from npquant.nn.finetuning import finetune
@@ -124,7 +125,7 @@ def _finetune(
     with ProgressLine() as progress:
 
         def note(epoch: Epoch) -> None:
-            progress.show(f"epoch {epoch.number} of {epoch.of}")
+            progress.show(Told(f"epoch {epoch.number} of {epoch.of}", epoch.number / epoch.of))
             losses.append(epoch.loss)
 
         if options.density is not None:

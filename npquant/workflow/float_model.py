@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from npquant.budget.progress import Told
 from npquant.data.matching import encoding_of, match_data
 from npquant.data.sets import Sets, load_sets, split_sets
 from npquant.files.facts import Facts
@@ -246,7 +247,7 @@ def _train_one(config: RunConfig, sets: Sets, progress: Callable[[str], None], a
     which = f", {activation}" if config.activation == AUTO else ""
 
     def show(epoch: Epoch) -> None:
-        progress(f"1 float model{which}: epoch {epoch.number} of {epochs}")
+        progress(Told(f"1 float model{which}: epoch {epoch.number} of {epochs}", epoch.number / epochs))
 
     return train(
         x,

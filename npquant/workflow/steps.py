@@ -79,7 +79,7 @@ def run_workflow(
     activation, seed, activations, targets, max_rmse_rise, time_limit, target, missing
         As `npquant.workflow.config.RunConfig` has them, and ``npquant run --help``.
     progress : callable, optional
-        Told in a few words what goes on.
+        Told in a few words what goes on: a str; those of training and of the search have a `share` done, in [0, 1].
 
     Returns
     -------
