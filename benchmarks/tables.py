@@ -17,7 +17,7 @@ from statistics import median
 
 import numpy as np
 
-from npquant.data.csv_table import read_csv
+from npquant.data.readers.csv_table import read_csv
 
 REPEATS = 3
 LIMIT = 1 << 30
@@ -25,7 +25,7 @@ PEAK = """
 import re, sys
 def peak():
     return int(re.search(r"VmHWM:\\s*(\\d+)", open("/proc/self/status").read())[1]) * 1024
-import numpy, npquant.data.csv_table as own, csv
+import numpy, npquant.data.readers.csv_table as own, csv
 before = peak()
 if sys.argv[2] == "own":
     own.read_csv(sys.argv[1], max_bytes=1 << 30)

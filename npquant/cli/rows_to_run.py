@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from npquant.data.datasets import DEFAULT_MAX_BYTES, load_dataset, load_optdigits
 from npquant.data.encoding import Encoding
 from npquant.data.matching import encoding_of, match_features
-from npquant.data.read_table import read_table
+from npquant.data.readers.read_table import read_table
 from npquant.files.archive import decode_npy, decode_zip, read_bounded
 from npquant.files.facts import Facts
 from npquant.integer.mlp import IntegerMLP

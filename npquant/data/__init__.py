@@ -1,5 +1,5 @@
 """Rows and labels, from a file to the sets of a run; each module's first line says where it stands.
 
-A file -> idx_table, csv_table, npz_table -> a RawTable -> features, labels -> a Dataset -> split -> Sets.
+A file -> readers -> a RawTable -> features, labels -> a Dataset -> split -> Sets.
 Rows for a network that exists are first brought into the order that it knows: matching. content_hash names a data set.
 """

@@ -14,12 +14,12 @@ from typing import Any, Final
 from npquant.data.dataset import Dataset
 from npquant.data.encoded import encoded
 from npquant.data.encoding import Encoding, fit_encoding
-from npquant.data.frame_table import frame_table
 from npquant.data.label_column import choose_label
 from npquant.data.labelled import LabelledTable, encoded_dataset, labelled
 from npquant.data.labels import targets_of
-from npquant.data.npz_table import npz_table
-from npquant.data.read_table import read_table
+from npquant.data.readers.frame_table import frame_table
+from npquant.data.readers.npz_table import npz_table
+from npquant.data.readers.read_table import read_table
 
 DEFAULT_MAX_BYTES: Final = 1 << 30
 

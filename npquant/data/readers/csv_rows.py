@@ -18,9 +18,9 @@ from typing import IO, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from npquant.data.column_store import ColumnStore, Piece
-from npquant.data.csv_cells import CsvForm, Record, is_missing, is_number, numbers, records
-from npquant.data.csv_quick import any_numbers, fractions, whole_numbers
+from npquant.data.readers.column_store import ColumnStore, Piece
+from npquant.data.readers.csv_cells import CsvForm, Record, is_missing, is_number, numbers, records
+from npquant.data.readers.csv_quick import any_numbers, fractions, whole_numbers
 
 # In this many characters of text; each costs up to some fifty bytes while its cells are looked at.
 _CHUNK: Final = 1 << 18

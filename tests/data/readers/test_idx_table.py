@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from numpy.typing import NDArray
 
-from npquant.data.idx_table import find_idx_pairs, read_idx, read_idx_pair
+from npquant.data.readers.idx_table import find_idx_pairs, read_idx, read_idx_pair
 
 LIMIT = 1 << 16
 CODES = {"u1": 0x08, "i1": 0x09, "i2": 0x0B, "i4": 0x0C, "f4": 0x0D, "f8": 0x0E}

@@ -7,9 +7,9 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from npquant.data.array_column import array_column
 from npquant.data.datasets import load_dataset
-from npquant.data.frame_table import frame_table
+from npquant.data.readers.array_column import array_column
+from npquant.data.readers.frame_table import frame_table
 from npquant.data.sets import load_sets
 
 R = 60
@@ -120,7 +120,7 @@ def test_frame_table_says_what_it_takes():
 
 def test_arrow_without_pyarrow_names_the_extra(monkeypatch, tmp_path):
     """Where pyarrow is not installed, the message says how to get it."""
-    from npquant.data import arrow_table
+    from npquant.data.readers import arrow_table
 
     def absent(name):
         raise ImportError(name)

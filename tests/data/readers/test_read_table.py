@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from npquant.data.read_table import read_table
+from npquant.data.readers.read_table import read_table
 
 # Two or three rows in the form of a well-known table; columns (n number, t text, b bool); missing cells; notes.
 AS_PUBLISHED = {
@@ -95,7 +95,7 @@ PEAK = """
 import re, sys
 def peak():
     return int(re.search(r"VmHWM:\\s*(\\d+)", open("/proc/self/status").read())[1]) * 1024
-import numpy, csv, npquant.data.csv_table as own
+import numpy, csv, npquant.data.readers.csv_table as own
 before = peak()
 if sys.argv[2] == "own":
     own.read_csv(sys.argv[1], max_bytes=1 << 30)

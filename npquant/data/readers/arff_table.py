@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from npquant.data.raw_table import Column, RawTable, text_column
-from npquant.data.text_source import TextSource
+from npquant.data.readers.text_source import TextSource
 
 # Whole numbers up to here are float64, which is what SciPy makes of all of them.
 _EXACT: Final = 2**53

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from npquant.data.datasets import load_dataset
-from npquant.data.npz_table import npz_table
-from npquant.data.read_table import read_table
+from npquant.data.readers.npz_table import npz_table
+from npquant.data.readers.read_table import read_table
 
 PARTS = ("train", "val", "test")
 

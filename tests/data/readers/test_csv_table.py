@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from npquant.data.csv_table import read_csv
 from npquant.data.raw_table import RawTable
+from npquant.data.readers.csv_table import read_csv
 
 LIMIT = 1 << 16
 Read = Callable[[Path], RawTable]

@@ -17,7 +17,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from npquant.data.csv_cells import BLANKS
+from npquant.data.readers.csv_cells import BLANKS
 
 _EXACT: Final = 2**53
 _MOST_DECIMALS: Final = 22

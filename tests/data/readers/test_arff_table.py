@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from npquant.data.raw_table import RawTable
-from npquant.data.read_table import read_table
+from npquant.data.readers.read_table import read_table
 
 IRIS = """% 1. Title: lilies
 @RELATION lilies

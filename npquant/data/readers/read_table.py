@@ -9,13 +9,13 @@ import os
 import zipfile
 from pathlib import Path
 
-from npquant.data.arff_table import arff_table, is_arff
-from npquant.data.arrow_table import is_arrow, read_arrow
-from npquant.data.csv_table import csv_table
-from npquant.data.idx_table import find_idx_pairs, read_idx_pair
-from npquant.data.npz_table import find_npz_pairs, npz_table, read_npz_pair
 from npquant.data.raw_table import RawTable, joined
-from npquant.data.text_source import first_bytes, text_source
+from npquant.data.readers.arff_table import arff_table, is_arff
+from npquant.data.readers.arrow_table import is_arrow, read_arrow
+from npquant.data.readers.csv_table import csv_table
+from npquant.data.readers.idx_table import find_idx_pairs, read_idx_pair
+from npquant.data.readers.npz_table import find_npz_pairs, npz_table, read_npz_pair
+from npquant.data.readers.text_source import first_bytes, text_source
 from npquant.files.archive import read_bounded
 
 

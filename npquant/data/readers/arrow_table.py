@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from npquant.data.array_column import array_column
 from npquant.data.raw_table import Column, RawTable
+from npquant.data.readers.array_column import array_column
 
 
 def import_pyarrow(what: str) -> Any:

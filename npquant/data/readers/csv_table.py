@@ -12,12 +12,12 @@ from typing import IO, Final
 
 import numpy as np
 
-from npquant.data.csv_cells import CsvForm, Record, has_thousands, is_missing, is_number, numbers, records
-from npquant.data.csv_form import TITLES, find_form, is_comma_number
-from npquant.data.csv_header import find_header
-from npquant.data.csv_rows import CsvRows, MoreText
 from npquant.data.raw_table import Column, RawTable, coded_column
-from npquant.data.text_source import TextSource, text_source
+from npquant.data.readers.csv_cells import CsvForm, Record, has_thousands, is_missing, is_number, numbers, records
+from npquant.data.readers.csv_form import TITLES, find_form, is_comma_number
+from npquant.data.readers.csv_header import find_header
+from npquant.data.readers.csv_rows import CsvRows, MoreText
+from npquant.data.readers.text_source import TextSource, text_source
 
 _HEAD_LINES: Final = 200
 _HEAD_CHARACTERS: Final = 1 << 16

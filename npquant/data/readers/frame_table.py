@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from npquant.data.array_column import array_column
-from npquant.data.arrow_table import arrow_columns, import_pyarrow
 from npquant.data.raw_table import Column, RawTable
+from npquant.data.readers.array_column import array_column
+from npquant.data.readers.arrow_table import arrow_columns, import_pyarrow
 
 _SOURCE = "the frame"
 

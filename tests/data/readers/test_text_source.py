@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from npquant.data.text_source import text_source
+from npquant.data.readers.text_source import text_source
 
 LIMIT = 1 << 16
 TEXT = "größe,preis\r\n1,2\n3,4"

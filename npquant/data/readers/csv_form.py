@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from types import MappingProxyType
 from typing import Final
 
-from npquant.data.csv_cells import BLANKS, CsvForm, Record, has_thousands, is_missing, is_number, records
+from npquant.data.readers.csv_cells import BLANKS, CsvForm, Record, has_thousands, is_missing, is_number, records
 
 TITLES: Final = MappingProxyType({"\t": "tabs", ";": "semicolons", ",": "commas", "|": "bars", BLANKS: "blanks"})
 _COMMA: Final = re.compile(r"[+-]?\d*,\d+(?:[eE][+-]?\d+)?")
