@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from npquant.budget.rise import RiseLimit
-from npquant.measure.real_targets import OutputPair, RealComparison
+from npquant.measure.real_targets import OutputPair, RealComparison, in_digits
 
 SIGNIFICANCE: Final = 0.05
 
@@ -65,16 +65,16 @@ class PairedRise:
         """Errors, test and interval of the worst output in words, without a full stop."""
         one, number = self.outputs[self.worst], self.worst
         name = f"output {number} of {len(self.outputs)}, nearest to its limit: " if len(self.outputs) > 1 else ""
-        against = f"{'within' if one.within else 'beyond'} the {one.allowed:.3g} asked, {self.limit}"
+        against = f"{'within' if one.within else 'beyond'} the {in_digits(one.allowed, 3)} asked, {self.limit}"
         if not one.within:
             shown = "and the paired test shows" if one.larger_rise_shown else "but the paired test does not show"
             against += f", {shown} a larger rise"
         rows = f"{self.rows:,} row{'s' * (self.rows != 1)}"
         p = "<.0001" if one.p < 0.0001 else f"{one.p:.4f}"
         return (
-            f"{name}RMSE {one.before:.4g} before, {one.after:.4g} after, {'up' if one.rise >= 0 else 'down'} "
-            f"{abs(one.rise):.3g} ({rows}; p {p}), {against}; 95 % interval {one.low:.3g} to "
-            f"{one.high:.3g}: {_conclusion(one)}"
+            f"{name}RMSE {in_digits(one.before)} before, {in_digits(one.after)} after, "
+            f"{'up' if one.rise >= 0 else 'down'} {in_digits(abs(one.rise), 3)} ({rows}; p {p}), {against}; "
+            f"95 % interval {in_digits(one.low, 3)} to {in_digits(one.high, 3)}: {_conclusion(one)}"
         )
 
 
@@ -84,9 +84,9 @@ def _beyond(one: OutputRise) -> float:
 
 def _conclusion(one: OutputRise) -> str:
     if one.limit_lies == "inside":
-        inside = f"the limit of {one.allowed:.3g} lies inside it"
+        inside = f"the limit of {in_digits(one.allowed, 3)} lies inside it"
         return f"{inside}, near its end" if one.larger_rise_shown else f"{inside}, so these rows cannot tell"
-    return f"all of it {'within' if one.limit_lies == 'above' else 'beyond'} the limit of {one.allowed:.3g}"
+    return f"all of it {'within' if one.limit_lies == 'above' else 'beyond'} the limit of {in_digits(one.allowed, 3)}"
 
 
 def paired_rise(found: RealComparison, limit: RiseLimit) -> PairedRise:

@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 
 from npquant.arrays import Float64
 from npquant.measure.statistics import sqnr_db
-from npquant.measure.student_t import t_below, t_quantile
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,17 +73,19 @@ class OutputPair:
     @property
     def p(self) -> float:
         """Probability of a rise or fall this large, if there were none."""
-        return min(1.0, 2 * (1 - t_below(abs(self._in_errors(0.0)), self._freedom)))
+        return 2 * _t_below(-abs(self._in_errors(0.0)), self._freedom)
 
     def p_above(self, limit: float) -> float:
         """Probability of a rise this large if it were `limit` in truth."""
-        return 1 - t_below(self._in_errors(limit), self._freedom)
+        return _t_below(-self._in_errors(limit), self._freedom)
 
     def interval(self, confidence: float = 0.95) -> tuple[float, float]:
         """Bound the rise from both sides; no width where the networks err alike on every row."""
         if self.standard_error == 0:
             return self.rise, self.rise
-        half = t_quantile(0.5 + confidence / 2, self._freedom) * self.standard_error
+        from scipy.special import stdtrit
+
+        half = float(stdtrit(self._freedom, 0.5 + confidence / 2)) * self.standard_error
         return self.rise - half, self.rise + half
 
     @property
@@ -174,3 +175,20 @@ def outputs_sqnr(reference: RealEvaluation, candidate: RealEvaluation) -> float:
 def _root_mean_square(values: Float64) -> float:
     largest = float(np.abs(values).max())
     return largest * sqrt(float(np.mean(np.square(values / largest)))) if largest else 0.0
+
+
+def _t_below(t: float, freedom: int) -> float:
+    """P(T <= t) of Student's distribution; symmetric, so that a small tail is had without a difference from 1."""
+    from scipy.special import stdtr
+
+    return float(stdtr(freedom, t))
+
+
+def in_digits(value: float, digits: int = 4) -> str:
+    """Write a value in the unit of a target with so many significant digits, as people write such a number.
+
+    >>> in_digits(12636.2), in_digits(0.0123456, 3), in_digits(-1e-9), in_digits(2.5e12, 2)
+    ('12,640', '0.0123', '-1e-09', '2.5e+12')
+    """
+    text = f"{value:.{digits}g}"
+    return f"{float(text):,.0f}" if "e+" in text and abs(value) < 1e9 else text

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from npquant.measure.real_targets import in_digits
+
 
 def by_output(values: Iterable[float | None], digits: int = 4) -> str:
     """Write a value an output, a dash where there is none; of more than three outputs the least and the largest.
@@ -19,8 +21,8 @@ def by_output(values: Iterable[float | None], digits: int = 4) -> str:
     listed = list(values)
     known = [value for value in listed if value is not None]
     if len(listed) > 3 and known:
-        return f"{min(known):.{min(digits, 3)}g}..{max(known):.{min(digits, 3)}g}"
-    return "/".join("-" if value is None else f"{value:.{digits}g}" for value in listed)
+        return f"{in_digits(min(known), min(digits, 3))}..{in_digits(max(known), min(digits, 3))}"
+    return "/".join("-" if value is None else in_digits(value, digits) for value in listed)
 
 
 def nearest_rise(near: dict[str, Any]) -> str:

@@ -27,6 +27,8 @@ def staged_files(folder: Path) -> Iterator[Path]:
     Where a report is among the files, those that the report before it lists go. Other files in folder stay. On any
     failure, Ctrl-C included, folder is as it was. OSError names the place that a file was meant for.
 
+    >>> import os
+    >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as out:
     ...     with staged_files(Path(out)) as staged:
     ...         written = (staged / "report.json").write_bytes(b"{}")

@@ -48,7 +48,7 @@ def test_judge_standing_warns_at_and_below_the_commonest_class(lost, warning):
 def test_judge_standing_names_the_one_answer():
     """One class to all rows is said by name, also where it is not the commonest."""
     y = np.repeat([0, 1], [60, 40])
-    standing = judge_standing(answers(np.ones(100, int), y, 2), y, ("a", "b"))
+    standing = judge_standing(answers(np.ones(100, int), y, 2), ("a", "b"))
     assert standing.warning == "the float network answers 'b' to all 100 rows"
 
 

@@ -16,7 +16,7 @@ def data_comment(facts: Facts | None, outputs: int) -> str:
 
     >>> print(data_comment(Facts(("age", "body */ weight"), ("no", "yes")), 1), end="")
     /* x[0] "age"
-       x[1] "body *\\\\/ weight"
+       x[1] "body *\\/ weight"
        y[0] above its zero point: "yes", else "no" */
     """
     said = {} if facts is None else facts.to_json()

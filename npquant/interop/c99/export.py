@@ -66,9 +66,10 @@ def encode_c(
     Notes
     -----
     ``void NAME_run(const int8_t x[K], int8_t y[C])`` gives the bytes of `IntegerMLP.run`, ``int NAME_predict(x)`` the
-    class. -DNAME_WITH_FLOAT compiles ``NAME_quantize``, the bytes of `IntegerMLP.encode`, in; -DNAME_WITH_SELFTEST
-    ``int NAME_selftest(void)`` and its golden vectors. No float at run time but in NAME_quantize, no malloc, no >> of a
-    negative number, and no sum that can leave its type: the bounds stand in comments.
+    class, unless there is one output. -DNAME_WITH_FLOAT compiles ``NAME_quantize`` in, the bytes of
+    `IntegerMLP.encode`; -DNAME_WITH_SELFTEST ``int NAME_selftest(void)`` and its golden vectors. No float at run time
+    but in NAME_quantize, no malloc, no >> of a negative number, and no sum that can leave its type: the bounds stand in
+    comments.
 
     Examples
     --------
@@ -76,7 +77,7 @@ def encode_c(
     >>> from npquant.integer.layer import IntegerLayer
     >>> from npquant.kernels.qparams import QuantParams
     >>> p = QuantParams(0.5, 0, -128, 127)
-    >>> layer = IntegerLayer(np.array([[10], [20]], np.int8), np.array([7], np.int32), p, p, p, "relu")
+    >>> layer = IntegerLayer(np.array([[10, -3], [20, 5]], np.int8), np.array([7, 0], np.int32), p, p, p, "relu")
     >>> texts = encode_c(IntegerMLP((layer,), p), name="tiny")
     >>> sorted(texts), "int tiny_predict(const int8_t x[2]);" in texts["tiny.h"]
     (['tiny.c', 'tiny.h'], True)

@@ -48,8 +48,8 @@ def decibels(value: float | None) -> str:
 def change(before: int, after: int, unit: str) -> str:
     """Write two numbers of something, and how many times the first is the second.
 
-    >>> change(28280, 1558, "bytes"), change(4, 4, "MACs"), change(4, 8, "bytes")
-    ('28,280 -> 1,558 bytes (18.2x less)', '4 -> 4 MACs (as before)', '4 -> 8 bytes (2.0x more)')
+    >>> change(28397, 1593, "bytes"), change(4, 4, "MACs"), change(4, 8, "bytes")
+    ('28,397 -> 1,593 bytes (17.8x less)', '4 -> 4 MACs (as before)', '4 -> 8 bytes (2.0x more)')
     """
     told = "as before" if before == after else "none left" if after == 0 else ""
     if not told:

@@ -6,6 +6,7 @@ from typing import Any
 
 from npquant.report.terminal.answer import answer_lines
 from npquant.report.terminal.details import detail_sections
+from npquant.report.terminal.figures import percent
 from npquant.report.terminal.quality import cells, is_real
 from npquant.report.terminal.steps import step_lines
 from npquant.report.text_layout import WIDTH, chain, joined, labelled, table, wrap
@@ -27,7 +28,8 @@ def render_report(report: dict[str, Any], *, width: int = WIDTH, verbose: bool =
 
 
 def _models(report: dict[str, Any], width: int) -> list[str]:
-    models, units = report["models"], ("RMSE", "R2") if is_real(report) else ("%",)
+    models, real = report["models"], is_real(report)
+    units = ("RMSE", "R2") if real else ("%",)
     rows = [
         (
             model["name"],
@@ -38,6 +40,7 @@ def _models(report: dict[str, Any], width: int) -> list[str]:
             f"{model['macs']:,}",
             *cells(model, "validation"),
             *cells(model, "test"),
+            *([] if real else [percent(model["agreement"])]),
         )
         for model in models
     ]
@@ -49,6 +52,7 @@ def _models(report: dict[str, Any], width: int) -> list[str]:
         "smaller",
         "MACs",
         *(f"{rows_of} {unit}" for rows_of in ("valid.", "test") for unit in units),
+        *([] if real else ["agree %"]),
     )
     title = "All networks (MACs: products a row; the test rows were opened once, for this table)"
     return [*wrap(title, "", width), *table(head, rows, text_columns=3, width=width)]

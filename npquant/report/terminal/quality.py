@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from npquant.measure.real_targets import in_digits
 from npquant.report.real_text import by_output
 from npquant.report.terminal.figures import percent, rows
 
@@ -66,10 +67,10 @@ def lost(budget: dict[str, Any]) -> str:
     if "rise" in budget:
         pairs = [budget["rise"], budget["test"]]
         worst = [entry["outputs"][entry["worst_output"]] for entry in pairs if entry is not None]
-        told = " on validation rows, ".join(f"{one['rise']:.3g}" for one in worst)
+        told = " on validation rows, ".join(in_digits(one["rise"], 3) for one in worst)
         of = f" of output {pairs[0]['worst_output']}" if len(pairs[0]["outputs"]) > 1 else ""
         where = " on test rows" if len(worst) > 1 else " on validation rows"
-        return f"RMSE{of} up by {told}{where}; {worst[0]['allowed']:.3g} asked."
+        return f"RMSE{of} up by {told}{where}; {in_digits(worst[0]['allowed'], 3)} asked."
     told = f"{budget['drop']['points']:.2f} on validation"
     told += " rows" if budget["test"] is None else f", {budget['test']['drop_points']:.2f} on test rows"
     return f"Points lost: {told}; {budget['max_drop']:g} asked."

@@ -111,7 +111,7 @@ def test_peers_repeat_with_their_seed(name: str) -> None:
 
 @each_peer
 def test_peers_take_targets(name: str) -> None:
-    """Targets of another network, moved by a constant, move the biases by it."""
+    """Targets of another network, moved by a constant, move the biases and the offset of the outputs by it."""
     model, x = drawn_network(4), drawn_rows(4)
     z = [np.asarray(a, np.float64) for a in model.pre_activations(x)]
     plain = PEERS[name](model, x, 3, rng=0)
@@ -120,7 +120,8 @@ def test_peers_take_targets(name: str) -> None:
     shift = (moved.layers[-1].bias - plain.layers[-1].bias) * plain.layers[-1].x.scale
     if name != "adaround":  # what is learned depends on the targets too
         np.testing.assert_array_equal(moved.layers[-1].w_q, plain.layers[-1].w_q)
-        np.testing.assert_allclose(shift * plain.layers[-1].w.scale, 5.0, rtol=1e-2)
+        before, after = (0.0 if net.output_offset is None else net.output_offset for net in (plain, moved))
+        np.testing.assert_allclose(shift * plain.layers[-1].w.scale + (after - before), 5.0, rtol=1e-2)
     else:
         assert moved.logits(x).mean() > plain.logits(x).mean() + 4
 
