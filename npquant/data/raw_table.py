@@ -50,19 +50,22 @@ def text_column(name: str, texts: Sequence[str] | NDArray[np.str_], missing: NDA
 
 
 def coded_column(name: str, codes: NDArray[Any], words: tuple[str, ...]) -> Column:
-    """Make a column of text from indices into `words`, some of which may be in `MISSING`; True and False become bool.
-
-    A minus beside a plus is a value (two classes of a well-known table), not a missing one.
-    """
-    absent = np.array([word.strip().casefold() in MISSING for word in words], np.bool_)
-    if "+" in words and "-" in words:
-        absent[words.index("-")] = False
+    """Make a column of text from indices into `words`, some of them in `MISSING`; True and False become bool."""
+    absent = _say_nothing(words)
     missing = absent[codes] if absent.any() else np.zeros(codes.shape, np.bool_)
     column = _without(name, codes, words, missing)
     if column.words and {word.casefold() for word in column.words} <= {"true", "false"}:
         truths = np.array([word.casefold() == "true" for word in column.words])
         return Column(name, truths[column.values] & ~missing, column.missing)
     return column
+
+
+def _say_nothing(words: Sequence[str]) -> NDArray[np.bool_]:
+    """Tell which words stand for no value; a minus beside a plus is one of two classes of a well-known table."""
+    absent = np.array([word.strip().casefold() in MISSING for word in words], np.bool_)
+    if "+" in words and "-" in words:
+        absent[list(words).index("-")] = False
+    return absent
 
 
 def _without(name: str, codes: NDArray[Any], words: tuple[str, ...], missing: NDArray[np.bool_]) -> Column:
@@ -134,8 +137,10 @@ def labelled_table(
     class_names: tuple[str, ...] = (),
 ) -> RawTable:
     """Make a table of features, one array of numbers, and labels, numbers or text, which come last."""
-    texts = labels.dtype.kind == "U"
-    label = text_column("label", labels, np.zeros(labels.shape, np.bool_)) if texts else Column("label", labels)
+    label = Column("label", labels)
+    if labels.dtype.kind == "U":  # True and False are names of classes here
+        words, codes = np.unique(labels, return_inverse=True)
+        label = text_column("label", labels, _say_nothing(words.tolist())[codes])
     columns = [Column(name, x[:, index]) for index, name in enumerate(feature_names)]
     return RawTable(source, (*columns, label), len(columns), lines=lines, class_names=class_names, block=x)
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from npquant.data.raw_table import RawTable, labelled_table
+from npquant.data.readers.array_column import array_column
 from npquant.files.archive import decode_npy, decode_zip, read_bounded
 
 _NAMES: Final = ("class_names", "feature_names")
@@ -35,8 +36,8 @@ def npz_table(data: bytes, source: str, *, max_bytes: int) -> RawTable:
     Arrays: ``x`` (R, ...) of numbers, flattened to (R, K), and ``y`` (R,) of numbers, bool or text, or real targets
     (R,) or (R, C); optionally ``class_names`` (C,), which integers in ``y`` then index, and ``feature_names`` (K,),
     both text. Keras' ``x_train``, ``y_train``, ``x_test``, ``y_test``, or MedMNIST's ``train_images``, ``train_labels``
-    and so on, in place of ``x`` and ``y`` are joined. Any other array is refused, since a misspelt name would be lost
-    otherwise.
+    and so on, in place of ``x`` and ``y`` are joined. Any other array beside them is refused, since a misspelt name
+    would be lost otherwise. An archive without any of them is a table of named columns: arrays (R,), or (R, k) for k.
 
     The members may take max_bytes together. ValueError if the archive is damaged, unbounded, lacks an array, or holds
     one of another kind.
@@ -52,7 +53,10 @@ def npz_table(data: bytes, source: str, *, max_bytes: int) -> RawTable:
     arrays = {name.removesuffix(".npy"): decode_npy(content, f"{source}: {name}") for name, content in members.items()}
     if set(_ALIASES) & set(arrays):
         arrays = {_ALIASES.get(name, name): array for name, array in arrays.items()}
-    unknown = set(arrays) - {letter + part for letter in "xy" for part in _PARTS} - set(_NAMES)
+    known = {letter + part for letter in "xy" for part in _PARTS}
+    if arrays and not set(arrays) & (known | set(_NAMES)):
+        return _named_columns(arrays, source)
+    unknown = set(arrays) - known - set(_NAMES)
     if unknown:
         raise ValueError(f"{source}: unknown arrays {sorted(unknown)}; x and y are read")
     x, y = _features_and_labels(arrays, source)
@@ -63,11 +67,29 @@ def npz_table(data: bytes, source: str, *, max_bytes: int) -> RawTable:
     return labelled_table(source, x, y, names, class_names=_names(arrays, "class_names", source))
 
 
+def _named_columns(arrays: dict[str, NDArray[Any]], source: str) -> RawTable:
+    """Make a table of arrays that are columns, in their order; which is the label is chosen as for any table."""
+    shapes = {name: array.shape for name, array in arrays.items()}
+    if any(len(shape) not in (1, 2) for shape in shapes.values()) or len({shape[0] for shape in shapes.values()}) > 1:
+        raise ValueError(
+            f"{source}: arrays {shapes} are neither x and y nor columns: give x (R, K) and y (R,), or arrays of R rows"
+        )
+    columns = []
+    for name, array in arrays.items():
+        parts = {name: array} if array.ndim == 1 else {f"{name}{k}": array[:, k] for k in range(array.shape[1])}
+        columns += [array_column(part, values, source) for part, values in parts.items()]
+    if not columns or not len(columns[0].values):
+        raise ValueError(f"{source}: needs rows and features, found arrays {shapes}")
+    return RawTable(source, tuple(columns), header=True)
+
+
 def _features_and_labels(arrays: dict[str, NDArray[Any]], source: str) -> tuple[NDArray[Any], NDArray[Any]]:
     """Join and check the rows."""
     parts = [suffix for suffix in _PARTS if {"x" + suffix, "y" + suffix} & set(arrays)]
     if not parts or any(letter + suffix not in arrays for suffix in parts for letter in "xy"):
-        raise ValueError(f"{source}: needs arrays x and y, found {sorted(arrays)}")
+        raise ValueError(
+            f"{source}: needs arrays x and y, found {sorted(arrays)}; or give every column an array of its own name"
+        )
     for suffix in parts:
         _require_pair(arrays["x" + suffix], arrays["y" + suffix], suffix, source)
     shapes = {arrays["x" + suffix].shape[1:] for suffix in parts}

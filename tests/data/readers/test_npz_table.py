@@ -112,7 +112,7 @@ def test_npz_is_bounded_and_its_damage_named(tmp_path):
     x=st.sampled_from([">f4", "f8", "f2", "i8", "u1", "b1"]).flatmap(
         lambda t: hnp.arrays(t, (6, 2, 2), elements={"allow_nan": False} if "f" in t else None)
     ),
-    y=hnp.arrays("U2", (6,), elements=st.text("ab1é", max_size=2)) | hnp.arrays(np.int16, (6,)),
+    y=hnp.arrays("U2", (6,), elements=st.text("ab1é", min_size=1, max_size=2)) | hnp.arrays(np.int16, (6,)),
     save=st.sampled_from([np.savez, np.savez_compressed]),
 )
 def test_npz_reads_what_numpy_writes(x, y, save):
@@ -168,3 +168,24 @@ def test_npz_pairs_of_files(tmp_path):
     np.savez(tmp_path / "k49-test-imgs.npz", np.zeros((2, 2, 2), np.uint8))
     with pytest.raises(ValueError, match=r"several sets \(kmnist-train-imgs\.npz, k49-test-imgs"):
         read_table(tmp_path, max_bytes=1 << 16)
+
+
+def test_npz_table_of_named_columns():
+    """Arrays of other names are columns in their order, one or several each; the label is chosen as in any table."""
+    table = npz_table(
+        npz(age=np.array([3, 4, 5]), size=np.ones((3, 2)), kind=np.array(["a", "NA", "b"])),
+        "t",
+        max_bytes=10**6,
+    )
+    assert [column.name for column in table.columns] == ["age", "size0", "size1", "kind"]
+    assert table.label is None and table.header
+    assert table.columns[3].missing is not None and table.columns[3].missing.tolist() == [False, True, False]
+    with pytest.raises(ValueError, match="neither x and y nor columns"):
+        npz_table(npz(age=np.arange(3), kind=np.arange(4)), "t", max_bytes=10**6)
+
+
+def test_npz_table_labels_that_say_nothing_are_missing():
+    """A label of text in MISSING holds nothing, as in every other kind of table."""
+    table = npz_table(npz(x=np.eye(3), y=np.array(["a", "NA", "b"])), "t", max_bytes=10**6)
+    missing = table.columns[-1].missing
+    assert missing is not None and missing.tolist() == [False, True, False]
