@@ -83,7 +83,8 @@ class CandidateBuilder:
     Pruning sees all of `x_calibration` (R, K), quantization its first `rows` rows (None: all). `reference` holds the
     validation rows, and says whether the network's outputs are logits of classes or real values. `compensation` is
     "refit" or "layerwise", as in `prune_neurons`; files are measured in the `encoding` "auto" or "dense", which takes
-    less time. `facts` are what the file will know of the data.
+    less time. `facts` are what the file will know of the data; `inputs` is "auto", "exact" or "by_feature", as the
+    quantizers have it.
     """
 
     def __init__(
@@ -95,23 +96,31 @@ class CandidateBuilder:
         compensation: str = "refit",
         encoding: str = "auto",
         facts: Facts | None = None,
+        inputs: str = "auto",
     ) -> None:
         self._floating, self._x_calibration, self._reference = floating, x_calibration, reference
         self._x_rounding = x_calibration[:rows]
         # Chosen once: what a candidate remembers of layer 0 serves others with the same input codes alone.
-        code = choose_inputs(checked_rows(self._x_rounding), np.asarray(floating.layers[0].w, np.float64), "auto")
+        code = choose_inputs(checked_rows(self._x_rounding), np.asarray(floating.layers[0].w, np.float64), inputs)
         self._inputs = "by_feature" if code.by_feature else "exact"
         self._z = floating.pre_activations(self._x_rounding.astype(np.float64))
         self._pruned: dict[tuple[float, ...], PrunedNet] = {}
         self._rounded: dict[Key, _Rounded] = {}
         self._shorter: dict[bytes, int] = {}
-        self._compensation, self.encoding, self._facts = compensation, encoding, facts
+        self._compensation, self.encoding, self._facts, self._asked = compensation, encoding, facts, inputs
         self._nets: dict[tuple[float, ...], tuple[FloatMLP, PruningReport]] = {}
 
     def on_all_rows(self) -> CandidateBuilder:
         """Return a builder whose quantization sees all training rows; what was pruned serves both."""
         builder = CandidateBuilder(
-            self._floating, self._x_calibration, self._reference, None, self._compensation, self.encoding, self._facts
+            self._floating,
+            self._x_calibration,
+            self._reference,
+            None,
+            self._compensation,
+            self.encoding,
+            self._facts,
+            self._asked,
         )
         builder._nets, builder._shorter = self._nets, self._shorter
         return builder

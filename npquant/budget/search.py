@@ -152,6 +152,7 @@ def search_budget(
     bits: Bits | None = None,
     prune: float | None = None,
     activation_bits: int | None = None,
+    inputs: str = "auto",
     time_limit: float | None = None,
     facts: Facts | None = None,
     progress: Progress | None = None,
@@ -178,6 +179,8 @@ def search_budget(
         Fix the pruning rate of every hidden layer, in [0, 0.9]; None: searched.
     activation_bits : int or None
         Fix the bits of every hidden layer's outputs, 2..8; None: searched.
+    inputs : {"auto", "exact", "by_feature"}
+        As `quantize_rectified` has it: whole numbers as they are, or a step for each feature.
     time_limit : float or None
         Seconds after which no candidate is begun, > 0: the best found by then is returned, and `stopped` says so. At
         least one is built, 8 bits and nothing pruned; the search ends at most one candidate late. None: no limit.
@@ -229,12 +232,12 @@ def search_budget(
     effort = effort_for(model.macs)
     space = search_space(len(model.layers), bits, prune, activation_bits, effort)
     builder = quick = CandidateBuilder(
-        floating, x_calibration, reference, SEARCH_ROWS, effort.compensation, facts=facts
+        floating, x_calibration, reference, SEARCH_ROWS, effort.compensation, facts=facts, inputs=inputs
     )
     builders = [quick]
     if not effort.wide:
         rows = x_calibration[:SEARCH_ROWS]
-        builders.append(CandidateBuilder(floating, rows, reference, STUDY_ROWS, "layerwise", "dense", facts))
+        builders.append(CandidateBuilder(floating, rows, reference, STUDY_ROWS, "layerwise", "dense", facts, inputs))
     expected = expected_candidates(space)
     measures = (watch.timed(_told(each, progress, expected)) for each in builders)
     outcome = search_thresholds(space, wanted, *measures, sparing=effort.wide)

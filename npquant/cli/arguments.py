@@ -17,6 +17,7 @@ from npquant.data.missing import WAYS
 
 Value = TypeVar("Value")
 _SECONDS: Final = MappingProxyType({"s": 1, "m": 60, "h": 3600})
+_INPUTS: Final = ("auto", "exact", "by_feature")  # as in the chain's input_choice, listed here at once
 
 
 def add_rows(parser: argparse.ArgumentParser) -> None:
@@ -31,6 +32,21 @@ def add_rows(parser: argparse.ArgumentParser) -> None:
     add_data(rows, "the bundled digits")
     rows.add_argument("--rows", metavar="N", type=int, help="training rows to look at (default: all, at most 2,048)")
     rows.add_argument("--seed", metavar="N", type=int, default=0, help="chooses the split and all else (default: 0)")
+
+
+def add_inputs(group: argparse._ActionsContainer) -> None:
+    """Give a `group` of options the choice of how real inputs become codes.
+
+    >>> parser = argparse.ArgumentParser()
+    >>> add_inputs(parser)
+    >>> parser.parse_args([]).inputs
+    'auto'
+    """
+    group.add_argument(
+        "--inputs", choices=_INPUTS, default="auto",
+        help="whole numbers as they are (exact), or a step for each feature (by_feature); default: auto, exact where "
+        "that costs the weights no more than half a bit",
+    )  # fmt: skip
 
 
 def add_data(rows: argparse._ActionsContainer, default: str, more: str = "") -> None:

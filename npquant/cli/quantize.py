@@ -6,7 +6,7 @@ import argparse
 import math
 from typing import TYPE_CHECKING, Any, Final
 
-from npquant.cli.arguments import activation_bits, add_output, add_reading, add_rows, by_layer, weight_bits
+from npquant.cli.arguments import activation_bits, add_inputs, add_output, add_reading, add_rows, by_layer, weight_bits
 from npquant.cli.methods import METHODS, check_method, method_name, quantize_by_name
 from npquant.cli.progress import ProgressLine
 
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from npquant.integer.mlp import IntegerMLP
 
 ENCODINGS: Final = ("auto", "dense", "bitmask", "relative", "arithmetic")
-INPUTS: Final = ("auto", "exact", "by_feature")  # as in the chain's input_choice, listed here at once
 _ASKED: Final = (
     "method",
     "bits",
@@ -67,11 +66,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     how.add_argument(
         "--polish", metavar="N", type=int, help="steps that fit scales and biases at the end (rectified only)"
     )
-    how.add_argument(
-        "--inputs", choices=INPUTS, default="auto",
-        help="whole numbers as they are (exact), or a step for each feature (by_feature); default: auto, exact where "
-        "that costs the weights no more than half a bit",
-    )  # fmt: skip
+    add_inputs(how)
     add_rows(quantize)
     out = add_output(
         quantize, "the integer network: NAME.npz is a zip around the container, NAME.npq the container alone"

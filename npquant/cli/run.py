@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from npquant.cli.arguments import activations, add_data, add_rise, duration, names, weight_bits, widths
+from npquant.cli.arguments import activations, add_data, add_inputs, add_rise, duration, names, weight_bits, widths
 from npquant.cli.progress import ProgressLine
 from npquant.workflow.target_names import TARGETS
 
@@ -65,6 +65,7 @@ def _add_budget(run: argparse.ArgumentParser) -> None:
     fixed.add_argument("--prune", metavar="RATE", type=float, help="pruning rate of every hidden layer, 0 to 0.9")
     fixed.add_argument("--bits", metavar="B", type=weight_bits, help="weight bits of every layer, 2 to 8 or ternary")
     fixed.add_argument("--activation-bits", metavar="A", type=int, help="bits of every hidden output, 2 to 8")
+    add_inputs(fixed)
 
 
 def _execute(options: argparse.Namespace) -> int:
@@ -80,7 +81,7 @@ def _execute(options: argparse.Namespace) -> int:
             bits=options.bits, activation_bits=options.activation_bits, hidden=options.hidden, epochs=options.epochs,
             activation=options.activation, seed=options.seed, activations=options.activations, targets=options.targets,
             time_limit=options.time_limit, max_rmse_rise=options.max_rmse_rise,
-            target=options.target, missing=options.missing, progress=progress.show,
+            target=options.target, missing=options.missing, inputs=options.inputs, progress=progress.show,
         )  # fmt: skip
     page = render_report(report, width=options.width, verbose=options.verbose)
     sys.stdout.write(encode_report(report).decode("ascii") if options.json else page)

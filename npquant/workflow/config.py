@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from npquant.budget.requirements import Budget
 from npquant.budget.time_limit import checked_time_limit
+from npquant.compression.chain.input_choice import check_inputs
 from npquant.compression.chain.weight_codes import Bits
 from npquant.data.missing import check_missing
 from npquant.workflow.target_names import check_targets
@@ -40,6 +41,7 @@ class RunConfig:
     time_limit: float | None = None  # seconds after which the search of step 3 begins no candidate, > 0; None: no limit
     target: str | int | None = None  # the label's column in the data, by name or index; None: found
     missing: str | None = None  # missing cells: "drop", "mean" or "most-frequent"; None: an error
+    inputs: str = "auto"  # of INPUTS: whole numbers as they are, or a step for each feature
 
     def __post_init__(self) -> None:
         """Check every option."""
@@ -60,6 +62,7 @@ class RunConfig:
             known = ", ".join((*ACTIVATIONS, AUTO))
             raise ValueError(f"the activation {self.activation!r} is unknown; choose one of {known}")
         check_targets(self.targets)
+        check_inputs(self.inputs)
         check_missing(self.missing)
         if self.activations is not None and self.model is None:
             raise ValueError("--activations says what a model file does not: name the file with --model")

@@ -69,6 +69,7 @@ def run_workflow(
     time_limit: float | None = None,
     target: str | int | None = None,
     missing: str | None = None,
+    inputs: str = "auto",
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Take a float network through the eight steps, from a requirement on accuracy or RMSE to deployed files.
@@ -76,7 +77,7 @@ def run_workflow(
     Parameters
     ----------
     data, model, train, out, max_drop, max_bytes, max_macs, min_sqnr, prune, bits, activation_bits, hidden, epochs,
-    activation, seed, activations, targets, max_rmse_rise, time_limit, target, missing
+    activation, seed, activations, targets, max_rmse_rise, time_limit, target, missing, inputs
         As `npquant.workflow.config.RunConfig` has them, and ``npquant run --help``.
     progress : callable, optional
         Told in a few words what goes on: a str; those of training and of the search have a `share` done, in [0, 1].
@@ -113,7 +114,7 @@ def run_workflow(
     """
     config = RunConfig(
         data, model, train, out, max_drop, max_bytes, max_macs, min_sqnr, prune, bits, activation_bits,
-        hidden, epochs, activation, seed, activations, targets, max_rmse_rise, time_limit, target, missing,
+        hidden, epochs, activation, seed, activations, targets, max_rmse_rise, time_limit, target, missing, inputs,
     )  # fmt: skip
     with staged_files(prepare_folder(config.out)) as folder:
         return _run(config, _Clock(progress or _silent), folder)
@@ -132,11 +133,11 @@ def _run(config: RunConfig, clock: _Clock, folder: Path) -> dict[str, Any]:
     with clock.step(3):
         search = search_budget(
             start.model, sets, config.budget,
-            bits=config.bits, prune=config.prune, activation_bits=config.activation_bits,
+            bits=config.bits, prune=config.prune, activation_bits=config.activation_bits, inputs=config.inputs,
             time_limit=config.time_limit, facts=facts, progress=clock.progress,
         )  # fmt: skip
     judge = Judge(floating, search.reference)
-    _validate(judge, search, floating, x_calibration, clock)
+    _validate(judge, search, floating, x_calibration, config.inputs, clock)
     with clock.step(8):
         deployed = _deploy(folder, start.model, search, x_calibration, sets.dataset.x[sets.split.train], facts)
         exported = deploy_targets(
@@ -169,6 +170,7 @@ def _run(config: RunConfig, clock: _Clock, folder: Path) -> dict[str, Any]:
             "dynamic": judge.dynamic_entry(deployed.dynamic, search.thresholds.bits),
             "deployment": {
                 **deployed.files,
+                "inputs": deployed.model.inputs_kind,
                 "kernels": judge.kernel_entries("deployed"),
                 "latency": deployed.latency,
                 "targets": exported,
@@ -207,14 +209,14 @@ def _zero_notes(back: int) -> list[str]:
 
 
 def _validate(
-    judge: Judge, search: SearchResult, floating: FloatMLP, x_calibration: NDArray[Any], clock: _Clock
+    judge: Judge, search: SearchResult, floating: FloatMLP, x_calibration: NDArray[Any], inputs: str, clock: _Clock
 ) -> None:
     """Steps 4 to 7: quantize with the thresholds found, prune, and compare on the validation rows."""
     made = search.thresholds
     with clock.step(4):
         output, given = search.reference.output, (floating, x_calibration, made.bits, made.activation_bits)
-        judge.evaluate_network("uniform", quantize_uniform(*given, output=output), made.bits)
-        judge.evaluate_network("rectified", quantize_rectified(*given, output=output), made.bits)
+        judge.evaluate_network("uniform", quantize_uniform(*given, output=output, inputs=inputs), made.bits)
+        judge.evaluate_network("rectified", quantize_rectified(*given, output=output, inputs=inputs), made.bits)
     with clock.step(5):
         judge.compare(5, "float", "uniform")
         judge.compare(5, "float", "rectified")

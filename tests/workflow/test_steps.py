@@ -79,10 +79,11 @@ def test_run_workflow_law_kills_a_run_that_chooses_on_the_test_rows(
             compensation: str = "refit",
             encoding: str = "auto",
             facts: Facts | None = None,
+            inputs: str = "auto",
         ) -> None:
             test = vars(steps)["load_sets"](None, 0, target=None, missing=None).test.open()
             super().__init__(
-                floating, x_calibration, Reference.of(floating, *test), rows, compensation, encoding, facts
+                floating, x_calibration, Reference.of(floating, *test), rows, compensation, encoding, facts, inputs
             )
 
     monkeypatch.setattr(search, "CandidateBuilder", Cheating)

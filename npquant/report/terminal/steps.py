@@ -6,6 +6,7 @@ Legend: report the whole; number of a step, from 1; width of the page in columns
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import MappingProxyType
 from typing import Any, Final
 
 from npquant.report.real_text import by_output
@@ -15,6 +16,13 @@ from npquant.report.terminal.quality import before_after, change, classes, is_re
 from npquant.report.text_layout import chain, joined, wrap
 
 _INDENT: Final = " " * 5
+_INPUTS: Final = MappingProxyType(
+    {
+        "exact": "whole numbers are their own codes, nothing is rounded",
+        "by_feature": "a step for each feature",
+        "one_scale": "one step for all features",
+    }
+)
 
 
 def step_lines(report: dict[str, Any], width: int) -> list[str]:
@@ -91,7 +99,10 @@ def _asked(budget: dict[str, Any]) -> list[str]:
 def _quantized(report: dict[str, Any]) -> list[str]:
     models = {model["name"]: model for model in report["models"]}
     sizes = listed([f"{name} {models[name]['bytes']:,}" for name in ("uniform", "rectified")])
-    return [f"at these bits, nothing pruned yet: {sizes} bytes (float {models['float']['bytes']:,})"]
+    return [
+        f"at these bits, nothing pruned yet: {sizes} bytes (float {models['float']['bytes']:,})",
+        f"inputs: {_INPUTS[report['deployment']['inputs']]}",
+    ]
 
 
 def _compared(report: dict[str, Any]) -> list[str]:
