@@ -1,6 +1,7 @@
 """npquant in a process of its own, as a shell starts it."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -18,3 +19,8 @@ def run_command(arguments: Sequence[str], folder: Path, **environment: str) -> s
         [sys.executable, "-m", "npquant", *arguments],
         cwd=folder, env={**ENVIRONMENT, **environment}, capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
+
+
+def but_progress(said: str) -> str:
+    """What a run says on stderr but for the step that it is at, which it tells every ten seconds on a slow machine."""
+    return re.sub(r"(?m)^[1-8] [a-z].*\n", "", said)
