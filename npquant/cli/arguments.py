@@ -13,11 +13,11 @@ from collections.abc import Callable
 from types import MappingProxyType
 from typing import Final, TypeVar
 
-from npquant.data.missing import WAYS
-
 Value = TypeVar("Value")
 _SECONDS: Final = MappingProxyType({"s": 1, "m": 60, "h": 3600})
-_INPUTS: Final = ("auto", "exact", "by_feature")  # as in the chain's input_choice, listed here at once
+# Those of the chain's input_choice and the data's missing, whose modules load NumPy: help answers without it.
+_INPUTS: Final = ("auto", "exact", "by_feature")
+_WAYS: Final = ("drop", "mean", "most-frequent")
 
 
 def add_rows(parser: argparse.ArgumentParser) -> None:
@@ -69,7 +69,7 @@ def add_data(rows: argparse._ActionsContainer, default: str, more: str = "") -> 
         "class, target or y, else the last)",
     )  # fmt: skip
     rows.add_argument(
-        "--missing", choices=WAYS,
+        "--missing", choices=_WAYS,
         help="rows with missing cells: left out, or filled in from the training rows (default: an error)",
     )  # fmt: skip
 

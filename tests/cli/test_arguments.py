@@ -1,13 +1,15 @@
 """How values between commas are read."""
 
-from argparse import ArgumentTypeError
+from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Callable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from npquant.cli.arguments import activation_bits, duration, pattern, rates, weight_bits, widths
+from npquant.cli.arguments import activation_bits, add_data, add_inputs, duration, pattern, rates, weight_bits, widths
+from npquant.compression.chain.input_choice import INPUTS
+from npquant.data.missing import WAYS
 
 LISTS = st.lists(st.integers(-99, 99), min_size=1, max_size=5)
 
@@ -52,3 +54,12 @@ def test_nonsense_is_a_usage_error(read: Callable[[str], object], text: str) -> 
     """What is no number raises what argparse turns into a usage error, and the message quotes it."""
     with pytest.raises(ArgumentTypeError, match=r"is not a"):
         read(text)
+
+
+def test_add_inputs_and_add_data_know_all_names() -> None:
+    """The choices listed for the help are those of the rooms that act on them."""
+    parser = ArgumentParser()
+    add_inputs(parser)
+    add_data(parser, "none")
+    choices = {action.dest: action.choices for action in parser._actions if action.choices is not None}
+    assert choices == {"inputs": INPUTS, "missing": WAYS}
