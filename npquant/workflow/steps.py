@@ -182,7 +182,6 @@ def _run(config: RunConfig, clock: _Clock, folder: Path) -> dict[str, Any]:
     back = filled_zeros(search.pruned.model, deployed.model)
     report["notes"] = [
         *standing.notes,
-        *sets.dataset.notes,
         *start.notes,
         *match_notes,
         *notes_of(report),

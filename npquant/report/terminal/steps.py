@@ -68,11 +68,7 @@ def _split(report: dict[str, Any]) -> list[str]:
         f"{data['name']}: {rows(parts['total'])} of {rows(data['features'], 'feature')}, {classes(report)}",
         f"{listed(named)} rows (split {data['split_sha256'][:12]})",
     ]
-    label = data.get("label")
-    if label is not None and label.get("how"):
-        name = "" if label["name"] in (None, "") else f" {label['name']}"
-        lines.append(f"label{name}: {label['how']}")
-    return [*lines, *data.get("notes", ())]
+    return [*lines, *data["notes"]]
 
 
 def _thresholds(report: dict[str, Any]) -> list[str]:
