@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from npquant.data.dataset import Dataset
 from npquant.data.encoded import encoded
-from npquant.data.encoding import Encoding, fit_encoding
+from npquant.data.encoding import Encoding, fit_encoding, way_of
 from npquant.data.label_column import choose_label
 from npquant.data.labelled import LabelledTable, encoded_dataset, labelled
 from npquant.data.labels import targets_of
@@ -68,7 +68,8 @@ def load_dataset(
         one column named label, class, target or y, else the last.
     missing : {"drop", "mean", "most-frequent"}, optional
         How to go on where cells are missing: leave the row out, or fill the cell in with the mean (of text: the most
-        frequent) or the most frequent value of its column. None: missing cells are an error that counts them.
+        frequent) or the most frequent value of its column. None: that of the encoding, else missing cells are an error
+        that counts them.
     max_bytes : int
         The most that a file, or what it unpacks to, may take.
     encoding : Encoding, optional
@@ -108,8 +109,9 @@ def load_dataset(
     >>> data.class_names, data.feature_names, data.x[0].tolist()
     (('a', 'b'), ('size', 'shape=flat', 'shape=round'), [1, 0, 1])
     """
-    found = labelled_rows(source, target, missing, max_bytes)
-    return encoded_dataset(found, None, missing, encoding)[0]
+    way = way_of(missing, encoding)
+    found = labelled_rows(source, target, way, max_bytes)
+    return encoded_dataset(found, None, way, encoding)[0]
 
 
 def labelled_rows(
@@ -117,10 +119,11 @@ def labelled_rows(
     target: str | int | None,
     missing: str | None,
     max_bytes: int = DEFAULT_MAX_BYTES,
+    usual: str | None = None,
 ) -> LabelledTable:
-    """Read a source as `load_dataset` does, up to its label: what a split needs to know."""
+    """Read a source as `load_dataset` does, up to its label, `usual` that of an earlier one: what a split asks for."""
     if isinstance(source, str | os.PathLike):
         table = read_table(source, max_bytes=max_bytes)
-        return labelled(table, Path(os.path.abspath(source)).stem, target, missing)
+        return labelled(table, Path(os.path.abspath(source)).stem, target, missing, usual)
     table = frame_table(source)
-    return labelled(table, table.source, target, missing)
+    return labelled(table, table.source, target, missing, usual)

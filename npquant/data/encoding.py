@@ -84,6 +84,15 @@ class Encoding:
             raise ValueError(f"not the description of an encoding: {error!r}") from error
 
 
+def way_of(missing: str | None, encoding: Encoding | None) -> str | None:
+    """Return how missing cells are met: as asked, else as an earlier table's `encoding` did, None: not at all.
+
+    >>> way_of(None, Encoding((), missing="mean")), way_of("drop", None)
+    ('mean', 'drop')
+    """
+    return encoding.missing if missing is None and encoding is not None else missing
+
+
 def fit_encoding(table: RawTable, label: int | None, rows: NDArray[np.int64] | None, missing: str | None) -> Encoding:
     """Find what the columns of a table become; categories and fills are those of the rows (None: of all).
 

@@ -1,7 +1,7 @@
 """Rows, the label's place: which column of a table is the label, and why it was taken; never a silent guess.
 
-Legend: table the rows as read; target what the user says of the label, a name or an index, or None; name what a column
-is called; column an index of a column.
+Legend: table the rows as read; target what the user says of the label, a name or an index, or None; usual the name that
+an earlier table's label had, or None; name what a column is called; column an index of a column.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ def plain_name(name: str) -> str:
     return "".join(letter for letter in name.casefold() if letter not in " -_\t")
 
 
-def choose_label(table: RawTable, target: str | int | None) -> ChosenLabel:
-    """Choose the label: the target; else the format's; else the one column named as a label; else the last.
+def choose_label(table: RawTable, target: str | int | None, usual: str | None = None) -> ChosenLabel:
+    """Choose the label: the target; else the format's; else the usual; else the one named as a label; else the last.
 
     A target of text is a name, or, where no column has it, an index; negative indices count from the end. ValueError
     if there is no such column, if two columns may be the label, or if the first looks like it more than the last; lists
@@ -69,6 +69,9 @@ def choose_label(table: RawTable, target: str | int | None) -> ChosenLabel:
         return _chosen(table, column, "as asked")
     if table.label is not None:
         return _chosen(table, table.label, "as the file's format has it")
+    names = [column.name for column in table.columns]
+    if usual is not None and table.header and names.count(usual) == 1:
+        return _chosen(table, names.index(usual), "as the network's file knows it")
     if len(table.columns) < 2:
         raise ValueError(f"{table.source}: has one column; needs features and a label")
     named = _named(table) if table.header else None

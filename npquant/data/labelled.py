@@ -33,8 +33,12 @@ class LabelledTable:
     notes: tuple[str, ...] = ()  # what was left out
 
 
-def labelled(table: RawTable, name: str, target: str | int | None, missing: str | None) -> LabelledTable:
+def labelled(
+    table: RawTable, name: str, target: str | int | None, missing: str | None, usual: str | None = None
+) -> LabelledTable:
     """Choose the label of a table called name, and leave out what cannot be worked on; ValueError if that is unclear.
+
+    `usual` is the name of an earlier table's label.
 
     >>> from npquant.data.raw_table import Column
     >>> columns = (Column("class", np.array([3, 4] * 3)), Column("w", np.arange(6) % 5))
@@ -45,7 +49,7 @@ def labelled(table: RawTable, name: str, target: str | int | None, missing: str 
     marks = marked(table)
     if marks.rows == 0:
         raise ValueError(f"{table.source}: needs rows, found none")
-    label = choose_label(marks, target)
+    label = choose_label(marks, target, usual)
     if marks.label is None:
         refuse_row_numbers(marks, label.column)
     whole, notes = complete_rows(marks, label.column, missing)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from npquant.data.dataset import Dataset
 from npquant.data.datasets import labelled_rows, load_optdigits
-from npquant.data.encoding import Encoding
+from npquant.data.encoding import Encoding, way_of
 from npquant.data.labelled import encoded_dataset, with_notes
 from npquant.data.notes import leak_note
 from npquant.data.split import Split, split_70_15_15
@@ -93,13 +93,14 @@ def load_sets(
     target: str | int | None = None,
     missing: str | None = None,
     encoding: Encoding | None = None,
+    usual: str | None = None,
 ) -> Sets:
     """Load the data set at a `path` (None: the bundled digits) and split it 70/15/15, stratified.
 
     The `seed` chooses the split and, apart from it, at most 2,048 training rows to calibrate on; `target` names the
     label, `missing` says what to do with missing cells, and `encoding` is that of an earlier table, as `load_dataset`
-    has them. Without one, categories and fills are those of the training rows. OSError or ValueError as `load_dataset`
-    and `split_70_15_15`.
+    has them, whose label was `usual`. Without one, categories and fills are those of the training rows. OSError or
+    ValueError as `load_dataset` and `split_70_15_15`.
 
     >>> load_sets(None, 0).to_json()["rows"]
     {'total': 1797, 'train': 1258, 'validation': 270, 'test': 269, 'calibration': 1258}
@@ -108,7 +109,8 @@ def load_sets(
         if target is not None or missing is not None:
             raise ValueError("--label and --missing speak of a table: name it with --data")
         return split_sets(load_optdigits(), seed)
-    found = labelled_rows(path, target, missing)
+    missing = way_of(missing, encoding)
+    found = labelled_rows(path, target, missing, usual=usual)
     split = split_70_15_15(found.targets.y, rng=seed)
     dataset, digests = encoded_dataset(found, split.train, missing, encoding)
     return _sets(with_notes(dataset, leak_note(digests, split)), split, seed)

@@ -100,8 +100,8 @@ def load_matched_sets(
     >>> sets.test.count, notes
     (269, ())
     """
-    encoding = None if facts is None else encoding_of(facts)
-    sets = load_sets(data, seed, target=target, missing=missing, encoding=encoding)
+    encoding, usual = (None, None) if facts is None else (encoding_of(facts), facts.label)
+    sets = load_sets(data, seed, target=target, missing=missing, encoding=encoding, usual=usual)
     matched = match_data(sets.dataset, facts, file)
     # Split anew, so that renumbered classes are dealt out as they were when the network was made.
     return (sets if matched.data is sets.dataset else split_sets(matched.data, seed)), matched.notes

@@ -102,3 +102,17 @@ def test_run_files_remember_the_encoding(run: Run) -> None:
     code, page, error = run(*command)
     assert (code, error) == (0, "") and json.loads(page)["data"]["features"] == 4
     assert run("run", "--missing", "mean")[0] == 2  # no table
+
+
+def test_files_know_their_label_and_how_gaps_are_filled(run: Run) -> None:
+    """The next command needs neither --label nor --missing for the table that the network was made from."""
+    rain = [("" if row == 5 else row % 7) for row in COUNT]
+    data = csv("t.csv", "wet,rain,wind", SAYS, rain, A)
+    assert run("run", "--data", data, "--label", "wet", "--missing", "mean", "--out", "out", *SHORT)[0] == 0
+    command = ("quantize", "out/float.npz", "--data", data, "--bits", "8", "--out", "q.npz", "--json")
+    code, page, error = run(*command)
+    record = json.loads(page)
+    assert (code, error, record["data"]["label"]["name"]) == (0, "", "wet")
+    assert record["data"]["label"]["how"] == "as the network's file knows it"
+    other = csv("u.csv", "rain,wet,label", rain, A, SAYS)
+    assert run("quantize", "out/float.npz", "--data", other, "--bits", "8", "--out", "q.npz")[0] == 2
