@@ -74,6 +74,8 @@ def output_ends(walk: Walk, items: Sequence[Item], outputs: int) -> tuple[Float6
         factor, at = _row(walk, items[at].place, items[at].scale, outputs), at + 1  # type: ignore[union-attr]
     if at < len(items) and _is(items[at], scale=1.0):
         offset, at = _row(walk, items[at].place, items[at].shift, outputs), at + 1  # type: ignore[union-attr]
+    if at < len(items) and isinstance(items[at], Grid):
+        return None, None, 0  # what is quantized again is no end, but a step between codes, which is refused by name
     if at == 2 and not all(isinstance(item, Affine) and item.wide for item in items[:2]):
         walk.refuse(items[0].place, "scales and shifts the outputs in FLOAT; it is read in DOUBLE, between two Casts")
     return offset, factor, at
