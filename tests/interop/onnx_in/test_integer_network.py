@@ -174,7 +174,7 @@ REFUSED = {
     ),
     "a bias added behind a requantization": (
         [*FIRST, node("MatMul", "xd w1", "m"), q("m", "mq"), dq("mq", "md"), node("Add", "md fb1", "g"), q("g", "y")],
-        "Add",
+        r"\(Add\)",
     ),
     "sixteen bits": ([q("x", "xq", "sx", "z16"), dq("xq", "y", "sx", "z16")], "UINT16"),
     "sixteen bits, signed": ([node("QuantizeLinear", "x sx zi16", "y", domain="com.microsoft")], "INT16"),
