@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from npquant.data.encoding import ColumnCode, Encoding, columns_for
+from npquant.data.encoding import ColumnCode, Encoding, columns_for, is_number
 from npquant.data.features import narrow_type, not_finite, require_told_apart
 from npquant.data.missing import present
 from npquant.data.raw_table import Column, RawTable
@@ -140,7 +140,7 @@ def _write(plans: list[_Plan], rows: slice, x: NDArray[Any]) -> None:
 
 def _notes(pairs: list[tuple[ColumnCode, Column]], plans: list[_Plan], encoding: Encoding) -> tuple[str, ...]:
     """Say what was done to columns, a line a kind."""
-    text = [f"{code.name!r} ({len(code.categories)})" for code, _ in pairs if code.categories]
+    text = [f"{code.name!r} ({len(code.categories)}{_odd(code)})" for code, _ in pairs if code.categories]
     gaps = [(code, int(column.missing.sum())) for code, column in pairs if column.missing is not None]
     filled = [f"{code.name!r} {count:,} ({_said(code.fill)})" for code, count in gaps]
     strange, cells = [], 0
@@ -159,6 +159,14 @@ def _notes(pairs: list[tuple[ColumnCode, Column]], plans: list[_Plan], encoding:
         ),
     )
     return tuple(words + _listed(items) for items, words in lines if items)
+
+
+def _odd(code: ColumnCode) -> str:
+    """Say which text makes a column one of words, where most of its cells' texts are numbers."""
+    odd = [word for word in code.categories if not is_number(word)]
+    if not 0 < 2 * len(odd) < len(code.categories):
+        return ""
+    return f", since {odd[0]!r} is no number" if len(odd) == 1 else f", since {odd[0]!r} and others are no numbers"
 
 
 def _cells(count: int) -> str:

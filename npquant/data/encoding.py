@@ -144,8 +144,8 @@ def _fill(fits: NDArray[Any], missing: str | None) -> float | None:
 
 def _refuse_text(table: RawTable, column: Column, count: int) -> None:
     """Say what to do with a column of many texts."""
-    odd = next((word for word in column.words if not _is_number(word)), column.words[0])
-    numbers = sum(map(_is_number, column.words))
+    odd = next((word for word in column.words if not is_number(word)), column.words[0])
+    numbers = sum(map(is_number, column.words))
     hidden = np.zeros(table.rows, np.bool_) if column.missing is None else column.missing
     row = int(np.argmax((column.values == column.words.index(odd)) & ~hidden))
     why = f"; {odd!r} in {table.place(row)} is no number, most others are: correct it" if 2 * numbers > count else ""
@@ -155,7 +155,12 @@ def _refuse_text(table: RawTable, column: Column, count: int) -> None:
     )
 
 
-def _is_number(word: str) -> bool:
+def is_number(word: str) -> bool:
+    """Tell whether a word is written like a number.
+
+    >>> is_number("1e3"), is_number("3+")
+    (True, False)
+    """
     try:
         float(word)
     except ValueError:

@@ -6,6 +6,7 @@ an earlier table's label had, or None; name what a column is called; column an i
 
 from __future__ import annotations
 
+import operator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -90,6 +91,8 @@ def _asked(table: RawTable, target: str | int) -> int:
     """Find the column that the user names; a name goes before an index, except that x0, x1, ... are not the file's."""
     names = [column.name for column in table.columns]
     text = isinstance(target, str)
+    if isinstance(target, bool):  # an index to Python
+        raise ValueError(f"{table.source}: a label is told by a name or an index, not by {target!r}")
     found = [index for index, name in enumerate(names) if text and name == target]
     if text and not found:
         found = [index for index, name in enumerate(names) if plain_name(name) == plain_name(str(target))]
@@ -97,8 +100,12 @@ def _asked(table: RawTable, target: str | int) -> int:
         raise ValueError(f"{table.source}: {len(found)} columns are named {target!r}; give the label's index, from 0")
     if found:
         return found[0]
+    if text and table.label is not None and plain_name(str(target)) in LABEL_NAMES:
+        return table.label  # an npz calls it y
     try:
-        index = int(target)
+        index = int(target) if isinstance(target, str) else operator.index(target)
+    except TypeError:
+        raise ValueError(f"{table.source}: a label is told by a name or an index, not by {target!r}") from None
     except ValueError:
         raise ValueError(f"{table.source}: no column is named {target!r}; it has {_listed(names)}") from None
     if not -len(names) <= index < len(names):

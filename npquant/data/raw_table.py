@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 # What people write where there is no value; compared in lower case, without blanks around it. The one list of it.
 MISSING: Final = frozenset(
-    ("", "?", "-", "--", ".", "na", "n/a", "n.a.", "<na>", "#n/a", "#na", "nan", "-nan", "+nan", "null", "none", "nat")
+    "|?|-|--|.|na|n/a|n.a.|<na>|nan|-nan|+nan|null|none|nat"
+    "|#n/a|#na|#n/a n/a|#div/0!|#value!|#ref!|#name?|#num!|#null!".split("|")  # the latter in spreadsheets
 )
 
 

@@ -148,3 +148,15 @@ def test_encoding_survives_json(words, numbers, way):
     for damaged in ({}, {"columns": 3, "named": True, "missing": None}, {"columns": [{}]}):
         with pytest.raises(ValueError, match="not the description of an encoding"):
             Encoding.from_json(damaged)
+
+
+@pytest.mark.parametrize(
+    ("word", "says"),
+    [("unknown", "'age' (6, since 'unknown' is no number)"), ("5", "'age' (6)")],
+)
+def test_a_word_among_numbers_is_said(word, says):
+    """A typing error in one cell makes categories of a column of numbers: the note names it."""
+    column = text_column("age", ["0", "1", "2", "3", "4", word])
+    raw = RawTable("t", (column, Column("label", np.arange(6))), header=True)
+    _, notes = encoded(raw, 1, fit_encoding(raw, 1, None, None))
+    assert says in notes[0]

@@ -135,3 +135,16 @@ def test_choose_label_the_format_knows_it():
     assert choose_label(known, "y").column == 1
     with pytest.raises(ValueError, match="its label is 'y', apart from its features"):
         choose_label(known, "a")
+
+
+@pytest.mark.parametrize("target", [True, 1.0, 1.5, (0,)])
+def test_a_target_is_a_name_or_an_index(target):
+    """1.5 is not rounded to a column, and True is no second one."""
+    with pytest.raises(ValueError, match="by a name or an index"):
+        choose_label(table(("a", "real"), ("b", "flag")), target)
+
+
+def test_the_label_of_a_format_is_found_by_every_usual_name():
+    """An npz calls its array y, and the column is called label."""
+    apart = table(("a", "real"), ("label", "flag"), label=1)
+    assert [choose_label(apart, name).column for name in ("y", "Y", "label", "-1")] == [1] * 4

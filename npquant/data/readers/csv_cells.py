@@ -36,18 +36,31 @@ class CsvForm:
 def records(lines: Iterable[str], form: CsvForm) -> Iterator[Record]:
     """Cut lines into cells; each record with the number of its last line, from 1. csv.Error if quotes do not close.
 
-    Blank lines, lines of empty cells and lines that start with # are left out.
+    Blank lines, lines of empty cells and comments are left out.
 
     >>> list(records(["1; 2\\n", "# x\\n", '3;"4;5"\\n'], CsvForm(";")))
     [(1, ['1', '2']), (3, ['3', '4;5'])]
     """
-    kept = ("\n" if line.lstrip().startswith("#") else line for line in lines)
+    kept = ("\n" if is_comment(line, form.separator) else line for line in lines)
     if form.separator == BLANKS:
         cut: Iterator[Record] = enumerate(map(_cut_at_blanks, kept), 1)
     else:
         reader = csv.reader(kept, delimiter=form.separator, skipinitialspace=True, strict=True)
         cut = ((reader.line_num, [cell.strip() for cell in cells]) for cells in reader)
     return ((line, cells) for line, cells in cut if any(cells))
+
+
+def is_comment(line: str, separator: str) -> bool:
+    """Tell whether a line starts with #, and its first cell, up to a separator, is neither # nor missing like #N/A.
+
+    >>> [is_comment(line, ",") for line in ("# a,b", "#,Name,Type", "#N/A,3,red")]
+    [True, False, False]
+    """
+    text = line.lstrip()
+    if not text.startswith("#"):
+        return False
+    first = (text.split() if separator == BLANKS else text.split(separator))[0].strip()
+    return not is_missing(first) and (first != "#" or separator == BLANKS or len(first) == len(text.strip()))
 
 
 def _cut_at_blanks(line: str) -> list[str]:

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from npquant.data.readers.column_store import ColumnStore, Piece
-from npquant.data.readers.csv_cells import CsvForm, Record, is_missing, is_number, numbers, records
+from npquant.data.readers.csv_cells import CsvForm, Record, is_comment, is_missing, is_number, numbers, records
 from npquant.data.readers.csv_quick import any_numbers, fractions, whole_numbers
 
 # In this many characters of text; each costs up to some fifty bytes while its cells are looked at.
@@ -41,6 +41,7 @@ class CsvRows:
         self.store = ColumnStore(width, capacity)
         self.words: dict[int, dict[str, int]] = {place: {} for place in sorted(texts)}  # code of each text, by column
         self.lines: list[NDArray[np.int32]] = []
+        self.comments: list[int] = []  # lines within the table that are left out as comments
         self._source, self._form, self._width, self._capacity = source, form, width, capacity
         self._holes: dict[int, list[tuple[int, NDArray[np.bool_]]]] = defaultdict(
             list
@@ -77,6 +78,8 @@ class CsvRows:
         except csv.Error as error:
             raise ValueError(f"{self._source}: not readable as CSV ({error}); check its quotes") from error
         rows = rows[skip:]
+        if rows:
+            self._note_comments(lines, start, 0 if start else rows[0][0])
         for line, cells in rows:
             if len(cells) != self._width:
                 hint = (
@@ -86,6 +89,11 @@ class CsvRows:
         if rows:
             self._add([cells for _, cells in rows], np.array([line for line, _ in rows], np.int32))
         return start + last
+
+    def _note_comments(self, lines: list[str], start: int, above: int) -> None:
+        """Keep which lines are left out within the table, which begins with line `above`."""
+        found = (start + line for line, text in enumerate(lines, 1) if is_comment(text, self._form.separator))
+        self.comments.extend(line for line in found if line > above)
 
     def _add(self, rows: list[list[str]], lines: NDArray[np.int32]) -> None:
         """Take in rows of cells."""

@@ -54,7 +54,7 @@ def csv_table(text: TextSource) -> RawTable:
     names = names or _commented_names(lines, form, head[0])
     rows, form = _rows(text, form, head, skip)
     if rows.store.rows == 0:
-        raise ValueError(f"{text.path}: has a header and no rows")
+        raise ValueError(f"{text.path}: has a header and no rows; lines that start with # are comments")
     return _table(text, form, rows, names)
 
 
@@ -74,6 +74,8 @@ def _commented_names(lines: list[str], form: CsvForm, first: Record) -> list[str
     number, cells = first
     above = lines[number - 2].lstrip() if number > 1 else ""
     found = [names for _, names in records([above.lstrip("# ")], form)] if above.startswith("#") else []
+    if found and above.startswith("#\t"):  # the # is itself a name, that of numbers of rows
+        found[0].insert(0, "#")
     if not found or len(found[0]) != len(cells) or len(set(found[0])) != len(cells):
         return []
     return [] if any(is_number(name) or is_missing(name) for name in found[0]) else found[0]
@@ -126,6 +128,10 @@ def _table(text: TextSource, form: CsvForm, rows: CsvRows, names: list[str]) -> 
         notes += (f"separated by {TITLES.get(form.separator, repr(form.separator))}",)
     if form.decimal == ",":
         notes += ("decimal commas",)
+    if rows.comments:
+        count = len(rows.comments)
+        what = "1 line that starts" if count == 1 else f"{count:,} lines that start"
+        notes += (f"without {what} with # (line {rows.comments[0]})",)
     block = None if rows.words else rows.store.block()
     while len(columns) > 2 and _is_empty(columns[-1]) and not (names and columns[-1].name):
         notes += (f"column {len(columns)} is empty and left out",)

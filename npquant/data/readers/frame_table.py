@@ -20,7 +20,7 @@ def frame_table(frame: Any) -> RawTable:
     """Read a frame of pandas (without pyarrow), of polars or pyarrow, or any other that hands out an Arrow stream.
 
     The index of a pandas frame is no column: it names rows. TypeError if it is no frame; ValueError for columns of
-    dates, complex numbers and mixtures; ImportError where pyarrow is needed.
+    dates, complex numbers and mixtures, and two of one name; ImportError where pyarrow is needed.
 
     >>> class Frame:  # what of pandas is asked for
     ...     columns = ["a", "label"]
@@ -40,13 +40,21 @@ def frame_table(frame: Any) -> RawTable:
     if hasattr(frame, "iloc") and hasattr(frame, "columns"):
         columns = tuple(_pandas_column(frame, index, str(name)) for index, name in enumerate(frame.columns))
     elif hasattr(frame, "__arrow_c_stream__"):
-        columns = arrow_columns(import_pyarrow("this frame").table(frame), _SOURCE)
+        pyarrow = import_pyarrow("this frame")
+        try:
+            columns = arrow_columns(pyarrow.table(frame), _SOURCE)
+        except pyarrow.ArrowInvalid as error:  # a stream of something else, such as one column
+            raise TypeError(f"rows come from a data frame, not from {type(frame).__name__}: {error}") from error
     else:
         raise TypeError(
             f"rows come from a path or a data frame (pandas, polars, pyarrow), not from {type(frame).__name__}"
         )
     if not columns:
         raise ValueError(f"{_SOURCE}: has no columns")
+    names = [column.name for column in columns]
+    twice = next((name for place, name in enumerate(names) if name in names[:place]), None)
+    if twice is not None:
+        raise ValueError(f"{_SOURCE}: {names.count(twice)} columns are called {twice!r}; rename all but one")
     return RawTable(_SOURCE, columns, header=True)
 
 

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO, Final
 
 from npquant.files.archive import read_bounded
@@ -30,6 +31,19 @@ _PIECE: Final = 1 << 18
 _UNDEFINED: Final = re.compile(rb"[\x81\x8d\x8f\x90\x9d]")  # in Windows-1252
 _NOT_LATIN1: Final = re.compile(rb"[\x80-\x9f]")  # control characters there, letters and quotes in Windows-1252
 _UTF8: Final = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
+# What people name by mistake, by its first bytes.
+_OTHER_KINDS: Final = MappingProxyType(
+    {
+        b"BZh": "it is packed by bzip2: unpack it",
+        b"\xfd7zXZ": "it is packed by xz: unpack it",
+        b"\x28\xb5\x2f\xfd": "it is packed by zstd: unpack it",
+        b"7z\xbc\xaf": "it is packed by 7z: unpack it",
+        b"\xd0\xcf\x11\xe0": "an Excel workbook: save its sheet as CSV",
+        b"\x93NUMPY": "one array of NumPy: save it by numpy.savez(path, x=..., y=...)",
+        b"\x89HDF": "it is HDF5: save its arrays by numpy.savez(path, x=..., y=...)",
+        b"\x80": "it looks like a pickle: save its arrays by numpy.savez(path, x=..., y=...)",
+    }
+)
 _DAMAGE: Final = (EOFError, gzip.BadGzipFile, zlib.error, zipfile.BadZipFile, RuntimeError, NotImplementedError)
 
 
@@ -136,7 +150,7 @@ def _scan(name: str, member: str | None, encoding: str, max_bytes: int) -> tuple
     with _unpacked(name, member) as stream:
         while piece := stream.read(_PIECE):
             if encoding.startswith("utf-8") and b"\0" in piece:
-                raise ValueError(f"{name}: not a table of text (it holds zero bytes); name an IDX, npz or text file")
+                raise ValueError(f"{name}: not a table of text ({_kind(piece)}); name an IDX, npz or text file")
             if stray is None:
                 try:
                     decoder.decode(piece)
@@ -157,6 +171,18 @@ def _scan(name: str, member: str | None, encoding: str, max_bytes: int) -> tuple
     if stray is not None and not encoding == "utf-8":
         raise ValueError(f"{name}: line {stray} is not {encoding.upper()}, which its first bytes promise; save it anew")
     return size, lines, stray
+
+
+def _kind(piece: bytes) -> str:
+    """Say what a file is that holds zero bytes, by the first `piece` that does."""
+    for start, what in _OTHER_KINDS.items():
+        if piece.startswith(start):
+            return what
+    for first, order in ((0, "BE"), (1, "LE")):
+        zeros = piece[first:64:2]
+        if len(zeros) > 1 and 2 * zeros.count(0) > len(zeros) and 0 not in piece[1 - first : 64 : 2]:
+            return f"it looks like UTF-16-{order} without a byte order mark: save it as UTF-8"
+    return "it holds zero bytes"
 
 
 def _one_byte_encoding(name: str, member: str | None, stray: int) -> str:

@@ -236,3 +236,29 @@ def test_read_csv_of_any_text_is_a_table_or_a_named_value_error(
     else:
         for column in table.columns:
             assert np.isfinite(column.values).all() and column.values.shape == (table.rows,) == table.lines.shape
+
+
+@pytest.mark.parametrize("cell", ["#N/A", "#DIV/0!", "#NAME?"])
+def test_a_spreadsheets_error_in_the_first_cell_is_missing_and_no_comment(tmp_path, cell):
+    """The row stays: it would be gone without a word if the line were taken for a comment."""
+    (tmp_path / "t.csv").write_text(f"a,b\n1,2\n{cell},3\n4,5\n")
+    column = read(tmp_path / "t.csv").columns[0]
+    assert column.missing.tolist() == [False, True, False]
+
+
+@pytest.mark.parametrize(("line", "noted"), [("# later\n", 1), ("#ff0000,7\n", 1), ("", 0)])
+def test_comments_within_a_table_are_said(tmp_path, line, noted):
+    """Those above it are usual; one below its first line may have been meant as a row."""
+    for text in (f"# top\na,b\n{line}1,2\n3,4\n", f"# top\n1,2\n{line}3,4\n"):
+        (tmp_path / "t.csv").write_text(text)
+        table = read(tmp_path / "t.csv")
+        assert (table.rows, len(table.notes)) == (2, noted)
+        assert all("1 line that starts with #" in note for note in table.notes)
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_a_column_may_be_called_number_sign(tmp_path, separator):
+    """A header that begins with such a name keeps all its names."""
+    lines = ["#,size,kind", "5,1.5,1", "9,2.5,0"]
+    (tmp_path / "t.csv").write_text("\n".join(lines).replace(",", separator))
+    assert [column.name for column in read(tmp_path / "t.csv").columns] == ["#", "size", "kind"]

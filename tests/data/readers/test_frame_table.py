@@ -179,3 +179,13 @@ def test_array_column_names_what_is_no_number(values, words):
     with pytest.raises(ValueError, match=r"^t: column 'a'") as caught:
         array_column("a", values, "t")
     assert words in str(caught.value)
+
+
+def test_two_columns_of_one_name_and_a_single_column_are_no_table():
+    """As in files: which of two is meant could not be said by name."""
+    pandas = pytest.importorskip("pandas", reason="pandas is not installed")
+    with pytest.raises(ValueError, match="2 columns are called 'a'; rename all but one"):
+        frame_table(pandas.DataFrame(np.ones((4, 3)), columns=["a", "a", "label"]))
+    pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+    with pytest.raises(TypeError, match="a data frame, not from Series"):
+        frame_table(pandas.Series(np.ones(4)))

@@ -1,7 +1,9 @@
 """Laws of text files: encodings and packings give the same lines; what is no text is named; all is bounded."""
 
+import bz2
 import gzip
 import io
+import lzma
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -77,4 +79,21 @@ def test_text_source_names_what_is_no_text(content: bytes, message: str, tmp_pat
     """Mixed encodings, zero bytes, damage, several files and what is too long are named, with the file."""
     (tmp_path / "t.csv").write_bytes(content)
     with pytest.raises(ValueError, match=rf"t\.csv: .*{message}"):
+        text_source(tmp_path / "t.csv", max_bytes=LIMIT)
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        ("size,kind\n1,2\n".encode("utf-16-le"), "UTF-16-LE without a byte order mark"),
+        ("size,kind\n1,2\n".encode("utf-16-be"), "UTF-16-BE without a byte order mark"),
+        (bz2.compress(b"1,2\n"), "packed by bzip2: unpack"),
+        (lzma.compress(b"1,2\n"), "packed by xz: unpack"),
+        (b"1,2\n3\0,4\n", "holds zero bytes"),
+    ],
+)
+def test_what_is_no_text_is_named_with_the_fix(tmp_path, data, says):
+    """Another packing or encoding is not just zero bytes."""
+    (tmp_path / "t.csv").write_bytes(data)
+    with pytest.raises(ValueError, match=says):
         text_source(tmp_path / "t.csv", max_bytes=LIMIT)
