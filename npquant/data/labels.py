@@ -86,7 +86,8 @@ def _quantities(source: str, name: str, values: NDArray[Any]) -> Targets:
     y = values.astype(np.float64)
     still = np.ptp(y.reshape(len(y), -1), axis=0) == 0
     if still.any():
-        raise ValueError(f"{source}: the label {name!r} has the same value in every row: there is nothing to learn")
+        what = f"the label {name!r}" if still.size == 1 else f"output {int(np.argmax(still))} of the label {name!r}"
+        raise ValueError(f"{source}: {what} has the same value in every row: there is nothing to learn; drop it")
     return Targets(y, (), "real")
 
 

@@ -71,9 +71,10 @@ def _class_standing(found: Evaluation, y: Int64, names: Sequence[str]) -> Standi
     counts = np.bincount(y, minlength=len(names))
     commonest = int(np.argmax(counts))
     warning = _warning(found, names, commonest, int(counts[commonest]))
-    notes = [] if warning is None else [_sentence(warning, "the label, the order of the classes and the features")]
     renamed = _renamed(found, y, names)
-    notes += [renamed] if renamed else []
+    notes = [renamed] if renamed else []
+    if warning is not None and not renamed:
+        notes.append(_sentence(warning, "the label, the order of the classes and the features"))
     if warning is None:
         notes += _doubt(found, y == commonest, names[commonest])
     share = counts[commonest] / len(y)

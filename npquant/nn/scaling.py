@@ -161,7 +161,7 @@ def choose_target_scaling(y: Float64, dtype: DTypeLike) -> Scaling:
 
     Each output counts by its own spread, whatever its unit: with one common d an output of 0..2 pi beside one of 0..95
     was left half learned. A constant output has d = its size (1 where that is 0). ValueError if a target's square
-    leaves dtype, or an output varies less than dtype can tell at its size.
+    leaves dtype, or an output varies less than dtype can tell at its size, or too little for its weights.
 
     >>> choose_target_scaling(np.array([[1.0, 7.0], [5.0, 7.0]]), np.float32).d
     array([2., 7.])
@@ -173,6 +173,14 @@ def choose_target_scaling(y: Float64, dtype: DTypeLike) -> Scaling:
     constant = y.min(axis=0) == y.max(axis=0)
     o, d = np.where(constant, y[0], y.mean(axis=0)), y.std(axis=0)
     d = np.where(constant, np.where(size > 0, size, 1.0), d)
+    # A weight of eps times the largest, and so the step of any quantizer, must still be one of dtype's normal numbers.
+    tiny = d * float(info.eps) < float(info.tiny)
+    if tiny.any():
+        c = int(np.argmax(tiny))
+        raise ValueError(
+            f"output {c} of y has the spread {d[c]:.6g}, too small for {info.dtype}; multiply y so that it is above "
+            f"{float(info.tiny) / float(info.eps):.6g}"
+        )
     blurred = ~constant & (d < 50 * float(info.eps) * size)
     if blurred.any():
         c = int(np.argmax(blurred))

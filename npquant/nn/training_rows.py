@@ -68,7 +68,10 @@ def checked_targets(y: ArrayLike, rows: int, loss: str, name: str, outputs: int 
         raise TypeError(f"{name} has dtype {given.dtype}; classes must be integers: {_renumber(name)}")
     if given.ndim != 1:
         raise ValueError(f"{name} has shape {given.shape}; it must be (R,): np.argmax({name}, axis=1) of one-hot rows")
-    _check_classes(np.unique(given), name, outputs)
+    try:
+        _check_classes(np.unique(given), name, outputs)
+    except ValueError as error:
+        raise ValueError(f'{error}; for regression give loss="squared_error"') from None
     return given.astype(np.int64)
 
 

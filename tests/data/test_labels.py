@@ -91,6 +91,12 @@ def test_targets_of_quantities_are_float64_as_they_are():
         assert np.array_equal(found.y, y)
 
 
+def test_target_that_never_changes_is_named_among_several():
+    """One still output of two is the one that is named, with the fix."""
+    with pytest.raises(ValueError, match=r"output 1 of the label 'label' has the same value in every row.*drop it"):
+        targets_of(table_of(np.stack([np.linspace(0, 1, 30), np.full(30, 7.5)], axis=1)), 1)
+
+
 @pytest.mark.parametrize(
     ("labels", "fields", "word"),
     [

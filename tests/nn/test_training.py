@@ -135,6 +135,8 @@ X, Y = np.arange(8.0).reshape(4, 2), np.array([0, 0, 1, 1])
         ({"x": X + 1e9, "y": Y}, "feature 0 of x has the mean 1e.09 .* float32 cannot tell"),
         ({"x": X * 1e30, "y": Y}, "feature 0 of x"),
         ({"x": X, "y": [1e30, 0, 0, 0], "loss": "squared_error"}, "a target is 1e.30"),
+        ({"x": X, "y": [1e-35, 0, 0, 0], "loss": "squared_error"}, "output 0 of y has the spread 4.*multiply y"),
+        ({"x": X, "y": [2019, 2020, 2021, 2022]}, 'class 0 has no row.*for regression give loss="squared_error"'),
         ({"x": X, "y": Y, "validation": (np.zeros((2, 3)), [0, 1])}, "validation x has 3 columns; it must have 2"),
     ],
 )

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from npquant.report.terminal import render_report
+from npquant.report.terminal.quality import lost
 from npquant.report.text_layout import joined, table, wrap
 from npquant.workflow.steps import run_workflow
 
@@ -150,3 +151,15 @@ def test_page_of_real_targets_fits_and_speaks_of_no_class(
     assert not re.search(r"\b(won|KL|accuracy|classes)\b", told)
     assert ("bytes, MACs and deviation" in told) == verbose
     assert not re.search(r"^ *%", page, re.MULTILINE)
+
+
+def test_answer_names_the_output_of_each_rise_and_which_way() -> None:
+    """The worst output of the test rows may be another than that of the validation rows; no rise is negative."""
+
+    def entry(worst: int, *rises: float) -> dict[str, Any]:
+        return {"worst_output": worst, "outputs": [{"rise": rise, "allowed": 0.5} for rise in rises]}
+
+    assert lost({"rise": entry(1, -3.0, 0.25), "test": entry(0, 2.0, 0.0)}) == (
+        "RMSE up by 0.25 of output 1 on validation rows (0.5 asked), up by 2 of output 0 on test rows (0.5 asked)."
+    )
+    assert lost({"rise": entry(0, -3.0), "test": None}) == "RMSE down by 3 on validation rows (0.5 asked)."

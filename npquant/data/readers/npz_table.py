@@ -13,6 +13,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from npquant.data.labels import are_quantities
 from npquant.data.raw_table import RawTable, labelled_table
 from npquant.data.readers.array_column import array_column
 from npquant.files.archive import decode_npy, decode_zip, read_bounded
@@ -109,17 +110,20 @@ def _require_pair(x: NDArray[Any], y: NDArray[Any], suffix: str, source: str) ->
         )
     if y.dtype.kind not in "biufU":
         raise ValueError(f"{source}: y{suffix} is {y.dtype}; store classes or real targets as numbers or text")
-    several = y.dtype.kind == "f" and y.ndim == 2 and not _one_hot(y)
-    if y.shape not in (x.shape[:1], (len(x), 1)) and not (several and len(y) == len(x)):
+    if y.shape not in (x.shape[:1], (len(x), 1)) and not (len(y) == len(x) and _several_targets(y)):
         raise ValueError(
             f"{source}: y{suffix} has shape {y.shape}, x{suffix} {len(x)} rows; one label a row "
-            "(of one-hot rows, store y.argmax(axis=1))"
+            "(of one-hot rows, store y.argmax(axis=1); several real targets as float64)"
         )
 
 
-def _one_hot(y: NDArray[Any]) -> bool:
-    """Tell rows of one 1 among zeros, which are classes, from several real targets."""
-    return bool(np.all((y == 0) | (y == 1)) and np.all(y.sum(axis=1) == 1))
+def _several_targets(y: NDArray[Any]) -> bool:
+    """Tell several real targets a row from one-hot rows, which are classes, and from several whole-number classes."""
+    if y.ndim != 2 or y.dtype.kind not in "iuf":
+        return False
+    if y.dtype.kind == "f":
+        return not (np.all((y == 0) | (y == 1)) and np.all(y.sum(axis=1) == 1))
+    return any(are_quantities(column) for column in y.T)
 
 
 def find_npz_pairs(path: Path) -> list[tuple[Path, Path]]:

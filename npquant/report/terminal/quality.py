@@ -66,14 +66,19 @@ def lost(budget: dict[str, Any]) -> str:
     """
     if "rise" in budget:
         pairs = [budget["rise"], budget["test"]]
-        worst = [entry["outputs"][entry["worst_output"]] for entry in pairs if entry is not None]
-        told = " on validation rows, ".join(in_digits(one["rise"], 3) for one in worst)
-        of = f" of output {pairs[0]['worst_output']}" if len(pairs[0]["outputs"]) > 1 else ""
-        where = " on test rows" if len(worst) > 1 else " on validation rows"
-        return f"RMSE{of} up by {told}{where}; {in_digits(worst[0]['allowed'], 3)} asked."
+        rises = [_worst_rise(entry, rows) for entry, rows in zip(pairs, ("validation", "test"), strict=True) if entry]
+        return f"RMSE {', '.join(rises)}."
     told = f"{budget['drop']['points']:.2f} on validation"
     told += " rows" if budget["test"] is None else f", {budget['test']['drop_points']:.2f} on test rows"
     return f"Points lost: {told}; {budget['max_drop']:g} asked."
+
+
+def _worst_rise(entry: dict[str, Any], rows: str) -> str:
+    """Say what the output that lost most of what was allowed lost on these rows, which may be another on others."""
+    worst = entry["outputs"][entry["worst_output"]]
+    of = f" of output {entry['worst_output']}" if len(entry["outputs"]) > 1 else ""
+    way = "down" if worst["rise"] < 0 else "up"
+    return f"{way} by {in_digits(abs(worst['rise']), 3)}{of} on {rows} rows ({in_digits(worst['allowed'], 3)} asked)"
 
 
 def change(entry: dict[str, Any]) -> tuple[str, ...]:

@@ -61,6 +61,17 @@ def test_npz_reads_names_images_text_and_keras_parts(tmp_path):
     assert load_dataset(path).x[:, 0].tolist() == [0, 2, 4, 6, 8, 10, 20, 22]
 
 
+def test_several_whole_number_targets_are_quantities_as_one_would_be(tmp_path):
+    """Ages and counts beside each other need no conversion to float."""
+    x = np.random.default_rng(0).normal(size=(60, 2))
+    y = np.stack([np.arange(60) * 7, np.arange(60) % 2], axis=1)
+    for dtype in (np.int64, np.uint16, np.float32):
+        path = tmp_path / "ages.npz"
+        path.write_bytes(npz(x=x, y=y.astype(dtype)))
+        found = load_dataset(path)
+        assert found.kind == "real" and found.y.dtype == np.float64 and np.array_equal(found.y, y)
+
+
 @pytest.mark.parametrize(
     ("arrays", "words"),
     [
@@ -77,6 +88,7 @@ def test_npz_reads_names_images_text_and_keras_parts(tmp_path):
         ({"x": X, "y": np.eye(2)[Y]}, ["one-hot", "argmax"]),
         ({"x": X, "y": Y[:5]}, ["y has shape (5,), x 6 rows"]),
         ({"x": X, "y": np.eye(2)[Y].astype(int)}, ["one-hot", "argmax"]),
+        ({"x": X, "y": np.stack([Y, Y], axis=1)}, ["several real targets as float64"]),
         ({"x": X, "y": Y, "feature_names": ["p"]}, ["2 features, but 1 feature_names"]),
         ({"x": X, "y": Y, "class_names": ["only"]}, ["integers in [0, 1)"]),
         ({"x": X, "y": Y, "class_names": np.arange(2)}, ["class_names must be one-dimensional text"]),
