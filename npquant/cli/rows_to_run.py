@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from npquant.data.datasets import DEFAULT_MAX_BYTES, load_dataset, load_optdigits
+from npquant.data.datasets import DEFAULT_MAX_BYTES, load_alike, load_optdigits
 from npquant.data.encoding import Encoding
 from npquant.data.matching import encoding_of, match_features
 from npquant.data.readers.read_table import read_table
@@ -110,9 +110,8 @@ def _features(
     alone = _features_alone(data, features) if facts is None and told.target is None else None
     if alone is not None:
         return alone, False, ()
-    matched = match_features(
-        load_dataset(data, target=told.target, missing=told.missing, encoding=told.encoding), facts, file
-    )
+    usual = None if facts is None else facts.label
+    matched = match_features(load_alike(data, told.target, told.missing, told.encoding, usual), facts, file)
     return matched.data.x, False, matched.notes
 
 

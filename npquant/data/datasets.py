@@ -1,7 +1,7 @@
 """Rows, the sets there are: a user's own file or frame, and the bundled digits.
 
 Letters: R rows, K features, C classes; max_bytes the most that a file, or what it unpacks to, may take; target,
-missing what the user says of the label and of missing cells.
+missing what the user says of the label and of missing cells; encoding that of an earlier table.
 """
 
 from __future__ import annotations
@@ -109,8 +109,20 @@ def load_dataset(
     >>> data.class_names, data.feature_names, data.x[0].tolist()
     (('a', 'b'), ('size', 'shape=flat', 'shape=round'), [1, 0, 1])
     """
+    return load_alike(source, target, missing, encoding, None, max_bytes)
+
+
+def load_alike(
+    source: str | os.PathLike[str] | Any,
+    target: str | int | None,
+    missing: str | None,
+    encoding: Encoding | None,
+    usual: str | None,
+    max_bytes: int = DEFAULT_MAX_BYTES,
+) -> Dataset:
+    """Load rows from a source as `load_dataset` does; an earlier table had the encoding and a label called `usual`."""
     way = way_of(missing, encoding)
-    found = labelled_rows(source, target, way, max_bytes)
+    found = labelled_rows(source, target, way, max_bytes, usual)
     return encoded_dataset(found, None, way, encoding)[0]
 
 

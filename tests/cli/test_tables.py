@@ -114,5 +114,7 @@ def test_files_know_their_label_and_how_gaps_are_filled(run: Run) -> None:
     record = json.loads(page)
     assert (code, error, record["data"]["label"]["name"]) == (0, "", "wet")
     assert record["data"]["label"]["how"] == "as the network's file knows it"
+    judged = ("diff", "q.npz", "--a", "npquant", "--b", "tflite_ref", "--data", data)
+    assert run(*judged)[0] in (0, 1)
     other = csv("u.csv", "rain,wet,label", rain, A, SAYS)
     assert run("quantize", "out/float.npz", "--data", other, "--bits", "8", "--out", "q.npz")[0] == 2
