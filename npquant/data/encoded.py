@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from npquant.data.encoding import ColumnCode, Encoding, columns_for, is_number
 from npquant.data.features import narrow_type, not_finite, require_told_apart
+from npquant.data.listing import listed
 from npquant.data.missing import present
 from npquant.data.raw_table import Column, RawTable
 
@@ -158,7 +159,7 @@ def _notes(pairs: list[tuple[ColumnCode, Column]], plans: list[_Plan], encoding:
             f"{_cells(cells)} a text that no training row has: 0 in all its features: ",
         ),
     )
-    return tuple(words + _listed(items) for items, words in lines if items)
+    return tuple(words + listed(items, _LISTED, " columns") for items, words in lines if items)
 
 
 def _odd(code: ColumnCode) -> str:
@@ -175,8 +176,3 @@ def _cells(count: int) -> str:
 
 def _said(fill: float | str | None) -> str:
     return f"{fill:.6g}" if isinstance(fill, float) else str(fill)
-
-
-def _listed(items: list[str]) -> str:
-    shown = ", ".join(items[:_LISTED])
-    return shown if len(items) <= _LISTED else f"{shown} and {len(items) - _LISTED:,} more columns"

@@ -13,6 +13,7 @@ from typing import Any, Final
 import numpy as np
 
 from npquant.data.labels import FEW_NUMBERS, are_quantities
+from npquant.data.listing import listed
 from npquant.data.raw_table import Column, RawTable
 
 # Without case, blanks, - and _. The one list of it; a header that holds one of them is a header.
@@ -107,18 +108,13 @@ def _asked(table: RawTable, target: str | int) -> int:
     except TypeError:
         raise ValueError(f"{table.source}: a label is told by a name or an index, not by {target!r}") from None
     except ValueError:
-        raise ValueError(f"{table.source}: no column is named {target!r}; it has {_listed(names)}") from None
+        known = listed([repr(name) for name in names], 12)
+        raise ValueError(f"{table.source}: no column is named {target!r}; it has {known}") from None
     if not -len(names) <= index < len(names):
         raise ValueError(
             f"{table.source}: no column {index}; it has {len(names)}, counted from 0, or from the end as -1"
         )
     return index % len(names)
-
-
-def _listed(names: list[str]) -> str:
-    """List names, not all of very many."""
-    shown = ", ".join(map(repr, names[:12]))
-    return f"{shown} and {len(names) - 12} more" if len(names) > 12 else shown
 
 
 def _named(table: RawTable) -> int | None:

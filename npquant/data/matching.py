@@ -15,6 +15,7 @@ import numpy as np
 from npquant.data.content_hash import content_sha256
 from npquant.data.dataset import Dataset
 from npquant.data.encoding import Encoding
+from npquant.data.listing import listed
 from npquant.files.facts import Facts, generic_names
 
 _SHOWN: Final = 5  # names in a message
@@ -136,5 +137,4 @@ def _require_names(own: Sequence[str], known: Sequence[str], what: str, source: 
 
 def _list(names: Sequence[str]) -> str:
     """Write names, as many as can be read."""
-    shown = ", ".join(map(repr, names[:_SHOWN]))
-    return shown if len(names) <= _SHOWN else f"{shown} and {len(names) - _SHOWN:,} more"
+    return listed([repr(name) for name in names], _SHOWN)

@@ -12,6 +12,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from npquant.data.listing import listed
 from npquant.data.raw_table import Column, RawTable
 
 WAYS: Final = ("drop", "mean", "most-frequent")
@@ -130,5 +131,4 @@ def _rows(count: int) -> str:
 
 def _counts(gaps: list[tuple[str, NDArray[np.bool_]]]) -> str:
     """List how many cells each column misses."""
-    shown = ", ".join(f"{name!r} {np.count_nonzero(gap):,}" for name, gap in gaps[:_LISTED])
-    return shown if len(gaps) <= _LISTED else f"{shown} and {len(gaps) - _LISTED:,} more columns"
+    return listed([f"{name!r} {np.count_nonzero(gap):,}" for name, gap in gaps], _LISTED, " columns")

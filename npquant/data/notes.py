@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from npquant.data.label_column import ChosenLabel
 from npquant.data.labels import Targets
+from npquant.data.listing import listed
 from npquant.data.split import Split
 
 _LISTED: Final = 6
@@ -54,10 +55,9 @@ def table_notes(
     lines = [*_class_lines(targets)]
     still = np.flatnonzero(np.ptp(x, axis=0) == 0)
     if still.size:
-        names = ", ".join(repr(feature_names[index]) for index in still[:_LISTED])
-        more = f" and {still.size - _LISTED:,} more" if still.size > _LISTED else ""
+        names = listed([repr(feature_names[index]) for index in still.tolist()], _LISTED)
         verb = "is" if still.size == 1 else "are"
-        lines.append(f"{still.size:,} of {x.shape[1]:,} features {verb} constant: {names}{more}")
+        lines.append(f"{still.size:,} of {x.shape[1]:,} features {verb} constant: {names}")
     return (*lines, *_identical(targets.y, digests))
 
 
@@ -91,9 +91,8 @@ def _identical(y: NDArray[Any], digests: Sequence[bytes]) -> list[str]:
         return []
     other = sum(bool(np.any(y[row] != y[place])) for row, place in again)
     tail = f", {other:,} of them with another label" if other else ""
-    one = len(again) == 1
-    verb, them = ("is", "an") if one else ("are", "an")
-    return [f"{len(again):,} of {len(y):,} rows {verb} identical to {them} earlier one in all features{tail}"]
+    verb = "is" if len(again) == 1 else "are"
+    return [f"{len(again):,} of {len(y):,} rows {verb} identical to an earlier one in all features{tail}"]
 
 
 def label_note(label: ChosenLabel) -> str:
