@@ -27,13 +27,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave the slow sweeps out, unless they are asked for by the option or by -m."""
-    if config.getoption("--run-slow") or "slow" in str(config.getoption("markexpr")):
-        return
-    slow = [item for item in items if item.get_closest_marker("slow")]
-    items[:] = [item for item in items if not item.get_closest_marker("slow")]
-    if slow:
-        config.hook.pytest_deselected(items=slow)
+    """Leave out what needs much time, the heavy engines or an emulator, unless it is asked for (--run-slow, -m)."""
+    asked = str(config.getoption("markexpr")) + (" slow" if config.getoption("--run-slow") else "")
+    unasked = [name for name in ("slow", "extra", "emulated") if name not in asked]
+    left = [item for item in items if any(item.get_closest_marker(name) for name in unasked)]
+    items[:] = [item for item in items if item not in left]
+    if left:
+        config.hook.pytest_deselected(items=left)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -56,7 +56,7 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Fail a skipped peer test on CI, where the engines are installed."""
     report = yield
-    is_peer = item.get_closest_marker("peer") is not None
+    is_peer = item.get_closest_marker("peer") is not None or item.get_closest_marker("extra") is not None
     if ON_CI and is_peer and report.skipped and not hasattr(report, "wasxfail"):
         _skip_becomes_failure(report, item.nodeid)
     return report

@@ -47,7 +47,7 @@ def prepare_for_profile(layer: IntegerLayer, profile: Profile) -> ProfileLayer |
     >>> prepare_for_profile(layer, get("fbgemm")) is None
     True
     """
-    if "int8" not in profile.code_types or profile.add_bias is not None or profile.accumulator == "pair16":
+    if "int8" not in profile.code_types or profile.takes_real_bias or profile.accumulator == "pair16":
         return None
     target = None if layer.y is None else layer.target
     if any(params is not None and params.dtype.itemsize > 1 for params in (layer.x, target)):

@@ -23,8 +23,13 @@ _ALL = (
 )
 
 
-def names() -> tuple[str, ...]:
+def names(*, layers: bool = True) -> tuple[str, ...]:
     """List the profiles.
+
+    Parameters
+    ----------
+    layers : bool
+        Only those with a linear layer of codes; False: those of engines that quantize and dequantize alone as well.
 
     Returns
     -------
@@ -36,7 +41,7 @@ def names() -> tuple[str, ...]:
     >>> names()[:3]
     ('npquant', 'tflite_ref', 'tflm')
     """
-    return tuple(profile.name for profile in _ALL)
+    return tuple(profile.name for profile in _ALL if profile.has_layers or not layers)
 
 
 def get(name: str | Profile) -> Profile:
@@ -69,5 +74,5 @@ def get(name: str | Profile) -> Profile:
     for profile in _ALL:
         if profile.name == wanted:
             return profile
-    near = difflib.get_close_matches(str(name), names(), n=4, cutoff=0.3) or names()
+    near = difflib.get_close_matches(str(name), names(layers=False), n=4, cutoff=0.3) or names()
     raise ValueError(f"there is no profile {name!r}; near it: {', '.join(near)} (npquant.profiles.names() lists all)")

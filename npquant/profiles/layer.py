@@ -55,36 +55,41 @@ def layer_sums(
 def layer_codes(
     x_q: NDArray[Any],
     w_q: NDArray[Any],
-    bias: ArrayLike,
+    bias: ArrayLike | None,
     *,
     x: QuantParams,
     w: QuantParams,
     y: QuantParams,
     profile: Profile,
     interval: tuple[int, int],
+    activation: str = "none",
 ) -> NDArray[np.integer]:
     """Compute one layer of codes under a profile; the codes, of y.dtype and shape (B, N), lie in the interval.
 
     R10 for npquant's own profile; the profile's output stage says what an engine does instead, that of `wide_stages`
     for int16 inputs. A float bias is added by the profile, in the engine's way; an integer one is int32, or int64
-    beside int16 inputs. x and y are per-tensor, w per-tensor or per-channel. OverflowError as `layer_sums`.
+    beside int16 inputs. x and y are per-tensor, w per-tensor or per-channel. The activation's name is for engines whose
+    layer depends on more than its interval. OverflowError as `layer_sums`.
 
     >>> from npquant.profiles.npquant import NPQUANT
     >>> p, q = QuantParams(0.5, 0, -128, 127), np.array([[3, -4]], np.int8)
     >>> layer_codes(q, np.array([[10], [20]], np.int8), 7, x=p, w=p, y=p, profile=NPQUANT, interval=(-128, 127))
     array([[-21]], dtype=int8)
     """
+    if profile.whole_layer is not None:
+        whole: NDArray[np.integer] = profile.whole_layer(x_q, w_q, bias, x, w, y, activation, interval).astype(y.dtype)
+        return whole
     stages: Profile | WideStage = profile
     if x.dtype == np.int16:
         stages = next(stage for stage in profile.wide_stages if stage.bias == np.asarray(bias).dtype.name)
     multiplier = stages.make_multiplier(x.scale, w.scale, y.scale)
     float_bias = x.dtype != np.int16 and profile.add_bias is not None
-    acc = layer_sums(x_q, w_q, 0 if float_bias else bias, x=x, w=w, profile=profile)
+    acc = layer_sums(x_q, w_q, 0 if bias is None or float_bias else bias, x=x, w=w, profile=profile)
     codes = np.empty(acc.shape, y.dtype)
     rows = rows_at_a_time(acc.shape[1])
     for row in range(0, len(acc), rows):
         part = acc[row : row + rows]
-        if float_bias and profile.add_bias is not None:
+        if float_bias and profile.add_bias is not None and bias is not None:
             part = profile.add_bias(part, bias, multiplier)
         codes[row : row + rows] = stages.output_stage(part, multiplier, y.zero_point, *interval)
     return codes

@@ -114,12 +114,14 @@ def linear(
     return layer_codes(
         inputs,
         weights,
-        added,
+        # To an engine that sees the layer whole, no bias and a bias of zeros may be two things.
+        None if bias is None and record.whole_layer is not None else added,
         x=x,
         w=w,
         y=y,
         profile=record,
         interval=bounded if clamp is None else clamped_interval(y, clamp),
+        activation=activation,
     )
 
 
@@ -136,7 +138,7 @@ def _bias(bias: ArrayLike | None, profile: Profile, x: QuantParams, w: QuantPara
     scale = np.asarray(x.scale, np.float64) * np.asarray(w.scale, np.float64)
     if x.dtype == np.int16:
         return given
-    if profile.add_bias is not None:
+    if profile.takes_real_bias:
         return np.asarray(given * scale if given.dtype.kind in "iu" else given).astype(np.float32)
     if given.dtype.kind == "f":
         return profile.quantize_bias(given, x.scale, w.scale)

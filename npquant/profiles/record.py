@@ -18,6 +18,7 @@ from npquant.kernels.bias import bias_half_even
 from npquant.kernels.dynamic import DynamicCodes
 from npquant.kernels.linear import pairs_together
 from npquant.kernels.qparams import QuantParams
+from npquant.profiles.knowledge import Knowledge
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,13 @@ class Profile:
     wide_stages : tuple of WideStage
         How a linear layer of int16 inputs and outputs is computed ("16x8"), an entry a type of bias, that of layers
         without a bias first; empty where the engine has none, or none was studied.
+    whole_layer : callable or None
+        Where the engine's layer is no sum and then an output stage: (x_q, w_q, real bias or None, x, w, y, activation,
+        (low, high)) -> int64 codes.
+    has_layers : bool
+        False where the engine has no linear layer of codes: it has quantize and dequantize alone.
+    knowledge : Knowledge
+        How each operator is known.
     conversion : str
         What the engine's float-to-integer conversion makes of overflow and NaN, in words.
 
@@ -134,4 +142,12 @@ class Profile:
     requantize_codes: Callable[[Codes, QuantParams, QuantParams], Codes] | None = None
     dynamic_quantize: Callable[[ArrayLike], DynamicCodes] | None = None
     wide_stages: tuple[WideStage, ...] = ()
+    whole_layer: Callable[..., Int64] | None = None
+    has_layers: bool = True
+    knowledge: Knowledge | None = None
     conversion: str = "integer arithmetic: nothing to convert"
+
+    @property
+    def takes_real_bias(self) -> bool:
+        """Whether the layer's bias is a real number to the engine, rather than int32 codes of scale sx sw."""
+        return self.add_bias is not None or self.whole_layer is not None

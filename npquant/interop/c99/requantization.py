@@ -97,7 +97,7 @@ def rule_of(profile: Profile, layer: IntegerLayer | None = None) -> tuple[str, O
     """
     stages = _stages(profile, layer)
     found: tuple[str, Any] | None = _RULES.get(stages.output_stage)
-    if found is None or profile.add_bias is not None or profile.accumulator == "pair16":
+    if found is None or profile.takes_real_bias or profile.accumulator == "pair16":
         why = "saturates pairs of products" if profile.accumulator == "pair16" else "adds bias or zero point as a float"
         raise ValueError(
             f"profile {profile.name!r} {why}; a program in integers needs another: quantize for npquant, tflite_ref, "
