@@ -16,10 +16,10 @@ from npquant.profiles.tflite import per_tensor_float32_multiplier
 TOSA_SINGLE = Profile(
     name="tosa_single",
     engine="TOSA RESCALE, SINGLE_ROUND",
-    version="tosa-specification 2026-08",
+    version="tosa-specification 2026-08; tosa-tools 2026.8.0",
     source="tosa-specification pseudocode/library/scale_helpers.tosac, apply_scale_32",
     equation="y_q = clamp(half_up(acc m 2^(e-31)) + zy)",
-    proof="read; requantization run against Arm's tosa-reference-model (406,992 values)",
+    proof="run: Arm's reference model, tosa-tools 2026.8.0: RESCALE between all of its types, MATMUL and whole layers",
     make_multiplier=fixed_multiplier,
     output_stage=stage_single_rounding,
     rescale_types=("int16", "uint16", "int32"),
