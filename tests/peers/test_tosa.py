@@ -78,11 +78,11 @@ def asked(acc: NDArray[Any], fixed: FixedMultiplier, types: tuple[str, str], **g
 def test_rescale_of_int32_equals_profile(profile: str, out: str) -> None:
     """RESCALE of accumulators to 8, 16 and 32 bits is requantize by the same multiplier; the other mode is not."""
     compared = killed = 0
-    for acc, fixed, ozp in rescales(71, 40, out):
+    for acc, fixed, ozp in rescales(71, 24, out):
         got, y = asked(acc, fixed, ("int32", out), ozp=ozp, mode=MODES[profile]), of_type(out, ozp)
         compared += require_equal(ENGINE, got, requantize(acc, fixed, y=y, profile=profile), case=fixed)
         killed += int(differing(got, requantize(acc, fixed, y=y, profile=WRONG[profile])).sum())
-    assert compared >= 600_000 and killed
+    assert compared >= 390_000 and killed
 
 
 @each_profile
@@ -202,7 +202,7 @@ def test_inexact_answer_is_in_the_set(out: str) -> None:
     """R160: the model's float32 answer is an allowed code; one code further it often is not."""
     outside = compared = 0
     info = np.iinfo(out)
-    for acc, fixed, ozp in rescales(78, 24, out):
+    for acc, fixed, ozp in rescales(78, 20, out):
         got = asked(acc, fixed, ("int32", out), ozp=ozp, mode="INEXACT_ROUND").astype(np.int64)
         low, high = allowed_codes_inexact(acc, fixed, ozp, int(info.min), int(info.max))
         assert ((low <= got) & (got <= high)).all(), fixed
