@@ -1,8 +1,9 @@
 """What an engine would not run, in one place: every door to an operator asks here, and hands on what it checked.
 
 Legend: profile the engine's record, role what a tensor is to the operator, params and x, w, y quantization parameters,
-q codes, types the NumPy names of the code types that the operator takes, multiplier m and e of a requantization, cell
-an operator as `Knowledge` names it.
+q codes, types the NumPy names of the code types that the operator takes, multiplier m and e of a requantization,
+by_scales False where a multiplier is given, and the scales of x, w and y mean nothing, cell an operator as `Knowledge`
+names it.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from npquant.arrays import Codes
 from npquant.kernels.multiplier import FixedMultiplier
 from npquant.kernels.qparams import QuantParams
 from npquant.profiles.knowledge import Known
-from npquant.profiles.record import Profile
+from npquant.profiles.record import Profile, WideStage
 
 
 def codes_of(role: str, q: ArrayLike, params: QuantParams, ndim: int | None = None) -> Codes:
@@ -69,7 +70,9 @@ def refuse_tensor(profile: Profile, role: str, params: QuantParams, types: tuple
         raise ValueError(f"{profile.name} has no zero points; the {role}'s is {params.zero_point}, it must be 0")
 
 
-def refuse_unsupported(profile: Profile, x: QuantParams, w: QuantParams, y: QuantParams) -> None:
+def refuse_unsupported(
+    profile: Profile, x: QuantParams, w: QuantParams, y: QuantParams, *, by_scales: bool = True
+) -> None:
     """Raise ValueError, with the engine's reason, where it would not run a linear layer.
 
     >>> from npquant.profiles import get
@@ -88,7 +91,10 @@ def refuse_unsupported(profile: Profile, x: QuantParams, w: QuantParams, y: Quan
     wide = ("int16",) if profile.wide_stages and "int16" in (x.dtype.name, y.dtype.name) else ()
     refuse_tensor(profile, "input", x, wide or profile.code_types)
     refuse_tensor(profile, "output", y, wide or profile.code_types)
-    refuse_scales(profile, x, w, y)
+    if by_scales:
+        refuse_scales(profile, x, w, y)
+    else:
+        refuse_weights(profile, w)
 
 
 def refuse_wide(profile: Profile, bias: str, x: QuantParams, y: QuantParams) -> None:
@@ -156,16 +162,22 @@ def refuse_sums(profile: Profile, x: QuantParams, w: QuantParams) -> None:
     refuse_weights(profile, w)
 
 
-def refuse_multiplier(profile: Profile, multiplier: FixedMultiplier) -> None:
+def refuse_multiplier(profile: Profile, multiplier: FixedMultiplier, stages: WideStage | None = None) -> None:
     """Raise where the engine rescales in floating point (TypeError) or does not define this m (ValueError).
+
+    stages is how it takes these operands, where that is not as the profile says.
 
     >>> from npquant.profiles import get
     >>> refuse_multiplier(get("tosa_single"), FixedMultiplier(-(2**30), 0))
     Traceback (most recent call last):
     ValueError: tosa_single defines multipliers from 0 to 2147483647; one is -1073741824
     """
-    if not isinstance(profile.make_multiplier(1.0, 1.0, 1.0), FixedMultiplier):
-        raise TypeError(f"{profile.name} rescales in floating point: give x and w in place of a fixed multiplier")
+    made = (profile if stages is None else stages).make_multiplier(1.0, 1.0, 1.0)
+    if profile.whole_layer is not None or not isinstance(made, FixedMultiplier):
+        where = "" if stages is None else f" beside int16 codes and {stages.bias} biases"
+        raise TypeError(
+            f"{profile.name} rescales in floating point{where}: give x and w in place of a fixed multiplier"
+        )
     m, (low, high, step) = np.atleast_1d(multiplier.multiplier), profile.multipliers
     outside = (m < low) | (m > high) | ((m - low) % step != 0)
     if outside.any():
