@@ -14,13 +14,14 @@ from npquant.arrays import Codes
 from npquant.kernels.qparams import QuantParams
 from npquant.profiles import get
 from npquant.profiles.record import Profile
-from npquant.profiles.refusals import codes_of, has, refuse_tensor
+from npquant.profiles.refusals import codes_of, has, refuse_pair, refuse_tensor
 
 
 def _tensor(q: ArrayLike, x: QuantParams, y: QuantParams, profile: Profile) -> Codes:
     """Return q as codes of x, both parameters being per-tensor and of types the engine takes."""
-    refuse_tensor(profile, "input", x, profile.code_types)
-    refuse_tensor(profile, "output", y, profile.code_types)
+    types = (x.dtype.name,) if x.dtype.name in profile.activation_types else profile.code_types
+    refuse_tensor(profile, "input", x, types)
+    refuse_tensor(profile, "output", y, types)
     return codes_of("q", q, x)
 
 
@@ -70,7 +71,8 @@ def softmax(q: ArrayLike, *, x: QuantParams, y: QuantParams, profile: str | Prof
 def requantize_codes(q: ArrayLike, *, x: QuantParams, y: QuantParams, profile: str | Profile) -> Codes:
     """Take codes to another scale, zero point or type as an engine does: R62, R63 or R64.
 
-    Under "ruy_x86" the position in C order matters. ValueError also if sx / sy is 2^30 or more.
+    Under "ruy_x86" the position in C order matters, for 8 bits. int16 and int32 codes go where `code_pairs` says.
+    ValueError also if sx / sy is 2^30 or more.
 
     >>> one, four = QuantParams(1.0, 0, -128, 127), QuantParams(4.0, 0, -128, 127)
     >>> for name in ("litert_ref_2025", "xnnpack_fp32"):
@@ -79,5 +81,7 @@ def requantize_codes(q: ArrayLike, *, x: QuantParams, y: QuantParams, profile: s
     xnnpack_fp32 [-1  2]
     """
     record = get(profile)
-    codes: Codes = has(record, record.requantize_codes, "requantization on codes")(_tensor(q, x, y, record), x, y)
+    operator = has(record, record.requantize_codes, "requantization on codes")
+    refuse_pair(record, x, y)
+    codes: Codes = operator(codes_of("q", q, x), x, y)
     return codes

@@ -1,4 +1,4 @@
-"""TFLite, LiteRT, TFLite-Micro and CMSIS-NN: seven integer and float arithmetics that share one file format.
+"""TFLite, LiteRT and TFLite-Micro: seven integer and float arithmetics that share one file format.
 
 All derive from `TFLITE_REF`: a record below says only what differs. Legend: acc accumulator, (m, e) fixed multiplier, M
 real multiplier, zy zero point, sx, sw, sy float32 scales (sw one or N).
@@ -55,22 +55,26 @@ def per_tensor_float32_multiplier(sx: ArrayLike, sw: ArrayLike, sy: ArrayLike) -
     return fixed_multiplier(sx, sw, sy) if np.ndim(sw) else decompose_multiplier(multiplier_float32_product(sx, sw, sy))
 
 
+# What QUANTIZE takes beside pairs of 8 bits: all of int16, and int32 in.
+_INT32_AND_INT16 = (("int16", "int8"), ("int16", "int16"), ("int16", "int32"), ("int32", "int8"), ("int32", "int16"))
+LITERT_PAIRS = (("int8", "int16"), ("uint8", "int16"), *_INT32_AND_INT16)
+TFLM_PAIRS = (("int8", "uint8"), ("uint8", "int8"), ("int8", "int16"), ("int8", "int32"), *_INT32_AND_INT16)
+
+
 TFLITE_REF = Profile(
     name="tflite_ref",
-    engine="TFLite reference kernels, CMSIS-NN",
-    version="TFLite before 2025-04; CMSIS-NN 2026-07-15",
-    source="LiteRT tflite/kernels/internal/common.cc, MultiplyByQuantizedMultiplier; "
-    "CMSIS-NN Include/arm_nnsupportfunctions.h, arm_nn_requantize",
+    engine="TFLite reference kernels",
+    version="TFLite before 2025-04",
+    source="LiteRT tflite/kernels/internal/common.cc, MultiplyByQuantizedMultiplier",
     equation="y_q = clamp(wrap32(half_away(half_up(wrap32(acc 2^max(e,0)) m / 2^31) / 2^max(-e,0)) + zy)); "
     "M_A per tensor, M_B per channel",
-    proof="run: tflite-runtime 2.14, BUILTIN_REF on x86, every operator; of CMSIS-NN the layer alone, its C compiled "
-    "for x86 (its arm_relu6_s8 and softmax of 512 equal codes are not these)",
+    proof="run: tflite-runtime 2.14, BUILTIN_REF on x86, every operator",
     make_multiplier=per_tensor_float32_multiplier,
     quantize_bias=bias_reciprocal_half_away,
     output_stage=wrapping_stage(requantize_double_rounding),
     weight_qmin=-127,
     weight_zero_point="per_tensor",
-    multipliers=(-(2**31), 2**31 - 1, 1),  # neither engine asserts a sign here
+    multipliers=(-(2**31), 2**31 - 1, 1),  # the engine asserts no sign here
     activation_bounds=bounds_half_away,
     quantize_codes=quantize_divide_half_away,
     dequantize_codes=dequantize_float32,
@@ -91,6 +95,7 @@ TFLM = dataclasses.replace(
     make_multiplier=fixed_multiplier,
     code_types=("int8",),
     quantize_types=("int8", "int16"),
+    code_pairs=TFLM_PAIRS,
     activation_codes=activation_codes_fixed_point,
     softmax_codes=softmax_codes_fixed_point,
     wide_stages=(
@@ -127,6 +132,8 @@ LITERT_REF_2025 = dataclasses.replace(
     make_multiplier=real_multiplier,
     output_stage=stage_float64_half_away,
     quantize_types=("int8", "uint8", "int16"),
+    code_pairs=LITERT_PAIRS,
+    wide_zero_points=False,
     softmax_codes=softmax_codes_fixed_point,
     wide_stages=(
         WideStage("int64", real_multiplier, stage_float64_half_away),
@@ -147,6 +154,8 @@ RUY_X86 = dataclasses.replace(
     "codes with each type of bias too",
     output_stage=wrapping_stage(requantize_double_rounding_up),
     quantize_types=("int8", "uint8", "int16"),
+    code_pairs=LITERT_PAIRS,
+    wide_zero_points=False,
     multipliers=(0, 2**31 - 1, 1),
     quantize_codes=quantize_vectors_of_8,
     dequantize_codes=dequantize_vectors_of_8,
@@ -169,6 +178,7 @@ TFLITE_OPT_2_14 = dataclasses.replace(
     "neither tflite_ref's nor ruy_x86's, and was not studied",
     code_types=("int8",),
     quantize_types=("int8", "uint8"),
+    code_pairs=(),
     quantize_codes=quantize_divide_half_away_float64,
     dequantize_codes=dequantize_float32,
     requantize_codes=requantize_codes_double_rounding,
@@ -188,6 +198,7 @@ RUY_ARM64 = dataclasses.replace(
     activation_codes=None,
     softmax_codes=None,
     requantize_codes=None,
+    code_pairs=(),
     wide_stages=(),
 )
 
