@@ -28,6 +28,7 @@ CMSIS_NN = dataclasses.replace(
     quantize_codes=None,
     dequantize_codes=None,
     activation_codes=None,
+    activation_types=(),
     softmax_codes=None,
     requantize_codes=None,
     code_pairs=(),

@@ -29,9 +29,9 @@ def activation(name: str, q: ArrayLike, *, x: QuantParams, y: QuantParams, profi
     """Apply a stand-alone activation to codes as an engine does.
 
     name is "relu", "relu6", "relu_n1_to_1", "sigmoid" or "tanh". R65 for the clamps (TFLite-Micro: R62 clamped, R84 for
-    relu6); R70, R71, R82 and R83, or R90 for sigmoid and tanh, by engine. Where LiteRT calls a C library's expf and
-    tanhf, this takes them as correctly rounded. glibc's tanhf is not: a code may be one off where the output lies
-    within 2^-20 of a half. Ship the table where that matters.
+    relu6); R70, R71, R82 and R83, or R90 for sigmoid and tanh, by engine; of int16 codes R95 to R97. Where LiteRT calls
+    a C library's expf and tanhf, this takes them as correctly rounded. glibc's tanhf is not: a code may be one off
+    where the output lies within 2^-20 of a half. Ship the table where that matters.
 
     >>> x, y = QuantParams(1 / 16, 0, -128, 127), QuantParams(1 / 256, -128, -128, 127)
     >>> activation("sigmoid", np.array([-128, 0, 127], np.int8), x=x, y=y, profile="litert_ref_2025")
@@ -47,9 +47,9 @@ def activation(name: str, q: ArrayLike, *, x: QuantParams, y: QuantParams, profi
 def softmax(q: ArrayLike, *, x: QuantParams, y: QuantParams, profile: str | Profile, beta: float = 1.0) -> Codes:
     """Take the softmax of rows of codes (..., C) as an engine does: R79 or R88 in fixed point, R80 or R81 by table.
 
-    beta is a factor on the real input, positive and finite; a model without one has 1. The output is 1 / 256 at qmin,
-    and its codes need not sum to 256. ValueError also if q has no axis, or the engine would abort on a row (512 equal
-    codes).
+    int16 codes: R99. beta is a factor on the real input, positive and finite; a model without one has 1. The output is
+    1 / 256 at qmin, or 1 / 32768 at 0 for int16, and its codes need not sum to one. ValueError also if q has no axis,
+    or the engine would abort on a row (512 equal codes of 8 bits).
 
     >>> x, y = QuantParams(0.25, 0, -128, 127), QuantParams(1 / 256, -128, -128, 127)
     >>> softmax(np.array([[10, 10, -100]], np.int8), x=x, y=y, profile="tflm")

@@ -37,13 +37,16 @@ from npquant.kernels.requantize import (
     requantize_single_rounding,
 )
 from npquant.kernels.requantize_codes import requantize_codes_double_rounding, requantize_codes_vectors_of_16
-from npquant.kernels.softmax_engines import (
-    activation_codes_fixed_point,
-    softmax_codes_fixed_point,
-    softmax_codes_fixed_point_shift_x86,
-    softmax_codes_table,
-)
+from npquant.kernels.softmax_engines import softmax_codes_fixed_point_shift_x86, softmax_codes_table
 from npquant.profiles.record import Profile, WideStage
+from npquant.profiles.tflite_operators import (
+    activation_litert_opt,
+    activation_litert_ref,
+    activation_tflm,
+    softmax_litert_opt,
+    softmax_litert_ref,
+    softmax_tflm,
+)
 
 
 def per_tensor_float32_multiplier(sx: ArrayLike, sw: ArrayLike, sy: ArrayLike) -> FixedMultiplier:
@@ -96,8 +99,9 @@ TFLM = dataclasses.replace(
     code_types=("int8",),
     quantize_types=("int8", "int16"),
     code_pairs=TFLM_PAIRS,
-    activation_codes=activation_codes_fixed_point,
-    softmax_codes=softmax_codes_fixed_point,
+    activation_codes=activation_tflm,
+    activation_types=("int16",),
+    softmax_codes=softmax_tflm,
     wide_stages=(
         WideStage("int64", fixed_multiplier, wrapping_stage(requantize_mantissa16)),
         WideStage("int32", fixed_multiplier, wrapping_stage(requantize_double_rounding)),
@@ -134,7 +138,9 @@ LITERT_REF_2025 = dataclasses.replace(
     quantize_types=("int8", "uint8", "int16"),
     code_pairs=LITERT_PAIRS,
     wide_zero_points=False,
-    softmax_codes=softmax_codes_fixed_point,
+    activation_codes=activation_litert_ref,
+    activation_types=("int16",),
+    softmax_codes=softmax_litert_ref,
     wide_stages=(
         WideStage("int64", real_multiplier, stage_float64_half_away),
         WideStage("int32", real_multiplier, stage_float64_half_away),
@@ -159,7 +165,9 @@ RUY_X86 = dataclasses.replace(
     multipliers=(0, 2**31 - 1, 1),
     quantize_codes=quantize_vectors_of_8,
     dequantize_codes=dequantize_vectors_of_8,
-    softmax_codes=softmax_codes_table,
+    activation_codes=activation_litert_opt,
+    activation_types=("int16",),
+    softmax_codes=softmax_litert_opt,
     requantize_codes=requantize_codes_vectors_of_16,
     # With int64 biases the optimized kernel is the reference's; without a bias it sums in int32.
     wide_stages=(
@@ -179,6 +187,9 @@ TFLITE_OPT_2_14 = dataclasses.replace(
     code_types=("int8",),
     quantize_types=("int8", "uint8"),
     code_pairs=(),
+    activation_codes=activation_codes_half_away,
+    activation_types=(),
+    softmax_codes=softmax_codes_table,
     quantize_codes=quantize_divide_half_away_float64,
     dequantize_codes=dequantize_float32,
     requantize_codes=requantize_codes_double_rounding,
@@ -196,6 +207,7 @@ RUY_ARM64 = dataclasses.replace(
     quantize_codes=None,
     dequantize_codes=None,
     activation_codes=None,
+    activation_types=(),
     softmax_codes=None,
     requantize_codes=None,
     code_pairs=(),

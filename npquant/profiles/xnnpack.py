@@ -1,19 +1,13 @@
 """XNNPACK, LiteRT's default delegate: float32 requantization, half even, and two answers beyond int32.
 
-Legend: acc accumulator, M float32 multiplier, zy zero point, lo and hi the output interval; x real values, params their
-quantization.
+Legend: acc accumulator, M float32 multiplier, zy zero point, lo and hi the output interval.
 """
 
 from __future__ import annotations
 
 import dataclasses
 
-import numpy as np
-from numpy.typing import ArrayLike
-
-from npquant.arrays import Codes
 from npquant.kernels.activation_bounds import bounds_half_even_zero_point_first
-from npquant.kernels.activation_tables import activation_codes_half_even
 from npquant.kernels.bias import bias_reciprocal_half_away
 from npquant.kernels.multiplier import multiplier_float32
 from npquant.kernels.output_stages import (
@@ -21,23 +15,11 @@ from npquant.kernels.output_stages import (
     stage_float32_half_even_low_wraps,
     stage_mantissa24_half_up,
 )
-from npquant.kernels.qparams import QuantParams
-from npquant.kernels.quantize_engines import dequantize_float32, quantize_reciprocal_half_even, quantize_vectors_of_8
+from npquant.kernels.quantize_engines import dequantize_float32, quantize_reciprocal_half_even
 from npquant.kernels.requantize_codes import requantize_codes_8_bit_multiplier
-from npquant.kernels.softmax_engines import softmax_codes_table
 from npquant.profiles.record import Profile
 from npquant.profiles.tflite import RUY_X86
-
-
-def quantize_delegated(x: ArrayLike, params: QuantParams) -> Codes:
-    """R53 for codes of 8 bits; to int16 R52 and R51, LiteRT's optimized kernel: the delegate leaves those to it.
-
-    >>> quantize_delegated([1.25] * 9, QuantParams(0.5, 0, -32768, 32767))[[0, 8]]
-    array([2, 3], dtype=int16)
-    """
-    kernel = quantize_vectors_of_8 if params.dtype == np.int16 else quantize_reciprocal_half_even
-    return kernel(x, params)
-
+from npquant.profiles.tflite_operators import activation_delegated, quantize_delegated, softmax_litert_opt
 
 XNNPACK_FP32 = Profile(
     name="xnnpack_fp32",
@@ -55,9 +37,10 @@ XNNPACK_FP32 = Profile(
     code_pairs=RUY_X86.code_pairs,
     wide_zero_points=False,
     dequantize_codes=dequantize_float32,
-    activation_codes=activation_codes_half_even,
+    activation_codes=activation_delegated,
+    activation_types=("int16",),
     requantize_codes=requantize_codes_8_bit_multiplier,
-    softmax_codes=softmax_codes_table,
+    softmax_codes=softmax_litert_opt,
     wide_stages=RUY_X86.wide_stages,
     weight_zero_point="uint8",
     max_multiplier=256.0,
@@ -88,8 +71,10 @@ XNNPACK_RNDNU = dataclasses.replace(
     "quantize and dequantize are XNNPACK's on x86",
     output_stage=stage_mantissa24_half_up,
     activation_codes=None,
+    activation_types=(),
     softmax_codes=None,
     requantize_codes=None,
+    quantize_codes=quantize_reciprocal_half_even,
     quantize_types=("int8", "uint8"),
     code_pairs=(),
     wide_stages=(),

@@ -54,6 +54,8 @@ def rescaled(profile):
 
 def sigmoid_output(p):
     """Return the output that every sigmoid takes."""
+    if p.dtype == np.int16:
+        return QuantParams(2.0**-15, 0, p.qmin, p.qmax)
     return QuantParams(2.0**-8, p.qmin, p.qmin, p.qmax)
 
 
@@ -71,10 +73,11 @@ DOORS = {
     ),
     "activation": (
         lambda r, p: activation("sigmoid", codes(p), x=p, y=sigmoid_output(p), profile=r),
-        lambda r: r.code_types, "activation_codes",
+        lambda r: (*r.code_types, *r.activation_types), "activation_codes",
     ),
     "softmax": (
-        lambda r, p: softmax(codes(p), x=p, y=sigmoid_output(p), profile=r), lambda r: r.code_types, "softmax_codes"
+        lambda r, p: softmax(codes(p), x=p, y=sigmoid_output(p), profile=r),
+        lambda r: (*r.code_types, *r.activation_types), "softmax_codes",
     ),
 }  # fmt: skip
 SERVED = "npquant"  # whose quantize and dequantize take any type, being R1 and R2 themselves
