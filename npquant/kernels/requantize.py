@@ -100,11 +100,31 @@ def requantize_mantissa16(acc: Codes, fixed: FixedMultiplier) -> Int64:
     >>> requantize_mantissa16(np.array([5, -5]), FixedMultiplier(2**30, 0))
     array([ 3, -2])
     """
-    m, e = np.asarray(fixed.multiplier, np.int64), np.asarray(fixed.shift, np.int64)
-    if (e > 14).any():
-        raise ValueError(f"the multiplier is {fixed.real}; with int64 accumulators it must be below 2^14")
-    m16 = np.minimum(np.right_shift(m + 2**15, 16), 2**15 - 1)
+    m16, e = _mantissa16(fixed)
     # |acc| < 2^47, what the engine asks for, keeps this below 2^62; beyond, int64 wraps as the engine's does.
     with np.errstate(over="ignore"):
         rounded = np.right_shift(np.asarray(acc, np.int64) * m16 + np.left_shift(np.int64(1), 14 - e), 15 - e)
     return wrap_int32(np.asarray(rounded))
+
+
+def requantize_mantissa16_low_bits_first(acc: Codes, fixed: FixedMultiplier) -> Int64:
+    """R92. y = floor(wrap32(wrap32(floor(acc m16 / 2^(14-e))) + 1) / 2): R91 where |y| < 2^30.
+
+    acc are int64 values, whose product with m16 wraps at 64 bits. ValueError as R91's.
+    Source: ARM-software/CMSIS-NN ``Include/arm_nnsupportfunctions.h``, arm_nn_requantize_s64, 99f736a.
+
+    >>> requantize_mantissa16_low_bits_first(np.array([5, -5, 2**31]), FixedMultiplier(2**30, 0))
+    array([          3,          -2, -1073741824])
+    """
+    m16, e = _mantissa16(fixed)
+    with np.errstate(over="ignore"):
+        doubled = wrap_int32(np.right_shift(np.asarray(acc, np.int64) * m16, 14 - e))
+    return np.right_shift(wrap_int32(doubled + 1), 1)
+
+
+def _mantissa16(fixed: FixedMultiplier) -> tuple[Int64, Int64]:
+    """Return R91's m16 and e."""
+    m, e = np.asarray(fixed.multiplier, np.int64), np.asarray(fixed.shift, np.int64)
+    if (e > 14).any():
+        raise ValueError(f"the multiplier is {fixed.real}; with int64 accumulators it must be below 2^14")
+    return np.minimum(np.right_shift(m + 2**15, 16), 2**15 - 1), e

@@ -5,7 +5,7 @@ Legend: B batch, K contracted depth, N outputs; x_q (B, K), w_q (K, N), bias (N,
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -28,6 +28,8 @@ from npquant.profiles.refusals import (
     refuse_type,
     refuse_unsupported,
     refuse_wide,
+    refuse_wide_zero_point,
+    stages_to,
 )
 
 
@@ -263,6 +265,7 @@ def dequantize(q: ArrayLike, params: QuantParams, profile: str | Profile = NPQUA
         return affine.dequantize(q, params)
     operator = has(record, "dequantize", "dequantize operator")
     refuse_type(record, "quantized", params, record.quantize_types)
+    refuse_wide_zero_point(record, "input", params)
     real: NDArray[np.float32] = operator(codes_of("q", q, params), params)
     return real
 
@@ -276,13 +279,14 @@ def requantize(
     y: QuantParams,
     profile: str | Profile = NPQUANT,
     clamp: tuple[int, int] | None = None,
+    bias: Literal["int32", "int64"] | None = None,
 ) -> Codes:
     """Take accumulators to output codes as an engine does.
 
     Parameters
     ----------
     acc : array of integers, shape (..., N)
-        Accumulators, int32 values, bias included.
+        Accumulators, bias included: int32 values, or int64 ones beside an int64 bias.
     multiplier : FixedMultiplier, optional
         m and e, for profiles that rescale in integers. Otherwise give x and w, and the profile makes its own.
     x, w : QuantParams, optional
@@ -293,6 +297,9 @@ def requantize(
         The arithmetic; npquant's own (R6, R10) if not given.
     clamp : tuple of int, optional
         (low, high): codes to clamp to, inside y's interval; it need not hold the zero point.
+    bias : {"int32", "int64"}, optional
+        Beside int16 outputs, the type of the layer's bias, and so of its accumulators, which chooses the engine's rule:
+        to be said where the engine has `wide_stages`, since no array says it (NumPy's integers are int64).
 
     Returns
     -------
@@ -304,30 +311,38 @@ def requantize(
     TypeError
         If acc is not an integer array, or the profile does not rescale with a fixed multiplier.
     ValueError
-        If acc leaves int32, neither a multiplier nor x and w are given, or the engine refuses them or y: the same
-        refusals by either way. An engine whose 16-bit outputs round by another rule refuses them.
+        If acc leaves its type, neither a multiplier nor x and w are given, or the engine refuses them or y: the same
+        refusals by either way. An engine without 16-bit outputs, or whose rule for them is the bias's, refuses them.
 
     Examples
     --------
     >>> requantize([5, -5], FixedMultiplier(2**30, 0), y=QuantParams(1.0, 0, -128, 127))
     array([ 3, -2], dtype=int8)
+    >>> fixed, y = FixedMultiplier(2143068030, -10), QuantParams(1.0, 0, -32768, 32767)
+    >>> for bias in ("int64", "int32"):
+    ...     print(bias, requantize([-10138397], fixed, y=y, profile="cmsis_nn", bias=bias))
+    int64 [-9881]
+    int32 [-9880]
     """
     record = get(profile)
     sums = np.asarray(acc)
     if sums.dtype.kind not in "iu":
         raise TypeError(f"acc has dtype {sums.dtype}; it must be integers")
-    if sums.size and (sums.min() < -(2**31) or sums.max() >= 2**31):
-        raise ValueError("acc leaves int32; wrap or rescale it first")
+    stages = stages_to(record, y, bias)
+    bits = 64 if bias == "int64" else 32
+    if sums.size and (sums.min() < -(2 ** (bits - 1)) or sums.max() >= 2 ** (bits - 1)):
+        raise ValueError(f"acc leaves int{bits}; wrap or rescale it first")
     if (multiplier is None) == (x is None or w is None):
         raise ValueError("give either a multiplier, or both x and w")
-    refuse_tensor(record, "output", y, (*record.code_types, *record.rescale_types))
+    types = (*record.code_types, *record.rescale_types) if stages is record else ("int16",)
+    refuse_tensor(record, "output", y, types)
     made: Any = multiplier
     if multiplier is not None:
-        refuse_multiplier(record, multiplier)
+        refuse_multiplier(record, multiplier, stages)
     elif x is not None and w is not None:
-        refuse_tensor(record, "input", x, (*record.code_types, *record.rescale_types))
+        refuse_tensor(record, "input", x, types)
         refuse_scales(record, x, w, y)
-        made = record.make_multiplier(x.scale, w.scale, y.scale)
+        made = stages.make_multiplier(x.scale, w.scale, y.scale)
     wide = sums.astype(np.int64)
-    staged = wide if record.add_bias is None else record.add_bias(wide, np.float32(0), made)
-    return record.output_stage(staged, made, y.zero_point, *clamped_interval(y, clamp)).astype(y.dtype)
+    staged = wide if record.add_bias is None or stages is not record else record.add_bias(wide, np.float32(0), made)
+    return stages.output_stage(staged, made, y.zero_point, *clamped_interval(y, clamp)).astype(y.dtype)

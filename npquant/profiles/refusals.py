@@ -70,6 +70,45 @@ def refuse_tensor(profile: Profile, role: str, params: QuantParams, types: tuple
         raise ValueError(f"{profile.name} has no zero points; the {role}'s is {params.zero_point}, it must be 0")
 
 
+def refuse_pair(profile: Profile, x: QuantParams, y: QuantParams) -> None:
+    """Raise ValueError where the engine does not take codes of x's type to y's, or refuses their zero points.
+
+    >>> from npquant.profiles import get
+    >>> refuse_pair(get("ruy_x86"), QuantParams(0.5, 0, -32768, 32767), QuantParams(0.5, 0, 0, 255))
+    Traceback (most recent call last):
+    ValueError: ruy_x86 takes output codes of type int8 or int16 or int32 from int16, not uint8 [0, 255]
+    """
+    pairs = ((start, end) for start in profile.code_types for end in profile.code_types)
+    ends: dict[str, tuple[str, ...]] = {}
+    for start, end in (*pairs, *profile.code_pairs):
+        ends[start] = (*ends.get(start, ()), end)
+    refuse_tensor(profile, "input", x, tuple(ends))
+    if y.dtype.name not in ends[x.dtype.name]:
+        types = " or ".join(ends[x.dtype.name])
+        raise ValueError(
+            f"{profile.name} takes output codes of type {types} from {x.dtype}, not {y.dtype} [{y.qmin}, {y.qmax}]"
+        )
+    refuse_tensor(profile, "output", y, (y.dtype.name,))
+    if x.dtype == y.dtype:
+        for role, params in (("input", x), ("output", y)):
+            refuse_wide_zero_point(profile, role, params)
+
+
+def refuse_wide_zero_point(profile: Profile, role: str, params: QuantParams) -> None:
+    """Raise ValueError where codes are int16 and the engine's operator wants them without a zero point.
+
+    >>> from npquant.profiles import get
+    >>> refuse_wide_zero_point(get("ruy_x86"), "input", QuantParams(0.5, 1, -32768, 32767))
+    Traceback (most recent call last):
+    ValueError: ruy_x86 takes int16 codes without zero points here; the input's is 1, it must be 0
+    """
+    if not profile.wide_zero_points and params.dtype == np.int16 and np.any(params.zero_point):
+        raise ValueError(
+            f"{profile.name} takes int16 codes without zero points here; "
+            f"the {role}'s is {params.zero_point}, it must be 0"
+        )
+
+
 def refuse_unsupported(
     profile: Profile, x: QuantParams, w: QuantParams, y: QuantParams, *, by_scales: bool = True
 ) -> None:
@@ -120,6 +159,28 @@ def refuse_wide(profile: Profile, bias: str, x: QuantParams, y: QuantParams) -> 
     raise ValueError(f"{profile.name} takes biases of {known} beside int16 codes, not {bias}")
 
 
+def stages_to(profile: Profile, y: QuantParams, bias: str | None) -> Profile | WideStage:
+    """Return what takes accumulators to y: a wide stage to int16 beside a bias of this type, else the record itself.
+
+    bias is "int32", "int64" or None, not said. ValueError where int16 outputs depend on what was not said, a bias is
+    said of other outputs, or `refuse_wide` refuses.
+
+    >>> from npquant.profiles import get
+    >>> stages_to(get("tflm"), QuantParams(0.5, 0, -32768, 32767), None)
+    Traceback (most recent call last):
+    ValueError: tflm takes accumulators to int16 codes by the type of the bias: say bias="int64" or bias="int32"
+    """
+    if y.dtype != np.int16 or not profile.wide_stages or (bias is None and "int16" in profile.rescale_types):
+        if bias is not None:
+            raise ValueError(f"{profile.name} does not ask for the type of the bias beside {y.dtype} outputs: leave it")
+        return profile
+    if bias is None:
+        said = " or ".join(f'bias="{stage.bias}"' for stage in profile.wide_stages)
+        raise ValueError(f"{profile.name} takes accumulators to int16 codes by the type of the bias: say {said}")
+    refuse_wide(profile, bias, y, y)
+    return next(stage for stage in profile.wide_stages if stage.bias == bias)
+
+
 def refuse_scales(profile: Profile, x: QuantParams, w: QuantParams, y: QuantParams) -> None:
     """Raise ValueError where the engine refuses the weights' zero point or the multiplier sx sw / sy.
 
@@ -162,10 +223,10 @@ def refuse_sums(profile: Profile, x: QuantParams, w: QuantParams) -> None:
     refuse_weights(profile, w)
 
 
-def refuse_multiplier(profile: Profile, multiplier: FixedMultiplier, stages: WideStage | None = None) -> None:
+def refuse_multiplier(profile: Profile, multiplier: FixedMultiplier, stages: Profile | WideStage | None = None) -> None:
     """Raise where the engine rescales in floating point (TypeError) or does not define this m (ValueError).
 
-    stages is how it takes these operands, where that is not as the profile says.
+    stages is what makes its multipliers, where that is a wide stage.
 
     >>> from npquant.profiles import get
     >>> refuse_multiplier(get("tosa_single"), FixedMultiplier(-(2**30), 0))
@@ -174,7 +235,7 @@ def refuse_multiplier(profile: Profile, multiplier: FixedMultiplier, stages: Wid
     """
     made = (profile if stages is None else stages).make_multiplier(1.0, 1.0, 1.0)
     if profile.whole_layer is not None or not isinstance(made, FixedMultiplier):
-        where = "" if stages is None else f" beside int16 codes and {stages.bias} biases"
+        where = f" beside int16 codes and {stages.bias} biases" if isinstance(stages, WideStage) else ""
         raise TypeError(
             f"{profile.name} rescales in floating point{where}: give x and w in place of a fixed multiplier"
         )

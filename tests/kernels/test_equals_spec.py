@@ -287,6 +287,27 @@ def test_requantize_mantissa16_at_its_corners():
     assert one(2**31 - 1, 1431655766, 0) != other(2**31 - 1, 1431655766, 0)
 
 
+def test_requantize_mantissa16_low_bits_first_equals_spec():
+    """R92: drawn over int64, beside ties and beside the bits that are dropped; R91 parts from it from 2^30 steps on."""
+    rng = np.random.default_rng(92)
+    killed = 0
+    for _ in range(300):
+        m, e = int(rng.integers(-(2**31), 2**31)), int(rng.integers(-31, 15))
+        acc = np.concatenate([rng.integers(-(2**63), 2**63, 4), (1 << rng.integers(0, 62, 8)) + rng.integers(-1, 2, 8)])
+        fixed = multiplier.FixedMultiplier(m, e)
+        got = requantize.requantize_mantissa16_low_bits_first(acc, fixed)
+        want = [spec_requantize.requantize_mantissa16_low_bits_first(int(a), m, e) for a in acc]
+        assert got.dtype == np.int64 and got.tolist() == want
+        other = requantize.requantize_mantissa16(acc, fixed)
+        killed += int((got != other).sum())
+    assert killed > 0
+    near = np.array([5, -5, 6, -6, 2**29, -(2**29)])
+    for e in (0, -1):
+        fixed = multiplier.FixedMultiplier(2**30, e)
+        same = requantize.requantize_mantissa16(near, fixed)
+        assert requantize.requantize_mantissa16_low_bits_first(near, fixed).tolist() == same.tolist()
+
+
 def test_requantize_mantissa16_refuses_what_the_engines_do_not_promise():
     """A multiplier of 2^14 or more would shift left by a negative count."""
     with pytest.raises(ValueError, match="must be below 2"):

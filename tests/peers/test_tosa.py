@@ -20,7 +20,7 @@ from tests.peers import adversarial, layers
 from tests.peers import engines_tosa as ENGINE
 from tests.peers.comparison import differing, require_equal
 
-pytestmark = pytest.mark.peer
+pytestmark = pytest.mark.extra
 
 MODES = {"tosa_single": "SINGLE_ROUND", "tosa_double": "DOUBLE_ROUND"}
 WRONG = {"tosa_single": "tosa_double", "tosa_double": "tosa_single"}

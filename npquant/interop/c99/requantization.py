@@ -36,6 +36,7 @@ from npquant.kernels.output_stages import (
     stage_single_rounding,
 )
 from npquant.kernels.qparams import QuantParams
+from npquant.profiles.cmsis_nn import CMSIS_NN
 from npquant.profiles.compilers import TOSA_DOUBLE, TVM_TONEAREST
 from npquant.profiles.hardware import NVDLA
 from npquant.profiles.record import Profile, WideStage
@@ -55,6 +56,7 @@ _RULES: Final = MappingProxyType(
         stage_single_rounding: ("single", "saturates"),
         TFLITE_SINGLE.output_stage: ("single", "wraps"),
         _wide(TFLM, "int64"): ("single64", "refused"),
+        _wide(CMSIS_NN, "int64"): ("single64", "refused"),
         _wide(TFLM, "int32"): ("double_away", "wraps"),
         _wide(RUY_X86, "int32"): ("double_up", "wraps"),
         stage_mantissa24_half_up: ("single", "wraps_first"),
@@ -170,7 +172,13 @@ def _constants(rule: str, made: object, profile: Profile) -> tuple[Int64, Int64,
 
 def _fits(rule: str, acc: Int64, m: Int64, left: Int64, right: Int64, target: QuantParams) -> bool:
     """Whether acc, one end of the accumulators, stays inside int32 all the way; the rules are monotone in acc."""
-    room = 2**31 - 1 - max(abs(target.qmin), abs(target.qmax), abs(int(target.zero_point))) - 2
+    # R92 drops the upper bits one place before it rounds.
+    room = (
+        2 ** (30 if rule == "single64" else 31)
+        - 1
+        - max(abs(target.qmin), abs(target.qmax), abs(int(target.zero_point)))
+        - 2
+    )
     total = right + (31 if rule in ("double_away", "double_up", "floor_up") else 0) - left
     for a, factor, places, up in np.broadcast(acc, m, total, left):
         # One unit more than the exact quotient bounds every way to round it, float32's 2^-23 of it included.

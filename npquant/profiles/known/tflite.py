@@ -148,3 +148,17 @@ RUY_ARM64 = Knowledge(
     softmax=Known("absent here", "SOFTMAX on ARM, whose table has 16 bits"),
     dynamic=HYBRID,
 )
+
+# Its portable C, compiled for x86; on a Cortex-M its intrinsics compute the same by its own tests.
+_CMSIS: Final = "CMSIS-NN 99f736a (2026-07-15), its portable C for x86"
+CMSIS_NN = replace(
+    TFLM,
+    linear=Known("compiled", f"{_CMSIS}: arm_fully_connected_s8, _per_channel_s8", 1_000_000, APART),
+    wide=Known("compiled", f"{_CMSIS}: arm_fully_connected_s16, arm_convolve_s16", 1_000_000, APART),
+    requantize=Known("compiled", f"{_CMSIS}: arm_nn_requantize, arm_nn_requantize_s64", 1_000_000, APART),
+    quantize=Known("absent in the engine", "TFLite-Micro's kernels quantize"),
+    dequantize=Known("absent in the engine", "TFLite-Micro's kernels dequantize"),
+    codes_to_codes=Known("absent in the engine", "TFLite-Micro's kernels take codes to codes"),
+    activations=Known("absent here", "arm_relu6_s8 clamps to the codes 0 and 6, whatever they stand for"),
+    softmax=Known("absent here", "arm_softmax_s8, undefined on rows of 512 equal codes"),
+)
