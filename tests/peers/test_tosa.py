@@ -202,9 +202,9 @@ def test_inexact_answer_is_in_the_set(out: str) -> None:
     """R160: the model's float32 answer is an allowed code; one code further it often is not."""
     outside = compared = 0
     info = np.iinfo(out)
-    for acc, fixed, ozp in rescales(78, 20, out):
+    for acc, fixed, ozp in rescales(78, 8, out):
         got = asked(acc, fixed, ("int32", out), ozp=ozp, mode="INEXACT_ROUND").astype(np.int64)
         low, high = allowed_codes_inexact(acc, fixed, ozp, int(info.min), int(info.max))
         assert ((low <= got) & (got <= high)).all(), fixed
         compared, outside = compared + got.size, outside + int((got + 1 > high).sum())
-    assert compared >= 300_000 and outside
+    assert compared >= 130_000 and outside
