@@ -10,6 +10,7 @@ import dataclasses
 from npquant.kernels.multiplier import fixed_multiplier
 from npquant.kernels.output_stages import wrapping_stage
 from npquant.kernels.requantize import requantize_double_rounding, requantize_mantissa16_low_bits_first
+from npquant.profiles.known import tflite as known
 from npquant.profiles.record import WideStage
 from npquant.profiles.tflite import TFLM
 
@@ -20,9 +21,7 @@ CMSIS_NN = dataclasses.replace(
     version="CMSIS-NN 2026-07-15, 99f736a",
     source="ARM-software/CMSIS-NN Include/arm_nnsupportfunctions.h, arm_nn_requantize and arm_nn_requantize_s64",
     equation="as tflm; int16 beside an int64 bias takes the low 32 bits of 2 acc m16 2^(e-15) before it rounds them",
-    proof="run: its portable C compiled for x86, arm_fully_connected_s8, _per_channel_s8 and _s16, arm_convolve_s16 "
-    "(which alone takes an int32 bias beside int16), arm_nn_requantize and _s64; stand-alone operators are others: "
-    "arm_relu6_s8 clamps to the codes 0 and 6, whatever they stand for",
+    knowledge=known.CMSIS_NN,
     # -2^31 times -2^31 does not saturate there, as it does in R7.
     multipliers=(-(2**31) + 1, 2**31 - 1, 1),
     quantize_codes=None,

@@ -1,0 +1,16 @@
+"""The generated page of what each record knows: committed as printed."""
+
+from pathlib import Path
+
+from npquant.testing.known_table import every_record, render_page
+
+PAGE = Path(__file__).parents[2] / "docs" / "known.md"
+
+
+def test_page_is_what_the_program_prints():
+    """The committed page equals a fresh print, character by character, and names every profile and every test."""
+    page = render_page(every_record())
+    assert PAGE.read_text(encoding="utf-8") == page
+    for record in every_record():
+        cells = record.knowledge.cells()
+        assert f"\n## {record.name}\n" in page and all(known.what in page and known.test in page for _, known in cells)
