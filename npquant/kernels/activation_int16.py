@@ -33,7 +33,7 @@ def table_uint16() -> Int64:
     array([32768, 33451, 35493, 65535])
     """
     # No entry lies within 2^-30 of a half, far beyond float64's error.
-    table = np.floor(2.0**16 / (1 + np.exp(-np.arange(256) / 24)) + 0.5).astype(np.int64)
+    table: Int64 = np.floor(2.0**16 / (1 + np.exp(-np.arange(256) / 24)) + 0.5).astype(np.int64)
     table[list(ONE_MORE)] += 1
     return table
 

@@ -50,7 +50,8 @@ def softmax_tables(*, float32: bool) -> tuple[Int64, Int64]:
 def looked_up(v: Int64, table: Int64) -> Int64:
     """Return the table between two entries: T[i] + floor(((T[i+1] - T[i]) (v mod 128) + 64) / 128)."""
     i = 256 + (v >> 7)
-    return table[i] + (((table[i + 1] - table[i]) * (v & 127) + 64) >> 7)
+    between: Int64 = table[i] + (((table[i + 1] - table[i]) * (v & 127) + 64) >> 7)
+    return between
 
 
 def softmax_codes_int16(q: Codes, x: QuantParams, y: QuantParams, beta: float) -> Codes:

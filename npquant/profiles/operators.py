@@ -17,7 +17,7 @@ from npquant.kernels.qparams import QuantParams
 from npquant.profiles import get
 from npquant.profiles.layer import layer_codes, stages_for
 from npquant.profiles.npquant import NPQUANT
-from npquant.profiles.record import Profile
+from npquant.profiles.record import Profile, WideStage
 from npquant.profiles.refusals import (
     clamped_interval,
     codes_of,
@@ -328,21 +328,23 @@ def requantize(
     sums = np.asarray(acc)
     if sums.dtype.kind not in "iu":
         raise TypeError(f"acc has dtype {sums.dtype}; it must be integers")
-    stages = stages_to(record, y, bias)
+    wide = stages_to(record, y, bias)
+    stages: Profile | WideStage = wide or record
     bits = 64 if bias == "int64" else 32
     if sums.size and (sums.min() < -(2 ** (bits - 1)) or sums.max() >= 2 ** (bits - 1)):
         raise ValueError(f"acc leaves int{bits}; wrap or rescale it first")
     if (multiplier is None) == (x is None or w is None):
         raise ValueError("give either a multiplier, or both x and w")
-    types = (*record.code_types, *record.rescale_types) if stages is record else ("int16",)
+    types = (*record.code_types, *record.rescale_types) if wide is None else ("int16",)
     refuse_tensor(record, "output", y, types)
     made: Any = multiplier
     if multiplier is not None:
-        refuse_multiplier(record, multiplier, stages)
+        refuse_multiplier(record, multiplier, wide)
     elif x is not None and w is not None:
         refuse_tensor(record, "input", x, types)
         refuse_scales(record, x, w, y)
         made = stages.make_multiplier(x.scale, w.scale, y.scale)
-    wide = sums.astype(np.int64)
-    staged = wide if record.add_bias is None or stages is not record else record.add_bias(wide, np.float32(0), made)
+    staged: Any = sums.astype(np.int64)
+    if record.add_bias is not None and wide is None:
+        staged = record.add_bias(staged, np.float32(0), made)
     return stages.output_stage(staged, made, y.zero_point, *clamped_interval(y, clamp)).astype(y.dtype)

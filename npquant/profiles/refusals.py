@@ -159,8 +159,8 @@ def refuse_wide(profile: Profile, bias: str, x: QuantParams, y: QuantParams) -> 
     raise ValueError(f"{profile.name} takes biases of {known} beside int16 codes, not {bias}")
 
 
-def stages_to(profile: Profile, y: QuantParams, bias: str | None) -> Profile | WideStage:
-    """Return what takes accumulators to y: a wide stage to int16 beside a bias of this type, else the record itself.
+def stages_to(profile: Profile, y: QuantParams, bias: str | None) -> WideStage | None:
+    """Return the wide stage that takes accumulators to y, int16, beside a bias of this type; None: as the record says.
 
     bias is "int32", "int64" or None, not said. ValueError where int16 outputs depend on what was not said, a bias is
     said of other outputs, or `refuse_wide` refuses.
@@ -173,7 +173,7 @@ def stages_to(profile: Profile, y: QuantParams, bias: str | None) -> Profile | W
     if y.dtype != np.int16 or not profile.wide_stages or (bias is None and "int16" in profile.rescale_types):
         if bias is not None:
             raise ValueError(f"{profile.name} does not ask for the type of the bias beside {y.dtype} outputs: leave it")
-        return profile
+        return None
     if bias is None:
         said = " or ".join(f'bias="{stage.bias}"' for stage in profile.wide_stages)
         raise ValueError(f"{profile.name} takes accumulators to int16 codes by the type of the bias: say {said}")
@@ -223,10 +223,10 @@ def refuse_sums(profile: Profile, x: QuantParams, w: QuantParams) -> None:
     refuse_weights(profile, w)
 
 
-def refuse_multiplier(profile: Profile, multiplier: FixedMultiplier, stages: Profile | WideStage | None = None) -> None:
+def refuse_multiplier(profile: Profile, multiplier: FixedMultiplier, stages: WideStage | None = None) -> None:
     """Raise where the engine rescales in floating point (TypeError) or does not define this m (ValueError).
 
-    stages is what makes its multipliers, where that is a wide stage.
+    stages is how it takes these operands, where that is not as the profile says.
 
     >>> from npquant.profiles import get
     >>> refuse_multiplier(get("tosa_single"), FixedMultiplier(-(2**30), 0))

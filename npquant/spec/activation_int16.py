@@ -60,7 +60,8 @@ def scaled_input(q: int, s: Fraction, shifts: tuple[int, ...]) -> int:
     """
     r = power_of_two(s)
     if r is not None and r + 12 in shifts:
-        return q * 3 * 2 ** (r + 12)
+        exact: int = q * 3 * 2 ** (r + 12)
+        return exact
     m, ls = s * 3 * 2**12, 0
     while m <= Fraction(2**15 - 1, 2) and ls <= 30:
         m, ls = 2 * m, ls + 1
@@ -100,7 +101,8 @@ def _interpolated(a: int, bits: int, last: int) -> int:
     if u >= 255:
         return last
     low = table_entry_uint16(u)
-    return low * 2**bits + t * (table_entry_uint16(u + 1) - low)
+    between: int = low * 2**bits + t * (table_entry_uint16(u + 1) - low)
+    return between
 
 
 def sigmoid_fixed_point_int16(q: int, s: Fraction) -> int:
