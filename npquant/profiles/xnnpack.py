@@ -16,11 +16,26 @@ from npquant.kernels.output_stages import (
     stage_float32_half_even_low_wraps,
     stage_mantissa24_half_up,
 )
+from npquant.kernels.qd8 import qd8_codes, qd8_output
 from npquant.kernels.quantize_engines import dequantize_float32, quantize_reciprocal_half_even
 from npquant.kernels.requantize_codes import requantize_codes_8_bit_multiplier
 from npquant.kernels.softmax_engines import softmax_codes_table
+from npquant.profiles.dynamic_rule import DynamicRule
 from npquant.profiles.record import Profile
 from npquant.profiles.tflite import RUY_X86
+
+# qd8-f32-qc8w and qd8-f32-qc4w: row by row, whatever switch for asymmetric inputs or scale of the tensor a file has.
+QD8 = DynamicRule(
+    granularity="row",
+    range_in="float32, subnormal numbers as 0",
+    codes="[-128, 127]: R114",
+    outputs="fma(f32(f32(acc) sx), sw, b)",
+    fused=True,
+    quantize=qd8_codes,
+    output=qd8_output,
+    activations=("none", "relu", "relu6", "relu_n1_to_1"),
+    even_narrow_depth=True,
+)
 
 XNNPACK_FP32 = Profile(
     name="xnnpack_fp32",
@@ -39,6 +54,7 @@ XNNPACK_FP32 = Profile(
     requantize_codes=requantize_codes_8_bit_multiplier,
     softmax_codes=softmax_codes_table,
     wide_stages=RUY_X86.wide_stages,
+    dynamic=QD8,
     weight_zero_point="uint8",
     max_multiplier=256.0,
     activation_bounds=bounds_half_even_zero_point_first,
@@ -71,6 +87,7 @@ XNNPACK_RNDNU = dataclasses.replace(
     softmax_codes=None,
     requantize_codes=None,
     wide_stages=(),
+    dynamic=None,
     code_types=("uint8",),
     rescale_types=("int8",),
     conversion="the rounded product's low 32 bits",
