@@ -50,8 +50,8 @@ def get(name: str | Profile) -> Profile:
     Parameters
     ----------
     name : str or Profile
-        One of `names()`; "cmsis_nn" is another name of "tflite_ref", whose layers it shares (`proof` says what it does
-        not). A record is returned as it is.
+        One of `names()`; "cmsis_nn" is another name of "tflite_ref", whose layers it shares (`knowledge` says what it
+        does not). A record is returned as it is.
 
     Returns
     -------

@@ -71,9 +71,10 @@ def matmul_integer(
 
 def _operators(record: Profile, what: str) -> DynamicRule:
     """Return the rule of an engine whose steps are operators of their own."""
-    rule = record.dynamic
-    steps: DynamicRule = has(record, rule if rule is not None and rule.steps_apart else None, what)
-    return steps
+    rule: DynamicRule = has(record, "dynamic", what)
+    if not rule.steps_apart:
+        raise ValueError(f"{record.name} has no {what}: {record.engine} computes its dynamic layer as one operator")
+    return rule
 
 
 def _sums(record: Profile, x_q: NDArray[Any], w_q: NDArray[Any], zx: ArrayLike, zw: ArrayLike) -> Int64:
@@ -94,7 +95,7 @@ def dynamic_rule(record: Profile, w: QuantParams, shape: tuple[int, int], varian
     Traceback (most recent call last):
     ValueError: fbgemm has no variant 'asymmetric_inputs' of its dynamic layer; it has reduce_range
     """
-    rule: DynamicRule = has(record, record.dynamic, "dynamic quantization of a layer's inputs")
+    rule: DynamicRule = has(record, "dynamic", "dynamic quantization of a layer's inputs")
     variants = dict(rule.variants)
     if variant is not None and variant not in variants:
         known = ", ".join(variants) or "none"

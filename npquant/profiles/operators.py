@@ -183,7 +183,7 @@ def quantize(x: ArrayLike, params: QuantParams, profile: str | Profile = NPQUANT
     record = get(profile)
     if record is NPQUANT:
         return affine.quantize(x, params)
-    operator = has(record, record.quantize_codes, "quantize operator")
+    operator = has(record, "quantize", "quantize operator")
     refuse_type(record, "quantized", params, record.quantize_types)
     codes: Codes = operator(x, params)
     return codes
@@ -226,7 +226,7 @@ def dequantize(q: ArrayLike, params: QuantParams, profile: str | Profile = NPQUA
     record = get(profile)
     if record is NPQUANT:
         return affine.dequantize(q, params)
-    operator = has(record, record.dequantize_codes, "dequantize operator")
+    operator = has(record, "dequantize", "dequantize operator")
     refuse_type(record, "quantized", params, record.quantize_types)
     real: NDArray[np.float32] = operator(codes_of("q", q, params), params)
     return real

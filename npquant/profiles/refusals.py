@@ -1,12 +1,14 @@
 """What an engine would not run, in one place: every door to an operator asks here, and hands on what it checked.
 
 Legend: profile the engine's record, role what a tensor is to the operator, params and x, w, y quantization parameters,
-q codes, types the NumPy names of the code types that the operator takes, multiplier m and e of a requantization.
+q codes, types the NumPy names of the code types that the operator takes, multiplier m and e of a requantization, cell
+an operator as `Knowledge` names it.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from npquant.arrays import Codes
 from npquant.kernels.multiplier import FixedMultiplier
 from npquant.kernels.qparams import QuantParams
+from npquant.profiles.knowledge import Known
 from npquant.profiles.record import Profile
 
 
@@ -76,7 +79,12 @@ def refuse_unsupported(profile: Profile, x: QuantParams, w: QuantParams, y: Quan
     ValueError: gemmini_f32 has no zero points; the input's is 1, it must be 0
     """
     if not profile.has_layers:
-        raise ValueError(f"{profile.name} has no layer of codes: {profile.engine} quantizes and dequantizes alone")
+        raise ValueError(f"{profile.name} has no layer of codes{absence(profile, 'linear')}")
+    if not profile.wide_stages and "int16" in (x.dtype.name, y.dtype.name) and "int16" not in profile.code_types:
+        raise ValueError(
+            f"{profile.name} takes codes of type {' or '.join(profile.code_types)}: it has no layer of int16 codes"
+            f"{absence(profile, 'wide')}"
+        )
     wide = ("int16",) if profile.wide_stages and "int16" in (x.dtype.name, y.dtype.name) else ()
     refuse_tensor(profile, "input", x, wide or profile.code_types)
     refuse_tensor(profile, "output", y, wide or profile.code_types)
@@ -189,14 +197,45 @@ def clamped_interval(y: QuantParams, clamp: tuple[int, int] | None) -> tuple[int
     return int(low), int(high)
 
 
-def has(profile: Profile, operator: Any, what: str) -> Any:
-    """Return an engine's operator, or raise ValueError where it computes none, or none was studied.
+# By operator, the field of the record that computes it.
+FIELDS: Final = MappingProxyType(
+    {
+        "quantize": "quantize_codes",
+        "dequantize": "dequantize_codes",
+        "codes_to_codes": "requantize_codes",
+        "activations": "activation_codes",
+        "softmax": "softmax_codes",
+        "dynamic": "dynamic",
+    }
+)
+
+
+def has(profile: Profile, cell: str, what: str) -> Any:
+    """Return an engine's operator; what is its name in the message.
+
+    ValueError where the engine has none, or where it has one and npquant does not: the two are not the same news.
 
     >>> from npquant.profiles import get
-    >>> has(get("nvdla"), None, "softmax on codes")
+    >>> has(get("nvdla"), "softmax", "softmax on codes")
     Traceback (most recent call last):
-    ValueError: nvdla has no softmax on codes: NVDLA, SDP output converter computes none, or none was studied
+    ValueError: nvdla has no softmax on codes: NVDLA, SDP output converter computes none (no exponential of its own)
     """
+    operator = getattr(profile, FIELDS[cell])
     if operator is None:
-        raise ValueError(f"{profile.name} has no {what}: {profile.engine} computes none, or none was studied")
+        raise ValueError(f"{profile.name} has no {what}{absence(profile, cell)}")
     return operator
+
+
+def absence(profile: Profile, cell: str) -> str:
+    """Say why a profile has no such operator: absent in its engine, or in npquant alone.
+
+    >>> from npquant.profiles import get
+    >>> absence(get("ort"), "wide")
+    ': ONNX Runtime, CPU provider (MLAS) computes none (QLinearMatMul and QGemm take 8 bits)'
+    >>> absence(get("ort"), "softmax")
+    ' here: ONNX Runtime, CPU provider (MLAS) computes it, npquant does not (QLinearSoftmax)'
+    """
+    known: Known = getattr(profile.knowledge, cell)
+    if known.how == "absent here":
+        return f" here: {profile.engine} computes it, npquant does not ({known.what})"
+    return f": {profile.engine} computes none ({known.what})"

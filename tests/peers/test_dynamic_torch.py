@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from npquant import QuantParams
+from npquant.integer.dynamic_layer import DynamicLayer
+from npquant.integer.dynamic_mlp import DynamicMLP
+from npquant.profiles import get
 from npquant.profiles.dynamic import dynamic_linear
+from tests.peers import adversarial, machine
 from tests.peers import engines_torch as ENGINE
-from tests.peers import machine
 from tests.peers.comparison import require_equal
 from tests.peers.dynamic_layers import float_layers
 
@@ -67,6 +72,42 @@ def test_linear_dynamic_honours_weight_zero_points(engine: str) -> None:
         want = dynamic_linear(layer.x, layer.w_q, w=w, bias=layer.bias, profile=profile_of(engine))
         compared += require_equal(ENGINE, got + 0, want + 0, case=(layer.x.shape, layer.w_q.shape))
     assert compared >= 20_000
+
+
+@pytest.mark.parametrize("engine", ["fbgemm", "x86"])
+def test_linear_dynamic_of_small_weights_is_the_same_on_every_x86(engine: str) -> None:
+    """No pair of 255 and 64 saturates: without VNNI too the record with exact sums answers."""
+    skip_without(engine)
+    compared = 0
+    for layer in float_layers(154, 20_000):
+        w_q = (layer.w_q >> 1).astype(np.int8)
+        got = ENGINE.linear_dynamic(layer.x, w_q, layer.bias, w=(layer.w.scale, 0), engine=engine)
+        want = dynamic_linear(layer.x, w_q, w=layer.w, bias=layer.bias, profile="fbgemm")
+        compared += require_equal(ENGINE, got + 0, want + 0, case=(layer.x.shape, layer.w_q.shape))
+    assert compared >= 20_000
+
+
+@each_engine
+def test_dynamic_network_equals_engine(engine: str) -> None:
+    """Three layers in a row; the modules of torch.nn.quantized.dynamic pass the reduced range."""
+    skip_without(engine)
+    rng, compared = np.random.default_rng(155), 0
+    profile = get(profile_of(engine))
+    for variant in (None, *dict(profile.dynamic.variants)):  # type: ignore[union-attr]
+        for rows in (1, 7, 64):
+            widths, layers = (int(rng.integers(1, 90)), 33, 16, 5), []
+            for k, n in pairwise(widths):
+                w_q, w = adversarial.codes(rng, (k, n), "int8"), QuantParams(rng.uniform(1e-3, 1e-2, n), 0, -128, 127)
+                layers.append(DynamicLayer(w_q, w, rng.normal(size=n), "relu" if n != 5 else "identity"))
+            y = x = rng.normal(0, 3, (rows, widths[0])).astype(np.float32)
+            for layer in layers:
+                y = ENGINE.linear_dynamic(
+                    y, np.array(layer.w_q), np.array(layer.b), w=(layer.w.scale, 0), engine=engine,
+                    relu=layer.activation == "relu", reduce_range=variant is not None,
+                )  # fmt: skip
+            net = DynamicMLP(tuple(layers), "batch", profile, variant)
+            compared += require_equal(ENGINE, y + 0, net.logits(x) + 0, case=(engine, variant, rows))
+    assert compared >= 300
 
 
 @each_engine
