@@ -278,7 +278,7 @@ FIELDS: Final = MappingProxyType(
         "codes_to_codes": "requantize_codes",
         "activations": "activation_codes",
         "softmax": "softmax_codes",
-        "dynamic": "dynamic_quantize",
+        "dynamic": "dynamic",
     }
 )
 

@@ -17,8 +17,8 @@ from npquant.integer.fast_form import lay_out
 from npquant.integer.layer import IntegerLayer, run_layer_plain
 from npquant.integer.mlp import IntegerMLP
 from npquant.kernels.qparams import QuantParams
-from npquant.profiles import get
-from npquant.profiles.dynamic import dynamic_quantize, matmul_integer
+from npquant.profiles import get, names
+from npquant.profiles.dynamic import dynamic_linear, dynamic_quantize, matmul_integer
 from npquant.profiles.npquant import NPQUANT
 from npquant.spec import dynamic as spec_dynamic
 from npquant.spec import multiplier as spec_multiplier
@@ -311,6 +311,28 @@ def test_dynamic_network_of_an_engine_is_its_operators_in_a_row(profile, seed):
     assert net.logits(x[:0]).shape == (0, layer.shape[1])
 
 
+@pytest.mark.parametrize("name", [name for name in names() if get(name).dynamic is not None])
+def test_dynamic_network_of_each_engine_is_its_layers_in_a_row(name):
+    """Codes, sums, outputs with the bias, the activation; every switch that the engine has, and no other."""
+    rng, profile = np.random.default_rng(5), get(name)
+    w = QuantParams(rng.uniform(0.01, 0.02, 4), 0, -128, 127)
+    first = DynamicLayer(rng.integers(-127, 128, (9, 4)).astype(np.int8), w, rng.normal(size=4), "relu")
+    second = DynamicLayer(rng.integers(-127, 128, (4, 4)).astype(np.int8), w, rng.normal(size=4), "tanh")
+    x = rng.normal(0, 3, (7, 9)).astype(np.float32)
+    for variant in (None, *dict(profile.dynamic.variants)):
+        net = DynamicMLP((first, second), profile.dynamic.granularity, profile, variant)
+        y = dynamic_linear(x, first.w_q, w=w, bias=first.b, activation="relu", profile=name, variant=variant)
+        y = np.tanh(dynamic_linear(y, second.w_q, w=w, bias=second.b, profile=name, variant=variant))
+        assert np.array_equal(net.logits(x), y) and net != DynamicMLP((first, second), net.granularity)
+        assert net.logits(x[:0]).shape == (0, 4)
+        assert max(int(np.abs(acc).max()).bit_length() for acc in net.accumulators(x)) < max(net.accumulator_bits)
+    with pytest.raises(ValueError, match=f"{name} has no variant 'none such'"):
+        DynamicMLP((first, second), profile.dynamic.granularity, profile, "none such")
+    other = "batch" if profile.dynamic.granularity == "row" else "row"
+    with pytest.raises(ValueError, match=f"{name} makes 8-bit codes"):
+        DynamicMLP((first, second), other, profile)
+
+
 def test_dynamic_network_refuses_what_an_engine_does_not_take():
     """A scale a row, other widths, and engines without dynamic quantization are refused by name."""
     layer = dynamic_layer(np.random.default_rng(0), "int8")
@@ -321,3 +343,7 @@ def test_dynamic_network_refuses_what_an_engine_does_not_take():
     with pytest.raises(ValueError, match="tflite_ref has no dynamic quantization"):
         DynamicMLP((layer,), "batch", get("tflite_ref"))
     assert DynamicMLP((layer,), "batch", get("ort")) != DynamicMLP((layer,), "batch")
+    with pytest.raises(ValueError, match="npquant has no variant 'reduce_range': it is an engine's switch"):
+        DynamicMLP((layer,), "batch", variant="reduce_range")
+    with pytest.raises(ValueError, match="xnnpack_fp32 takes dynamic weights of int8, not uint8"):
+        DynamicMLP((dynamic_layer(np.random.default_rng(0), "uint8"),), "row", get("xnnpack_fp32"))

@@ -107,6 +107,25 @@ def linear(
         return _n(op(x_t, packed, float(y[0]), int(y[1])).int_repr())  # type: ignore[arg-type]
 
 
+def linear_dynamic(
+    x: NDArray[np.float32],
+    w_q: NDArray[np.int8],
+    bias: NDArray[np.float32] | None,
+    *,
+    w: Affine,
+    engine: str,
+    relu: bool = False,
+    reduce_range: bool = False,
+) -> NDArray[np.float32]:
+    """Run torch.ops.quantized.linear_dynamic; several weight scales mean per channel."""
+    import torch
+
+    with _quiet(), _quantized_engine(engine):
+        packed = torch.ops.quantized.linear_prepack(_weight(w_q, w), None if bias is None else _t(bias))
+        op = torch.ops.quantized.linear_relu_dynamic if relu else torch.ops.quantized.linear_dynamic
+        return _n(op(_t(x), packed, reduce_range))
+
+
 def _weight(w_q: NDArray[np.int8], w: Affine) -> Any:
     """Make the quantized weight (N, K), per tensor or per channel of axis 0."""
     import torch
