@@ -85,7 +85,6 @@ def _stage(v: Float32, constants: tuple[Float32, Float32], zy: ArrayLike, qmin: 
 
 _TEST = "tests/peers/test_ncnn.py"
 _WHEEL = "ncnn 1.0.20261020 on x86"
-_NONE = Known("absent in the engine", "it has no such operator on codes")
 
 NCNN = Profile(
     name="ncnn",
@@ -109,15 +108,15 @@ NCNN = Profile(
     dequantize_codes=dequantize_float32,
     conversion="x86: 2^31 or more, infinities and NaN become -2^31, so -127",
     knowledge=Knowledge(
-        linear=Known("run", _WHEEL, 0, _TEST),
+        linear=Known("run", _WHEEL, 332_088, _TEST),
         wide=Known("absent in the engine", "its codes have 8 bits"),
-        requantize=Known("run", _WHEEL, 0, _TEST),
-        quantize=Known("run", _WHEEL, 0, _TEST),
-        dequantize=Known("run", _WHEEL, 0, _TEST),
-        codes_to_codes=_NONE,
-        bias=Known("run", _WHEEL, 0, _TEST),
-        activations=_NONE,
-        softmax=_NONE,
+        requantize=Known("run", _WHEEL, 600_180, _TEST),
+        quantize=Known("run", _WHEEL, 269_530, _TEST),
+        dequantize=Known("run", _WHEEL, 16_320, _TEST),
+        codes_to_codes=Known("absent in the engine", "Requantize takes accumulators"),
+        bias=Known("run", _WHEEL + ", InnerProduct's real outputs, and Requantize", 425_678, _TEST),
+        activations=Known("absent in the engine", "they take real values, or are part of a layer"),
+        softmax=Known("absent in the engine", "it takes real values"),
         dynamic=Known("absent here", "its Gemm of int8 quantizes each row by its largest magnitude: read, not built"),
     ),
 )

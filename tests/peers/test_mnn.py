@@ -120,6 +120,14 @@ def test_ties_go_away_from_code_0_and_not_from_0() -> None:
         assert ENGINE.quantize(np.float32([-2.5]), y=layers.pair(y)).tolist() == [code]
 
 
+def test_inputs_of_0_do_not_give_0() -> None:
+    """The surplus of inputs raised by 128 is taken off in float32: 1,100 inputs of 0 give code 2."""
+    x, w, y = (QuantParams(s, 0, -128, 127) for s in (0.1, 0.01, 0.001))
+    layer = layers.Layer(np.zeros((1, 1100), np.int8), np.full((1100, 1), 127, np.int8), None, x, w, y)
+    assert on_engine(layer).tolist() == layer.under("mnn").tolist() == [[2]]
+    assert layer.under("ort").tolist() == [[0]]
+
+
 @pytest.mark.parametrize("operator", [ENGINE.quantize, ENGINE.quantize_input])
 def test_quantize_equals_profile(operator: Any) -> None:
     """R137 with NaN, infinities and 1/2's neighbour, as an operator and at a layer's input; half away is wrong here."""
