@@ -16,7 +16,7 @@ from npquant.kernels.output_stages import shift_with_column_sum, stage_two_produ
 from npquant.kernels.qparams import QuantParams
 from npquant.kernels.quantize_engines import dequantize_float32, quantize_clip_then_add_half
 from npquant.kernels.rounding import wrap_int32
-from npquant.profiles.knowledge import Knowledge, Known
+from npquant.profiles.known import mnn as known
 from npquant.profiles.record import Profile
 
 
@@ -47,10 +47,6 @@ def _layer(
     return stage_two_products_clip_add_half(acc, *_two_factors(x.scale, w.scale, y.scale), shift, *interval)
 
 
-_TEST = "tests/peers/test_mnn.py"
-_WHEEL = "MNN 3.6.1 on x86"
-_NOT_STUDIED = Known("absent here", "not studied")
-
 MNN = Profile(
     name="mnn",
     engine="MNN, quantized 1x1 convolution as its quantizer writes it, AVX2 kernels",
@@ -60,7 +56,7 @@ MNN = Profile(
     equation="y_q = trunc(f32(v + copysign(1/2, v))), v = clip(f32(f32(f32(f32(acc) sw) f32(sx/sy)) + B), lo, hi), "
     "acc = wrap32(sum (x_q + 128) w_q), B = f32(f32(f32(b - f32(f32(ks (zx + 128)) sx)) / sy) + zy), "
     "ks = f32(colsum sw)",
-    proof="run: MNN 3.6.1 on x86, the layer and quantize",
+    knowledge=known.MNN,
     make_multiplier=_two_factors,
     output_stage=_requantize,
     whole_layer=_layer,
@@ -70,18 +66,6 @@ MNN = Profile(
     quantize_codes=quantize_clip_then_add_half,
     dequantize_codes=dequantize_float32,
     conversion="clipped in float before the conversion: saturates; NaN gives hi",
-    knowledge=Knowledge(
-        linear=Known("run", _WHEEL, 812_135, _TEST),
-        wide=Known("absent in the engine", "its codes have 8 bits"),
-        requantize=Known("run", _WHEEL + ", as a layer whose weights sum to 0", 49_152, _TEST),
-        quantize=Known("run", _WHEEL, 205_370, _TEST),
-        dequantize=Known("run", _WHEEL, 67_576, _TEST),
-        codes_to_codes=_NOT_STUDIED,
-        bias=Known("run", _WHEEL + ", in the layer", 812_135, _TEST),
-        activations=_NOT_STUDIED,
-        softmax=_NOT_STUDIED,
-        dynamic=Known("absent here", "two rows or more are quantized row by row; of one row the rule is not known"),
-    ),
 )
 
 PROFILES = (MNN,)

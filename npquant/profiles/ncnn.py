@@ -21,7 +21,7 @@ from npquant.kernels.output_stages import real_output_per_unit, stage_per_unit_v
 from npquant.kernels.qparams import QuantParams
 from npquant.kernels.quantize_engines import dequantize_float32, quantize_per_unit_vectors_of_4
 from npquant.kernels.rounding import wrap_int32
-from npquant.profiles.knowledge import Knowledge, Known
+from npquant.profiles.known import ncnn as known
 from npquant.profiles.record import Profile
 
 # The engine's activations of real values: its ReLU and its clip.
@@ -83,9 +83,6 @@ def _stage(v: Float32, constants: tuple[Float32, Float32], zy: ArrayLike, qmin: 
     return stage_per_unit_vectors_of_4(v, constants[1], qmin, qmax)
 
 
-_TEST = "tests/peers/test_ncnn.py"
-_WHEEL = "ncnn 1.0.20261020 on x86"
-
 NCNN = Profile(
     name="ncnn",
     engine="ncnn, InnerProduct of int8 and the quantization of the next one; Quantize, Requantize, Dequantize; x86",
@@ -94,7 +91,7 @@ NCNN = Profile(
     "revision a4d2ea1",
     equation="y_q = clip(int32(trunc(f32(v + copysign(1/2, v)))), -127, 127), v = f32(f32(f32(f32(acc) M) + b) ky), "
     "k = f32(1/s), M = f32(1/f32(kx kw)); half away in the last n mod 4 of a row",
-    proof="run: ncnn 1.0.20261020 on x86, one thread, every operator",
+    knowledge=known.NCNN,
     make_multiplier=multipliers_per_unit,
     add_bias=_real,
     output_stage=_stage,
@@ -107,18 +104,6 @@ NCNN = Profile(
     quantize_codes=quantize_per_unit_vectors_of_4,
     dequantize_codes=dequantize_float32,
     conversion="x86: 2^31 or more, infinities and NaN become -2^31, so -127",
-    knowledge=Knowledge(
-        linear=Known("run", _WHEEL, 332_088, _TEST),
-        wide=Known("absent in the engine", "its codes have 8 bits"),
-        requantize=Known("run", _WHEEL, 600_180, _TEST),
-        quantize=Known("run", _WHEEL, 269_530, _TEST),
-        dequantize=Known("run", _WHEEL, 16_320, _TEST),
-        codes_to_codes=Known("absent in the engine", "Requantize takes accumulators"),
-        bias=Known("run", _WHEEL + ", InnerProduct's real outputs, and Requantize", 425_678, _TEST),
-        activations=Known("absent in the engine", "they take real values, or are part of a layer"),
-        softmax=Known("absent in the engine", "it takes real values"),
-        dynamic=Known("absent here", "its Gemm of int8 quantizes each row by its largest magnitude: read, not built"),
-    ),
 )
 
 PROFILES = (NCNN,)
