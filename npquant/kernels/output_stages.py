@@ -24,7 +24,7 @@ from npquant.kernels.conversion import (
 )
 from npquant.kernels.floating import IGNORED, fma_float32
 from npquant.kernels.multiplier import FixedMultiplier
-from npquant.kernels.requantize import requantize_single_rounding
+from npquant.kernels.requantize import requantize_single_rounding, requantize_single_rounding_wide
 from npquant.kernels.rounding import round_half_away, round_half_even, saturate_to, wrap_int32
 
 Requantize = Callable[[Int64, FixedMultiplier], Int64]
@@ -145,6 +145,16 @@ def stage_single_rounding(acc: Int64, fixed: FixedMultiplier, zy: ArrayLike, qmi
     array([-36])
     """
     return saturate_to(requantize_single_rounding(acc, fixed) + np.asarray(zy, np.int64), qmin, qmax)
+
+
+def stage_single_rounding_wide(acc: Int64, fixed: FixedMultiplier, zy: ArrayLike, qmin: int, qmax: int) -> Int64:
+    """R10 with R170 in place of R6: y_q = saturate(R170(acc) + zy, qmin, qmax), acc of 48 bits.
+
+    >>> stage_single_rounding_wide(np.array([2**40]), FixedMultiplier(2**30, -26), 0, -32768, 32767)
+    array([8192])
+    """
+    # |R170| <= 2^62: a zero point has room.
+    return saturate_to(requantize_single_rounding_wide(acc, fixed) + np.asarray(zy, np.int64), qmin, qmax)
 
 
 def integer_stage(requantize: Requantize) -> Stage:

@@ -34,6 +34,8 @@ class WideStage:
     make_multiplier: Callable[[Any, Any, Any], Any]
     output_stage: Callable[[Any, Any, Any, int, int], Int64]
     zero_points: bool = False  # False: those of inputs and outputs must be 0
+    accumulator_bits: int = 64  # of the accumulators that output_stage is defined for, where the bias is int64
+    mixed: bool = False  # whether inputs and outputs of a layer may differ in width
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,8 +128,9 @@ def refuse_unsupported(
             f"{absence(profile, 'wide')}"
         )
     wide = ("int16",) if profile.wide_stages and "int16" in (x.dtype.name, y.dtype.name) else ()
-    refuse_tensor(profile, "input", x, wide or profile.code_types)
-    refuse_tensor(profile, "output", y, wide or profile.code_types)
+    mixed = profile.code_types if any(stage.mixed for stage in profile.wide_stages) else ()
+    refuse_tensor(profile, "input", x, (*mixed, *wide) if wide else profile.code_types)
+    refuse_tensor(profile, "output", y, (*mixed, *wide) if wide else profile.code_types)
     if by_scales:
         refuse_scales(profile, x, w, y)
     else:
