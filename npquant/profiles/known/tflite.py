@@ -27,7 +27,8 @@ HYBRID: Final = Known("absent here", "the hybrid FULLY_CONNECTED of float inputs
 REF, OPT = "ai-edge-litert 2.3.0, BUILTIN_REF on x86", "ai-edge-litert 2.3.0, BUILTIN_WITHOUT_DEFAULT_DELEGATES on x86"
 REF_2_14, OPT_2_14 = "tflite-runtime 2.14, BUILTIN_REF on x86", "tflite-runtime 2.14 without delegates on x86"
 MICRO_WHEEL: Final = "TFLite-Micro's wheel 0.dev20261023182759 on x86"
-ARM: Final = "ai-edge-litert 2.3.0 for aarch64"
+EMULATED: Final = "tests/emulated/test_arm64.py"
+ARM: Final = "ai-edge-litert 2.3.0 for aarch64, under emulation by QEMU (Cortex-A76)"
 
 LITERT_REF_2025 = Knowledge(
     linear=Known("run", REF, 1_647_729, LAYER),
@@ -137,9 +138,11 @@ TFLITE_OPT_2_14 = replace(
 )
 
 RUY_ARM64 = Knowledge(
-    linear=Known("run", f"{ARM}, under QEMU", 37_584, APART),
+    linear=Known("run", ARM, 1_230_244, EMULATED),
     wide=Known("absent here", "FULLY_CONNECTED of int16 codes on ARM"),
-    requantize=Known("run", f"{ARM}, under QEMU, accumulators through the layer's bias", 37_584, APART),
+    requantize=Known(
+        "run", f"{ARM}, accumulators through the layer's bias", 1_179_648, f"{EMULATED}::test_ruy_equals_profile"
+    ),
     quantize=Known("absent here", "QUANTIZE's vector kernel on ARM"),
     dequantize=Known("absent here", "DEQUANTIZE's vector kernel on ARM, which fuses multiply and add"),
     codes_to_codes=Known("absent here", "QUANTIZE of codes on ARM"),
