@@ -108,13 +108,16 @@ def render_card(name: str) -> str:
         "",
         "  how each operator is known",
         *_known(profile),
-        "",
-        "  worked by hand",
-        *(f"    {line}" for line in worked_example(profile)),
-        "",
-        "  relatives, nearest first (share of outputs beside ties and rails that differ)",
-        *(line for text in _relatives(profile) for line in _wrapped(text, "    ", "      ")),
     ]
+    if profile.has_layers:
+        lines += [
+            "",
+            "  worked by hand",
+            *(f"    {line}" for line in worked_example(profile)),
+            "",
+            "  relatives, nearest first (share of outputs beside ties and rails that differ)",
+            *(line for text in _relatives(profile) for line in _wrapped(text, "    ", "      ")),
+        ]
     return "\n".join(lines) + "\n"
 
 

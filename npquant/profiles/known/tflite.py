@@ -37,7 +37,8 @@ HYBRID: Final = Known("absent here", "the hybrid FULLY_CONNECTED of float inputs
 REF, OPT = "ai-edge-litert 2.3.0, BUILTIN_REF on x86", "ai-edge-litert 2.3.0, BUILTIN_WITHOUT_DEFAULT_DELEGATES on x86"
 REF_2_14, OPT_2_14 = "tflite-runtime 2.14, BUILTIN_REF on x86", "tflite-runtime 2.14 without delegates on x86"
 MICRO_WHEEL: Final = "TFLite-Micro's wheel 0.dev20261023182759 on x86"
-ARM: Final = "ai-edge-litert 2.3.0 for aarch64"
+EMULATED: Final = "tests/emulated/test_arm64.py"
+ARM: Final = "ai-edge-litert 2.3.0 for aarch64, under emulation by QEMU (Cortex-A76)"
 
 LITERT_REF_2025 = Knowledge(
     linear=Known("run", REF, 1_647_729, LAYER),
@@ -160,9 +161,11 @@ TFLITE_OPT_2_14 = replace(
 )
 
 RUY_ARM64 = Knowledge(
-    linear=Known("run", f"{ARM}, under QEMU", 37_584, APART),
+    linear=Known("run", ARM, 1_230_244, EMULATED),
     wide=Known("absent here", "FULLY_CONNECTED of int16 codes on ARM"),
-    requantize=Known("run", f"{ARM}, under QEMU, accumulators through the layer's bias", 37_584, APART),
+    requantize=Known(
+        "run", f"{ARM}, accumulators through the layer's bias", 1_179_648, f"{EMULATED}::test_ruy_equals_profile"
+    ),
     quantize=Known("absent here", "QUANTIZE's vector kernel on ARM"),
     dequantize=Known("absent here", "DEQUANTIZE's vector kernel on ARM, which fuses multiply and add"),
     codes_to_codes=Known("absent here", "QUANTIZE of codes on ARM"),
@@ -170,18 +173,4 @@ RUY_ARM64 = Knowledge(
     activations=Known("absent here", "LOGISTIC, TANH and RELU on ARM"),
     softmax=Known("absent here", "SOFTMAX on ARM, whose table has 16 bits"),
     dynamic=HYBRID,
-)
-
-# Its portable C, compiled for x86; on a Cortex-M its intrinsics compute the same by its own tests.
-_CMSIS: Final = "CMSIS-NN 99f736a (2026-07-15), its portable C for x86"
-CMSIS_NN = replace(
-    TFLM,
-    linear=Known("compiled", f"{_CMSIS}: arm_fully_connected_s8, _per_channel_s8", 1_000_000, APART),
-    wide=Known("compiled", f"{_CMSIS}: arm_fully_connected_s16, arm_convolve_s16", 1_000_000, APART),
-    requantize=Known("compiled", f"{_CMSIS}: arm_nn_requantize, arm_nn_requantize_s64", 1_000_000, APART),
-    quantize=Known("absent in the engine", "TFLite-Micro's kernels quantize"),
-    dequantize=Known("absent in the engine", "TFLite-Micro's kernels dequantize"),
-    codes_to_codes=Known("absent in the engine", "TFLite-Micro's kernels take codes to codes"),
-    activations=Known("absent here", "arm_relu6_s8 clamps to the codes 0 and 6, whatever they stand for"),
-    softmax=Known("absent here", "arm_softmax_s8, undefined on rows of 512 equal codes"),
 )

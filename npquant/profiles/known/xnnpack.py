@@ -11,9 +11,11 @@ from typing import Final
 from npquant.profiles.knowledge import Knowledge, Known
 from npquant.profiles.known.tflite import (
     ACTIVATED,
+    ARM,
     CODES,
     CONVERSIONS,
     CONVERTER,
+    EMULATED,
     FLOATS,
     INJECTED,
     LAYER,
@@ -26,6 +28,10 @@ from npquant.profiles.known.tflite import (
 
 PLAIN: Final = "ai-edge-litert 2.3.0 with its delegate, on x86 without AVX-512"
 WITH_AVX512: Final = "ai-edge-litert 2.3.0 with its delegate, on x86 with AVX-512"
+RNDNU: Final = (
+    f"{ARM}, uint8, wherever the product fits int32; beyond, NEON saturates, and this record casts to int32 as the C "
+    "of XNNPACK 75db3c09 src/xnnpack/requantization.h, which was read"
+)
 
 
 def _run(processor: str, dynamic: int) -> Knowledge:
@@ -54,15 +60,16 @@ XNNPACK_FP32_AVX512 = _run(WITH_AVX512, 3_166_609)
 
 XNNPACK_RNDNU = replace(
     XNNPACK_FP32,
-    linear=Known("read", "XNNPACK 75db3c09 src/xnnpack/requantization.h, xnn_qu8_requantize_rndnu: uint8 on ARM"),
+    linear=Known("run", RNDNU, 1_019_026, f"{EMULATED}::test_delegate_of_uint8_is_rndnu_and_saturates"),
     wide=Known("absent in the engine", "the delegate takes no layer of int16 codes"),
-    requantize=Known(
-        "read",
-        "XNNPACK 75db3c09 src/xnnpack/requantization.h: the C and the scalar kernels cast to int32 before the clamp; "
-        "NEON (vqshl, vqdmulh, vrshl) saturates there",
+    requantize=Known("run", RNDNU, 1_019_026, f"{EMULATED}::test_delegate_of_uint8_is_rndnu_and_saturates"),
+    quantize=Known(
+        "run",
+        f"{ARM}: the rule of x86, but for NaN, which becomes the zero point there",
+        524_272,
+        f"{EMULATED}::test_delegate_quantizes_as_on_x86_but_for_nan",
     ),
-    quantize=Known("read", "XNNPACK 75db3c09 src/f32-qs8-vcvt: the rule of x86"),
-    dequantize=Known("read", "XNNPACK 75db3c09 src/qs8-f32-vcvt: the rule of x86"),
+    dequantize=Known("run", ARM, 135_152, f"{EMULATED}::test_delegate_dequantizes_as_on_x86"),
     codes_to_codes=Known("absent here", "XNNPACK's conversion of codes on ARM"),
     activations=Known("absent here", "XNNPACK's tables on ARM"),
     softmax=Known("absent in the engine", "the delegate takes no softmax of codes"),
