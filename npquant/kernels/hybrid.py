@@ -77,7 +77,7 @@ def hybrid_asymmetric(x: ArrayLike) -> DynamicCodes:
         z = np.where(128 + np.abs(low) < 127 + np.abs(high), -128 - low, 127 - high)
         zero = np.where(empty, 0, round_half_away(np.clip(z, -128, 127)))
         scale = np.where(empty, np.float32(1), wide.astype(np.float32))
-        inverse = np.float32(1) / scale
+        inverse = np.asarray(np.float32(1) / scale, np.float32)
     _refuse_small_ranges(inverse)
     codes = np.clip(_rounded(np.asarray(values * inverse)) + zero.astype(np.int64), -128, 127)
     return DynamicCodes(codes.astype(np.int8), scale, zero.astype(np.int8))

@@ -31,8 +31,8 @@ def table_513(f: Callable[[Float64], Float64], low: float, high: float) -> Int64
     """
     x, half = low + (high - low) / 512 * np.arange(513), (high - low) / 1024
     g = 2.0**15 * f(x)
-    start = round_half_away(g)
-    middle = round_half_away((g[1:] + start[:-1]) / 2)
+    start = np.asarray(round_half_away(g), np.float64)
+    middle = np.asarray(round_half_away((g[1:] + start[:-1]) / 2), np.float64)
     missed = round_half_away((middle - round_half_away(2.0**15 * f(x[:-1] + half))) / 2)
     start[:-1] -= missed
     return np.clip(start, INT16_MIN, INT16_MAX).astype(np.int64)

@@ -23,7 +23,7 @@ from npquant.profiles.record import Profile
 def _two_factors(sx: ArrayLike, sw: ArrayLike, sy: ArrayLike) -> tuple[Float32, Float32]:
     """Return sw and f32(sx / sy)."""
     with np.errstate(**IGNORED):
-        ratio = np.asarray(np.asarray(sx, np.float32) / np.asarray(sy, np.float32))
+        ratio: Float32 = np.divide(np.asarray(sx, np.float32), np.asarray(sy, np.float32))
     return np.asarray(sw, np.float32), ratio
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from npquant.profiles.cmsis_nn import CMSIS_NN
+from npquant.profiles.litert_convolution import LITERT_REF_CONV, RUY_X86_CONV
 from npquant.profiles.record import Profile
 
 
@@ -33,5 +34,17 @@ RELATIVES: Final = (
         CMSIS_NN,
         "tflm",
         "its C compiled for x86: 769,536 outputs of int8 layers equal; int16 beside int64 biases wraps twice as early",
+    ),
+    Relative(
+        "litert_ref_conv",
+        LITERT_REF_CONV,
+        "tflm",
+        "LiteRT's reference CONV_2D was run beside FULLY_CONNECTED: 131,072 outputs of int8 are tflm's",
+    ),
+    Relative(
+        "ruy_x86_conv",
+        RUY_X86_CONV,
+        "ruy_x86",
+        "LiteRT's CONV_2D on ruy was run: 131,072 outputs of int8 per channel are ruy_x86's; int64 biases are tflm's",
     ),
 )

@@ -109,13 +109,14 @@ def hybrid(
 def convolution_1x1(
     x_q: Codes,
     w_q: Codes,
-    bias: NDArray[np.int32],
+    bias: NDArray[np.integer[Any]],
     *,
     x: Affine,
     w: Affine,
     y: Affine,
     resolver: str,
     activation: str = "none",
+    bias_type: str | None = None,
 ) -> Codes:
     """Run CONV_2D with a 1 x 1 kernel: the same matrix product as FULLY_CONNECTED."""
     rows, depth = x_q.shape
@@ -126,7 +127,7 @@ def convolution_1x1(
         _bias(bias, x, w),
         tensor((1, rows, 1, n), x_q.dtype, y),
     )
-    model = write_model(Operator.CONV_2D, tensors, activation=activation)
+    model = write_model(Operator.CONV_2D, tensors, activation=activation, bias_type=bias_type)
     return run(model, x_q.reshape(1, rows, 1, depth), resolver=resolver).reshape(rows, n)
 
 

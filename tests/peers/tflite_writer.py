@@ -70,8 +70,8 @@ def write_model(
     """Write the model whose one operator reads all tensors but the last and writes the last.
 
     The graph's input is tensor 0, its output the last tensor; tensors with data are constants. bias_type is what
-    FULLY_CONNECTED declares of its bias, beside int16 inputs; None leaves the field unset. asymmetric_inputs is its
-    switch beside float inputs. A tensor of type int4 has its data as int8, and is packed here.
+    FULLY_CONNECTED or CONV_2D declares of its bias, beside int16 inputs; None leaves the field unset. asymmetric_inputs is the
+    former's switch beside float inputs. A tensor of type int4 has its data as int8, and is packed here.
     """
     parts = Parts()
     for index, tensor in enumerate(tensors):
@@ -79,13 +79,20 @@ def write_model(
         data = packed(tensor.data) if tensor.dtype == "int4" and tensor.data is not None else tensor.data
         parts.tensor(f"t{index}", tensor.dtype.upper(), tensor.shape, tensor.scale, zero_point, data)
     last = len(tensors) - 1
-    declared = {} if bias_type is None else {4: Scalar("b", TYPES.index(bias_type.upper()))}
+    place = 6 if operator is Operator.CONV_2D else 4  # quantized_bias_type among the options
+    declared = {} if bias_type is None else {place: Scalar("b", TYPES.index(bias_type.upper()))}
     switch = {3: Scalar("b", 1)} if asymmetric_inputs else {}
     options = {
         Operator.FULLY_CONNECTED: {0: fused(activation.upper()), **switch, **declared},
         Operator.SOFTMAX: {0: Scalar("f", beta)},
         # VALID padding, strides of 1
-        Operator.CONV_2D: {0: Scalar("b", 1), 1: Scalar("i", 1), 2: Scalar("i", 1), 3: fused(activation.upper())},
+        Operator.CONV_2D: {
+            0: Scalar("b", 1),
+            1: Scalar("i", 1),
+            2: Scalar("i", 1),
+            3: fused(activation.upper()),
+            **declared,
+        },
     }.get(operator, {})
     parts.operator(operator.name, _OPERATOR_VERSION[operator], tuple(range(last)), last, options)
     if operator is Operator.CONV_2D:

@@ -174,3 +174,17 @@ RUY_ARM64 = Knowledge(
     softmax=Known("absent here", "SOFTMAX on ARM, whose table has 16 bits"),
     dynamic=HYBRID,
 )
+
+CONVOLUTION: Final = "tests/peers/test_wide_convolution.py"
+LITERT_REF_CONV = replace(
+    LITERT_REF_2025,
+    linear=Known("run", f"{REF}, CONV_2D per channel", 131_072, f"{LAYER}::test_convolution_equals_profile"),
+    wide=Known("run", f"{REF}, CONV_2D per channel, either type of bias", 188_416, CONVOLUTION),
+    requantize=Known("run", f"{REF}, through CONV_2D's bias", 131_072, f"{LAYER}::test_convolution_equals_profile"),
+)
+RUY_X86_CONV = replace(
+    RUY_X86,
+    linear=Known("run", f"{OPT}, CONV_2D per channel", 131_072, f"{LAYER}::test_convolution_equals_profile"),
+    wide=Known("run", f"{OPT}, CONV_2D per channel, either type of bias", 188_416, CONVOLUTION),
+    requantize=Known("run", f"{OPT}, through CONV_2D's bias", 131_072, f"{LAYER}::test_convolution_equals_profile"),
+)

@@ -1,0 +1,43 @@
+"""LiteRT's CONV_2D, which rounds by another rule than FULLY_CONNECTED in the same resolver.
+
+Legend: acc accumulator, M_B real multiplier of R4, per tensor and per channel alike.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+from npquant.kernels.multiplier import fixed_multiplier
+from npquant.kernels.output_stages import wrapping_stage
+from npquant.kernels.requantize import requantize_double_rounding_up, requantize_mantissa16
+from npquant.profiles.known import tflite as known
+from npquant.profiles.record import WideStage
+from npquant.profiles.tflite import LITERT_REF_2025, RUY_X86, TFLM
+
+LITERT_REF_CONV = dataclasses.replace(
+    LITERT_REF_2025,
+    name="litert_ref_conv",
+    engine="LiteRT, BUILTIN_REF resolver, CONV_2D",
+    source="LiteRT reference/integer_ops/conv.h",
+    equation="as tflm, with an int64 bias too: still in integers, where FULLY_CONNECTED is in float64",
+    knowledge=known.LITERT_REF_CONV,
+    make_multiplier=fixed_multiplier,
+    output_stage=TFLM.output_stage,
+    code_types=("int8",),
+    wide_stages=TFLM.wide_stages,
+    conversion=TFLM.conversion,
+)
+
+RUY_X86_CONV = dataclasses.replace(
+    RUY_X86,
+    name="ruy_x86_conv",
+    engine="LiteRT without default delegates on x86 (ruy), CONV_2D",
+    source="LiteRT optimized/integer_ops/conv.h; google/ruy ruy/kernel_avx512.cc",
+    equation="as ruy_x86 per channel; int16 beside an int64 bias as tflm",
+    knowledge=known.RUY_X86_CONV,
+    code_types=("int8",),
+    wide_stages=(
+        WideStage("int64", fixed_multiplier, wrapping_stage(requantize_mantissa16)),
+        WideStage("int32", fixed_multiplier, wrapping_stage(requantize_double_rounding_up)),
+    ),
+)
