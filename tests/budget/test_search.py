@@ -308,3 +308,11 @@ def test_search_budget_refuses_one_output() -> None:
     model = FloatMLP((DenseLayer(np.ones((2, 1)), np.zeros(1), "identity"),))
     with pytest.raises(ValueError, match="regression"):
         search_budget(model, (np.ones((9, 2)), np.zeros(9, np.int64)))
+
+
+def test_search_space_of_16_bits_is_one_level_of_each_hidden_layer() -> None:
+    """16 is fixed, never searched; a network without hidden layers has nothing that would carry it, and says so."""
+    assert search_space(3, None, None, 16).activation_bits == ((16,), (16,))
+    assert all(16 not in levels for levels in search_space(3, None, None, None).activation_bits)
+    with pytest.raises(ValueError, match="need a hidden layer"):
+        search_space(1, None, None, 16)
