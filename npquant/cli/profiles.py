@@ -28,6 +28,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 def _execute(options: argparse.Namespace) -> int:
     """Print the list of profiles, or one card."""
     from npquant.profiles import get, names
+    from npquant.profiles.relatives import RELATIVES
     from npquant.testing.cards import record_as_json, render_card
 
     if options.json:
@@ -38,4 +39,6 @@ def _execute(options: argparse.Namespace) -> int:
     else:
         for name in names():
             sys.stdout.write(f"{name:<21} {get(name).engine}\n")
+        for relative in RELATIVES:
+            sys.stdout.write(f"{relative.name:<21} {relative.record.engine}; 8-bit layers as {relative.of}\n")
     return 0

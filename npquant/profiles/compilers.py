@@ -17,7 +17,7 @@ from npquant.profiles.tflite import per_tensor_float32_multiplier
 TOSA_SINGLE = Profile(
     name="tosa_single",
     engine="TOSA RESCALE, SINGLE_ROUND",
-    version="tosa-specification 2026-08",
+    version="tosa-specification 2026-08; tosa-tools 2026.8.0",
     source="tosa-specification pseudocode/library/scale_helpers.tosac, apply_scale_32",
     equation="y_q = clamp(half_up(acc m 2^(e-31)) + zy)",
     knowledge=known.TOSA,

@@ -34,6 +34,8 @@ class WideStage:
     make_multiplier: Callable[[Any, Any, Any], Any]
     output_stage: Callable[[Any, Any, Any, int, int], Int64]
     zero_points: bool = False  # False: those of inputs and outputs must be 0
+    accumulator_bits: int = 64  # of the accumulators that output_stage is defined for, where the bias is int64
+    mixed: bool = False  # whether inputs and outputs of a layer may differ in width
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,12 @@ class Profile:
         none.
     quantize_types : tuple of str
         Types of codes that its quantize and dequantize serve; weights are among them.
+    code_pairs : tuple of pairs of str
+        Further types, from and to, between which `requantize_codes` takes codes, beside those of `code_types`.
+    wide_zero_points : bool
+        False where codes of int16 have none in its dequantize, and from int16 to int16.
+    activation_types : tuple of str
+        Further types of codes, both of input and of output, that its activations and softmax take.
     multipliers : tuple of int
         Smallest, largest and step of the integer multipliers m that the engine defines, where it rescales in integers
         (C4).
@@ -130,6 +138,9 @@ class Profile:
     code_types: tuple[str, ...] = ("int8", "uint8")
     rescale_types: tuple[str, ...] = ()
     quantize_types: tuple[str, ...] = ("int8", "uint8")
+    code_pairs: tuple[tuple[str, str], ...] = ()
+    wide_zero_points: bool = True
+    activation_types: tuple[str, ...] = ()
     multipliers: tuple[int, int, int] = (0, 2**31 - 1, 1)
     max_multiplier: float = 2.0**30
     activation_bounds: Callable[[str, QuantParams], tuple[int, int]] = clamp_codes

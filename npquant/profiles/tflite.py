@@ -1,4 +1,4 @@
-"""TFLite, LiteRT, TFLite-Micro and CMSIS-NN: seven integer and float arithmetics that share one file format.
+"""TFLite, LiteRT and TFLite-Micro: seven integer and float arithmetics that share one file format.
 
 All derive from `TFLITE_REF`: a record below says only what differs. Legend: acc accumulator, (m, e) fixed multiplier, M
 real multiplier, zy zero point, sx, sw, sy float32 scales (sw one or N).
@@ -47,15 +47,18 @@ from npquant.kernels.requantize import (
     requantize_single_rounding,
 )
 from npquant.kernels.requantize_codes import requantize_codes_double_rounding, requantize_codes_vectors_of_16
-from npquant.kernels.softmax_engines import (
-    activation_codes_fixed_point,
-    softmax_codes_fixed_point,
-    softmax_codes_fixed_point_shift_x86,
-    softmax_codes_table,
-)
+from npquant.kernels.softmax_engines import softmax_codes_fixed_point_shift_x86, softmax_codes_table
 from npquant.profiles.dynamic_rule import DynamicRule
 from npquant.profiles.known import tflite as known
 from npquant.profiles.record import Profile, WideStage
+from npquant.profiles.tflite_operators import (
+    activation_litert_opt,
+    activation_litert_ref,
+    activation_tflm,
+    softmax_litert_opt,
+    softmax_litert_ref,
+    softmax_tflm,
+)
 
 
 def per_tensor_float32_multiplier(sx: ArrayLike, sw: ArrayLike, sy: ArrayLike) -> FixedMultiplier:
@@ -65,6 +68,12 @@ def per_tensor_float32_multiplier(sx: ArrayLike, sw: ArrayLike, sy: ArrayLike) -
     0.5
     """
     return fixed_multiplier(sx, sw, sy) if np.ndim(sw) else decompose_multiplier(multiplier_float32_product(sx, sw, sy))
+
+
+# What QUANTIZE takes beside pairs of 8 bits: all of int16, and int32 in.
+_INT32_AND_INT16 = (("int16", "int8"), ("int16", "int16"), ("int16", "int32"), ("int32", "int8"), ("int32", "int16"))
+LITERT_PAIRS = (("int8", "int16"), ("uint8", "int16"), *_INT32_AND_INT16)
+TFLM_PAIRS = (("int8", "uint8"), ("uint8", "int8"), ("int8", "int16"), ("int8", "int32"), *_INT32_AND_INT16)
 
 
 def _four_bit_sums(x_q: Int8, w_q: Int8, zx: Int8) -> Int64:
@@ -115,10 +124,9 @@ HYBRID_OPTIMIZED = dataclasses.replace(
 
 TFLITE_REF = Profile(
     name="tflite_ref",
-    engine="TFLite reference kernels, CMSIS-NN",
-    version="TFLite before 2025-04; CMSIS-NN 2026-07-15",
-    source="LiteRT tflite/kernels/internal/common.cc, MultiplyByQuantizedMultiplier; "
-    "CMSIS-NN Include/arm_nnsupportfunctions.h, arm_nn_requantize",
+    engine="TFLite reference kernels",
+    version="TFLite before 2025-04",
+    source="LiteRT tflite/kernels/internal/common.cc, MultiplyByQuantizedMultiplier",
     equation="y_q = clamp(wrap32(half_away(half_up(wrap32(acc 2^max(e,0)) m / 2^31) / 2^max(-e,0)) + zy)); "
     "M_A per tensor, M_B per channel",
     knowledge=known.TFLITE_REF,
@@ -127,7 +135,7 @@ TFLITE_REF = Profile(
     output_stage=wrapping_stage(requantize_double_rounding),
     weight_qmin=-127,
     weight_zero_point="per_tensor",
-    multipliers=(-(2**31), 2**31 - 1, 1),  # neither engine asserts a sign here
+    multipliers=(-(2**31), 2**31 - 1, 1),  # the engine asserts no sign here
     activation_bounds=bounds_half_away,
     quantize_codes=quantize_divide_half_away,
     dequantize_codes=dequantize_float32,
@@ -147,8 +155,10 @@ TFLM = dataclasses.replace(
     make_multiplier=fixed_multiplier,
     code_types=("int8",),
     quantize_types=("int8", "int16"),
-    activation_codes=activation_codes_fixed_point,
-    softmax_codes=softmax_codes_fixed_point,
+    code_pairs=TFLM_PAIRS,
+    activation_codes=activation_tflm,
+    activation_types=("int16",),
+    softmax_codes=softmax_tflm,
     wide_stages=(
         WideStage("int64", fixed_multiplier, wrapping_stage(requantize_mantissa16)),
         WideStage("int32", fixed_multiplier, wrapping_stage(requantize_double_rounding)),
@@ -181,7 +191,11 @@ LITERT_REF_2025 = dataclasses.replace(
     make_multiplier=real_multiplier,
     output_stage=stage_float64_half_away,
     quantize_types=("int8", "uint8", "int16"),
-    softmax_codes=softmax_codes_fixed_point,
+    code_pairs=LITERT_PAIRS,
+    wide_zero_points=False,
+    activation_codes=activation_litert_ref,
+    activation_types=("int16",),
+    softmax_codes=softmax_litert_ref,
     wide_stages=(
         WideStage("int64", real_multiplier, stage_float64_half_away),
         WideStage("int32", real_multiplier, stage_float64_half_away),
@@ -201,10 +215,14 @@ RUY_X86 = dataclasses.replace(
     knowledge=known.RUY_X86,
     output_stage=wrapping_stage(requantize_double_rounding_up),
     quantize_types=("int8", "uint8", "int16"),
+    code_pairs=LITERT_PAIRS,
+    wide_zero_points=False,
     multipliers=(0, 2**31 - 1, 1),
     quantize_codes=quantize_vectors_of_8,
     dequantize_codes=dequantize_vectors_of_8,
-    softmax_codes=softmax_codes_table,
+    activation_codes=activation_litert_opt,
+    activation_types=("int16",),
+    softmax_codes=softmax_litert_opt,
     requantize_codes=requantize_codes_vectors_of_16,
     # With int64 biases the optimized kernel is the reference's; without a bias it sums in int32.
     wide_stages=(
@@ -223,6 +241,10 @@ TFLITE_OPT_2_14 = dataclasses.replace(
     knowledge=known.TFLITE_OPT_2_14,
     code_types=("int8",),
     quantize_types=("int8", "uint8"),
+    code_pairs=(),
+    activation_codes=activation_codes_half_away,
+    activation_types=(),
+    softmax_codes=softmax_codes_table,
     quantize_codes=quantize_divide_half_away_float64,
     dequantize_codes=dequantize_float32,
     requantize_codes=requantize_codes_double_rounding,
@@ -241,8 +263,10 @@ RUY_ARM64 = dataclasses.replace(
     quantize_codes=None,
     dequantize_codes=None,
     activation_codes=None,
+    activation_types=(),
     softmax_codes=None,
     requantize_codes=None,
+    code_pairs=(),
     wide_stages=(),
     dynamic=None,
 )

@@ -8,7 +8,6 @@ from __future__ import annotations
 import dataclasses
 
 from npquant.kernels.activation_bounds import bounds_half_even_zero_point_first
-from npquant.kernels.activation_tables import activation_codes_half_even
 from npquant.kernels.bias import bias_reciprocal_half_away
 from npquant.kernels.multiplier import multiplier_float32
 from npquant.kernels.output_stages import (
@@ -19,11 +18,11 @@ from npquant.kernels.output_stages import (
 from npquant.kernels.qd8 import qd8_codes, qd8_output
 from npquant.kernels.quantize_engines import dequantize_float32, quantize_reciprocal_half_even
 from npquant.kernels.requantize_codes import requantize_codes_8_bit_multiplier
-from npquant.kernels.softmax_engines import softmax_codes_table
 from npquant.profiles.dynamic_rule import DynamicRule
 from npquant.profiles.known import xnnpack as known
 from npquant.profiles.record import Profile
 from npquant.profiles.tflite import RUY_X86
+from npquant.profiles.tflite_operators import activation_delegated, quantize_delegated, softmax_litert_opt
 
 # qd8-f32-qc8w and qd8-f32-qc4w: row by row, whatever switch for asymmetric inputs or scale of the tensor a file has.
 QD8 = DynamicRule(
@@ -48,11 +47,15 @@ XNNPACK_FP32 = Profile(
     make_multiplier=multiplier_float32,
     quantize_bias=bias_reciprocal_half_away,
     output_stage=stage_float32_half_even,
-    quantize_codes=quantize_reciprocal_half_even,
+    quantize_codes=quantize_delegated,
+    quantize_types=RUY_X86.quantize_types,
+    code_pairs=RUY_X86.code_pairs,
+    wide_zero_points=False,
     dequantize_codes=dequantize_float32,
-    activation_codes=activation_codes_half_even,
+    activation_codes=activation_delegated,
+    activation_types=("int16",),
     requantize_codes=requantize_codes_8_bit_multiplier,
-    softmax_codes=softmax_codes_table,
+    softmax_codes=softmax_litert_opt,
     wide_stages=RUY_X86.wide_stages,
     dynamic=QD8,
     weight_zero_point="uint8",
@@ -82,8 +85,12 @@ XNNPACK_RNDNU = dataclasses.replace(
     knowledge=known.XNNPACK_RNDNU,
     output_stage=stage_mantissa24_half_up,
     activation_codes=None,
+    activation_types=(),
     softmax_codes=None,
     requantize_codes=None,
+    quantize_codes=quantize_reciprocal_half_even,
+    quantize_types=("int8", "uint8"),
+    code_pairs=(),
     wide_stages=(),
     dynamic=None,
     code_types=("uint8",),

@@ -166,7 +166,8 @@ def _relatives(profile: Profile) -> list[str]:
     for i in np.argsort(shares, kind="stable")[:5]:
         other, share = others[i], shares[i]
         rules = differing_rules(profile, other)
-        lines.append(f"{other.name} ({share:.2%}): differs on {'; '.join(rules) or 'nothing: the same rules'}")
+        same = "nothing: the same rules" if profile.wide_stages == other.wide_stages else "layers of int16 codes alone"
+        lines.append(f"{other.name} ({share:.2%}): differs on {'; '.join(rules) or same}")
         found = first_separation(profile, other)
         if found is not None:
             lines.append(f"  first separating case: {found}")

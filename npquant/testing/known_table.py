@@ -12,6 +12,7 @@ from typing import Final
 from npquant.profiles import get, names
 from npquant.profiles.knowledge import Known
 from npquant.profiles.record import Profile
+from npquant.profiles.relatives import RELATIVES
 from npquant.testing.profile_table import LEFT, markdown_table
 
 INTRODUCTION = """\
@@ -49,6 +50,15 @@ def short(known: Known) -> str:
     return f"{word} {known.outputs:,}" if known.outputs else word
 
 
+def every_record() -> tuple[Profile, ...]:
+    """Return the records of the page: all profiles, then their relatives.
+
+    >>> [record.name for record in every_record()][0]
+    'npquant'
+    """
+    return *(get(name) for name in names(layers=False)), *(relative.record for relative in RELATIVES)
+
+
 def render_page(profiles: Sequence[Profile]) -> str:
     """Write the page of the profiles as Markdown: all of them in one table, then each by itself."""
     operators = [name for name, _ in profiles[0].knowledge.cells()]
@@ -66,4 +76,4 @@ def render_page(profiles: Sequence[Profile]) -> str:
 
 
 if __name__ == "__main__":
-    print(render_page([get(name) for name in names(layers=False)]), end="")
+    print(render_page(every_record()), end="")

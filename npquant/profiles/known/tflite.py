@@ -19,6 +19,15 @@ FLOATS: Final = "tests/peers/test_dynamic_litert.py"
 MICRO: Final = "tests/peers/test_tflm.py"
 OLD: Final = "tests/emulated/test_tflite_2_14.py"
 APART: Final = "docs/judged-by.md"
+APART_WIDE: Final = "docs/decisions/0033-sixteen-bits-by-engine.md"
+WIDE_CONVERSIONS: Final = "tests/peers/test_wide_conversions.py"
+WIDE_ACTIVATIONS: Final = "tests/peers/test_wide_activations.py"
+# What the cells of 8 bits name has these outputs of int16 and int32 codes beside it.
+QUANTIZED: Final = f"; int16: 361,464 more by {WIDE_CONVERSIONS}"
+REAL: Final = f"; int16: 393,231 more by {WIDE_CONVERSIONS}"
+RESCALED: Final = f"; int16, int32: 810,000 more by {WIDE_CONVERSIONS}"
+ACTIVATED: Final = f"; int16: 2,337,152 more by {WIDE_ACTIVATIONS}"
+SHARED: Final = f"; int16: 359,976 more by {WIDE_ACTIVATIONS}"
 
 # The engines take int32 codes; a file's writer makes them.
 CONVERTER: Final = Known(
@@ -34,12 +43,12 @@ LITERT_REF_2025 = Knowledge(
     linear=Known("run", REF, 1_647_729, LAYER),
     wide=Known("run", f"{REF}, each type of bias", 589_824, WIDE),
     requantize=Known("run", f"{REF}, accumulators through the layer's bias", 1_572_864, INJECTED),
-    quantize=Known("run", REF, 524_784, f"{CONVERSIONS}::test_quantize_equals_profile"),
-    dequantize=Known("run", REF, 135_152, f"{CONVERSIONS}::test_dequantize_equals_profile"),
-    codes_to_codes=Known("run", REF, 317_880, f"{CODES}::test_requantize_codes_equals_profile"),
+    quantize=Known("run", REF + QUANTIZED, 524_784, f"{CONVERSIONS}::test_quantize_equals_profile"),
+    dequantize=Known("run", REF + REAL, 135_152, f"{CONVERSIONS}::test_dequantize_equals_profile"),
+    codes_to_codes=Known("run", REF + RESCALED, 317_880, f"{CODES}::test_requantize_codes_equals_profile"),
     bias=CONVERTER,
-    activations=Known("run", f"{REF}: relu, relu6, sigmoid, tanh", 1_020_088, CODES),
-    softmax=Known("run", REF, 596_576, CODES),
+    activations=Known("run", f"{REF}: relu, relu6, sigmoid, tanh{ACTIVATED}", 1_020_088, CODES),
+    softmax=Known("run", REF + SHARED, 596_576, CODES),
     dynamic=Known("run", f"{REF}: int8 weights, inputs of either switch, and INT4", 2_256_493, FLOATS),
 )
 
@@ -47,12 +56,12 @@ RUY_X86 = Knowledge(
     linear=Known("run", OPT, 1_647_729, LAYER),
     wide=Known("run", f"{OPT}, each type of bias", 589_824, WIDE),
     requantize=Known("run", f"{OPT}, accumulators through the layer's bias", 1_572_864, INJECTED),
-    quantize=Known("run", OPT, 524_784, f"{CONVERSIONS}::test_quantize_equals_profile"),
-    dequantize=Known("run", OPT, 135_152, f"{CONVERSIONS}::test_dequantize_equals_profile"),
-    codes_to_codes=Known("run", OPT, 317_880, f"{CODES}::test_requantize_codes_equals_profile"),
+    quantize=Known("run", OPT + QUANTIZED, 524_784, f"{CONVERSIONS}::test_quantize_equals_profile"),
+    dequantize=Known("run", OPT + REAL, 135_152, f"{CONVERSIONS}::test_dequantize_equals_profile"),
+    codes_to_codes=Known("run", OPT + RESCALED, 317_880, f"{CODES}::test_requantize_codes_equals_profile"),
     bias=CONVERTER,
-    activations=Known("run", f"{OPT}: relu, relu6, sigmoid, tanh", 1_020_088, CODES),
-    softmax=Known("run", OPT, 596_576, CODES),
+    activations=Known("run", f"{OPT}: relu, relu6, sigmoid, tanh{ACTIVATED}", 1_020_088, CODES),
+    softmax=Known("run", OPT + SHARED, 596_576, CODES),
     dynamic=Known("run", f"{OPT}: int8 weights, inputs of either switch, and INT4", 2_606_737, FLOATS),
 )
 
@@ -65,19 +74,32 @@ TFLM = Knowledge(
         411_550,
         f"{MICRO}::test_fully_connected_equals_profile",
     ),
-    quantize=Known("run", MICRO_WHEEL, 262_328, f"{MICRO}::test_quantize_equals_profile"),
-    dequantize=Known("run", MICRO_WHEEL, 33_756, f"{MICRO}::test_dequantize_equals_profile"),
-    codes_to_codes=Known("run", MICRO_WHEEL, 76_800, f"{MICRO}::test_requantize_of_codes_equals_profile"),
+    quantize=Known("run", MICRO_WHEEL + QUANTIZED, 262_328, f"{MICRO}::test_quantize_equals_profile"),
+    dequantize=Known("run", MICRO_WHEEL + REAL, 33_756, f"{MICRO}::test_dequantize_equals_profile"),
+    codes_to_codes=Known("run", MICRO_WHEEL + RESCALED, 76_800, f"{MICRO}::test_requantize_of_codes_equals_profile"),
     bias=CONVERTER,
-    activations=Known("run", f"{MICRO_WHEEL}: relu, relu6, sigmoid, tanh", 768_512, MICRO),
-    softmax=Known("run", MICRO_WHEEL, 74_760, f"{MICRO}::test_softmax_equals_profile"),
+    activations=Known("run", f"{MICRO_WHEEL}: relu, relu6, sigmoid, tanh{ACTIVATED}", 768_512, MICRO),
+    softmax=Known("run", MICRO_WHEEL + SHARED, 74_760, f"{MICRO}::test_softmax_equals_profile"),
     dynamic=Known("absent in the engine", "its kernel refuses float inputs beside 8-bit weights"),
 )
 
-# CMSIS-NN shares the layer: its C, compiled apart, gave these codes on 11,984 outputs, arm_nn_requantize on 400,000.
+C: Final = "CMSIS-NN 99f736a, its portable C on x86"
+CMSIS_NN = Knowledge(
+    linear=Known("compiled", f"{C}: arm_fully_connected_s8, _per_channel_s8", 769_536, APART_WIDE),
+    wide=Known("compiled", f"{C}: arm_fully_connected_s16; arm_convolve_s16, int32 biases too", 1_921_024, APART_WIDE),
+    requantize=Known("compiled", f"{C}: arm_nn_requantize, arm_nn_requantize_s64", 2_400_000, APART_WIDE),
+    quantize=Known("absent in the engine", "it takes codes"),
+    dequantize=Known("absent in the engine", "it takes codes"),
+    codes_to_codes=Known("absent in the engine", "it has no rescaling of its own"),
+    bias=CONVERTER,
+    activations=Known("absent here", "arm_relu6_s8 clamps to the codes 0 and 6; arm_nn_activation_s16 is R95's table"),
+    softmax=Known("absent here", "arm_softmax_s8, R79 but for rows of 512 equal codes, and arm_softmax_s16"),
+    dynamic=Known("absent in the engine", "it takes codes"),
+)
+
 TFLITE_REF = Knowledge(
     linear=Known("run", REF_2_14, 1_146_052, OLD),
-    wide=Known("absent here", "FULLY_CONNECTED of int16 codes in TFLite 2.14 and CMSIS-NN's arm_fully_connected_s16"),
+    wide=Known("absent here", "FULLY_CONNECTED of int16 codes in TFLite 2.14"),
     requantize=Known(
         "run",
         f"{REF_2_14}, accumulators through the layer's bias",
@@ -90,13 +112,13 @@ TFLITE_REF = Knowledge(
     bias=CONVERTER,
     activations=Known(
         "run",
-        f"{REF_2_14}: relu, relu6, sigmoid, tanh; CMSIS-NN's arm_relu6_s8 is another rule",
+        f"{REF_2_14}: relu, relu6, sigmoid, tanh",
         614_400,
         f"{OLD}::test_activation_equals_profile",
     ),
     softmax=Known(
         "run",
-        f"{REF_2_14}; CMSIS-NN's rows of 512 equal codes are undefined",
+        REF_2_14,
         1_068_960,
         f"{OLD}::test_softmax_equals_profile",
     ),
@@ -148,4 +170,18 @@ RUY_ARM64 = Knowledge(
     activations=Known("absent here", "LOGISTIC, TANH and RELU on ARM"),
     softmax=Known("absent here", "SOFTMAX on ARM, whose table has 16 bits"),
     dynamic=HYBRID,
+)
+
+# Its portable C, compiled for x86; on a Cortex-M its intrinsics compute the same by its own tests.
+_CMSIS: Final = "CMSIS-NN 99f736a (2026-07-15), its portable C for x86"
+CMSIS_NN = replace(
+    TFLM,
+    linear=Known("compiled", f"{_CMSIS}: arm_fully_connected_s8, _per_channel_s8", 1_000_000, APART),
+    wide=Known("compiled", f"{_CMSIS}: arm_fully_connected_s16, arm_convolve_s16", 1_000_000, APART),
+    requantize=Known("compiled", f"{_CMSIS}: arm_nn_requantize, arm_nn_requantize_s64", 1_000_000, APART),
+    quantize=Known("absent in the engine", "TFLite-Micro's kernels quantize"),
+    dequantize=Known("absent in the engine", "TFLite-Micro's kernels dequantize"),
+    codes_to_codes=Known("absent in the engine", "TFLite-Micro's kernels take codes to codes"),
+    activations=Known("absent here", "arm_relu6_s8 clamps to the codes 0 and 6, whatever they stand for"),
+    softmax=Known("absent here", "arm_softmax_s8, undefined on rows of 512 equal codes"),
 )

@@ -29,7 +29,9 @@ def _run(engine: str, linear: int, requantize: int, bias: int, dynamic: int) -> 
         dequantize=Known("run", TORCH, 135_152, f"{TESTS}::test_dequantize_equals_profile"),
         codes_to_codes=Known("absent in the engine", "dequantize and quantize stand in its place"),
         bias=Known("run", f"{TORCH}, {engine}: real biases", bias, BIAS),
-        activations=Known("absent here", "quantized relu6, sigmoid and tanh"),
+        activations=Known(
+            "absent here", "relu, relu6 and hardtanh clamp by R84 between R57's codes; sigmoid and tanh are Sleef's"
+        ),
         softmax=Known("absent here", "quantized softmax"),
         dynamic=Known("run", f"{TORCH}, {engine}: quantized linear_dynamic", dynamic, DYNAMIC),
     )

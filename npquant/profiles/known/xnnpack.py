@@ -9,7 +9,20 @@ from dataclasses import replace
 from typing import Final
 
 from npquant.profiles.knowledge import Knowledge, Known
-from npquant.profiles.known.tflite import CODES, CONVERSIONS, CONVERTER, FLOATS, INJECTED, LAYER, WIDE
+from npquant.profiles.known.tflite import (
+    ACTIVATED,
+    CODES,
+    CONVERSIONS,
+    CONVERTER,
+    FLOATS,
+    INJECTED,
+    LAYER,
+    QUANTIZED,
+    REAL,
+    RESCALED,
+    SHARED,
+    WIDE,
+)
 
 PLAIN: Final = "ai-edge-litert 2.3.0 with its delegate, on x86 without AVX-512"
 WITH_AVX512: Final = "ai-edge-litert 2.3.0 with its delegate, on x86 with AVX-512"
@@ -24,12 +37,14 @@ def _run(processor: str, dynamic: int) -> Knowledge:
         linear=Known("run", processor, 1_631_126, LAYER),
         wide=Known("run", f"{processor}: LiteRT's own kernels, since the delegate takes none", 589_824, WIDE),
         requantize=Known("run", f"{processor}, accumulators through the layer's bias", 1_572_864, INJECTED),
-        quantize=Known("run", processor, 524_784, f"{CONVERSIONS}::test_quantize_equals_profile"),
-        dequantize=Known("run", processor, 135_152, f"{CONVERSIONS}::test_dequantize_equals_profile"),
-        codes_to_codes=Known("run", processor, 317_880, f"{CODES}::test_requantize_codes_equals_profile"),
+        quantize=Known("run", processor + QUANTIZED, 524_784, f"{CONVERSIONS}::test_quantize_equals_profile"),
+        dequantize=Known("run", processor + REAL, 135_152, f"{CONVERSIONS}::test_dequantize_equals_profile"),
+        codes_to_codes=Known("run", processor + RESCALED, 317_880, f"{CODES}::test_requantize_codes_equals_profile"),
         bias=CONVERTER,
-        activations=Known("run", f"{processor}: relu, relu6, sigmoid, tanh", 1_020_088, CODES),
-        softmax=Known("run", f"{processor}: LiteRT's own kernel, since the delegate takes none", 596_576, CODES),
+        activations=Known("run", f"{processor}: relu, relu6, sigmoid, tanh{ACTIVATED}", 1_020_088, CODES),
+        softmax=Known(
+            "run", f"{processor}: LiteRT's own kernel, since the delegate takes none{SHARED}", 596_576, CODES
+        ),
         dynamic=Known("run", f"{processor}: qd8, int8 and INT4 weights", dynamic, FLOATS),
     )
 
