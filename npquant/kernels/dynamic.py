@@ -80,7 +80,7 @@ def rescale_float32(acc: NDArray[np.integer], sx: ArrayLike, sw: ArrayLike) -> F
         return np.asarray(acc.astype(np.float32) * scale_product_float32(sx, sw))
 
 
-def real_output(acc: NDArray[np.integer], made: DynamicCodes, sw: ArrayLike, b: ArrayLike | None) -> Float32:
+def real_output(acc: NDArray[np.integer[Any]], made: DynamicCodes, sw: ArrayLike, b: ArrayLike | None) -> Float32:
     """R61, then y = f32(. + b): product and sum rounded apart, as LiteRT, QNNPACK and ONNX Runtime have them.
 
     >>> real_output(np.array([[3]]), dynamic_quantize_unit_empty([255.0]), 0.5, [1.0])
