@@ -154,7 +154,6 @@ class Profile:
     whole_layer: Callable[..., Int64] | None = None
     has_layers: bool = True
     conversion: str = "integer arithmetic: nothing to convert"
-    proof: str = ""
 
     @property
     def takes_real_bias(self) -> bool:

@@ -122,11 +122,12 @@ def refuse_unsupported(
     """
     if not profile.has_layers:
         raise ValueError(f"{profile.name} has no layer of codes{absence(profile, 'linear')}")
-    if not profile.wide_stages and "int16" in (x.dtype.name, y.dtype.name) and "int16" not in profile.code_types:
-        raise ValueError(
-            f"{profile.name} takes codes of type {' or '.join(profile.code_types)}: it has no layer of int16 codes"
-            f"{absence(profile, 'wide')}"
-        )
+    for role, params in (("input", x), ("output", y)):
+        if params.dtype == np.int16 and not profile.wide_stages and "int16" not in profile.code_types:
+            raise ValueError(
+                f"{profile.name} takes {role} codes of type {' or '.join(profile.code_types)}, not int16: "
+                f"it has no layer of int16 codes{absence(profile, 'wide')}"
+            )
     wide = ("int16",) if profile.wide_stages and "int16" in (x.dtype.name, y.dtype.name) else ()
     mixed = profile.code_types if any(stage.mixed for stage in profile.wide_stages) else ()
     refuse_tensor(profile, "input", x, (*mixed, *wide) if wide else profile.code_types)

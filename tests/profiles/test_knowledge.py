@@ -52,7 +52,7 @@ def test_int16_layers_are_refused_with_their_kind_of_absence():
 
     wide, w = QuantParams(0.5, 0, -32768, 32767), QuantParams(0.5, 0, -128, 127)
     for name, words in (("ort", "computes none"), ("tosa_single", "npquant does not")):
-        with pytest.raises(ValueError, match=rf"^{name} takes codes of type .*int16 codes.*{words}"):
+        with pytest.raises(ValueError, match=rf"^{name} takes input codes of type .*int16 codes.*{words}"):
             linear([[1]], [[1]], None, x=wide, w=w, y=wide, profile=name)
 
 
