@@ -29,7 +29,7 @@ def table_513(f: Callable[[Float64], Float64], low: float, high: float) -> Int64
     >>> table_513(lambda x: 1 / (1 + x), 0.0, 1.0)[:3]
     array([32767, 32704, 32640])
     """
-    x, half = low + (high - low) / 512 * np.arange(513), (high - low) / 1024
+    x, half = np.asarray(low + (high - low) / 512 * np.arange(513), np.float64), (high - low) / 1024
     g = 2.0**15 * f(x)
     start = np.asarray(round_half_away(g), np.float64)
     middle = np.asarray(round_half_away((g[1:] + start[:-1]) / 2), np.float64)
