@@ -13,6 +13,17 @@ from npquant.arrays import Int64, Real
 from npquant.kernels.rounding import saturate_to, wrap_int32
 
 
+def round_add_half_then_truncate(v: Real) -> Real:
+    """R130. trunc(v + copysign(1/2, v)), the sum in v's own type: half away, but for the numbers next below +-1/2.
+
+    v need not be rounded yet. NaN and infinities pass through.
+
+    >>> round_add_half_then_truncate(np.array([2.5, -2.5, 0.49999997], np.float32))
+    array([ 3., -3.,  1.], dtype=float32)
+    """
+    return np.asarray(np.trunc(v + np.copysign(v.dtype.type(0.5), v)))
+
+
 def to_int32_x86(v: Real) -> Int64:
     """R22. v inside int32, else -2^31: as x86 converts infinities and NaN too; both signs give the same value.
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from npquant.kernels import conversion, floating, output_stages
 from npquant.kernels import multiplier as multipliers
+from npquant.kernels.rounding import round_half_away
 from npquant.spec import conversion as spec_conversion
 from npquant.spec import multiplier as spec_multiplier
 from npquant.spec import output_stages as spec_stages
@@ -109,6 +110,40 @@ def test_float_accumulator_stages_equal_spec(v, m, sy, zy):
     assert got == spec_stages.stage_float32_through_int16(Fraction(v), Fraction(m), zy, 0, 255)
     got = int(output_stages.stage_float32_zero_point_first(value, np.float32(sy), zy, 0, 255)[0])
     assert got == spec_stages.stage_float32_zero_point_first(Fraction(v), Fraction(sy), zy, 0, 255)
+
+
+BELOW_HALF = float(np.nextafter(np.float32(0.5), np.float32(0)))
+ADD_HALF_CASES = [
+    *(k / 2 for k in range(-520, 521)),
+    *(sign * v for sign in (-1, 1) for v in (BELOW_HALF, 2.0**23 + 1, 2.0**24 - 1, 2.0**24 + 2, 2.0**31, 2.0**100)),
+]
+
+
+def add_half_equals_spec(rounding, v: float) -> bool:
+    """Say whether an implementation of R130 gives the exact integer for one float32."""
+    got = rounding(np.array([v], np.float32))
+    return got.dtype == np.float32 and int(got[0]) == spec_conversion.round_add_half_then_truncate(Fraction(v))
+
+
+@given(v=F32 | st.floats(-300, 300, width=32))
+def test_round_add_half_then_truncate_equals_spec(v):
+    """R130 on any float32."""
+    assert add_half_equals_spec(conversion.round_add_half_then_truncate, v)
+
+
+def test_round_add_half_then_truncate_kills_half_away_and_half_even():
+    """R130 at ties, beside 1/2, and where half a step is lost; it is neither half away nor half even."""
+    assert all(add_half_equals_spec(conversion.round_add_half_then_truncate, v) for v in ADD_HALF_CASES)
+    killed = [[v for v in ADD_HALF_CASES if not add_half_equals_spec(other, v)] for other in (round_half_away, np.rint)]
+    assert killed[0] == [-BELOW_HALF, -(2.0**23 + 1), -(2.0**24 - 1), BELOW_HALF, 2.0**23 + 1, 2.0**24 - 1]
+    assert len(killed[1]) > 200
+
+
+def test_round_add_half_then_truncate_defines_the_special_values():
+    """R130: NaN and infinities pass through, -0.0 too; the sum is in the array's own type."""
+    got = conversion.round_add_half_then_truncate(np.array([np.nan, np.inf, -np.inf, -0.0], np.float32))
+    np.testing.assert_array_equal(got, np.array([np.nan, np.inf, -np.inf, -0.0], np.float32))
+    assert conversion.round_add_half_then_truncate(np.array([BELOW_HALF, np.nextafter(0.5, 0)])).tolist() == [0, 1]
 
 
 @given(v=st.integers(-(2**40), 2**40), zy=st.integers(-128, 255))
