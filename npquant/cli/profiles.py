@@ -28,14 +28,17 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 def _execute(options: argparse.Namespace) -> int:
     """Print the list of profiles, or one card."""
     from npquant.profiles import get, names
+    from npquant.profiles.relatives import RELATIVES
     from npquant.testing.cards import record_as_json, render_card
 
     if options.json:
-        wanted = [get(options.name)] if options.name else [get(name) for name in names()]
+        wanted = [get(options.name)] if options.name else [get(name) for name in names(layers=False)]
         sys.stdout.write(json.dumps([record_as_json(profile) for profile in wanted], indent=2) + "\n")
     elif options.name:
         sys.stdout.write(render_card(options.name))
     else:
-        for name in names():
+        for name in names(layers=False):
             sys.stdout.write(f"{name:<21} {get(name).engine}\n")
+        for relative in RELATIVES:
+            sys.stdout.write(f"{relative.name:<21} is {relative.record}: {relative.engine}\n")
     return 0

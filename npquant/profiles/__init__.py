@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import difflib
 
-from npquant.profiles import compilers, hardware, onnx, tflite, torch, xnnpack
+from npquant.profiles import compilers, executorch, hardware, onnx, qonnx, tflite, torch, xnnpack
 from npquant.profiles.npquant import NPQUANT
 from npquant.profiles.record import Profile
+from npquant.profiles.relatives import RELATIVES
 
 _ALL = (
     NPQUANT,
@@ -20,6 +21,8 @@ _ALL = (
     *torch.PROFILES,
     *compilers.PROFILES,
     *hardware.PROFILES,
+    *executorch.PROFILES,
+    *qonnx.PROFILES,
 )
 
 
@@ -51,7 +54,7 @@ def get(name: str | Profile) -> Profile:
     ----------
     name : str or Profile
         One of `names()`; "cmsis_nn" is another name of "tflite_ref", whose layers it shares (`proof` says what it does
-        not). A record is returned as it is.
+        not), and so is each of `npquant.profiles.relatives` of another record. A record is returned as it is.
 
     Returns
     -------
@@ -71,6 +74,7 @@ def get(name: str | Profile) -> Profile:
     if isinstance(name, Profile):
         return name
     wanted = "tflite_ref" if name == "cmsis_nn" else name
+    wanted = next((relative.record for relative in RELATIVES if relative.name == name), wanted)
     for profile in _ALL:
         if profile.name == wanted:
             return profile

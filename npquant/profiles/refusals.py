@@ -59,6 +59,8 @@ def refuse_tensor(profile: Profile, role: str, params: QuantParams, types: tuple
     Traceback (most recent call last):
     ValueError: gemmini_f32 has no zero points; the input's is 1, it must be 0
     """
+    if not profile.has_layers:
+        raise ValueError(f"{profile.name} has no layer of codes: {profile.engine} quantizes and dequantizes alone")
     if params.per_channel:
         raise ValueError(f"the {role} must be per-tensor: this operator has one {role} scale")
     refuse_type(profile, role, params, types)
@@ -75,8 +77,6 @@ def refuse_unsupported(profile: Profile, x: QuantParams, w: QuantParams, y: Quan
     Traceback (most recent call last):
     ValueError: gemmini_f32 has no zero points; the input's is 1, it must be 0
     """
-    if not profile.has_layers:
-        raise ValueError(f"{profile.name} has no layer of codes: {profile.engine} quantizes and dequantizes alone")
     wide = ("int16",) if profile.wide_stages and "int16" in (x.dtype.name, y.dtype.name) else ()
     refuse_tensor(profile, "input", x, wide or profile.code_types)
     refuse_tensor(profile, "output", y, wide or profile.code_types)

@@ -32,12 +32,13 @@ OPERATORS = [
     (kernels.quantize_divide_half_away_float64, spec.quantize_divide_half_away_float64),
     (body, spec.quantize_reciprocal_half_even_wrapping),
     (kernels.quantize_reciprocal_half_even, spec.quantize_reciprocal_half_even),
+    (kernels.quantize_reciprocal_half_even_int64, spec.quantize_reciprocal_half_even_int64),
     (kernels.quantize_divide_half_even, spec.quantize_divide_half_even),
     (kernels.quantize_divide_half_even_wrapping, spec.quantize_divide_half_even_wrapping),
     (kernels.quantize_torch, spec.quantize_fused_zero_point_first),
     (per_channel, spec.quantize_zero_point_first),
 ]
-LABELS = ["R50", "R51", "R52", "R53", "R54", "R55", "R56", "R57"]
+LABELS = ["R50", "R51", "R52", "R53", "R141", "R54", "R55", "R56", "R57"]
 
 
 def operator_equals_spec(operator, rule, x: float, scale: float, z: int) -> bool:
@@ -51,7 +52,7 @@ def operator_equals_spec(operator, rule, x: float, scale: float, z: int) -> bool
 @pytest.mark.parametrize(("operator", "rule"), OPERATORS, ids=LABELS)
 @given(x=F32, scale=SCALES, z=INT8)
 def test_quantize_operator_equals_spec(operator, rule, x, scale, z):
-    """R50 to R57 on any finite float32."""
+    """R50 to R57 and R141 on any finite float32."""
     assert operator_equals_spec(operator, rule, x, scale, z)
 
 
@@ -64,11 +65,11 @@ def ties() -> list[tuple[float, float, int]]:
         for side in (-1, 0, 1)
         for z in (0, 1, -7)
     ]
-    return near + [(2.0**39, 1.0, z) for z in (5, -5)] + [(-(2.0**39), 1.0, z) for z in (5, -5)]
+    return near + [(sign * 2.0**e, 1.0, z) for e in (39, 70) for sign in (1, -1) for z in (5, -5)]
 
 
 def test_quantize_operator_law_kills_every_other_rule():
-    """Each operator obeys its own rule on the ties and breaks every other: the law tells all eight apart."""
+    """Each operator obeys its own rule on the ties and breaks every other: the law tells all nine apart."""
     cases = ties()
     for i, (operator, _) in enumerate(OPERATORS):
         for j, (_, rule) in enumerate(OPERATORS):
@@ -81,7 +82,8 @@ def test_quantize_operators_have_their_own_nan():
     params = QuantParams(0.5, 3, -128, 127)
     nan = np.array([np.nan], np.float32)
     answers = [int(operator(nan, params)[0]) for operator, _ in OPERATORS]
-    assert answers == [-128, -128, -128, 127, -128, -128, 127, 0]
+    assert answers == [-128, -128, -128, 127, -128, -128, -128, 127, 0]
+    assert kernels.quantize_divide_half_even_nan_high(nan, params).tolist() == [127]
 
 
 def test_quantize_vectors_of_8_depends_on_the_position():
