@@ -66,7 +66,7 @@ class DynamicMLP:
         if self.granularity not in GRANULARITIES:
             raise ValueError(f"the granularity is {self.granularity!r}; it must be one of {GRANULARITIES}")
         if self.profile is not NPQUANT:
-            has(self.profile, self.profile.dynamic_quantize, "dynamic quantization on codes")
+            has(self.profile, "dynamic", "dynamic quantization on codes")
             if self.granularity != "batch" or any(layer.x_bits != 8 for layer in self.layers):
                 raise ValueError(
                     f"{self.profile.name} makes 8-bit codes of a whole batch: granularity 'batch', x_bits 8"

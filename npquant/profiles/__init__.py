@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 
-from npquant.profiles import compilers, executorch, hardware, onnx, qonnx, tflite, torch, xnnpack
+from npquant.profiles import compilers, executorch, hardware, onnx, qonnx, stablehlo, tflite, torch, xnnpack
 from npquant.profiles.npquant import NPQUANT
 from npquant.profiles.record import Profile
 from npquant.profiles.relatives import RELATIVES
@@ -22,6 +22,7 @@ _ALL = (
     *compilers.PROFILES,
     *hardware.PROFILES,
     *executorch.PROFILES,
+    *stablehlo.PROFILES,
     *qonnx.PROFILES,
 )
 
@@ -53,8 +54,8 @@ def get(name: str | Profile) -> Profile:
     Parameters
     ----------
     name : str or Profile
-        One of `names()`; "cmsis_nn" is another name of "tflite_ref", whose layers it shares (`proof` says what it does
-        not), and so is each of `npquant.profiles.relatives` of another record. A record is returned as it is.
+        One of `names()`; "cmsis_nn" is another name of "tflite_ref", whose layers it shares (`knowledge` says what it
+        does not), and so is each of `npquant.profiles.relatives` of another record. A record is returned as it is.
 
     Returns
     -------
@@ -78,5 +79,9 @@ def get(name: str | Profile) -> Profile:
     for profile in _ALL:
         if profile.name == wanted:
             return profile
-    near = difflib.get_close_matches(str(name), names(layers=False), n=4, cutoff=0.3) or names()
+    # Apart, and nearer, since the many modes of one quantizer would crowd out the layers.
+    alone = [profile.name for profile in _ALL if not profile.has_layers]
+    near = difflib.get_close_matches(str(name), names(), n=4, cutoff=0.3)
+    near += difflib.get_close_matches(str(name), alone, n=2, cutoff=0.7)
+    near = near or list(names())
     raise ValueError(f"there is no profile {name!r}; near it: {', '.join(near)} (npquant.profiles.names() lists all)")

@@ -37,9 +37,7 @@ def activation(name: str, q: ArrayLike, *, x: QuantParams, y: QuantParams, profi
     array([-128,    0,  127], dtype=int8)
     """
     record = get(profile)
-    codes: Codes = has(record, record.activation_codes, "stand-alone activation on codes")(
-        name, _tensor(q, x, y, record), x, y
-    )
+    codes: Codes = has(record, "activations", "stand-alone activation on codes")(name, _tensor(q, x, y, record), x, y)
     return codes
 
 
@@ -55,7 +53,7 @@ def softmax(q: ArrayLike, *, x: QuantParams, y: QuantParams, profile: str | Prof
     array([[   0,    0, -128]], dtype=int8)
     """
     record = get(profile)
-    operator = has(record, record.softmax_codes, "softmax on codes")
+    operator = has(record, "softmax", "softmax on codes")
     codes = _tensor(q, x, y, record)
     if codes.ndim == 0:
         raise ValueError("q has no axis; softmax needs rows")
@@ -79,5 +77,5 @@ def requantize_codes(q: ArrayLike, *, x: QuantParams, y: QuantParams, profile: s
     xnnpack_fp32 [-1  2]
     """
     record = get(profile)
-    codes: Codes = has(record, record.requantize_codes, "requantization on codes")(_tensor(q, x, y, record), x, y)
+    codes: Codes = has(record, "codes_to_codes", "requantization on codes")(_tensor(q, x, y, record), x, y)
     return codes

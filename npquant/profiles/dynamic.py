@@ -29,7 +29,7 @@ def dynamic_quantize(x: ArrayLike, *, profile: str | Profile) -> DynamicCodes:
     (1.0, 0.003921568859368563)
     """
     record = get(profile)
-    made: DynamicCodes = has(record, record.dynamic_quantize, "dynamic quantization on codes")(x)
+    made: DynamicCodes = has(record, "dynamic", "dynamic quantization on codes")(x)
     return made
 
 
@@ -51,7 +51,7 @@ def matmul_integer(
     array([[4]], dtype=int32)
     """
     record = get(profile)
-    has(record, record.dynamic_quantize, "MatMulInteger on codes")
+    has(record, "dynamic", "MatMulInteger on codes")
     left, right = np.asarray(x_q), np.asarray(w_q)
     for name, array, zero in (("x", left, np.asarray(x_zero_point)), ("w", right, np.asarray(w_zero_point))):
         if array.dtype not in (np.int8, np.uint8) or zero.dtype.kind not in "iu":

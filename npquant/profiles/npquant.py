@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from npquant.kernels.multiplier import fixed_multiplier
 from npquant.kernels.output_stages import stage_single_rounding
+from npquant.profiles.known import own as known
 from npquant.profiles.record import Profile, WideStage
 
 NPQUANT = Profile(
@@ -14,7 +15,7 @@ NPQUANT = Profile(
     engine="npquant",
     version="0.1",
     source="npquant/spec/requantize.py",
-    proof="a definition: laws equate its arrays with exact rationals",
+    knowledge=known.NPQUANT,
     equation="y_q = clamp(round_half_up(acc m 2^(e-31)) + zy, qmin, qmax)",
     make_multiplier=fixed_multiplier,
     output_stage=stage_single_rounding,

@@ -16,6 +16,7 @@ from npquant.kernels.quantize_engines import (
     quantize_divide_half_even,
     quantize_divide_half_even_wrapping,
 )
+from npquant.profiles.known import onnx as known
 from npquant.profiles.record import Profile
 
 ORT = Profile(
@@ -25,7 +26,7 @@ ORT = Profile(
     source="microsoft/onnxruntime onnxruntime/core/mlas/lib/quantize.cpp, MlasRequantizeOutput; "
     "core/providers/cpu/quantization/quantize_linear_matmul.cc",
     equation="y_q = half_even(clip(f32(f32(acc) M_C), lo - zy, hi - zy)) + zy",
-    proof="run: onnxruntime 1.32.0 on x86 with AVX-512 and VNNI, every operator; QLinearSigmoid differs without FMA",
+    knowledge=known.ORT,
     make_multiplier=multiplier_float32,
     output_stage=stage_float32_half_even,
     activation_codes=activation_codes_divided,
@@ -41,7 +42,7 @@ ORT_PAIR16 = dataclasses.replace(
     name="ort_pair16",
     engine="ONNX Runtime, CPU provider, uint8 x int8 on x86 without VNNI",
     equation="as ort, with pairs of products saturated to int16 before they are summed",
-    proof="run: onnxruntime 1.32.0 with AVX-512 and VNNI hidden, MatMulInteger; the rest is ort's",
+    knowledge=known.ORT_PAIR16,
     accumulator="pair16",
 )
 
@@ -51,7 +52,7 @@ ONNX_REF = Profile(
     version="onnx 1.23.2",
     source="onnx/onnx onnx/reference/ops/op_qlinear_matmul.py, op_quantize_linear.py",
     equation="y_q = clamp(half_even(f64(f64(acc M_C) + zy)))",
-    proof="run: onnx 1.23.2 on x86, every operator",
+    knowledge=known.ONNX_REF,
     make_multiplier=multiplier_float32,
     output_stage=stage_float64_zero_point_first,
     quantize_types=("int8", "uint8", "int16", "uint16"),

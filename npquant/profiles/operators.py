@@ -15,7 +15,7 @@ from npquant.kernels import affine
 from npquant.kernels.multiplier import FixedMultiplier
 from npquant.kernels.qparams import QuantParams
 from npquant.profiles import get
-from npquant.profiles.layer import layer_codes
+from npquant.profiles.layer import layer_codes, stages_for
 from npquant.profiles.npquant import NPQUANT
 from npquant.profiles.record import Profile
 from npquant.profiles.refusals import (
@@ -42,6 +42,7 @@ def linear(
     profile: str | Profile,
     activation: str = "none",
     clamp: tuple[int, int] | None = None,
+    multiplier: FixedMultiplier | None = None,
 ) -> Codes:
     """Compute one quantized linear layer as an engine does.
 
@@ -65,6 +66,10 @@ def linear(
     clamp : tuple of int, optional
         (low, high): the activation's interval as codes, in place of its name, as CMSIS-NN and TFLite-Micro hold it. It
         lies inside y's interval and need not hold the zero point.
+    multiplier : FixedMultiplier, optional
+        m and e, one or N, in place of those that the profile makes of the scales: what a C kernel is given. The scales
+        of x, w and y are then read by nothing (any will do), and what needs them is refused: a real bias, and an
+        activation whose bounds are real numbers other than 0 (give `clamp`). N of them are per-channel weights.
 
     Returns
     -------
@@ -74,16 +79,19 @@ def linear(
     Raises
     ------
     TypeError
-        If an operand does not have an integer dtype.
+        If an operand does not have an integer dtype, or a multiplier is given to an engine that has none: it rescales
+        in floats, for this type of input and bias at least.
     ValueError
-        If shapes do not agree, a code is outside its interval, the profile is unknown, the engine refuses the layer, or
-        both an activation and clamp are given.
+        If shapes do not agree, a code is outside its interval, the profile is unknown, the engine refuses the layer or
+        the multiplier, or both an activation and clamp are given.
     OverflowError
         If an accumulator leaves int32 under a profile that does not wrap.
 
     Notes
     -----
-    R9, then the profile's output stage. K = 0 gives the requantized bias, B = 0 an empty result.
+    R9, then the profile's output stage. K = 0 gives the requantized bias, B = 0 an empty result. An integer multiplier
+    has one meaning in all engines, m 2^(e-31), positive e to the left (C4): CMSIS-NN's and TFLite's pair as it is,
+    TOSA's right shift is 31 - e.
 
     Examples
     --------
@@ -94,9 +102,18 @@ def linear(
     tflite_ref [[-2]]
     ort [[-2]]
     litert_ref_2025 [[-3]]
+
+    The same layer as a C kernel is given it, by m = 2^30 and a shift of 0 in place of three scales:
+
+    >>> any_scale = QuantParams(1.0, 0, -128, 127)
+    >>> given = {"x": any_scale, "w": any_scale, "y": any_scale, "multiplier": FixedMultiplier(2**30, 0)}
+    >>> linear([[1]], [[-5]], [0], profile="cmsis_nn", **given)
+    array([[-2]], dtype=int8)
     """
     record = get(profile)
-    refuse_unsupported(record, x, w, y)
+    if multiplier is not None:
+        w = _read_by_nothing(bias, activation, w, multiplier, np.shape(w_q)[-1:])
+    refuse_unsupported(record, x, w, y, by_scales=multiplier is None)
     inputs, weights = codes_of("x_q", x_q, x, 2), codes_of("w_q", w_q, w, 2)
     if inputs.shape[1] != weights.shape[0]:
         raise ValueError(f"x_q {inputs.shape} and w_q {weights.shape} do not agree: x_q has K columns, w_q has K rows")
@@ -111,6 +128,8 @@ def linear(
     added = _bias(bias, record, x, w, weights.shape[1])
     if x.dtype == np.int16:
         refuse_wide(record, added.dtype.name, x, y)
+    if multiplier is not None:
+        refuse_multiplier(record, multiplier, stages_for(record, x, added))
     return layer_codes(
         inputs,
         weights,
@@ -122,7 +141,23 @@ def linear(
         profile=record,
         interval=bounded if clamp is None else clamped_interval(y, clamp),
         activation=activation,
+        multiplier=multiplier,
     )
+
+
+def _read_by_nothing(
+    bias: ArrayLike | None, activation: str, w: QuantParams, multiplier: FixedMultiplier, n: tuple[int, ...]
+) -> QuantParams:
+    """Refuse what would read a scale beside a multiplier; return w per-channel where the multiplier is."""
+    if bias is not None and np.asarray(bias).dtype.kind == "f":
+        raise ValueError("a real bias needs the scales that a multiplier stands for: give its codes, as integers")
+    if activation not in ("none", "identity", "relu"):
+        raise ValueError(f"the bounds of {activation!r} need the scale that a multiplier stands for: give clamp")
+    if np.ndim(multiplier.multiplier) == 0:
+        return w
+    if np.shape(multiplier.multiplier) not in ((1,), n):
+        raise ValueError(f"{np.size(multiplier.multiplier)} multipliers for {n} outputs; give 1 or one each")
+    return QuantParams(np.broadcast_to(w.scale, n), w.zero_point, w.qmin, w.qmax)
 
 
 def _bias(bias: ArrayLike | None, profile: Profile, x: QuantParams, w: QuantParams, n: int) -> NDArray[Any]:
@@ -183,7 +218,7 @@ def quantize(x: ArrayLike, params: QuantParams, profile: str | Profile = NPQUANT
     record = get(profile)
     if record is NPQUANT:
         return affine.quantize(x, params)
-    operator = has(record, record.quantize_codes, "quantize operator")
+    operator = has(record, "quantize", "quantize operator")
     refuse_type(record, "quantized", params, record.quantize_types)
     codes: Codes = operator(x, params)
     return codes
@@ -226,7 +261,7 @@ def dequantize(q: ArrayLike, params: QuantParams, profile: str | Profile = NPQUA
     record = get(profile)
     if record is NPQUANT:
         return affine.dequantize(q, params)
-    operator = has(record, record.dequantize_codes, "dequantize operator")
+    operator = has(record, "dequantize", "dequantize operator")
     refuse_type(record, "quantized", params, record.quantize_types)
     real: NDArray[np.float32] = operator(codes_of("q", q, params), params)
     return real

@@ -59,7 +59,6 @@ QONNX = Profile(
     version="qonnx 1.0.0",
     source="fastmachinelearning/qonnx src/qonnx/custom_op/general/intquant.py, int_quant, resolve_rounding_mode",
     equation="q = half_even(clip(f32(f32(x/s) + z))); NaN stays NaN, and has no code",
-    proof="run: qonnx 1.0.0, each mode on 1,048,576 values",
     make_multiplier=no_multiplier,
     output_stage=no_stage,
     quantize_types=("int8", "uint8", "int16", "uint16"),

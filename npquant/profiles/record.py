@@ -48,8 +48,8 @@ class Profile:
         Which engine computes this, in which versions, and the file and revision it was read from.
     equation : str
         The arithmetic in one line.
-    proof : str
-        What shows it: which engine was run against which of the fields below, and which were read in its source alone.
+    knowledge : Knowledge
+        How each operator is known: run against the engine, compiled, read, or absent.
     make_multiplier : callable
         Offline: (sx, sw, sy) -> multiplier, in whatever form `output_stage` takes.
     output_stage : callable
@@ -96,14 +96,12 @@ class Profile:
         (x) -> codes, scale and zero point from the tensor's own range.
     wide_stages : tuple of WideStage
         How a linear layer of int16 inputs and outputs is computed ("16x8"), an entry a type of bias, that of layers
-        without a bias first; empty where the engine has none, or none was studied.
+        without a bias first; empty where `knowledge` says that it is absent.
     whole_layer : callable or None
         Where the engine's layer is no sum and then an output stage: (x_q, w_q, real bias or None, x, w, y, activation,
         (low, high)) -> int64 codes.
     has_layers : bool
         False where the engine has no linear layer of codes: it has quantize and dequantize alone.
-    knowledge : Knowledge
-        How each operator is known.
     conversion : str
         What the engine's float-to-integer conversion makes of overflow and NaN, in words.
 
@@ -119,7 +117,7 @@ class Profile:
     version: str
     source: str
     equation: str
-    proof: str
+    knowledge: Knowledge
     make_multiplier: Callable[[Any, Any, Any], Any]
     output_stage: Callable[[Any, Any, Any, int, int], Int64]
     add_bias: Callable[[Int64, ArrayLike, Any], Any] | None = None
@@ -144,8 +142,8 @@ class Profile:
     wide_stages: tuple[WideStage, ...] = ()
     whole_layer: Callable[..., Int64] | None = None
     has_layers: bool = True
-    knowledge: Knowledge | None = None
     conversion: str = "integer arithmetic: nothing to convert"
+    proof: str = ""
 
     @property
     def takes_real_bias(self) -> bool:

@@ -32,4 +32,16 @@ RELATIVES: Final = (
         "qonnx",
         Known("run", "brevitas 0.13.4", 1_048_576, "tests/peers/test_brevitas.py"),
     ),
+    Relative(
+        "iree_tosa_single",
+        "IREE, TOSA RESCALE, SINGLE_ROUND",
+        "tosa_single",
+        Known("run", "iree-base-compiler 3.13.0, llvm-cpu", 1_048_576, "tests/peers/test_iree.py"),
+    ),
+    Relative(
+        "iree_tosa_double",
+        "IREE, TOSA RESCALE, DOUBLE_ROUND",
+        "tosa_double",
+        Known("run", "iree-base-compiler 3.13.0, llvm-cpu", 1_048_576, "tests/peers/test_iree.py"),
+    ),
 )

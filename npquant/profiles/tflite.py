@@ -43,6 +43,7 @@ from npquant.kernels.softmax_engines import (
     softmax_codes_fixed_point_shift_x86,
     softmax_codes_table,
 )
+from npquant.profiles.known import tflite as known
 from npquant.profiles.record import Profile, WideStage
 
 
@@ -63,8 +64,7 @@ TFLITE_REF = Profile(
     "CMSIS-NN Include/arm_nnsupportfunctions.h, arm_nn_requantize",
     equation="y_q = clamp(wrap32(half_away(half_up(wrap32(acc 2^max(e,0)) m / 2^31) / 2^max(-e,0)) + zy)); "
     "M_A per tensor, M_B per channel",
-    proof="run: tflite-runtime 2.14, BUILTIN_REF on x86, every operator; of CMSIS-NN the layer alone, its C compiled "
-    "for x86 (its arm_relu6_s8 and softmax of 512 equal codes are not these)",
+    knowledge=known.TFLITE_REF,
     make_multiplier=per_tensor_float32_multiplier,
     quantize_bias=bias_reciprocal_half_away,
     output_stage=wrapping_stage(requantize_double_rounding),
@@ -86,8 +86,7 @@ TFLM = dataclasses.replace(
     version="wheel 0.dev20261023182759",
     source="tflite-micro micro/kernels/fully_connected_common.cc, with both scales converted to double first",
     equation="as tflite_ref, with M_B = f64(sx sw / sy) per tensor too",
-    proof="run: the wheel on x86, every operator, the layer of int16 codes with each type of bias too; relu's ratio is "
-    "float64, as there and not in the 2026-08 source",
+    knowledge=known.TFLM,
     make_multiplier=fixed_multiplier,
     code_types=("int8",),
     quantize_types=("int8", "int16"),
@@ -106,8 +105,7 @@ TFLITE_SINGLE = dataclasses.replace(
     version="LiteRT 2026-08-21; CMSIS-NN 2026-07-15",
     source="LiteRT tflite/kernels/internal/common.cc, MultiplyByQuantizedMultiplier (TFLITE_SINGLE_ROUNDING)",
     equation="y_q = clamp(wrap32(half_up(acc m 2^(e-31)) + zy)); M_A per tensor, M_B per channel",
-    proof="run: both C sources compiled for x86, requantization and CMSIS-NN's layer; quantize and dequantize have no "
-    "rounding of their own under the flag and are tflite_ref's",
+    knowledge=known.TFLITE_SINGLE,
     output_stage=wrapping_stage(requantize_single_rounding),
     multipliers=(0, 2**31 - 1, 1),  # TFLITE_DCHECK(quantized_multiplier >= 0)
     activation_codes=None,
@@ -122,8 +120,7 @@ LITERT_REF_2025 = dataclasses.replace(
     version="ai-edge-litert 2.3.0",
     source="LiteRT reference/integer_ops/fully_connected.h, commit 9213607 (2025-04-14)",
     equation="y_q = clamp(wrap32(int32(half_away(f64(acc M_B))) + zy))",
-    proof="run: ai-edge-litert 2.3.0, BUILTIN_REF on x86, every operator, the layer of int16 codes with each type of "
-    "bias too",
+    knowledge=known.LITERT_REF_2025,
     make_multiplier=real_multiplier,
     output_stage=stage_float64_half_away,
     quantize_types=("int8", "uint8", "int16"),
@@ -143,8 +140,7 @@ RUY_X86 = dataclasses.replace(
     source="google/ruy ruy/kernel_avx512.cc, apply_multiplier",
     equation="y_q = clamp(wrap32(half_up(half_up(wrap32(acc 2^max(e,0)) m / 2^31) / 2^max(-e,0)) + zy)); "
     "M_A per tensor, M_B per channel",
-    proof="run: ai-edge-litert 2.3.0, BUILTIN_WITHOUT_DEFAULT_DELEGATES on x86, every operator, the layer of int16 "
-    "codes with each type of bias too",
+    knowledge=known.RUY_X86,
     output_stage=wrapping_stage(requantize_double_rounding_up),
     quantize_types=("int8", "uint8", "int16"),
     multipliers=(0, 2**31 - 1, 1),
@@ -165,8 +161,7 @@ TFLITE_OPT_2_14 = dataclasses.replace(
     engine="TFLite 2.14 without default delegates on x86 (ruy)",
     version="tflite-runtime 2.14.0",
     equation="as ruy_x86, for int8; its QUANTIZE divides in float64 and has no vector of its own",
-    proof="run: tflite-runtime 2.14, BUILTIN_WITHOUT_DEFAULT_DELEGATES on x86, every operator; its uint8 layer is "
-    "neither tflite_ref's nor ruy_x86's, and was not studied",
+    knowledge=known.TFLITE_OPT_2_14,
     code_types=("int8",),
     quantize_types=("int8", "uint8"),
     quantize_codes=quantize_divide_half_away_float64,
@@ -181,7 +176,7 @@ RUY_ARM64 = dataclasses.replace(
     engine="LiteRT without default delegates on ARM64 (ruy)",
     source="google/ruy ruy/kernel_arm64.cc (SQDMULH, SRSHL)",
     equation="y_q = clamp(wrap32(half_up(floor(wrap32(acc 2^l) m / 2^31) / 2^r) + zy)), r = max(1,-e), l = e + r",
-    proof="run: the aarch64 wheel of ai-edge-litert 2.3.0 under emulation, the layer",
+    knowledge=known.RUY_ARM64,
     output_stage=wrapping_stage(requantize_floor_then_half_up),
     quantize_codes=None,
     dequantize_codes=None,

@@ -20,6 +20,7 @@ from npquant.kernels.output_stages import (
     stage_float32_zero_point_first,
 )
 from npquant.kernels.quantize_engines import dequantize_float32, quantize_torch
+from npquant.profiles.known import torch as known
 from npquant.profiles.record import Profile
 
 Scales = tuple[Float32, Float32, Float32]
@@ -75,7 +76,7 @@ FBGEMM = Profile(
     source="pytorch/FBGEMM src/QuantUtilsAvx2.cc, requantizeOutputProcessingAvx2",
     equation="v = fma(b, f32(1/f32(sx sw)), f32(acc)) per tensor, f32(f32(acc) + f32(b/f32(sx sw))) per channel; "
     "y_q = clamp(sat16(sat16(int32(half_even(f32(v M_C)))) + zy))",
-    proof="run: torch 2.13.0 on x86, every operator",
+    knowledge=known.FBGEMM,
     make_multiplier=_fbgemm_multiplier,
     output_stage=_fbgemm_stage,
     quantize_codes=quantize_torch,
@@ -90,7 +91,7 @@ FBGEMM_PAIR16 = dataclasses.replace(
     name="fbgemm_pair16",
     engine="PyTorch quantized.linear, engines fbgemm and x86, on x86 without VNNI",
     equation="as fbgemm, with pairs of products saturated to int16 before they are summed",
-    proof="run: torch 2.13.0 with AVX-512 and VNNI hidden (18,952 outputs); the rest is fbgemm's",
+    knowledge=known.FBGEMM_PAIR16,
     accumulator="pair16",
 )
 
@@ -100,7 +101,7 @@ QNNPACK = Profile(
     version="torch 2.13.0",
     source="pytorch aten/src/ATen/native/quantized/cpu/qnnpack/src/q8gemm; qlinear.cpp",
     equation="y_q = clamp(sat16(sat16(int32(half_even(f32(f32(acc) M_D)))) + zy))",
-    proof="run: torch 2.13.0 on x86, every operator",
+    knowledge=known.QNNPACK,
     make_multiplier=multiplier_float32_reciprocal,
     quantize_bias=bias_reciprocal_half_even,
     output_stage=_qnnpack_stage,
@@ -117,7 +118,7 @@ ONEDNN_VNNI = Profile(
     source="uxlfoundation/oneDNN src/cpu/matmul/ref_matmul_int8.cpp; the order of the products from runs",
     equation="v = f32(f32(f32(f32(acc) sx') sw') + b), s' = f32(1/f32(1/s)); "
     "y_q = clamp(half_even(f32(f32(v f32(1/sy)) + zy)))",
-    proof="run: torch 2.13.0 on x86, every operator, under four instruction sets",
+    knowledge=known.ONEDNN_VNNI,
     make_multiplier=_onednn_scales,
     output_stage=_onednn_stage,
     quantize_codes=quantize_torch,
@@ -134,8 +135,7 @@ ONEDNN_AVX2 = dataclasses.replace(
     engine="PyTorch quantized.linear, engine onednn, AVX2 without VNNI",
     equation="as onednn_vnni, with v = f32(f32(f32(acc) f32(sx' sw')) + b) and pairs saturated to int16; for "
     "256 < K < 768 the first ceil(K/2) products are paired apart from the others",
-    proof="run: torch 2.13.0 under oneDNN's own caps, and on AVX2 without VNNI for K up to 4,095; quantize and "
-    "dequantize are torch's",
+    knowledge=known.ONEDNN_AVX2,
     add_bias=_onednn_bias_one_product,
     accumulator="pair16",
     pairs_apart=_onednn_halves,

@@ -19,6 +19,7 @@ from npquant.kernels.output_stages import (
 from npquant.kernels.quantize_engines import dequantize_float32, quantize_reciprocal_half_even
 from npquant.kernels.requantize_codes import requantize_codes_8_bit_multiplier
 from npquant.kernels.softmax_engines import softmax_codes_table
+from npquant.profiles.known import xnnpack as known
 from npquant.profiles.record import Profile
 from npquant.profiles.tflite import RUY_X86
 
@@ -28,8 +29,7 @@ XNNPACK_FP32 = Profile(
     version="XNNPACK 2026-08-21",
     source="XNNPACK src/operators/fully-connected-nc.c, src/qs8-qc8w-gemm/gen",
     equation="y_q = half_even(clip(f32(f32(acc) M_C), lo - zy, hi - zy)) + zy",
-    proof="run: ai-edge-litert 2.3.0 with its delegate on x86, every operator (the layer: AVX2 by emulation); softmax "
-    "and layers of int16 codes, which the delegate leaves to LiteRT, are LiteRT's optimized kernels",
+    knowledge=known.XNNPACK_FP32,
     make_multiplier=multiplier_float32,
     quantize_bias=bias_reciprocal_half_away,
     output_stage=stage_float32_half_even,
@@ -51,7 +51,7 @@ XNNPACK_FP32_AVX512 = dataclasses.replace(
     engine="XNNPACK, float32 requantization, AVX-512 kernels: LiteRT's default on such a machine",
     version="XNNPACK in ai-edge-litert 2.3.0",
     equation="y_q = clamp(wrap32(int32(half_even(min(f32(f32(acc) M_C), hi - zy))) + zy))",
-    proof="run: ai-edge-litert 2.3.0 with its delegate on x86 with AVX-512, every operator",
+    knowledge=known.XNNPACK_FP32_AVX512,
     output_stage=stage_float32_half_even_low_wraps,
     conversion="x86: a product below -2^31 becomes -2^31, and adding a negative zero point wraps it to the high rail",
 )
@@ -63,9 +63,7 @@ XNNPACK_RNDNU = dataclasses.replace(
     version="XNNPACK 75db3c09 (2026-08-21)",
     source="XNNPACK src/xnnpack/requantization.h, xnn_qu8_requantize_rndnu and xnn_qs8_requantize_rndnu",
     equation="y_q = clamp(wrap32(half_up(acc mantissa24(M_C) 2^x)) + zy): exact product, one rounding, cast to int32",
-    proof="read, not run: the C and the scalar kernels cast to int32 before the clamp; NEON (vqshl, vqdmulh, vrshl) "
-    "saturates there. Matrix products by rndnu are uint8, depthwise convolutions and products of tensors int8 too; "
-    "quantize and dequantize are XNNPACK's on x86",
+    knowledge=known.XNNPACK_RNDNU,
     output_stage=stage_mantissa24_half_up,
     activation_codes=None,
     softmax_codes=None,

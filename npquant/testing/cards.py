@@ -6,6 +6,7 @@ multiplier, sx sw sy scales, zy zero point of the worked example.
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from textwrap import wrap
 from types import MappingProxyType
 from typing import Any, Final
@@ -103,7 +104,6 @@ def render_card(name: str) -> str:
         "overflow": profile.conversion,
         "version": profile.version,
         "read from": profile.source,
-        "proof": profile.proof,
     }
     for relative in RELATIVES:
         if relative.record == profile.name:
@@ -112,6 +112,9 @@ def render_card(name: str) -> str:
         f"{profile.name}   {profile.engine}",
         "",
         *(line for title, text in rows.items() for line in _wrapped(text, f"  {title:<12}", " " * 14)),
+        "",
+        "  how each operator is known",
+        *_known(profile),
     ]
     if profile.has_layers:
         lines += _layer_lines(profile)
@@ -127,6 +130,15 @@ def _layer_lines(profile: Profile) -> list[str]:
         "",
         "  relatives, nearest first (share of outputs beside ties and rails that differ)",
         *(line for text in _relatives(profile) for line in _wrapped(text, "    ", "      ")),
+    ]
+
+
+def _known(profile: Profile) -> list[str]:
+    """Lay out the cells of a profile, an operator a line."""
+    return [
+        line
+        for operator, known in profile.knowledge.cells()
+        for line in _wrapped(str(known), f"    {operator:<16}", " " * 20)
     ]
 
 
@@ -185,9 +197,8 @@ def record_as_json(profile: Profile) -> dict[str, object]:
     'wrap'
     """
     fields = {name: getattr(profile, name) for name in profile.__dataclass_fields__}
+    fields["knowledge"] = {operator: asdict(known) for operator, known in profile.knowledge.cells()}
     fields["wide_stages"] = [_by_name({n: getattr(s, n) for n in s.__dataclass_fields__}) for s in profile.wide_stages]
-    known = profile.knowledge
-    fields["knowledge"] = None if known is None else {name: str(cell) for name, cell in known.cells()}
     return _by_name(fields)
 
 

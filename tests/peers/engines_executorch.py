@@ -65,3 +65,61 @@ def _compiled(operator: str, size: int, codes: str, qmin: int, qmax: int) -> Any
         edge = to_edge(exported, compile_config=EdgeCompileConfig(_check_ir_validity=False))
         program = edge.to_executorch().buffer
         return _load_for_executorch_from_buffer(program), program  # the module reads from the buffer while it lives
+
+
+def linear(layer: Any) -> tuple[NDArray[Any], str]:
+    """Run a static int8 layer of `tests.peers.layers` on the delegate; return its codes and the lowered graph."""
+    import torch
+
+    program, graph = _delegated(layer)
+    x = dequantized(layer.x_q, layer.x)
+    real = program[0].run_method("forward", (torch.from_numpy(x),))[0].numpy()
+    steps = real.astype(np.float64) / np.float64(layer.y.scale) + int(layer.y.zero_point)
+    return np.rint(steps).astype(layer.y.dtype), graph
+
+
+def dequantized(q: NDArray[Any], x: QuantParams) -> NDArray[np.float32]:
+    """Return real values that quantize to these codes."""
+    return np.asarray((q.astype(np.float32) - np.float32(x.zero_point)) * x.scale)
+
+
+def _delegated(layer: Any) -> tuple[Any, str]:
+    """Lower one layer between quantize and dequantize to the delegate, and load it beside its buffer."""
+    with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
+        warnings.simplefilter("ignore")
+        import torch
+        from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
+        from executorch.exir import EdgeCompileConfig, to_edge_transform_and_lower
+        from executorch.extension.pybindings.portable_lib import _load_for_executorch_from_buffer
+        from torch.ao.quantization.fx import _decomposed  # noqa: F401  # registers the operators
+
+        ops = torch.ops.quantized_decomposed
+        x, y = ((float(p.scale), int(p.zero_point), -128, 127, torch.int8) for p in (layer.x, layer.y))
+        weight, scale = torch.from_numpy(layer.w_q.T.copy()), torch.from_numpy(np.array(layer.w.scale, np.float32))
+
+        class Layer(torch.nn.Module):
+            def __init__(self) -> None:
+                super().__init__()
+                self.register_buffer("weight", weight)
+                self.register_buffer("scale", scale)
+                self.register_buffer("zero", torch.zeros(scale.shape, dtype=torch.int64))
+                self.bias = None if layer.bias is None else torch.nn.Parameter(torch.from_numpy(layer.bias.copy()))
+
+            def forward(self, real: Any) -> Any:
+                codes = ops.dequantize_per_tensor(ops.quantize_per_tensor(real, *x), *x)
+                if layer.w.per_channel:
+                    w = ops.dequantize_per_channel(self.weight, self.scale, self.zero, 0, -127, 127, torch.int8)
+                else:
+                    w = ops.dequantize_per_tensor(self.weight, float(layer.w.scale), 0, -127, 127, torch.int8)
+                out = torch.nn.functional.linear(codes, w, self.bias)
+                out = torch.relu(out) if layer.activation == "relu" else out
+                return ops.dequantize_per_tensor(ops.quantize_per_tensor(out, *y), *y)
+
+        real = torch.from_numpy(dequantized(layer.x_q, layer.x))
+        exported = torch.export.export(Layer().eval(), (real,))
+        lowered = to_edge_transform_and_lower(
+            exported, partitioner=[XnnpackPartitioner()], compile_config=EdgeCompileConfig(_check_ir_validity=False)
+        )
+        graph = str(lowered.exported_program().graph_module.code)
+        program = lowered.to_executorch().buffer
+        return (_load_for_executorch_from_buffer(program), program), graph

@@ -1,4 +1,4 @@
-"""ExecuTorch's portable quantize and dequantize are the profile `executorch_portable`, bit for bit."""
+"""ExecuTorch: portable kernels are `executorch_portable`, the XNNPACK delegate is `executorch_xnnpack`, bit for bit."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import npquant
+from tests.peers import adversarial, layers, machine, vectors
 from tests.peers import engines_executorch as ENGINE
-from tests.peers import machine, vectors
 from tests.peers.comparison import differing, require_equal
 
 pytestmark = [
@@ -55,3 +55,42 @@ def test_portable_quantize_kills_other_rules() -> None:
                 killed.add(name)
         beyond += int(differing(got, npquant.quantize(x, y, profile="xnnpack_fp32")).sum())
     assert killed == wrong and beyond > 0
+
+
+PROFILE = "executorch_xnnpack_avx512" if machine.has_avx512() else "executorch_xnnpack"
+
+
+def _static(seed: int, each: bool) -> list[layers.Layer]:
+    """Draw layers of 512 rows and 512 outputs whose products, small by design, meet ties; real biases reach beyond."""
+    rng, drawn = np.random.default_rng(seed), []
+    for i, zero in enumerate(adversarial.zero_points("int8", 4)):
+        sx, sw, sy = layers.scales(rng, 512, per_channel=each)
+        m = layers.real_multipliers(sx, sw, sy, 512)
+        steps = adversarial.accumulators(rng, m, reach=2**24).astype(np.float64) + rng.choice([0, 0.25, 0.5], 512)
+        w_q = (rng.integers(-3, 4, (8, 512)) if i % 2 else adversarial.codes(rng, (8, 512), "int8")).astype(np.int8)
+        bias = (steps * np.float64(sx) * np.asarray(sw, np.float64)).astype(np.float32)
+        x_q = adversarial.codes(rng, (512, 8), "int8")
+        zx = int(rng.integers(-128, 128))
+        layer = layers.Layer(
+            x_q,
+            np.maximum(w_q, -127),
+            bias,
+            layers.params(sx, zx, "int8"),
+            layers.params(sw, 0, "int8"),
+            layers.params(sy, int(zero), "int8"),
+            "relu" if i == 3 else "none",
+        )
+        drawn.append(layer)
+    return drawn
+
+
+@pytest.mark.parametrize("each", [False, True])
+def test_xnnpack_delegate_equals_profile(each: bool) -> None:
+    """Static layers with a real bias, per tensor and per channel: all of it runs in the delegate."""
+    compared, biases = 0, 0
+    for layer in _static(234, each):
+        got, graph = ENGINE.linear(layer)
+        assert "executorch_call_delegate" in graph and "linear" not in graph
+        compared += require_equal(ENGINE, got, layer.under(PROFILE), case=layer)
+        biases += int(differing(got, layer.under(PROFILE.replace("executorch_xnnpack", "xnnpack_fp32"))).sum())
+    assert compared >= 1_048_576 and biases > 0

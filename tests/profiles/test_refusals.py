@@ -220,9 +220,3 @@ def test_xnnpack_rndnu_casts_to_int32_before_it_clamps():
     assert requantize([5, -5], x=x, w=one, y=one, profile="xnnpack_rndnu").tolist() == [8, -7]
     with pytest.raises(ValueError, match="takes input codes of type uint8"):
         linear([[1]], [[1]], None, x=one, w=one, y=one, profile="xnnpack_rndnu")
-
-
-@pytest.mark.parametrize("name", names())
-def test_record_says_what_proves_it(name):
-    """Run, read or defined: each record says which."""
-    assert get(name).proof.startswith(("run: ", "read", "a definition: "))

@@ -1,0 +1,42 @@
+"""How the operators of PyTorch's quantized engines are known.
+
+Legend: a cell says how, of which engine, over how many outputs, and which test asks again.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from npquant.profiles.knowledge import Knowledge, Known
+
+TESTS: Final = "tests/peers/test_torch.py"
+TORCH: Final = "torch 2.13.0 on x86"
+LINEAR: Final = f"{TESTS}::test_linear_equals_profile"
+BIAS: Final = f"{TESTS}::test_linear_with_bias_equals_profile"
+
+
+def _run(engine: str, linear: int, requantize: int, bias: int) -> Knowledge:
+    """Return the cells of an engine of torch, with the outputs of its three kinds of test.
+
+    Quantize and dequantize are torch's own, whichever the engine.
+    """
+    return Knowledge(
+        linear=Known("run", f"{TORCH}, {engine}", linear, TESTS),
+        wide=Known("absent in the engine", "its activations are quint8"),
+        requantize=Known("run", f"{TORCH}, {engine}, accumulators through the layer's products", requantize, LINEAR),
+        quantize=Known("run", f"{TORCH}, per tensor and per channel", 1_051_120, TESTS),
+        dequantize=Known("run", TORCH, 135_152, f"{TESTS}::test_dequantize_equals_profile"),
+        codes_to_codes=Known("absent in the engine", "dequantize and quantize stand in its place"),
+        bias=Known("run", f"{TORCH}, {engine}: real biases", bias, BIAS),
+        activations=Known("absent here", "quantized relu6, sigmoid and tanh"),
+        softmax=Known("absent here", "quantized softmax"),
+        dynamic=Known("absent here", "quantized linear_dynamic"),
+    )
+
+
+# fbgemm and x86 are two names, each asked for all
+FBGEMM = _run("engines fbgemm and x86 with VNNI", 2_658_080, 2_096_128, 523_776)
+FBGEMM_PAIR16 = _run("engines fbgemm and x86 without VNNI", 2_658_080, 2_096_128, 523_776)
+QNNPACK = _run("engine qnnpack", 1_329_040, 1_048_064, 261_888)
+ONEDNN_VNNI = _run("engine onednn with VNNI", 1_327_926, 1_048_064, 261_888)
+ONEDNN_AVX2 = _run("engine onednn, AVX2 without VNNI", 1_327_926, 1_048_064, 261_888)

@@ -1,0 +1,52 @@
+"""How the operators of XNNPACK, LiteRT's default delegate, are known.
+
+Legend: a cell says how, of which engine, over how many outputs, and which test asks again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from npquant.profiles.knowledge import Knowledge, Known
+from npquant.profiles.known.tflite import CODES, CONVERSIONS, CONVERTER, INJECTED, LAYER, WIDE
+
+PLAIN: Final = "ai-edge-litert 2.3.0 with its delegate, on x86 without AVX-512"
+WITH_AVX512: Final = "ai-edge-litert 2.3.0 with its delegate, on x86 with AVX-512"
+DYNAMIC: Final = Known("absent here", "qd8: float inputs quantized by row, 8- and 4-bit weights")
+
+
+def _run(processor: str) -> Knowledge:
+    """Return the cells of the delegate on a processor: the tests ask whichever kernels run there."""
+    return Knowledge(
+        linear=Known("run", processor, 1_631_126, LAYER),
+        wide=Known("run", f"{processor}: LiteRT's own kernels, since the delegate takes none", 589_824, WIDE),
+        requantize=Known("run", f"{processor}, accumulators through the layer's bias", 1_572_864, INJECTED),
+        quantize=Known("run", processor, 524_784, f"{CONVERSIONS}::test_quantize_equals_profile"),
+        dequantize=Known("run", processor, 135_152, f"{CONVERSIONS}::test_dequantize_equals_profile"),
+        codes_to_codes=Known("run", processor, 317_880, f"{CODES}::test_requantize_codes_equals_profile"),
+        bias=CONVERTER,
+        activations=Known("run", f"{processor}: relu, relu6, sigmoid, tanh", 1_020_088, CODES),
+        softmax=Known("run", f"{processor}: LiteRT's own kernel, since the delegate takes none", 596_576, CODES),
+        dynamic=DYNAMIC,
+    )
+
+
+XNNPACK_FP32 = _run(PLAIN)
+XNNPACK_FP32_AVX512 = _run(WITH_AVX512)
+
+XNNPACK_RNDNU = replace(
+    XNNPACK_FP32,
+    linear=Known("read", "XNNPACK 75db3c09 src/xnnpack/requantization.h, xnn_qu8_requantize_rndnu: uint8 on ARM"),
+    wide=Known("absent in the engine", "the delegate takes no layer of int16 codes"),
+    requantize=Known(
+        "read",
+        "XNNPACK 75db3c09 src/xnnpack/requantization.h: the C and the scalar kernels cast to int32 before the clamp; "
+        "NEON (vqshl, vqdmulh, vrshl) saturates there",
+    ),
+    quantize=Known("read", "XNNPACK 75db3c09 src/f32-qs8-vcvt: the rule of x86"),
+    dequantize=Known("read", "XNNPACK 75db3c09 src/qs8-f32-vcvt: the rule of x86"),
+    codes_to_codes=Known("absent here", "XNNPACK's conversion of codes on ARM"),
+    activations=Known("absent here", "XNNPACK's tables on ARM"),
+    softmax=Known("absent in the engine", "the delegate takes no softmax of codes"),
+)
