@@ -41,5 +41,5 @@ def _execute(options: argparse.Namespace) -> int:
         for name in names(layers=False):
             sys.stdout.write(f"{name:<21} {get(name).engine}\n")
         for relative in RELATIVES:
-            sys.stdout.write(f"{relative.name:<21} {relative.record.engine}; 8-bit layers as {relative.of}\n")
+            sys.stdout.write(f"{relative.name:<21} {relative}\n")
     return 0

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from npquant.arrays import Float32, Int64
+from npquant.kernels.conversion import to_int32_x86
 from npquant.kernels.floating import IGNORED, to_float32, to_float64
 from npquant.kernels.multiplier import scale_product_float32
 from npquant.kernels.rounding import round_half_away, round_half_even, saturate_to
@@ -60,6 +61,36 @@ def bias_reciprocal_half_away(b: ArrayLike, sx: ArrayLike, sw: ArrayLike) -> Int
     """
     v = round_half_away(_times_reciprocal(b, sx, sw)).astype(np.float64)
     return saturate_to(np.clip(v, -(2.0**31), 2.0**31).astype(np.int64), -(2**31 - 1), 2**31 - 1)
+
+
+def bias_reciprocal_half_even_x86(b: ArrayLike, sx: ArrayLike, sw: ArrayLike) -> Int64:
+    """R142. b_q = R22(round_half_even(f32(b f32(1 / f32(sx sw))))): 2^31 and more gives -2^31.
+
+    Source: pytorch/executorch ``backends/xnnpack/operators/quant_params.py``, from_bias.
+
+    >>> bias_reciprocal_half_even_x86([0.625, 1e30], 0.5, 0.5)
+    array([          2, -2147483648])
+    """
+    return to_int32_x86(round_half_even(_times_reciprocal(b, sx, sw)))
+
+
+def bias_reciprocal_float64_half_even_x86(b: ArrayLike, sx: ArrayLike, sw: ArrayLike) -> Int64:
+    """R143. b_q = R22(round_half_even(f32(b f32(f64(1 / (sx sw)))))), the scales' product exact.
+
+    Source: pytorch/executorch ``backends/xnnpack/operators/quant_params.py``, from_bias.
+    """
+    product = np.asarray(sx, np.float32).astype(np.float64) * np.asarray(sw, np.float32).astype(np.float64)
+    with np.errstate(divide="ignore", **IGNORED):
+        return to_int32_x86(round_half_even(np.asarray(to_float32(b) * to_float32(1 / product))))
+
+
+def bias_quotient_half_even_x86(b: ArrayLike, sx: ArrayLike, sw: ArrayLike) -> Int64:
+    """R144. b_q = R22(round_half_even(f32(b / f32(sx sw)))).
+
+    Source: openxla/stablehlo ``stablehlo/transforms/StablehloLegalizeQuantToMath.cpp``; runs of IREE 3.13.0.
+    """
+    with np.errstate(divide="ignore", **IGNORED):
+        return to_int32_x86(round_half_even(np.asarray(to_float32(b) / scale_product_float32(sx, sw))))
 
 
 def _times_reciprocal(b: ArrayLike, sx: ArrayLike, sw: ArrayLike) -> Float32:

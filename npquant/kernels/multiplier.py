@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from npquant.arrays import Float32, Float64, Int64
-from npquant.kernels.floating import to_float64
+from npquant.kernels.floating import to_float32, to_float64
 from npquant.kernels.qparams import QuantParams
 
 
@@ -45,6 +45,14 @@ def multiplier_float32_reciprocal(sx: ArrayLike, sw: ArrayLike, sy: ArrayLike) -
     Source: pytorch ``aten/src/ATen/native/quantized/cpu/qlinear.cpp``.
     """
     return np.asarray(scale_product_float32(sx, sw) * (np.float32(1) / np.asarray(sy, np.float32)))
+
+
+def multiplier_float64_to_float32(sx: ArrayLike, sw: ArrayLike, sy: ArrayLike) -> Float32:
+    """R146. M = f32(f64(sx sw / sy)), as float32.
+
+    Source: openxla/stablehlo ``stablehlo/transforms/StablehloLegalizeQuantToMath.cpp``, applyMergedScalesAndZps.
+    """
+    return to_float32(real_multiplier(sx, sw, sy))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -82,6 +82,18 @@ def stage_float64_zero_point_first(acc: Int64, m: Float32, zy: ArrayLike, qmin: 
     return np.clip(round_half_even(np.asarray(v)), qmin, qmax).astype(np.int64)
 
 
+def stage_float32_fused_zero_point_first(acc: Int64, m: Float32, zy: ArrayLike, qmin: int, qmax: int) -> Int64:
+    """R145. y_q = round_half_even(clip(f32(f32(acc) M + zy), qmin, qmax)): a fused multiply-add.
+
+    Source: openxla/stablehlo ``stablehlo/transforms/StablehloLegalizeQuantToMath.cpp``; runs of IREE 3.13.0.
+
+    >>> stage_float32_fused_zero_point_first(np.array([-5]), np.float32(0.5), 1, -128, 127)
+    array([-2])
+    """
+    v = fma_float32(acc.astype(np.float32), m, np.asarray(zy, np.float32))
+    return np.asarray(round_half_even(np.clip(v, qmin, qmax)).astype(np.int64))
+
+
 def stage_mantissa24_half_up(acc: Int64, m: Float32, zy: ArrayLike, qmin: int, qmax: int) -> Int64:
     """R29. y_q = saturate(wrap32(round_half_up(acc M)) + zy), M below 256 (XNNPACK asserts it).
 

@@ -91,6 +91,30 @@ def quantize_reciprocal_half_even(x: ArrayLike, params: QuantParams) -> Codes:
     return np.asarray(np.clip(narrow, params.qmin, params.qmax).astype(params.dtype))
 
 
+def quantize_reciprocal_half_even_int64(x: ArrayLike, params: QuantParams) -> Codes:
+    """R141. q = saturate(int64_x86(f32(round_half_even(f32(x f32(1 / s))) + z))). NaN and +inf give the low rail.
+
+    Source: pytorch/executorch ``kernels/quantized/cpu/op_quantize.cpp``, quantize_val.
+
+    >>> quantize_reciprocal_half_even_int64([-1.25, 1e20, np.nan], QuantParams(0.5, 0, -128, 127))
+    array([  -2, -128, -128], dtype=int8)
+    """
+    v = round_half_even(_multiplied(x, params)) + np.asarray(params.zero_point, np.float32)
+    inside = (v >= -(2.0**63)) & (v < 2.0**63)  # false for NaN
+    return np.asarray(np.where(inside, np.clip(v, params.qmin, params.qmax), params.qmin).astype(params.dtype))
+
+
+def quantize_divide_half_even_nan_high(x: ArrayLike, params: QuantParams) -> Codes:
+    """R54, where NaN gives qmax: the order of two float comparisons. Source: apache/tvm
+    ``python/tvm/relax/transform/legalize_ops/qdq.py``, clip_cast; runs of apache-tvm 0.27.
+
+    >>> quantize_divide_half_even_nan_high([-1.25, np.nan], QuantParams(0.5, 0, -128, 127))
+    array([ -2, 127], dtype=int8)
+    """
+    codes = quantize_divide_half_even(x, params)
+    return np.asarray(np.where(np.isnan(to_float32(x)), params.qmax, codes).astype(params.dtype))
+
+
 def quantize_divide_half_even(x: ArrayLike, params: QuantParams) -> Codes:
     """R54. q = saturate(round_half_even(f32(x / s)) + z). NaN gives qmin.
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from npquant.arrays import Codes, Int64
 from npquant.kernels.activation_bounds import bounds_half_away
+from npquant.kernels.floating import fma_float32
 from npquant.kernels.multiplier import decompose_multiplier
 from npquant.kernels.output_stages import Requantize, integer_stage, wrapping_stage
 from npquant.kernels.qparams import QuantParams
@@ -76,6 +77,21 @@ def requantize_codes_8_bit_multiplier(q: Codes, x: QuantParams, y: QuantParams) 
     k = int(round_half_even(np.asarray(np.float32(256) * ratio)))  # 1 .. 2^15
     wide = _steps(q, x) * k + int(y.zero_point) * 256  # below 2^24 for 8-bit codes
     return saturate_to(shift_right_half_up(wide, 8), y.qmin, y.qmax).astype(y.dtype)
+
+
+def requantize_codes_fused(q: Codes, x: QuantParams, y: QuantParams) -> Codes:
+    """R147. round_half_even(clip(f32(q f32(r) + f32(f64(zy - f64(zx r)))))), r = f64(sx / sy): half even.
+
+    Source: openxla/stablehlo ``stablehlo/transforms/StablehloLegalizeQuantToMath.cpp``; runs of IREE 3.13.0.
+
+    >>> one, four = QuantParams(1.0, 0, -128, 127), QuantParams(4.0, 0, -128, 127)
+    >>> requantize_codes_fused(np.array([-6, 6, 10], np.int8), one, four)
+    array([-2,  2,  2], dtype=int8)
+    """
+    ratio = np.float64(x.scale) / np.float64(y.scale)
+    zero = np.float32(np.float64(y.zero_point) - np.float64(x.zero_point) * ratio)
+    v = fma_float32(q.astype(np.float32), np.float32(ratio), zero)
+    return np.asarray(round_half_even(np.clip(v, y.qmin, y.qmax)).astype(y.dtype))
 
 
 def clamp_activation_codes(name: str, q: Codes, x: QuantParams, y: QuantParams) -> Codes:

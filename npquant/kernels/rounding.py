@@ -7,6 +7,8 @@ overflow int64. Empty arrays give empty arrays.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -32,6 +34,65 @@ def round_half_away(v: Real) -> Real:
     whole = np.trunc(v)
     fraction = np.subtract(v, whole, out=np.zeros_like(v), where=np.isfinite(v))
     return np.asarray(whole + np.copysign((np.abs(fraction) >= 0.5).astype(v.dtype), v))
+
+
+def round_floor(v: Real) -> Real:
+    """Round toward minus infinity. NaN and infinities pass through, as in the other rules."""
+    return np.asarray(np.floor(v))
+
+
+def round_ceil(v: Real) -> Real:
+    """Round toward plus infinity."""
+    return np.asarray(np.ceil(v))
+
+
+def round_toward_zero(v: Real) -> Real:
+    """Truncate."""
+    return np.asarray(np.trunc(v))
+
+
+def round_away_from_zero(v: Real) -> Real:
+    """Round to the integer of larger magnitude, unless v is one.
+
+    >>> round_away_from_zero(np.array([2.1, -2.1, 3.0]))
+    array([ 3., -3.,  3.])
+    """
+    return np.asarray(np.copysign(np.ceil(np.abs(v)), v))
+
+
+def _from_below(v: Real, up: Callable[[Real, float], Real]) -> Real:
+    """Return floor(v), or one more where `up` of the fraction and 1/2 says so."""
+    # The fraction is exact (infinity's: 0), while v + 1/2 is not just below 1/2, and v - 1/2 not from 2^23 on.
+    whole = np.floor(v)
+    fraction = np.subtract(v, whole, out=np.zeros_like(v), where=np.isfinite(v))
+    return np.asarray(whole + up(fraction, 0.5))
+
+
+def round_half_up(v: Real) -> Real:
+    """Round to nearest integers, ties toward plus infinity.
+
+    >>> round_half_up(np.array([2.5, -2.5, 0.49999999999999994]))
+    array([ 3., -2.,  0.])
+    """
+    return _from_below(v, np.greater_equal)
+
+
+def round_half_down(v: Real) -> Real:
+    """Round to nearest integers, ties toward minus infinity.
+
+    >>> round_half_down(np.array([2.5, -2.5, 0.5000001]))
+    array([ 2., -3.,  1.])
+    """
+    return _from_below(v, np.greater)
+
+
+def round_half_toward_zero(v: Real) -> Real:
+    """Round to nearest integers, ties toward zero.
+
+    >>> round_half_toward_zero(np.array([2.5, -2.5, 0.5000001]))
+    array([ 2., -2.,  1.])
+    """
+    return np.asarray(np.copysign(round_half_down(np.abs(v)), v))
 
 
 def shift_right_floor(x: Int64, e: ArrayLike) -> Int64:

@@ -8,7 +8,19 @@ from __future__ import annotations
 
 import difflib
 
-from npquant.profiles import compilers, hardware, mnn, ncnn, onnx, tflite, torch, xnnpack
+from npquant.profiles import (
+    compilers,
+    executorch,
+    hardware,
+    mnn,
+    ncnn,
+    onnx,
+    qonnx,
+    stablehlo,
+    tflite,
+    torch,
+    xnnpack,
+)
 from npquant.profiles.npquant import NPQUANT
 from npquant.profiles.record import Profile
 from npquant.profiles.relatives import RELATIVES
@@ -23,6 +35,9 @@ _ALL = (
     *hardware.PROFILES,
     *ncnn.PROFILES,
     *mnn.PROFILES,
+    *executorch.PROFILES,
+    *stablehlo.PROFILES,
+    *qonnx.PROFILES,
 )
 
 
@@ -78,6 +93,10 @@ def get(name: str | Profile) -> Profile:
     for relative in RELATIVES:
         if relative.name == name:
             return relative.record
-    known = (*names(layers=False), *(relative.name for relative in RELATIVES))
-    near = difflib.get_close_matches(str(name), known, n=4, cutoff=0.3) or names()
+    known = (*names(), *(relative.name for relative in RELATIVES))
+    # Apart, and nearer, since the many modes of one quantizer would crowd out the layers.
+    alone = [profile.name for profile in _ALL if not profile.has_layers]
+    near = difflib.get_close_matches(str(name), known, n=4, cutoff=0.3)
+    near += difflib.get_close_matches(str(name), alone, n=2, cutoff=0.7)
+    near = near or list(names())
     raise ValueError(f"there is no profile {name!r}; near it: {', '.join(near)} (npquant.profiles.names() lists all)")

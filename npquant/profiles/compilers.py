@@ -6,11 +6,15 @@ Legend: acc accumulator, (m, e) fixed multiplier, zy zero point.
 from __future__ import annotations
 
 import dataclasses
+from typing import Final
 
 from npquant.kernels.multiplier import fixed_multiplier
 from npquant.kernels.output_stages import integer_stage, stage_single_rounding
+from npquant.kernels.quantize_engines import dequantize_float32, quantize_divide_half_even_nan_high
 from npquant.kernels.requantize import requantize_double_rounding, requantize_half_away
+from npquant.profiles.knowledge import Knowledge, Known
 from npquant.profiles.known import compilers as known
+from npquant.profiles.layerless import no_multiplier, no_stage
 from npquant.profiles.record import Profile
 from npquant.profiles.tflite import per_tensor_float32_multiplier
 
@@ -55,4 +59,33 @@ TVM_TONEAREST = dataclasses.replace(
     output_stage=integer_stage(requantize_half_away),
 )
 
-PROFILES = (TOSA_SINGLE, TOSA_DOUBLE, TVM_UPWARD, TVM_TONEAREST)
+_TVM_TEST: Final = "tests/peers/test_tvm.py"
+_UNQUANTIZED = Known("absent in the engine", "relax has quantize and dequantize, and no other operator on codes")
+
+TVM_RELAX = Profile(
+    name="tvm_relax",
+    engine="Apache TVM, relax.quantize and relax.dequantize",
+    version="apache-tvm 0.27.0",
+    source="apache/tvm python/tvm/relax/transform/legalize_ops/qdq.py, _quantize, _dequantize, clip_cast",
+    equation="q = clip(half_even(f32(x/s)) + z), NaN gives qmax",
+    make_multiplier=no_multiplier,
+    output_stage=no_stage,
+    quantize_codes=quantize_divide_half_even_nan_high,
+    dequantize_codes=dequantize_float32,
+    has_layers=False,
+    knowledge=Knowledge(
+        linear=_UNQUANTIZED,
+        wide=_UNQUANTIZED,
+        requantize=_UNQUANTIZED,
+        quantize=Known("run", "apache-tvm 0.27.0.post1", 1_048_576, _TVM_TEST),
+        dequantize=Known("run", "apache-tvm 0.27.0.post1", 1_048_576, _TVM_TEST),
+        codes_to_codes=_UNQUANTIZED,
+        bias=_UNQUANTIZED,
+        activations=_UNQUANTIZED,
+        softmax=_UNQUANTIZED,
+        dynamic=_UNQUANTIZED,
+    ),
+    conversion="clipped in float before the conversion: saturates",
+)
+
+PROFILES = (TOSA_SINGLE, TOSA_DOUBLE, TVM_UPWARD, TVM_TONEAREST, TVM_RELAX)

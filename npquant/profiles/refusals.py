@@ -55,6 +55,16 @@ def refuse_type(profile: Profile, role: str, params: QuantParams, types: tuple[s
         )
 
 
+def refuse_layerless(profile: Profile) -> None:
+    """Raise ValueError where the engine quantizes and dequantizes alone.
+
+    >>> from npquant.profiles import get
+    >>> refuse_layerless(get("ort"))
+    """
+    if not profile.has_layers:
+        raise ValueError(f"{profile.name} has no layer of codes{absence(profile, 'linear')}")
+
+
 def refuse_tensor(profile: Profile, role: str, params: QuantParams, types: tuple[str, ...]) -> None:
     """Raise ValueError where an input or output is per-channel, or of a type or zero point that the engine refuses.
 
@@ -63,6 +73,7 @@ def refuse_tensor(profile: Profile, role: str, params: QuantParams, types: tuple
     Traceback (most recent call last):
     ValueError: gemmini_f32 has no zero points; the input's is 1, it must be 0
     """
+    refuse_layerless(profile)
     if params.per_channel:
         raise ValueError(f"the {role} must be per-tensor: this operator has one {role} scale")
     refuse_type(profile, role, params, types)
@@ -120,8 +131,7 @@ def refuse_unsupported(
     Traceback (most recent call last):
     ValueError: gemmini_f32 has no zero points; the input's is 1, it must be 0
     """
-    if not profile.has_layers:
-        raise ValueError(f"{profile.name} has no layer of codes{absence(profile, 'linear')}")
+    refuse_layerless(profile)
     for role, params in (("input", x), ("output", y)):
         if params.dtype == np.int16 and not profile.wide_stages and "int16" not in profile.code_types:
             raise ValueError(

@@ -3,13 +3,16 @@
 Legend: b real bias, sx and sw scales of input and weights (binary32 numbers), b_q bias code; f32, f64 as in R0.
 A tie, 5/2 steps, by each rule:
 
->>> rules = (bias_half_even, bias_half_even_wide, bias_reciprocal_half_even, bias_reciprocal_half_away)
+>>> quotients = (bias_half_even, bias_half_even_wide, bias_quotient_half_even_x86)
+>>> reciprocals = (bias_reciprocal_half_even, bias_reciprocal_half_even_x86, bias_reciprocal_float64_half_even_x86)
+>>> rules = (*quotients, *reciprocals, bias_reciprocal_half_away)
 >>> [rule(Fraction(5, 8), Fraction(1, 2), Fraction(1, 2)) for rule in rules]
-[2, 2, 2, 3]
+[2, 2, 2, 2, 2, 2, 3]
 """
 
 from fractions import Fraction
 
+from npquant.spec.conversion import to_int32_x86
 from npquant.spec.floating import to_float32, to_float64
 from npquant.spec.rounding import INT32_MAX, INT32_MIN, round_half_away, round_half_even, saturate
 
@@ -41,3 +44,25 @@ def bias_reciprocal_half_away(b: Fraction, sx: Fraction, sw: Fraction) -> int:
     """
     v = to_float32(b * to_float32(1 / to_float32(sx * sw)))
     return saturate(round_half_away(v), -INT32_MAX, INT32_MAX)
+
+
+def bias_reciprocal_half_even_x86(b: Fraction, sx: Fraction, sw: Fraction) -> int:
+    """R142. b_q = R22(round_half_even(f32(b f32(1 / f32(sx sw))))): R45, but 2^31 and more gives -2^31.
+    Source: pytorch/executorch ``backends/xnnpack/operators/quant_params.py``, from_bias, whose codes are torch's
+    quantize_per_channel of a float32 product of scales.
+    """
+    return to_int32_x86(round_half_even(to_float32(b * to_float32(1 / to_float32(sx * sw)))))
+
+
+def bias_reciprocal_float64_half_even_x86(b: Fraction, sx: Fraction, sw: Fraction) -> int:
+    """R143. b_q = R22(round_half_even(f32(b f32(f64(1 / (sx sw)))))), the scales' product and reciprocal in float64.
+    Source: as R142, quantize_per_tensor of two Python floats.
+    """
+    return to_int32_x86(round_half_even(to_float32(b * to_float32(to_float64(1 / (sx * sw))))))
+
+
+def bias_quotient_half_even_x86(b: Fraction, sx: Fraction, sw: Fraction) -> int:
+    """R144. b_q = R22(round_half_even(f32(b / f32(sx sw)))).
+    Source: openxla/stablehlo ``stablehlo/transforms/StablehloLegalizeQuantToMath.cpp``, uniform_quantize to int32.
+    """
+    return to_int32_x86(round_half_even(to_float32(b / to_float32(sx * sw))))

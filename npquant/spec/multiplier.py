@@ -43,6 +43,13 @@ def multiplier_float32_reciprocal(sx: Fraction, sw: Fraction, sy: Fraction) -> F
     return to_float32(to_float32(sx * sw) * to_float32(1 / sy))
 
 
+def multiplier_float64_to_float32(sx: Fraction, sw: Fraction, sy: Fraction) -> Fraction:
+    """R146. M = f32(f64(sx sw / sy)): R4, rounded once more.
+    Source: openxla/stablehlo ``stablehlo/transforms/StablehloLegalizeQuantToMath.cpp``, applyMergedScalesAndZps.
+    """
+    return to_float32(real_multiplier(sx, sw, sy))
+
+
 def decompose_multiplier(real: Fraction) -> tuple[int, int]:
     """R5. M = f 2^e with |f| in [1/2, 1); m = round_half_away(f 2^31); m = 2^31 becomes (2^30, e + 1); e < -31 gives
     (0, 0). -2^31 is an int32 and stays. The last rule flushes every M below about 2^-32: no int32 accumulator could

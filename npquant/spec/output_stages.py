@@ -58,6 +58,15 @@ def stage_float64_zero_point_first(acc: int, m: Fraction, zy: int, qmin: int, qm
     return saturate(round_half_even(to_float64(to_float64(acc * m) + zy)), qmin, qmax)
 
 
+def stage_float32_fused_zero_point_first(acc: int, m: Fraction, zy: int, qmin: int, qmax: int) -> int:
+    """R145. y_q = round_half_even(clip(f32(f32(acc) M + zy), qmin, qmax)): product and sum in one fused step.
+    Source: openxla/stablehlo ``stablehlo/transforms/StablehloLegalizeQuantToMath.cpp``, requantize, whose product and
+    sum IREE's LLVM fuses.
+    """
+    v = to_float32(to_float32(Fraction(acc)) * m + zy)
+    return round_half_even(min(max(v, Fraction(qmin)), Fraction(qmax)))
+
+
 def stage_mantissa24_half_up(acc: int, m: Fraction, zy: int, qmin: int, qmax: int) -> int:
     """R29. y_q = saturate(wrap32(round_half_up(acc M)) + zy): M is exactly its 24-bit mantissa times a power of two, so
     the product is exact; the rounded product is cast to int32 before it is clamped.

@@ -53,6 +53,14 @@ def quantize_reciprocal_half_even(x: Fraction, s: Fraction, z: int, qmin: int, q
     return code_through_int16(v, z, qmin, qmax)
 
 
+def quantize_reciprocal_half_even_int64(x: Fraction, s: Fraction, z: int, qmin: int, qmax: int) -> int:
+    """R141. q = saturate(int64_x86(f32(round_half_even(f32(x f32(1 / s))) + z))): 2^63 and more gives the low rail.
+    Source: pytorch/executorch ``kernels/quantized/cpu/op_quantize.cpp``, quantize_val.
+    """
+    v = to_float32(Fraction(round_half_even(to_float32(x * to_float32(1 / s))) + z))
+    return saturate(int(v) if -(2**63) <= v < 2**63 else -(2**63), qmin, qmax)
+
+
 def quantize_divide_half_even(x: Fraction, s: Fraction, z: int, qmin: int, qmax: int) -> int:
     """R54. q = saturate(round_half_even(f32(x / s)) + z).
     Source: microsoft/onnxruntime ``core/mlas/lib/quantize.cpp``, MlasQuantizeLinear; onnx/onnx

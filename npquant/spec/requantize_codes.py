@@ -4,10 +4,11 @@ Legend: q code; before = (s0, z0) and after = (s1, z1) scale (a binary32 number)
 where an activation is between; [qmin, qmax] output interval, [low, high] that of an activation, R34; m, e as in R5.
 -5/2 and -3/2 steps by the rules of whole operators:
 
->>> rules = (requantize_codes_double_rounding, requantize_codes_double_rounding_up, requantize_codes_8_bit_multiplier)
+>>> two_roundings = (requantize_codes_double_rounding, requantize_codes_double_rounding_up)
+>>> rules = (*two_roundings, requantize_codes_8_bit_multiplier, requantize_codes_fused)
 >>> one, two, four = ((Fraction(s), 0) for s in (1, 2, 4))
 >>> [rule(-5, one, two, -128, 127) for rule in rules], [rule(-6, one, four, -128, 127) for rule in rules]
-([-2, -2, -2], [-2, -1, -1])
+([-2, -2, -2, -2], [-2, -1, -1, -2])
 """
 
 from fractions import Fraction
@@ -42,6 +43,16 @@ def requantize_codes_8_bit_multiplier(q: int, before: Affine, after: Affine, qmi
     """
     k = round_half_even(to_float32(256 * to_float32(before[0] / after[0])))
     return saturate(floor(Fraction((q - before[1]) * k + 256 * after[1] + 128, 256)), qmin, qmax)
+
+
+def requantize_codes_fused(q: int, before: Affine, after: Affine, qmin: int, qmax: int) -> int:
+    """R147. round_half_even(clip(f32(q f32(r) + f32(f64(z1 - f64(z0 r)))))), r = f64(s0 / s1): one fused step.
+    Source: openxla/stablehlo ``stablehlo/transforms/StablehloLegalizeQuantToMath.cpp``, applyMergedScalesAndZps.
+    """
+    ratio = to_float64(before[0] / after[0])
+    zero = to_float32(to_float64(after[1] - to_float64(before[1] * ratio)))
+    v = to_float32(q * to_float32(ratio) + zero)
+    return round_half_even(min(max(v, Fraction(qmin)), Fraction(qmax)))
 
 
 def clamp_activation_code(q: int, before: Affine, after: Affine, low: int, high: int) -> int:

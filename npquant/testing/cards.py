@@ -16,6 +16,7 @@ import numpy as np
 from npquant.kernels.multiplier import FixedMultiplier
 from npquant.profiles import get, names
 from npquant.profiles.record import Profile
+from npquant.profiles.relatives import RELATIVES
 from npquant.testing.differences import first_separation, share_of_differences
 from npquant.testing.samples import REFUSED, Sample, codes_under, exact_steps, ties_and_rails, uint8_shift
 
@@ -90,35 +91,46 @@ def render_card(name: str) -> str:
     gemmini_f32   Gemmini, default configuration
     """
     profile = get(name)
-    rows = {
-        "equation": profile.equation,
+    layer = {
         "accumulator": _accumulator(profile),
         "weights": f"codes from {profile.weight_qmin}; zero point {_weight_zero_point(profile)}",
         "codes": " and ".join(profile.code_types)
         + ("" if profile.zero_points else ", no zero points")
         + _wide(profile),
+    }
+    rows = {
+        "equation": profile.equation,
+        **(layer if profile.has_layers else {"codes": " and ".join(profile.quantize_types)}),
         "overflow": profile.conversion,
         "version": profile.version,
         "read from": profile.source,
     }
+    for relative in RELATIVES:
+        if relative.of == profile.name:
+            rows[relative.name] = f"{relative}; {relative.known}"
     lines = [
         f"{profile.name}   {profile.engine}",
         "",
-        *(line for name, text in rows.items() for line in _wrapped(text, f"  {name:<12}", " " * 14)),
+        *(line for title, text in rows.items() for line in _wrapped(text, f"  {title:<12}", " " * 14)),
         "",
         "  how each operator is known",
         *_known(profile),
     ]
     if profile.has_layers:
-        lines += [
-            "",
-            "  worked by hand",
-            *(f"    {line}" for line in worked_example(profile)),
-            "",
-            "  relatives, nearest first (share of outputs beside ties and rails that differ)",
-            *(line for text in _relatives(profile) for line in _wrapped(text, "    ", "      ")),
-        ]
+        lines += _layer_lines(profile)
     return "\n".join(lines) + "\n"
+
+
+def _layer_lines(profile: Profile) -> list[str]:
+    """Work an example by hand, and compare with the relatives: for engines that have layers."""
+    return [
+        "",
+        "  worked by hand",
+        *(f"    {line}" for line in worked_example(profile)),
+        "",
+        "  relatives, nearest first (share of outputs beside ties and rails that differ)",
+        *(line for text in _relatives(profile) for line in _wrapped(text, "    ", "      ")),
+    ]
 
 
 def _known(profile: Profile) -> list[str]:

@@ -1,4 +1,4 @@
-"""Bias codes: the arrays equal the scalars, and the four rules are four."""
+"""Bias codes: the arrays equal the scalars, and the seven rules are seven."""
 
 from fractions import Fraction
 
@@ -16,8 +16,11 @@ RULES = [
     (kernels.bias_half_even_wide, spec.bias_half_even_wide),
     (kernels.bias_reciprocal_half_even, spec.bias_reciprocal_half_even),
     (kernels.bias_reciprocal_half_away, spec.bias_reciprocal_half_away),
+    (kernels.bias_reciprocal_half_even_x86, spec.bias_reciprocal_half_even_x86),
+    (kernels.bias_reciprocal_float64_half_even_x86, spec.bias_reciprocal_float64_half_even_x86),
+    (kernels.bias_quotient_half_even_x86, spec.bias_quotient_half_even_x86),
 ]
-LABELS = ["R39", "R171", "R45", "R46"]
+LABELS = ["R39", "R171", "R45", "R46", "R142", "R143", "R144"]
 
 
 def bias_equals_spec(kernel, rule, b: float, sx: float, sw: float) -> bool:
@@ -30,16 +33,20 @@ def bias_equals_spec(kernel, rule, b: float, sx: float, sw: float) -> bool:
 @pytest.mark.parametrize(("kernel", "rule"), RULES, ids=LABELS)
 @given(b=st.floats(-(2.0**20), 2.0**20, width=32), sx=SCALES, sw=SCALES)
 def test_bias_equals_spec(kernel, rule, b, sx, sw):
-    """R39, R171, R45, R46, saturation included: tiny scales put large biases beyond int32."""
+    """R39, R171, R45, R46, R142 to R144 on any bias: tiny scales put large ones beyond int32."""
     assert bias_equals_spec(kernel, rule, b, sx, sw)
 
 
 def test_bias_law_kills_every_other_rule():
     """Ties, awkward reciprocals and the ends of int32 tell the rules apart."""
     cases = [((k + 0.5) * s, 1.0, s) for k in range(-60, 60) for s in (0.25, 0.1, 0.3, 0.7)] + [
-        (-1e6, 2.0**-16, 2.0**-16),
+        *((sign * 1e6, 2.0**-16, 2.0**-16) for sign in (1, -1)),
         (3e6, 2.0**-16, 2.0**-10),
     ]
+    # Scales whose product is no float32 number: its reciprocal rounds elsewhere.
+    rng = np.random.default_rng(0)
+    for sx, sw in rng.uniform(0.001, 1, (40, 2)).astype(np.float32):
+        cases += [(float(k + 0.5) * float(sx) * float(sw), float(sx), float(sw)) for k in range(-9, 9)]
     for i, (kernel, _) in enumerate(RULES):
         for j, (_, rule) in enumerate(RULES):
             assert (i == j) == all(bias_equals_spec(kernel, rule, *case) for case in cases)

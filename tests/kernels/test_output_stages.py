@@ -26,8 +26,9 @@ STAGES = [
     (output_stages.stage_float32_half_even_low_wraps, spec_stages.stage_float32_half_even_low_wraps),
     (output_stages.stage_float64_zero_point_first, spec_stages.stage_float64_zero_point_first),
     (output_stages.stage_mantissa24_half_up, spec_stages.stage_mantissa24_half_up),
+    (output_stages.stage_float32_fused_zero_point_first, spec_stages.stage_float32_fused_zero_point_first),
 ]
-LABELS = ["R25", "R26", "R27", "R28", "R29"]
+LABELS = ["R25", "R26", "R27", "R28", "R29", "R145"]
 
 
 def stage_equals_spec(stage, rule, acc: int, m: float, zy: int, interval: tuple[int, int]) -> bool:
@@ -40,7 +41,7 @@ def stage_equals_spec(stage, rule, acc: int, m: float, zy: int, interval: tuple[
 @pytest.mark.parametrize(("stage", "rule"), STAGES, ids=LABELS)
 @given(acc=INT32, m=st.floats(2.0**-40, 255.0, width=32), zy=st.integers(-128, 255), interval=OUTPUT)
 def test_stage_equals_spec(stage, rule, acc, m, zy, interval):
-    """R25 to R29 for any accumulator, multiplier and zero point."""
+    """R25 to R29 and R145 for any accumulator, multiplier and zero point."""
     assert stage_equals_spec(stage, rule, acc, m, zy, interval)
 
 
@@ -171,18 +172,19 @@ def test_conversion_law_kills_the_other_machines():
 
 @given(scales=st.tuples(SCALES, SCALES, SCALES))
 def test_multipliers_equal_spec(scales):
-    """R16, R17, R18: the quotient, rounded where each engine rounds it."""
+    """R16, R17, R18, R146: the quotient, rounded where each engine rounds it."""
     exact = [Fraction(float(np.float32(s))) for s in scales]
     for array_form, rule in (
         (multipliers.multiplier_float32_product, spec_multiplier.multiplier_float32_product),
         (multipliers.multiplier_float32, spec_multiplier.multiplier_float32),
         (multipliers.multiplier_float32_reciprocal, spec_multiplier.multiplier_float32_reciprocal),
+        (multipliers.multiplier_float64_to_float32, spec_multiplier.multiplier_float64_to_float32),
     ):
         assert Fraction(float(array_form(*scales))) == rule(*exact)
 
 
 def test_multipliers_law_kills_every_other_rule():
-    """Four ways to round sx sw / sy, told apart by ordinary scales."""
+    """Five ways to round sx sw / sy, told apart by ordinary scales."""
     rng = np.random.default_rng(5)
     triples = rng.uniform(1e-3, 1, (200, 3)).astype(np.float32)
     rules = [
@@ -190,9 +192,10 @@ def test_multipliers_law_kills_every_other_rule():
         spec_multiplier.multiplier_float32_product,
         spec_multiplier.multiplier_float32,
         spec_multiplier.multiplier_float32_reciprocal,
+        spec_multiplier.multiplier_float64_to_float32,
     ]
     answers = [[rule(*(Fraction(float(s)) for s in t)) for t in triples] for rule in rules]
-    assert all(answers[i] != answers[j] for i in range(4) for j in range(i))
+    assert all(answers[i] != answers[j] for i in range(5) for j in range(i))
 
 
 def test_mantissa24_casts_to_int32_before_it_clamps():

@@ -37,6 +37,7 @@ OPERATORS = [
     (kernels.quantize_divide_half_away_float64, spec.quantize_divide_half_away_float64),
     (body, spec.quantize_reciprocal_half_even_wrapping),
     (kernels.quantize_reciprocal_half_even, spec.quantize_reciprocal_half_even),
+    (kernels.quantize_reciprocal_half_even_int64, spec.quantize_reciprocal_half_even_int64),
     (kernels.quantize_divide_half_even, spec.quantize_divide_half_even),
     (kernels.quantize_divide_half_even_wrapping, spec.quantize_divide_half_even_wrapping),
     (kernels.quantize_torch, spec.quantize_fused_zero_point_first),
@@ -45,7 +46,7 @@ OPERATORS = [
     (kernels.quantize_per_unit_vectors_of_4, spec.quantize_per_unit_half_away),
     (kernels.quantize_clip_then_add_half, spec.quantize_clip_then_add_half),
 ]
-LABELS = ["R50", "R51", "R52", "R53", "R54", "R55", "R56", "R57", "R133", "R133, tail", "R137"]
+LABELS = ["R50", "R51", "R52", "R53", "R141", "R54", "R55", "R56", "R57", "R133", "R133, tail", "R137"]
 BELOW_HALF = float(np.nextafter(np.float32(0.5), np.float32(0)))
 
 
@@ -60,7 +61,7 @@ def operator_equals_spec(operator, rule, x: float, scale: float, z: int) -> bool
 @pytest.mark.parametrize(("operator", "rule"), OPERATORS, ids=LABELS)
 @given(x=F32, scale=SCALES, z=INT8)
 def test_quantize_operator_equals_spec(operator, rule, x, scale, z):
-    """R50 to R57, R133 and R137 on any finite float32."""
+    """R50 to R57, R133, R137 and R141 on any finite float32."""
     assert operator_equals_spec(operator, rule, x, scale, z)
 
 
@@ -74,7 +75,8 @@ def ties() -> list[tuple[float, float, int]]:
         for z in (0, 1, -7)
     ]
     far = [(side * v, 1.0, z) for v in (BELOW_HALF, 2.0**39) for side in (-1, 1) for z in (5, 0, -5)]
-    return far + near
+    beyond = [(sign * 2.0**70, 1.0, z) for sign in (1, -1) for z in (5, -5)]
+    return far + near + beyond
 
 
 def test_quantize_operator_law_kills_every_other_rule():
@@ -93,7 +95,8 @@ def test_quantize_operators_have_their_own_nan():
     params = QuantParams(0.5, 3, -128, 127)
     nan = np.array([np.nan], np.float32)
     answers = [int(operator(nan, params)[0]) for operator, _ in OPERATORS]
-    assert answers == [-128, -128, -128, 127, -128, -128, 127, 0, -127, -127, 127]
+    assert answers == [-128, -128, -128, 127, -128, -128, -128, 127, 0, -127, -127, 127]
+    assert kernels.quantize_divide_half_even_nan_high(nan, params).tolist() == [127]
 
 
 def test_quantize_vectors_of_8_depends_on_the_position():

@@ -1,4 +1,4 @@
-"""Codes to codes: the arrays equal exact scalars, and one law tells the four rules apart."""
+"""Codes to codes: the arrays equal exact scalars, and one law tells the five rules apart."""
 
 from fractions import Fraction
 
@@ -37,8 +37,9 @@ OPERATORS = [
     (body, spec.requantize_codes_double_rounding_up),
     (kernels.requantize_codes_8_bit_multiplier, spec.requantize_codes_8_bit_multiplier),
     (relu, exact_relu),
+    (kernels.requantize_codes_fused, spec.requantize_codes_fused),
 ]
-LABELS = ["R62", "R63", "R64", "R65"]
+LABELS = ["R62", "R63", "R64", "R65", "R147"]
 
 
 def operator_equals_spec(operator, rule, q, sx, zx, sy, zy) -> bool:
@@ -52,7 +53,7 @@ def operator_equals_spec(operator, rule, q, sx, zx, sy, zy) -> bool:
 @pytest.mark.parametrize(("operator", "rule"), OPERATORS, ids=LABELS)
 @given(q=INT8, sx=SCALES, zx=INT8, sy=SCALES, zy=INT8)
 def test_requantize_codes_equals_spec(operator, rule, q, sx, zx, sy, zy):
-    """R62 to R65 for any code and scales within XNNPACK's ratios."""
+    """R62 to R65 and R147 for any code and scales within XNNPACK's ratios."""
     assert operator_equals_spec(operator, rule, q, sx, zx, sy, zy)
 
 

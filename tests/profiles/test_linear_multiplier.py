@@ -117,7 +117,7 @@ def test_linear_by_multiplier_is_refused_where_the_engine_rescales_in_floats(nam
         ("npquant", {"activation": "relu6"}, "the bounds of 'relu6' need the scale .*: give clamp"),
         ("npquant", {"fixed": FixedMultiplier([2**30] * 3, [0] * 3)}, r"3 multipliers for \(2,\) outputs"),
         ("nvdla", {"y": QuantParams(0.5, 1, -128, 127)}, "nvdla has no zero points"),
-        ("tflite_ref", {"x": WORDS, "y": WORDS}, "takes codes of type int8 or uint8: it has no layer of int16"),
+        ("tflite_ref", {"x": WORDS, "y": WORDS}, "not int16: it has no layer of int16 codes here"),
         (
             "tflite_ref",
             {"fixed": FixedMultiplier([2**30] * 2, [0] * 2), "w": QuantParams(0.5, 3, -128, 127)},

@@ -14,7 +14,11 @@ NEAREST = {
     rounding.round_half_up: lambda lo, hi: hi,
     rounding.round_half_away: lambda lo, hi: hi if lo >= 0 else lo,
     rounding.round_half_even: lambda lo, hi: lo if lo % 2 == 0 else hi,
+    rounding.round_half_down: lambda lo, hi: lo,
+    rounding.round_half_toward_zero: lambda lo, hi: lo if lo >= 0 else hi,
 }
+
+DIRECTED = (rounding.round_floor, rounding.round_ceil, rounding.round_toward_zero, rounding.round_away_from_zero)
 
 
 def obeys_its_tie_rule(rule, choose, v: Fraction) -> bool:
@@ -34,9 +38,9 @@ def test_rounding_is_nearest_with_its_own_ties(rule, v, tie):
 
 
 def test_tie_rule_law_kills_every_other_rule():
-    """The ties of four neighbouring integers tell the rules apart, truncation and floor included."""
-    ties = [Fraction(2 * k + 1, 2) for k in range(-3, 3)]
-    every = [*NEAREST, rounding.round_floor, rounding.round_toward_zero]
+    """The quarters of a few integers tell the rules apart, directed ones included."""
+    ties = [Fraction(k, 4) for k in range(-12, 13)]
+    every = [*NEAREST, *DIRECTED]
     for rule, choose in NEAREST.items():
         for other in every:
             assert all(obeys_its_tie_rule(other, choose, v) for v in ties) == (other is rule)
@@ -44,9 +48,12 @@ def test_tie_rule_law_kills_every_other_rule():
 
 @given(v=FRACTIONS)
 def test_directed_roundings_are_floor_and_truncation(v):
-    """Floor goes down, truncation toward zero; they agree on v >= 0."""
+    """Floor goes down, truncation toward zero, and their mirrors the other way; integers stay."""
     assert rounding.round_floor(v) <= v < rounding.round_floor(v) + 1
     assert abs(rounding.round_toward_zero(v)) == math.floor(abs(v))
+    assert rounding.round_ceil(v) - 1 < v <= rounding.round_ceil(v)
+    assert abs(rounding.round_away_from_zero(v)) == math.ceil(abs(v))
+    assert all(rule(Fraction(math.floor(v))) == math.floor(v) for rule in DIRECTED)
 
 
 @given(q=st.integers(-(2**40), 2**40), bits=st.integers(1, 33))

@@ -14,7 +14,10 @@ from npquant.integer.layer import IntegerLayer
 from npquant.integer.mlp import IntegerMLP
 from npquant.kernels.qparams import QuantParams
 from npquant.profiles import get, names
+from npquant.profiles.relatives import RELATIVES
 from npquant.testing.divergence import compare_profiles, render_divergence
+
+LISTED = [*names(layers=False), *(relative.name for relative in RELATIVES)]
 
 
 def network(seed: int) -> IntegerMLP:
@@ -87,9 +90,9 @@ def test_diff_and_profiles_commands(tmp_path, capsys):
     assert main(["diff", *both, "npquant", "--json"]) == 1
     assert json.loads(capsys.readouterr().out)["differing"] == list(found.differing)
     assert main(["profiles"]) == 0
-    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == list(names())
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == LISTED
     assert main(["profiles", "ort"]) == 0 and "worked by hand" in capsys.readouterr().out
-    assert main(["profiles", "--json"]) == 0 and len(json.loads(capsys.readouterr().out)) == len(names())
+    assert main(["profiles", "--json"]) == 0 and len(json.loads(capsys.readouterr().out)) == len(names(layers=False))
     assert main(["profiles", "tflite"]) == 2 and "tflite_ref" in capsys.readouterr().err
     assert main(["diff", str(tmp_path / "none.npz"), "--a", "ort", "--b", "ort"]) == 2
 

@@ -13,11 +13,11 @@ from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from npquant.spec import activation_bounds as bounds
-from npquant.spec import affine, conversion, output_stages, quantize_engines
+from npquant.spec import affine, conversion, output_stages, quantize_engines, quantize_modes
 from npquant.spec import multiplier as multipliers
 from npquant.spec import requantize as requantizations
 from npquant.spec.floating import to_float32, to_float64
-from npquant.spec.rounding import INT32_MAX, wrap
+from npquant.spec.rounding import INT32_MAX, round_half_even, wrap
 
 # The real bounds of the fused activations.
 CLAMPS: Final = MappingProxyType(
@@ -164,6 +164,10 @@ def _torch(x: Fraction, s: Fraction, z: int, low: int, high: int, each: bool) ->
     return rule(x, s, z, low, high)
 
 
+def _quantize_half_even(x: Fraction, s: Fraction, z: int, low: int, high: int, each: bool) -> int:
+    return quantize_modes.quantize_divide_zero_point_first(x, s, z, low, high, round_half_even)
+
+
 # Rules that several profiles share.
 _PRODUCT, _EXACT, _SINGLE = (
     multipliers.multiplier_float32_product,
@@ -205,6 +209,15 @@ DEFINITIONS: Final = MappingProxyType(
         "xnnpack_fp32": Definition(_HALF_EVEN, *_XNNPACK),
         "xnnpack_fp32_avx512": Definition(
             _in_floats(_SINGLE, output_stages.stage_float32_half_even_low_wraps), *_XNNPACK
+        ),
+        "executorch_xnnpack": Definition(_HALF_EVEN, *_XNNPACK),
+        "executorch_xnnpack_avx512": Definition(
+            _in_floats(_SINGLE, output_stages.stage_float32_half_even_low_wraps), *_XNNPACK
+        ),
+        "stablehlo_iree": Definition(
+            _in_floats(multipliers.multiplier_float64_to_float32, output_stages.stage_float32_fused_zero_point_first),
+            bounds.clamp_codes,
+            _quantize_half_even,
         ),
         "xnnpack_rndnu": Definition(_in_floats(_SINGLE, output_stages.stage_mantissa24_half_up), *_XNNPACK),
         "ort": Definition(_HALF_EVEN, *_ONNX, "low"),

@@ -1,0 +1,96 @@
+"""ExecuTorch: portable kernels are `executorch_portable`, the XNNPACK delegate is `executorch_xnnpack`, bit for bit."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import npquant
+from tests.peers import adversarial, layers, machine, vectors
+from tests.peers import engines_executorch as ENGINE
+from tests.peers.comparison import differing, require_equal
+
+pytestmark = [
+    pytest.mark.extra,
+    pytest.mark.filterwarnings("ignore"),
+    pytest.mark.skipif(not machine.is_x86(), reason="the recorded conversions are those of x86"),
+]
+
+each_type = pytest.mark.parametrize("codes", ["int8", "uint8"])
+
+
+@each_type
+def test_portable_quantize_equals_profile(codes: str) -> None:
+    """Ties, neighbours, rails, NaN, infinities and numbers beyond int64 under every zero point."""
+    compared = 0
+    for x, y in vectors.to_quantize(231, 256, 2048, codes):
+        x = np.resize(x, 2080)
+        got = ENGINE.quantize(x, y=y)
+        compared += require_equal(ENGINE, got, npquant.quantize(x, y, profile="executorch_portable"), case=y)
+    assert compared >= 524_288
+
+
+@each_type
+def test_portable_dequantize_equals_profile(codes: str) -> None:
+    """Every code and zero point."""
+    compared = 0
+    for q, x in vectors.to_dequantize(232, 2048, codes):
+        q = np.resize(q, 272)
+        want = npquant.dequantize(q, x, profile="executorch_portable")
+        compared += require_equal(ENGINE, ENGINE.dequantize(q, x=x), want, case=x)
+    assert compared >= 524_288
+
+
+def test_portable_quantize_kills_other_rules() -> None:
+    """XNNPACK's rule but beyond int64; a division, an inner zero point and ties away from zero all show."""
+    wrong = {"ort", "fbgemm", "qonnx", "litert_ref_2025"}
+    killed, beyond = set(), 0
+    for x, y in vectors.to_quantize(233, 32, 2048, "int8"):
+        x = np.resize(x, 2080)
+        got = ENGINE.quantize(x, y=y)
+        inside = np.abs(x) < 2.0**30 * float(y.scale)
+        for name in (*wrong, "xnnpack_fp32"):
+            quantized = npquant.quantize(np.where(np.isnan(x), 0, x), y, profile=name)
+            if differing(got[inside], quantized[inside]).any():
+                killed.add(name)
+        beyond += int(differing(got, npquant.quantize(x, y, profile="xnnpack_fp32")).sum())
+    assert killed == wrong and beyond > 0
+
+
+PROFILE = "executorch_xnnpack_avx512" if machine.has_avx512() else "executorch_xnnpack"
+
+
+def _static(seed: int, each: bool) -> list[layers.Layer]:
+    """Draw layers of 512 rows and 512 outputs whose products, small by design, meet ties; real biases reach beyond."""
+    rng, drawn = np.random.default_rng(seed), []
+    for i, zero in enumerate(adversarial.zero_points("int8", 4)):
+        sx, sw, sy = layers.scales(rng, 512, per_channel=each)
+        m = layers.real_multipliers(sx, sw, sy, 512)
+        steps = adversarial.accumulators(rng, m, reach=2**24).astype(np.float64) + rng.choice([0, 0.25, 0.5], 512)
+        w_q = (rng.integers(-3, 4, (8, 512)) if i % 2 else adversarial.codes(rng, (8, 512), "int8")).astype(np.int8)
+        bias = (steps * np.float64(sx) * np.asarray(sw, np.float64)).astype(np.float32)
+        x_q = adversarial.codes(rng, (512, 8), "int8")
+        zx = int(rng.integers(-128, 128))
+        layer = layers.Layer(
+            x_q,
+            np.maximum(w_q, -127),
+            bias,
+            layers.params(sx, zx, "int8"),
+            layers.params(sw, 0, "int8"),
+            layers.params(sy, int(zero), "int8"),
+            "relu" if i == 3 else "none",
+        )
+        drawn.append(layer)
+    return drawn
+
+
+@pytest.mark.parametrize("each", [False, True])
+def test_xnnpack_delegate_equals_profile(each: bool) -> None:
+    """Static layers with a real bias, per tensor and per channel: all of it runs in the delegate."""
+    compared, biases = 0, 0
+    for layer in _static(234, each):
+        got, graph = ENGINE.linear(layer)
+        assert "executorch_call_delegate" in graph and "linear" not in graph
+        compared += require_equal(ENGINE, got, layer.under(PROFILE), case=layer)
+        biases += int(differing(got, layer.under(PROFILE.replace("executorch_xnnpack", "xnnpack_fp32"))).sum())
+    assert compared >= 1_048_576 and biases > 0
