@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 
-from npquant.profiles import compilers, hardware, onnx, tflite, torch, xnnpack
+from npquant.profiles import compilers, hardware, mnn, ncnn, onnx, tflite, torch, xnnpack
 from npquant.profiles.npquant import NPQUANT
 from npquant.profiles.record import Profile
 from npquant.profiles.relatives import RELATIVES
@@ -21,6 +21,8 @@ _ALL = (
     *torch.PROFILES,
     *compilers.PROFILES,
     *hardware.PROFILES,
+    *ncnn.PROFILES,
+    *mnn.PROFILES,
 )
 
 

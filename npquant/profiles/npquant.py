@@ -6,7 +6,7 @@ Legend: acc accumulator, (m, e) multiplier of R5, zy zero point, [qmin, qmax] ou
 from __future__ import annotations
 
 from npquant.kernels.multiplier import fixed_multiplier
-from npquant.kernels.output_stages import stage_single_rounding
+from npquant.kernels.output_stages import stage_single_rounding, stage_single_rounding_wide
 from npquant.profiles.known import own as known
 from npquant.profiles.record import Profile, WideStage
 
@@ -22,6 +22,11 @@ NPQUANT = Profile(
     accumulator="exact",
     rescale_types=("int16", "uint16", "int32"),
     multipliers=(-(2**31), 2**31 - 1, 1),
-    # |acc| <= 2^31 is what R6 is defined for: no int64 accumulators.
-    wide_stages=(WideStage("int32", fixed_multiplier, stage_single_rounding, zero_points=True),),
+    # R6 is defined for |acc| <= 2^31, R170 for 48 bits.
+    wide_stages=(
+        WideStage(
+            "int64", fixed_multiplier, stage_single_rounding_wide, zero_points=True, accumulator_bits=48, mixed=True
+        ),
+        WideStage("int32", fixed_multiplier, stage_single_rounding, zero_points=True, mixed=True),
+    ),
 )

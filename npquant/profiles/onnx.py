@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 
 from npquant.kernels.activation_tables import activation_codes_divided
-from npquant.kernels.dynamic import dynamic_quantize_small_empty, dynamic_quantize_unit_empty
+from npquant.kernels.dynamic import dynamic_quantize_small_empty, dynamic_quantize_unit_empty, real_output
 from npquant.kernels.multiplier import multiplier_float32
 from npquant.kernels.output_stages import stage_float32_half_even, stage_float64_zero_point_first
 from npquant.kernels.quantize_engines import (
@@ -16,8 +16,23 @@ from npquant.kernels.quantize_engines import (
     quantize_divide_half_even,
     quantize_divide_half_even_wrapping,
 )
+from npquant.profiles.dynamic_rule import DynamicRule
 from npquant.profiles.known import onnx as known
 from npquant.profiles.record import Profile
+
+# DynamicQuantizeLinear, MatMulInteger, Cast, Mul, Mul and Add, or the one node that they are fused into.
+_ORT_DYNAMIC = DynamicRule(
+    granularity="batch",
+    range_in="float32",
+    codes="[0, 255]: R60, R54",
+    outputs="f32(f32(f32(acc) f32(sx sw)) + b)",
+    fused=False,
+    quantize=dynamic_quantize_unit_empty,
+    output=real_output,
+    weight_types=("int8", "uint8"),
+    weight_zero_points=True,
+    steps_apart=True,
+)
 
 ORT = Profile(
     name="ort",
@@ -33,7 +48,7 @@ ORT = Profile(
     quantize_types=("int8", "uint8", "int16", "uint16"),
     quantize_codes=quantize_divide_half_even,
     dequantize_codes=dequantize_float32,
-    dynamic_quantize=dynamic_quantize_unit_empty,
+    dynamic=_ORT_DYNAMIC,
     conversion="clipped in float before the conversion: saturates; NaN gives lo",
 )
 
@@ -58,7 +73,7 @@ ONNX_REF = Profile(
     quantize_types=("int8", "uint8", "int16", "uint16"),
     quantize_codes=quantize_divide_half_even_wrapping,
     dequantize_codes=dequantize_float32,
-    dynamic_quantize=dynamic_quantize_small_empty,
+    dynamic=dataclasses.replace(_ORT_DYNAMIC, quantize=dynamic_quantize_small_empty),
     conversion="clipped in float64 before the conversion: saturates",
 )
 

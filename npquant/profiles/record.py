@@ -15,9 +15,9 @@ from numpy.typing import ArrayLike, NDArray
 from npquant.arrays import Codes, Int64
 from npquant.kernels.activation_bounds import clamp_codes
 from npquant.kernels.bias import bias_half_even
-from npquant.kernels.dynamic import DynamicCodes
 from npquant.kernels.linear import pairs_together
 from npquant.kernels.qparams import QuantParams
+from npquant.profiles.dynamic_rule import DynamicRule
 from npquant.profiles.knowledge import Knowledge
 
 
@@ -34,6 +34,8 @@ class WideStage:
     make_multiplier: Callable[[Any, Any, Any], Any]
     output_stage: Callable[[Any, Any, Any, int, int], Int64]
     zero_points: bool = False  # False: those of inputs and outputs must be 0
+    accumulator_bits: int = 64  # of the accumulators that output_stage is defined for, where the bias is int64
+    mixed: bool = False  # whether inputs and outputs of a layer may differ in width
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +100,8 @@ class Profile:
         (codes, x, y, beta) -> codes, over the last axis.
     requantize_codes : callable or None
         (codes, x, y) -> codes of another scale, zero point or type.
-    dynamic_quantize : callable or None
-        (x) -> codes, scale and zero point from the tensor's own range.
+    dynamic : DynamicRule or None
+        A layer of real inputs and outputs with integer products between, whose scales the inputs choose.
     wide_stages : tuple of WideStage
         How a linear layer of int16 inputs and outputs is computed ("16x8"), an entry a type of bias, that of layers
         without a bias first; empty where `knowledge` says that it is absent.
@@ -147,7 +149,7 @@ class Profile:
     activation_codes: Callable[[str, Codes, QuantParams, QuantParams], Codes] | None = None
     softmax_codes: Callable[[Codes, QuantParams, QuantParams, float], Codes] | None = None
     requantize_codes: Callable[[Codes, QuantParams, QuantParams], Codes] | None = None
-    dynamic_quantize: Callable[[ArrayLike], DynamicCodes] | None = None
+    dynamic: DynamicRule | None = None
     wide_stages: tuple[WideStage, ...] = ()
     whole_layer: Callable[..., Int64] | None = None
     has_layers: bool = True

@@ -128,8 +128,9 @@ def refuse_unsupported(
             f"{absence(profile, 'wide')}"
         )
     wide = ("int16",) if profile.wide_stages and "int16" in (x.dtype.name, y.dtype.name) else ()
-    refuse_tensor(profile, "input", x, wide or profile.code_types)
-    refuse_tensor(profile, "output", y, wide or profile.code_types)
+    mixed = profile.code_types if any(stage.mixed for stage in profile.wide_stages) else ()
+    refuse_tensor(profile, "input", x, (*mixed, *wide) if wide else profile.code_types)
+    refuse_tensor(profile, "output", y, (*mixed, *wide) if wide else profile.code_types)
     if by_scales:
         refuse_scales(profile, x, w, y)
     else:
@@ -235,7 +236,7 @@ def refuse_multiplier(profile: Profile, multiplier: FixedMultiplier, stages: Wid
     """
     made = (profile if stages is None else stages).make_multiplier(1.0, 1.0, 1.0)
     if profile.whole_layer is not None or not isinstance(made, FixedMultiplier):
-        where = "" if stages is None else f" beside int16 codes and {stages.bias} biases"
+        where = f" beside int16 codes and {stages.bias} biases" if isinstance(stages, WideStage) else ""
         raise TypeError(
             f"{profile.name} rescales in floating point{where}: give x and w in place of a fixed multiplier"
         )
@@ -278,7 +279,7 @@ FIELDS: Final = MappingProxyType(
         "codes_to_codes": "requantize_codes",
         "activations": "activation_codes",
         "softmax": "softmax_codes",
-        "dynamic": "dynamic_quantize",
+        "dynamic": "dynamic",
     }
 )
 

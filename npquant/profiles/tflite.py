@@ -11,9 +11,19 @@ import dataclasses
 import numpy as np
 from numpy.typing import ArrayLike
 
+from npquant.arrays import Int8, Int64
 from npquant.kernels.activation_bounds import bounds_half_away
 from npquant.kernels.activation_tables import activation_codes_half_away
 from npquant.kernels.bias import bias_reciprocal_half_away
+from npquant.kernels.dynamic import real_output
+from npquant.kernels.hybrid import (
+    hybrid_4_bit_codes,
+    hybrid_4_bit_output,
+    hybrid_4_bit_sums,
+    hybrid_asymmetric,
+    hybrid_sums,
+    hybrid_symmetric,
+)
 from npquant.kernels.multiplier import (
     FixedMultiplier,
     decompose_multiplier,
@@ -38,6 +48,7 @@ from npquant.kernels.requantize import (
 )
 from npquant.kernels.requantize_codes import requantize_codes_double_rounding, requantize_codes_vectors_of_16
 from npquant.kernels.softmax_engines import softmax_codes_fixed_point_shift_x86, softmax_codes_table
+from npquant.profiles.dynamic_rule import DynamicRule
 from npquant.profiles.known import tflite as known
 from npquant.profiles.record import Profile, WideStage
 from npquant.profiles.tflite_operators import (
@@ -64,6 +75,52 @@ _INT32_AND_INT16 = (("int16", "int8"), ("int16", "int16"), ("int16", "int32"), (
 LITERT_PAIRS = (("int8", "int16"), ("uint8", "int16"), *_INT32_AND_INT16)
 TFLM_PAIRS = (("int8", "uint8"), ("uint8", "int8"), ("int8", "int16"), ("int8", "int32"), *_INT32_AND_INT16)
 
+
+def _four_bit_sums(x_q: Int8, w_q: Int8, zx: Int8) -> Int64:
+    """R118, where there is no zero point."""
+    return hybrid_4_bit_sums(x_q, w_q)
+
+
+def _has_four_bit_kernel(k: int, n: int) -> bool:
+    """Return whether LiteRT's kernel for 4-bit weights takes a layer of this shape: K inputs, N outputs."""
+    return k % 2 == 0 and k >= 32 and n >= 4
+
+
+# Row by row, by code that is chosen when LiteRT is compiled: its reference resolver runs the vectors too.
+_SYMMETRIC = DynamicRule(
+    granularity="row",
+    range_in="float32",
+    codes="[-127, 127]: R110",
+    outputs="f32(f32(f32(acc) f32(sx sw)) + b)",
+    fused=False,
+    quantize=hybrid_symmetric,
+    output=real_output,
+    sums=hybrid_sums,
+    activations=("none", "relu", "relu6", "relu_n1_to_1"),
+)
+_ASYMMETRIC = dataclasses.replace(_SYMMETRIC, range_in="float64", codes="[-128, 127]: R111", quantize=hybrid_asymmetric)
+HYBRID = dataclasses.replace(_SYMMETRIC, variants=(("asymmetric_inputs", _ASYMMETRIC),))
+
+_FOUR_BITS = dataclasses.replace(
+    _SYMMETRIC,
+    range_in="float64",
+    codes="[-127, 127]: R113",
+    outputs="f32(f32(f32(f32(o sx) sw) + b) + f32(f32(t sx) sw)), o + t = acc",
+    quantize=hybrid_4_bit_codes,
+    output=hybrid_4_bit_output,
+    sums=_four_bit_sums,
+)
+_OPTIMIZED = dataclasses.replace(_SYMMETRIC, narrow=_FOUR_BITS, narrow_shapes=_has_four_bit_kernel)
+HYBRID_OPTIMIZED = dataclasses.replace(
+    _OPTIMIZED,
+    # The kernel for 4 bits does not read the switch.
+    variants=(
+        (
+            "asymmetric_inputs",
+            dataclasses.replace(_OPTIMIZED, range_in="float64", codes=_ASYMMETRIC.codes, quantize=hybrid_asymmetric),
+        ),
+    ),
+)
 
 TFLITE_REF = Profile(
     name="tflite_ref",
@@ -143,6 +200,7 @@ LITERT_REF_2025 = dataclasses.replace(
         WideStage("int64", real_multiplier, stage_float64_half_away),
         WideStage("int32", real_multiplier, stage_float64_half_away),
     ),
+    dynamic=HYBRID,
     conversion="x86: beyond int32 and NaN give -2^31, and adding a negative zero point wraps it to the high rail",
 )
 
@@ -171,6 +229,7 @@ RUY_X86 = dataclasses.replace(
         WideStage("int32", per_tensor_float32_multiplier, wrapping_stage(requantize_double_rounding_up)),
         WideStage("int64", real_multiplier, stage_float64_half_away),
     ),
+    dynamic=HYBRID_OPTIMIZED,
 )
 
 TFLITE_OPT_2_14 = dataclasses.replace(
@@ -190,6 +249,7 @@ TFLITE_OPT_2_14 = dataclasses.replace(
     dequantize_codes=dequantize_float32,
     requantize_codes=requantize_codes_double_rounding,
     wide_stages=(),
+    dynamic=None,
 )
 
 RUY_ARM64 = dataclasses.replace(
@@ -208,6 +268,7 @@ RUY_ARM64 = dataclasses.replace(
     requantize_codes=None,
     code_pairs=(),
     wide_stages=(),
+    dynamic=None,
 )
 
 PROFILES = (TFLITE_REF, TFLM, TFLITE_SINGLE, LITERT_REF_2025, RUY_X86, TFLITE_OPT_2_14, RUY_ARM64)

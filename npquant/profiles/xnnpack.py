@@ -15,12 +15,27 @@ from npquant.kernels.output_stages import (
     stage_float32_half_even_low_wraps,
     stage_mantissa24_half_up,
 )
+from npquant.kernels.qd8 import qd8_codes, qd8_output
 from npquant.kernels.quantize_engines import dequantize_float32, quantize_reciprocal_half_even
 from npquant.kernels.requantize_codes import requantize_codes_8_bit_multiplier
+from npquant.profiles.dynamic_rule import DynamicRule
 from npquant.profiles.known import xnnpack as known
 from npquant.profiles.record import Profile
 from npquant.profiles.tflite import RUY_X86
 from npquant.profiles.tflite_operators import activation_delegated, quantize_delegated, softmax_litert_opt
+
+# qd8-f32-qc8w and qd8-f32-qc4w: row by row, whatever switch for asymmetric inputs or scale of the tensor a file has.
+QD8 = DynamicRule(
+    granularity="row",
+    range_in="float32, subnormal numbers as 0",
+    codes="[-128, 127]: R114",
+    outputs="fma(f32(f32(acc) sx), sw, b)",
+    fused=True,
+    quantize=qd8_codes,
+    output=qd8_output,
+    activations=("none", "relu", "relu6", "relu_n1_to_1"),
+    even_narrow_depth=True,
+)
 
 XNNPACK_FP32 = Profile(
     name="xnnpack_fp32",
@@ -42,6 +57,7 @@ XNNPACK_FP32 = Profile(
     requantize_codes=requantize_codes_8_bit_multiplier,
     softmax_codes=softmax_litert_opt,
     wide_stages=RUY_X86.wide_stages,
+    dynamic=QD8,
     weight_zero_point="uint8",
     max_multiplier=256.0,
     activation_bounds=bounds_half_even_zero_point_first,
@@ -76,6 +92,7 @@ XNNPACK_RNDNU = dataclasses.replace(
     quantize_types=("int8", "uint8"),
     code_pairs=(),
     wide_stages=(),
+    dynamic=None,
     code_types=("uint8",),
     rescale_types=("int8",),
     conversion="the rounded product's low 32 bits",

@@ -12,7 +12,7 @@ Beside the end of int32, and beyond it:
 from fractions import Fraction
 
 from npquant.spec.floating import to_float32
-from npquant.spec.rounding import HALF, INT32_MAX, INT32_MIN, round_toward_zero, saturate, wrap
+from npquant.spec.rounding import HALF, INT32_MAX, INT32_MIN, round_half_away, round_toward_zero, saturate, wrap
 
 
 def round_add_half_then_truncate(v: Fraction) -> int:
@@ -59,3 +59,21 @@ def code_through_int16(v: int, zy: int, qmin: int, qmax: int) -> int:
     """
     v16 = saturate(to_int32_x86(v), -(2**15), 2**15 - 1)
     return saturate(saturate(v16 + zy, -(2**15), 2**15 - 1), qmin, qmax)
+
+
+def code_symmetric_add_half(v: Fraction) -> int:
+    """R131. q = saturate(R22(R130(v)), -127, 127): a v of 2^31 or more gives -127.
+    Source: Tencent/ncnn ``src/layer/x86/x86_usability.h``, float2int8_sse, revision a4d2ea1.
+    """
+    return saturate(to_int32_x86(round_add_half_then_truncate(v)), -127, 127)
+
+
+def code_symmetric_half_away(v: Fraction) -> int:
+    """R132. q = saturate(R22(round_half_away(v)), -127, 127): the same rails, and v next below 1/2 gives 0.
+    Source: Tencent/ncnn ``src/layer/x86/x86_usability.h``, float2int8, revision a4d2ea1.
+
+    >>> below = Fraction(1, 2) - Fraction(1, 2**25)
+    >>> [rule(v) for rule in (code_symmetric_add_half, code_symmetric_half_away) for v in (below, Fraction(2**31))]
+    [1, -127, 0, -127]
+    """
+    return saturate(to_int32_x86(round_half_away(v)), -127, 127)

@@ -1,4 +1,4 @@
-"""From the accumulator, int32 (R91, R92: int64), to the output's scale: one rounding, or two.
+"""From the accumulator, int32 (R91, R92: int64; R170: of 48 bits), to the output's scale: one rounding, or two.
 
 Legend: acc int32 accumulator; multiplier m an int32, shift e (positive = left), C4; the factor is M = m 2^(e-31); y
 accumulator in output steps, before the zero point. Exact values of 5/2, -5/2 and -3/2 steps by each rule:
@@ -18,6 +18,18 @@ from npquant.spec.rounding import INT32_MAX, INT32_MIN, round_half_away, round_h
 def requantize_single_rounding(acc: int, multiplier: int, shift: int) -> int:
     """R6. y = round_half_up(acc m 2^(e-31)). One multiply, one rounding shift, nothing else: npquant's arithmetic."""
     return round_half_up(Fraction(acc * multiplier) * Fraction(2) ** (shift - 31))
+
+
+def requantize_single_rounding_wide(acc: int, multiplier: int, shift: int) -> int:
+    """R170. y = saturate(round_half_up(acc m 2^(e-31)), -2^62, 2^62), -2^47 <= acc < 2^47: R6 for the accumulators of
+    int16 inputs, whose product has up to 79 bits; only multipliers of 2^14 or more saturate. ValueError beyond 48 bits.
+
+    >>> requantize_single_rounding_wide(2**46 + 1, 1431655766, -20), requantize_mantissa16(2**46 + 1, 1431655766, -20)
+    (44739243, 44738560)
+    """
+    if not -(2**47) <= acc < 2**47:
+        raise ValueError(f"the accumulator is {acc}; it must have 48 bits")
+    return saturate(requantize_single_rounding(acc, multiplier, shift), -(2**62), 2**62)
 
 
 def multiply_high_half_up(a: int, b: int) -> int:

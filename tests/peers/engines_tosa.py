@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 PACKAGE = "tosa-tools"
 STUDIED_VERSION = "2026.8.0"
-EXTRA = "peers"
+EXTRA = "engines"
 
 # What a code type is to the serializer, and in what NumPy type it is handed over: unsigned is an attribute there.
 TYPES = {

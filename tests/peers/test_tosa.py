@@ -20,7 +20,7 @@ from tests.peers import adversarial, layers
 from tests.peers import engines_tosa as ENGINE
 from tests.peers.comparison import differing, require_equal
 
-pytestmark = pytest.mark.peer
+pytestmark = pytest.mark.extra
 
 MODES = {"tosa_single": "SINGLE_ROUND", "tosa_double": "DOUBLE_ROUND"}
 WRONG = {"tosa_single": "tosa_double", "tosa_double": "tosa_single"}
@@ -202,9 +202,9 @@ def test_inexact_answer_is_in_the_set(out: str) -> None:
     """R160: the model's float32 answer is an allowed code; one code further it often is not."""
     outside = compared = 0
     info = np.iinfo(out)
-    for acc, fixed, ozp in rescales(78, 20, out):
+    for acc, fixed, ozp in rescales(78, 8, out):
         got = asked(acc, fixed, ("int32", out), ozp=ozp, mode="INEXACT_ROUND").astype(np.int64)
         low, high = allowed_codes_inexact(acc, fixed, ozp, int(info.min), int(info.max))
         assert ((low <= got) & (got <= high)).all(), fixed
         compared, outside = compared + got.size, outside + int((got + 1 > high).sum())
-    assert compared >= 300_000 and outside
+    assert compared >= 130_000 and outside

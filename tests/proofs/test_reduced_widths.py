@@ -15,11 +15,11 @@ from npquant.spec.affine import quantize
 from npquant.spec.rounding import round_half_even, saturate
 
 INT4 = (-8, 7)
-STEPS = [Fraction(k, 8) for k in range(-100, 101)]
+STEPS = [Fraction(k, 4) for k in range(-50, 51)]
 
 
 def clamping_codes_is_quantizing_the_clamped(clamp: Callable[[int, int, int], int]) -> bool:
-    """R11, for every 4-bit code, zero point and pair of bounds on a grid of eighths of a step."""
+    """R11, for every 4-bit code, zero point and pair of bounds on a grid of quarters of a step."""
     for zy, low, high in product(range(-8, 8), range(-12, 12, 5), range(-12, 13, 6)):
         if low > high:
             continue

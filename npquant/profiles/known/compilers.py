@@ -9,13 +9,19 @@ from typing import Final
 
 from npquant.profiles.knowledge import Knowledge, Known
 
-APART: Final = "docs/judged-by.md"
+TOSA_TESTS: Final = "tests/peers/test_tosa.py"
+MODEL: Final = "Arm's reference model, tosa-tools 2026.8.0"
 INT32_BIAS: Final = Known("absent in the engine", "it takes int32 codes, which R39 makes of a real bias")
 
 TOSA = Knowledge(
-    linear=Known("read", "tosa-specification 2026-08: MATMUL or CONV2D, and RESCALE"),
-    wide=Known("absent here", "CONV2D of int16 codes, whose accumulators have 48 bits"),
-    requantize=Known("run", "tosa-tools 2026.8: RESCALE, each rounding", 406_992, APART),
+    linear=Known(
+        "run",
+        f"{MODEL}: CONV2D of one pixel, and RESCALE",
+        221_184,
+        f"{TOSA_TESTS}::test_layer_equals_linear_by_multiplier",
+    ),
+    wide=Known("absent here", "CONV2D of int16 codes and a 16-bit RESCALE: the numbers of tflm's with int64 biases"),
+    requantize=Known("run", f"{MODEL}: RESCALE of int32, int16 and 8 bits", 1_638_400, TOSA_TESTS),
     quantize=Known("absent in the engine", "CAST has no scale"),
     dequantize=Known("absent in the engine", "CAST has no scale"),
     codes_to_codes=Known("absent here", "RESCALE of codes; requantize takes them as accumulators"),

@@ -15,6 +15,7 @@ INJECTED: Final = f"{LAYER}::test_fully_connected_equals_profile"
 CONVERSIONS: Final = "tests/peers/test_litert_conversions.py"
 CODES: Final = "tests/peers/test_activations.py"
 WIDE: Final = "tests/peers/test_wide.py"
+FLOATS: Final = "tests/peers/test_dynamic_litert.py"
 MICRO: Final = "tests/peers/test_tflm.py"
 OLD: Final = "tests/emulated/test_tflite_2_14.py"
 APART: Final = "docs/judged-by.md"
@@ -48,7 +49,7 @@ LITERT_REF_2025 = Knowledge(
     bias=CONVERTER,
     activations=Known("run", f"{REF}: relu, relu6, sigmoid, tanh{ACTIVATED}", 1_020_088, CODES),
     softmax=Known("run", REF + SHARED, 596_576, CODES),
-    dynamic=HYBRID,
+    dynamic=Known("run", f"{REF}: int8 weights, inputs of either switch, and INT4", 2_256_493, FLOATS),
 )
 
 RUY_X86 = Knowledge(
@@ -61,7 +62,7 @@ RUY_X86 = Knowledge(
     bias=CONVERTER,
     activations=Known("run", f"{OPT}: relu, relu6, sigmoid, tanh{ACTIVATED}", 1_020_088, CODES),
     softmax=Known("run", OPT + SHARED, 596_576, CODES),
-    dynamic=HYBRID,
+    dynamic=Known("run", f"{OPT}: int8 weights, inputs of either switch, and INT4", 2_606_737, FLOATS),
 )
 
 TFLM = Knowledge(

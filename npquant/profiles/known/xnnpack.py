@@ -14,6 +14,7 @@ from npquant.profiles.known.tflite import (
     CODES,
     CONVERSIONS,
     CONVERTER,
+    FLOATS,
     INJECTED,
     LAYER,
     QUANTIZED,
@@ -25,11 +26,13 @@ from npquant.profiles.known.tflite import (
 
 PLAIN: Final = "ai-edge-litert 2.3.0 with its delegate, on x86 without AVX-512"
 WITH_AVX512: Final = "ai-edge-litert 2.3.0 with its delegate, on x86 with AVX-512"
-DYNAMIC: Final = Known("absent here", "qd8: float inputs quantized by row, 8- and 4-bit weights")
 
 
-def _run(processor: str) -> Knowledge:
-    """Return the cells of the delegate on a processor: the tests ask whichever kernels run there."""
+def _run(processor: str, dynamic: int) -> Knowledge:
+    """Return the cells of the delegate on a processor, with the outputs of its dynamic layer.
+
+    The tests ask whichever kernels run there.
+    """
     return Knowledge(
         linear=Known("run", processor, 1_631_126, LAYER),
         wide=Known("run", f"{processor}: LiteRT's own kernels, since the delegate takes none", 589_824, WIDE),
@@ -42,12 +45,12 @@ def _run(processor: str) -> Knowledge:
         softmax=Known(
             "run", f"{processor}: LiteRT's own kernel, since the delegate takes none{SHARED}", 596_576, CODES
         ),
-        dynamic=DYNAMIC,
+        dynamic=Known("run", f"{processor}: qd8, int8 and INT4 weights", dynamic, FLOATS),
     )
 
 
-XNNPACK_FP32 = _run(PLAIN)
-XNNPACK_FP32_AVX512 = _run(WITH_AVX512)
+XNNPACK_FP32 = _run(PLAIN, 1_200_964)
+XNNPACK_FP32_AVX512 = _run(WITH_AVX512, 3_166_609)
 
 XNNPACK_RNDNU = replace(
     XNNPACK_FP32,
@@ -63,4 +66,5 @@ XNNPACK_RNDNU = replace(
     codes_to_codes=Known("absent here", "XNNPACK's conversion of codes on ARM"),
     activations=Known("absent here", "XNNPACK's tables on ARM"),
     softmax=Known("absent in the engine", "the delegate takes no softmax of codes"),
+    dynamic=Known("absent here", "qd8 on ARM: float inputs quantized by row, 8- and 4-bit weights"),
 )
