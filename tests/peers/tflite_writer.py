@@ -71,7 +71,7 @@ def write_model(
 
     The graph's input is tensor 0, its output the last tensor; tensors with data are constants. bias_type is what
     FULLY_CONNECTED or CONV_2D declares of its bias, beside int16 inputs; None leaves the field unset. asymmetric_inputs
-    is the former's switch beside float inputs. A tensor of type int4 has its data as int8, and is packed here.
+    is FULLY_CONNECTED's switch beside float inputs. A tensor of type int4 has its data as int8, and is packed here.
     """
     parts = Parts()
     for index, tensor in enumerate(tensors):
