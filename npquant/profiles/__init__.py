@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 
-from npquant.profiles import compilers, hardware, onnx, tflite, torch, xnnpack
+from npquant.profiles import compilers, hardware, onnx, tflite, torch, tract, xnnpack
 from npquant.profiles.npquant import NPQUANT
 from npquant.profiles.record import Profile
 
@@ -20,6 +20,7 @@ _ALL = (
     *torch.PROFILES,
     *compilers.PROFILES,
     *hardware.PROFILES,
+    *tract.PROFILES,
 )
 
 

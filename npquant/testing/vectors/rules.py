@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from npquant.spec import activation_bounds as bounds
-from npquant.spec import affine, conversion, output_stages, quantize_engines
+from npquant.spec import affine, conversion, output_stages, quantize_engines, tract
 from npquant.spec import multiplier as multipliers
 from npquant.spec import requantize as requantizations
 from npquant.spec.floating import to_float32, to_float64
@@ -30,7 +30,9 @@ CLAMPS: Final = MappingProxyType(
 
 
 class Step(NamedTuple):
-    """One output on its way from the accumulator to the code; each: whether weight scales are per channel."""
+    """One output on its way from the accumulator to the code.
+
+    each: whether weight scales are per channel; channels: the scales of them all."""
 
     acc: int
     b_q: int
@@ -41,6 +43,7 @@ class Step(NamedTuple):
     zy: int
     low: int
     high: int
+    channels: tuple[Fraction, ...]
 
 
 Code = Callable[[Step], int]
@@ -51,8 +54,8 @@ Quantize = Callable[[Fraction, Fraction, int, int, int, bool], int]
 class Definition:
     """A profile's rules: code of a step, clamp of an activation's bounds, quantize of (x, s, z, low, high, each).
 
-    nan is what QUANTIZE makes of NaN: "low", "high", "torch" (qmax, or 0 per channel), or "beyond", as of a value
-    beyond int32; "" refuses it. tail is another rule for the last n mod 8 elements."""
+    nan is what QUANTIZE makes of NaN: "low", "high", "zero_point", "torch" (qmax, or 0 per channel), or "beyond", as of
+    a value beyond int32; "" refuses it. tail is another rule for the last n mod 8 elements."""
 
     code: Code
     clamp: Callable[..., tuple[int, int]] = bounds.clamp_codes
@@ -120,6 +123,15 @@ def _onednn_vnni(s: Step) -> int:
 
 def _onednn_avx2(s: Step) -> int:
     return _onednn(s, lambda acc, sx, sw: to_float32(acc * to_float32(sx * sw)))
+
+
+def _tract(s: Step) -> int:
+    m = tract.layer_multiplier(s.sx, s.channels if s.each else s.sw, s.sy)
+    if isinstance(m, list):
+        y = tract.rescale_magnitude(s.acc, multipliers.multiplier_float32_reciprocal(s.sx, s.sw, s.sy))
+    else:
+        y = tract.rescale_exact(s.acc, m)
+    return conversion.code_wrapping(y, s.zy, s.low, s.high)
 
 
 def _alike(rule: Callable[..., int]) -> Quantize:
@@ -193,5 +205,6 @@ DEFINITIONS: Final = MappingProxyType(
         "tvm_tonearest": Definition(_in_integers(_PRODUCT, requantizations.requantize_half_away, _SATURATING)),
         "gemmini_f32": Definition(_HALF_EVEN),
         "nvdla": Definition(_nvdla),
+        "tract": Definition(_tract, bounds.clamp_codes, _alike(tract.quantize), "zero_point"),
     }
 )
