@@ -1,4 +1,5 @@
-"""Time linear layers under every profile against npquant's own, and onnx_ref against onnx.reference, equality first.
+"""Time linear layers under every profile against npquant's own, those of 16-bit codes against the same profile's of 8,
+and onnx_ref against onnx.reference, equality first.
 
 Run with one BLAS thread: OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 python benchmarks/bench_profiles.py
 onnx is optional; without it that line says so. Ratios above 1 say that npquant's profile is the faster.
@@ -26,6 +27,7 @@ from npquant.profiles import get, names
 
 SIZE = 256
 WIDTHS = (784, 300, 100, 10)
+WIDE = ("npquant", "litert_ref_2025", "ruy_x86", "tflm")
 THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 Codes = NDArray[np.integer[Any]]
 
@@ -67,6 +69,37 @@ def plain_sums(x: NDArray[np.int64], w: NDArray[np.int64], zx: int, pairs_satura
         return np.asarray((x - zx) @ w)
     sums = [(x[:, k : k + 2] @ w[k : k + 2]).clip(-(2**15), 2**15 - 1) for k in range(0, SIZE, 2)]
     return np.asarray(np.sum(sums, axis=0) - zx * w.sum(axis=0))
+
+
+def wide_call(name: str, bias: str) -> tuple[Callable[[], Codes], Codes]:
+    """Return a layer of that size of int16 codes, and its codes by the same plain sum and its own stage."""
+    profile, rng = get(name), np.random.default_rng(0)
+    x_q = rng.integers(-32768, 32768, (SIZE, SIZE)).astype(np.int16)
+    w_q = rng.integers(-127, 128, (SIZE, SIZE)).astype(np.int8)
+    b_q = rng.integers(-50000, 50000, SIZE).astype(bias)
+    x, w = QuantParams(0.02 / 256, 0, -32768, 32767), QuantParams(0.01, 0, -128, 127)
+    y = QuantParams(0.5 / 256, 0, -32768, 32767)
+    call = partial(npquant.linear, x_q, w_q, b_q, x=x, w=w, y=y, profile=name)
+    stage = next(stage for stage in profile.wide_stages if stage.bias == bias)
+    acc = plain_sums(x_q.astype(np.int64), w_q.astype(np.int64), 0, pairs_saturate=False) + b_q
+    made = stage.make_multiplier(x.scale, w.scale, y.scale)
+    return call, stage.output_stage(acc, made, 0, y.qmin, y.qmax).astype(y.dtype)
+
+
+def wide_against_narrow(repeats: int) -> list[dict[str, object]]:
+    """Compare a layer of 16-bit codes with the same profile's of 8-bit codes; the target is 0.3 of its speed."""
+    cases = [(name, stage.bias) for name in WIDE for stage in get(name).wide_stages]
+    calls = []
+    for name, bias in cases:
+        wide, expected = wide_call(name, bias)
+        if not np.array_equal(wide(), expected):
+            raise AssertionError(f"{name} gives other codes of 16 bits than its stage after a plain integer product")
+        calls += [wide, layer_call(name, 127)[0]]
+    times = interleaved_medians(calls, repeats)
+    return [
+        {"profile": name, "bias": bias, "ms": round(wide * 1e3, 3), "speed_over_8_bits": round(narrow / wide, 3)}
+        for (name, bias), wide, narrow in zip(cases, times[::2], times[1::2], strict=True)
+    ]
 
 
 def fast_route() -> Callable[[], Codes]:
@@ -169,7 +202,7 @@ def main() -> None:
     """Print one JSON line a figure."""
     if not any(os.environ.get(name) == "1" for name in THREADS):
         print(f"warning: BLAS threads are not pinned; set {THREADS[0]}=1")
-    lines = against_own(30)
+    lines = [*against_own(30), *wide_against_narrow(30)]
     for line in lines:
         print(json.dumps(line))
     for batch, repeats in ((1, 100), (64, 30)):

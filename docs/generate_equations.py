@@ -25,8 +25,8 @@ f32 and f64 round an exact value to the nearest binary32 and binary64 number, ti
 | C3 | a code interval has qmin < qmax inside int32 | `QuantParams` |
 | C4 | a fixed multiplier is an int32, its shift in [-31, 30]; an engine may take fewer | `FixedMultiplier`, `Profile` |
 | C5 | K is at most 131,071, so that no sum of int8 products leaves int32 | `matmul_int8` |
-| C6 | float32 adds 2^24 / p integers of magnitude <= p (1,024 int8 products) exactly, in any order | `exact_depth` |
-| C7 | no input code makes an accumulator leave its type, int32 or int64 | `IntegerMLP`, from its weights, when made |
+| C6 | float32 adds 2^24 / p integers of magnitude <= p exactly, in any order; float64 2^53 / p | `exact_depth` |
+| C7 | no input makes an accumulator leave int32, or int64, or the 48 bits of R170 | `IntegerMLP`, from its weights |
 
 ## Equations
 | label | equation | defined by |

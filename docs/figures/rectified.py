@@ -14,7 +14,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from npquant.compression.chain.integer_chain import LayerCodes, LayerProblem, quantize_chain
+from npquant.compression.chain.integer_chain import LayerProblem, quantize_chain
+from npquant.compression.chain.layer_codes import LayerCodes
 from npquant.compression.chain.weight_codes import choose_weight_params, code_interval, weight_grid
 from npquant.compression.rounding.rectified.activation_weights import activation_weights
 from npquant.compression.rounding.rectified.layer import rectify_layer

@@ -26,7 +26,8 @@ from npquant.codec.byte_fields import varint
 from npquant.codec.weight_stream import encode_weights
 from npquant.compression.chain.calibration import checked_rows
 from npquant.compression.chain.input_choice import choose_inputs
-from npquant.compression.chain.integer_chain import LayerCodes, LayerProblem, quantize_chain
+from npquant.compression.chain.integer_chain import LayerProblem, quantize_chain
+from npquant.compression.chain.layer_codes import LayerCodes
 from npquant.compression.chain.layer_report import LayerReport
 from npquant.compression.chain.weight_codes import Bits, code_interval
 from npquant.compression.pruning.neurons.pruning import prune_neurons_with_report

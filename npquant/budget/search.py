@@ -178,7 +178,7 @@ def search_budget(
     prune : float or None
         Fix the pruning rate of every hidden layer, in [0, 0.9]; None: searched.
     activation_bits : int or None
-        Fix the bits of every hidden layer's outputs, 2..8; None: searched.
+        Fix the bits of every hidden layer's outputs, 2..8, or 16, those of inputs and logits then too; None: searched.
     inputs : {"auto", "exact", "by_feature"}
         As `quantize_rectified` has it: whole numbers as they are, or a step for each feature.
     time_limit : float or None
@@ -285,6 +285,8 @@ def search_space(
         raise ValueError(f"the pruning rate is {prune}; give a share of neurons in [0, 0.9]")
     if activation_bits is not None:
         activation_bits_per_layer(activation_bits, layers)
+        if activation_bits == 16 and layers == 1:
+            raise ValueError("16 activation bits need a hidden layer here; quantize this network by `quantize_model`")
     widths = effort.widths if bits is None else (bits,)
     rates = effort.rates if prune is None else (float(prune),)
     levels = effort.activation_bits if activation_bits is None else (activation_bits,)

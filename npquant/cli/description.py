@@ -117,7 +117,8 @@ def _dynamic_facts(model: DynamicMLP) -> tuple[dict[str, Any], list[dict[str, An
         }
         for layer in model.layers
     ]
-    return {"profile": model.profile.name, "granularity": model.granularity}, layers
+    facts = {"profile": model.profile.name, "granularity": model.granularity}
+    return facts if model.variant is None else facts | {"variant": model.variant}, layers
 
 
 def _integer_facts(model: IntegerMLP) -> tuple[dict[str, Any], list[dict[str, Any]]]:

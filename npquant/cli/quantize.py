@@ -58,7 +58,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     )  # fmt: skip
     how.add_argument(
         "--activation-bits", metavar="A", type=activation_bits, default=8,
-        help="of the hidden outputs: 2 to 8, or one a hidden layer (default: 8)",
+        help="of the hidden outputs: 2 to 8, or 16, as then inputs and logits; or one a hidden layer (default: 8)",
     )  # fmt: skip
     how.add_argument(
         "--keep-zeros", action="store_true", help="let no weight that is 0 come back (after pruning weights)"

@@ -64,7 +64,12 @@ def _add_budget(run: argparse.ArgumentParser) -> None:
     fixed = run.add_argument_group("what is not searched")
     fixed.add_argument("--prune", metavar="RATE", type=float, help="pruning rate of every hidden layer, 0 to 0.9")
     fixed.add_argument("--bits", metavar="B", type=weight_bits, help="weight bits of every layer, 2 to 8 or ternary")
-    fixed.add_argument("--activation-bits", metavar="A", type=int, help="bits of every hidden output, 2 to 8")
+    fixed.add_argument(
+        "--activation-bits",
+        metavar="A",
+        type=int,
+        help="bits of every hidden output, 2 to 8; or 16, of in- and outputs too",
+    )
     add_inputs(fixed)
 
 

@@ -4,7 +4,8 @@ L5 (integer)   tensors input_* of the real inputs, output_offset and output_fact
                i: w{i} codes, b{i} bias, and of each quantization q that it has, in the order x (layer 0 alone), w, y,
                pre: q_scale{i} float32, q_zero_point{i} int32, q_range{i} = [qmin, qmax] int32; table{i} where there is
                one. Layer i reads what layer i - 1 writes. Entries `profile` and `activations`
-L6 (dynamic)   w{i}, b{i} and the quantization w; entries `profile`, `granularity`, `activations` and `x_bits`
+L6 (dynamic)   w{i}, b{i} and the quantization w; entries `profile`, `granularity`, `activations` and `x_bits`,
+               and `variant` where the engine's switch is set
 
 Legend: model a network of any kind; kind what the manifest calls it; entries those of its kind there, tensors arrays by
 name, in their order, nothing in which is trusted when they come from a file.
@@ -111,6 +112,8 @@ def _dynamic_layout(model: DynamicMLP) -> tuple[Entries, Arrays]:
         "activations": [layer.activation for layer in model.layers],
         "x_bits": [layer.x_bits for layer in model.layers],
     }
+    if model.variant is not None:
+        entries["variant"] = model.variant
     return entries, tensors
 
 
@@ -146,7 +149,8 @@ def _dynamic_model(entries: Entries, tensors: Arrays) -> DynamicMLP:
         DynamicLayer(tensors.pop(f"w{i}"), _taken_params(tensors, f"w_{{}}{i}"), tensors.pop(f"b{i}"), name, bits)
         for i, (name, bits) in enumerate(zip(names, widths, strict=True))
     ]
-    return DynamicMLP(tuple(layers), _text(entries, "granularity"), find_profile(_text(entries, "profile")))
+    variant = _text(entries, "variant") if "variant" in entries else None
+    return DynamicMLP(tuple(layers), _text(entries, "granularity"), find_profile(_text(entries, "profile")), variant)
 
 
 def _taken_params(tensors: Arrays, name: str) -> QuantParams:

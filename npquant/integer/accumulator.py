@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from npquant.arrays import Int64
 from npquant.integer.layer import IntegerLayer
 from npquant.kernels.exact import sums_are_exact
+from npquant.profiles.record import Profile
 
 INT32_MAX: Final = 2**31 - 1
 
@@ -72,11 +73,11 @@ def accumulator_width(layer: IntegerLayer) -> int:
     return 8 * layer.bias.dtype.itemsize
 
 
-def check_accumulator(layer: IntegerLayer, index: int) -> int:
+def check_accumulator(layer: IntegerLayer, index: int, profile: Profile | None = None) -> int:
     """C7. Bits of the narrowest two's complement integer that holds every accumulator of a layer.
 
     OverflowError, naming the layer by its index and the neuron, if an accumulator or a sum on the way can leave the
-    accumulator's type.
+    accumulator's type; under a profile also if one leaves the bits that its output stage rounds: 48 in R170.
 
     >>> from npquant.kernels.qparams import QuantParams
     >>> p = QuantParams(0.5, 0, -128, 127)
@@ -88,13 +89,21 @@ def check_accumulator(layer: IntegerLayer, index: int) -> int:
     bias = layer.bias.astype(object)
     # The bias first, or last: -1 - v is as wide in two's complement as v.
     worst = np.maximum(np.maximum(high + bias, high), -1 - np.minimum(low + bias, low))
-    n, width = int(np.argmax(worst)), accumulator_width(layer)
+    n, width = int(np.argmax(worst)), _rounded_width(layer, profile)
     if worst[n] >= 2 ** (width - 1):
+        named = f"int{width}" if width in (32, 64) else f"{width} bits"
         raise OverflowError(
             f"layer {index}, neuron {n}: the accumulator can reach {low[n] + bias[n]}..{high[n] + bias[n]}, "
-            f"outside int{width} (C7); use fewer weight bits, fewer inputs or a smaller bias"
+            f"outside {named} (C7); use fewer weight bits, fewer inputs or a smaller bias"
         )
     return int(max((high + bias).max(), -1 - (low + bias).min(), 0)).bit_length() + 1
+
+
+def _rounded_width(layer: IntegerLayer, profile: Profile | None) -> int:
+    """Bits of the accumulators that a layer's output stage is defined for, or of their type where there is none."""
+    stages = () if profile is None or layer.y is None else profile.wide_stages
+    defined = [stage.accumulator_bits for stage in stages if stage.bias == "int64" == layer.bias.dtype]
+    return defined[0] if defined else accumulator_width(layer)
 
 
 def check_dynamic_accumulator(w_q: NDArray[np.integer[Any]], x_bits: int) -> int:

@@ -3,7 +3,8 @@
 Legend: B batch, K inputs and N outputs; x (B, K) finite real inputs, x_q codes, a their width (`x_bits`, 2..8), lo and
 hi their range, sx and zx their scale and zero point, L = 2^a - 1 steps; w_q (K, N) codes of scale sw and zero point zw,
 each () or (N,), acc (B, N) int32; P and Q sums of the positive and of the negative w_q - zw of a column; granularity
-"row", one scale a row, or "batch", one for all rows; layer a DynamicLayer, profile the arithmetic.
+"row", one scale a row, or "batch", one for all rows; layer a DynamicLayer, profile the arithmetic, variant an engine's
+switch by name, or None.
 
 D1 (parameters)   sx, zx = R14 of (lo, hi), taken over one row or over the whole batch
 D2 (input error)  |x - sx (x_q - zx)| <= sx (1/2 + L 2^-23)
@@ -11,7 +12,7 @@ D3 (accumulator)  acc = sum_k (x_q - zx) (w_q - zw) = x_q @ (w_q - zw) - zx (P +
                   `accumulator`
 D4 (output)       y = activation(f32(f32(acc) f32(sx sw)) + b) in float32
 D5 (distance)     how far y may lie from the float network's: derived in docs/dynamic.md, held by the tests
-An engine's profile puts its own DynamicQuantizeLinear (R60, R54: uint8, "batch") in place of D1 and R1.
+An engine's profile puts its own DynamicRule in place of D1 to D4: codes, sums, and the way back with the bias.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from npquant.kernels.dynamic import rescale_float32
 from npquant.kernels.matmul import matmul_int8_blas
 from npquant.kernels.qparams import QuantParams, choose_affine
 from npquant.nn.activations import ACTIVATIONS, activate
-from npquant.profiles.dynamic import dynamic_quantize, matmul_integer
+from npquant.profiles.dynamic import engine_sums
 from npquant.profiles.npquant import NPQUANT
 from npquant.profiles.record import Profile
 
@@ -141,7 +142,7 @@ def quantize_rows(x: Real, params: QuantParams) -> Int8:
 
 
 def dynamic_sums(
-    layer: DynamicLayer, x: Real, granularity: str, profile: Profile = NPQUANT
+    layer: DynamicLayer, x: Real, granularity: str, profile: Profile = NPQUANT, variant: str | None = None
 ) -> tuple[Int32, NDArray[np.float32]]:
     """D1 to D3: quantize inputs by their own range and multiply: accumulators (B, N), and sx, (B, 1) or (1, 1).
 
@@ -152,17 +153,18 @@ def dynamic_sums(
     if profile is NPQUANT:
         params = input_params(x, layer.x_bits, granularity)
         return layer.accumulate(quantize_rows(x, params), params.zero_point), np.reshape(params.scale, (-1, 1))
-    made = dynamic_quantize(x, profile=profile)
-    zx, zw = made.zero_point, layer.w.zero_point
-    acc = matmul_integer(made.codes, layer.w_q, x_zero_point=zx, w_zero_point=zw, profile=profile)
-    return acc, np.reshape(made.scale, (1, 1))
+    _, acc, made = engine_sums(x, layer.w_q, w=layer.w, profile=profile, variant=variant)
+    return acc.astype(np.int32), np.reshape(made.scale, (-1, 1))
 
 
-def run_dynamic_layer(layer: DynamicLayer, x: Real, granularity: str, profile: Profile = NPQUANT) -> Float32:
+def run_dynamic_layer(
+    layer: DynamicLayer, x: Real, granularity: str, profile: Profile = NPQUANT, variant: str | None = None
+) -> Float32:
     """D1 to D4: quantize the inputs by their own range, multiply in integers, come back to float32 (B, N).
 
-    R1 and R61 are the rounding steps; the integer product between them is exact. B = 0 gives shape (0, N). ValueError
-    if an output is beyond float32. In the example the second row has steps of 2: 255 and -255 become 254 and -256.
+    R1 and R61 are the rounding steps; the integer product between them is exact. Under an engine's profile its rule
+    makes the codes, the sums, and the way back with the bias. B = 0 gives shape (0, N). ValueError if an output is
+    beyond float32. In the example the second row has steps of 2: 255 and -255 become 254 and -256.
 
     >>> layer = DynamicLayer(np.array([[2], [4]], np.int8), QuantParams(0.5, 0, -128, 127), [1.0], "identity")
     >>> run_dynamic_layer(layer, np.array([[0.0, 255.0], [255.0, -255.0]]), "row")
@@ -171,9 +173,13 @@ def run_dynamic_layer(layer: DynamicLayer, x: Real, granularity: str, profile: P
     """
     if not len(x):
         return np.zeros((0, layer.shape[1]), np.float32)
-    acc, scale = dynamic_sums(layer, x, granularity, profile)
-    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-        z = rescale_float32(acc, scale, layer.w.scale) + layer.b
+    if profile is NPQUANT:
+        acc, scale = dynamic_sums(layer, x, granularity)
+        with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+            z = rescale_float32(acc, scale, layer.w.scale) + layer.b
+    else:
+        rule, sums, made = engine_sums(x, layer.w_q, w=layer.w, profile=profile, variant=variant)
+        z = rule.output(sums, made, layer.w.scale, layer.b)
     if not np.isfinite(z).all():
         raise ValueError("a pre-activation is beyond float32: scale the inputs or the weights")
     return np.asarray(activate(layer.activation, z), np.float32)

@@ -15,9 +15,9 @@ from npquant.integer.dynamic_layer import GRANULARITIES, DynamicLayer, dynamic_s
 from npquant.kernels.floating import to_float64
 from npquant.nn.classes import largest_output
 from npquant.nn.layer_lines import layer_lines
+from npquant.profiles.dynamic import dynamic_rule
 from npquant.profiles.npquant import NPQUANT
 from npquant.profiles.record import Profile
-from npquant.profiles.refusals import has
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,17 +31,21 @@ class DynamicMLP:
     granularity : {"row", "batch"}
         Whose range decides a scale: each row's own, or that of all rows given together.
     profile : Profile
-        The arithmetic that makes the inputs' codes: npquant's own, or that of an engine with a DynamicQuantizeLinear
-        ("ort", "onnx_ref"), which takes "batch" and 8 bits.
+        The arithmetic from real inputs to real outputs: npquant's own, or that of an engine with a dynamic layer, which
+        takes 8 bits and has one granularity.
+    variant : str or None
+        The engine's own switch: "asymmetric_inputs" of LiteRT's kernels, "reduce_range" of torch; None for none.
 
     Raises
     ------
     ValueError
-        If there is no layer, neighbours do not agree, the granularity is unknown, or the profile does not take it.
+        If there is no layer, neighbours do not agree, the granularity is unknown, or the profile does not take it, the
+        variant or a layer's weights.
 
     Notes
     -----
-    D1 to D4, layer by layer. With "row", a row's logits do not depend on the other rows, bit for bit.
+    D1 to D4, layer by layer; under an engine's profile its own codes, sums and outputs in their place, before the
+    activation in float32. With "row", a row's logits do not depend on the other rows, bit for bit.
 
     Examples
     --------
@@ -55,6 +59,7 @@ class DynamicMLP:
     layers: tuple[DynamicLayer, ...]
     granularity: str = "row"
     profile: Profile = NPQUANT
+    variant: str | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "layers", tuple(self.layers))
@@ -66,17 +71,26 @@ class DynamicMLP:
         if self.granularity not in GRANULARITIES:
             raise ValueError(f"the granularity is {self.granularity!r}; it must be one of {GRANULARITIES}")
         if self.profile is not NPQUANT:
-            has(self.profile, self.profile.dynamic_quantize, "dynamic quantization on codes")
-            if self.granularity != "batch" or any(layer.x_bits != 8 for layer in self.layers):
+            self._refuse_engine()
+        elif self.variant is not None:
+            raise ValueError(f"npquant has no variant {self.variant!r}: it is an engine's switch")
+
+    def _refuse_engine(self) -> None:
+        """Refuse what the engine of the profile does not take, by its name."""
+        for layer in self.layers:
+            rule = dynamic_rule(self.profile, layer.w, layer.shape, self.variant)
+            if self.granularity != rule.granularity or layer.x_bits != 8:
+                whose = "of each row" if rule.granularity == "row" else "of a whole batch"
                 raise ValueError(
-                    f"{self.profile.name} makes 8-bit codes of a whole batch: granularity 'batch', x_bits 8"
+                    f"{self.profile.name} makes 8-bit codes {whose}: granularity {rule.granularity!r}, x_bits 8"
                 )
 
     def __str__(self) -> str:
         ends = [(*layer.shape, layer.activation) for layer in self.layers]
         names = ("weight bits", "input bits", "accumulator", "MACs")
         columns = [(layer.weight_bits, layer.x_bits, layer.accumulator_bits, layer.w_q.size) for layer in self.layers]
-        return layer_lines(f"DynamicMLP under {self.profile.name}, scales by {self.granularity}", ends, names, columns)
+        under = self.profile.name if self.variant is None else f"{self.profile.name} with {self.variant}"
+        return layer_lines(f"DynamicMLP under {under}, scales by {self.granularity}", ends, names, columns)
 
     def __repr__(self) -> str:
         return f"<DynamicMLP {'-'.join(map(str, (self.n_inputs, *self.neurons)))}, scales by {self.granularity}>"
@@ -132,7 +146,7 @@ class DynamicMLP:
         """
         values: Real = self._checked(x)
         for layer in self.layers:
-            values = run_dynamic_layer(layer, values, self.granularity, self.profile)
+            values = run_dynamic_layer(layer, values, self.granularity, self.profile, self.variant)
         return np.asarray(values, np.float32)
 
     def predict(self, x: ArrayLike) -> Int64:
@@ -185,8 +199,8 @@ class DynamicMLP:
         values: Real = self._checked(x)
         sums = []
         for layer in self.layers:
-            sums.append(dynamic_sums(layer, values, self.granularity, self.profile)[0])
-            values = run_dynamic_layer(layer, values, self.granularity, self.profile)
+            sums.append(dynamic_sums(layer, values, self.granularity, self.profile, self.variant)[0])
+            values = run_dynamic_layer(layer, values, self.granularity, self.profile, self.variant)
         return tuple(sums)
 
     def _checked(self, x: ArrayLike) -> Float64:
@@ -203,7 +217,7 @@ class DynamicMLP:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, DynamicMLP):
             return NotImplemented
-        same = (self.granularity, self.profile.name) == (other.granularity, other.profile.name)
-        return self.layers == other.layers and same
+        mine = (self.granularity, self.profile.name, self.variant)
+        return self.layers == other.layers and mine == (other.granularity, other.profile.name, other.variant)
 
     __hash__ = None  # type: ignore[assignment]

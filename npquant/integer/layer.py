@@ -108,8 +108,10 @@ class IntegerLayer:
         """R12: the output code of each code of `pre`, from pre.qmin on; None where there is no table."""
         if self.pre is None or self.table is not None:
             return self.table
-        # R12 has an entry for each int8 code, from -128 on.
-        return activation_table(self.activation, self.pre, self.output)[self.pre.qmin + 128 : self.pre.qmax + 129]
+        # R12 has an entry for each code of the type.
+        least = int(np.iinfo(self.pre.dtype).min)
+        whole = activation_table(self.activation, self.pre, self.output)
+        return whole[self.pre.qmin - least : self.pre.qmax - least + 1]
 
     @property
     def centred_weights(self) -> Int16:

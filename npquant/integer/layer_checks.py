@@ -63,8 +63,12 @@ def check_activation(activation: str, y: QuantParams | None, pre: QuantParams | 
     if y is None and activation not in REAL_ACTIVATIONS:
         known = " or ".join(REAL_ACTIVATIONS)
         raise ValueError(f"{activation!r} needs y; a layer without output quantization has {known}")
-    if activation in FUNCTIONS and any(params is None or params.dtype != np.int8 for params in (y, pre)):
-        raise ValueError(f"{activation!r} is a table of int8 codes; give others as activation {GIVEN!r} with the table")
+    if activation in FUNCTIONS and any(
+        params is None or params.dtype not in (np.int8, np.int16) for params in (y, pre)
+    ):
+        raise ValueError(
+            f"{activation!r} is a table of int8 or int16 codes; give others as activation {GIVEN!r} with the table"
+        )
 
 
 def check_activations_params(name: str, params: QuantParams | None) -> None:

@@ -1,8 +1,8 @@
 """The integer-only network: codes in, codes out, integer accumulators in between, and a proof that they hold.
 
 Legend: B batch, K inputs, C outputs; x real inputs, x_q input codes, y_q output codes. npquant's own networks have int8
-codes and int32 accumulators; those of other people's files uint8 or int16 codes as well, int64 accumulators beside
-int16, and perhaps no output quantization.
+codes and int32 accumulators, or int16 codes and int64 ones; those of other people's files uint8 codes as well, and
+perhaps no output quantization.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ class IntegerMLP:
         sizes = {"input_offset": self.n_inputs, "output_offset": self.neurons[-1], "output_factor": self.neurons[-1]}
         for name, size in sizes.items():
             object.__setattr__(self, name, checked_end(getattr(self, name), size, name))
-        bits = tuple(check_accumulator(layer, i) for i, layer in enumerate(self.layers))
+        bits = tuple(check_accumulator(layer, i, self.profile) for i, layer in enumerate(self.layers))
         object.__setattr__(self, "accumulator_bits", bits)
         object.__setattr__(self, "_fast", None)
 

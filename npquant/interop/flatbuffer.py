@@ -134,7 +134,7 @@ class Numbers(NamedTuple):
 
 
 Node = Mapping[int, "Value"]
-Value = Scalar | Numbers | str | Node | Sequence[Node]
+Value = Scalar | Numbers | str | Node | Sequence["Node | str"]
 
 
 def write_flatbuffer(root: Node, identifier: bytes) -> bytes:
@@ -173,7 +173,7 @@ def _write_table(out: bytearray, node: Node) -> int:
     return at
 
 
-def _write_value(out: bytearray, value: Numbers | str | Node | Sequence[Node]) -> int:
+def _write_value(out: bytearray, value: Numbers | str | Node | Sequence[Node | str]) -> int:
     """Append what an offset refers to, and return where it stands."""
     if isinstance(value, Mapping):
         return _write_table(out, value)
@@ -192,9 +192,9 @@ def _write_value(out: bytearray, value: Numbers | str | Node | Sequence[Node]) -
     _pad(out, 4)
     at = len(out)
     out += struct.pack("<I", len(value)) + bytes(4 * len(value))
-    for index, node in enumerate(value):
+    for index, item in enumerate(value):
         where = at + 4 + 4 * index
-        out[where : where + 4] = struct.pack("<I", _write_table(out, node) - where)
+        out[where : where + 4] = struct.pack("<I", _write_value(out, item) - where)
     return at
 
 

@@ -30,7 +30,7 @@ from npquant.interop.c99.golden import golden_rows
 from npquant.interop.c99.plan import LayerPlan, plan
 from npquant.interop.readmemh_verilog import verilog_source
 
-_INTEGER_RULES = ("single", "single64", "away", "double_away", "double_up", "floor_up")
+_INTEGER_RULES = ("single", "single64", "wide", "away", "double_away", "double_up", "floor_up")
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ _RULES: Final = MappingProxyType(
     {
         "single": ("a * m", f"(v + {_HALF}) >>> s"),
         "single64": ("a * m", f"(v + {_HALF}) >>> s"),
+        "wide": ("(a >>> 16) * m + (((a & 64'sd65535) * m) >>> 16)", f"(v + {_HALF}) >>> s"),
         "away": ("a * m", f"(v + {_HALF} - (v < 0 ? 64'sd1 : 64'sd0)) >>> s"),
         "double_away": (_HIGH, f"(v + {_HALF} - ((v < 0 && s > 0) ? 64'sd1 : 64'sd0)) >>> s"),
         "double_up": (_HIGH, f"(v + {_HALF}) >>> s"),

@@ -13,6 +13,7 @@ from types import MappingProxyType
 import numpy as np
 
 from npquant.kernels.affine import quantize
+from npquant.kernels.conversion import round_add_half_then_truncate
 from npquant.kernels.qparams import QuantParams
 from npquant.kernels.rounding import round_half_away, round_half_even
 
@@ -68,4 +69,18 @@ def clamp_codes(activation: str, y: QuantParams) -> tuple[int, int]:
     (-28, 72)
     """
     low, high = quantize(np.array(clamp_bounds(activation)), y)
+    return int(low), int(high)
+
+
+def bounds_per_unit(activation: str, y: QuantParams) -> tuple[int, int]:
+    """R134. saturate(R131(f32(v f32(1 / sy))), qmin, qmax): the codes of bounds that clip the real value.
+
+    Without a bound -127 and 127. Source: Tencent/ncnn ``src/layer/x86/x86_activation.h``, revision a4d2ea1.
+
+    >>> bounds_per_unit("relu6", QuantParams(4.0, 0, -127, 127))
+    (0, 2)
+    """
+    # Beyond 127 steps a bound is none: below 2^31 it has the code 127.
+    steps = np.array(clamp_bounds(activation), np.float32) * (np.float32(1) / np.float32(y.scale))
+    low, high = np.clip(round_add_half_then_truncate(np.clip(steps, -127, 127)), y.qmin, y.qmax)
     return int(low), int(high)

@@ -53,8 +53,8 @@ def _round_and_saturate(quotient: Float64, params: QuantParams, codes: Codes) ->
     """Fill codes with saturate(round_half_even(quotient) + z), overwriting quotient."""
     z = np.asarray(params.zero_point, np.float64)
     np.rint(quotient, out=quotient)
-    # Clipped before z is added, in float64, where qmin - z and qmax - z are integers below 2^33: it commutes with the
-    # rounding and keeps huge values and infinities out of the integer cast, which then changes nothing.
+    # Clipped before z is added, in float64, where qmin - z and qmax - z are integers below 2^33: it commutes with that
+    # sum and keeps huge values and infinities out of the integer cast, which then changes nothing.
     quotient.clip(params.qmin - z, params.qmax - z, out=quotient)
     np.add(quotient, z, out=codes, casting="unsafe")
 

@@ -1,7 +1,7 @@
 """Bias codes from real biases, by engine: the same quotient b / (sx sw), rounded in different places.
 
 Legend: b (N,) real bias, sx and sw float32 scales of input and weights, each () or (N,); bias codes b_q are int32
-values in int64 arrays (N,).
+values (R171: of 47 bits) in int64 arrays (N,).
 """
 
 from __future__ import annotations
@@ -27,6 +27,18 @@ def bias_half_even(b: ArrayLike, sx: ArrayLike, sw: ArrayLike) -> Int64:
         v = round_half_even(np.asarray(to_float64(b) / scale))
     # Clipped in float64, which holds both rails and keeps infinities out of the integer cast.
     return np.clip(v, -(2.0**31), 2.0**31 - 1).astype(np.int64)
+
+
+def bias_half_even_wide(b: ArrayLike, sx: ArrayLike, sw: ArrayLike) -> Int64:
+    """R171. b_q = saturate(round_half_even(f64(b / (sx sw))), -2^46, 2^46): R39 for int64 biases beside int16 inputs.
+
+    >>> bias_half_even_wide([0.625, 2.0**40], 0.5, 0.5)
+    array([            2, 4398046511104])
+    """
+    scale = np.asarray(np.asarray(sx, np.float32), np.float64) * np.asarray(np.asarray(sw, np.float32), np.float64)
+    with np.errstate(over="ignore"):
+        v = round_half_even(np.asarray(to_float64(b) / scale))
+    return np.clip(v, -(2.0**46), 2.0**46).astype(np.int64)  # both rails are float64
 
 
 def bias_reciprocal_half_even(b: ArrayLike, sx: ArrayLike, sw: ArrayLike) -> Int64:

@@ -9,8 +9,19 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from npquant.arrays import Int64, Real
-from npquant.kernels.rounding import saturate_to, wrap_int32
+from npquant.arrays import Float32, Int64, Real
+from npquant.kernels.rounding import round_half_away, saturate_to, wrap_int32
+
+
+def round_add_half_then_truncate(v: Real) -> Real:
+    """R130. trunc(v + copysign(1/2, v)), the sum in v's own type: half away, but for the numbers next below +-1/2.
+
+    v need not be rounded yet. NaN and infinities pass through.
+
+    >>> round_add_half_then_truncate(np.array([2.5, -2.5, 0.49999997], np.float32))
+    array([ 3., -3.,  1.], dtype=float32)
+    """
+    return np.asarray(np.trunc(v + np.copysign(v.dtype.type(0.5), v)))
 
 
 def to_int32_x86(v: Real) -> Int64:
@@ -55,3 +66,19 @@ def code_saturating(v: Real, zy: ArrayLike, qmin: int, qmax: int) -> Int64:
     # The clip to the room that zy leaves keeps huge values out of the integer cast. Of a NaN and a number, the number.
     steps = np.fmax(v, np.asarray(qmin - z, np.float64))
     return np.asarray(np.minimum(steps, np.asarray(qmax - z, np.float64)).astype(np.int64) + z)
+
+
+def code_symmetric_vectors_of_4(v: Float32) -> Int64:
+    """R131 for whole vectors of 4, R132 for the last n mod 4 of each row of n: codes of steps v, shaped as v.
+
+    Rows stand along the last axis; of several axes the first counts rows of all the others. Where it is a multiple of
+    4, the engine interleaves four rows, and every vector is whole. NaN and both infinities give -127.
+    Source: Tencent/ncnn ``src/layer/x86/quantize_x86.cpp``, ``requantize_x86.cpp``, revision a4d2ea1.
+
+    >>> code_symmetric_vectors_of_4(np.array([0.49999997] * 5 + [np.inf], np.float32))
+    array([   1,    1,    1,    1,    0, -127])
+    """
+    rows = v.reshape(1, -1) if v.ndim < 2 else v.reshape(len(v), -1) if v.size else v.reshape(len(v), 0)
+    whole = rows.shape[1] if v.ndim > 1 and len(v) % 4 == 0 else rows.shape[1] // 4 * 4
+    steps = np.concatenate([round_add_half_then_truncate(rows[:, :whole]), round_half_away(rows[:, whole:])], axis=1)
+    return saturate_to(to_int32_x86(steps), -127, 127).reshape(v.shape)

@@ -1,12 +1,13 @@
 """Dynamic quantization on arrays: codes whose scale comes from the tensor itself, and the float32 way back.
 
 Legend: x float32 real values of any shape, finite, lo and hi their range, s scale and z zero point, each (); acc (B, N)
-int32 accumulators, sx () and sw () or (N,) float32 scales of inputs and weights.
+int32 accumulators, sx () and sw () or (N,) float32 scales of inputs and weights; made the codes, b (N,) float32 bias or
+None.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,11 +19,11 @@ from npquant.kernels.rounding import round_half_even
 
 
 class DynamicCodes(NamedTuple):
-    """Hold unsigned 8-bit codes with the scale and zero point that were chosen for them, as ONNX returns them."""
+    """Hold 8-bit codes with the scales and zero points that were chosen for them: (), or (B, 1) for rows (B, K)."""
 
-    codes: NDArray[np.uint8]
+    codes: NDArray[Any]  # int8 or uint8
     scale: Float32
-    zero_point: NDArray[np.uint8]
+    zero_point: NDArray[Any]  # of the codes' type
 
 
 def _dynamic_codes(x: ArrayLike, empty_span: float) -> DynamicCodes:
@@ -77,3 +78,14 @@ def rescale_float32(acc: NDArray[np.integer], sx: ArrayLike, sw: ArrayLike) -> F
     """
     with np.errstate(**IGNORED):
         return np.asarray(acc.astype(np.float32) * scale_product_float32(sx, sw))
+
+
+def real_output(acc: NDArray[np.integer], made: DynamicCodes, sw: ArrayLike, b: ArrayLike | None) -> Float32:
+    """R61, then y = f32(. + b): product and sum rounded apart, as LiteRT, QNNPACK and ONNX Runtime have them.
+
+    >>> real_output(np.array([[3]]), dynamic_quantize_unit_empty([255.0]), 0.5, [1.0])
+    array([[2.5]], dtype=float32)
+    """
+    y = rescale_float32(acc, made.scale, sw)
+    with np.errstate(**IGNORED):
+        return y if b is None else np.asarray(y + np.asarray(b, np.float32))

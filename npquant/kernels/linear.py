@@ -9,12 +9,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from npquant.arrays import Codes, Float32, Int8, Int64
-from npquant.kernels.exact import exact_depth
+from npquant.arrays import Codes, Int8, Int64, Real
+from npquant.kernels.exact import exact_depth, exact_depth_float64
 from npquant.kernels.matmul import matmul_pair16
 
 # Weights that are converted to float32 at a time: 256 kB.
 WEIGHT_ELEMENTS = 2**16
+# With fewer exact terms than this in float32, as for 16-bit inputs, a product in float64 is the faster one.
+LEAST_DEPTH = 64
 # Numbers that an output stage works on at a time: temporary arrays of 128 kB stay in the cache and are used again,
 # where large ones would be mapped afresh, page by page, at every operation.
 PART_ELEMENTS = 2**14
@@ -23,15 +25,20 @@ PART_ELEMENTS = 2**14
 def accumulate(x_q: Codes, w_q: Codes, bias: ArrayLike, zx: ArrayLike, zw: ArrayLike) -> Int64:
     """R9. acc = sum_k (x_q - zx)(w_q - zw) + b_q, whatever its size; the profile decides what int32 makes of it.
 
-    Codes have 8 bits, those of the input up to 16. By float32 BLAS in blocks along K; blocks add up in int64.
+    Codes have 8 bits, those of the input up to 16. By BLAS in blocks along K, in float32, or in float64 where float32
+    holds few products; blocks add up in int64.
 
     >>> accumulate(np.array([[3, -4]], np.int8), np.array([[10], [20]], np.int8), 7, 1, 0)
     array([[-73]])
     """
     # C6: |x_q - zx| |w_q - zw| is at most 255 * 255, or 65,535 * 255 for 16-bit inputs: below 2^24.
-    exact = exact_depth(_largest(x_q, zx) * _largest(w_q, zw))
+    largest = _largest(x_q, zx) * _largest(w_q, zw)
+    exact = exact_depth(largest)
+    dtype: type[np.float32 | np.float64] = np.float32
+    if exact < min(LEAST_DEPTH, w_q.shape[0]):
+        exact, dtype = exact_depth_float64(largest), np.float64
     depth = max(1, min(exact, WEIGHT_ELEMENTS // max(1, w_q.shape[1])))
-    weights = np.empty((min(depth, w_q.shape[0]), w_q.shape[1]), np.float32)
+    weights = np.empty((min(depth, w_q.shape[0]), w_q.shape[1]), dtype)
     acc = np.empty((x_q.shape[0], w_q.shape[1]), np.int64)
     acc[:] = bias
     rows = rows_at_a_time(w_q.shape[1])
@@ -39,7 +46,7 @@ def accumulate(x_q: Codes, w_q: Codes, bias: ArrayLike, zx: ArrayLike, zw: Array
         w = _centred(w_q[k : k + depth], zw, weights[: w_q.shape[0] - k])
         for row in range(0, len(x_q), rows):
             codes = x_q[row : row + rows, k : k + depth]
-            product = _centred(codes, zx, np.empty(codes.shape, np.float32)) @ w
+            product = _centred(codes, zx, np.empty(codes.shape, dtype)) @ w
             np.add(acc[row : row + rows], product.astype(np.int64), out=acc[row : row + rows])
     return acc
 
@@ -49,11 +56,11 @@ def rows_at_a_time(n: int) -> int:
     return max(1, PART_ELEMENTS // max(1, n))
 
 
-def _centred(codes: Codes, zero: ArrayLike, out: Float32) -> Float32:
+def _centred(codes: Codes, zero: ArrayLike, out: Real) -> Real:
     """Fill out with q - z: integers of at most 17 bits, exact in float32."""
     np.copyto(out, codes)
     if np.any(zero):
-        np.subtract(out, np.asarray(zero, np.float32), out=out)
+        np.subtract(out, np.asarray(zero, out.dtype), out=out)
     return out
 
 

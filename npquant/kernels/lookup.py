@@ -1,7 +1,8 @@
-"""256-entry tables for the activations that are not clamps, correctly rounded.
+"""Tables for the activations that are not clamps, an entry a code of 8 or 16 bits, correctly rounded.
 
-Legend: q input code, t[q + 128] output code, f the real function (name: "sigmoid", "tanh" or "softplus"); x and y
-quantization of input and output, (sx, zx) and (sy, zy), per-tensor and of signed 8-bit codes.
+Legend: q input code, t[q - least] output code, least the lowest code of the input's type, f the real function (name:
+"sigmoid", "tanh" or "softplus"); x and y quantization of input and output, (sx, zx) and (sy, zy), per-tensor and of
+signed codes.
 """
 
 from __future__ import annotations
@@ -62,11 +63,11 @@ FUNCTIONS: Mapping[str, tuple[Callable[[Float64], Float64], Callable[[Decimal], 
 )
 
 
-def activation_table(name: str, x: QuantParams, y: QuantParams) -> Int8:
-    """R12. t[q + 128] = R1(f(R2(q))) for each of the 256 codes q, correctly rounded.
+def activation_table(name: str, x: QuantParams, y: QuantParams) -> Codes:
+    """R12. t[q - least] = R1(f(R2(q))) for each of the 256 codes q of int8 or 65,536 of int16, correctly rounded.
 
-    Only sigmoid and tanh of 0 are ever ties, and exact. ValueError if the name is unknown, or x or y is per-channel or
-    does not hold signed 8-bit codes.
+    Only sigmoid and tanh of 0 are ever ties, and exact. t is of y's type. ValueError if the name is unknown, or x or y
+    is per-channel or holds neither int8 nor int16 codes.
 
     >>> t = activation_table("sigmoid", QuantParams(1 / 16, 0, -128, 127), QuantParams(1 / 256, -128, -128, 127))
     >>> int(t[0]), int(t[128]), int(t[255])
@@ -75,15 +76,16 @@ def activation_table(name: str, x: QuantParams, y: QuantParams) -> Int8:
     if name not in FUNCTIONS:
         raise ValueError(f"there is no table for {name!r}; known: {', '.join(FUNCTIONS)}")
     for params, role in ((x, "input"), (y, "output")):
-        if params.per_channel or params.dtype != np.int8:
-            raise ValueError(f"the {role} of a table must be per-tensor int8, not {params}")
+        if params.per_channel or params.dtype not in (np.int8, np.int16):
+            raise ValueError(f"the {role} of a table must be per-tensor int8 or int16, not {params}")
     function, exact = FUNCTIONS[name]
-    # sx (q - zx) is exact in float64: 24 by 9 bits.
-    real = (np.arange(-128, 128) - int(x.zero_point)) * float(x.scale)
+    # sx (q - zx) is exact in float64: 24 by 17 bits.
+    codes = np.iinfo(x.dtype)
+    real = (np.arange(codes.min, codes.max + 1) - int(x.zero_point)) * float(x.scale)
     value = function(np.asarray(real, np.float64))
     quotient = value / float(y.scale)
     near_tie = np.abs(quotient - np.floor(quotient) - 0.5) <= TIE_MARGIN * (1 + np.abs(quotient))
-    table = quantize(value, y).astype(np.int8)
+    table = quantize(value, y)
     for i in np.flatnonzero(near_tie):
         table[i] = _entry_in_decimal(Decimal(float(real[i])), exact, y)
     return table

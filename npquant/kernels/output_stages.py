@@ -15,10 +15,16 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from npquant.arrays import Float32, Float64, Int64
-from npquant.kernels.conversion import code_saturating, code_through_int16, code_wrapping_x86
-from npquant.kernels.floating import fma_float32
+from npquant.kernels.conversion import (
+    code_saturating,
+    code_symmetric_vectors_of_4,
+    code_through_int16,
+    code_wrapping_x86,
+    round_add_half_then_truncate,
+)
+from npquant.kernels.floating import IGNORED, fma_float32
 from npquant.kernels.multiplier import FixedMultiplier
-from npquant.kernels.requantize import requantize_single_rounding
+from npquant.kernels.requantize import requantize_single_rounding, requantize_single_rounding_wide
 from npquant.kernels.rounding import round_half_away, round_half_even, saturate_to, wrap_int32
 
 Requantize = Callable[[Int64, FixedMultiplier], Int64]
@@ -141,6 +147,16 @@ def stage_single_rounding(acc: Int64, fixed: FixedMultiplier, zy: ArrayLike, qmi
     return saturate_to(requantize_single_rounding(acc, fixed) + np.asarray(zy, np.int64), qmin, qmax)
 
 
+def stage_single_rounding_wide(acc: Int64, fixed: FixedMultiplier, zy: ArrayLike, qmin: int, qmax: int) -> Int64:
+    """R10 with R170 in place of R6: y_q = saturate(R170(acc) + zy, qmin, qmax), acc of 48 bits.
+
+    >>> stage_single_rounding_wide(np.array([2**40]), FixedMultiplier(2**30, -26), 0, -32768, 32767)
+    array([8192])
+    """
+    # |R170| <= 2^62: a zero point has room.
+    return saturate_to(requantize_single_rounding_wide(acc, fixed) + np.asarray(zy, np.int64), qmin, qmax)
+
+
 def integer_stage(requantize: Requantize) -> Stage:
     """R10 of a requantize(acc, fixed) other than R6: the stage (acc, fixed, zy, qmin, qmax) -> codes."""
 
@@ -165,3 +181,66 @@ def wrapping_stage(requantize: Requantize) -> Stage:
         return saturate_to(wrap_int32(requantize(acc, fixed) + np.asarray(zy, np.int64)), qmin, qmax)
 
     return stage
+
+
+def real_output_per_unit(acc: Int64, m: Float32, b: ArrayLike) -> Float32:
+    """R135. y = f32(f32(f32(acc) M) + b), M = f32(1 / f32(kx kw)) of `multiplier_per_unit`: real outputs.
+
+    Source: Tencent/ncnn ``src/layer/x86/innerproduct_x86.cpp``, forward_int8_x86, revision a4d2ea1.
+    """
+    with np.errstate(**IGNORED):
+        return np.asarray(acc.astype(np.float32) * m + np.asarray(b, np.float32))
+
+
+def real_output_fused(acc: Int64, m: Float32, b: ArrayLike) -> Float32:
+    """R136. v = f32(f32(acc) M + b), rounded once: what a Requantize with a bias scales to codes.
+
+    Source: Tencent/ncnn ``src/layer/x86/requantize_x86.cpp``, revision a4d2ea1.
+    """
+    return fma_float32(acc.astype(np.float32), m, np.asarray(b, np.float32))
+
+
+def stage_per_unit_vectors_of_4(v: Float32, ky: Float32, qmin: int, qmax: int) -> Int64:
+    """R131, R132 of f32(v ky): real values v by codes per unit ky.
+
+    [qmin, qmax] clips the steps, as the engine's activations do, so that 2^31 steps are -127 whatever qmin is. A qmax
+    of 127 or more clips nothing.
+
+    >>> stage_per_unit_vectors_of_4(np.array([1.25, 1e10], np.float32), np.float32(2), -127, 127)
+    array([   3, -127])
+    """
+    with np.errstate(**IGNORED):
+        steps = np.maximum(np.asarray(v * ky), np.float32(qmin))
+    return code_symmetric_vectors_of_4(np.asarray(np.minimum(steps, np.float32(qmax)) if qmax < 127 else steps))
+
+
+def shift_with_column_sum(
+    colsum: Int64, b: ArrayLike, x: tuple[ArrayLike, ArrayLike], sw: ArrayLike, y: tuple[ArrayLike, ArrayLike]
+) -> Float32:
+    """R138. B = f32(f32(f32(b - f32(f32(ks (zx + 128)) sx)) / sy) + zy), ks = f32(f32(colsum) sw), (N,).
+
+    x, y scale and zero point; colsum (N,) sums of weight codes, sw their scales. Source: alibaba/MNN
+    ``source/backend/cpu/CPUConvolution.cpp``, updateInputOutputScale, revision 4d40bdb.
+    """
+    (sx, zx), (sy, zy) = (tuple(np.asarray(part, np.float32) for part in pair) for pair in (x, y))
+    with np.errstate(**IGNORED):
+        raised = colsum.astype(np.float32) * np.asarray(sw, np.float32) * (zx + np.float32(128)) * sx
+        return np.asarray((np.asarray(b, np.float32) - raised) / sy + zy)
+
+
+def stage_two_products_clip_add_half(
+    acc: Int64, sw: ArrayLike, ratio: Float32, shift: ArrayLike, qmin: int, qmax: int
+) -> Int64:
+    """R139. y_q = R130(saturate(f32(f32(f32(f32(acc) sw) ratio) + B))), ratio = f32(sx / sy), shift B of R138.
+
+    acc is the sum of weights times inputs raised by 128. Source: alibaba/MNN
+    ``source/backend/cpu/x86_x64/avx/GemmInt8.cpp``, revision 4d40bdb.
+
+    >>> stage_two_products_clip_add_half(np.array([-5]), 0.5, np.float32(1), 10.0, -128, 127)
+    array([8])
+    """
+    with np.errstate(**IGNORED):
+        v = acc.astype(np.float32) * np.asarray(sw, np.float32) * ratio + np.asarray(shift, np.float32)
+    # A product that is infinite, and a NaN beside an infinite B, go to the high rail, as the minimum leaves them.
+    clipped = np.clip(np.where(np.isnan(v), np.float32(qmax), v), qmin, qmax)
+    return round_add_half_then_truncate(np.asarray(clipped, np.float32)).astype(np.int64)

@@ -11,7 +11,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from npquant.arrays import Codes, Float32
-from npquant.kernels.conversion import code_saturating, code_wrapping_x86
+from npquant.kernels.conversion import (
+    code_saturating,
+    code_symmetric_vectors_of_4,
+    code_wrapping_x86,
+    round_add_half_then_truncate,
+)
 from npquant.kernels.floating import IGNORED, fma_float32, to_float32
 from npquant.kernels.qparams import QuantParams
 from npquant.kernels.rounding import round_half_away, round_half_even
@@ -130,6 +135,34 @@ def quantize_torch(x: ArrayLike, params: QuantParams) -> Codes:
     # Clipped from above only, to the largest float32 below 2^31: what is below int32 converts to -2^31 all the same.
     v = np.minimum(np.where(np.isnan(fused), np.inf, fused), np.float32(2147483520))
     return code_wrapping_x86(round_half_even(v), 0, params.qmin, params.qmax).astype(params.dtype)
+
+
+def quantize_per_unit_vectors_of_4(x: ArrayLike, params: QuantParams) -> Codes:
+    """R133 for whole vectors of 4; for the last n mod 4 of a row R132 in place of R131. Codes lie in [-127, 127].
+
+    NaN and what is 2^31 or more give -127. ValueError if params is per-channel: the engine's channels are the first
+    axis. Source: Tencent/ncnn ``src/layer/x86/quantize_x86.cpp``, revision a4d2ea1.
+
+    >>> quantize_per_unit_vectors_of_4([1.25, -1.25, 1e10], QuantParams(0.5, 0, -127, 127))
+    array([   3,   -3, -127], dtype=int8)
+    """
+    if params.per_channel:
+        raise ValueError("this operator is per-tensor: give one scale")
+    return code_symmetric_vectors_of_4(_multiplied(x, params)).astype(params.dtype)
+
+
+def quantize_clip_then_add_half(x: ArrayLike, params: QuantParams) -> Codes:
+    """R137. q = R130(saturate(f32(f32(x f32(1 / s)) + z))). NaN gives qmax.
+
+    Source: alibaba/MNN ``source/backend/cpu/x86_x64/avx/GemmInt8.cpp``, _AVX_MNNFloat2Int8, revision 4d40bdb.
+
+    >>> quantize_clip_then_add_half([-2.5, np.nan], QuantParams(1.0, 10, -128, 127))
+    array([  8, 127], dtype=int8)
+    """
+    with np.errstate(**IGNORED):
+        v = np.asarray(_multiplied(x, params) + np.asarray(params.zero_point, np.float32))
+    clipped = np.clip(np.where(np.isnan(v), np.float32(params.qmax), v), params.qmin, params.qmax)
+    return round_add_half_then_truncate(np.asarray(clipped, np.float32)).astype(params.dtype)
 
 
 def dequantize_float32(q: Codes, params: QuantParams) -> Float32:

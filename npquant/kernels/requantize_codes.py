@@ -12,25 +12,26 @@ import numpy as np
 from npquant.arrays import Codes, Int64
 from npquant.kernels.activation_bounds import bounds_half_away
 from npquant.kernels.multiplier import decompose_multiplier
-from npquant.kernels.output_stages import Requantize, integer_stage
+from npquant.kernels.output_stages import Requantize, integer_stage, wrapping_stage
 from npquant.kernels.qparams import QuantParams
 from npquant.kernels.requantize import requantize_double_rounding, requantize_double_rounding_up
 from npquant.kernels.rounding import round_half_even, saturate_to, shift_right_half_up
 
 
 def _steps(q: Codes, x: QuantParams) -> Int64:
-    # Two int32 values at most: within 2^32, and int32 for the codes of 8 and 16 bits that engines have.
+    # Two int32 values at most: within 2^32; R8 wraps what leaves int32, as only int32 codes can.
     return q.astype(np.int64) - np.asarray(x.zero_point, np.int64)
 
 
 def _rescaled(steps: Int64, x: QuantParams, y: QuantParams, requantize: Requantize) -> Codes:
-    """Return saturate(requantize(steps) + zy) for the float64 ratio of the scales."""
+    """Return saturate(wrap32(requantize(steps) + zy)) for the float64 ratio of the scales."""
     fixed = decompose_multiplier(np.float64(x.scale) / np.float64(y.scale))
-    return integer_stage(requantize)(steps, fixed, y.zero_point, y.qmin, y.qmax).astype(y.dtype)
+    # Steps of 8 bits, shifted left, end 2^23 below 2^31 or wrap: the sum with zy wraps for int32 codes alone.
+    return wrapping_stage(requantize)(steps, fixed, y.zero_point, y.qmin, y.qmax).astype(y.dtype)
 
 
 def requantize_codes_double_rounding(q: Codes, x: QuantParams, y: QuantParams) -> Codes:
-    """R62. saturate(R8(q - zx) + zy) with the float64 ratio sx / sy: two roundings, the second half away.
+    """R62. saturate(wrap32(R8(q - zx) + zy)) with the float64 ratio sx / sy: two roundings, the second half away.
 
     Source: LiteRT ``reference/requantize.h``.
 
@@ -42,7 +43,7 @@ def requantize_codes_double_rounding(q: Codes, x: QuantParams, y: QuantParams) -
 
 
 def requantize_codes_vectors_of_16(q: Codes, x: QuantParams, y: QuantParams) -> Codes:
-    """R63 for the first 16 floor(n / 16) elements, half up; R62 for the rest, half away.
+    """R63 for the first 16 floor(n / 16) elements, half up; R62 for the rest, half away, and for all but 8-bit pairs.
 
     Source: LiteRT ``optimized/optimized_ops.h``, Requantize.
 
@@ -50,6 +51,8 @@ def requantize_codes_vectors_of_16(q: Codes, x: QuantParams, y: QuantParams) -> 
     >>> requantize_codes_vectors_of_16(np.full(17, -6, np.int8), one, four)[[0, 16]]
     array([-1, -2], dtype=int8)
     """
+    if not _both_8_bits(x, y):
+        return requantize_codes_double_rounding(q, x, y)
     steps = _steps(q, x).ravel()
     whole = steps.size // 16 * 16
     body = _rescaled(steps[:whole], x, y, requantize_double_rounding_up)
@@ -57,14 +60,18 @@ def requantize_codes_vectors_of_16(q: Codes, x: QuantParams, y: QuantParams) -> 
     return np.concatenate([body, tail]).reshape(q.shape)
 
 
+def _both_8_bits(x: QuantParams, y: QuantParams) -> bool:
+    return x.dtype.itemsize == y.dtype.itemsize == 1
+
+
 def requantize_codes_8_bit_multiplier(q: Codes, x: QuantParams, y: QuantParams) -> Codes:
-    """R64 where the types are equal and f32(sx / sy) lies in [2^-8, 2^7]: by a multiple of 1 / 256.
+    """R64 where the types are equal, of 8 bits, and f32(sx / sy) lies in [2^-8, 2^7]: by a multiple of 1 / 256.
 
     Otherwise XNNPACK does not take the operator, and `requantize_codes_vectors_of_16` answers. Source: XNNPACK
     ``src/qs8-vcvt``; LiteRT ``tflite/delegates/xnnpack/xnnpack_delegate.cc``.
     """
     ratio = np.float32(x.scale) / np.float32(y.scale)
-    if x.dtype != y.dtype or not 2.0**-8 <= ratio <= 2.0**7:
+    if x.dtype != y.dtype or not _both_8_bits(x, y) or not 2.0**-8 <= ratio <= 2.0**7:
         return requantize_codes_vectors_of_16(q, x, y)
     k = int(round_half_even(np.asarray(np.float32(256) * ratio)))  # 1 .. 2^15
     wide = _steps(q, x) * k + int(y.zero_point) * 256  # below 2^24 for 8-bit codes

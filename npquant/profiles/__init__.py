@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import difflib
 
-from npquant.profiles import compilers, hardware, onnx, tflite, torch, tract, xnnpack
+from npquant.profiles import compilers, hardware, mnn, ncnn, onnx, tflite, torch, tract, xnnpack
 from npquant.profiles.npquant import NPQUANT
 from npquant.profiles.record import Profile
+from npquant.profiles.relatives import RELATIVES
 
 _ALL = (
     NPQUANT,
@@ -20,6 +21,8 @@ _ALL = (
     *torch.PROFILES,
     *compilers.PROFILES,
     *hardware.PROFILES,
+    *ncnn.PROFILES,
+    *mnn.PROFILES,
     *tract.PROFILES,
 )
 
@@ -51,8 +54,7 @@ def get(name: str | Profile) -> Profile:
     Parameters
     ----------
     name : str or Profile
-        One of `names()`; "cmsis_nn" is another name of "tflite_ref", whose layers it shares (`proof` says what it does
-        not). A record is returned as it is.
+        One of `names()`, or of the relatives beside them. A record is returned as it is.
 
     Returns
     -------
@@ -71,9 +73,12 @@ def get(name: str | Profile) -> Profile:
     """
     if isinstance(name, Profile):
         return name
-    wanted = "tflite_ref" if name == "cmsis_nn" else name
     for profile in _ALL:
-        if profile.name == wanted:
+        if profile.name == name:
             return profile
-    near = difflib.get_close_matches(str(name), names(layers=False), n=4, cutoff=0.3) or names()
+    for relative in RELATIVES:
+        if relative.name == name:
+            return relative.record
+    known = (*names(layers=False), *(relative.name for relative in RELATIVES))
+    near = difflib.get_close_matches(str(name), known, n=4, cutoff=0.3) or names()
     raise ValueError(f"there is no profile {name!r}; near it: {', '.join(near)} (npquant.profiles.names() lists all)")

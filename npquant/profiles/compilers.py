@@ -10,16 +10,17 @@ import dataclasses
 from npquant.kernels.multiplier import fixed_multiplier
 from npquant.kernels.output_stages import integer_stage, stage_single_rounding
 from npquant.kernels.requantize import requantize_double_rounding, requantize_half_away
+from npquant.profiles.known import compilers as known
 from npquant.profiles.record import Profile
 from npquant.profiles.tflite import per_tensor_float32_multiplier
 
 TOSA_SINGLE = Profile(
     name="tosa_single",
     engine="TOSA RESCALE, SINGLE_ROUND",
-    version="tosa-specification 2026-08",
+    version="tosa-specification 2026-08; tosa-tools 2026.8.0",
     source="tosa-specification pseudocode/library/scale_helpers.tosac, apply_scale_32",
     equation="y_q = clamp(half_up(acc m 2^(e-31)) + zy)",
-    proof="read; requantization run against Arm's tosa-reference-model (406,992 values)",
+    knowledge=known.TOSA,
     make_multiplier=fixed_multiplier,
     output_stage=stage_single_rounding,
     rescale_types=("int16", "uint16", "int32"),
@@ -39,7 +40,7 @@ TVM_UPWARD = Profile(
     version="TVM before Relay was removed",
     source="apache/tvm src/relay/qnn/op/requantize.cc, RequantizeLower; relay/qnn/utils.cc, FixedPointMultiply",
     equation="y_q = clamp(half_up(acc m 2^(e-31)) + zy), with M_A",
-    proof="read, not run",
+    knowledge=known.TVM,
     make_multiplier=per_tensor_float32_multiplier,
     output_stage=stage_single_rounding,
     rescale_types=("int16", "int32"),

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from npquant.kernels.multiplier import FixedMultiplier, decompose_to_bits, multiplier_float32, real_multiplier
 from npquant.kernels.output_stages import integer_stage, stage_float32_half_even
 from npquant.kernels.requantize import requantize_half_away
+from npquant.profiles.known import hardware as known
 from npquant.profiles.record import Profile
 
 
@@ -31,7 +32,7 @@ GEMMINI_F32 = Profile(
     version="gemmini 2025-09",
     source="ucb-bar/gemmini src/main/scala/gemmini/Configs.scala; gemmini-rocc-tests include/gemmini_params.h",
     equation="y_q = clip(half_even(f32(f32(acc) M_C))); no zero points",
-    proof="read, not run",
+    knowledge=known.GEMMINI_F32,
     make_multiplier=multiplier_float32,
     output_stage=stage_float32_half_even,
     weight_zero_point="zero",
@@ -46,7 +47,7 @@ NVDLA = Profile(
     version="nvdla/hw 2018-04",
     source="nvdla/hw cmod/hls/sdp/sdp_c.cpp, hls/include/nvdla_int.h (AC_RND_INF)",
     equation="y_q = clamp(half_away(acc m 2^(e-31))), m of 15 bits; no zero points",
-    proof="read, not run",
+    knowledge=known.NVDLA,
     make_multiplier=multiplier_15_bits,
     output_stage=integer_stage(requantize_half_away),
     weight_zero_point="zero",

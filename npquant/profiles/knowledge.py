@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Literal
 
-How = Literal["run", "compiled", "read", "absent in the engine", "absent here"]
+# defined: npquant's own, which no engine answers for
+How = Literal["run", "compiled", "read", "absent in the engine", "absent here", "defined"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,17 @@ class Known:
     # run: the engine and its version; compiled, read: repository, file and revision; absent: the reason
     what: str
     outputs: int = 0  # compared
-    test: str = ""  # the test or the program that asks again
+    test: str = ""  # the test that asks again, or the page that says how to
+
+    def __post_init__(self) -> None:
+        asked = self.how in ("run", "compiled")
+        if asked != bool(self.outputs) or (asked and not self.test):
+            raise ValueError(f"{self.how}: {self.what}: what was asked has outputs and a test, and nothing else has")
+
+    @property
+    def absent(self) -> bool:
+        """Whether npquant answers nothing, be it that the engine has no such operator or that npquant lacks it."""
+        return self.how.startswith("absent")
 
     def __str__(self) -> str:
         count = f"{self.outputs:,} outputs" if self.outputs else ""

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from npquant.arrays import Int64
 from npquant.kernels.linear import accumulate, accumulate_pair16, rows_at_a_time
+from npquant.kernels.multiplier import FixedMultiplier
 from npquant.kernels.qparams import QuantParams
 from npquant.kernels.rounding import wrap_int32
 from npquant.profiles.record import Profile, WideStage
@@ -52,6 +53,18 @@ def layer_sums(
     return acc if np.asarray(bias).dtype == np.int64 and x.dtype == np.int16 else as_int32(acc, profile)
 
 
+def stages_for(profile: Profile, x: QuantParams, bias: ArrayLike) -> WideStage | None:
+    """Return how an engine takes inputs of x beside a bias of this type, if they are int16; None: as the profile says.
+
+    >>> from npquant.profiles import get
+    >>> stages_for(get("tflm"), QuantParams(0.5, 0, -32768, 32767), np.array([7])).bias
+    'int64'
+    """
+    if x.dtype != np.int16:
+        return None
+    return next(stage for stage in profile.wide_stages if stage.bias == np.asarray(bias).dtype.name)
+
+
 def layer_codes(
     x_q: NDArray[Any],
     w_q: NDArray[Any],
@@ -63,13 +76,15 @@ def layer_codes(
     profile: Profile,
     interval: tuple[int, int],
     activation: str = "none",
+    multiplier: FixedMultiplier | None = None,
 ) -> NDArray[np.integer]:
     """Compute one layer of codes under a profile; the codes, of y.dtype and shape (B, N), lie in the interval.
 
     R10 for npquant's own profile; the profile's output stage says what an engine does instead, that of `wide_stages`
     for int16 inputs. A float bias is added by the profile, in the engine's way; an integer one is int32, or int64
     beside int16 inputs. x and y are per-tensor, w per-tensor or per-channel. The activation's name is for engines whose
-    layer depends on more than its interval. OverflowError as `layer_sums`.
+    layer depends on more than its interval. A multiplier stands in place of the one that the profile makes of the
+    scales, where it makes a fixed one. OverflowError as `layer_sums`.
 
     >>> from npquant.profiles.npquant import NPQUANT
     >>> p, q = QuantParams(0.5, 0, -128, 127), np.array([[3, -4]], np.int8)
@@ -79,10 +94,8 @@ def layer_codes(
     if profile.whole_layer is not None:
         whole: NDArray[np.integer] = profile.whole_layer(x_q, w_q, bias, x, w, y, activation, interval).astype(y.dtype)
         return whole
-    stages: Profile | WideStage = profile
-    if x.dtype == np.int16:
-        stages = next(stage for stage in profile.wide_stages if stage.bias == np.asarray(bias).dtype.name)
-    multiplier = stages.make_multiplier(x.scale, w.scale, y.scale)
+    stages = stages_for(profile, x, 0 if bias is None else bias) or profile
+    made: Any = stages.make_multiplier(x.scale, w.scale, y.scale) if multiplier is None else multiplier
     float_bias = x.dtype != np.int16 and profile.add_bias is not None
     acc = layer_sums(x_q, w_q, 0 if bias is None or float_bias else bias, x=x, w=w, profile=profile)
     codes = np.empty(acc.shape, y.dtype)
@@ -90,6 +103,6 @@ def layer_codes(
     for row in range(0, len(acc), rows):
         part = acc[row : row + rows]
         if float_bias and profile.add_bias is not None and bias is not None:
-            part = profile.add_bias(part, bias, multiplier)
-        codes[row : row + rows] = stages.output_stage(part, multiplier, y.zero_point, *interval)
+            part = profile.add_bias(part, bias, made)
+        codes[row : row + rows] = stages.output_stage(part, made, y.zero_point, *interval)
     return codes

@@ -5,7 +5,7 @@ Legend: B batch, K contracted depth, N outputs; x_q (B, K), w_q (K, N), bias (N,
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,9 +15,9 @@ from npquant.kernels import affine
 from npquant.kernels.multiplier import FixedMultiplier
 from npquant.kernels.qparams import QuantParams
 from npquant.profiles import get
-from npquant.profiles.layer import layer_codes
+from npquant.profiles.layer import layer_codes, stages_for
 from npquant.profiles.npquant import NPQUANT
-from npquant.profiles.record import Profile
+from npquant.profiles.record import Profile, WideStage
 from npquant.profiles.refusals import (
     clamped_interval,
     codes_of,
@@ -28,6 +28,8 @@ from npquant.profiles.refusals import (
     refuse_type,
     refuse_unsupported,
     refuse_wide,
+    refuse_wide_zero_point,
+    stages_to,
 )
 
 
@@ -42,6 +44,7 @@ def linear(
     profile: str | Profile,
     activation: str = "none",
     clamp: tuple[int, int] | None = None,
+    multiplier: FixedMultiplier | None = None,
 ) -> Codes:
     """Compute one quantized linear layer as an engine does.
 
@@ -65,6 +68,10 @@ def linear(
     clamp : tuple of int, optional
         (low, high): the activation's interval as codes, in place of its name, as CMSIS-NN and TFLite-Micro hold it. It
         lies inside y's interval and need not hold the zero point.
+    multiplier : FixedMultiplier, optional
+        m and e, one or N, in place of those that the profile makes of the scales: what a C kernel is given. The scales
+        of x, w and y are then read by nothing (any will do), and what needs them is refused: a real bias, and an
+        activation whose bounds are real numbers other than 0 (give `clamp`). N of them are per-channel weights.
 
     Returns
     -------
@@ -74,16 +81,19 @@ def linear(
     Raises
     ------
     TypeError
-        If an operand does not have an integer dtype.
+        If an operand does not have an integer dtype, or a multiplier is given to an engine that has none: it rescales
+        in floats, for this type of input and bias at least.
     ValueError
-        If shapes do not agree, a code is outside its interval, the profile is unknown, the engine refuses the layer, or
-        both an activation and clamp are given.
+        If shapes do not agree, a code is outside its interval, the profile is unknown, the engine refuses the layer or
+        the multiplier, or both an activation and clamp are given.
     OverflowError
         If an accumulator leaves int32 under a profile that does not wrap.
 
     Notes
     -----
-    R9, then the profile's output stage. K = 0 gives the requantized bias, B = 0 an empty result.
+    R9, then the profile's output stage. K = 0 gives the requantized bias, B = 0 an empty result. An integer multiplier
+    has one meaning in all engines, m 2^(e-31), positive e to the left (C4): CMSIS-NN's and TFLite's pair as it is,
+    TOSA's right shift is 31 - e.
 
     Examples
     --------
@@ -94,9 +104,18 @@ def linear(
     tflite_ref [[-2]]
     ort [[-2]]
     litert_ref_2025 [[-3]]
+
+    The same layer as a C kernel is given it, by m = 2^30 and a shift of 0 in place of three scales:
+
+    >>> any_scale = QuantParams(1.0, 0, -128, 127)
+    >>> given = {"x": any_scale, "w": any_scale, "y": any_scale, "multiplier": FixedMultiplier(2**30, 0)}
+    >>> linear([[1]], [[-5]], [0], profile="cmsis_nn", **given)
+    array([[-2]], dtype=int8)
     """
     record = get(profile)
-    refuse_unsupported(record, x, w, y)
+    if multiplier is not None:
+        w = _read_by_nothing(bias, activation, w, multiplier, np.shape(w_q)[-1:])
+    refuse_unsupported(record, x, w, y, by_scales=multiplier is None)
     inputs, weights = codes_of("x_q", x_q, x, 2), codes_of("w_q", w_q, w, 2)
     if inputs.shape[1] != weights.shape[0]:
         raise ValueError(f"x_q {inputs.shape} and w_q {weights.shape} do not agree: x_q has K columns, w_q has K rows")
@@ -111,6 +130,8 @@ def linear(
     added = _bias(bias, record, x, w, weights.shape[1])
     if x.dtype == np.int16:
         refuse_wide(record, added.dtype.name, x, y)
+    if multiplier is not None:
+        refuse_multiplier(record, multiplier, stages_for(record, x, added))
     return layer_codes(
         inputs,
         weights,
@@ -122,7 +143,23 @@ def linear(
         profile=record,
         interval=bounded if clamp is None else clamped_interval(y, clamp),
         activation=activation,
+        multiplier=multiplier,
     )
+
+
+def _read_by_nothing(
+    bias: ArrayLike | None, activation: str, w: QuantParams, multiplier: FixedMultiplier, n: tuple[int, ...]
+) -> QuantParams:
+    """Refuse what would read a scale beside a multiplier; return w per-channel where the multiplier is."""
+    if bias is not None and np.asarray(bias).dtype.kind == "f":
+        raise ValueError("a real bias needs the scales that a multiplier stands for: give its codes, as integers")
+    if activation not in ("none", "identity", "relu"):
+        raise ValueError(f"the bounds of {activation!r} need the scale that a multiplier stands for: give clamp")
+    if np.ndim(multiplier.multiplier) == 0:
+        return w
+    if np.shape(multiplier.multiplier) not in ((1,), n):
+        raise ValueError(f"{np.size(multiplier.multiplier)} multipliers for {n} outputs; give 1 or one each")
+    return QuantParams(np.broadcast_to(w.scale, n), w.zero_point, w.qmin, w.qmax)
 
 
 def _bias(bias: ArrayLike | None, profile: Profile, x: QuantParams, w: QuantParams, n: int) -> NDArray[Any]:
@@ -183,7 +220,7 @@ def quantize(x: ArrayLike, params: QuantParams, profile: str | Profile = NPQUANT
     record = get(profile)
     if record is NPQUANT:
         return affine.quantize(x, params)
-    operator = has(record, record.quantize_codes, "quantize operator")
+    operator = has(record, "quantize", "quantize operator")
     refuse_type(record, "quantized", params, record.quantize_types)
     codes: Codes = operator(x, params)
     return codes
@@ -226,8 +263,9 @@ def dequantize(q: ArrayLike, params: QuantParams, profile: str | Profile = NPQUA
     record = get(profile)
     if record is NPQUANT:
         return affine.dequantize(q, params)
-    operator = has(record, record.dequantize_codes, "dequantize operator")
+    operator = has(record, "dequantize", "dequantize operator")
     refuse_type(record, "quantized", params, record.quantize_types)
+    refuse_wide_zero_point(record, "input", params)
     real: NDArray[np.float32] = operator(codes_of("q", q, params), params)
     return real
 
@@ -241,13 +279,14 @@ def requantize(
     y: QuantParams,
     profile: str | Profile = NPQUANT,
     clamp: tuple[int, int] | None = None,
+    bias: Literal["int32", "int64"] | None = None,
 ) -> Codes:
     """Take accumulators to output codes as an engine does.
 
     Parameters
     ----------
     acc : array of integers, shape (..., N)
-        Accumulators, int32 values, bias included.
+        Accumulators, bias included: int32 values, or int64 ones beside an int64 bias.
     multiplier : FixedMultiplier, optional
         m and e, for profiles that rescale in integers. Otherwise give x and w, and the profile makes its own.
     x, w : QuantParams, optional
@@ -258,6 +297,9 @@ def requantize(
         The arithmetic; npquant's own (R6, R10) if not given.
     clamp : tuple of int, optional
         (low, high): codes to clamp to, inside y's interval; it need not hold the zero point.
+    bias : {"int32", "int64"}, optional
+        Beside int16 outputs, the type of the layer's bias, and so of its accumulators, which chooses the engine's rule:
+        to be said where the engine has `wide_stages`, since no array says it (NumPy's integers are int64).
 
     Returns
     -------
@@ -269,30 +311,40 @@ def requantize(
     TypeError
         If acc is not an integer array, or the profile does not rescale with a fixed multiplier.
     ValueError
-        If acc leaves int32, neither a multiplier nor x and w are given, or the engine refuses them or y: the same
-        refusals by either way. An engine whose 16-bit outputs round by another rule refuses them.
+        If acc leaves its type, neither a multiplier nor x and w are given, or the engine refuses them or y: the same
+        refusals by either way. An engine without 16-bit outputs, or whose rule for them is the bias's, refuses them.
 
     Examples
     --------
     >>> requantize([5, -5], FixedMultiplier(2**30, 0), y=QuantParams(1.0, 0, -128, 127))
     array([ 3, -2], dtype=int8)
+    >>> fixed, y = FixedMultiplier(2143068030, -10), QuantParams(1.0, 0, -32768, 32767)
+    >>> for bias in ("int64", "int32"):
+    ...     print(bias, requantize([-10138397], fixed, y=y, profile="cmsis_nn", bias=bias))
+    int64 [-9881]
+    int32 [-9880]
     """
     record = get(profile)
     sums = np.asarray(acc)
     if sums.dtype.kind not in "iu":
         raise TypeError(f"acc has dtype {sums.dtype}; it must be integers")
-    if sums.size and (sums.min() < -(2**31) or sums.max() >= 2**31):
-        raise ValueError("acc leaves int32; wrap or rescale it first")
+    wide = stages_to(record, y, bias)
+    stages: Profile | WideStage = wide or record
+    bits = 64 if bias == "int64" else 32
+    if sums.size and (sums.min() < -(2 ** (bits - 1)) or sums.max() >= 2 ** (bits - 1)):
+        raise ValueError(f"acc leaves int{bits}; wrap or rescale it first")
     if (multiplier is None) == (x is None or w is None):
         raise ValueError("give either a multiplier, or both x and w")
-    refuse_tensor(record, "output", y, (*record.code_types, *record.rescale_types))
+    types = (*record.code_types, *record.rescale_types) if wide is None else ("int16",)
+    refuse_tensor(record, "output", y, types)
     made: Any = multiplier
     if multiplier is not None:
-        refuse_multiplier(record, multiplier)
+        refuse_multiplier(record, multiplier, wide)
     elif x is not None and w is not None:
-        refuse_tensor(record, "input", x, (*record.code_types, *record.rescale_types))
+        refuse_tensor(record, "input", x, types)
         refuse_scales(record, x, w, y)
-        made = record.make_multiplier(x.scale, w.scale, y.scale)
-    wide = sums.astype(np.int64)
-    staged = wide if record.add_bias is None else record.add_bias(wide, np.float32(0), made)
-    return record.output_stage(staged, made, y.zero_point, *clamped_interval(y, clamp)).astype(y.dtype)
+        made = stages.make_multiplier(x.scale, w.scale, y.scale)
+    staged: Any = sums.astype(np.int64)
+    if record.add_bias is not None and wide is None:
+        staged = record.add_bias(staged, np.float32(0), made)
+    return stages.output_stage(staged, made, y.zero_point, *clamped_interval(y, clamp)).astype(y.dtype)

@@ -15,9 +15,9 @@ from numpy.typing import ArrayLike, NDArray
 from npquant.arrays import Codes, Int64
 from npquant.kernels.activation_bounds import clamp_codes
 from npquant.kernels.bias import bias_half_even
-from npquant.kernels.dynamic import DynamicCodes
 from npquant.kernels.linear import pairs_together
 from npquant.kernels.qparams import QuantParams
+from npquant.profiles.dynamic_rule import DynamicRule
 from npquant.profiles.knowledge import Knowledge
 
 
@@ -34,6 +34,8 @@ class WideStage:
     make_multiplier: Callable[[Any, Any, Any], Any]
     output_stage: Callable[[Any, Any, Any, int, int], Int64]
     zero_points: bool = False  # False: those of inputs and outputs must be 0
+    accumulator_bits: int = 64  # of the accumulators that output_stage is defined for, where the bias is int64
+    mixed: bool = False  # whether inputs and outputs of a layer may differ in width
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +50,8 @@ class Profile:
         Which engine computes this, in which versions, and the file and revision it was read from.
     equation : str
         The arithmetic in one line.
-    proof : str
-        What shows it: which engine was run against which of the fields below, and which were read in its source alone.
+    knowledge : Knowledge
+        How each operator is known: run against the engine, compiled, read, or absent.
     make_multiplier : callable
         Offline: (sx, sw, sy) -> multiplier, in whatever form `output_stage` takes.
     output_stage : callable
@@ -77,6 +79,12 @@ class Profile:
         none.
     quantize_types : tuple of str
         Types of codes that its quantize and dequantize serve; weights are among them.
+    code_pairs : tuple of pairs of str
+        Further types, from and to, between which `requantize_codes` takes codes, beside those of `code_types`.
+    wide_zero_points : bool
+        False where codes of int16 have none in its dequantize, and from int16 to int16.
+    activation_types : tuple of str
+        Further types of codes, both of input and of output, that its activations and softmax take.
     multipliers : tuple of int
         Smallest, largest and step of the integer multipliers m that the engine defines, where it rescales in integers
         (C4).
@@ -92,18 +100,16 @@ class Profile:
         (codes, x, y, beta) -> codes, over the last axis.
     requantize_codes : callable or None
         (codes, x, y) -> codes of another scale, zero point or type.
-    dynamic_quantize : callable or None
-        (x) -> codes, scale and zero point from the tensor's own range.
+    dynamic : DynamicRule or None
+        A layer of real inputs and outputs with integer products between, whose scales the inputs choose.
     wide_stages : tuple of WideStage
         How a linear layer of int16 inputs and outputs is computed ("16x8"), an entry a type of bias, that of layers
-        without a bias first; empty where the engine has none, or none was studied.
+        without a bias first; empty where `knowledge` says that it is absent.
     whole_layer : callable or None
         Where the engine's layer is no sum and then an output stage: (x_q, w_q, real bias or None, x, w, y, activation,
         (low, high)) -> int64 codes.
     has_layers : bool
         False where the engine has no linear layer of codes: it has quantize and dequantize alone.
-    knowledge : Knowledge
-        How each operator is known.
     conversion : str
         What the engine's float-to-integer conversion makes of overflow and NaN, in words.
 
@@ -119,7 +125,7 @@ class Profile:
     version: str
     source: str
     equation: str
-    proof: str
+    knowledge: Knowledge
     make_multiplier: Callable[[Any, Any, Any], Any]
     output_stage: Callable[[Any, Any, Any, int, int], Int64]
     add_bias: Callable[[Int64, ArrayLike, Any], Any] | None = None
@@ -132,6 +138,9 @@ class Profile:
     code_types: tuple[str, ...] = ("int8", "uint8")
     rescale_types: tuple[str, ...] = ()
     quantize_types: tuple[str, ...] = ("int8", "uint8")
+    code_pairs: tuple[tuple[str, str], ...] = ()
+    wide_zero_points: bool = True
+    activation_types: tuple[str, ...] = ()
     multipliers: tuple[int, int, int] = (0, 2**31 - 1, 1)
     max_multiplier: float = 2.0**30
     activation_bounds: Callable[[str, QuantParams], tuple[int, int]] = clamp_codes
@@ -140,12 +149,12 @@ class Profile:
     activation_codes: Callable[[str, Codes, QuantParams, QuantParams], Codes] | None = None
     softmax_codes: Callable[[Codes, QuantParams, QuantParams, float], Codes] | None = None
     requantize_codes: Callable[[Codes, QuantParams, QuantParams], Codes] | None = None
-    dynamic_quantize: Callable[[ArrayLike], DynamicCodes] | None = None
+    dynamic: DynamicRule | None = None
     wide_stages: tuple[WideStage, ...] = ()
     whole_layer: Callable[..., Int64] | None = None
     has_layers: bool = True
-    knowledge: Knowledge | None = None
     conversion: str = "integer arithmetic: nothing to convert"
+    proof: str = ""
 
     @property
     def takes_real_bias(self) -> bool:

@@ -1,12 +1,15 @@
 """What an engine would not run, in one place: every door to an operator asks here, and hands on what it checked.
 
 Legend: profile the engine's record, role what a tensor is to the operator, params and x, w, y quantization parameters,
-q codes, types the NumPy names of the code types that the operator takes, multiplier m and e of a requantization.
+q codes, types the NumPy names of the code types that the operator takes, multiplier m and e of a requantization,
+by_scales False where a multiplier is given, and the scales of x, w and y mean nothing, cell an operator as `Knowledge`
+names it.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,7 +17,8 @@ from numpy.typing import ArrayLike, NDArray
 from npquant.arrays import Codes
 from npquant.kernels.multiplier import FixedMultiplier
 from npquant.kernels.qparams import QuantParams
-from npquant.profiles.record import Profile
+from npquant.profiles.knowledge import Known
+from npquant.profiles.record import Profile, WideStage
 
 
 def codes_of(role: str, q: ArrayLike, params: QuantParams, ndim: int | None = None) -> Codes:
@@ -66,7 +70,48 @@ def refuse_tensor(profile: Profile, role: str, params: QuantParams, types: tuple
         raise ValueError(f"{profile.name} has no zero points; the {role}'s is {params.zero_point}, it must be 0")
 
 
-def refuse_unsupported(profile: Profile, x: QuantParams, w: QuantParams, y: QuantParams) -> None:
+def refuse_pair(profile: Profile, x: QuantParams, y: QuantParams) -> None:
+    """Raise ValueError where the engine does not take codes of x's type to y's, or refuses their zero points.
+
+    >>> from npquant.profiles import get
+    >>> refuse_pair(get("ruy_x86"), QuantParams(0.5, 0, -32768, 32767), QuantParams(0.5, 0, 0, 255))
+    Traceback (most recent call last):
+    ValueError: ruy_x86 takes output codes of type int8 or int16 or int32 from int16, not uint8 [0, 255]
+    """
+    pairs = ((start, end) for start in profile.code_types for end in profile.code_types)
+    ends: dict[str, tuple[str, ...]] = {}
+    for start, end in (*pairs, *profile.code_pairs):
+        ends[start] = (*ends.get(start, ()), end)
+    refuse_tensor(profile, "input", x, tuple(ends))
+    if y.dtype.name not in ends[x.dtype.name]:
+        types = " or ".join(ends[x.dtype.name])
+        raise ValueError(
+            f"{profile.name} takes output codes of type {types} from {x.dtype}, not {y.dtype} [{y.qmin}, {y.qmax}]"
+        )
+    refuse_tensor(profile, "output", y, (y.dtype.name,))
+    if x.dtype == y.dtype:
+        for role, params in (("input", x), ("output", y)):
+            refuse_wide_zero_point(profile, role, params)
+
+
+def refuse_wide_zero_point(profile: Profile, role: str, params: QuantParams) -> None:
+    """Raise ValueError where codes are int16 and the engine's operator wants them without a zero point.
+
+    >>> from npquant.profiles import get
+    >>> refuse_wide_zero_point(get("ruy_x86"), "input", QuantParams(0.5, 1, -32768, 32767))
+    Traceback (most recent call last):
+    ValueError: ruy_x86 takes int16 codes without zero points here; the input's is 1, it must be 0
+    """
+    if not profile.wide_zero_points and params.dtype == np.int16 and np.any(params.zero_point):
+        raise ValueError(
+            f"{profile.name} takes int16 codes without zero points here; "
+            f"the {role}'s is {params.zero_point}, it must be 0"
+        )
+
+
+def refuse_unsupported(
+    profile: Profile, x: QuantParams, w: QuantParams, y: QuantParams, *, by_scales: bool = True
+) -> None:
     """Raise ValueError, with the engine's reason, where it would not run a linear layer.
 
     >>> from npquant.profiles import get
@@ -76,11 +121,20 @@ def refuse_unsupported(profile: Profile, x: QuantParams, w: QuantParams, y: Quan
     ValueError: gemmini_f32 has no zero points; the input's is 1, it must be 0
     """
     if not profile.has_layers:
-        raise ValueError(f"{profile.name} has no layer of codes: {profile.engine} quantizes and dequantizes alone")
+        raise ValueError(f"{profile.name} has no layer of codes{absence(profile, 'linear')}")
+    if not profile.wide_stages and "int16" in (x.dtype.name, y.dtype.name) and "int16" not in profile.code_types:
+        raise ValueError(
+            f"{profile.name} takes codes of type {' or '.join(profile.code_types)}: it has no layer of int16 codes"
+            f"{absence(profile, 'wide')}"
+        )
     wide = ("int16",) if profile.wide_stages and "int16" in (x.dtype.name, y.dtype.name) else ()
-    refuse_tensor(profile, "input", x, wide or profile.code_types)
-    refuse_tensor(profile, "output", y, wide or profile.code_types)
-    refuse_scales(profile, x, w, y)
+    mixed = profile.code_types if any(stage.mixed for stage in profile.wide_stages) else ()
+    refuse_tensor(profile, "input", x, (*mixed, *wide) if wide else profile.code_types)
+    refuse_tensor(profile, "output", y, (*mixed, *wide) if wide else profile.code_types)
+    if by_scales:
+        refuse_scales(profile, x, w, y)
+    else:
+        refuse_weights(profile, w)
 
 
 def refuse_wide(profile: Profile, bias: str, x: QuantParams, y: QuantParams) -> None:
@@ -104,6 +158,28 @@ def refuse_wide(profile: Profile, bias: str, x: QuantParams, y: QuantParams) -> 
         return
     known = " or ".join(stage.bias for stage in profile.wide_stages)
     raise ValueError(f"{profile.name} takes biases of {known} beside int16 codes, not {bias}")
+
+
+def stages_to(profile: Profile, y: QuantParams, bias: str | None) -> WideStage | None:
+    """Return the wide stage that takes accumulators to y, int16, beside a bias of this type; None: as the record says.
+
+    bias is "int32", "int64" or None, not said. ValueError where int16 outputs depend on what was not said, a bias is
+    said of other outputs, or `refuse_wide` refuses.
+
+    >>> from npquant.profiles import get
+    >>> stages_to(get("tflm"), QuantParams(0.5, 0, -32768, 32767), None)
+    Traceback (most recent call last):
+    ValueError: tflm takes accumulators to int16 codes by the type of the bias: say bias="int64" or bias="int32"
+    """
+    if y.dtype != np.int16 or not profile.wide_stages or (bias is None and "int16" in profile.rescale_types):
+        if bias is not None:
+            raise ValueError(f"{profile.name} does not ask for the type of the bias beside {y.dtype} outputs: leave it")
+        return None
+    if bias is None:
+        said = " or ".join(f'bias="{stage.bias}"' for stage in profile.wide_stages)
+        raise ValueError(f"{profile.name} takes accumulators to int16 codes by the type of the bias: say {said}")
+    refuse_wide(profile, bias, y, y)
+    return next(stage for stage in profile.wide_stages if stage.bias == bias)
 
 
 def refuse_scales(profile: Profile, x: QuantParams, w: QuantParams, y: QuantParams) -> None:
@@ -148,16 +224,22 @@ def refuse_sums(profile: Profile, x: QuantParams, w: QuantParams) -> None:
     refuse_weights(profile, w)
 
 
-def refuse_multiplier(profile: Profile, multiplier: FixedMultiplier) -> None:
+def refuse_multiplier(profile: Profile, multiplier: FixedMultiplier, stages: WideStage | None = None) -> None:
     """Raise where the engine rescales in floating point (TypeError) or does not define this m (ValueError).
+
+    stages is how it takes these operands, where that is not as the profile says.
 
     >>> from npquant.profiles import get
     >>> refuse_multiplier(get("tosa_single"), FixedMultiplier(-(2**30), 0))
     Traceback (most recent call last):
     ValueError: tosa_single defines multipliers from 0 to 2147483647; one is -1073741824
     """
-    if not isinstance(profile.make_multiplier(1.0, 1.0, 1.0), FixedMultiplier):
-        raise TypeError(f"{profile.name} rescales in floating point: give x and w in place of a fixed multiplier")
+    made = (profile if stages is None else stages).make_multiplier(1.0, 1.0, 1.0)
+    if profile.whole_layer is not None or not isinstance(made, FixedMultiplier):
+        where = f" beside int16 codes and {stages.bias} biases" if isinstance(stages, WideStage) else ""
+        raise TypeError(
+            f"{profile.name} rescales in floating point{where}: give x and w in place of a fixed multiplier"
+        )
     m, (low, high, step) = np.atleast_1d(multiplier.multiplier), profile.multipliers
     outside = (m < low) | (m > high) | ((m - low) % step != 0)
     if outside.any():
@@ -189,14 +271,45 @@ def clamped_interval(y: QuantParams, clamp: tuple[int, int] | None) -> tuple[int
     return int(low), int(high)
 
 
-def has(profile: Profile, operator: Any, what: str) -> Any:
-    """Return an engine's operator, or raise ValueError where it computes none, or none was studied.
+# By operator, the field of the record that computes it.
+FIELDS: Final = MappingProxyType(
+    {
+        "quantize": "quantize_codes",
+        "dequantize": "dequantize_codes",
+        "codes_to_codes": "requantize_codes",
+        "activations": "activation_codes",
+        "softmax": "softmax_codes",
+        "dynamic": "dynamic",
+    }
+)
+
+
+def has(profile: Profile, cell: str, what: str) -> Any:
+    """Return an engine's operator; what is its name in the message.
+
+    ValueError where the engine has none, or where it has one and npquant does not: the two are not the same news.
 
     >>> from npquant.profiles import get
-    >>> has(get("nvdla"), None, "softmax on codes")
+    >>> has(get("nvdla"), "softmax", "softmax on codes")
     Traceback (most recent call last):
-    ValueError: nvdla has no softmax on codes: NVDLA, SDP output converter computes none, or none was studied
+    ValueError: nvdla has no softmax on codes: NVDLA, SDP output converter computes none (no exponential of its own)
     """
+    operator = getattr(profile, FIELDS[cell])
     if operator is None:
-        raise ValueError(f"{profile.name} has no {what}: {profile.engine} computes none, or none was studied")
+        raise ValueError(f"{profile.name} has no {what}{absence(profile, cell)}")
     return operator
+
+
+def absence(profile: Profile, cell: str) -> str:
+    """Say why a profile has no such operator: absent in its engine, or in npquant alone.
+
+    >>> from npquant.profiles import get
+    >>> absence(get("ort"), "wide")
+    ': ONNX Runtime, CPU provider (MLAS) computes none (QLinearMatMul and QGemm take 8 bits)'
+    >>> absence(get("ort"), "softmax")
+    ' here: ONNX Runtime, CPU provider (MLAS) computes it, npquant does not (QLinearSoftmax)'
+    """
+    known: Known = getattr(profile.knowledge, cell)
+    if known.how == "absent here":
+        return f" here: {profile.engine} computes it, npquant does not ({known.what})"
+    return f": {profile.engine} computes none ({known.what})"

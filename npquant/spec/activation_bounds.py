@@ -9,6 +9,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 from npquant.spec.affine import quantize
+from npquant.spec.conversion import code_symmetric_add_half
 from npquant.spec.floating import to_float32
 from npquant.spec.rounding import round_half_away, round_half_even, saturate
 
@@ -56,3 +57,20 @@ def clamp_codes_zero_point_first(
         return saturate(round_half_even(to_float32(to_float32(v / scale) + zero_point)), qmin, qmax)
 
     return qmin if low is None else code(low), qmax if high is None else code(high)
+
+
+def clamp_codes_per_unit(
+    low: Fraction | None, high: Fraction | None, scale: Fraction, zero_point: int, qmin: int, qmax: int
+) -> tuple[int, int]:
+    """R134. saturate(R131(f32(v k)), qmin, qmax), k = f32(1 / s): the code of a bound v that clips the real value.
+    Without a bound -127 and 127. Source: Tencent/ncnn ``src/layer/x86/x86_activation.h``, revision a4d2ea1.
+
+    >>> clamp_codes_per_unit(Fraction(0), Fraction(6), Fraction(4), 0, -128, 127)
+    (0, 2)
+    """
+
+    def code(v: Fraction) -> int:
+        return code_symmetric_add_half(to_float32(v * to_float32(1 / scale)))
+
+    bottom, top = -127 if low is None else code(low), 127 if high is None else code(high)
+    return saturate(bottom, qmin, qmax), saturate(top, qmin, qmax)

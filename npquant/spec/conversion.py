@@ -1,7 +1,7 @@
 """From a rounded value to an output code: what each machine does beyond int32, and where the zero point goes in.
 
-Legend: v rounded value in output steps, an integer of any size; zy zero point, [qmin, qmax] output interval; y_q output
-code; wrap32 and sat16 are `wrap` and `saturate` to the width.
+Legend: v rounded value in output steps, an integer of any size (R130: not rounded yet); zy zero point, [qmin, qmax]
+output interval; y_q output code; wrap32 and sat16 are `wrap` and `saturate` to the width.
 Beside the end of int32, and beyond it:
 
 >>> rules = (code_saturating, code_wrapping, code_wrapping_x86, code_through_int16)
@@ -9,7 +9,23 @@ Beside the end of int32, and beyond it:
 ([127, -128, -128, 127], [-128, -1, 127, -128])
 """
 
-from npquant.spec.rounding import INT32_MAX, INT32_MIN, saturate, wrap
+from fractions import Fraction
+
+from npquant.spec.floating import to_float32
+from npquant.spec.rounding import HALF, INT32_MAX, INT32_MIN, round_half_away, round_toward_zero, saturate, wrap
+
+
+def round_add_half_then_truncate(v: Fraction) -> int:
+    """R130. trunc(f32(v + copysign(1/2, v))), v a binary32 number: half away, but for the two numbers +-(1/2 - 2^-25),
+    whose sum is a tie that rounds to +-1, and odd |v| in [2^23, 2^24), where the sum is a tie that goes to the even
+    integer. Source: Tencent/ncnn ``src/layer/x86/x86_usability.h``, float2int8_sse; alibaba/MNN
+    ``source/backend/cpu/x86_x64/AVX2Functions.cpp``.
+
+    >>> below = Fraction(1, 2) - Fraction(1, 2**25)
+    >>> [round_add_half_then_truncate(v) for v in (below, -below, Fraction(5, 2), Fraction(-5, 2), Fraction(2**23 + 1))]
+    [1, -1, 3, -3, 8388610]
+    """
+    return round_toward_zero(to_float32(v + (HALF if v >= 0 else -HALF)))
 
 
 def to_int32_x86(v: int) -> int:
@@ -43,3 +59,21 @@ def code_through_int16(v: int, zy: int, qmin: int, qmax: int) -> int:
     """
     v16 = saturate(to_int32_x86(v), -(2**15), 2**15 - 1)
     return saturate(saturate(v16 + zy, -(2**15), 2**15 - 1), qmin, qmax)
+
+
+def code_symmetric_add_half(v: Fraction) -> int:
+    """R131. q = saturate(R22(R130(v)), -127, 127): a v of 2^31 or more gives -127.
+    Source: Tencent/ncnn ``src/layer/x86/x86_usability.h``, float2int8_sse, revision a4d2ea1.
+    """
+    return saturate(to_int32_x86(round_add_half_then_truncate(v)), -127, 127)
+
+
+def code_symmetric_half_away(v: Fraction) -> int:
+    """R132. q = saturate(R22(round_half_away(v)), -127, 127): the same rails, and v next below 1/2 gives 0.
+    Source: Tencent/ncnn ``src/layer/x86/x86_usability.h``, float2int8, revision a4d2ea1.
+
+    >>> below = Fraction(1, 2) - Fraction(1, 2**25)
+    >>> [rule(v) for rule in (code_symmetric_add_half, code_symmetric_half_away) for v in (below, Fraction(2**31))]
+    [1, -127, 0, -127]
+    """
+    return saturate(to_int32_x86(round_half_away(v)), -127, 127)

@@ -1,7 +1,7 @@
 """Dynamic quantization on exact numbers: the scale and zero point that a tensor's own range gives.
 
 Legend: lo, hi smallest and largest value, s scale, z zero point of unsigned 8-bit codes, in [0, 255]; acc int32
-accumulator; sx, sw scales of input and weights; values and scales are binary32 numbers; f32 as in R0.
+accumulator; sx, sw scales of input and weights, b bias; values and scales are binary32 numbers; f32 as in R0.
 """
 
 from fractions import Fraction
@@ -36,3 +36,12 @@ def rescale_float32(acc: int, sx: Fraction, sw: Fraction) -> Fraction:
     Fraction(8388608, 1)
     """
     return to_float32(to_float32(Fraction(acc)) * to_float32(sx * sw))
+
+
+def real_output(acc: int, sx: Fraction, sw: Fraction, b: Fraction) -> Fraction:
+    """y = f32(R61 + b): product and sum rounded apart, as LiteRT, QNNPACK and ONNX Runtime have them.
+
+    >>> real_output(3, Fraction(1), Fraction(1, 2), Fraction(1))
+    Fraction(5, 2)
+    """
+    return to_float32(rescale_float32(acc, sx, sw) + b)

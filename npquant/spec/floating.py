@@ -1,7 +1,7 @@
 """IEEE 754 formats as functions on exact rationals: what a float32 or float64 operation does to its exact result.
 
-Legend: v any exact value, e exponent of its leading bit. Subnormal numbers are kept, both zeros are 0, and what would
-be infinite raises OverflowError.
+Legend: v any exact value, e exponent of its leading bit; a, b, c binary32 numbers. Subnormal numbers are kept, both
+zeros are 0, and what would be infinite raises OverflowError.
 """
 
 from fractions import Fraction
@@ -45,3 +45,12 @@ def to_float64(v: Fraction) -> Fraction:
     True
     """
     return _round_to_binary(v, 53, -1022, 1023)
+
+
+def fma_float32(a: Fraction, b: Fraction, c: Fraction) -> Fraction:
+    """R0. f32(a b + c), rounded once, of three binary32 numbers (IEEE 754-2019, 5.4.1, fusedMultiplyAdd).
+
+    >>> fma_float32(1 + Fraction(1, 2**23), Fraction(1, 2**24), Fraction(1)) == 1 + Fraction(1, 2**23)
+    True
+    """
+    return to_float32(a * b + c)

@@ -1,4 +1,4 @@
-"""The correctly rounded entries of the 256-entry tables.
+"""The correctly rounded entries of the tables, one for each code.
 
 Legend: x real argument, t one in (0, 1]; (lo, hi) an enclosure of the value by rationals, lo <= value <= hi; terms of
 the Taylor series of e^|x|, more than 2 |x|. In `table_entry`, x and y are scale and zero point of input and output, q

@@ -13,7 +13,12 @@ output code; f32, f64 as in R0. A tie, -5/2 steps, at an odd zero point by four 
 
 from fractions import Fraction
 
-from npquant.spec.conversion import code_saturating, code_through_int16, code_wrapping_x86
+from npquant.spec.conversion import (
+    code_saturating,
+    code_through_int16,
+    code_wrapping_x86,
+    round_add_half_then_truncate,
+)
 from npquant.spec.floating import to_float32, to_float64
 from npquant.spec.quantize_engines import quantize_zero_point_first
 from npquant.spec.rounding import round_half_away, round_half_even, round_half_up, saturate, wrap
@@ -95,3 +100,51 @@ def stage_float32_zero_point_first(v: Fraction, sy: Fraction, zy: int, qmin: int
     4
     """
     return quantize_zero_point_first(v, sy, zy, qmin, qmax)
+
+
+def real_output_per_unit(acc: int, kx: Fraction, kw: Fraction, b: Fraction) -> Fraction:
+    """R135. y = f32(f32(f32(acc) f32(1 / f32(kx kw))) + b): a real output; kx, kw codes per unit, R133's k.
+    Source: Tencent/ncnn ``src/layer/x86/innerproduct_x86.cpp``, forward_int8_x86, revision a4d2ea1.
+
+    >>> real_output_per_unit(5, Fraction(2), Fraction(2), Fraction(1))
+    Fraction(9, 4)
+    """
+    return to_float32(to_float32(to_float32(Fraction(acc)) * to_float32(1 / to_float32(kx * kw))) + b)
+
+
+def real_output_fused(acc: int, m: Fraction, b: Fraction) -> Fraction:
+    """R136. v = f32(f32(acc) M + b), rounded once; M = f32(1 / f32(kx kw)) as in R135.
+    Source: Tencent/ncnn ``src/layer/x86/requantize_x86.cpp``, revision a4d2ea1.
+    """
+    return to_float32(to_float32(Fraction(acc)) * m + b)
+
+
+def shift_with_column_sum(
+    colsum: int, b: Fraction, x: tuple[Fraction, int], sw: Fraction, y: tuple[Fraction, int]
+) -> Fraction:
+    """R138. B = f32(f32(f32(b - f32(f32(ks (zx + 128)) sx)) / sy) + zy), ks = f32(f32(colsum) sw): bias, both zero
+    points and the correction for inputs raised by 128, in one binary32 number. x, y scale and zero point; colsum the
+    sum of an output's weight codes. Source: alibaba/MNN ``source/backend/cpu/CPUConvolution.cpp``,
+    updateInputOutputScale, revision 4d40bdb.
+
+    >>> one = Fraction(1), 0
+    >>> shift_with_column_sum(3, Fraction(7), one, Fraction(1), one)
+    Fraction(-377, 1)
+    """
+    kernel_sum = to_float32(to_float32(Fraction(colsum)) * sw)
+    raised = to_float32(to_float32(kernel_sum * (x[1] + 128)) * x[0])
+    return to_float32(to_float32(to_float32(b - raised) / y[0]) + y[1])
+
+
+def stage_two_products_clip_add_half(
+    acc: int, sw: Fraction, ratio: Fraction, shift: Fraction, qmin: int, qmax: int
+) -> int:
+    """R139. y_q = R130(saturate(f32(f32(f32(f32(acc) sw) ratio) + B))): acc = wrap32(sum_k (x_q + 128) w_q), ratio =
+    f32(sx / sy), shift the B of R138, so that the zero point is inside the rounding.
+    Source: alibaba/MNN ``source/backend/cpu/x86_x64/avx/GemmInt8.cpp``, revision 4d40bdb.
+
+    >>> [stage_two_products_clip_add_half(-5, Fraction(1, 2), Fraction(1), Fraction(z), -128, 127) for z in (0, 10)]
+    [-3, 8]
+    """
+    v = to_float32(to_float32(to_float32(to_float32(Fraction(acc)) * sw) * ratio) + shift)
+    return round_add_half_then_truncate(max(Fraction(qmin), min(Fraction(qmax), v)))

@@ -16,7 +16,14 @@ R0, sat16 is `saturate` to int16. A tie, -5/2 steps, at an odd zero point, and a
 
 from fractions import Fraction
 
-from npquant.spec.conversion import code_saturating, code_through_int16, code_wrapping_x86
+from npquant.spec.conversion import (
+    code_saturating,
+    code_symmetric_add_half,
+    code_symmetric_half_away,
+    code_through_int16,
+    code_wrapping_x86,
+    round_add_half_then_truncate,
+)
 from npquant.spec.floating import to_float32, to_float64
 from npquant.spec.rounding import round_half_away, round_half_even, saturate
 
@@ -75,6 +82,31 @@ def quantize_zero_point_first(x: Fraction, s: Fraction, z: int, qmin: int, qmax:
     Source: pytorch ``aten/src/ATen/native/quantized/cpu/kernels/QuantizedOpKernels.cpp``, per channel.
     """
     return saturate(round_half_even(to_float32(to_float32(x * to_float32(1 / s)) + z)), qmin, qmax)
+
+
+def quantize_per_unit_add_half(x: Fraction, s: Fraction, z: int, qmin: int, qmax: int) -> int:
+    """R133. q = R131(f32(x k)), k = f32(1 / s) codes per unit: z is 0 and the interval [-127, 127].
+    Source: Tencent/ncnn ``src/layer/x86/quantize_x86.cpp``, whole vectors of 4, revision a4d2ea1.
+    """
+    return code_symmetric_add_half(to_float32(x * to_float32(1 / s)))
+
+
+def quantize_per_unit_half_away(x: Fraction, s: Fraction, z: int, qmin: int, qmax: int) -> int:
+    """R133 with R132 in place of R131.
+    Source: Tencent/ncnn ``src/layer/x86/quantize_x86.cpp``, the last n mod 4 elements of a row, revision a4d2ea1.
+    """
+    return code_symmetric_half_away(to_float32(x * to_float32(1 / s)))
+
+
+def quantize_clip_then_add_half(x: Fraction, s: Fraction, z: int, qmin: int, qmax: int) -> int:
+    """R137. q = R130(saturate(f32(f32(x f32(1 / s)) + z))): ties go away from code 0, wherever the zero point is.
+    Source: alibaba/MNN ``source/backend/cpu/x86_x64/avx/GemmInt8.cpp``, _AVX_MNNFloat2Int8, revision 4d40bdb.
+
+    >>> [quantize_clip_then_add_half(Fraction(-5, 2), Fraction(1), z, -128, 127) for z in (0, 10)]
+    [-3, 8]
+    """
+    v = to_float32(to_float32(x * to_float32(1 / s)) + z)
+    return round_add_half_then_truncate(max(Fraction(qmin), min(Fraction(qmax), v)))
 
 
 def dequantize_two_products(q: int, s: Fraction, z: int) -> Fraction:

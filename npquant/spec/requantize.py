@@ -1,4 +1,4 @@
-"""From the accumulator, int32 (R91: int64), to the output's scale: one rounding, or two.
+"""From the accumulator, int32 (R91, R92: int64; R170: of 48 bits), to the output's scale: one rounding, or two.
 
 Legend: acc int32 accumulator; multiplier m an int32, shift e (positive = left), C4; the factor is M = m 2^(e-31); y
 accumulator in output steps, before the zero point. Exact values of 5/2, -5/2 and -3/2 steps by each rule:
@@ -18,6 +18,18 @@ from npquant.spec.rounding import INT32_MAX, INT32_MIN, round_half_away, round_h
 def requantize_single_rounding(acc: int, multiplier: int, shift: int) -> int:
     """R6. y = round_half_up(acc m 2^(e-31)). One multiply, one rounding shift, nothing else: npquant's arithmetic."""
     return round_half_up(Fraction(acc * multiplier) * Fraction(2) ** (shift - 31))
+
+
+def requantize_single_rounding_wide(acc: int, multiplier: int, shift: int) -> int:
+    """R170. y = saturate(round_half_up(acc m 2^(e-31)), -2^62, 2^62), -2^47 <= acc < 2^47: R6 for the accumulators of
+    int16 inputs, whose product has up to 79 bits; only multipliers of 2^14 or more saturate. ValueError beyond 48 bits.
+
+    >>> requantize_single_rounding_wide(2**46 + 1, 1431655766, -20), requantize_mantissa16(2**46 + 1, 1431655766, -20)
+    (44739243, 44738560)
+    """
+    if not -(2**47) <= acc < 2**47:
+        raise ValueError(f"the accumulator is {acc}; it must have 48 bits")
+    return saturate(requantize_single_rounding(acc, multiplier, shift), -(2**62), 2**62)
 
 
 def multiply_high_half_up(a: int, b: int) -> int:
@@ -81,3 +93,16 @@ def requantize_mantissa16(acc: int, multiplier: int, shift: int) -> int:
     mantissa = min(floor(Fraction(multiplier + 2**15, 2**16)), 2**15 - 1)
     product = wrap(acc * mantissa + 2 ** (14 - shift), 64)
     return wrap(floor(Fraction(product, 2 ** (15 - shift))), 32)
+
+
+def requantize_mantissa16_low_bits_first(acc: int, multiplier: int, shift: int) -> int:
+    """R92. m16 as in R91; y = floor(wrap32(wrap32(floor(wrap64(acc m16) / 2^(14-e))) + 1) / 2): the low 32 bits are
+    taken one place before the rounding, so that it is R91 where |y| < 2^30, and wraps twice as early.
+    Source: ARM-software/CMSIS-NN ``Include/arm_nnsupportfunctions.h``, arm_nn_requantize_s64, 99f736a.
+
+    >>> requantize_mantissa16_low_bits_first(2**30, 2**30, 1), requantize_mantissa16(2**30, 2**30, 1)
+    (-1073741824, 1073741824)
+    """
+    mantissa = min(floor(Fraction(multiplier + 2**15, 2**16)), 2**15 - 1)
+    doubled = wrap(floor(Fraction(wrap(acc * mantissa, 64), 2 ** (14 - shift))), 32)
+    return floor(Fraction(wrap(doubled + 1, 32), 2))

@@ -17,13 +17,15 @@ from npquant.spec.affine import Affine
 from npquant.spec.floating import to_float32, to_float64
 from npquant.spec.multiplier import decompose_multiplier
 from npquant.spec.requantize import requantize_double_rounding, requantize_double_rounding_up
-from npquant.spec.rounding import round_half_even, saturate
+from npquant.spec.rounding import round_half_even, saturate, wrap
 
 
 def requantize_codes_double_rounding(q: int, before: Affine, after: Affine, qmin: int, qmax: int) -> int:
-    """R62. saturate(R8(q - z0) + z1), (m, e) = R5(f64(s0 / s1)). Source: LiteRT ``reference/requantize.h``."""
+    """R62. saturate(wrap32(R8(q - z0) + z1)), (m, e) = R5(f64(s0 / s1)); only int32 codes get so far that it wraps.
+    Source: LiteRT ``reference/requantize.h``.
+    """
     fixed = decompose_multiplier(to_float64(before[0] / after[0]))
-    return saturate(requantize_double_rounding(q - before[1], *fixed) + after[1], qmin, qmax)
+    return saturate(wrap(requantize_double_rounding(q - before[1], *fixed) + after[1], 32), qmin, qmax)
 
 
 def requantize_codes_double_rounding_up(q: int, before: Affine, after: Affine, qmin: int, qmax: int) -> int:

@@ -6,6 +6,7 @@ multiplier, sx sw sy scales, zy zero point of the worked example.
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from textwrap import wrap
 from types import MappingProxyType
 from typing import Any, Final
@@ -99,20 +100,34 @@ def render_card(name: str) -> str:
         "overflow": profile.conversion,
         "version": profile.version,
         "read from": profile.source,
-        "proof": profile.proof,
     }
     lines = [
         f"{profile.name}   {profile.engine}",
         "",
         *(line for name, text in rows.items() for line in _wrapped(text, f"  {name:<12}", " " * 14)),
         "",
-        "  worked by hand",
-        *(f"    {line}" for line in worked_example(profile)),
-        "",
-        "  relatives, nearest first (share of outputs beside ties and rails that differ)",
-        *(line for text in _relatives(profile) for line in _wrapped(text, "    ", "      ")),
+        "  how each operator is known",
+        *_known(profile),
     ]
+    if profile.has_layers:
+        lines += [
+            "",
+            "  worked by hand",
+            *(f"    {line}" for line in worked_example(profile)),
+            "",
+            "  relatives, nearest first (share of outputs beside ties and rails that differ)",
+            *(line for text in _relatives(profile) for line in _wrapped(text, "    ", "      ")),
+        ]
     return "\n".join(lines) + "\n"
+
+
+def _known(profile: Profile) -> list[str]:
+    """Lay out the cells of a profile, an operator a line."""
+    return [
+        line
+        for operator, known in profile.knowledge.cells()
+        for line in _wrapped(str(known), f"    {operator:<16}", " " * 20)
+    ]
 
 
 def _wrapped(text: str, first: str, rest: str) -> list[str]:
@@ -154,7 +169,8 @@ def _relatives(profile: Profile) -> list[str]:
     for i in np.argsort(shares, kind="stable")[:5]:
         other, share = others[i], shares[i]
         rules = differing_rules(profile, other)
-        lines.append(f"{other.name} ({share:.2%}): differs on {'; '.join(rules) or 'nothing: the same rules'}")
+        same = "nothing: the same rules" if profile.wide_stages == other.wide_stages else "layers of int16 codes alone"
+        lines.append(f"{other.name} ({share:.2%}): differs on {'; '.join(rules) or same}")
         found = first_separation(profile, other)
         if found is not None:
             lines.append(f"  first separating case: {found}")
@@ -170,6 +186,7 @@ def record_as_json(profile: Profile) -> dict[str, object]:
     'wrap'
     """
     fields = {name: getattr(profile, name) for name in profile.__dataclass_fields__}
+    fields["knowledge"] = {operator: asdict(known) for operator, known in profile.knowledge.cells()}
     fields["wide_stages"] = [_by_name({n: getattr(s, n) for n in s.__dataclass_fields__}) for s in profile.wide_stages]
     return _by_name(fields)
 

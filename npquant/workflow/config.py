@@ -30,7 +30,8 @@ class RunConfig:
     min_sqnr: float | None = None  # limit for the SQNR of the logits, in dB, > 0
     prune: float | None = None  # pruning rate of every hidden layer, in [0, 0.9]; None: searched
     bits: Bits | None = None  # weight bits of every layer, in [2, 8] or "ternary"; None: searched
-    activation_bits: int | None = None  # bits of every hidden layer's outputs, in [2, 8]; None: searched
+    # Bits of every hidden layer's outputs, in [2, 8], or 16, of inputs and logits too; None: searched
+    activation_bits: int | None = None
     hidden: tuple[int, ...] | None = None  # hidden widths to train, each >= 1; None: by the size of the input
     epochs: int | None = None  # most epochs to train, >= 1; None: by the number of rows
     activation: str | None = None  # hidden activation to train, of ACTIVATIONS, or AUTO; None: "clipped_relu"
@@ -50,8 +51,8 @@ class RunConfig:
             raise ValueError(f"the pruning rate is {self.prune}; give a share of neurons in [0, 0.9] with --prune")
         if self.bits not in (None, "ternary") and self.bits not in range(2, 9):
             raise ValueError(f"the bit width is {self.bits}; give a whole number in [2, 8] with --bits")
-        if self.activation_bits is not None and self.activation_bits not in range(2, 9):
-            raise ValueError(f"the activation bits are {self.activation_bits}; give a whole number in [2, 8]")
+        if self.activation_bits is not None and self.activation_bits not in (*range(2, 9), 16):
+            raise ValueError(f"the activation bits are {self.activation_bits}; give a whole number in [2, 8], or 16")
         if self.seed < 0:
             raise ValueError(f"the seed is {self.seed}; give a whole number of at least 0 with --seed")
         if self.hidden is not None and min(self.hidden, default=1) < 1:

@@ -255,8 +255,10 @@ def _deploy(
     codes = search.model.encode(x_proof)
     model = reload_and_prove(folder / "deployed.npz", search.model, codes)
     made, pruned = search.thresholds, search.pruned.model
+    # A dynamic layer has 8 bits at most; the page says so where the integer network has 16.
+    levels = tuple(min(bits, 8) for bits in made.activation_bits)
     dynamic = quantize_dynamic(
-        pruned, x_calibration, made.bits, made.activation_bits, method="rectified", output=search.reference.output
+        pruned, x_calibration, made.bits, levels, method="rectified", output=search.reference.output
     )
     times = measure_latency(stored, model, dynamic, x_calibration)
     length = len(contents["deployed.npz"])

@@ -14,6 +14,7 @@ from npquant.data.datasets import load_optdigits
 from npquant.integer.mlp import IntegerMLP
 from npquant.interop.reading import load
 from npquant.profiles import get, names
+from npquant.profiles.relatives import RELATIVES
 from npquant.testing.divergence import compare_profiles
 
 Shown = pytest.CaptureFixture[str]
@@ -190,7 +191,10 @@ def test_diff_names_the_field_that_decided(integer_file: Path, capsys: Shown) ->
 def test_profiles_lists_every_name(capsys: Shown) -> None:
     """One line a profile, the same names as JSON, and a card for a name; an unknown one is an error."""
     assert main(["profiles"]) == 0
-    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == list(names())
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == [
+        *names(),
+        *(relative.name for relative in RELATIVES),
+    ]
     assert main(["profiles", "--json"]) == 0
     assert [record["name"] for record in json.loads(capsys.readouterr().out)] == list(names())
     assert main(["profiles", "ort"]) == 0

@@ -55,6 +55,19 @@ def test_quantize_does_what_the_library_does(float_file: Path, tmp_path: Path) -
     assert net != quantize_uniform(in_float64(model), x[:20], "ternary"), "the law sees that rows are missing"
 
 
+def test_quantize_to_16_bits_of_activations(float_file: Path, tmp_path: Path, capsys: Shown) -> None:
+    """Inputs, hidden outputs and logits: what the library gives, stored, printed and described as 16 bits."""
+    model = load(float_file)
+    assert isinstance(model, FloatMLP)
+    expected = quantize_rectified(in_float64(model), load_sets(None, 0).x_calibration, 4, 16)
+    assert quantized(float_file, tmp_path / "net.npz", "--activation-bits", "16") == expected
+    assert "activation bits 16" in capsys.readouterr().out
+    assert main(["inspect", str(tmp_path / "net.npz")]) == 0
+    assert "codes -32768..32767" in capsys.readouterr().out
+    assert main(["quantize", str(float_file), "--activation-bits", "12", "--out", str(tmp_path / "no.npz")]) == 2
+    assert "1..8, or 16" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("method", "function"),
     [

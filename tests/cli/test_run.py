@@ -66,6 +66,19 @@ def test_run_without_options_meets_its_budget(bundled: tuple[Path, subprocess.Co
     assert max(map(len, done.stdout.splitlines())) <= 96
 
 
+def test_run_with_activations_of_16_bits(tmp_path: Path) -> None:
+    """Fixed, not searched: the report and the page say 16, C gives npquant's bytes, ONNX says why it has none."""
+    asked = ["run", "--activation-bits", "16", "--bits", "4", "--prune", "0.25", "--targets", "c,onnx,npz"]
+    done = run_command(asked, tmp_path, OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
+    report = report_of(tmp_path / "npquant-out")
+    assert done.returncode == 0 and report["budget"]["thresholds"]["activation_bits"] == [16, 16]
+    assert "inputs, logits and hidden outputs of 16 bits" in " ".join(done.stdout.split())
+    targets = {entry["target"]: entry for entry in report["deployment"]["targets"]}
+    assert targets["npz"]["equal"] is True
+    assert targets["c"]["equal"] is True or "compiler" in targets["c"]["reason"]
+    assert "int16 codes" in targets["onnx"]["reason"]
+
+
 def test_run_names_every_target_and_every_answer_is_due(
     bundled: tuple[Path, subprocess.CompletedProcess[str]],
 ) -> None:

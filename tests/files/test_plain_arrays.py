@@ -26,7 +26,7 @@ from npquant.interop import to_npz
 from npquant.interop.reading import load
 from npquant.kernels.qparams import QuantParams
 from npquant.nn.model import DenseLayer, FloatMLP
-from npquant.profiles import get
+from npquant.profiles import get, names
 from npquant.profiles.npquant import NPQUANT
 from tests.integer import kinds
 from tests.interop.mutations import judge, mutated
@@ -183,6 +183,9 @@ INTEGER = encode_plain_arrays(
     IntegerMLP((IntegerLayer(np.array([[1], [-3]], np.int8), np.array([7], np.int32), P8, P8, None, "relu"),), P8)
 )
 DYNAMIC = encode_plain_arrays(dynamic(1, "ort"))
+SWITCHED = encode_plain_arrays(
+    DynamicMLP((DynamicLayer(np.array([[2]], np.int8), P8, [0.0], "relu"),), "batch", get("fbgemm"), "reduce_range")
+)
 TABLED = encode_plain_arrays(
     IntegerMLP(
         (IntegerLayer(np.array([[2]], np.int8), np.array([0], np.int32), P8, P8, P8, "table", P8,
@@ -211,6 +214,8 @@ FILES = {"integer": INTEGER, "dynamic": DYNAMIC, "table": TABLED}
         (DYNAMIC, {"x_bits": [8.0, 8.0]}, "list of integers"), (DYNAMIC, {"x_bits": [9, 9]}, "bits"),
         (DYNAMIC, {"granularity": "row"}, "granularity"), (DYNAMIC, {"granularity": []}, "must be a name"),
         (DYNAMIC, {"profile": "tflite_ref"}, "no dynamic quantization"),
+        (SWITCHED, {"variant": "asymmetric_inputs"}, "fbgemm has no variant"),
+        (SWITCHED, {"variant": 3}, "must be a name"),
         (TABLED, {"table0": np.zeros(255, np.int8)}, "255 entries"), (TABLED, {"table0": None}, "`table`"),
         (TABLED, {"schema": "npquant.model/2"}, "schema"),
     ],
@@ -220,6 +225,19 @@ def test_files_that_fit_their_hashes_and_hold_no_network_are_refused(data, chang
     with pytest.raises(FormatError, match=word) as error:
         decode_network(rewritten(data, **changes), "liar.npz")
     assert str(error.value).startswith("liar.npz: ")
+
+
+@pytest.mark.parametrize("name", [name for name in names() if get(name).dynamic is not None])
+def test_dynamic_network_of_every_engine_comes_back(name):
+    """The profile, its granularity, and the engine's switch where it is set; else the file has no entry for it."""
+    w, rule = QuantParams(0.5, 0, -128, 127), get(name).dynamic
+    layer = DynamicLayer(np.array([[3], [-4]], np.int8), w, [1.0], "relu")
+    for variant in (None, *dict(rule.variants)):
+        model = DynamicMLP((layer,), rule.granularity, get(name), variant)
+        data = encode_plain_arrays(model)
+        back = decode_network(data, "net.npz").model
+        assert back == model and back.variant == variant and (b'"variant"' in data) == (variant is not None)
+        assert (back == DynamicMLP((layer,), rule.granularity, get(name))) == (variant is None)
 
 
 def reader(data):

@@ -17,8 +17,8 @@ from npquant.integer.fast_form import lay_out
 from npquant.integer.layer import IntegerLayer, run_layer_plain
 from npquant.integer.mlp import IntegerMLP
 from npquant.kernels.qparams import QuantParams
-from npquant.profiles import get
-from npquant.profiles.dynamic import dynamic_quantize, matmul_integer
+from npquant.profiles import get, names
+from npquant.profiles.dynamic import dynamic_linear, dynamic_quantize, matmul_integer
 from npquant.profiles.npquant import NPQUANT
 from npquant.spec import dynamic as spec_dynamic
 from npquant.spec import multiplier as spec_multiplier
@@ -151,6 +151,20 @@ def test_accumulators_of_64_bits_are_proven_for_int64():
                 check_accumulator(one, 0)
 
 
+def test_accumulators_of_npquants_own_layers_have_48_bits():
+    """C7, R170: one more than its stage rounds is refused by its own profile, and by none that takes all of 64."""
+    w_q, w = np.full((2, 1), 100, np.int8), QuantParams(0.5, 0, -128, 127)
+    for bias, fits in ((2**47 - 1 - 2 * 32767 * 100, True), (2**47 - 2 * 32767 * 100, False), (-(2**47), False)):
+        layer = IntegerLayer(w_q, np.array([bias], np.int64), P16, w, P16, "identity")
+        assert IntegerMLP((layer,), P16, profile=get("tflm")).accumulator_bits[0] >= 48
+        assert IntegerMLP((dataclasses.replace(layer, y=None),), P16).accumulator_bits[0] >= 48
+        if fits:
+            assert IntegerMLP((layer,), P16).accumulator_bits == (48,)
+        else:
+            with pytest.raises(OverflowError, match="outside 48 bits"):
+                IntegerMLP((layer,), P16)
+
+
 @pytest.mark.parametrize(
     "name", ["tflite_ref", "litert_ref_2025", "ruy_x86", "xnnpack_fp32", "ort", "onnx_ref", "tflm"]
 )
@@ -221,8 +235,8 @@ W8 = QuantParams(0.5, 0, -128, 127)
          "outside"),
         ({"activation": "table", "pre": P8, "table": TABLE, "y": None}, ValueError, "needs y"),
         ({"activation": "relu6", "y": None}, ValueError, "needs y"),
-        ({"activation": "sigmoid", "pre": U8}, ValueError, "int8 codes"),
-        ({"activation": "tanh", "pre": P8, "y": U8}, ValueError, "int8 codes"),
+        ({"activation": "sigmoid", "pre": U8}, ValueError, "int8 or int16 codes"),
+        ({"activation": "tanh", "pre": P8, "y": U8}, ValueError, "int8 or int16 codes"),
         ({"activation": "softmax"}, ValueError, "unknown activation"),
     ],
 )  # fmt: skip
@@ -264,8 +278,7 @@ def test_engines_without_a_studied_16x8_refuse_it_by_name(name):
     layer = IntegerLayer(ONE, ZERO.astype(np.int64), given_zero, W8, given_zero, "identity")
     with pytest.raises(ValueError, match="int16 codes without zero points"):
         IntegerMLP((layer,), given_zero, profile=get("tflm")).run(np.zeros((1, 1), np.int16))
-    with pytest.raises(ValueError, match="npquant takes biases of int32 beside int16 codes, not int64"):
-        IntegerMLP((layer,), given_zero).run(np.zeros((1, 1), np.int16))
+    assert IntegerMLP((layer,), given_zero).run(np.ones((1, 1), np.int16)).tolist() == [[1]]  # npquant's own has them
 
 
 def dynamic_layer(rng, kind):
@@ -311,6 +324,28 @@ def test_dynamic_network_of_an_engine_is_its_operators_in_a_row(profile, seed):
     assert net.logits(x[:0]).shape == (0, layer.shape[1])
 
 
+@pytest.mark.parametrize("name", [name for name in names() if get(name).dynamic is not None])
+def test_dynamic_network_of_each_engine_is_its_layers_in_a_row(name):
+    """Codes, sums, outputs with the bias, the activation; every switch that the engine has, and no other."""
+    rng, profile = np.random.default_rng(5), get(name)
+    w = QuantParams(rng.uniform(0.01, 0.02, 4), 0, -128, 127)
+    first = DynamicLayer(rng.integers(-127, 128, (9, 4)).astype(np.int8), w, rng.normal(size=4), "relu")
+    second = DynamicLayer(rng.integers(-127, 128, (4, 4)).astype(np.int8), w, rng.normal(size=4), "tanh")
+    x = rng.normal(0, 3, (7, 9)).astype(np.float32)
+    for variant in (None, *dict(profile.dynamic.variants)):
+        net = DynamicMLP((first, second), profile.dynamic.granularity, profile, variant)
+        y = dynamic_linear(x, first.w_q, w=w, bias=first.b, activation="relu", profile=name, variant=variant)
+        y = np.tanh(dynamic_linear(y, second.w_q, w=w, bias=second.b, profile=name, variant=variant))
+        assert np.array_equal(net.logits(x), y) and net != DynamicMLP((first, second), net.granularity)
+        assert net.logits(x[:0]).shape == (0, 4)
+        assert max(int(np.abs(acc).max()).bit_length() for acc in net.accumulators(x)) < max(net.accumulator_bits)
+    with pytest.raises(ValueError, match=f"{name} has no variant 'none such'"):
+        DynamicMLP((first, second), profile.dynamic.granularity, profile, "none such")
+    other = "batch" if profile.dynamic.granularity == "row" else "row"
+    with pytest.raises(ValueError, match=f"{name} makes 8-bit codes"):
+        DynamicMLP((first, second), other, profile)
+
+
 def test_dynamic_network_refuses_what_an_engine_does_not_take():
     """A scale a row, other widths, and engines without dynamic quantization are refused by name."""
     layer = dynamic_layer(np.random.default_rng(0), "int8")
@@ -321,3 +356,7 @@ def test_dynamic_network_refuses_what_an_engine_does_not_take():
     with pytest.raises(ValueError, match="tflite_ref has no dynamic quantization"):
         DynamicMLP((layer,), "batch", get("tflite_ref"))
     assert DynamicMLP((layer,), "batch", get("ort")) != DynamicMLP((layer,), "batch")
+    with pytest.raises(ValueError, match="npquant has no variant 'reduce_range': it is an engine's switch"):
+        DynamicMLP((layer,), "batch", variant="reduce_range")
+    with pytest.raises(ValueError, match="xnnpack_fp32 takes dynamic weights of int8, not uint8"):
+        DynamicMLP((dynamic_layer(np.random.default_rng(0), "uint8"),), "row", get("xnnpack_fp32"))

@@ -11,7 +11,7 @@ import pytest
 from npquant.files.format_error import FormatError
 from npquant.interop import encode_readmemh, to_readmemh
 from npquant.interop.consumers.verilog import read_map, run_verilog, selftest_verilog, version_verilog
-from tests.interop.c99.networks import INTEGER_PROFILES, Kind, input_codes, network
+from tests.interop.c99.networks import INTEGER_PROFILES, Kind, foreign_networks, input_codes, network
 
 VERILOG = pytest.mark.skipif(version_verilog() is None, reason="Icarus Verilog is not installed")
 
@@ -33,6 +33,17 @@ def test_simulation_equals_network(kind: Kind, tmp_path: Path) -> None:
     to_readmemh(model, tmp_path, name="net")
     assert selftest_verilog(tmp_path) == "PASS: 8 rows, 0 differences"
     x_q = input_codes(model, 450, 4)
+    assert np.array_equal(run_verilog(tmp_path, x_q), model.run(x_q))
+
+
+@VERILOG
+@pytest.mark.parametrize("name", ["16x8 npquant int64", "8 to 16 to 8", "16x8 tflm int64"])
+def test_simulation_of_16_bit_codes_equals_network(name: str, tmp_path: Path) -> None:
+    """R170 and R91 in Verilog's 64 bits, memories of int16 words, layers that change the width."""
+    model = foreign_networks()[name]
+    to_readmemh(model, tmp_path, name="net")
+    assert selftest_verilog(tmp_path) == "PASS: 8 rows, 0 differences"
+    x_q = input_codes(model, 200, 4)
     assert np.array_equal(run_verilog(tmp_path, x_q), model.run(x_q))
 
 

@@ -1,4 +1,4 @@
-"""Bias codes: the arrays equal the scalars, and the three rules are three."""
+"""Bias codes: the arrays equal the scalars, and the four rules are four."""
 
 from fractions import Fraction
 
@@ -13,10 +13,11 @@ from npquant.spec import bias as spec
 SCALES = st.floats(2.0**-16, 1.0, width=32)
 RULES = [
     (kernels.bias_half_even, spec.bias_half_even),
+    (kernels.bias_half_even_wide, spec.bias_half_even_wide),
     (kernels.bias_reciprocal_half_even, spec.bias_reciprocal_half_even),
     (kernels.bias_reciprocal_half_away, spec.bias_reciprocal_half_away),
 ]
-LABELS = ["R39", "R45", "R46"]
+LABELS = ["R39", "R171", "R45", "R46"]
 
 
 def bias_equals_spec(kernel, rule, b: float, sx: float, sw: float) -> bool:
@@ -29,14 +30,15 @@ def bias_equals_spec(kernel, rule, b: float, sx: float, sw: float) -> bool:
 @pytest.mark.parametrize(("kernel", "rule"), RULES, ids=LABELS)
 @given(b=st.floats(-(2.0**20), 2.0**20, width=32), sx=SCALES, sw=SCALES)
 def test_bias_equals_spec(kernel, rule, b, sx, sw):
-    """R39, R45, R46, saturation included: tiny scales put large biases beyond int32."""
+    """R39, R171, R45, R46, saturation included: tiny scales put large biases beyond int32."""
     assert bias_equals_spec(kernel, rule, b, sx, sw)
 
 
 def test_bias_law_kills_every_other_rule():
     """Ties, awkward reciprocals and the ends of int32 tell the rules apart."""
     cases = [((k + 0.5) * s, 1.0, s) for k in range(-60, 60) for s in (0.25, 0.1, 0.3, 0.7)] + [
-        (-1e6, 2.0**-16, 2.0**-16)
+        (-1e6, 2.0**-16, 2.0**-16),
+        (3e6, 2.0**-16, 2.0**-10),
     ]
     for i, (kernel, _) in enumerate(RULES):
         for j, (_, rule) in enumerate(RULES):

@@ -287,10 +287,114 @@ def test_requantize_mantissa16_at_its_corners():
     assert one(2**31 - 1, 1431655766, 0) != other(2**31 - 1, 1431655766, 0)
 
 
+def test_requantize_mantissa16_low_bits_first_equals_spec():
+    """R92: drawn over int64, beside ties and beside the bits that are dropped; R91 parts from it from 2^30 steps on."""
+    rng = np.random.default_rng(92)
+    killed = 0
+    for _ in range(300):
+        m, e = int(rng.integers(-(2**31), 2**31)), int(rng.integers(-31, 15))
+        acc = np.concatenate([rng.integers(-(2**63), 2**63, 4), (1 << rng.integers(0, 62, 8)) + rng.integers(-1, 2, 8)])
+        fixed = multiplier.FixedMultiplier(m, e)
+        got = requantize.requantize_mantissa16_low_bits_first(acc, fixed)
+        want = [spec_requantize.requantize_mantissa16_low_bits_first(int(a), m, e) for a in acc]
+        assert got.dtype == np.int64 and got.tolist() == want
+        other = requantize.requantize_mantissa16(acc, fixed)
+        killed += int((got != other).sum())
+    assert killed > 0
+    near = np.array([5, -5, 6, -6, 2**29, -(2**29)])
+    for e in (0, -1):
+        fixed = multiplier.FixedMultiplier(2**30, e)
+        same = requantize.requantize_mantissa16(near, fixed)
+        assert requantize.requantize_mantissa16_low_bits_first(near, fixed).tolist() == same.tolist()
+
+
 def test_requantize_mantissa16_refuses_what_the_engines_do_not_promise():
     """A multiplier of 2^14 or more would shift left by a negative count."""
     with pytest.raises(ValueError, match="must be below 2"):
         requantize.requantize_mantissa16(np.array([1]), multiplier.FixedMultiplier(2**30, 15))
+
+
+WIDE_ACCUMULATORS = st.integers(-(2**47), 2**47 - 1)
+
+
+def wide_equals_spec(kernel, acc: int, fixed: tuple[int, int]) -> bool:
+    """Say whether a requantization of one accumulator of 48 bits is R170."""
+    got = kernel(np.array([acc], np.int64), multiplier.FixedMultiplier(*fixed))
+    return got.dtype == np.int64 and int(got[0]) == spec_requantize.requantize_single_rounding_wide(acc, *fixed)
+
+
+def wide_ties(fixed: tuple[int, int]) -> list[int]:
+    """Return accumulators of 48 bits on and beside acc M = k + 1/2, for small k and for those of 16-bit codes."""
+    m, e = fixed
+    steps = (-32768, -300, -2, -1, 0, 1, 299, 32767)
+    centre = [round(Fraction(2 * k + 1, 2) * Fraction(2) ** (31 - e) / m) for k in steps]
+    return [c + d for c in centre for d in (-1, 0, 1) if -(2**47) <= c + d < 2**47]
+
+
+@given(acc=WIDE_ACCUMULATORS | INT32 | st.integers(-(2**17), 2**17), fixed=MULTIPLIERS)
+def test_requantize_single_rounding_wide_equals_spec(acc, fixed):
+    """R170 for any accumulator of 48 bits and any multiplier."""
+    assert wide_equals_spec(requantize.requantize_single_rounding_wide, acc, fixed)
+
+
+@given(m=st.integers(2**30, 2**31 - 1), e=st.integers(-31, 30))
+def test_requantize_single_rounding_wide_equals_spec_at_ties(m, e):
+    """R170 on and beside ties of codes at both ends of int16 and around 0."""
+    assert all(wide_equals_spec(requantize.requantize_single_rounding_wide, acc, (m, e)) for acc in wide_ties((m, e)))
+
+
+@given(acc=INT32, fixed=MULTIPLIERS)
+def test_requantize_single_rounding_wide_is_r6_of_int32(acc, fixed):
+    """R170 and R6 are one function where both are defined: an int64 bias in place of an int32 one changes no code."""
+    made = multiplier.FixedMultiplier(*fixed)
+    one, other = requantize.requantize_single_rounding_wide, requantize.requantize_single_rounding
+    assert int(one(np.array([acc]), made)[0]) == int(other(np.array([acc]), made)[0])
+
+
+def test_requantize_single_rounding_wide_kills_its_neighbours():
+    """R170 at its corners; a 64-bit product that wraps, a 16-bit mantissa, float64 and a dropped low part all fail."""
+
+    def wraps(acc, fixed):
+        with np.errstate(over="ignore"):
+            return np.right_shift(acc * fixed.multiplier + (np.int64(1) << (30 - fixed.shift)), 31 - fixed.shift)
+
+    def in_float64(acc, fixed):
+        return np.floor(acc * fixed.real + 0.5).astype(np.int64)
+
+    def high_alone(acc, fixed):
+        h = np.right_shift(acc, 16) * fixed.multiplier
+        return np.right_shift(h + (np.int64(1) << (14 - fixed.shift)), 15 - fixed.shift)
+
+    multipliers = [
+        (m, e) for m in (2**31 - 1, 2**30, 2**30 + 1, 3 * 2**29 + 1, -(2**31), 0) for e in (-31, -20, -1, 0, 14)
+    ]
+    cases = [(acc, fixed) for fixed in multipliers for acc in (5, -5, 0, 2**47 - 1, -(2**47), 2**46 + 2**15, 2**16 - 1)]
+    cases += [(acc, fixed) for fixed in multipliers if fixed[0] > 0 for acc in wide_ties(fixed)]
+    assert all(wide_equals_spec(requantize.requantize_single_rounding_wide, *case) for case in cases)
+    for mutant in (wraps, in_float64, high_alone, requantize.requantize_mantissa16):
+        assert not all(wide_equals_spec(mutant, *case) for case in cases)
+
+
+def test_requantize_single_rounding_wide_saturates_a_channel_at_a_time():
+    """R170 beside the ends of its 62 bits, channels below and above 2^14 side by side."""
+    sums = (2**47 - 1, -(2**47), 2**46, -(2**46), 2**33 + 1, -(2**32) - 3, 7, -7, 0)
+    factors = [(m, e) for m in (2**31 - 1, 2**30, 2**30 + 12345, -(2**31), 1, 65535) for e in (-31, 14, 15, 16, 29, 30)]
+    cases = [(acc, fixed) for acc in sums for fixed in factors]
+    assert all(wide_equals_spec(requantize.requantize_single_rounding_wide, *case) for case in cases)
+    shifts = np.array([0, 15, 30, -31])
+    fixed = multiplier.FixedMultiplier(np.full(4, 3 * 2**29), shifts)
+    got = requantize.requantize_single_rounding_wide(np.full((1, 4), -(2**40) - 1), fixed)
+    want = [spec_requantize.requantize_single_rounding_wide(-(2**40) - 1, 3 * 2**29, int(e)) for e in shifts]
+    assert got[0].tolist() == want
+
+
+@pytest.mark.parametrize("acc", [2**47, -(2**47) - 1])
+def test_requantize_single_rounding_wide_refuses_49_bits(acc):
+    """R170: what it is not defined for is refused by the array and by the definition."""
+    with pytest.raises(ValueError, match="48 bits"):
+        requantize.requantize_single_rounding_wide(np.array([acc]), multiplier.FixedMultiplier(2**30, 0))
+    with pytest.raises(ValueError, match="48 bits"):
+        spec_requantize.requantize_single_rounding_wide(acc, 2**30, 0)
 
 
 def near_ties(fixed: tuple[int, int], steps: range) -> list[int]:
@@ -396,6 +500,33 @@ def test_activation_table_equals_spec(name, enclose, x, y):
     assert table.tolist() == want
     truncated = np.trunc(lookup.sigmoid((np.arange(-128, 128) - x[1]) * x[0]) / y[0])
     assert truncated.tolist() != want  # the law has teeth
+
+
+@pytest.mark.parametrize("name", ["sigmoid", "tanh", "softplus"])
+@pytest.mark.parametrize("x", [(1 / 4096, 0), (2.0**-13, 777)])
+def test_activation_table_of_16_bits_equals_spec(name, x):
+    """R12 of int16 codes: an entry for each of the 65,536, correctly rounded where asked; float32 would not be."""
+    xp, yp = qparams.QuantParams(*x, -32768, 32767), qparams.QuantParams(1 / 32767, 0, -32768, 32767)
+    table = lookup.activation_table(name, xp, yp)
+    assert table.dtype == np.int16 and table.shape == (2**16,)
+    exact_x, exact_y = ((Fraction(float(p.scale)), int(p.zero_point)) for p in (xp, yp))
+    asked = [-32768, *range(-32001, 32767, 1601), x[1], 32767]
+    enclose = getattr(spec_lookup, f"enclose_{name}")
+    want = [spec_lookup.table_entry(enclose, q, exact_x, exact_y, -32768, 32767) for q in asked]
+    assert [int(table[q + 32768]) for q in asked] == want
+    assert (np.diff(table.astype(int)) >= 0).all()
+    real = ((np.arange(-32768, 32768) - x[1]) * np.float32(x[0])).astype(np.float32)
+    single = lookup.FUNCTIONS[name][0](real).astype(np.float32) / np.float32(yp.scale)
+    assert (np.clip(np.rint(single), -32768, 32767) != table).any()  # the law has teeth
+
+
+@pytest.mark.parametrize(("x_type", "y_type"), [(np.int8, np.int16), (np.int16, np.int8)])
+def test_activation_table_takes_codes_of_one_width_to_another(x_type, y_type):
+    """R12 has an entry a code of the input's type, of the output's."""
+    x, y = (qparams.QuantParams(1 / 64, 0, np.iinfo(t).min, np.iinfo(t).max) for t in (x_type, y_type))
+    table = lookup.activation_table("tanh", x, y)
+    assert table.dtype == y_type and len(table) == 2 ** (8 * np.dtype(x_type).itemsize)
+    assert table[len(table) // 2] == 0 and np.array_equal(table[1:], -table[:0:-1])  # tanh is odd, and so are ties
 
 
 def test_apply_table_is_a_look_up():

@@ -27,6 +27,11 @@ def per_channel(x, params):
     return kernels.quantize_torch(x[:, None], QuantParams([params.scale], params.zero_point, -128, 127))[:, 0]
 
 
+def whole_vector(x, params):
+    """Quantize each element as part of a whole vector of 4; the engine has no zero points, and codes from -127."""
+    return kernels.quantize_per_unit_vectors_of_4(np.repeat(x, 4), params)[::4]
+
+
 OPERATORS = [
     (kernels.quantize_divide_half_away, spec.quantize_divide_half_away),
     (kernels.quantize_divide_half_away_float64, spec.quantize_divide_half_away_float64),
@@ -36,8 +41,12 @@ OPERATORS = [
     (kernels.quantize_divide_half_even_wrapping, spec.quantize_divide_half_even_wrapping),
     (kernels.quantize_torch, spec.quantize_fused_zero_point_first),
     (per_channel, spec.quantize_zero_point_first),
+    (whole_vector, spec.quantize_per_unit_add_half),
+    (kernels.quantize_per_unit_vectors_of_4, spec.quantize_per_unit_half_away),
+    (kernels.quantize_clip_then_add_half, spec.quantize_clip_then_add_half),
 ]
-LABELS = ["R50", "R51", "R52", "R53", "R54", "R55", "R56", "R57"]
+LABELS = ["R50", "R51", "R52", "R53", "R54", "R55", "R56", "R57", "R133", "R133, tail", "R137"]
+BELOW_HALF = float(np.nextafter(np.float32(0.5), np.float32(0)))
 
 
 def operator_equals_spec(operator, rule, x: float, scale: float, z: int) -> bool:
@@ -51,7 +60,7 @@ def operator_equals_spec(operator, rule, x: float, scale: float, z: int) -> bool
 @pytest.mark.parametrize(("operator", "rule"), OPERATORS, ids=LABELS)
 @given(x=F32, scale=SCALES, z=INT8)
 def test_quantize_operator_equals_spec(operator, rule, x, scale, z):
-    """R50 to R57 on any finite float32."""
+    """R50 to R57, R133 and R137 on any finite float32."""
     assert operator_equals_spec(operator, rule, x, scale, z)
 
 
@@ -60,20 +69,23 @@ def ties() -> list[tuple[float, float, int]]:
     near = [
         (float(np.nextafter(np.float32((k + 0.5) * s), np.float32(side * 1e9))) if side else (k + 0.5) * s, s, z)
         for s in (0.1, 0.3, 0.7, 1 / 3, 0.01)
-        for k in range(-60, 60)
+        for k in range(-60, 60, 2)
         for side in (-1, 0, 1)
         for z in (0, 1, -7)
     ]
-    return near + [(2.0**39, 1.0, z) for z in (5, -5)] + [(-(2.0**39), 1.0, z) for z in (5, -5)]
+    far = [(side * v, 1.0, z) for v in (BELOW_HALF, 2.0**39) for side in (-1, 1) for z in (5, 0, -5)]
+    return far + near
 
 
 def test_quantize_operator_law_kills_every_other_rule():
-    """Each operator obeys its own rule on the ties and breaks every other: the law tells all eight apart."""
-    cases = ties()
-    for i, (operator, _) in enumerate(OPERATORS):
-        for j, (_, rule) in enumerate(OPERATORS):
-            same = all(operator_equals_spec(operator, rule, *case) for case in cases)
-            assert same == (i == j), (LABELS[i], LABELS[j])
+    """Each operator obeys its own rule on the ties and breaks every other: the law tells all of them apart."""
+    cases = [(np.array([x], np.float32), QuantParams(s, z, -128, 127)) for x, s, z in ties()]
+    given = [(Fraction(float(x[0])), Fraction(float(p.scale)), int(p.zero_point), -128, 127) for x, p in cases]
+    got = [[int(operator(*case)[0]) for case in cases] for operator, _ in OPERATORS]
+    want = [[rule(*case) for case in given] for _, rule in OPERATORS]
+    for i, codes in enumerate(got):
+        for j, others in enumerate(want):
+            assert (codes == others) == (i == j), (LABELS[i], LABELS[j])
 
 
 def test_quantize_operators_have_their_own_nan():
@@ -81,7 +93,7 @@ def test_quantize_operators_have_their_own_nan():
     params = QuantParams(0.5, 3, -128, 127)
     nan = np.array([np.nan], np.float32)
     answers = [int(operator(nan, params)[0]) for operator, _ in OPERATORS]
-    assert answers == [-128, -128, -128, 127, -128, -128, 127, 0]
+    assert answers == [-128, -128, -128, 127, -128, -128, 127, 0, -127, -127, 127]
 
 
 def test_quantize_vectors_of_8_depends_on_the_position():

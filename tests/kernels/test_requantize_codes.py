@@ -100,3 +100,21 @@ def test_requantize_codes_leaves_xnnpack_outside_its_ratios():
         got = kernels.requantize_codes_8_bit_multiplier(q, x, after)
         assert got.tolist() == kernels.requantize_codes_vectors_of_16(q, x, after).tolist()
         assert got.dtype == after.dtype
+
+
+@given(
+    q=st.integers(-(2**31), 2**31 - 1), sx=SCALES, zx=st.integers(-(2**31), 2**31 - 1), sy=SCALES, zy=st.integers(-9, 9)
+)
+def test_requantize_codes_of_int32_equals_spec(q, sx, zx, sy, zy):
+    """R62 for int32 codes, whose steps and sums wrap."""
+    x, y = QuantParams(sx, zx, -(2**31), 2**31 - 1), QuantParams(sy, zy, -32768, 32767)
+    got = kernels.requantize_codes_double_rounding(np.array([q], np.int32), x, y)
+    before, after = (Fraction(float(x.scale)), zx), (Fraction(float(y.scale)), zy)
+    assert int(got[0]) == spec.requantize_codes_double_rounding(q, before, after, -32768, 32767)
+
+
+def test_requantize_codes_law_kills_a_saturating_sum():
+    """R62: 2^31 - 128 steps and a zero point of 500 come out at the low rail."""
+    x, y = QuantParams(1 - 2.0**-24, 0, -(2**31), 2**31 - 1), QuantParams(1.0, 500, -32768, 32767)
+    got = kernels.requantize_codes_double_rounding(np.array([2**31 - 1], np.int32), x, y)
+    assert got.tolist() == [-32768]

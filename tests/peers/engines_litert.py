@@ -10,6 +10,7 @@ The three resolvers compute three arithmetics: ``xnnpack`` (AUTO, the delegate),
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from typing import Any
 
@@ -80,6 +81,29 @@ def fully_connected_tensors(
         *(() if bias is None else (_bias(bias, x, w),)),
         tensor((x_q.shape[0], w_q.shape[1]), x_q.dtype, y),
     )
+
+
+def hybrid(
+    x: NDArray[np.float32],
+    w_q: NDArray[np.int8],
+    bias: NDArray[np.float32] | None,
+    *,
+    w: Affine,
+    resolver: str,
+    narrow: bool = False,
+    activation: str = "none",
+    asymmetric_inputs: bool = False,
+) -> NDArray[np.float32]:
+    """Run FULLY_CONNECTED on float (B, K) by integer (K, N), float out; narrow weights are INT4."""
+    weights = tensor(w_q.T.shape, w_q.dtype, w, data=np.ascontiguousarray(w_q.T))
+    tensors = (
+        tensor(x.shape, x.dtype),
+        replace(weights, dtype="int4") if narrow else weights,
+        *(() if bias is None else (tensor(bias.shape, bias.dtype, data=bias),)),
+        tensor((x.shape[0], w_q.shape[1]), x.dtype),
+    )
+    model = write_model(Operator.FULLY_CONNECTED, tensors, activation=activation, asymmetric_inputs=asymmetric_inputs)
+    return run(model, x, resolver=resolver)
 
 
 def convolution_1x1(

@@ -24,11 +24,13 @@ def installed_version() -> str:
     return version(PACKAGE)
 
 
-def run(model: bytes, feeds: dict[str, NDArray[Any]]) -> list[NDArray[Any]]:
-    """Run a model on the CPU provider with one thread and return all its outputs."""
+def run(model: bytes, feeds: dict[str, NDArray[Any]], *, optimized: bool = True) -> list[NDArray[Any]]:
+    """Run a model on the CPU provider with one thread, its nodes fused or as they are; return all its outputs."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
+    if not optimized:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.intra_op_num_threads = 1
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])

@@ -66,6 +66,26 @@ def dequantize_per_tensor(x_q: Codes, *, x: Affine) -> NDArray[np.float32]:
         return _n(q.dequantize())
 
 
+def clamp(name: str, x_q: Codes, *, x: Affine, engine: str) -> Codes:
+    """Run a stand-alone clamp on codes, relu, relu6 or hardtanh to [-1, 1], which keeps the input's scale."""
+    import torch
+
+    with _quiet(), _quantized_engine(engine):
+        q = torch._make_per_tensor_quantized_tensor(_t(x_q), float(x[0]), int(x[1]))  # type: ignore[arg-type]
+        if name == "relu6":
+            return _n(torch.ops.quantized.relu6(q, False).int_repr())
+        done = torch.relu(q) if name == "relu" else torch.nn.functional.hardtanh(q, -1.0, 1.0)
+        return _n(done.int_repr())
+
+
+def operators() -> tuple[str, ...]:
+    """Return the names of torch.ops.quantized."""
+    import torch
+
+    names = {schema.name for schema in torch._C._jit_get_all_schemas()}
+    return tuple(sorted(name.partition("::")[2] for name in names if name.startswith("quantized::")))
+
+
 def linear(
     x_q: NDArray[np.uint8],
     w_q: NDArray[np.int8],
@@ -85,6 +105,25 @@ def linear(
         x_t = torch._make_per_tensor_quantized_tensor(_t(x_q), float(x[0]), int(x[1]))  # type: ignore[arg-type]
         op = torch.ops.quantized.linear_relu if relu else torch.ops.quantized.linear
         return _n(op(x_t, packed, float(y[0]), int(y[1])).int_repr())  # type: ignore[arg-type]
+
+
+def linear_dynamic(
+    x: NDArray[np.float32],
+    w_q: NDArray[np.int8],
+    bias: NDArray[np.float32] | None,
+    *,
+    w: Affine,
+    engine: str,
+    relu: bool = False,
+    reduce_range: bool = False,
+) -> NDArray[np.float32]:
+    """Run torch.ops.quantized.linear_dynamic; several weight scales mean per channel."""
+    import torch
+
+    with _quiet(), _quantized_engine(engine):
+        packed = torch.ops.quantized.linear_prepack(_weight(w_q, w), None if bias is None else _t(bias))
+        op = torch.ops.quantized.linear_relu_dynamic if relu else torch.ops.quantized.linear_dynamic
+        return _n(op(_t(x), packed, reduce_range))
 
 
 def _weight(w_q: NDArray[np.int8], w: Affine) -> Any:

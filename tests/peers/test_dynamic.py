@@ -13,6 +13,8 @@ from npquant.profiles.dynamic import dynamic_linear, dynamic_quantize, matmul_in
 from tests.peers import adversarial, engines_onnx_reference, machine
 from tests.peers import engines_onnxruntime as ENGINE
 from tests.peers.comparison import require_equal
+from tests.peers.dynamic_layers import FloatLayer, float_layers
+from tests.peers.onnx_models import one_node_model
 
 pytestmark = pytest.mark.peer
 ENGINES: dict[str, Any] = {"ort": ENGINE, "onnx_ref": engines_onnx_reference}
@@ -76,8 +78,10 @@ def test_matmul_integer_equals_profile(profile: str, types: tuple[str, str]) -> 
     assert compared >= 30_000
 
 
-def dynamic_model(x: NDArray[np.float32], w_q: NDArray[Any], w: QuantParams) -> tuple[bytes, dict[str, Any]]:
-    """Build what ONNX Runtime's own dynamic quantizer writes: five nodes, weights constant."""
+def dynamic_model(
+    x: NDArray[np.float32], w_q: NDArray[Any], w: QuantParams, bias: NDArray[np.float32] | None = None
+) -> tuple[bytes, dict[str, Any]]:
+    """Build what ONNX Runtime's own dynamic quantizer writes: five nodes, weights constant, and the bias."""
     from onnx import TensorProto, helper, numpy_helper
 
     nodes = [
@@ -85,11 +89,13 @@ def dynamic_model(x: NDArray[np.float32], w_q: NDArray[Any], w: QuantParams) -> 
         helper.make_node("MatMulInteger", ["x_q", "w_q", "zx", "zw"], ["acc"]),
         helper.make_node("Cast", ["acc"], ["real"], to=TensorProto.FLOAT),
         helper.make_node("Mul", ["sx", "sw"], ["scale"]),
-        helper.make_node("Mul", ["real", "scale"], ["y"]),
+        helper.make_node("Mul", ["real", "scale"], ["y" if bias is None else "product"]),
+        *([] if bias is None else [helper.make_node("Add", ["product", "b"], ["y"])]),
     ]
     scale = np.asarray(w.scale, np.float32)
     zero = np.broadcast_to(np.asarray(w.zero_point), scale.shape).astype(w_q.dtype)
     constants = [numpy_helper.from_array(a, n) for n, a in (("w_q", w_q), ("sw", scale), ("zw", zero))]
+    constants += [] if bias is None else [numpy_helper.from_array(bias, "b")]
     graph = helper.make_graph(
         nodes,
         "dynamic_linear",
@@ -99,6 +105,32 @@ def dynamic_model(x: NDArray[np.float32], w_q: NDArray[Any], w: QuantParams) -> 
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
     return model.SerializeToString(), {"x": x}
+
+
+def matmul_model(x: NDArray[np.float32], layer: FloatLayer) -> tuple[bytes, dict[str, Any]]:
+    """Build the one contributed operator that ONNX Runtime fuses those nodes into."""
+    scale = np.asarray(layer.w.scale, np.float32)
+    zero = np.broadcast_to(np.asarray(layer.w.zero_point), scale.shape).astype(layer.w_q.dtype)
+    feeds = [x, layer.w_q, scale, zero, *([] if layer.bias is None else [layer.bias])]
+    return one_node_model("DynamicQuantizeMatMul", feeds, ["float32"], domain="com.microsoft")
+
+
+@pytest.mark.parametrize("form", ["operator", "fused", "apart"])
+def test_dynamic_linear_of_onnxruntime_has_one_arithmetic_in_three_forms(form: str) -> None:
+    """The operator with its bias, the nodes that are fused into it, and the nodes apart; one fused rounding fails."""
+    name = "ort" if machine.sums_pairs_exactly() else "ort_pair16"
+    compared = killed = 0
+    for layer in float_layers(34, 100_000):
+        if form == "operator":
+            got = ENGINE.run(*matmul_model(layer.x, layer))[0]
+        else:
+            model, feeds = dynamic_model(layer.x, layer.w_q, layer.w, layer.bias)
+            got = ENGINE.run(model, feeds, optimized=form == "fused")[0]
+        want = dynamic_linear(layer.x, layer.w_q, w=layer.w, bias=layer.bias, profile=name)
+        compared += require_equal(ENGINE, got + 0, want + 0, case=(layer.x.shape, layer.w_q.shape))
+        wrong = "fbgemm" if name == "ort" else "fbgemm_pair16"
+        killed += int((got != dynamic_linear(layer.x, layer.w_q, w=layer.w, bias=layer.bias, profile=wrong)).sum())
+    assert compared >= 100_000 and killed > 5_000
 
 
 @each_engine

@@ -14,7 +14,6 @@ from npquant.kernels import tract as kernels
 from npquant.kernels.linear import accumulate
 from npquant.kernels.quantize_engines import quantize_divide_half_even_wrapping
 from npquant.kernels.rounding import round_half_even, wrap_int32
-from npquant.profiles.dynamic import dynamic_quantize, matmul_integer
 from tests.peers import adversarial, layers, vectors
 from tests.peers import engines_tract as ENGINE
 from tests.peers.comparison import differing, require_equal
@@ -92,7 +91,7 @@ def test_accumulators_wrap() -> None:
     """70,000 products of 255 and 127 leave int32, and pairs of products do not saturate."""
     x_q, w_q = np.full((2, 70_000), 255, np.uint8), np.full((70_000, 3), 127, np.int8)
     got = ENGINE.matmul_integer(x_q, w_q, x_zero_point=0, w_zero_point=0)
-    want = matmul_integer(x_q, w_q, x_zero_point=0, w_zero_point=0, profile="tract")
+    want = wrap_int32(accumulate(x_q, w_q, 0, 0, 0)).astype(np.int32)
     assert want[0, 0] < 0
     require_equal(ENGINE, got, want, case="70,000 times 255 times 127")
 
@@ -104,8 +103,8 @@ def test_matmul_integer_equals_profile(codes: str) -> None:
         got = ENGINE.matmul_integer(
             layer.x_q, layer.w_q, x_zero_point=layer.x.zero_point, w_zero_point=layer.w.zero_point
         )
-        zeros = {"x_zero_point": layer.x.zero_point, "w_zero_point": layer.w.zero_point}
-        require_equal(ENGINE, got, matmul_integer(layer.x_q, layer.w_q, profile="tract", **zeros), case=layer)
+        want = wrap_int32(accumulate(layer.x_q, layer.w_q, 0, layer.x.zero_point, layer.w.zero_point))
+        require_equal(ENGINE, got, want.astype(np.int32), case=layer)
 
 
 @pytest.mark.parametrize("codes", ["int8", "uint8"])
@@ -139,7 +138,7 @@ def test_dynamic_quantize_equals_profile() -> None:
         beside = np.nextafter(ties, rng.choice([-9, 9], 1000).astype(np.float32)).astype(np.float32)
         tensors.append(np.clip(np.concatenate([[lo, hi], ties, beside]), lo, hi).astype(np.float32))
     for x in tensors:
-        want, got = dynamic_quantize(x, profile="tract"), ENGINE.dynamic_quantize_linear(x)
+        want, got = kernels.dynamic_quantize(x), ENGINE.dynamic_quantize_linear(x)
         for part, other in zip(got, want, strict=True):
             require_equal(ENGINE, part, np.asarray(other), case=x)
         if want.scale > 1e-30:

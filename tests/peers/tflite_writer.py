@@ -65,20 +65,24 @@ def write_model(
     activation: str = "none",
     beta: float = 1.0,
     bias_type: str | None = None,
+    asymmetric_inputs: bool = False,
 ) -> bytes:
     """Write the model whose one operator reads all tensors but the last and writes the last.
 
     The graph's input is tensor 0, its output the last tensor; tensors with data are constants. bias_type is what
-    FULLY_CONNECTED declares of its bias, beside int16 inputs; None leaves the field unset.
+    FULLY_CONNECTED declares of its bias, beside int16 inputs; None leaves the field unset. asymmetric_inputs is its
+    switch beside float inputs. A tensor of type int4 has its data as int8, and is packed here.
     """
     parts = Parts()
     for index, tensor in enumerate(tensors):
         zero_point = 0 if tensor.zero_point is None else tensor.zero_point
-        parts.tensor(f"t{index}", tensor.dtype.upper(), tensor.shape, tensor.scale, zero_point, tensor.data)
+        data = packed(tensor.data) if tensor.dtype == "int4" and tensor.data is not None else tensor.data
+        parts.tensor(f"t{index}", tensor.dtype.upper(), tensor.shape, tensor.scale, zero_point, data)
     last = len(tensors) - 1
     declared = {} if bias_type is None else {4: Scalar("b", TYPES.index(bias_type.upper()))}
+    switch = {3: Scalar("b", 1)} if asymmetric_inputs else {}
     options = {
-        Operator.FULLY_CONNECTED: {0: fused(activation.upper()), **declared},
+        Operator.FULLY_CONNECTED: {0: fused(activation.upper()), **switch, **declared},
         Operator.SOFTMAX: {0: Scalar("f", beta)},
         # VALID padding, strides of 1
         Operator.CONV_2D: {0: Scalar("b", 1), 1: Scalar("i", 1), 2: Scalar("i", 1), 3: fused(activation.upper())},
@@ -87,3 +91,9 @@ def write_model(
     if operator is Operator.CONV_2D:
         parts.operators[0] = {**parts.operators[0], 3: Scalar("B", _CONV_2D_OPTIONS), 4: options}
     return parts.file(last, b"")
+
+
+def packed(q: NDArray[np.int8]) -> NDArray[np.uint8]:
+    """Pack 4-bit integers as TFLite does: two a byte, the first in the low bits."""
+    nibbles = np.append(q.ravel().view(np.uint8) & 15, np.zeros(q.size % 2, np.uint8))
+    return np.asarray(nibbles[0::2] | nibbles[1::2] << 4, np.uint8)

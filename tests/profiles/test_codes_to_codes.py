@@ -22,7 +22,9 @@ CALLS = {
 @pytest.mark.parametrize("operator", CALLS)
 def test_operator_answers_or_refuses_with_the_engine(name, operator):
     """Every profile answers each operator or names itself in the refusal."""
-    if getattr(get(name), operator) is not None:
+    rule = get(name).dynamic
+    steps = rule if rule is not None and rule.steps_apart else None
+    if (steps if operator == "dynamic_quantize" else getattr(get(name), operator)) is not None:
         CALLS[operator](name)
         return
     with pytest.raises(ValueError, match=rf"^{name} has no .* on codes"):
@@ -53,7 +55,7 @@ def test_requantize_codes_tells_the_resolvers_apart():
         ([0.5], P, P, TypeError, "float64"),
         ([200], P, P, ValueError, "outside"),
         (Q, QuantParams([0.1], 0, -128, 127), P, ValueError, "input must be per-tensor"),
-        (Q, P, QuantParams(0.1, 0, -32768, 32767), ValueError, "output codes"),
+        (Q, P, QuantParams(0.1, 0, 0, 65535), ValueError, "output codes"),
     ],
 )
 @pytest.mark.parametrize("operator", [operators.requantize_codes, lambda q, **k: operators.activation("tanh", q, **k)])
@@ -85,3 +87,31 @@ def test_softmax_abort_is_a_refusal():
         with pytest.raises(ValueError, match="aborts the process"):
             operators.softmax(row, x=P, y=SIGMOID, profile=name)
     assert operators.softmax(row, x=P, y=SIGMOID, profile="ruy_x86").max() == -127
+
+
+@pytest.mark.parametrize("name", [name for name in names() if get(name).requantize_codes is not None])
+def test_requantize_codes_goes_where_the_record_says(name):
+    """Every pair of types: an answer of the type, or a refusal that names the profile and the type."""
+    record = get(name)
+    types = [np.dtype(t) for t in ("int8", "uint8", "int16", "int32")]
+    served = {*((a, b) for a in record.code_types for b in record.code_types), *record.code_pairs}
+    for before in types:
+        for after in types:
+            x, y = (QuantParams(1.0, 0, np.iinfo(t).min, np.iinfo(t).max) for t in (before, after))
+            if (before.name, after.name) in served:
+                got = operators.requantize_codes(np.array([3, 0], before), x=x, y=y, profile=record)
+                assert got.dtype == after and got.tolist() == [3, 0]
+            else:
+                with pytest.raises(ValueError, match=rf"^{name} takes (input|output) codes of type"):
+                    operators.requantize_codes(np.array([3], before), x=x, y=y, profile=record)
+
+
+def test_requantize_codes_of_int16_knows_zero_points_by_engine():
+    """LiteRT wants none from int16 to int16; TFLite-Micro takes any, and LiteRT does from int16 to int8."""
+    x, y = QuantParams(1.0, 3, -32768, 32767), QuantParams(1.0, -2, -32768, 32767)
+    with pytest.raises(
+        ValueError, match="litert_ref_2025 takes int16 codes without zero points here; the input's is 3"
+    ):
+        operators.requantize_codes(np.int16([5]), x=x, y=y, profile="litert_ref_2025")
+    assert operators.requantize_codes(np.int16([5]), x=x, y=y, profile="tflm").tolist() == [0]
+    assert operators.requantize_codes(np.int16([5]), x=x, y=P, profile="litert_ref_2025").tolist() == [17]

@@ -17,6 +17,7 @@ from npquant.workflow.config import RunConfig
         ({"bits": 9}, "bit width is 9"),
         ({"bits": "binary"}, "bit width is binary"),
         ({"activation_bits": 1}, "activation bits are 1"),
+        ({"activation_bits": 12}, r"activation bits are 12; give a whole number in \[2, 8\], or 16"),
         ({"min_sqnr": 0.0}, "min_sqnr"),
         ({"seed": -1}, "seed is -1"),
         ({"hidden": (64, 0)}, "hidden widths"),

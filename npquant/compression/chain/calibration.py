@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from npquant.arrays import Float64
 from npquant.kernels.floating import to_float64
@@ -126,8 +127,39 @@ class InputCode:
         return real, bias
 
 
-def choose_input_code(x: ArrayLike) -> InputCode:
+@dataclass(frozen=True, slots=True)
+class InputGrid:
+    """Say which codes real inputs may have."""
+
+    qmin: int
+    qmax: int
+    least: int  # the lowest code that a range is mapped to
+    zero: int | None  # the zero point, where it is not for the data to choose
+
+    @property
+    def steps(self) -> int:
+        """Steps from the lowest code in use to the highest."""
+        return self.qmax - self.least
+
+
+NARROW: Final = InputGrid(-128, 127, -128, None)
+# Codes of 16 bits have no zero point, and a range around 0 uses as many on one side as on the other.
+WIDE_INPUTS: Final = InputGrid(-32768, 32767, -32767, 0)
+
+
+def input_grid(bits: int) -> InputGrid:
+    """Return the codes of inputs of 8 or 16 `bits`.
+
+    >>> input_grid(16).steps
+    65534
+    """
+    return WIDE_INPUTS if bits == 16 else NARROW
+
+
+def choose_input_code(x: ArrayLike, bits: int = 8) -> InputCode:
     """Choose the quantization of real inputs from training rows x, which are checked first, as by `checked_rows`.
+
+    Codes have 8 or 16 `bits`.
 
     >>> choose_input_code([[0, 16], [3, 7]]).params
     QuantParams(scale=1.0, zero_point=-128, qmin=-128, qmax=127)
@@ -135,49 +167,60 @@ def choose_input_code(x: ArrayLike) -> InputCode:
     >>> code.params.scale.round(5), code.offset
     (array([0.00394, 0.11765], dtype=float32), array([   0.        , 2004.94117653]))
     """
-    return input_code_of(checked_rows(x))
+    return input_code_of(checked_rows(x), bits)
 
 
-def input_code_of(rows: Float64) -> InputCode:
+def input_code_of(rows: Float64, bits: int = 8) -> InputCode:
     """Choose the quantization of checked rows (R, K): steps of 1 for integers that span at most 255 with 0.
 
     Integers: s = 1 and z = -128 - lo (plus half of the codes left over, where values are negative), so every code is
     exact. Else, per feature: one that lies more than its width from 0, so that fewer than half of the codes would tell
     its values apart, is offset to start at the lowest code; z is that of R14 for the union of the ranges, each divided
     by its largest magnitude, and -128 where none is negative; s_k = max(-lo / (z + 128), hi / (127 - z)). A constant
-    feature counts as 1 wide. ValueError if a range is too wide for a float32 scale.
+    feature counts as 1 wide. With 16 bits z is 0, an offset is the middle of a range, s_k = max(-lo, hi) / 32767, and
+    integers within 32,767 of 0 are exact. ValueError if a range is too wide for a float32 scale.
     """
     lo, hi = rows.min(axis=0), rows.max(axis=0)
     low, high = min(float(lo.min()), 0.0), max(float(hi.max()), 0.0)
-    if high - low <= 255 and (rows == np.rint(rows)).all():
+    whole = (rows == np.rint(rows)).all()
+    if bits == 16 and max(-low, high) <= WIDE_INPUTS.qmax and whole:
+        return InputCode(QuantParams(1.0, 0, WIDE_INPUTS.qmin, WIDE_INPUTS.qmax), None)
+    if bits != 16 and high - low <= 255 and whole:
         left_over = (255 - int(high - low)) // 2 if low < 0 else 0
         return InputCode(QuantParams(1.0, -128 - int(low) + left_over, -128, 127), None)
-    return by_feature_code(rows)
+    return by_feature_code(rows, bits)
 
 
-def by_feature_code(rows: Float64) -> InputCode:
+def by_feature_code(rows: Float64, bits: int = 8) -> InputCode:
     """Choose one scale a feature, one zero point, and offsets where a feature is far from 0, for whole numbers, too.
+
+    Codes have 8 or 16 `bits`.
 
     >>> by_feature_code(np.array([[0.0, 16.0], [3.0, 7.0]])).params.scale.round(4)
     array([0.0118, 0.0627], dtype=float32)
     """
-    lo, hi = rows.min(axis=0), rows.max(axis=0)
-    width = hi / 255 - lo / 255
-    width = np.where(width < FLOAT32_TINY, 1 / 255, width)
-    moved = np.maximum(lo, -hi) / FAR > 255 * width
+    grid, lo, hi = input_grid(bits), rows.min(axis=0), rows.max(axis=0)
+    width = hi / grid.steps - lo / grid.steps
+    width = np.where(width < FLOAT32_TINY, 1 / grid.steps, width)
+    moved = np.maximum(lo, -hi) / FAR > grid.steps * width
     stays = ~moved & ((lo != 0) | (hi != 0))
-    size = np.where(stays, np.maximum(np.abs(lo), np.abs(hi)), 1.0)
-    below = float(np.min(lo / size, where=stays, initial=0.0))
-    above = float(np.max(hi / size, where=stays, initial=0.0))
-    # One code at least on each side where there are values: R14 alone may round it away.
-    z = int(np.clip(choose_affine(below, above, 8).zero_point, -128 + (below < 0), 127 - (above > 0)))
+    z = _common_zero(lo, hi, stays) if grid.zero is None else grid.zero
     with np.errstate(divide="ignore", invalid="ignore"):  # an end of 0 needs no code on its side
-        downward = np.where(lo < 0, -lo / (z + 128), 0.0)
-        upward = np.where(hi > 0, hi / (127 - z), 0.0)
+        downward = np.where(lo < 0, -lo / (z - grid.least), 0.0)
+        upward = np.where(hi > 0, hi / (grid.qmax - z), 0.0)
     real = np.where(stays, np.maximum(downward, upward), width)
     with np.errstate(over="ignore"):  # reported below
         scale = real.astype(np.float32)
     if not np.isfinite(scale).all():
         raise ValueError("a feature's range is too wide for a float32 scale: rescale the data")
-    offset = np.where(moved, lo + scale.astype(np.float64) * (z + 128), 0.0)
-    return InputCode(QuantParams(scale, z, -128, 127), offset if moved.any() else None)
+    offset = np.where(moved, lo + scale.astype(np.float64) * (z - grid.least), 0.0)
+    return InputCode(QuantParams(scale, z, grid.qmin, grid.qmax), offset if moved.any() else None)
+
+
+def _common_zero(lo: Float64, hi: Float64, stays: NDArray[np.bool_]) -> int:
+    """Choose the zero point of features that stay where they are: that of their ranges, each divided by its size."""
+    size = np.where(stays, np.maximum(np.abs(lo), np.abs(hi)), 1.0)
+    below = float(np.min(lo / size, where=stays, initial=0.0))
+    above = float(np.max(hi / size, where=stays, initial=0.0))
+    # One code at least on each side where there are values: R14 alone may round it away.
+    return int(np.clip(choose_affine(below, above, 8).zero_point, -128 + (below < 0), 127 - (above > 0)))

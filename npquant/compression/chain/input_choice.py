@@ -11,7 +11,7 @@ cost more than half a bit of the weights, at every width. A change of a feature'
 
 Legend: R rows, K inputs, N neurons; rows (R, K) checked calibration rows, x_k their columns; w (K, N) real weights of
 the first layer; u (K,) the units of input codes: 1 for exact ones, the scales s by feature; `inputs` "exact",
-"by_feature" or "auto".
+"by_feature" or "auto"; `bits` of the codes, 8 or 16.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def check_inputs(inputs: str) -> None:
         raise ValueError(f"inputs is {inputs!r}; it must be one of {', '.join(INPUTS)}")
 
 
-def choose_inputs(rows: Float64, w: Float64, inputs: str, sample: Float64 | None = None) -> InputCode:
+def choose_inputs(rows: Float64, w: Float64, inputs: str, sample: Float64 | None = None, bits: int = 8) -> InputCode:
     """Choose the quantization of the inputs: the one asked for; with "auto" by cost, and by feature for real numbers.
 
     The cost is measured on `sample`, by default all rows, which then need to hold the ends of each column alone.
@@ -49,15 +49,16 @@ def choose_inputs(rows: Float64, w: Float64, inputs: str, sample: Float64 | None
     """
     check_inputs(inputs)
     if inputs == "by_feature":
-        return by_feature_code(rows)
-    code = input_code_of(rows)
+        return by_feature_code(rows, bits)
+    code = input_code_of(rows, bits)
     if inputs == "exact":
         if code.by_feature:
-            raise ValueError(f"exact inputs need whole numbers that span at most 255 with 0; {_fault(rows)}")
+            most = "lie within 32,767 of 0" if bits == 16 else "span at most 255 with 0"
+            raise ValueError(f"exact inputs need whole numbers that {most}; {_fault(rows)}")
         return code
     if code.by_feature:
         return code
-    scaled, seen = by_feature_code(rows), rows if sample is None else sample
+    scaled, seen = by_feature_code(rows, bits), rows if sample is None else sample
     limit = COSTLY if np.all(w) else COSTLY_WHERE_PRUNED
     return scaled if cost_of_exact(seen, w, np.asarray(scaled.params.scale, np.float64)) > limit else code
 

@@ -4,8 +4,9 @@ What a way to round is: a function LayerProblem -> LayerCodes. The chain does th
 the rounding of the bias, codes of the outputs, the proof that accumulators hold.
 
 Legend: R calibration rows, K contracted depth, N outputs; X (R, K) real inputs that the integer chain delivers, Z
-(R, N) pre-activations of the float model; w, b real weights; sx, sw, sy scales; a activation bits, 1..8 for the outputs
-of all hidden layers or of each (tanh at least 2; logits always have 8). `model` is a FloatMLP; `x_calibration` are
+(R, N) pre-activations of the float model; w, b real weights; sx, sw, sy scales; a activation bits, 1..8 or 16 for the
+outputs of all hidden layers or of each (tanh at least 2). Inputs have the 16 bits of the hidden layer behind them, and
+logits those of the one before, else 8; where a is 16 for all, so are both. `model` is a FloatMLP; `x_calibration` are
 training rows (R, K), checked and copied here, once; `activation_bits` is a; `calibrate` takes values -> (lo, hi), for
 ReLU outputs, pre-activations and logits; `targets` are Z of every layer, by default the model's own: a pruned model
 takes the float model's; `inputs` says how inputs become codes, as in `input_choice`, `output` what the outputs are, as
@@ -20,15 +21,17 @@ from functools import cache, partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from npquant.arrays import Float64
 from npquant.compression.chain.calibration import InputCode, RangeRule, checked_rows, min_max_range
 from npquant.compression.chain.input_choice import choose_inputs
+from npquant.compression.chain.layer_codes import LayerCodes, bias_codes, rescale_for_bias
 from npquant.compression.chain.layer_report import LayerReport
 from npquant.compression.chain.output_codes import (
     OutputRule,
     activation_bits_per_layer,
+    input_bits,
     output_params,
     table_input_params,
 )
@@ -38,21 +41,14 @@ from npquant.integer.accumulator import check_accumulator
 from npquant.integer.layer import IntegerLayer, run_layer_plain
 from npquant.integer.mlp import IntegerMLP
 from npquant.kernels.affine import quantize
-from npquant.kernels.bias import bias_half_even
 from npquant.kernels.lookup import FUNCTIONS
-from npquant.kernels.qparams import FLOAT32_TINY, QuantParams
+from npquant.kernels.qparams import QuantParams
 from npquant.nn.activations import activate
 from npquant.profiles.npquant import NPQUANT
 
 if TYPE_CHECKING:
     from npquant.nn.layers import ForwardCache
     from npquant.nn.model import DenseLayer, FloatMLP
-
-
-# A bias beyond this many steps is brought back by a larger weight scale: the other half of int32 is left to the sum.
-LARGEST_BIAS = 2.0**30
-# Steps for the bias of a neuron whose weight codes are all 0, so that its scale is free.
-FREE_BIAS = 2.0**15
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,16 +63,6 @@ class LayerProblem:
     index: int  # number of the layer
     last: bool  # True for the layer of the logits
     x_float: Callable[[], Float64] | None = None  # (R, K) inputs in the float model, where they are not those of X
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class LayerCodes:
-    """Give the answer of a layer's quantizer."""
-
-    w_q: NDArray[np.int8]  # (K, N) weight codes
-    w: QuantParams  # their quantization
-    bias: Float64  # (N,) real bias, not yet rounded
-    report: LayerReport | None = None  # what the rounding cost, where it is known
 
 
 LayerQuantizer = Callable[[LayerProblem], LayerCodes]
@@ -159,7 +145,7 @@ def quantize_chain(
     `choose_output` is the quantization of each layer's output, by default `output_params` behind the ends that
     `choose_output_ends` gives the last one; `finish` changes the network at the end. TypeError if the model is an
     integer one already; ValueError if the rows are not finite, empty or of the wrong width, or a parameter is out of
-    range; OverflowError if a bias or an accumulator cannot be held in int32.
+    range; OverflowError if a bias or an accumulator cannot be held in int32, or beside 16-bit inputs in 48 bits.
 
     >>> from npquant.nn.model import DenseLayer, FloatMLP
     >>> def in_halves(problem):
@@ -175,19 +161,21 @@ def quantize_chain(
     rows = _rows_of(model, x_calibration)  # checked here; from here on handed down as they are, and so are the targets
     float_pass = cache(lambda: model.forward(rows)[1])  # once, and only where targets or a rounding ask for it
     pre_activations = _checked_targets(float_pass().z if targets is None else targets, model, len(rows))
-    code, ends = choose_inputs(rows, np.asarray(model.layers[0].w, np.float64), inputs), OutputEnds()
+    first = np.asarray(model.layers[0].w, np.float64)
+    code, ends = choose_inputs(rows, first, inputs, bits=input_bits(widths)), OutputEnds()
     if choose_output is None:
         ends = choose_output_ends(pre_activations[-1], model.layers[-1].activation, kind, calibrate)
     x = code.layer_params
-    x_q = quantize(rows if code.offset is None else rows - code.offset, code.params).astype(np.int8)
+    x_q = quantize(rows if code.offset is None else rows - code.offset, code.params)
     layers: list[IntegerLayer] = []
     for i, (w, b, z, activation) in enumerate(_folded(model, pre_activations, code, ends)):
         real = (x_q.astype(np.float64) - int(x.zero_point)) * float(x.scale)
         x_float = partial(_float_inputs, float_pass, i) if i else None
         problem = LayerProblem(w, b, real, z, activation, i, i == len(model.layers) - 1, x_float)
         rule = partial(choose_output or output_params, bits=widths[i], calibrate=calibrate)
-        layer = _assemble(problem, quantize_layer(problem), x, rule, calibrate, ends.params if problem.last else None)
-        check_accumulator(layer, i)
+        known = ends.params(widths[i]) if problem.last else None
+        layer = _assemble(problem, quantize_layer(problem), x, rule, calibrate, known)
+        check_accumulator(layer, i, NPQUANT)
         layers.append(layer)
         x, x_q = layer.output, run_layer_plain(layer, x_q, NPQUANT)
     network = IntegerMLP(tuple(layers), code.params, code.offset, output_offset=ends.offset, output_factor=ends.factor)
@@ -257,41 +245,4 @@ def _assemble(
     pre = None
     if problem.activation in FUNCTIONS:
         pre = table_input_params(problem.activation, pre_activation, y, calibrate)
-    bias = bias_half_even(codes.bias, x.scale, w.scale).astype(np.int32)
-    return IntegerLayer(w_q, bias, x, w, y, problem.activation, pre)
-
-
-def rescale_for_bias(codes: LayerCodes, x: QuantParams, index: int) -> tuple[NDArray[np.int8], QuantParams]:
-    """Give a neuron whose bias does not fit its step a step that fits: codes and their quantization.
-
-    The bias has the scale sx sw (R4, R9); x, per-tensor, is the quantization of the layer's input, `index` its number
-    for the message. All codes 0: sw is free, and chosen so that the bias has 2^15 steps. A bias beyond 2^30 steps: sw
-    is raised until it has 2^30, and the codes are rounded again, which moves no weight by more than half of the new
-    step, 2^-31 |b| / sx. ValueError if a bias is not finite; OverflowError if one leaves int32 and the scale is one for
-    the whole tensor.
-
-    >>> p = QuantParams(np.array([1.0]), 0, -128, 127)
-    >>> w_q, w = rescale_for_bias(LayerCodes(np.zeros((2, 1), np.int8), p, np.array([0.5])), p, 0)
-    >>> float(w.scale[0]) == 0.5 / 2**15
-    True
-    """
-    scale = np.asarray(codes.w.scale, np.float64)
-    largest = np.abs(codes.bias) / float(np.max(x.scale))
-    if not np.isfinite(codes.bias).all():
-        raise ValueError(f"layer {index}: the bias is not finite")
-    if scale.ndim == 0:
-        if (largest > LARGEST_BIAS * scale).any():
-            n = int(np.argmax(largest))
-            raise OverflowError(
-                f"layer {index}, neuron {n}: the bias {codes.bias[n]:g} is more than 2^30 steps of {scale:g}; "
-                "quantize per channel"
-            )
-        return codes.w_q, codes.w
-    # A bias too small for a normal scale keeps the scale that it has, and rounds to code 0.
-    free = ~codes.w_q.any(axis=0) & (np.asarray(codes.w.zero_point) == 0) & (largest > FREE_BIAS * FLOAT32_TINY)
-    least = np.where(free, largest / FREE_BIAS, largest / LARGEST_BIAS)
-    raised = np.where(free, least, np.maximum(scale, least)).astype(np.float32)
-    w = QuantParams(raised, codes.w.zero_point, codes.w.qmin, codes.w.qmax)
-    z = np.asarray(w.zero_point, np.float64)
-    w_q = np.rint((codes.w_q - z) * (scale / raised)) + z  # nearer to z than before: still in the interval
-    return np.where(raised == scale, codes.w_q, w_q).astype(np.int8), w
+    return IntegerLayer(w_q, bias_codes(codes.bias, x, w), x, w, y, problem.activation, pre)

@@ -1,4 +1,4 @@
-"""The far end of an integer network: what real outputs are shifted and divided by before they become 8-bit codes.
+"""The far end of an integer network: what real outputs are shifted and divided by before they become codes.
 
 Legend: R calibration rows, C outputs; Z (R, C) pre-activations of the float network's last layer, w, b its real weights
 and bias; `output` what the outputs are: "softmax" for logits of classes, "identity" for real values, "auto" for real
@@ -14,7 +14,7 @@ import numpy as np
 
 from npquant.arrays import Float64
 from npquant.compression.chain.calibration import RangeRule
-from npquant.kernels.qparams import QuantParams, choose_affine
+from npquant.kernels.qparams import QuantParams, choose_affine, choose_symmetric
 
 OUTPUTS: Final = ("auto", "softmax", "identity")
 # Of the 255 steps of R14, how many every output keeps: with fewer, more than one bit of 8 would be lost.
@@ -43,10 +43,11 @@ class OutputEnds:
     offset: Float64 | None = None  # (C,)
     factor: Float64 | None = None  # (C,), > 0
 
-    @property
-    def params(self) -> QuantParams | None:
-        """Quantization of the outputs where it is known: with factors every range is [-1, 1]."""
-        return None if self.factor is None else choose_affine(-1.0, 1.0, 8)
+    def params(self, bits: int) -> QuantParams | None:
+        """Quantization of the outputs, codes of `bits`, where it is known: with factors every range is [-1, 1]."""
+        if self.factor is None:
+            return None
+        return choose_symmetric(1.0, bits) if bits == 16 else choose_affine(-1.0, 1.0, bits)
 
     def fold(self, w: Float64, b: Float64, z: Float64) -> tuple[Float64, Float64, Float64]:
         """Return weights, bias and pre-activations of the layer that gives (z - offset) / factor."""
@@ -62,8 +63,8 @@ def choose_output_ends(z: Float64, activation: str, output: str, calibrate: Rang
 
     Real values get the middle of their range as offset, and several outputs half its width as factor, so that each
     spends all codes. Classes are compared with each other: they get one offset for all, and no factor. Outputs that are
-    constant on the rows ask for nothing. Another activation than "identity" is bounded, or starts at 0, and has no
-    ends.
+    constant on the rows ask for nothing. Codes of 16 bits have the ends of those of 8. Another activation than
+    "identity" is bounded, or starts at 0, and has no ends.
 
     >>> from npquant.compression.chain.calibration import min_max_range
     >>> z = np.array([[999.0, 0.0], [1001.0, 4.0]])

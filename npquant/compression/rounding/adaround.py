@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from npquant.compression.chain.calibration import RangeRule, min_max_range
-from npquant.compression.chain.integer_chain import LayerCodes, LayerProblem, quantize_by_layers
+from npquant.compression.chain.integer_chain import LayerProblem, quantize_by_layers
+from npquant.compression.chain.layer_codes import LayerCodes
 from npquant.compression.chain.weight_codes import Bits
 from npquant.compression.rounding.rounding_grid import better_side, choose_rounding_grid, fit_scale_and_bias
 from npquant.compression.rounding.soft_rounding import soft_rounding_gradient, soft_rounding_of

@@ -99,7 +99,7 @@ def quantize_dynamic(
         raise ValueError(f"the granularity is {granularity!r}; it must be one of {GRANULARITIES}")
     widths = bits_per_layer(bits, len(model.layers))
     x_bits = (8, *activation_bits_per_layer(activation_bits, len(model.layers))[:-1])
-    if min(x_bits) < 2:
+    if min(x_bits) < 2 or max(x_bits) > 8:
         raise ValueError(f"activation_bits is {activation_bits!r}; dynamic activations have 2..8 bits")
     if x_calibration is None:
         if method != "uniform":

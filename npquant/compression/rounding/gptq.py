@@ -26,7 +26,8 @@ from numpy.typing import ArrayLike
 
 from npquant.arrays import Float64
 from npquant.compression.chain.calibration import RangeRule, min_max_range
-from npquant.compression.chain.integer_chain import LayerCodes, LayerProblem, Rounding, quantize_by_layers
+from npquant.compression.chain.integer_chain import LayerProblem, Rounding, quantize_by_layers
+from npquant.compression.chain.layer_codes import LayerCodes
 from npquant.compression.chain.weight_codes import Bits
 from npquant.compression.least_squares import (
     damp_by,

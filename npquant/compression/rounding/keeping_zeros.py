@@ -19,7 +19,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from npquant.compression.chain.calibration import RangeRule, min_max_range
-from npquant.compression.chain.integer_chain import LayerCodes, LayerProblem, quantize_by_layers
+from npquant.compression.chain.integer_chain import LayerProblem, quantize_by_layers
+from npquant.compression.chain.layer_codes import LayerCodes
 from npquant.compression.chain.output_ends import output_kind
 from npquant.compression.chain.weight_codes import Bits, code_interval, weight_grid
 from npquant.compression.rounding.methods import deterministic_rounding

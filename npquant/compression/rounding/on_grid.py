@@ -17,7 +17,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from npquant.arrays import Float64
 from npquant.compression.chain.calibration import RangeRule, min_max_range
-from npquant.compression.chain.integer_chain import LayerCodes, LayerProblem, Quantized, quantize_by_layers
+from npquant.compression.chain.integer_chain import LayerProblem, Quantized, quantize_by_layers
+from npquant.compression.chain.layer_codes import LayerCodes
 from npquant.compression.chain.weight_codes import Bits, weight_grid
 from npquant.compression.rounding.straight_through import StraightThrough
 from npquant.integer.mlp import IntegerMLP

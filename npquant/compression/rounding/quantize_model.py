@@ -51,7 +51,8 @@ def quantize_model(
     bits : int, "ternary" or sequence of these
         Weight width: 2..8 or ternary, for all layers or for each.
     activation_bits : int or sequence of int
-        1..8 (tanh at least 2), for the outputs of all hidden layers or of each; logits have 8.
+        1..8 (tanh at least 2) or 16, for the outputs of all hidden layers or of each. Inputs and logits have 16 bits
+        beside hidden outputs of 16, else 8; 16 for all makes them 16 without hidden layers, too.
     rng : int, Generator or None
         For "adaround" and for polish_steps; nothing else is drawn.
     method : {"rectified", "uniform", "nearest", "gptq", "gptq_resolved", "gpfq", "adaround"} or callable
@@ -68,8 +69,9 @@ def quantize_model(
         Pre-activations that every layer is to come close to; by default those of `model`. A pruned model takes the
         original's.
     inputs : {"auto", "exact", "by_feature"}
-        Whole numbers that span at most 255 as they are, one step of 1 for all, or a scale a feature, folded into the
-        first layer. "auto" takes exact ones where they cost the weights no more than half a bit.
+        Whole numbers that span at most 255 (at 16 bits: within 32,767 of 0) as they are, one step of 1 for all, or a
+        scale a feature, folded into the first layer. "auto" takes exact ones where they cost the weights no more than
+        half a bit.
     output : {"auto", "softmax", "identity"}
         What the outputs are: logits of classes, or real values, which get an offset, and several of them factors,
         where 8-bit codes around 0 would leave an output less than half of its steps. "auto": real if there is one.
@@ -87,7 +89,7 @@ def quantize_model(
     ValueError
         If a parameter, the rows or the weights are not valid.
     OverflowError
-        If a bias or an accumulator cannot be held in int32.
+        If a bias or an accumulator cannot be held in int32, or beside 16-bit inputs in 48 bits.
 
     Notes
     -----

@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from npquant.arrays import Float64
-from npquant.compression.chain.integer_chain import LayerCodes, LayerProblem
+from npquant.compression.chain.integer_chain import LayerProblem
+from npquant.compression.chain.layer_codes import LayerCodes
 from npquant.compression.chain.weight_codes import Bits, choose_scales, code_interval
 from npquant.compression.least_squares import ratio_or_zero
 from npquant.kernels.qparams import FLOAT32_TINY, QuantParams

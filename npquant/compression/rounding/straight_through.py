@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from npquant.arrays import Float64, Real
 from npquant.compression.chain.calibration import checked_rows
 from npquant.compression.chain.input_choice import check_inputs, choose_inputs
-from npquant.compression.chain.output_codes import activation_bits_per_layer
+from npquant.compression.chain.output_codes import activation_bits_per_layer, input_bits
 from npquant.compression.chain.weight_codes import (
     GRANULARITIES,
     Bits,
@@ -43,7 +43,7 @@ class StraightThrough:
     granularity : {"per_channel", "per_tensor"}
         One scale a neuron, or one a layer: fewer bytes, and a larger error where inputs or neurons differ in size.
     activation_bits : int, sequence of int or None
-        2..8 for hidden outputs, rounded in training as well; None leaves them real: at 8 bits nothing is gained.
+        2..8 or 16 for hidden outputs, rounded in training as well; None leaves them real: at 8 bits nothing is gained.
     inputs : {"auto", "exact", "by_feature"}
         As in `quantize_model`: the codes of the inputs that layer 0's weights are for.
 
@@ -94,7 +94,12 @@ class StraightThrough:
         """
         # Whole numbers are told from their ends, without a float64 copy of all rows.
         rows = np.stack([x.min(axis=0), x.max(axis=0)]) if x.dtype.kind in "iu" else x
-        code = choose_inputs(checked_rows(rows), np.asarray(w, np.float64), self.inputs, checked_rows(x[:SAMPLE_ROWS]))
+        asked = self.activation_bits
+        first = asked[0] if isinstance(asked, Sequence) and asked else asked
+        code = choose_inputs(
+            checked_rows(rows), np.asarray(w, np.float64), self.inputs, checked_rows(x[:SAMPLE_ROWS]),
+            input_bits((first,)) if isinstance(first, int | np.integer) else 8,
+        )  # fmt: skip
         return np.broadcast_to(np.asarray(code.params.scale, np.float64), x.shape[1:]).copy()
 
     def start(self, parameters: Parameters, activations: Sequence[str], unit: Float64) -> GridForward:

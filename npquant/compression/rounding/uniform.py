@@ -15,7 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from npquant.arrays import Float64
 from npquant.compression.chain.calibration import RangeRule, min_max_range
-from npquant.compression.chain.integer_chain import LayerCodes, LayerProblem, quantize_by_layers, quantize_chain
+from npquant.compression.chain.integer_chain import LayerProblem, quantize_by_layers, quantize_chain
+from npquant.compression.chain.layer_codes import LayerCodes
 from npquant.compression.chain.output_codes import output_params
 from npquant.compression.chain.weight_codes import Bits, choose_weight_params, weight_grid
 from npquant.integer.mlp import IntegerMLP

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import zlib
 from collections import Counter
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,8 @@ from npquant.files.container.layout import (
     OFFSETS,
     VERSION,
     VERSION_WITH_FACTS,
+    WIDE,
+    WIDE_WITH_ENDS,
     WITH_ENDS,
     Part,
     allowed_steps,
@@ -37,6 +39,8 @@ from npquant.integer.mlp import IntegerMLP
 from npquant.kernels.lookup import FUNCTIONS
 from npquant.kernels.qparams import QuantParams
 from npquant.profiles.npquant import NPQUANT
+
+_KINDS: Final = (INTEGER_MLP, WITH_ENDS, WIDE, WIDE_WITH_ENDS)
 
 
 def decode_container(data: bytes, name: str = "bytes") -> tuple[IntegerMLP, tuple[Part, ...], Facts | None]:
@@ -54,9 +58,9 @@ def decode_container(data: bytes, name: str = "bytes") -> tuple[IntegerMLP, tupl
     """
     if data[:3] != MAGIC or len(data) < 9:
         raise FormatError(name, "header", f"not an npquant container: it does not start with {MAGIC!r}")
-    if data[3] not in (VERSION, VERSION_WITH_FACTS) or data[4] not in (INTEGER_MLP, WITH_ENDS):
+    if data[3] not in (VERSION, VERSION_WITH_FACTS) or data[4] not in _KINDS:
         found = f"container version {data[3]}, kind {data[4]}"
-        raise FormatError(name, "header", f"{found}: this npquant reads versions 1 and 2, kinds 1 and 2")
+        raise FormatError(name, "header", f"{found}: this npquant reads versions 1 and 2, kinds 1 to 4")
     if zlib.crc32(data[:-4]) != int.from_bytes(data[-4:], "little"):
         raise FormatError(
             name, "", "the CRC-32 at the end is not that of the content; the file is damaged, get it anew"
@@ -73,7 +77,8 @@ class _Decoder:
 
     def __init__(self, data: bytes) -> None:
         self._reader, self._version = ByteReader(data[:-4]), data[3]
-        self._with_ends = self._reader.take(5)[4] == WITH_ENDS
+        self._with_ends = self._reader.take(5)[4] in (WITH_ENDS, WIDE_WITH_ENDS)
+        self._wide = data[4] in (WIDE, WIDE_WITH_ENDS)
         self._counted = 0
         self._parts: Counter[tuple[str, int | None, str]] = Counter()
         self._steps = allowed_steps(len(data))
@@ -143,7 +148,12 @@ class _Decoder:
         w, y = self._params(outputs, number), self._params(1, number)
         pre = self._params(1, number) if name in FUNCTIONS else None
         self.place = f"{layer}, biases"
-        bias = decode_integers(reader.take(reader.varint()), outputs)
+        bias: NDArray[Any] = decode_integers(reader.take(reader.varint()), outputs)
+        if self._wide and x.dtype == np.int16:
+            low = decode_integers(reader.take(reader.varint()), outputs)
+            if low.min() < 0 or low.max() >= 1 << 16:
+                raise ValueError("the lower 16 bits of a bias are none; the data is damaged")
+            bias = np.left_shift(bias.astype(np.int64), 16) + low
         self._count("biases", number)
         self.place = f"{layer}, weights"
         form = reader.byte()

@@ -6,6 +6,7 @@ Legend: model the IntegerMLP, encoding that of its weights; facts what is known 
 from __future__ import annotations
 
 import zlib
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,8 @@ from npquant.files.container.layout import (
     MAGIC,
     VERSION,
     VERSION_WITH_FACTS,
+    WIDE,
+    WIDE_WITH_ENDS,
     WITH_ENDS,
     allowed_steps,
     decoding_steps,
@@ -66,7 +69,8 @@ def encode_container(model: IntegerMLP, encoding: str = "auto", facts: Facts | N
 
 
 def unfit(model: IntegerMLP) -> str:
-    """Say what of a network the container cannot hold; "" if it can: int8 codes, int32 biases, no table of its own.
+    """Say what of a network the container cannot hold; "" if it can: int8 codes and int32 biases, activations of int16
+    with int64 biases behind them, no table of its own.
 
     >>> from npquant.kernels.qparams import QuantParams
     >>> p = QuantParams(0.5, 0, 0, 255)
@@ -77,10 +81,12 @@ def unfit(model: IntegerMLP) -> str:
     for i, layer in enumerate(model.layers):
         roles = {"x": layer.x, "w": layer.w, "y": layer.y, "pre": layer.pre}
         for role, params in roles.items():
-            if params is not None and params.dtype != np.int8:
+            if params is not None and params.dtype not in ((np.int8,) if role == "w" else (np.int8, np.int16)):
                 return f"{params.dtype} codes (layer {i}, {role})"
-        if layer.bias.dtype != np.int32:
-            return f"{layer.bias.dtype} biases (layer {i})"
+        if layer.bias.dtype != (np.int64 if layer.x.dtype == np.int16 else np.int32):
+            return f"{layer.bias.dtype} biases beside {layer.x.dtype} inputs (layer {i})"
+        if not -(2**47) <= layer.bias.min() <= layer.bias.max() < 2**47:
+            return f"bias of more than 48 bits (layer {i})"
         if layer.y is None:
             return f"layer without an output quantization (layer {i})"
         if layer.activation not in ACTIVATIONS:
@@ -91,7 +97,8 @@ def unfit(model: IntegerMLP) -> str:
 def _encode_all(model: IntegerMLP, encoding: str, facts: Facts | None) -> bytes:
     """Write N1, whatever its length."""
     own, ends = model.profile is NPQUANT, (model.output_offset, model.output_factor)
-    kind = INTEGER_MLP if all(end is None for end in ends) else WITH_ENDS
+    plain, wide = all(end is None for end in ends), any(layer.x.dtype == np.int16 for layer in model.layers)
+    kind = (WIDE if wide else INTEGER_MLP) if plain else (WIDE_WITH_ENDS if wide else WITH_ENDS)
     parts = [
         MAGIC + bytes([VERSION if facts is None else VERSION_WITH_FACTS, kind]) + text(numerics_version),
         text("" if own else model.profile.name),
@@ -102,7 +109,7 @@ def _encode_all(model: IntegerMLP, encoding: str, facts: Facts | None) -> bytes:
     if np.ndim(model.input_params.scale):
         parts.append(np.asarray(model.layers[0].x.scale, "<f4").tobytes())
     parts.extend(_encode_layer(layer, encoding) for layer in model.layers)
-    if kind == WITH_ENDS:
+    if not plain:
         parts.extend(_encode_offset(end) for end in ends)
     if facts is not None:
         parts.append(encode_facts(facts))
@@ -123,13 +130,20 @@ def _encode_offset(offset: NDArray[np.float64] | None) -> bytes:
 def _encode_layer(layer: IntegerLayer, encoding: str) -> bytes:
     """Write N4."""
     params = [layer.w, layer.output, *([] if layer.pre is None else [layer.pre])]
-    biases = encode_integers(layer.bias)
+    biases = [encode_integers(part) for part in _bias_parts(layer.bias)]
     form, weights = encode_weights(layer.w_q, layer.w.zero_point, encoding)
     return b"".join(
         [
             varint(layer.shape[1]) + bytes([ACTIVATIONS.index(layer.activation)]),
             *(encode_params(one) for one in params),
-            varint(len(biases)) + biases,
+            *(varint(len(part)) + part for part in biases),
             bytes([FORMS.index(form)]) + varint(len(weights)) + weights,
         ]
     )
+
+
+def _bias_parts(bias: NDArray[np.signedinteger[Any]]) -> list[NDArray[np.int32]]:
+    """Return int32 biases as they are, and of int64 ones, of 48 bits by `unfit`, the upper 32 and the lower 16."""
+    if bias.dtype == np.int32:
+        return [bias.astype(np.int32, copy=False)]
+    return [np.right_shift(bias, 16).astype(np.int32), np.bitwise_and(bias, 0xFFFF).astype(np.int32)]

@@ -19,6 +19,9 @@ VERSION_WITH_FACTS: Final = 2
 INTEGER_MLP: Final = 1
 # With an output offset or factors, which a reader that knows kind 1 alone would leave out.
 WITH_ENDS: Final = 2
+# Kinds 1 and 2 with biases of int64, beside inputs of int16.
+WIDE: Final = 3
+WIDE_WITH_ENDS: Final = 4
 # A file names an activation by its place here: new ones go to the end.
 ACTIVATIONS: Final = ("identity", "relu", "clipped_relu", "relu6", "relu_n1_to_1", "sigmoid", "tanh", "softplus")
 OFFSETS: Final = ("", "<f4", "<f8")

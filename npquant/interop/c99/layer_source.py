@@ -11,7 +11,7 @@ import numpy as np
 
 from npquant.interop.c99.c_arrays import array, constant_type, literal
 from npquant.interop.c99.plan import LayerPlan
-from npquant.interop.c99.requantization import Requantization
+from npquant.interop.c99.requantization import WIDE_RULES, Requantization
 
 
 def layer_constants(step: LayerPlan, i: int) -> str:
@@ -154,7 +154,7 @@ def _plus(offset: int) -> str:
 def _finish(step: LayerPlan, i: int) -> list[str]:
     """The lines that turn `acc` into output n."""
     rounding = step.requantization
-    narrow = step.y_type == "int32_t" if rounding is None else rounding.rule != "single64"
+    narrow = step.y_type == "int32_t" if rounding is None else rounding.rule not in WIDE_RULES
     acc = "(int32_t)acc" if step.weights.wide and narrow else "acc"
     if rounding is None:
         return [f"y[n] = {acc};"]

@@ -4,7 +4,8 @@ Legend: profile the engine's record; layer an IntegerLayer; params quantization 
 the ends of its accumulators (C7). Each rule is (acc, m, l, s) -> steps before the zero point, in integers:
 
 single       R6, R29   round_half_up(acc m / 2^s)
-single64     R91       the same of an accumulator of up to 47 bits, m of 15 bits
+single64     R91       the same of an accumulator of up to 48 bits, m of 15 bits
+wide         R170      round_half_up(h / 2^s), h = floor(acc m / 2^16), acc of up to 48 bits
 away         R21       round_half_away(acc m / 2^s)
 double_away  R8        round_half_away(h / 2^s), h = round_half_up(wrap32(acc 2^l) m / 2^31)
 double_up    R19       round_half_up(h / 2^s)
@@ -34,8 +35,10 @@ from npquant.kernels.output_stages import (
     stage_float64_half_away,
     stage_mantissa24_half_up,
     stage_single_rounding,
+    stage_single_rounding_wide,
 )
 from npquant.kernels.qparams import QuantParams
+from npquant.profiles.cmsis_nn import CMSIS_NN
 from npquant.profiles.compilers import TOSA_DOUBLE, TVM_TONEAREST
 from npquant.profiles.hardware import NVDLA
 from npquant.profiles.record import Profile, WideStage
@@ -50,11 +53,15 @@ def _wide(profile: Profile, bias: str) -> object:
     return next(stage.output_stage for stage in profile.wide_stages if stage.bias == bias)
 
 
+# Rules of accumulators of up to 48 bits.
+WIDE_RULES: Final = ("single64", "wide")
 _RULES: Final = MappingProxyType(
     {
         stage_single_rounding: ("single", "saturates"),
+        stage_single_rounding_wide: ("wide", "saturates"),
         TFLITE_SINGLE.output_stage: ("single", "wraps"),
         _wide(TFLM, "int64"): ("single64", "refused"),
+        _wide(CMSIS_NN, "int64"): ("single64", "refused"),
         _wide(TFLM, "int32"): ("double_away", "wraps"),
         _wide(RUY_X86, "int32"): ("double_up", "wraps"),
         stage_mantissa24_half_up: ("single", "wraps_first"),
@@ -129,7 +136,7 @@ def requantization(layer: IntegerLayer, profile: Profile, low: Int64, high: Int6
     made = _stages(profile, layer).make_multiplier(layer.x.scale, layer.w.scale, target.scale)
     m, left, right = _constants(rule, made, profile)
     fits = all(_fits(rule, acc, m, left, right, target) for acc in (low, high))
-    widest = 47 if rule == "single64" else 31
+    widest = 47 if rule in WIDE_RULES else 31
     if max(int(high.max()), -1 - int(low.min())) >= 2**widest:
         raise ValueError(f"{profile.name}: an accumulator needs more than {widest + 1} bits; use fewer inputs")
     if not fits and overflow == "refused":
@@ -151,9 +158,11 @@ def _constants(rule: str, made: object, profile: Profile) -> tuple[Int64, Int64,
         m, e = np.asarray(made.multiplier, np.int64), np.asarray(made.shift, np.int64)
         if rule in ("single", "away"):
             return m, np.zeros_like(e), 31 - e
+        if rule in WIDE_RULES and (e > 14).any():
+            raise ValueError(f"{profile.name}: a multiplier of 2^14 or more; raise the output scale")
+        if rule == "wide":
+            return m, np.zeros_like(e), 15 - e
         if rule == "single64":
-            if (e > 14).any():
-                raise ValueError(f"{profile.name}: a multiplier of 2^14 or more; raise the output scale")
             return np.minimum(np.right_shift(m + 2**15, 16), 2**15 - 1), np.zeros_like(e), 15 - e
         right = np.maximum(1 if rule == "floor_up" else 0, -e)
         return m, e + right if rule == "floor_up" else np.maximum(e, 0), right
@@ -170,12 +179,18 @@ def _constants(rule: str, made: object, profile: Profile) -> tuple[Int64, Int64,
 
 def _fits(rule: str, acc: Int64, m: Int64, left: Int64, right: Int64, target: QuantParams) -> bool:
     """Whether acc, one end of the accumulators, stays inside int32 all the way; the rules are monotone in acc."""
-    room = 2**31 - 1 - max(abs(target.qmin), abs(target.qmax), abs(int(target.zero_point))) - 2
-    total = right + (31 if rule in ("double_away", "double_up", "floor_up") else 0) - left
+    # R92 drops the upper bits one place before it rounds.
+    room = (
+        2 ** (30 if rule == "single64" else 31)
+        - 1
+        - max(abs(target.qmin), abs(target.qmax), abs(int(target.zero_point)))
+        - 2
+    )
+    total = right + (31 if rule in ("double_away", "double_up", "floor_up") else 16 if rule == "wide" else 0) - left
     for a, factor, places, up in np.broadcast(acc, m, total, left):
         # One unit more than the exact quotient bounds every way to round it, float32's 2^-23 of it included.
         steps = abs(Fraction(int(a) * int(factor))) / Fraction(2) ** int(places)
-        narrow = rule == "single64" or abs(int(a)) << int(up) < 2**31
+        narrow = rule in WIDE_RULES or abs(int(a)) << int(up) < 2**31
         if steps * (1 + Fraction(1, 2**22)) + 1 > room or not narrow:
             return False
     return True

@@ -9,6 +9,8 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import Final
 
+from npquant.interop.c99.requantization import WIDE_RULES
+
 _FLOOR: Final = """\
 /* floor(v / 2^s). What >> makes of a negative number is the compiler's choice; ~v is not negative. */
 static int64_t NAME_floor(int64_t v, int32_t s)
@@ -59,6 +61,13 @@ _FIXED: Final = MappingProxyType(
             "round_half_up(acc m / 2^s)",
             "|acc| < 2^47 and m < 2^15 are proven, and half a step <= 2^45: below 2^63",
             "    return NAME_floor(acc * m + ((int64_t)1 << (s - 1)), s);\n",
+        ),
+        "wide": (
+            "round_half_up(h / 2^s), h = floor(acc m / 2^16) = a1 m + floor(a0 m / 2^16), acc = 2^16 a1 + a0",
+            "|acc| < 2^47 is proven: |a1 m| <= 2^62, 0 <= a0 m < 2^47, and half a step <= 2^45: below 2^63",
+            "    const int64_t low = acc - NAME_floor(acc, 16) * 65536;\n"
+            "    const int64_t h = NAME_floor(acc, 16) * m + NAME_floor(low * m, 16);\n"
+            "    return NAME_floor(h + ((int64_t)1 << (s - 1)), s);\n",
         ),
         "away": (
             "acc m / 2^s to nearest, ties away from zero",
@@ -147,7 +156,7 @@ def rule_source(rules: frozenset[tuple[str, bool]]) -> str:
         parts.append(_FLOAT64)
     for name in sorted(names & set(_FIXED)):
         what, why, body = _FIXED[name]
-        head = f"static int64_t NAME_{name}({'int64_t' if name == 'single64' else 'int32_t'} acc, int32_t m, int32_t s)"
+        head = f"static int64_t NAME_{name}({'int64_t' if name in WIDE_RULES else 'int32_t'} acc, int32_t m, int32_t s)"
         parts.append(f"/* {what}. {why}. */\n{head}\n{{\n{body}}}\n")
     for name in sorted(names & set(_DOUBLE)):
         parts.append(_double(name, (name, True) in rules))

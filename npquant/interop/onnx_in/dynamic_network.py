@@ -19,6 +19,7 @@ from npquant.interop.onnx_in.tokens import DynamicProduct, Token
 from npquant.interop.onnx_in.values import Walk
 from npquant.interop.steps import Activation, Clip, Head
 from npquant.kernels.qparams import QuantParams
+from npquant.profiles.npquant import NPQUANT
 from npquant.profiles.record import Profile
 
 
@@ -42,6 +43,8 @@ def dynamic_network(walk: Walk, tokens: Sequence[Token], profile: Profile) -> Im
         layers[-1], head = (layers[-1][0], "identity"), "logistic"
         walk.note("the sigmoid behind the last layer was split off as the head 'logistic'")
     made = tuple(_layer(walk, product, name) for product, name in layers)
+    if profile is not NPQUANT and (profile.dynamic is None or not profile.dynamic.steps_apart):
+        walk.refuse("", f"{profile.name} has no DynamicQuantizeLinear; ort, ort_pair16 and onnx_ref have it")
     try:
         model = DynamicMLP(made, "batch", profile)
     except ValueError as error:

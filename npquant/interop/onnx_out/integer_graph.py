@@ -62,7 +62,10 @@ def _refuse(model: IntegerMLP, form: str) -> None:
     for i, layer in enumerate(model.layers):
         for name, params in (("x", layer.x), ("y", layer.y), ("pre", layer.pre)):
             if params is not None and params.dtype not in (np.int8, np.uint8):
-                raise ValueError(f"layer {i}: {name} has {params.dtype} codes; ONNX is written with 8-bit codes alone")
+                raise ValueError(
+                    f"layer {i}: {name} has {params.dtype} codes; ONNX is written with 8-bit codes alone: its integer "
+                    "products take no others, and a float one rounds sums of more than 24 bits"
+                )
         if form == "qoperator" and layer.y is not None and layer.target.dtype != layer.x.dtype:
             raise ValueError(f"layer {i}: QGemm keeps {layer.x.dtype} codes; the outputs are {layer.target.dtype}")
 

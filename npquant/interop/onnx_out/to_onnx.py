@@ -57,7 +57,8 @@ def to_onnx(
     ------
     ValueError
         If an argument is unknown, weights are chosen for another form than "qdq", a layer has 16-bit codes, QGemm would
-        have to change the type of its codes, or a dynamic activation is not the same in every runtime.
+        have to change the type of its codes, a dynamic activation is not the same in every runtime, or
+        the profile of a dynamic network is that of an engine without such operators.
     OSError
         If the file cannot be written.
 

@@ -158,7 +158,8 @@ def _times(report: dict[str, Any], width: int) -> list[str]:
     ]
     dynamic = report["dynamic"]
     answers = f"; {percent(dynamic['test']['accuracy'])} % of the test rows right" if "kl" in dynamic else ""
-    said = f"dynamic: the same weights, but ranges of activations taken from each row at run time{answers}"
+    width8 = ", in codes of 8 bits" if 16 in report["budget"]["thresholds"]["activation_bits"] else ""
+    said = f"dynamic: the same weights, but ranges of activations taken from each row at run time{width8}{answers}"
     return [
         "Times of a batch in NumPy, from real inputs to real outputs",
         *wrap(said, width=width),

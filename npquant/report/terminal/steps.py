@@ -77,7 +77,8 @@ def _thresholds(report: dict[str, Any]) -> list[str]:
     bits = joined(found["bits"])
     widths = "ternary weights" if bits == "ternary" else f"weights of {bits} bits"
     rates = f"{joined(f'{100 * rate:g}' for rate in found['rates'])} % of the hidden neurons pruned"
-    outputs = f"hidden outputs of {joined(found['activation_bits'])} bits"
+    wide = "inputs, logits and " if 16 in found["activation_bits"] else ""
+    outputs = f"{wide}hidden outputs of {joined(found['activation_bits'])} bits"
     chosen = ", ".join([widths, *([rates, outputs] if found["rates"] else [])])
     return [f"asked: {', '.join(_asked(budget))}", f"{rows(tried, 'candidate')} tried; chosen: {chosen}"]
 

@@ -92,7 +92,7 @@ def outputs_one_by_one(call: Call) -> Codes:
 
 def bias_comes_first(call: Call) -> Codes:
     """The accumulator starts as the bias, where the engine's bias is int32."""
-    if call.profile.add_bias is not None or _has_pairs(call):
+    if call.profile.takes_real_bias or _has_pairs(call):
         return answer(call)
     acc = bias_codes(call) + centred_x(call) @ centred_w(call)
     return as_output(call, finish(call, acc, bias=np.zeros(call.outputs, np.int64)))

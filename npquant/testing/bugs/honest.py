@@ -7,7 +7,7 @@ output codes; sw scales of the weights."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -125,12 +125,30 @@ def finish(
     made = multiplier_of(call) if multiplier is None else multiplier
     low, high = call.bounds if bounds is None else bounds
     zero = call.zy if zy is None else zy
+    if profile.whole_layer is not None and profile.add_bias is None and multiplier is None:
+        return _of_whole_layer(call, acc, codes, zero, (low, high))
     if profile.add_bias is None:
         staged: Any = wrap_int32(acc + codes)
     else:
         scale = np.asarray(call.x.scale, np.float64) * np.asarray(call.w.scale, np.float64)
         staged = profile.add_bias(wrap_int32(acc), (codes * scale).astype(np.float32), made)
     return np.asarray(profile.output_stage(staged, made, zero, low, high))
+
+
+def _of_whole_layer(call: Call, acc: Int64, codes: Int64, zero: int, bounds: tuple[int, int]) -> Codes:
+    """Return the codes of an engine that sees its layer whole, whose sums are acc: where they are not the layer's own,
+    further inputs make up what is lacking, by weights whose columns sum to 0."""
+    x: Any = call.x_q
+    w: Any = call.w_q
+    lacking = wrap_int32(acc - product(centred_x(call), centred_w(call)))
+    if lacking.any():
+        one = np.eye(call.outputs, dtype=np.int64)
+        x = np.concatenate([x, lacking + call.zx, np.full_like(lacking, call.zx)], axis=1)
+        w = np.concatenate([w, one, -one])
+    scale = np.asarray(call.x.scale, np.float64) * np.asarray(call.w.scale, np.float64)
+    y = replace(call.y, zero_point=zero, qmin=min(zero, call.y.qmin), qmax=max(zero, call.y.qmax))
+    whole: Any = call.profile.whole_layer
+    return np.asarray(whole(x, w, (codes * scale).astype(np.float32), call.x, call.w, y, call.activation, bounds))
 
 
 def answer(call: Call, x: Int64 | None = None, w: Int64 | None = None) -> Codes:

@@ -53,9 +53,9 @@ def defined_layer(layer: Layer, x_q: NDArray[Any], profile: Profile) -> Stages:
     for i, row in enumerate(x_q.tolist()):
         for j in range(n):
             acc = _sum(row, columns[j], int(x.zero_point), zeros[j], profile.pairs_apart if pairs else None)
-            acc = _as_int32(acc + (codes[j] if profile.add_bias is None else 0), profile)
+            acc = _as_int32(acc + (0 if profile.takes_real_bias else codes[j]), profile)
             step = Step(acc, codes[j], _ratio(x.scale), scales[j], _ratio(y.scale), bool(np.ndim(w.scale)),
-                        int(y.zero_point), *room, tuple(scales))  # fmt: skip
+                        int(y.zero_point), *room, int(x.zero_point), sum(columns[j]), tuple(scales))  # fmt: skip
             grids[:, i, j] = acc, definition.code(step), definition.code(step._replace(low=low, high=high))
     return Stages(*grids)
 
@@ -88,8 +88,7 @@ def defined_codes(x: NDArray[np.float32], params: Any, profile: Profile) -> NDAr
     if definition.quantize is None:
         raise ValueError(f"{profile.name} has no QUANTIZE")
     p = checked(params)
-    body = x.size // 8 * 8 if definition.tail else x.size
-    rules = [definition.quantize] * body + [definition.tail] * (x.size - body)
+    rules = definition.by_position(x.shape)
     scales, zeros = (np.broadcast_to(np.asarray(v), x.shape).ravel().tolist() for v in (p.scale, p.zero_point))
     flat = [
         _quantized(rule, definition.nan, float(v), Fraction(s), z, (p.qmin, p.qmax), p.per_channel)

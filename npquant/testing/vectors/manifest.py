@@ -35,7 +35,7 @@ def encode_manifest(form: str, collection: Collection, rendering: Rendering) -> 
         "engine": profile.engine,
         "source": profile.source,
         "equation": profile.equation,
-        "accumulators": "with the bias" if profile.add_bias is None else "without the bias, which is real",
+        "accumulators": "without the bias, which is real" if profile.takes_real_bias else "with the bias",
         "tier": collection.tier,
         "seed": collection.seed,
         "left_out": dict(collection.left_out | rendering.left_out),

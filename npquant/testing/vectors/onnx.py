@@ -111,7 +111,7 @@ def _accumulators(layer: Layer, values: LayerValues, profile: Profile) -> Made:
     zero = np.asarray(0 if _ignored(layer, profile) else layer.w.zero_point).astype(layer.w_q.dtype)
     operands = [np.ascontiguousarray(layer.w_q), np.asarray(layer.x.zero_point).astype(values.x_q.dtype), zero]
     nodes: Nodes = [("MatMulInteger", operands, {})]
-    if layer.bias is not None and profile.add_bias is None:
+    if layer.bias is not None and not profile.takes_real_bias:
         nodes.append(("Add", [layer.bias.astype(np.int32)], {}))
     return nodes, values.x_q, values.acc, ()
 

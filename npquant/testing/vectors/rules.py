@@ -1,13 +1,14 @@
 """Which rule of `npquant.spec` each profile has, said a second time: the table of the exact scalars.
 
 Legend: s a `Step`, one output's numbers: acc int32 accumulator, b_q bias code, sx, sw, sy scales as exact ratios, zy
-output zero point, [low, high] the output codes that are left open."""
+output zero point, [low, high] the output codes that are left open, zx input zero point, colsum sum of weight codes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
+from math import prod
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
@@ -16,6 +17,7 @@ from npquant.spec import affine, conversion, output_stages, quantize_engines, tr
 from npquant.spec import multiplier as multipliers
 from npquant.spec import requantize as requantizations
 from npquant.spec.floating import to_float32, to_float64
+from npquant.spec.rounding import INT32_MAX, wrap
 
 # The real bounds of the fused activations.
 CLAMPS: Final = MappingProxyType(
@@ -43,7 +45,9 @@ class Step(NamedTuple):
     zy: int
     low: int
     high: int
-    channels: tuple[Fraction, ...]
+    zx: int = 0
+    colsum: int = 0
+    channels: tuple[Fraction, ...] = ()
 
 
 Code = Callable[[Step], int]
@@ -55,13 +59,28 @@ class Definition:
     """A profile's rules: code of a step, clamp of an activation's bounds, quantize of (x, s, z, low, high, each).
 
     nan is what QUANTIZE makes of NaN: "low", "high", "zero_point", "torch" (qmax, or 0 per channel), or "beyond", as of
-    a value beyond int32; "" refuses it. tail is another rule for the last n mod 8 elements."""
+    a value beyond int32; "" refuses it. tail is another rule for the last n mod `vector` elements: of the tensor, or of
+    each row where `rows`, unless rows by fours are interleaved."""
 
     code: Code
     clamp: Callable[..., tuple[int, int]] = bounds.clamp_codes
     quantize: Quantize | None = None
     nan: str = ""
     tail: Quantize | None = None
+    vector: int = 8
+    rows: bool = False
+
+    def by_position(self, shape: tuple[int, ...]) -> list[Quantize | None]:
+        """Return the rule of each element in C order."""
+        count = prod(shape)
+        if self.tail is None:
+            return [self.quantize] * count
+        length = count // shape[0] if self.rows and len(shape) > 1 and shape[0] else count
+        if self.rows and len(shape) > 1 and shape[0] % 4 == 0:
+            return [self.quantize] * count
+        body = length // self.vector * self.vector
+        row = [self.quantize] * body + [self.tail] * (length - body)
+        return row * (count // length if length else 0)
 
 
 def _in_integers(
@@ -123,6 +142,20 @@ def _onednn_vnni(s: Step) -> int:
 
 def _onednn_avx2(s: Step) -> int:
     return _onednn(s, lambda acc, sx, sw: to_float32(acc * to_float32(sx * sw)))
+
+
+def _ncnn(s: Step) -> int:
+    kx, kw, ky = (to_float32(1 / scale) for scale in (s.sx, s.sw, s.sy))
+    steps = max(to_float32(output_stages.real_output_per_unit(s.acc, kx, kw, _real_bias(s)) * ky), Fraction(s.low))
+    return conversion.code_symmetric_add_half(min(steps, Fraction(s.high)) if s.high < 127 else steps)
+
+
+def _mnn(s: Step) -> int:
+    raised = wrap(s.acc + (s.zx + 128) * s.colsum, 32)
+    shift = output_stages.shift_with_column_sum(s.colsum, _real_bias(s), (s.sx, s.zx), s.sw, (s.sy, s.zy))
+    ratio = to_float32(s.sx / s.sy)
+    code = output_stages.stage_two_products_clip_add_half(raised, s.sw, ratio, shift, s.low, s.high)
+    return min(code, INT32_MAX)  # beside it half a step is lost
 
 
 def _tract(s: Step) -> int:
@@ -205,6 +238,16 @@ DEFINITIONS: Final = MappingProxyType(
         "tvm_tonearest": Definition(_in_integers(_PRODUCT, requantizations.requantize_half_away, _SATURATING)),
         "gemmini_f32": Definition(_HALF_EVEN),
         "nvdla": Definition(_nvdla),
+        "ncnn": Definition(
+            _ncnn,
+            bounds.clamp_codes_per_unit,
+            _alike(quantize_engines.quantize_per_unit_add_half),
+            "beyond",
+            _alike(quantize_engines.quantize_per_unit_half_away),
+            4,
+            True,
+        ),
+        "mnn": Definition(_mnn, bounds.clamp_codes, _alike(quantize_engines.quantize_clip_then_add_half), "high"),
         "tract": Definition(_tract, bounds.clamp_codes, _alike(tract.quantize), "zero_point"),
     }
 )

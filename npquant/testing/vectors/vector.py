@@ -92,7 +92,7 @@ def values_of(layer: Layer, x_q: Codes, profile: Profile) -> LayerValues:
     low, high = bounds_of(layer, profile)
     # A float32 stage saturates at 2^31, the next number up.
     before = np.minimum(finish(call, total, bounds=open_room(profile, low, high)), 2**31 - 1)
-    acc = wrap_int32(total + bias_codes(call) if profile.add_bias is None else total)
+    acc = wrap_int32(total if profile.takes_real_bias else total + bias_codes(call))
     fixed, n = multiplier_of(layer, profile), layer.w_q.shape[1]
     made = profile.make_multiplier(call.x.scale, call.w.scale, call.y.scale)
     m, e = (np.broadcast_to(np.asarray(v), (n,)).astype(np.int32) for v in (fixed.multiplier, fixed.shift))

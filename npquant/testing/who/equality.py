@@ -45,7 +45,10 @@ def compare(layer: Layer, a: str, b: str, fixed: FixedMultiplier | None, effort:
     if _pairs_saturate(layer, one) and one.pairs_apart(layer.w_q.shape[0]) != two.pairs_apart(layer.w_q.shape[0]):
         return Likeness(False, "they pair other products, which can saturate")
     low, high = int((lows + bias).min(initial=0)), int((highs + bias).max(initial=0))
-    if low < -(2**31) or high >= 2**31:
+    # An engine that sees its layer whole may sum inputs raised by 128 (R138).
+    whole = any(record.whole_layer is not None for record in (one, two))
+    raised = 128 * int(np.abs(centred_weights(layer).sum(axis=0)).max(initial=0)) if whole else 0
+    if low - raised < -(2**31) or high + raised >= 2**31:
         return Likeness(False, "an accumulator can leave int32, which was not searched")
     if _same_rules(layer, one, two):
         return Likeness(True, f"the same rules on this layer, whose accumulators lie in [{low}, {high}]")
@@ -66,7 +69,7 @@ def _pairs_saturate(layer: Layer, profile: Profile) -> bool:
 
 def _same_rules(layer: Layer, one: Profile, two: Profile) -> bool:
     """Say whether two profiles have one output stage and make one multiplier and one interval of this layer."""
-    if (one.output_stage, one.add_bias) != (two.output_stage, two.add_bias):
+    if (one.output_stage, one.add_bias, one.whole_layer) != (two.output_stage, two.add_bias, two.whole_layer):
         return False
     made = [_as_arrays(p.make_multiplier(layer.x.scale, layer.w.scale, layer.y.scale)) for p in (one, two)]
     same = len(made[0]) == len(made[1]) and all(np.array_equal(m, n) for m, n in zip(*made, strict=True))
@@ -128,7 +131,7 @@ def _intervals(
 ) -> Iterator[tuple[int, int, int]]:
     """Yield (output, lowest sum, highest sum): where the bias is an integer, outputs of one multiplier share one."""
     factors, bias = multipliers(layer), bias_of_layer(layer)
-    if any(record.add_bias is not None for record in records):
+    if any(record.takes_real_bias for record in records):
         groups = [np.array([n]) for n in range(len(bias))]
     else:
         groups = [np.flatnonzero(factors == factor) for factor in np.unique(factors)]

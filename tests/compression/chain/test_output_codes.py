@@ -54,7 +54,7 @@ def test_activation_bits_per_layer_law_kills() -> None:
         (True, 3, "activation_bits is True"),
         ([8, 4.0], 3, "activation_bits is 4.0"),
         ([8], 3, "1 activation_bits for 2 hidden layers"),
-        ([8, 8, 8], 3, r"3 activation_bits for 2 hidden layers.*logits always have 8"),
+        ([8, 8, 8], 3, r"3 activation_bits for 2 hidden layers.*logits have 8"),
     ],
 )
 def test_activation_bits_per_layer_refuses(bits: Widths, layers: int, text: str) -> None:

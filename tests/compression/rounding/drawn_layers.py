@@ -3,7 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from npquant.compression.chain.integer_chain import LayerCodes, LayerProblem
+from npquant.compression.chain.integer_chain import LayerProblem
+from npquant.compression.chain.layer_codes import LayerCodes
 
 Float64 = NDArray[np.float64]
 

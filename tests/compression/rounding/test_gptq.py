@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from npquant.compression.chain.integer_chain import LayerCodes, LayerProblem
+from npquant.compression.chain.integer_chain import LayerProblem
+from npquant.compression.chain.layer_codes import LayerCodes
 from npquant.compression.chain.weight_codes import Bits
 from npquant.compression.rounding.gpfq import gpfq_layer
 from npquant.compression.rounding.gptq import damped_hessian, gptq_layer, resolve_weights, round_with_feedback

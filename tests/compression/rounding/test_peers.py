@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 import npquant
-from npquant.compression.chain.integer_chain import LayerCodes, LayerProblem, quantize_by_layers
+from npquant.compression.chain.integer_chain import LayerProblem, quantize_by_layers
+from npquant.compression.chain.layer_codes import LayerCodes
 from npquant.compression.chain.weight_codes import Bits
 from npquant.compression.rounding.adaround import quantize_adaround
 from npquant.compression.rounding.gpfq import gpfq_layer, quantize_gpfq

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from npquant.compression.chain.integer_chain import LayerCodes, LayerProblem
+from npquant.compression.chain.integer_chain import LayerProblem
+from npquant.compression.chain.layer_codes import LayerCodes
 from npquant.compression.chain.weight_codes import Bits
 from npquant.compression.rounding.adaround import adaround_layer
 from npquant.compression.rounding.gpfq import gpfq_layer

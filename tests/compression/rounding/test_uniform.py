@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from numpy.typing import ArrayLike, NDArray
 
 from npquant.compression.chain.calibration import choose_input_code, mse_range, percentile_range
-from npquant.compression.chain.integer_chain import LayerCodes, LayerProblem, quantize_chain, rescale_for_bias
+from npquant.compression.chain.integer_chain import LayerProblem, quantize_chain
+from npquant.compression.chain.layer_codes import LayerCodes, rescale_for_bias
 from npquant.compression.chain.output_codes import output_params
 from npquant.compression.rounding.uniform import quantize_recipe, quantize_uniform
 from npquant.integer.layer import IntegerLayer, run_layer_plain

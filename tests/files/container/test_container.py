@@ -203,10 +203,10 @@ def sealed(content):
 def test_container_of_another_version_is_refused_or_warned_of():
     """Another container version or kind is refused by number; another numerics version warns of other outputs."""
     content = bytearray(encode_container(small())[:-4])
-    for at, value in ((3, 3), (4, 3)):
+    for at, value in ((3, 3), (4, 5)):
         other = bytearray(content)
         other[at] = value
-        with pytest.raises(ValueError, match="this npquant reads versions 1 and 2, kinds 1 and 2"):
+        with pytest.raises(ValueError, match="this npquant reads versions 1 and 2, kinds 1 to 4"):
             decode_container(sealed(other))
     assert content[5:7] == text(npquant.numerics_version)
     content[6] = ord("x")

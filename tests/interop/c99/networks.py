@@ -101,13 +101,23 @@ def foreign_networks() -> dict[str, IntegerMLP]:
     found["table"] = _chain("litert_ref_2025", code, first, _layer(rng, (13, 10), code, weights, pre))
     short = QuantParams(2e-4, 0, -32768, 32767)
     for profile, bias in (("tflm", np.int64), ("tflm", np.int32), ("litert_ref_2025", np.int64), ("ruy_x86", np.int32),
-                          ("npquant", np.int32)):  # fmt: skip
+                          ("npquant", np.int32), ("npquant", np.int64)):  # fmt: skip
         out = QuantParams(1e-3, 0, -32768, 32767)
         first = _layer(rng, (20, 13), short, weights, out, "relu", bias)
         found[f"16x8 {profile} {bias.__name__}"] = _chain(
             profile, short, first, _layer(rng, (13, 10), out, weights, out, "identity", bias)
         )
     found["16x8 wide"] = _chain("tflm", short, _layer(rng, (3000, 4), short, weights, short, "identity", np.int64))
+    found["16x8 npquant wide"] = _chain(
+        "npquant", short, _layer(rng, (3000, 4), short, weights, short, "relu", np.int64)
+    )
+    wider = _layer(rng, (13, 10), QuantParams(0.05, 3, -128, 127), weights, short)
+    found["8 to 16 to 8"] = _chain(
+        "npquant",
+        wider.x,
+        wider,
+        _layer(rng, (10, 12), short, weights, QuantParams(0.3, 7, -128, 127), "relu", np.int64),
+    )
     found["16x8 accumulators"] = _chain(
         "tflm", short, _layer(rng, (3000, 4), short, weights, None, "identity", np.int64)
     )

@@ -69,6 +69,13 @@ def test_dynamic_run_is_onnxruntimes_byte_for_byte(name):
     np.testing.assert_array_equal(found.run(X), run(data, X)[0])
 
 
+@pytest.mark.parametrize("profile", ["fbgemm", "xnnpack_fp32", "tflite_ref"])
+def test_dynamic_file_is_refused_under_an_engine_without_its_operators(profile):
+    """DynamicQuantizeLinear belongs to the engines that run ONNX."""
+    with pytest.raises(FormatError, match=f"{profile} has no DynamicQuantizeLinear; ort, ort_pair16 and onnx_ref"):
+        decode_onnx(built(next(iter(DYNAMIC.values())), "uint8"), "net", folder=None, profile=profile)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.peer
 def test_codes_in_and_out_are_the_files_own(kind):

@@ -78,3 +78,12 @@ def test_encode_dynamic_refuses_functions() -> None:
     layer = DynamicLayer(np.array([[1]], np.int8), one, [0.0], "sigmoid")
     with pytest.raises(ValueError, match="layer 0: a dynamic sigmoid"):
         encode_dynamic(DynamicMLP((layer,)), "none")
+
+
+def test_encode_dynamic_refuses_engines_that_run_no_onnx() -> None:
+    """The operators of ONNX are another arithmetic than fbgemm's or XNNPACK's layer."""
+    one = QuantParams(0.5, 0, -128, 127)
+    layer = DynamicLayer(np.array([[1]], np.int8), one, [0.0], "relu")
+    for name, granularity in (("fbgemm", "batch"), ("xnnpack_fp32", "row")):
+        with pytest.raises(ValueError, match=f"no ONNX operators compute as {name} does"):
+            encode_dynamic(DynamicMLP((layer,), granularity, get(name)), "none")

@@ -16,7 +16,8 @@ from numpy.typing import ArrayLike
 
 from npquant.arrays import Float64
 from npquant.compression.chain.calibration import RangeRule, min_max_range
-from npquant.compression.chain.integer_chain import Finish, LayerCodes, LayerProblem, quantize_by_layers
+from npquant.compression.chain.integer_chain import Finish, LayerProblem, quantize_by_layers
+from npquant.compression.chain.layer_codes import LayerCodes
 from npquant.compression.chain.layer_report import LayerReport
 from npquant.compression.chain.output_ends import output_kind
 from npquant.compression.chain.weight_codes import Bits, code_interval

@@ -19,11 +19,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from npquant.arrays import Float64, Real
-from npquant.compression.chain.integer_chain import LayerCodes, rescale_for_bias
+from npquant.compression.chain.layer_codes import LayerCodes, bias_codes, rescale_for_bias
 from npquant.integer.layer import IntegerLayer
 from npquant.integer.mlp import IntegerMLP
 from npquant.kernels.affine import dequantize, quantize
-from npquant.kernels.bias import bias_half_even
 from npquant.kernels.qparams import QuantParams
 from npquant.nn.activations import ACTIVATIONS
 from npquant.nn.losses import kl_divergence, log_softmax
@@ -70,8 +69,8 @@ def tune_scales(
     """E24 to E26: tune the scales and biases of a network towards the float network's logits.
 
     Returns a network with the same weight codes: the better of start and end on all rows, as the integer networks
-    themselves measure it. A table reads its 8-bit pre-activation in the integer network; E24 leaves that rounding out.
-    Codes of outputs, and so the ranges calibrated for them, stay as they are. `network` has one scale a neuron and
+    themselves measure it. A table reads its rounded pre-activation in the integer network; E24 leaves that rounding
+    out. Codes of outputs, and so the ranges calibrated for them, stay as they are. `network` has one scale a neuron and
     npquant's own arithmetic, and is not modified; real outputs count by their factors; `rows` (R, K) are checked
     training rows, at least 512; `steps`, >= 0, are those of Adam, 128 rows each, in the order that `rng` gives.
     ValueError if there are fewer rows, shapes do not agree, or a scale is one for a whole layer.
@@ -181,6 +180,6 @@ def _assembled(network: IntegerMLP, stages: list[_Stage], latent: Float64) -> In
     ):
         params = QuantParams(stage.s * growth, layer.w.zero_point, layer.w.qmin, layer.w.qmax)
         w_q, w = rescale_for_bias(LayerCodes(layer.w_q, params, stage.b + stage.size * shift), layer.x, i)
-        bias = bias_half_even(stage.b + stage.size * shift, layer.x.scale, w.scale).astype(np.int32)
+        bias = bias_codes(stage.b + stage.size * shift, layer.x, w)
         layers.append(IntegerLayer(w_q, bias, layer.x, w, layer.y, layer.activation, layer.pre))
     return replace(network, layers=tuple(layers))

@@ -1,0 +1,77 @@
+"""How the operators of XNNPACK, LiteRT's default delegate, are known.
+
+Legend: a cell says how, of which engine, over how many outputs, and which test asks again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from npquant.profiles.knowledge import Knowledge, Known
+from npquant.profiles.known.tflite import (
+    ACTIVATED,
+    ARM,
+    CODES,
+    CONVERSIONS,
+    CONVERTER,
+    EMULATED,
+    FLOATS,
+    INJECTED,
+    LAYER,
+    QUANTIZED,
+    REAL,
+    RESCALED,
+    SHARED,
+    WIDE,
+)
+
+PLAIN: Final = "ai-edge-litert 2.3.0 with its delegate, on x86 without AVX-512"
+WITH_AVX512: Final = "ai-edge-litert 2.3.0 with its delegate, on x86 with AVX-512"
+RNDNU: Final = (
+    f"{ARM}, uint8, wherever the product fits int32; beyond, NEON saturates, and this record casts to int32 as the C "
+    "of XNNPACK 75db3c09 src/xnnpack/requantization.h, which was read"
+)
+
+
+def _run(processor: str, dynamic: int) -> Knowledge:
+    """Return the cells of the delegate on a processor, with the outputs of its dynamic layer.
+
+    The tests ask whichever kernels run there.
+    """
+    return Knowledge(
+        linear=Known("run", processor, 1_631_126, LAYER),
+        wide=Known("run", f"{processor}: LiteRT's own kernels, since the delegate takes none", 589_824, WIDE),
+        requantize=Known("run", f"{processor}, accumulators through the layer's bias", 1_572_864, INJECTED),
+        quantize=Known("run", processor + QUANTIZED, 524_784, f"{CONVERSIONS}::test_quantize_equals_profile"),
+        dequantize=Known("run", processor + REAL, 135_152, f"{CONVERSIONS}::test_dequantize_equals_profile"),
+        codes_to_codes=Known("run", processor + RESCALED, 317_880, f"{CODES}::test_requantize_codes_equals_profile"),
+        bias=CONVERTER,
+        activations=Known("run", f"{processor}: relu, relu6, sigmoid, tanh{ACTIVATED}", 1_020_088, CODES),
+        softmax=Known(
+            "run", f"{processor}: LiteRT's own kernel, since the delegate takes none{SHARED}", 596_576, CODES
+        ),
+        dynamic=Known("run", f"{processor}: qd8, int8 and INT4 weights", dynamic, FLOATS),
+    )
+
+
+XNNPACK_FP32 = _run(PLAIN, 1_200_964)
+XNNPACK_FP32_AVX512 = _run(WITH_AVX512, 3_166_609)
+
+XNNPACK_RNDNU = replace(
+    XNNPACK_FP32,
+    linear=Known("run", RNDNU, 1_019_026, f"{EMULATED}::test_delegate_of_uint8_is_rndnu_and_saturates"),
+    wide=Known("absent in the engine", "the delegate takes no layer of int16 codes"),
+    requantize=Known("run", RNDNU, 1_019_026, f"{EMULATED}::test_delegate_of_uint8_is_rndnu_and_saturates"),
+    quantize=Known(
+        "run",
+        f"{ARM}: the rule of x86, but for NaN, which becomes the zero point there",
+        524_272,
+        f"{EMULATED}::test_delegate_quantizes_as_on_x86_but_for_nan",
+    ),
+    dequantize=Known("run", ARM, 135_152, f"{EMULATED}::test_delegate_dequantizes_as_on_x86"),
+    codes_to_codes=Known("absent here", "XNNPACK's conversion of codes on ARM"),
+    activations=Known("absent here", "XNNPACK's tables on ARM"),
+    softmax=Known("absent in the engine", "the delegate takes no softmax of codes"),
+    dynamic=Known("absent here", "qd8 on ARM: float inputs quantized by row, 8- and 4-bit weights"),
+)
