@@ -19,6 +19,7 @@ from npquant.profiles import (
     stablehlo,
     tflite,
     torch,
+    tract,
     xnnpack,
 )
 from npquant.profiles.npquant import NPQUANT
@@ -35,6 +36,7 @@ _ALL = (
     *hardware.PROFILES,
     *ncnn.PROFILES,
     *mnn.PROFILES,
+    *tract.PROFILES,
     *executorch.PROFILES,
     *stablehlo.PROFILES,
     *qonnx.PROFILES,

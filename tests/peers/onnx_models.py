@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -59,3 +59,23 @@ def _value(name: str, dtype: DTypeLike, shape: Sequence[int] | None) -> Any:
 
     element = helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
     return helper.make_tensor_value_info(name, element, shape)
+
+
+def model_of_nodes(
+    nodes: Sequence[Any],
+    feeds: Mapping[str, NDArray[Any]],
+    constants: Mapping[str, NDArray[Any]],
+    outputs: Sequence[DTypeLike],
+) -> bytes:
+    """Build a model of several nodes, for engines that want scales and weights as constants; the last makes outputs."""
+    from onnx import helper, numpy_helper
+
+    graph = helper.make_graph(
+        list(nodes),
+        "nodes",
+        [_value(name, array.dtype, array.shape) for name, array in feeds.items()],
+        [_value(name, dtype, None) for name, dtype in zip(nodes[-1].output, outputs, strict=True)],
+        [numpy_helper.from_array(np.asarray(array), name) for name, array in constants.items()],
+    )
+    opsets = [helper.make_opsetid("", _OPSET)]
+    return helper.make_model(graph, opset_imports=opsets, ir_version=_IR_VERSION).SerializeToString()

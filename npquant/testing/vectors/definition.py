@@ -55,7 +55,7 @@ def defined_layer(layer: Layer, x_q: NDArray[Any], profile: Profile) -> Stages:
             acc = _sum(row, columns[j], int(x.zero_point), zeros[j], profile.pairs_apart if pairs else None)
             acc = _as_int32(acc + (0 if profile.takes_real_bias else codes[j]), profile)
             step = Step(acc, codes[j], _ratio(x.scale), scales[j], _ratio(y.scale), bool(np.ndim(w.scale)),
-                        int(y.zero_point), *room, int(x.zero_point), sum(columns[j]))  # fmt: skip
+                        int(y.zero_point), *room, int(x.zero_point), sum(columns[j]), tuple(scales))  # fmt: skip
             grids[:, i, j] = acc, definition.code(step), definition.code(step._replace(low=low, high=high))
     return Stages(*grids)
 
@@ -101,7 +101,7 @@ def _quantized(rule: Any, nan: str, v: float, s: Fraction, z: int, ends: tuple[i
     """Return the code of one float32 value; special values and infinite quotients by the rule for what is beyond
     int32."""
     if isnan(v):
-        named = {"low": ends[0], "high": ends[1], "torch": 0 if each else ends[1]}
+        named = {"low": ends[0], "high": ends[1], "zero_point": z, "torch": 0 if each else ends[1]}
         return named[nan] if nan in named else int(rule(HUGE, Fraction(1), z, *ends, each))
     try:
         if not isinf(v):

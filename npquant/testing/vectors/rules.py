@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from npquant.spec import activation_bounds as bounds
-from npquant.spec import affine, conversion, output_stages, quantize_engines, quantize_modes
+from npquant.spec import affine, conversion, output_stages, quantize_engines, quantize_modes, tract
 from npquant.spec import multiplier as multipliers
 from npquant.spec import requantize as requantizations
 from npquant.spec.floating import to_float32, to_float64
@@ -32,7 +32,9 @@ CLAMPS: Final = MappingProxyType(
 
 
 class Step(NamedTuple):
-    """One output on its way from the accumulator to the code; each: whether weight scales are per channel."""
+    """One output on its way from the accumulator to the code.
+
+    each: whether weight scales are per channel; channels: the scales of them all."""
 
     acc: int
     b_q: int
@@ -45,6 +47,7 @@ class Step(NamedTuple):
     high: int
     zx: int = 0
     colsum: int = 0
+    channels: tuple[Fraction, ...] = ()
 
 
 Code = Callable[[Step], int]
@@ -55,9 +58,9 @@ Quantize = Callable[[Fraction, Fraction, int, int, int, bool], int]
 class Definition:
     """A profile's rules: code of a step, clamp of an activation's bounds, quantize of (x, s, z, low, high, each).
 
-    nan is what QUANTIZE makes of NaN: "low", "high", "torch" (qmax, or 0 per channel), or "beyond", as of a value
-    beyond int32; "" refuses it. tail is another rule for the last n mod `vector` elements: of the tensor, or of each
-    row where `rows`, unless rows by fours are interleaved."""
+    nan is what QUANTIZE makes of NaN: "low", "high", "zero_point", "torch" (qmax, or 0 per channel), or "beyond", as of
+    a value beyond int32; "" refuses it. tail is another rule for the last n mod `vector` elements: of the tensor, or of
+    each row where `rows`, unless rows by fours are interleaved."""
 
     code: Code
     clamp: Callable[..., tuple[int, int]] = bounds.clamp_codes
@@ -155,6 +158,15 @@ def _mnn(s: Step) -> int:
     return min(code, INT32_MAX)  # beside it half a step is lost
 
 
+def _tract(s: Step) -> int:
+    m = tract.layer_multiplier(s.sx, s.channels if s.each else s.sw, s.sy)
+    if isinstance(m, list):
+        y = tract.rescale_magnitude(s.acc, multipliers.multiplier_float32_reciprocal(s.sx, s.sw, s.sy))
+    else:
+        y = tract.rescale_exact(s.acc, m)
+    return conversion.code_wrapping(y, s.zy, s.low, s.high)
+
+
 def _alike(rule: Callable[..., int]) -> Quantize:
     return lambda x, s, z, low, high, each: rule(x, s, z, low, high)
 
@@ -249,5 +261,6 @@ DEFINITIONS: Final = MappingProxyType(
             True,
         ),
         "mnn": Definition(_mnn, bounds.clamp_codes, _alike(quantize_engines.quantize_clip_then_add_half), "high"),
+        "tract": Definition(_tract, bounds.clamp_codes, _alike(tract.quantize), "zero_point"),
     }
 )

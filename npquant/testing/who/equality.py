@@ -109,14 +109,21 @@ def _by_every_accumulator(
                 return Likeness(
                     False, f"no difference at {looked - len(points):,} accumulators; more were not looked at"
                 )
-            probe, x_q = with_sums(layer, [n], points[:, np.newaxis])
-            one, two = (suspect.of_sums(probe, x_q).ravel() for suspect in suspects)
+            outputs = [n, *_another_scale(layer, n)]
+            probe, x_q = with_sums(layer, outputs, np.repeat(points[:, np.newaxis], len(outputs), axis=1))
+            one, two = (suspect.of_sums(probe, x_q)[:, 0] for suspect in suspects)
             differ = np.flatnonzero(one != two)
             if len(differ):
                 return Likeness(False, "they differ", (n, int(points[differ[0]])))
             waiting += [gap for gap in (_unproven(points, one),) if len(gap)]
     low, high = int((ends[0] + bias_of_layer(layer)).min()), int((ends[1] + bias_of_layer(layer)).max())
     return Likeness(True, f"every accumulator in [{low}, {high}] gives one code under both, as {looked:,} of them show")
+
+
+def _another_scale(layer: Layer, n: int) -> list[int]:
+    """Return an output whose scale is not that of output n, if any: beside it an engine may compute otherwise."""
+    scales = np.broadcast_to(np.asarray(layer.w.scale), (layer.w_q.shape[1],))
+    return [int(other) for other in np.flatnonzero(scales != scales[n])[:1]]
 
 
 def _intervals(
@@ -136,11 +143,11 @@ def _intervals(
 def _telling_points(layer: Layer, n: int, low: int, high: int) -> Int64:
     """Return sums of output n, in order, that show every other one: beside each tie, and both ends.
 
-    For M < 1/2 no step leaves int32, so that every profile's code grows with the accumulator: where both profiles give
-    one code at two sums, they give it at all between. For a larger M a shift may wrap: every sum is returned, as far
-    as one chunk more than the effort."""
+    For 2^-31 <= M < 1/2 and totals within 2^30 no step leaves int32, so that every profile's code grows with the
+    accumulator: where both profiles give one code at two sums, they give it at all between. Elsewhere a shift or the
+    half step of a rounding may wrap: every sum is returned, as far as one chunk more than the effort."""
     factor, bias = float(multipliers(layer)[n]), int(bias_of_layer(layer)[n])
-    if factor >= 0.5:
+    if not 2.0**-31 <= factor < 0.5 or low + bias < -(2**30) or high + bias > 2**30:
         return np.arange(low, min(high, low + EFFORT + 1) + 1)
     ties = np.arange(layer.y.qmin - 1, layer.y.qmax + 1) - int(layer.y.zero_point) + 0.5
     at = np.floor(ties / factor).astype(np.int64) - bias

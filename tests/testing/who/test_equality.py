@@ -47,8 +47,8 @@ def test_compare_agrees_with_every_accumulator(layer):
 
 @pytest.mark.parametrize("name", names())
 def test_every_profile_grows_with_its_accumulator(name):
-    """For M < 1/2, as the short proof needs: codes never fall, from end to end of int32, or nearly, and in each step
-    near the codes."""
+    """For M < 1/2, as the short proof needs: codes never fall, in the middle half of int32 and in each step near the
+    codes."""
     for up in (0, 128):
         for sw in (0.0123, 1 / 64, 0.4, 2.0**-20):
             layer = small_layer(up, sw, 0 if not get(name).zero_points else 4, 0)
@@ -57,9 +57,7 @@ def test_every_profile_grows_with_its_accumulator(name):
             if why_refused(layer, get(name)):
                 continue
             width = int(min(300 / sw, 2**30))
-            # Inputs raised by 128 wrap beside the ends.
-            end = 2**31 - (3 if get(name).whole_layer is None else 2**20)
-            wide = np.linspace(1 - end, end, 20_001).astype(np.int64)
+            wide = np.linspace(-(2**30), 2**30, 20_001).astype(np.int64)
             sums = np.unique(np.concatenate([wide, np.linspace(-width, width, 40_001).astype(np.int64)]))
             probe, x_q = with_sums(layer, [0], sums[:, np.newaxis])
             codes = profile_suspect(name).of_sums(probe, x_q).ravel()
