@@ -15,7 +15,6 @@ from npquant.arrays import Int64
 from npquant.kernels.bias import bias_reciprocal_float64_half_even_x86, bias_reciprocal_half_even_x86
 from npquant.kernels.quantize_engines import dequantize_float32, quantize_reciprocal_half_even_int64
 from npquant.profiles.knowledge import Knowledge, Known
-from npquant.profiles.layerless import no_multiplier, no_stage
 from npquant.profiles.record import Profile
 from npquant.profiles.xnnpack import XNNPACK_FP32, XNNPACK_FP32_AVX512
 
@@ -28,12 +27,9 @@ EXECUTORCH_PORTABLE = Profile(
     version="executorch 1.5.1",
     source="pytorch/executorch kernels/quantized/cpu/op_quantize.cpp, quantize_val; op_dequantize.cpp",
     equation="q = clip(int64(f32(half_even(f32(x f32(1/s))) + z)))",
-    make_multiplier=no_multiplier,
-    output_stage=no_stage,
     quantize_types=("int8", "uint8", "int16"),
     quantize_codes=quantize_reciprocal_half_even_int64,
     dequantize_codes=dequantize_float32,
-    has_layers=False,
     knowledge=Knowledge(
         linear=_UNQUANTIZED,
         wide=_UNQUANTIZED,
