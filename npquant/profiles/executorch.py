@@ -55,6 +55,8 @@ _IN_LAYERS = Known("run", "executorch 1.5.1, whole layers between quantize and d
 _UNSTUDIED = Known("absent here", "not studied under ExecuTorch")
 _NO_INT16 = Known("absent in the engine", "the partitioner takes int8 codes")
 
+_AVX512 = Known("run", "executorch 1.5.1, whole layers, by other draws, before npquant had the rule", 786_432, _TEST)
+
 EXECUTORCH_XNNPACK = dataclasses.replace(
     XNNPACK_FP32,
     name="executorch_xnnpack",
@@ -94,6 +96,14 @@ EXECUTORCH_XNNPACK_AVX512 = dataclasses.replace(
     equation="as xnnpack_fp32_avx512; a real bias becomes int32(half_even(f32(b f32(1/(sx sw)))))",
     output_stage=XNNPACK_FP32_AVX512.output_stage,
     conversion=XNNPACK_FP32_AVX512.conversion,
+    knowledge=dataclasses.replace(
+        EXECUTORCH_XNNPACK.knowledge,
+        linear=_AVX512,
+        requantize=_AVX512,
+        quantize=_AVX512,
+        dequantize=_AVX512,
+        bias=_AVX512,
+    ),
 )
 
 PROFILES = (EXECUTORCH_XNNPACK, EXECUTORCH_XNNPACK_AVX512, EXECUTORCH_PORTABLE)
