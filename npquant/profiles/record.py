@@ -110,6 +110,9 @@ class Profile:
         (low, high)) -> int64 codes.
     has_layers : bool
         False where the engine has no linear layer of codes: it has quantize and dequantize alone.
+    restriction : str
+        What the engine takes of layers, where it is less than scales, biases and activations of any kind; such layers
+        are computed, and drawn by no test generator.
     conversion : str
         What the engine's float-to-integer conversion makes of overflow and NaN, in words.
 
@@ -153,6 +156,7 @@ class Profile:
     wide_stages: tuple[WideStage, ...] = ()
     whole_layer: Callable[..., Int64] | None = None
     has_layers: bool = True
+    restriction: str = ""
     conversion: str = "integer arithmetic: nothing to convert"
 
     @property
