@@ -112,6 +112,9 @@ class Profile:
     whole_layer : callable or None
         Where the engine's layer is no sum and then an output stage: (x_q, w_q, real bias or None, x, w, y, activation,
         (low, high)) -> int64 codes.
+    restriction : str
+        What the engine takes of layers, where it is less than scales, biases and activations of any kind; such layers
+        are computed, and drawn by no test generator.
     conversion : str
         What the engine's float-to-integer conversion makes of overflow and NaN, in words.
 
@@ -155,6 +158,7 @@ class Profile:
     dynamic: DynamicRule | None = None
     wide_stages: tuple[WideStage, ...] = ()
     whole_layer: Callable[..., Int64] | None = None
+    restriction: str = ""
     conversion: str = "integer arithmetic: nothing to convert"
 
     @property
