@@ -24,6 +24,7 @@ from npquant.kernels.quantize_engines import (
     quantize_reciprocal_half_even,
 )
 from npquant.profiles.npquant import NPQUANT
+from npquant.profiles.tflite_operators import quantize_delegated
 
 # How the quotient is computed, how it is rounded, and how it becomes a code.
 _RULES: Final[Mapping[object, tuple[str, str, str, str]]] = MappingProxyType(
@@ -50,7 +51,9 @@ def quantizer_rule(model: IntegerMLP) -> tuple[str, str, str, str] | None:
     taken, _ = as_taken(model.input_params, profile)
     if profile is NPQUANT or profile.quantize_codes is None or taken.dtype.name not in profile.quantize_types:
         return _OWN
-    return _RULES.get(profile.quantize_codes)
+    # What XNNPACK leaves to LiteRT is of int16 codes alone.
+    delegated = profile.quantize_codes is quantize_delegated and taken.dtype != np.int16
+    return _RULES.get(quantize_reciprocal_half_even if delegated else profile.quantize_codes)
 
 
 def quantizer_header(model: IntegerMLP) -> str:
