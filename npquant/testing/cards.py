@@ -6,7 +6,8 @@ multiplier, sx sw sy scales, zy zero point of the worked example.
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, fields, is_dataclass
+from functools import partial
 from textwrap import wrap
 from types import MappingProxyType
 from typing import Any, Final
@@ -197,11 +198,16 @@ def record_as_json(profile: Profile) -> dict[str, object]:
     >>> record_as_json(get("ort"))["accumulator"]
     'wrap'
     """
-    fields = {name: getattr(profile, name) for name in profile.__dataclass_fields__}
-    fields["knowledge"] = {operator: asdict(known) for operator, known in profile.knowledge.cells()}
-    fields["wide_stages"] = [_by_name({n: getattr(s, n) for n in s.__dataclass_fields__}) for s in profile.wide_stages]
-    return _by_name(fields)
+    known = {operator: asdict(cell) for operator, cell in profile.knowledge.cells()}
+    return {name: _in_json(getattr(profile, name)) for name in profile.__dataclass_fields__} | {"knowledge": known}
 
 
-def _by_name(fields: dict[str, Any]) -> dict[str, object]:
-    return {name: value.__name__ if callable(value) else value for name, value in fields.items()}
+def _in_json(value: Any) -> Any:
+    """Return a record within a record as a dict, a tuple as a list, and a function as its name, with what it was given."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: _in_json(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, (tuple, list)):
+        return [_in_json(one) for one in value]
+    if isinstance(value, partial):
+        return f"{value.func.__name__}({', '.join(f'{name}={given}' for name, given in value.keywords.items())})"
+    return value.__name__ if callable(value) else value
