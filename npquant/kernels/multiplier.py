@@ -166,6 +166,23 @@ def decompose_to_bits(real: ArrayLike, bits: int) -> FixedMultiplier:
     return FixedMultiplier(m, e)
 
 
+def power_of_two_multiplier(sx: ArrayLike, sw: ArrayLike, sy: ArrayLike) -> FixedMultiplier:
+    """R149. M = sx sw / sy = 2^k: (m, e) = (2^30, k + 1). ValueError if M is no power of two, or k outside [-31, 29].
+
+    Source: espressif/esp-dl ``esp-dl/dl/base/dl_base.hpp``, mac_shift, revision 12c0616d.
+
+    >>> power_of_two_multiplier(0.25, 0.5, 2)
+    FixedMultiplier(multiplier=1073741824, shift=-3)
+    """
+    # A quotient of 48 bits by 24 is a power of two or 2^-48 of it away: R4, of 53 bits, is one where M is.
+    real = real_multiplier(sx, sw, sy)
+    fraction, e = np.frexp(real)
+    bad = (fraction != 0.5) | (e < -30) | (e > 30)
+    if bad.any():
+        raise ValueError(f"sx sw / sy is {np.ravel(real[bad])[0]:g}, no power of two from 2^-31 to 2^29")
+    return FixedMultiplier(np.full(e.shape, 2**30, np.int64), np.asarray(e, np.int64))
+
+
 def fixed_multiplier(sx: ArrayLike, sw: ArrayLike, sy: ArrayLike) -> FixedMultiplier:
     """R5 of R4: the multiplier of npquant's own arithmetic.
 

@@ -17,6 +17,7 @@ from npquant.kernels.rounding import (
     saturate_to,
     shift_right_floor,
     shift_right_half_away,
+    shift_right_half_even,
     shift_right_half_up,
     wrap_int32,
 )
@@ -127,6 +128,19 @@ def requantize_half_away(acc: Codes, fixed: FixedMultiplier) -> Int64:
     """
     product = np.asarray(acc, np.int64) * fixed.multiplier  # at most 2^62, and half a step is at most 2^61
     return shift_right_half_away(product, 31 - np.asarray(fixed.shift))
+
+
+def requantize_half_even(acc: Codes, fixed: FixedMultiplier) -> Int64:
+    """R148. y = round_half_even(acc m 2^(e-31)): as R6, with ties to even.
+
+    Source: espressif/esp-dl ``esp-dl/dl/tool/src/dl_tool.cpp``, shift_and_round_half_even, revision 12c0616d;
+    ucb-bar/gemmini ``src/main/scala/gemmini/Arithmetic.scala``, the rounding shift, revision 8c3f992.
+
+    >>> requantize_half_even(np.array([5, 7, -5]), FixedMultiplier(2**30, 0))
+    array([ 2,  4, -2])
+    """
+    product = np.asarray(acc, np.int64) * fixed.multiplier  # at most 2^62, and half a step is at most 2^61
+    return shift_right_half_even(product, 31 - np.asarray(fixed.shift))
 
 
 def requantize_mantissa16(acc: Codes, fixed: FixedMultiplier) -> Int64:

@@ -60,12 +60,12 @@ def round_away_from_zero(v: Real) -> Real:
     return np.asarray(np.copysign(np.ceil(np.abs(v)), v))
 
 
-def _from_below(v: Real, up: Callable[[Real, float], Real]) -> Real:
-    """Return floor(v), or one more where `up` of the fraction and 1/2 says so."""
-    # The fraction is exact (infinity's: 0), while v + 1/2 is not just below 1/2, and v - 1/2 not from 2^23 on.
-    whole = np.floor(v)
+def _from_zero(v: Real, up: Callable[[Real, float], Real], down: Callable[[Real, float], Real]) -> Real:
+    """Return trunc(v), one more where `up` of the fraction and 1/2 says so, one less where `down` of it and -1/2."""
+    # The fraction is exact (infinity's: 0), while v - floor(v) is not next to -1/2, nor v + 1/2 just below 1/2.
+    whole = np.trunc(v)
     fraction = np.subtract(v, whole, out=np.zeros_like(v), where=np.isfinite(v))
-    return np.asarray(whole + up(fraction, 0.5))
+    return np.asarray(whole + up(fraction, 0.5) - down(fraction, -0.5))
 
 
 def round_half_up(v: Real) -> Real:
@@ -74,7 +74,7 @@ def round_half_up(v: Real) -> Real:
     >>> round_half_up(np.array([2.5, -2.5, 0.49999999999999994]))
     array([ 3., -2.,  0.])
     """
-    return _from_below(v, np.greater_equal)
+    return _from_zero(v, np.greater_equal, np.less)
 
 
 def round_half_down(v: Real) -> Real:
@@ -83,7 +83,7 @@ def round_half_down(v: Real) -> Real:
     >>> round_half_down(np.array([2.5, -2.5, 0.5000001]))
     array([ 2., -3.,  1.])
     """
-    return _from_below(v, np.greater)
+    return _from_zero(v, np.greater, np.less_equal)
 
 
 def round_half_toward_zero(v: Real) -> Real:
@@ -120,6 +120,17 @@ def shift_right_half_away(x: Int64, e: ArrayLike) -> Int64:
     half = np.left_shift(np.int64(1), np.asarray(e, np.int64)) >> 1
     # Ties up, but negatives take one unit less of half a step: -2.5 + 0.5 - tiny floors to -3.
     return np.asarray(np.right_shift(x + half - ((x < 0) & (half > 0)), e))
+
+
+def shift_right_half_even(x: Int64, e: ArrayLike) -> Int64:
+    """Return x / 2^e to nearest, ties to even.
+
+    >>> shift_right_half_even(np.array([5, 7, -5]), 1)
+    array([ 2,  4, -2])
+    """
+    half = np.left_shift(np.int64(1), np.asarray(e, np.int64)) >> 1
+    # Ties up, but those above an even integer take one unit less of half a step.
+    return np.asarray(np.right_shift(x + half - ((np.right_shift(x, e) & 1 == 0) & (half > 0)), e))
 
 
 def saturate_to(x: Codes, qmin: ArrayLike, qmax: ArrayLike) -> Int64:

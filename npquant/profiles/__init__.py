@@ -12,10 +12,12 @@ from npquant.profiles import (
     compilers,
     executorch,
     hardware,
+    hls4ml,
     mnn,
     ncnn,
     onnx,
     openvino,
+    power_of_two,
     qonnx,
     stablehlo,
     tflite,
@@ -42,6 +44,8 @@ _ALL = (
     *stablehlo.PROFILES,
     *qonnx.PROFILES,
     *openvino.PROFILES,
+    *power_of_two.PROFILES,
+    *hls4ml.PROFILES,
 )
 
 
@@ -51,7 +55,8 @@ def names(*, layers: bool = True) -> tuple[str, ...]:
     Parameters
     ----------
     layers : bool
-        Only those with a linear layer of codes; False: those of engines that quantize and dequantize alone as well.
+        Only those with a linear layer of codes of any scales and biases; False: those of engines that take fewer (see
+        `Profile.restriction`), or quantize and dequantize alone, as well.
 
     Returns
     -------
@@ -63,7 +68,7 @@ def names(*, layers: bool = True) -> tuple[str, ...]:
     >>> names()[:3]
     ('npquant', 'tflite_ref', 'tflm')
     """
-    return tuple(profile.name for profile in _ALL if profile.has_layers or not layers)
+    return tuple(profile.name for profile in _ALL if not layers or (profile.has_layers and not profile.restriction))
 
 
 def get(name: str | Profile) -> Profile:
@@ -99,7 +104,7 @@ def get(name: str | Profile) -> Profile:
             return relative.record
     known = (*names(), *(relative.name for relative in RELATIVES))
     # Apart, and nearer, since the many modes of one quantizer would crowd out the layers.
-    alone = [profile.name for profile in _ALL if not profile.has_layers]
+    alone = [name for name in names(layers=False) if name not in known]
     near = difflib.get_close_matches(str(name), known, n=4, cutoff=0.3)
     near += difflib.get_close_matches(str(name), alone, n=2, cutoff=0.7)
     near = near or list(names())

@@ -50,6 +50,21 @@ def multiplier_float64_to_float32(sx: Fraction, sw: Fraction, sy: Fraction) -> F
     return to_float32(real_multiplier(sx, sw, sy))
 
 
+def power_of_two_multiplier(sx: Fraction, sw: Fraction, sy: Fraction) -> tuple[int, int]:
+    """R149. M = sx sw / sy = 2^k: (m, e) = (2^30, k + 1), a shift by k and nothing else. ValueError if M is no power of
+    two, or k is outside [-31, 29].
+    Source: espressif/esp-dl ``esp-dl/dl/base/dl_base.hpp``, mac_shift, revision 12c0616d.
+
+    >>> power_of_two_multiplier(Fraction(1, 4), Fraction(1, 2), Fraction(2))
+    (1073741824, -3)
+    """
+    ratio = sx * sw / sy
+    k = ratio.numerator.bit_length() - ratio.denominator.bit_length()
+    if ratio != Fraction(2) ** k or not -31 <= k <= 29:
+        raise ValueError(f"sx sw / sy is {float(ratio):g}, no power of two from 2^-31 to 2^29")
+    return 2**30, k + 1
+
+
 def decompose_multiplier(real: Fraction) -> tuple[int, int]:
     """R5. M = f 2^e with |f| in [1/2, 1); m = round_half_away(f 2^31); m = 2^31 becomes (2^30, e + 1); e < -31 gives
     (0, 0). -2^31 is an int32 and stays. The last rule flushes every M below about 2^-32: no int32 accumulator could

@@ -12,7 +12,7 @@ accumulator in output steps, before the zero point. Exact values of 5/2, -5/2 an
 from fractions import Fraction
 from math import floor
 
-from npquant.spec.rounding import INT32_MAX, INT32_MIN, round_half_away, round_half_up, saturate, wrap
+from npquant.spec.rounding import INT32_MAX, INT32_MIN, round_half_away, round_half_even, round_half_up, saturate, wrap
 
 
 def requantize_single_rounding(acc: int, multiplier: int, shift: int) -> int:
@@ -80,6 +80,17 @@ def requantize_half_away(acc: int, multiplier: int, shift: int) -> int:
     FixedPointMultiplyToNearest.
     """
     return round_half_away(Fraction(acc * multiplier) * Fraction(2) ** (shift - 31))
+
+
+def requantize_half_even(acc: int, multiplier: int, shift: int) -> int:
+    """R148. y = round_half_even(acc m 2^(e-31)). Source: espressif/esp-dl ``esp-dl/dl/tool/src/dl_tool.cpp``,
+    shift_and_round_half_even, revision 12c0616d; ucb-bar/gemmini ``src/main/scala/gemmini/Arithmetic.scala``, the
+    rounding shift, revision 8c3f992.
+
+    >>> [requantize_half_even(acc, 2**30, 0) for acc in (5, 7, -5)]
+    [2, 4, -2]
+    """
+    return round_half_even(Fraction(acc * multiplier) * Fraction(2) ** (shift - 31))
 
 
 def requantize_mantissa16(acc: int, multiplier: int, shift: int) -> int:

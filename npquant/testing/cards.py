@@ -102,6 +102,7 @@ def render_card(name: str) -> str:
     rows = {
         "equation": profile.equation,
         **(layer if profile.has_layers else {"codes": " and ".join(profile.quantize_types)}),
+        **({"takes": profile.restriction} if profile.restriction else {}),
         "overflow": profile.conversion,
         "version": profile.version,
         "read from": profile.source,
@@ -117,7 +118,7 @@ def render_card(name: str) -> str:
         "  how each operator is known",
         *_known(profile),
     ]
-    if profile.has_layers:
+    if profile.has_layers and not profile.restriction:
         lines += _layer_lines(profile)
     return "\n".join(lines) + "\n"
 

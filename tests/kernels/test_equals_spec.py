@@ -33,6 +33,7 @@ SHIFTS = [
     (rounding.shift_right_floor, spec_rounding.round_floor),
     (rounding.shift_right_half_up, spec_rounding.round_half_up),
     (rounding.shift_right_half_away, spec_rounding.round_half_away),
+    (rounding.shift_right_half_even, spec_rounding.round_half_even),
 ]
 
 
@@ -248,8 +249,9 @@ REQUANTIZERS = [
     (requantize.requantize_double_rounding_up, spec_requantize.requantize_double_rounding_up),
     (requantize.requantize_floor_then_half_up, spec_requantize.requantize_floor_then_half_up),
     (requantize.requantize_half_away, spec_requantize.requantize_half_away),
+    (requantize.requantize_half_even, spec_requantize.requantize_half_even),
 ]
-LABELS = ["R6", "R8", "R19", "R20", "R21"]
+LABELS = ["R6", "R8", "R19", "R20", "R21", "R148"]
 
 
 def requantize_equals_spec(kernel, rule, acc: int, fixed: tuple[int, int]) -> bool:
@@ -261,7 +263,7 @@ def requantize_equals_spec(kernel, rule, acc: int, fixed: tuple[int, int]) -> bo
 @pytest.mark.parametrize(("kernel", "rule"), REQUANTIZERS, ids=LABELS)
 @given(acc=INT32 | st.sampled_from([-(2**31), 2**31 - 1, 0, -1]), fixed=MULTIPLIERS)
 def test_requantize_equals_spec(kernel, rule, acc, fixed):
-    """R6, R8, R19, R20 and R21 for any int32 accumulator and any multiplier (C4)."""
+    """R6, R8, R19, R20, R21 and R148 for any int32 accumulator and any multiplier (C4)."""
     assert requantize_equals_spec(kernel, rule, acc, fixed)
 
 

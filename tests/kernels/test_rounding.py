@@ -23,6 +23,8 @@ NAMES = (
 )
 TIES = [k / 4 for k in range(-20, 21)]
 LARGE = [sign * v for sign in (-1, 1) for v in (2.0**23 - 0.5, 2.0**23 + 1, 2.0**24 - 1, 2.0**31, 2.0**100)]
+BESIDE_HALF = [(np.nextafter(dtype(half), dtype(far)), dtype) for dtype in (np.float32, np.float64)
+               for half in (0.5, -0.5, 1.5, -1.5) for far in (-9, 9)]  # fmt: skip
 
 
 def rounds_as(mode, rule, v: float, dtype=np.float32) -> bool:
@@ -46,6 +48,18 @@ def test_rounding_mode_equals_spec_on_ties_and_large_numbers(name):
     """Each mode on quarters, and where float32 has no fractions left."""
     for dtype in (np.float32, np.float64):
         assert all(rounds_as(getattr(rounding, name), getattr(spec, name), v, dtype) for v in TIES + LARGE)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_rounding_mode_equals_spec_next_to_ties(name):
+    """The floats next to a tie are none: v - floor(v) would round the one above -1/2 to it."""
+    assert all(rounds_as(getattr(rounding, name), getattr(spec, name), v, dtype) for v, dtype in BESIDE_HALF)
+
+
+def test_rounding_mode_law_kills_the_fraction_above_floor():
+    """A fraction from below is not exact next to -1/2."""
+    wrong = lambda v: np.floor(v) + (v - np.floor(v) > 0.5)  # noqa: E731
+    assert not all(rounds_as(wrong, spec.round_half_down, v, dtype) for v, dtype in BESIDE_HALF)
 
 
 def test_rounding_mode_law_kills_every_other_mode():
