@@ -15,6 +15,7 @@ from npquant.profiles import (
     mnn,
     ncnn,
     onnx,
+    openvino,
     qonnx,
     stablehlo,
     tflite,
@@ -40,6 +41,7 @@ _ALL = (
     *executorch.PROFILES,
     *stablehlo.PROFILES,
     *qonnx.PROFILES,
+    *openvino.PROFILES,
 )
 
 
