@@ -128,7 +128,7 @@ def test_the_container_refuses_what_it_cannot_hold_and_says_how_to_save_it(tmp_p
         "uint8 codes (layer 0, x)": dataclasses.replace(good, x=u8),
         "uint8 codes (layer 0, y)": dataclasses.replace(good, y=u8),
         "uint8 codes (layer 0, w)": dataclasses.replace(good, w=u8, w_q=one.astype(np.uint8)),
-        "int16 codes (layer 0, x)": dataclasses.replace(good, x=p16),
+        "int32 biases beside int16 inputs (layer 0)": dataclasses.replace(good, x=p16),
         "layer without an output quantization (layer 0)": dataclasses.replace(good, y=None),
         "'table' as an activation (layer 0)": IntegerLayer(one, zero, P8, w, P8, "table", P8, np.zeros(256, np.int8)),
     }
