@@ -16,7 +16,7 @@ from npquant.kernels.bias import bias_reciprocal_float64_half_even_x86, bias_rec
 from npquant.kernels.quantize_engines import dequantize_float32, quantize_reciprocal_half_even_int64
 from npquant.profiles.knowledge import Knowledge, Known
 from npquant.profiles.record import Profile
-from npquant.profiles.xnnpack import XNNPACK_FP32, XNNPACK_FP32_AVX512
+from npquant.profiles.xnnpack import QD8, XNNPACK_FP32, XNNPACK_FP32_AVX512
 
 _TEST: Final = "tests/peers/test_executorch.py"
 _UNQUANTIZED = Known("absent in the engine", "portable kernels between quantize and dequantize compute in float32")
@@ -51,11 +51,36 @@ def _bias_codes(b: ArrayLike, sx: ArrayLike, sw: ArrayLike) -> Int64:
     return (bias_reciprocal_half_even_x86 if np.ndim(sw) else bias_reciprocal_float64_half_even_x86)(b, sx, sw)
 
 
-_IN_LAYERS = Known("run", "executorch 1.5.1, whole layers between quantize and dequantize", 1_048_576, _TEST)
+_WHOLE: Final = "whole layers between quantize and dequantize"
 _UNSTUDIED = Known("absent here", "not studied under ExecuTorch")
 _NO_INT16 = Known("absent in the engine", "the partitioner takes int8 codes")
 
-_AVX512 = Known("run", "executorch 1.5.1, whole layers, by other draws, before npquant had the rule", 786_432, _TEST)
+# qd8-f32-qc8w: a graph of one range for the tensor is executed with one a row, as XNNPACK has no other.
+DYNAMIC = dataclasses.replace(QD8, activations=("none", "relu"), even_narrow_depth=False)
+
+
+def _knowledge(processor: str, static: int, dynamic: int) -> Knowledge:
+    """Return the cells on a processor, by the outputs of its static and of its dynamic layers."""
+    engine = f"executorch 1.5.1 {processor}"
+    layers = Known("run", f"{engine}, {_WHOLE}", static, f"{_TEST}::test_xnnpack_delegate_equals_profile")
+    return Knowledge(
+        linear=layers,
+        wide=_NO_INT16,
+        requantize=layers,
+        quantize=layers,
+        dequantize=layers,
+        codes_to_codes=_UNSTUDIED,
+        bias=layers,
+        activations=_UNSTUDIED,
+        softmax=Known("absent in the engine", "the partitioner gives softmax to XNNPACK in float32"),
+        dynamic=Known(
+            "run",
+            f"{engine}: weights per channel (no others are delegated), one range a row whatever the graph says",
+            dynamic,
+            f"{_TEST}::test_dynamic_layer_equals_profile",
+        ),
+    )
+
 
 EXECUTORCH_XNNPACK = dataclasses.replace(
     XNNPACK_FP32,
@@ -71,22 +96,11 @@ EXECUTORCH_XNNPACK = dataclasses.replace(
     wide_stages=(),
     code_pairs=(),
     activation_types=(),
-    dynamic=None,
+    dynamic=DYNAMIC,
     weight_zero_point="zero",
     code_types=("int8",),
     quantize_types=("int8",),
-    knowledge=Knowledge(
-        linear=_IN_LAYERS,
-        wide=_NO_INT16,
-        requantize=_IN_LAYERS,
-        quantize=_IN_LAYERS,
-        dequantize=_IN_LAYERS,
-        codes_to_codes=_UNSTUDIED,
-        bias=_IN_LAYERS,
-        activations=_UNSTUDIED,
-        softmax=Known("absent in the engine", "the partitioner gives softmax to XNNPACK in float32"),
-        dynamic=_UNSTUDIED,
-    ),
+    knowledge=_knowledge("on x86 without AVX-512", 2_097_152, 1_163_904),
 )
 
 EXECUTORCH_XNNPACK_AVX512 = dataclasses.replace(
@@ -94,16 +108,9 @@ EXECUTORCH_XNNPACK_AVX512 = dataclasses.replace(
     name="executorch_xnnpack_avx512",
     engine="ExecuTorch, XNNPACK delegate, AVX-512 kernels",
     equation="as xnnpack_fp32_avx512; a real bias becomes int32(half_even(f32(b f32(1/(sx sw)))))",
+    knowledge=_knowledge("on x86 with AVX-512, by other draws, before npquant had the rule", 786_432, 1_040_000),
     output_stage=XNNPACK_FP32_AVX512.output_stage,
     conversion=XNNPACK_FP32_AVX512.conversion,
-    knowledge=dataclasses.replace(
-        EXECUTORCH_XNNPACK.knowledge,
-        linear=_AVX512,
-        requantize=_AVX512,
-        quantize=_AVX512,
-        dequantize=_AVX512,
-        bias=_AVX512,
-    ),
 )
 
 PROFILES = (EXECUTORCH_XNNPACK, EXECUTORCH_XNNPACK_AVX512, EXECUTORCH_PORTABLE)

@@ -6,7 +6,7 @@ multiplier, sx sw sy scales, zy zero point of the worked example.
 
 from __future__ import annotations
 
-from dataclasses import is_dataclass
+from dataclasses import asdict, fields, is_dataclass
 from functools import partial
 from textwrap import wrap
 from types import MappingProxyType
@@ -199,15 +199,16 @@ def record_as_json(profile: Profile) -> dict[str, object]:
     >>> record_as_json(get("ort"))["accumulator"]
     'wrap'
     """
-    return {name: _as_json(getattr(profile, name)) for name in profile.__dataclass_fields__}
+    known = {operator: asdict(cell) for operator, cell in profile.knowledge.cells()}
+    return {name: _in_json(getattr(profile, name)) for name in profile.__dataclass_fields__} | {"knowledge": known}
 
 
-def _as_json(value: Any) -> object:
-    """Return a field as JSON's types hold it: a record inside as its fields, a function as its name."""
-    if is_dataclass(value):
-        return {name: _as_json(getattr(value, name)) for name in value.__dataclass_fields__}
-    if isinstance(value, tuple):
-        return [_as_json(part) for part in value]
+def _in_json(value: Any) -> Any:
+    """Return a record inside as a dict, a tuple as a list, a function as its name with what it was given."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: _in_json(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, (tuple, list)):
+        return [_in_json(one) for one in value]
     if isinstance(value, partial):
-        return str(value.func.__name__)
+        return f"{value.func.__name__}({', '.join(f'{name}={given}' for name, given in value.keywords.items())})"
     return value.__name__ if callable(value) else value

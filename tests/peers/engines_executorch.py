@@ -85,12 +85,9 @@ def dequantized(q: NDArray[Any], x: QuantParams) -> NDArray[np.float32]:
 
 def _delegated(layer: Any) -> tuple[Any, str]:
     """Lower one layer between quantize and dequantize to the delegate, and load it beside its buffer."""
-    with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import torch
-        from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
-        from executorch.exir import EdgeCompileConfig, to_edge_transform_and_lower
-        from executorch.extension.pybindings.portable_lib import _load_for_executorch_from_buffer
         from torch.ao.quantization.fx import _decomposed  # noqa: F401  # registers the operators
 
         ops = torch.ops.quantized_decomposed
@@ -115,11 +112,77 @@ def _delegated(layer: Any) -> tuple[Any, str]:
                 out = torch.relu(out) if layer.activation == "relu" else out
                 return ops.dequantize_per_tensor(ops.quantize_per_tensor(out, *y), *y)
 
-        real = torch.from_numpy(dequantized(layer.x_q, layer.x))
-        exported = torch.export.export(Layer().eval(), (real,))
+        return _lowered(Layer().eval(), torch.from_numpy(dequantized(layer.x_q, layer.x)))
+
+
+def _lowered(module: Any, x: Any) -> tuple[Any, str]:
+    """Export a module, give the delegate what its partitioner takes, and load it beside its buffer."""
+    with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
+        warnings.simplefilter("ignore")
+        import torch
+        from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
+        from executorch.exir import EdgeCompileConfig, to_edge_transform_and_lower
+        from executorch.extension.pybindings.portable_lib import _load_for_executorch_from_buffer
+
         lowered = to_edge_transform_and_lower(
-            exported, partitioner=[XnnpackPartitioner()], compile_config=EdgeCompileConfig(_check_ir_validity=False)
+            torch.export.export(module, (x,)),
+            partitioner=[XnnpackPartitioner()],
+            compile_config=EdgeCompileConfig(_check_ir_validity=False),
         )
         graph = str(lowered.exported_program().graph_module.code)
         program = lowered.to_executorch().buffer
         return (_load_for_executorch_from_buffer(program), program), graph
+
+
+class Dynamic:
+    """A float layer of int8 weights per channel, inputs quantized by a range that the graph takes at run time."""
+
+    def __init__(self, w_q: NDArray[np.int8], w: QuantParams, bias: Any, *, rows: int, relu: bool, each_row: bool):
+        import torch
+
+        self._eager = _dynamic_module(w_q, w, bias, relu=relu, each_row=each_row)
+        self._program, self.graph = _lowered(self._eager, torch.zeros(rows, len(w_q)))
+
+    def delegated(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Run the delegate."""
+        import torch
+
+        return np.asarray(self._program[0].run_method("forward", (torch.from_numpy(x),))[0].numpy())
+
+    def eager(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Run the graph that was lowered, in torch."""
+        import torch
+
+        return np.asarray(self._eager(torch.from_numpy(x)).detach().numpy())
+
+
+def _dynamic_module(w_q: NDArray[np.int8], w: QuantParams, bias: Any, *, relu: bool, each_row: bool) -> Any:
+    """Write the graph of XNNPACKQuantizer's dynamic layer, or of one range a token, which is a row."""
+    import torch
+    from torch.ao.quantization.fx import _decomposed  # noqa: F401  # registers the operators
+
+    ops, codes = torch.ops.quantized_decomposed, (-128, 127)
+    scale = torch.from_numpy(np.array(w.scale, np.float32))
+
+    class Layer(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.register_buffer("weight", torch.from_numpy(w_q.T.copy()))
+            self.register_buffer("scale", scale)
+            self.register_buffer("zero", torch.zeros(scale.shape, dtype=torch.int64))
+            self.bias = None if bias is None else torch.nn.Parameter(torch.from_numpy(bias.copy()))
+
+        def forward(self, x: Any) -> Any:
+            if each_row:
+                s, z = ops.choose_qparams_per_token_asymmetric(x, torch.int8)
+                q = ops.quantize_per_token(x, s, z, *codes, torch.int8)
+                q = ops.dequantize_per_token(q, s, z, *codes, torch.int8, torch.float32)
+            else:
+                s, z = ops.choose_qparams.tensor(x, *codes, 2.0**-23, torch.int8)
+                q = ops.quantize_per_tensor.tensor(x, s, z, *codes, torch.int8)
+                q = ops.dequantize_per_tensor.tensor(q, s, z, *codes, torch.int8)
+            weight = ops.dequantize_per_channel(self.weight, self.scale, self.zero, 0, -127, 127, torch.int8)
+            out = torch.nn.functional.linear(q, weight, self.bias)
+            return torch.relu(out) if relu else out
+
+    return Layer().eval()

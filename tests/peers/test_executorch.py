@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 import npquant
-from tests.peers import adversarial, layers, machine, vectors
+from npquant.kernels.qd8 import qd8_codes
+from npquant.profiles.dynamic import dynamic_linear
+from tests.peers import adversarial, dynamic_layers, layers, machine, vectors
 from tests.peers import engines_executorch as ENGINE
 from tests.peers.comparison import differing, require_equal
 
@@ -61,15 +65,15 @@ PROFILE = "executorch_xnnpack_avx512" if machine.has_avx512() else "executorch_x
 
 
 def _static(seed: int, each: bool) -> list[layers.Layer]:
-    """Draw layers of 512 rows and 512 outputs whose products, small by design, meet ties; real biases reach beyond."""
+    """Draw layers, 1,024 rows by 512, whose products, small by design, meet ties; real biases reach beyond."""
     rng, drawn = np.random.default_rng(seed), []
-    for i, zero in enumerate(adversarial.zero_points("int8", 4)):
+    for i, zero in enumerate(adversarial.zero_points("int8", 4)[each::2]):
         sx, sw, sy = layers.scales(rng, 512, per_channel=each)
         m = layers.real_multipliers(sx, sw, sy, 512)
         steps = adversarial.accumulators(rng, m, reach=2**24).astype(np.float64) + rng.choice([0, 0.25, 0.5], 512)
         w_q = (rng.integers(-3, 4, (8, 512)) if i % 2 else adversarial.codes(rng, (8, 512), "int8")).astype(np.int8)
         bias = (steps * np.float64(sx) * np.asarray(sw, np.float64)).astype(np.float32)
-        x_q = adversarial.codes(rng, (512, 8), "int8")
+        x_q = adversarial.codes(rng, (1024, 8), "int8")
         zx = int(rng.integers(-128, 128))
         layer = layers.Layer(
             x_q,
@@ -78,7 +82,7 @@ def _static(seed: int, each: bool) -> list[layers.Layer]:
             layers.params(sx, zx, "int8"),
             layers.params(sw, 0, "int8"),
             layers.params(sy, int(zero), "int8"),
-            "relu" if i == 3 else "none",
+            "relu" if i else "none",
         )
         drawn.append(layer)
     return drawn
@@ -94,3 +98,40 @@ def test_xnnpack_delegate_equals_profile(each: bool) -> None:
         compared += require_equal(ENGINE, got, layer.under(PROFILE), case=layer)
         biases += int(differing(got, layer.under(PROFILE.replace("executorch_xnnpack", "xnnpack_fp32"))).sum())
     assert compared >= 1_048_576 and biases > 0
+
+
+def _dynamic(seed: int, k: int, n: int, *, each_row: bool, relu: bool) -> tuple[ENGINE.Dynamic, dict[str, Any]]:
+    """Draw a layer of 128 rows, with a bias unless k is odd; return it and what the profile is told."""
+    rng = np.random.default_rng(seed)
+    w_q = np.maximum(adversarial.codes(rng, (k, n), "int8"), -127).astype(np.int8)
+    w = layers.params((10 ** rng.uniform(-4, 0, n)).astype(np.float32), 0, "int8")
+    bias = None if k % 2 else (rng.normal(0, 1, n) * 10 ** rng.uniform(-3, 3)).astype(np.float32)
+    told = {"w_q": w_q, "w": w, "bias": bias, "activation": "relu" if relu else "none"}
+    return ENGINE.Dynamic(w_q, w, bias, rows=128, relu=relu, each_row=each_row), told
+
+
+@pytest.mark.parametrize("each_row", [False, True])
+def test_dynamic_layer_equals_profile(each_row: bool) -> None:
+    """Per-channel weights: one range for the tensor, or one a row, is the same to the delegate: one a row."""
+    rng, compared, killed = np.random.default_rng(236), 0, set()
+    for k, n in [(65, 300), (256, 333)][each_row:]:
+        layer, told = _dynamic(237 + k, k, n, each_row=each_row, relu=k == 256)
+        assert "executorch_call_delegate" in layer.graph and "linear" not in layer.graph
+        for _ in range(14 if each_row else 7):
+            x = dynamic_layers.inputs(rng, 128, k)
+            got = layer.delegated(x) + 0
+            compared += require_equal(ENGINE, got, dynamic_linear(x, profile=PROFILE, **told) + 0, case=(k, n))
+            wrong = ("ruy_x86", "litert_ref_2025", "fbgemm")
+            killed |= {name for name in wrong if (got != dynamic_linear(x, profile=name, **told)).any()}
+    assert compared >= 524_288 and killed == {"ruy_x86", "litert_ref_2025", "fbgemm"}
+
+
+def test_one_range_for_the_tensor_is_executed_as_one_a_row() -> None:
+    """0.4 beside 255 is code 0 of the graph's one scale, so 0 in torch; the delegate answers 0.4."""
+    x, w = np.float32([[0.4], [255]]), npquant.QuantParams([1.0], 0, -128, 127)
+    layer = ENGINE.Dynamic(np.int8([[1]]), w, None, rows=2, relu=False, each_row=False)
+    assert layer.eager(x).ravel().tolist() == [0.0, 255.0]
+    alone = qd8_codes(x).scale.ravel()[0] * 255
+    assert layer.delegated(x).ravel().tolist() == [float(alone), 255.0]
+    got = dynamic_linear(x, np.int8([[1]]), w=w, profile=PROFILE)
+    assert got.ravel().tolist() == [float(alone), 255.0]

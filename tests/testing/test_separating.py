@@ -48,6 +48,8 @@ GOLDEN = {
     "executorch_xnnpack": "a6875d961e53ec09500cf97c5959a783e0e14b4d1483d07a6bb605a02d6f7228",
     "executorch_xnnpack_avx512": "8804070cd5aeaa7b0bbfaa6e972a843037285862837c734954ed40d754a6ab98",
     "stablehlo_iree": "83a4492978722aea276de96595f9be227b0ecd3643525c5a2bf40bfe6500e3a7",
+    "openvino": "71c93b217cba69d10cd31e05af752920e7cd60e59696cc05e40782a719cdbe20",
+    "openvino_pair16": "bd818e643a6bca168702b3eb2de0a1181ff7b3ae8c07c0f75510b8d5116eca07",
 }
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from math import prod
 from types import MappingProxyType
 from typing import Final, NamedTuple
@@ -178,8 +179,14 @@ def _of_a_row(s: Step) -> int:
     raise NotImplementedError("this engine's outputs depend on each other's constants: evaluate a row")
 
 
+@lru_cache(maxsize=16)
+def _tract_multiplier(sx: Fraction, sw: Fraction | tuple[Fraction, ...], sy: Fraction) -> Fraction | list[Fraction]:
+    """Return what all outputs of a layer ask for, once."""
+    return tract.layer_multiplier(sx, sw, sy)
+
+
 def _tract(s: Step) -> int:
-    m = tract.layer_multiplier(s.sx, s.channels if s.each else s.sw, s.sy)
+    m = _tract_multiplier(s.sx, s.channels if s.each else s.sw, s.sy)
     if isinstance(m, list):
         y = tract.rescale_magnitude(s.acc, multipliers.multiplier_float32_reciprocal(s.sx, s.sw, s.sy))
     else:

@@ -20,7 +20,7 @@ from npquant.testing.ask import ask
 from npquant.testing.backend import Backend, Capabilities, capabilities_of, why_not_asked
 from npquant.testing.case import Case, expected, one_layer
 from npquant.testing.classes import plain, rail, tie, zero_point
-from npquant.testing.separating import SEPARATING_SET, Answer, Vector, answer, candidates, search
+from npquant.testing.separating import RARE, SEPARATING_SET, Answer, Vector, answer, candidates, search
 
 # Vectors that are put at most, and drawn ones that are searched where the fixed set does not separate what is taken.
 MOST_VECTORS: Final = 8
@@ -218,7 +218,7 @@ def _vectors_for(can: Capabilities) -> Sequence[Vector]:
     """Return the separating set where all of it is taken, else as good a one of vectors that are taken."""
     if not any(why_not_asked(as_case(vector), can) for vector in SEPARATING_SET):
         return SEPARATING_SET
-    drawn = [*SEPARATING_SET, *candidates(np.random.default_rng(0), DRAWN)]
+    drawn = [*SEPARATING_SET, *RARE, *candidates(np.random.default_rng(0), DRAWN)]
     taken = [vector for vector in drawn if not why_not_asked(as_case(vector), can)]
     profiles = [get(name) for name in names()]
     return search(profiles, taken)[:MOST_VECTORS] if taken else []
