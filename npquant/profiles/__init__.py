@@ -16,6 +16,7 @@ from npquant.profiles import (
     mnn,
     ncnn,
     onnx,
+    openvino,
     power_of_two,
     qonnx,
     stablehlo,
@@ -42,6 +43,7 @@ _ALL = (
     *executorch.PROFILES,
     *stablehlo.PROFILES,
     *qonnx.PROFILES,
+    *openvino.PROFILES,
     *power_of_two.PROFILES,
     *hls4ml.PROFILES,
 )

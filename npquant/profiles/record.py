@@ -66,6 +66,8 @@ class Profile:
         Beyond int32: an OverflowError, or two's complement; or pairs of products that saturate to int16 on the way.
     pairs_apart : callable
         Beside "pair16": K -> how many of the first products are summed, and so paired, apart from the others.
+    pairs_int8 : bool
+        Beside "pair16": int8 inputs are fed as x + 128, so that their products are paired too.
     weight_qmin : int
         Smallest weight code that the engine's specification allows, -128 or -127.
     weight_zero_point : {"honoured", "per_tensor", "uint8", "zero"}
@@ -135,6 +137,7 @@ class Profile:
     quantize_bias: Callable[[ArrayLike, Any, Any], Int64] = bias_half_even
     accumulator: Literal["exact", "wrap", "pair16"] = "wrap"
     pairs_apart: Callable[[int], int] = pairs_together
+    pairs_int8: bool = False
     weight_qmin: int = -128
     weight_zero_point: Literal["honoured", "per_tensor", "uint8", "zero"] = "honoured"
     zero_points: bool = True

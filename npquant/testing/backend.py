@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from npquant.kernels.activation_bounds import CLAMPS
+from npquant.kernels.qparams import QuantParams
 from npquant.profiles.npquant import NPQUANT
 from npquant.profiles.record import Profile
 from npquant.testing.case import LAYOUTS, Case, Model
@@ -128,8 +129,17 @@ def capabilities_of(profile: Profile) -> Capabilities:
         input_zero_point=profile.zero_points,
         weight_zero_point=weight_zero and profile.zero_points,
         unsigned_weight_zero_point=profile.weight_zero_point != "zero" and profile.zero_points,
-        activations=("none", *(name for name in CLAMPS if name != "identity")),
+        activations=("none", *(name for name in CLAMPS if name != "identity" and _fuses(profile, name))),
     )
+
+
+def _fuses(profile: Profile, activation: Any) -> bool:
+    """Say whether a profile's layers take a fused activation."""
+    try:
+        profile.activation_bounds(activation, QuantParams(1.0, 0, 0, 255))
+    except ValueError:
+        return False
+    return True
 
 
 def capabilities_from(backend: Any, profile: Profile) -> Capabilities:

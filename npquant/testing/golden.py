@@ -15,7 +15,7 @@ import numpy as np
 
 from npquant.kernels.qparams import QuantParams
 from npquant.profiles.record import Profile
-from npquant.testing.backend import Capabilities
+from npquant.testing.backend import Capabilities, capabilities_of
 from npquant.testing.case import Case, Layer, Model
 from npquant.testing.classes import (
     activation,
@@ -62,7 +62,8 @@ def golden(profile: Profile, can: Capabilities) -> Iterator[Case]:
 def _clamped_channels(profile: Profile, kind: str, can: Capabilities, rng: np.random.Generator) -> Case:
     """Return outputs on and beside the bounds of ReLU6, each channel with a mantissa and an exponent of its own."""
     y = params(kind, np.float32(0.05), -28 * can.input_zero_point)
-    codes = activation.codes_at_bounds(profile, "relu6", y)
+    fused = "relu6" if "relu6" in capabilities_of(profile).activations else "relu"
+    codes = activation.codes_at_bounds(profile, fused, y)
     steps = np.arange(len(codes))
     scales = (np.float32(0.001) * (1 + 0.3 * (steps % 10)) * 2.0 ** -(steps % 7)).astype(np.float32)
     scales[3] = np.float32(2.0**-9 * (1 + 2.0**-23))

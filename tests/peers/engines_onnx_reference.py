@@ -83,3 +83,12 @@ def dynamic_quantize_linear(
     """Run DynamicQuantizeLinear and return codes, scale and zero point."""
     y_q, scale, zero_point = _node("DynamicQuantizeLinear", [x], ["uint8", "float32", "uint8"])
     return y_q, scale, zero_point
+
+
+def batch_normalization(x: NDArray[np.float32], *, mean: float, opset: int) -> NDArray[np.float32]:
+    """Run BatchNormalization with scale and variance 1, bias and epsilon 0, momentum 0.9."""
+    one, zero = np.ones(1, np.float32), np.zeros(1, np.float32)
+    feeds: list[NDArray[Any] | None] = [x, one, zero, np.array([mean], np.float32), one]
+    settings = {"epsilon": 0.0, "momentum": 0.9}
+    model, named = one_node_model("BatchNormalization", feeds, ["float32"], opset=opset, **settings)
+    return np.asarray(run(model, named)[0])

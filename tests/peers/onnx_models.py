@@ -21,6 +21,7 @@ def one_node_model(
     outputs: Sequence[DTypeLike],
     *,
     domain: str = "",
+    opset: int = _OPSET,
     **attributes: Any,
 ) -> tuple[bytes, dict[str, NDArray[Any]]]:
     """Build a model of one node with every operand a graph input; return it and the feeds."""
@@ -36,7 +37,7 @@ def one_node_model(
         [_value(name, array.dtype, array.shape) for name, array in named.items()],
         [_value(name, dtype, None) for name, dtype in zip(names, outputs, strict=True)],
     )
-    opsets = [helper.make_opsetid("", _OPSET)]
+    opsets = [helper.make_opsetid("", opset)]
     if domain:
         opsets.append(helper.make_opsetid(domain, 1))
     model = helper.make_model(graph, opset_imports=opsets, ir_version=_IR_VERSION)

@@ -82,3 +82,23 @@ def test_dequantize_equals_profile(codes: str) -> None:
     for q, x in vectors.to_dequantize(45, 256, codes):
         want = npquant.dequantize(q, x, profile="onnx_ref")
         require_equal(ENGINE, ENGINE.dequantize(q, x=layers.pair(x)), want, case=x)
+
+
+def test_zero_point_joins_before_the_rounding() -> None:
+    """One product of half a step at zero point 1: 2, where the operator's text and ONNX Runtime say 1."""
+    one, half = npquant.QuantParams(1.0, 0, -128, 127), npquant.QuantParams(0.5, 0, -128, 127)
+    y = npquant.QuantParams(1.0, 1, -128, 127)
+    layer = layers.Layer(np.int8([[1]]), np.int8([[1]]), None, one, half, y)
+    answers = [_qlinear_matmul(layer), layer.under("onnx_ref"), layer.under("ort")]
+    assert [int(codes[0, 0]) for codes in answers] == [2, 2, 1]
+
+
+def test_batch_normalization_moves_its_mean_before_opset_14() -> None:
+    """[1, 3] less the stored mean 0 is [1, 3]: opset 14 says so, and opsets 9 to 13 take a fifth off."""
+    x = np.array([[1], [3]], np.float32)
+    answers = {opset: ENGINE.batch_normalization(x, mean=0, opset=opset).ravel().tolist() for opset in (9, 13, 14, 15)}
+    moved = (x - np.float32(0.2)).ravel().tolist()
+    assert answers[14] == answers[15] == [1.0, 3.0]
+    assert np.allclose([answers[9], answers[13]], [moved, moved], rtol=1e-6)
+    with pytest.raises(TypeError, match="BatchNormalization_6"):
+        ENGINE.batch_normalization(x, mean=0, opset=8)

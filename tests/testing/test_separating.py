@@ -10,6 +10,7 @@ from npquant.testing.differences import difference_table, first_separation, give
 from npquant.testing.numerics import golden_digest
 from npquant.testing.samples import Sample, codes_under, near_ties, realistic
 from npquant.testing.separating import SEPARATING_SET, candidates, classes, search
+from npquant.testing.separating_wide import WIDE_SEPARATING_SET, wide_candidates, wide_profiles
 
 PROFILES = [get(name) for name in names()]
 
@@ -43,6 +44,10 @@ GOLDEN = {
     "nvdla": "05d8fced8fa3ea0992a0b2c1a90ce86da1413044b71c02cce0e1c78b3fa01540",
     "ncnn": "67e5e166c94adc2585992c475b4f1b60cc042706d1e2da37d424bb0aaf08672a",
     "mnn": "46babb5167bb549d60225a1384f525ffd54e2a1dbb1ff7376c65513f96966fa3",
+    "tract": "6109eb5485bc8d9a8a36bb46fabc2114e429cd29e3ca588a542d6e250b8360ab",
+    "executorch_xnnpack": "a6875d961e53ec09500cf97c5959a783e0e14b4d1483d07a6bb605a02d6f7228",
+    "executorch_xnnpack_avx512": "8804070cd5aeaa7b0bbfaa6e972a843037285862837c734954ed40d754a6ab98",
+    "stablehlo_iree": "83a4492978722aea276de96595f9be227b0ecd3643525c5a2bf40bfe6500e3a7",
 }
 
 
@@ -57,6 +62,39 @@ def test_separating_set_kills_a_shorter_one():
     for i in range(len(SEPARATING_SET)):
         shorter = [v for j, v in enumerate(SEPARATING_SET) if j != i]
         assert len(classes(PROFILES, shorter)) < len(PROFILES)
+
+
+def test_search_goes_on_from_a_set():
+    """The seventh vector is what the search finds behind the first six; behind all of them it finds nothing."""
+    drawn = candidates(np.random.default_rng(0), 130)
+    six = SEPARATING_SET[:6]
+    together = [get(name) for group in classes(PROFILES, six) if len(group) > 1 for name in group]
+    assert len(together) >= 4
+    assert search(together, drawn, six) == [SEPARATING_SET[6]]
+    assert search(together, drawn, SEPARATING_SET) == []
+
+
+def test_wide_separating_set_tells_16_bit_layers_apart():
+    """At most 8 vectors of both bias types; who is still together has the same stages for int16 codes, and bounds."""
+    profiles = wide_profiles()
+    assert len(WIDE_SEPARATING_SET) <= 8 and {v.bias_type for v in WIDE_SEPARATING_SET} == {"int32", "int64"}
+    found = classes(profiles, WIDE_SEPARATING_SET)
+    assert [group for group in found if len(group) > 1] == [
+        ["tflm", "litert_ref_conv"],
+        ["xnnpack_fp32", "xnnpack_fp32_avx512"],
+    ]
+    for group in found:
+        assert len({(p.wide_stages, p.activation_bounds) for p in profiles if p.name in group}) == 1
+
+
+def test_wide_separating_set_kills_a_shorter_one_and_finds_no_further_vector():
+    """No vector can be left out, and 200 drawn ones split no class."""
+    profiles = wide_profiles()
+    most = len(classes(profiles, WIDE_SEPARATING_SET))
+    for vector in WIDE_SEPARATING_SET:
+        assert len(classes(profiles, [v for v in WIDE_SEPARATING_SET if v != vector])) < most
+    for bias_type in ("int32", "int64"):
+        assert search(profiles, wide_candidates(np.random.default_rng(1), 100, bias_type), WIDE_SEPARATING_SET) == []
 
 
 def test_search_finds_a_set_that_separates_as_much_as_its_candidates():

@@ -82,8 +82,8 @@ def rows_one_by_one(call: Call) -> Codes:
 
 
 def outputs_one_by_one(call: Call) -> Codes:
-    """A loop over N, each output as a layer of its own."""
-    if call.w.per_channel or not call.outputs:
+    """A loop over N, each output as a layer of its own, where the engine does not look at all of them at once."""
+    if call.w.per_channel or not call.outputs or call.profile.whole_layer is not None:
         return answer(call)
     bias = bias_codes(call).astype(np.int32)
     columns = [answer(replace(call, w_q=call.w_q[:, n : n + 1], bias=bias[n : n + 1])) for n in range(call.outputs)]

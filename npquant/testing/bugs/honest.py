@@ -87,10 +87,12 @@ def sums(call: Call, x: Int64 | None = None, w: Int64 | None = None) -> Int64:
     """Return the sums of products: exact, or in saturating pairs where the profile's machine has these and nothing is
     replaced.
     """
-    pairs = call.profile.accumulator == "pair16" and call.x_q.dtype == np.uint8 and call.w_q.dtype == np.int8
-    if pairs and x is None and w is None:
-        apart = call.profile.pairs_apart(call.depth)
-        return accumulate_pair16(call.x_q, call.w_q, 0, call.zx, call.zw, apart)  # type: ignore[arg-type]
+    unsigned = call.x_q.dtype == np.uint8
+    pairs = call.profile.accumulator == "pair16" and call.w_q.dtype == np.int8
+    if pairs and (unsigned or call.profile.pairs_int8) and x is None and w is None:
+        up, apart = 0 if unsigned else 128, call.profile.pairs_apart(call.depth)
+        raised = (call.x_q.astype(np.int16) + up).astype(np.uint8)
+        return accumulate_pair16(raised, call.w_q, 0, call.zx + up, call.zw, apart)  # type: ignore[arg-type]
     return product(centred_x(call) if x is None else x, centred_w(call) if w is None else w)
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from npquant.profiles.record import Profile
 from npquant.spec.linear import dot, dot_pair16
-from npquant.spec.rounding import INT32_MAX, INT32_MIN, wrap
+from npquant.spec.rounding import INT32_MAX, INT32_MIN, saturate, wrap
 from npquant.testing.case import Layer, checked
 from npquant.testing.vectors.rules import CLAMPS, DEFINITIONS, Step
 
@@ -48,16 +48,28 @@ def defined_layer(layer: Layer, x_q: NDArray[Any], profile: Profile) -> Stages:
     zeros = np.broadcast_to(np.asarray(0 if ignored else w.zero_point), (n,)).tolist()
     codes = [0] * n if layer.bias is None else [int(b) for b in layer.bias]
     columns = [layer.w_q[:, j].tolist() for j in range(n)]
-    pairs = profile.accumulator == "pair16" and x_q.dtype == np.uint8 and layer.w_q.dtype == np.int8
+    up = 128 if x_q.dtype == np.int8 else 0
+    pairs = profile.accumulator == "pair16" and layer.w_q.dtype == np.int8 and (not up or profile.pairs_int8)
+    up *= pairs
     grids = np.zeros((3, len(x_q), n), np.int64)
     for i, row in enumerate(x_q.tolist()):
+        steps, raised = [], [q + up for q in row]
         for j in range(n):
-            acc = _sum(row, columns[j], int(x.zero_point), zeros[j], profile.pairs_apart if pairs else None)
+            acc = _sum(raised, columns[j], int(x.zero_point) + up, zeros[j], profile.pairs_apart if pairs else None)
             acc = _as_int32(acc + (0 if profile.takes_real_bias else codes[j]), profile)
-            step = Step(acc, codes[j], _ratio(x.scale), scales[j], _ratio(y.scale), bool(np.ndim(w.scale)),
-                        int(y.zero_point), *room, int(x.zero_point), sum(columns[j]), tuple(scales))  # fmt: skip
-            grids[:, i, j] = acc, definition.code(step), definition.code(step._replace(low=low, high=high))
+            steps += [Step(acc, codes[j], _ratio(x.scale), scales[j], _ratio(y.scale), bool(np.ndim(w.scale)),
+                           int(y.zero_point), *room, int(x.zero_point), sum(columns[j]), tuple(scales), columns[j],
+                           layer.activation, y.dtype.name)]  # fmt: skip
+        grids[:, i] = [step.acc for step in steps], *_codes(definition, steps, room, (low, high))
     return Stages(*grids)
+
+
+def _codes(definition: Any, steps: list[Step], *intervals: tuple[int, int]) -> list[list[int]]:
+    """Return the codes of a row of outputs, clamped to each interval."""
+    if definition.row is not None:
+        row = definition.row(steps) if steps else []
+        return [[saturate(code, *ends) for code in row] for ends in intervals]
+    return [[definition.code(s._replace(low=ends[0], high=ends[1])) for s in steps] for ends in intervals]
 
 
 def open_room(profile: Profile, low: int, high: int) -> tuple[int, int]:
@@ -100,8 +112,13 @@ def defined_codes(x: NDArray[np.float32], params: Any, profile: Profile) -> NDAr
 def _quantized(rule: Any, nan: str, v: float, s: Fraction, z: int, ends: tuple[int, int], each: bool) -> int:
     """Return the code of one float32 value; special values and infinite quotients by the rule for what is beyond
     int32."""
+    if nan == "range":
+        try:
+            rule(Fraction(0), s, z, *ends, each)
+        except OverflowError:
+            return ends[0]
     if isnan(v):
-        named = {"low": ends[0], "high": ends[1], "zero_point": z, "torch": 0 if each else ends[1]}
+        named = {"low": ends[0], "range": ends[0], "high": ends[1], "zero_point": z, "torch": 0 if each else ends[1]}
         return named[nan] if nan in named else int(rule(HUGE, Fraction(1), z, *ends, each))
     try:
         if not isinf(v):

@@ -5,7 +5,7 @@ output zero point, [low, high] the output codes that are left open, zx input zer
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import prod
@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from npquant.spec import activation_bounds as bounds
-from npquant.spec import affine, conversion, output_stages, quantize_engines, quantize_modes, tract
+from npquant.spec import affine, conversion, openvino, output_stages, quantize_engines, quantize_modes, tract
 from npquant.spec import multiplier as multipliers
 from npquant.spec import requantize as requantizations
 from npquant.spec.floating import to_float32, to_float64
@@ -34,7 +34,8 @@ CLAMPS: Final = MappingProxyType(
 class Step(NamedTuple):
     """One output on its way from the accumulator to the code.
 
-    each: whether weight scales are per channel; channels: the scales of them all."""
+    each: whether weight scales are per channel; channels: the scales of all outputs, for engines that look at them;
+    column: this output's weights; kind: the type of the output codes."""
 
     acc: int
     b_q: int
@@ -48,6 +49,9 @@ class Step(NamedTuple):
     zx: int = 0
     colsum: int = 0
     channels: tuple[Fraction, ...] = ()
+    column: Sequence[int] = ()
+    activation: str = "none"
+    kind: str = "int8"
 
 
 Code = Callable[[Step], int]
@@ -58,9 +62,10 @@ Quantize = Callable[[Fraction, Fraction, int, int, int, bool], int]
 class Definition:
     """A profile's rules: code of a step, clamp of an activation's bounds, quantize of (x, s, z, low, high, each).
 
-    nan is what QUANTIZE makes of NaN: "low", "high", "zero_point", "torch" (qmax, or 0 per channel), or "beyond", as of
-    a value beyond int32; "" refuses it. tail is another rule for the last n mod `vector` elements: of the tensor, or of
-    each row where `rows`, unless rows by fours are interleaved."""
+    nan is what QUANTIZE makes of NaN: "low", "high", "zero_point", "torch" (qmax, or 0 per channel), "range" (qmin, as
+    of every value whose range is infinite), or "beyond", as of a value beyond int32; "" refuses it. tail is another
+    rule for the last n mod `vector` elements: of the tensor, or of each row where `rows`, unless rows by fours are
+    interleaved. row, where outputs depend on each other's constants, gives the codes of a row, before the clamp."""
 
     code: Code
     clamp: Callable[..., tuple[int, int]] = bounds.clamp_codes
@@ -69,6 +74,7 @@ class Definition:
     tail: Quantize | None = None
     vector: int = 8
     rows: bool = False
+    row: Callable[[Sequence[Step]], list[int]] | None = None
 
     def by_position(self, shape: tuple[int, ...]) -> list[Quantize | None]:
         """Return the rule of each element in C order."""
@@ -156,6 +162,20 @@ def _mnn(s: Step) -> int:
     ratio = to_float32(s.sx / s.sy)
     code = output_stages.stage_two_products_clip_add_half(raised, s.sw, ratio, shift, s.low, s.high)
     return min(code, INT32_MAX)  # beside it half a step is lost
+
+
+def _openvino(steps: Sequence[Step]) -> list[int]:
+    first = steps[0]
+    lo, hi = (-128, 127) if first.kind == "int8" else (0, 255)
+    c = [openvino.column_offset(s.column, s.zx) for s in steps]
+    d = [to_float32(s.sx * s.sw) for s in steps]
+    raw = [wrap(s.acc + s.zx * s.colsum, 32) for s in steps]
+    ends = openvino.range_ends(first.sy, first.zy, lo, hi)
+    return openvino.layer_codes(raw, c, d, [_real_bias(s) for s in steps], ends, lo, hi, first.activation == "relu")
+
+
+def _of_a_row(s: Step) -> int:
+    raise NotImplementedError("this engine's outputs depend on each other's constants: evaluate a row")
 
 
 def _tract(s: Step) -> int:
@@ -261,6 +281,8 @@ DEFINITIONS: Final = MappingProxyType(
             True,
         ),
         "mnn": Definition(_mnn, bounds.clamp_codes, _alike(quantize_engines.quantize_clip_then_add_half), "high"),
+        "openvino": Definition(_of_a_row, bounds.clamp_codes, _alike(openvino.quantize), "range", row=_openvino),
+        "openvino_pair16": Definition(_of_a_row, bounds.clamp_codes, _alike(openvino.quantize), "range", row=_openvino),
         "tract": Definition(_tract, bounds.clamp_codes, _alike(tract.quantize), "zero_point"),
     }
 )

@@ -57,13 +57,15 @@ def compare(layer: Layer, a: str, b: str, fixed: FixedMultiplier | None, effort:
 
 def _pairs_saturate(layer: Layer, profile: Profile) -> bool:
     """Say whether two neighbouring raw products can leave int16 on a machine that saturates them."""
-    if profile.accumulator != "pair16" or layer.x.dtype != np.uint8 or layer.w_q.dtype != np.int8:
+    paired = layer.x.dtype == np.uint8 or profile.pairs_int8
+    if profile.accumulator != "pair16" or not paired or layer.w_q.dtype != np.int8:
         return False
     w, apart = layer.w_q.astype(np.int64), profile.pairs_apart(layer.w_q.shape[0])
     nothing = np.zeros((1, w.shape[1]), np.int64)
     w = np.concatenate([w[:apart], *([nothing] * (apart % 2)), w[apart:]])
     w = np.concatenate([w, *([nothing] * (len(w) % 2))])
-    above, below = np.maximum(w, 0) * layer.x.qmax, np.minimum(w, 0) * layer.x.qmax
+    largest = layer.x.qmax + (128 if layer.x.dtype == np.int8 else 0)
+    above, below = np.maximum(w, 0) * largest, np.minimum(w, 0) * largest
     return bool(((above[::2] + above[1::2]) >= 2**15).any() or ((below[::2] + below[1::2]) < -(2**15)).any())
 
 
