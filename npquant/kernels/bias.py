@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from npquant.arrays import Float32, Int64
+from npquant.arrays import Float32, Float64, Int64
 from npquant.kernels.conversion import to_int32_x86
 from npquant.kernels.floating import IGNORED, to_float32, to_float64
 from npquant.kernels.multiplier import scale_product_float32
@@ -22,12 +22,7 @@ def bias_half_even(b: ArrayLike, sx: ArrayLike, sw: ArrayLike) -> Int64:
     >>> bias_half_even([0.625], 0.5, 0.5)
     array([2])
     """
-    # The product of two float32 numbers is exact.
-    scale = np.asarray(np.asarray(sx, np.float32), np.float64) * np.asarray(np.asarray(sw, np.float32), np.float64)
-    with np.errstate(over="ignore"):
-        v = round_half_even(np.asarray(to_float64(b) / scale))
-    # Clipped in float64, which holds both rails and keeps infinities out of the integer cast.
-    return np.clip(v, -(2.0**31), 2.0**31 - 1).astype(np.int64)
+    return _divided_half_even(b, sx, sw, -(2.0**31), 2.0**31 - 1)
 
 
 def bias_half_even_wide(b: ArrayLike, sx: ArrayLike, sw: ArrayLike) -> Int64:
@@ -36,10 +31,7 @@ def bias_half_even_wide(b: ArrayLike, sx: ArrayLike, sw: ArrayLike) -> Int64:
     >>> bias_half_even_wide([0.625, 2.0**40], 0.5, 0.5)
     array([            2, 4398046511104])
     """
-    scale = np.asarray(np.asarray(sx, np.float32), np.float64) * np.asarray(np.asarray(sw, np.float32), np.float64)
-    with np.errstate(over="ignore"):
-        v = round_half_even(np.asarray(to_float64(b) / scale))
-    return np.clip(v, -(2.0**46), 2.0**46).astype(np.int64)  # both rails are float64
+    return _divided_half_even(b, sx, sw, -(2.0**46), 2.0**46)
 
 
 def bias_reciprocal_half_even(b: ArrayLike, sx: ArrayLike, sw: ArrayLike) -> Int64:
@@ -48,7 +40,7 @@ def bias_reciprocal_half_even(b: ArrayLike, sx: ArrayLike, sw: ArrayLike) -> Int
     Source: pytorch ``aten/src/ATen/native/quantized/cpu/qlinear.cpp``, QNNPACK path.
     """
     v = round_half_even(_times_reciprocal(b, sx, sw)).astype(np.float64)
-    return np.clip(v, -(2.0**31), 2.0**31 - 1).astype(np.int64)  # float64, as in bias_half_even
+    return np.clip(v, -(2.0**31), 2.0**31 - 1).astype(np.int64)  # float64 holds both rails
 
 
 def bias_reciprocal_half_away(b: ArrayLike, sx: ArrayLike, sw: ArrayLike) -> Int64:
@@ -79,9 +71,8 @@ def bias_reciprocal_float64_half_even_x86(b: ArrayLike, sx: ArrayLike, sw: Array
 
     Source: pytorch/executorch ``backends/xnnpack/operators/quant_params.py``, from_bias.
     """
-    product = np.asarray(sx, np.float32).astype(np.float64) * np.asarray(sw, np.float32).astype(np.float64)
     with np.errstate(divide="ignore", **IGNORED):
-        return to_int32_x86(round_half_even(np.asarray(to_float32(b) * to_float32(1 / product))))
+        return to_int32_x86(round_half_even(np.asarray(to_float32(b) * to_float32(1 / _exact_product(sx, sw)))))
 
 
 def bias_quotient_half_even_x86(b: ArrayLike, sx: ArrayLike, sw: ArrayLike) -> Int64:
@@ -91,6 +82,19 @@ def bias_quotient_half_even_x86(b: ArrayLike, sx: ArrayLike, sw: ArrayLike) -> I
     """
     with np.errstate(divide="ignore", **IGNORED):
         return to_int32_x86(round_half_even(np.asarray(to_float32(b) / scale_product_float32(sx, sw))))
+
+
+def _exact_product(sx: ArrayLike, sw: ArrayLike) -> Float64:
+    """Return sx sw: of two float32 numbers the product has 48 bits."""
+    return np.asarray(np.asarray(sx, np.float32).astype(np.float64) * np.asarray(sw, np.float32).astype(np.float64))
+
+
+def _divided_half_even(b: ArrayLike, sx: ArrayLike, sw: ArrayLike, low: float, high: float) -> Int64:
+    """Return saturate(round_half_even(f64(b / (sx sw))), low, high)."""
+    with np.errstate(over="ignore"):
+        v = round_half_even(np.asarray(to_float64(b) / _exact_product(sx, sw)))
+    # Clipped in float64, which holds both rails and keeps infinities out of the integer cast.
+    return np.clip(v, low, high).astype(np.int64)
 
 
 def _times_reciprocal(b: ArrayLike, sx: ArrayLike, sw: ArrayLike) -> Float32:

@@ -34,6 +34,12 @@ def _multiplied(x: ArrayLike, params: QuantParams) -> Float32:
         return np.asarray(to_float32(x) * (np.float32(1) / params.scale))
 
 
+def _multiplied_and_shifted(x: ArrayLike, params: QuantParams) -> Float32:
+    """Return f32(f32(x f32(1 / s)) + z)."""
+    with np.errstate(**IGNORED):
+        return np.asarray(_multiplied(x, params) + np.asarray(params.zero_point, np.float32))
+
+
 def quantize_divide_half_away(x: ArrayLike, params: QuantParams) -> Codes:
     """R50. q = R23(round_half_away(f32(x / s))). NaN and both infinities become -2^31 before the zero point.
 
@@ -150,8 +156,7 @@ def quantize_torch(x: ArrayLike, params: QuantParams) -> Codes:
     array([ -2, 127], dtype=int8)
     """
     if params.per_channel:
-        with np.errstate(**IGNORED):
-            v = round_half_even(np.asarray(_multiplied(x, params) + np.asarray(params.zero_point, np.float32)))
+        v = round_half_even(_multiplied_and_shifted(x, params))
         known = np.clip(np.where(np.isnan(v), 0, v), params.qmin, params.qmax)
         return np.where(np.isnan(v), 0, known).astype(params.dtype)
     with np.errstate(**IGNORED):
@@ -183,8 +188,7 @@ def quantize_clip_then_add_half(x: ArrayLike, params: QuantParams) -> Codes:
     >>> quantize_clip_then_add_half([-2.5, np.nan], QuantParams(1.0, 10, -128, 127))
     array([  8, 127], dtype=int8)
     """
-    with np.errstate(**IGNORED):
-        v = np.asarray(_multiplied(x, params) + np.asarray(params.zero_point, np.float32))
+    v = _multiplied_and_shifted(x, params)
     clipped = np.clip(np.where(np.isnan(v), np.float32(params.qmax), v), params.qmin, params.qmax)
     return round_add_half_then_truncate(np.asarray(clipped, np.float32)).astype(params.dtype)
 

@@ -13,8 +13,9 @@ from numpy.typing import ArrayLike
 from npquant.arrays import Codes
 from npquant.kernels.qparams import QuantParams
 from npquant.profiles import get
+from npquant.profiles.absences import has
 from npquant.profiles.record import Profile
-from npquant.profiles.refusals import codes_of, has, refuse_pair, refuse_tensor
+from npquant.profiles.refusals import codes_of, refuse_pair, refuse_tensor
 
 
 def _tensor(q: ArrayLike, x: QuantParams, y: QuantParams, profile: Profile) -> Codes:

@@ -14,7 +14,6 @@ from npquant.kernels.quantize_engines import dequantize_float32, quantize_divide
 from npquant.kernels.requantize import requantize_double_rounding, requantize_half_away
 from npquant.profiles.knowledge import Knowledge, Known
 from npquant.profiles.known import compilers as known
-from npquant.profiles.layerless import no_multiplier, no_stage
 from npquant.profiles.record import Profile
 from npquant.profiles.tflite import per_tensor_float32_multiplier
 
@@ -68,11 +67,8 @@ TVM_RELAX = Profile(
     version="apache-tvm 0.27.0",
     source="apache/tvm python/tvm/relax/transform/legalize_ops/qdq.py, _quantize, _dequantize, clip_cast",
     equation="q = clip(half_even(f32(x/s)) + z), NaN gives qmax",
-    make_multiplier=no_multiplier,
-    output_stage=no_stage,
     quantize_codes=quantize_divide_half_even_nan_high,
     dequantize_codes=dequantize_float32,
-    has_layers=False,
     knowledge=Knowledge(
         linear=_UNQUANTIZED,
         wide=_UNQUANTIZED,

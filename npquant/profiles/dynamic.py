@@ -20,9 +20,10 @@ from npquant.kernels.linear import accumulate, accumulate_pair16
 from npquant.kernels.qparams import QuantParams
 from npquant.kernels.rounding import wrap_int32
 from npquant.profiles import get
+from npquant.profiles.absences import has
 from npquant.profiles.dynamic_rule import DynamicRule
 from npquant.profiles.record import Profile
-from npquant.profiles.refusals import codes_of, has
+from npquant.profiles.refusals import codes_of
 
 
 def dynamic_quantize(x: ArrayLike, *, profile: str | Profile) -> DynamicCodes:

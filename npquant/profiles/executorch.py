@@ -15,7 +15,6 @@ from npquant.arrays import Int64
 from npquant.kernels.bias import bias_reciprocal_float64_half_even_x86, bias_reciprocal_half_even_x86
 from npquant.kernels.quantize_engines import dequantize_float32, quantize_reciprocal_half_even_int64
 from npquant.profiles.knowledge import Knowledge, Known
-from npquant.profiles.layerless import no_multiplier, no_stage
 from npquant.profiles.record import Profile
 from npquant.profiles.xnnpack import XNNPACK_FP32, XNNPACK_FP32_AVX512
 
@@ -28,12 +27,9 @@ EXECUTORCH_PORTABLE = Profile(
     version="executorch 1.5.1",
     source="pytorch/executorch kernels/quantized/cpu/op_quantize.cpp, quantize_val; op_dequantize.cpp",
     equation="q = clip(int64(f32(half_even(f32(x f32(1/s))) + z)))",
-    make_multiplier=no_multiplier,
-    output_stage=no_stage,
     quantize_types=("int8", "uint8", "int16"),
     quantize_codes=quantize_reciprocal_half_even_int64,
     dequantize_codes=dequantize_float32,
-    has_layers=False,
     knowledge=Knowledge(
         linear=_UNQUANTIZED,
         wide=_UNQUANTIZED,
@@ -58,6 +54,8 @@ def _bias_codes(b: ArrayLike, sx: ArrayLike, sw: ArrayLike) -> Int64:
 _IN_LAYERS = Known("run", "executorch 1.5.1, whole layers between quantize and dequantize", 1_048_576, _TEST)
 _UNSTUDIED = Known("absent here", "not studied under ExecuTorch")
 _NO_INT16 = Known("absent in the engine", "the partitioner takes int8 codes")
+
+_AVX512 = Known("run", "executorch 1.5.1, whole layers, by other draws, before npquant had the rule", 786_432, _TEST)
 
 EXECUTORCH_XNNPACK = dataclasses.replace(
     XNNPACK_FP32,
@@ -98,6 +96,14 @@ EXECUTORCH_XNNPACK_AVX512 = dataclasses.replace(
     equation="as xnnpack_fp32_avx512; a real bias becomes int32(half_even(f32(b f32(1/(sx sw)))))",
     output_stage=XNNPACK_FP32_AVX512.output_stage,
     conversion=XNNPACK_FP32_AVX512.conversion,
+    knowledge=dataclasses.replace(
+        EXECUTORCH_XNNPACK.knowledge,
+        linear=_AVX512,
+        requantize=_AVX512,
+        quantize=_AVX512,
+        dequantize=_AVX512,
+        bias=_AVX512,
+    ),
 )
 
 PROFILES = (EXECUTORCH_XNNPACK, EXECUTORCH_XNNPACK_AVX512, EXECUTORCH_PORTABLE)

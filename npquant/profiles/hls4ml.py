@@ -67,7 +67,6 @@ HLS4ML = Profile(
     quantize_types=("int8", "uint8", "int16", "uint16"),
     quantize_codes=quantizer(rounding.round_floor, ap_fixed.wrap_to_interval),
     dequantize_codes=dequantize_float32,
-    has_layers=False,
     knowledge=_KNOWLEDGE,
     conversion="AP_WRAP: the low bits stay",
 )

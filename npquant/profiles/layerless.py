@@ -1,4 +1,4 @@
-"""What stands in a record in place of a layer, where the engine quantizes and dequantizes alone.
+"""What stands in a record that names no layer: its engine quantizes and dequantizes alone.
 
 Every door to a layer asks `npquant.profiles.refusals` first; these are for who goes around it.
 

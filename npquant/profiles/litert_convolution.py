@@ -25,6 +25,7 @@ LITERT_REF_CONV = dataclasses.replace(
     output_stage=TFLM.output_stage,
     code_types=("int8",),
     wide_stages=TFLM.wide_stages,
+    dynamic=None,
     conversion=TFLM.conversion,
 )
 
@@ -36,6 +37,7 @@ RUY_X86_CONV = dataclasses.replace(
     equation="as ruy_x86 per channel; int16 beside an int64 bias as tflm",
     knowledge=known.RUY_X86_CONV,
     code_types=("int8",),
+    dynamic=None,
     wide_stages=(
         WideStage("int64", fixed_multiplier, wrapping_stage(requantize_mantissa16)),
         WideStage("int32", fixed_multiplier, wrapping_stage(requantize_double_rounding_up)),

@@ -15,13 +15,13 @@ from npquant.kernels import affine
 from npquant.kernels.multiplier import FixedMultiplier
 from npquant.kernels.qparams import QuantParams
 from npquant.profiles import get
+from npquant.profiles.absences import has
 from npquant.profiles.layer import layer_codes, stages_for
 from npquant.profiles.npquant import NPQUANT
 from npquant.profiles.record import Profile, WideStage
 from npquant.profiles.refusals import (
     clamped_interval,
     codes_of,
-    has,
     refuse_multiplier,
     refuse_scales,
     refuse_tensor,

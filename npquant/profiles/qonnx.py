@@ -18,7 +18,6 @@ from npquant.kernels.qparams import QuantParams
 from npquant.kernels.quantize_engines import dequantize_float32
 from npquant.kernels.quantize_modes import Mode, quantize_divide_zero_point_first
 from npquant.profiles.knowledge import Knowledge, Known
-from npquant.profiles.layerless import no_multiplier, no_stage
 from npquant.profiles.record import Profile
 
 _TEST: Final = "tests/peers/test_qonnx.py"
@@ -59,12 +58,9 @@ QONNX = Profile(
     version="qonnx 1.0.0",
     source="fastmachinelearning/qonnx src/qonnx/custom_op/general/intquant.py, int_quant, resolve_rounding_mode",
     equation="q = half_even(clip(f32(f32(x/s) + z))); NaN stays NaN, and has no code",
-    make_multiplier=no_multiplier,
-    output_stage=no_stage,
     quantize_types=("int8", "uint8", "int16", "uint16"),
     quantize_codes=quantizer(rounding.round_half_even),
     dequantize_codes=dequantize_float32,
-    has_layers=False,
     knowledge=_KNOWLEDGE,
     conversion="none: codes stay float32",
 )

@@ -19,6 +19,7 @@ from npquant.kernels.linear import pairs_together
 from npquant.kernels.qparams import QuantParams
 from npquant.profiles.dynamic_rule import DynamicRule
 from npquant.profiles.knowledge import Knowledge
+from npquant.profiles.layerless import no_multiplier, no_stage
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,8 @@ class Profile:
     knowledge : Knowledge
         How each operator is known: run against the engine, compiled, read, or absent.
     make_multiplier : callable
-        Offline: (sx, sw, sy) -> multiplier, in whatever form `output_stage` takes.
+        Offline: (sx, sw, sy) -> multiplier, in whatever form `output_stage` takes. Neither is given where the engine
+        quantizes and dequantizes alone.
     output_stage : callable
         Run time: (acc, multiplier, zy, qmin, qmax) -> int64 codes; where the zero point is added, how the result is
         rounded, and what a value beyond int32 becomes.
@@ -110,8 +112,6 @@ class Profile:
     whole_layer : callable or None
         Where the engine's layer is no sum and then an output stage: (x_q, w_q, real bias or None, x, w, y, activation,
         (low, high)) -> int64 codes.
-    has_layers : bool
-        False where the engine has no linear layer of codes: it has quantize and dequantize alone.
     restriction : str
         What the engine takes of layers, where it is less than scales, biases and activations of any kind; such layers
         are computed, and drawn by no test generator.
@@ -131,8 +131,8 @@ class Profile:
     source: str
     equation: str
     knowledge: Knowledge
-    make_multiplier: Callable[[Any, Any, Any], Any]
-    output_stage: Callable[[Any, Any, Any, int, int], Int64]
+    make_multiplier: Callable[[Any, Any, Any], Any] = no_multiplier
+    output_stage: Callable[[Any, Any, Any, int, int], Int64] = no_stage
     add_bias: Callable[[Int64, ArrayLike, Any], Any] | None = None
     quantize_bias: Callable[[ArrayLike, Any, Any], Int64] = bias_half_even
     accumulator: Literal["exact", "wrap", "pair16"] = "wrap"
@@ -158,9 +158,13 @@ class Profile:
     dynamic: DynamicRule | None = None
     wide_stages: tuple[WideStage, ...] = ()
     whole_layer: Callable[..., Int64] | None = None
-    has_layers: bool = True
     restriction: str = ""
     conversion: str = "integer arithmetic: nothing to convert"
+
+    @property
+    def has_layers(self) -> bool:
+        """Whether the engine has a linear layer of codes, rather than quantize and dequantize alone."""
+        return self.output_stage is not no_stage
 
     @property
     def takes_real_bias(self) -> bool:

@@ -119,7 +119,12 @@ def capabilities_of(profile: Profile) -> Capabilities:
     >>> from npquant.profiles import get
     >>> capabilities_of(get("gemmini_f32")).input_zero_point
     False
+    >>> capabilities_of(get("qonnx")).ops
+    ('quantize',)
     """
+    if not profile.has_layers:
+        types = tuple(kind for kind in profile.quantize_types if kind in ("int8", "uint8"))
+        return Capabilities(ops=("quantize",), code_types=types, input_zero_point=profile.zero_points)
     weight_zero = profile.weight_zero_point in ("honoured", "per_tensor")
     weights = ("int8", "uint8") if profile.weight_zero_point in ("honoured", "uint8") else ("int8",)
     return Capabilities(
@@ -151,7 +156,7 @@ def capabilities_from(backend: Any, profile: Profile) -> Capabilities:
         return replace(engine, ops=tuple(op for op in engine.ops if op in offers))
     return replace(
         stated,
-        ops=tuple(op for op in stated.ops if op in offers),
+        ops=tuple(op for op in stated.ops if op in offers and op in engine.ops),
         input_zero_point=stated.input_zero_point and engine.input_zero_point,
         weight_zero_point=stated.weight_zero_point and engine.weight_zero_point,
         unsigned_weight_zero_point=stated.unsigned_weight_zero_point and engine.unsigned_weight_zero_point,

@@ -41,6 +41,9 @@ def golden(profile: Profile, can: Capabilities) -> Iterator[Case]:
     """Yield the cases, those that kill most first; each keeps the tags of its class."""
     rng = np.random.default_rng(0)
     kind, last, zero = can.code_types[0], can.code_types[-1], can.input_zero_point
+    if not profile.has_layers:
+        yield from _real_values(profile, kind, can)
+        return
     yield tie.on_ties(profile, kind, 0.5, 3 * zero, 66, rng)
     yield _laid(shaped(profile, kind, (5, 6, 19), can, rng), can, "fortran", "strided")
     yield rail.on_rails(profile, last, 0.0123, 5 * zero, rail.BEYOND, rng)

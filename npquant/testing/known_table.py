@@ -30,10 +30,11 @@ This page is printed by `python -m npquant.testing.known_table` from the records
 
 The outputs are those that the named test compares, all its parameters that ask this engine together, counted by
 `comparison.require_equal`. A test in `tests/peers` asks whichever kernels the processor has: those with AVX-512 or VNNI
-on one machine, those without on another, by the same draws; the cell names the processor. Of dynamic layers the number
-is that of a longer run by the same draws ([which](judged-by.md#longer-runs)). Tests in `tests/emulated` need another
-interpreter or an emulator ([how](judged-by.md)). `wide` is a layer of int16 inputs, `bias` a real bias as
-the layer takes it.
+on one machine, those without on another, by the same draws; the cell names the processor. This revision was run without
+both. Where a cell says so, its outputs are those of an earlier revision of the test, or of other draws, asked of the
+same rule on a machine that had them. Of dynamic layers the number is that of a longer run
+([which](judged-by.md#longer-runs)). Tests in `tests/emulated` need another interpreter or an emulator
+([how](judged-by.md)). `wide` is a layer of int16 inputs, `bias` a real bias as the layer takes it.
 """
 SHORT: Final = MappingProxyType({"absent in the engine": "*none*", "absent here": "*not here*"})
 

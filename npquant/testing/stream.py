@@ -15,6 +15,7 @@ from dataclasses import replace
 
 from npquant.profiles import get
 from npquant.profiles.record import Profile
+from npquant.profiles.refusals import refuse_layerless
 from npquant.testing import backend as kinds
 from npquant.testing.adapters.operands import plain_capabilities
 from npquant.testing.adapters.pipe import answers_in, read_answer, write_question
@@ -34,6 +35,8 @@ def stream_capabilities(profile: Profile, ops: tuple[str, ...]) -> Capabilities:
     unknown = [op for op in ops if op not in ("linear", "quantize")]
     if unknown:
         raise ValueError(f"there is no operator {unknown[0]!r}; known: linear, quantize")
+    if "linear" in ops:
+        refuse_layerless(profile)
     if "quantize" in ops and profile.quantize_codes is None:
         raise ValueError(f"{profile.name} has no QUANTIZE to judge by")
     return replace(plain_capabilities(profile), ops=ops)

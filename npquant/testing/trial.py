@@ -17,6 +17,7 @@ import numpy as np
 
 from npquant.profiles import get
 from npquant.profiles.record import Profile
+from npquant.profiles.refusals import refuse_layerless
 from npquant.testing.adapters.callable import from_callable
 from npquant.testing.backend import Backend, Capabilities, capabilities_from, why_not_asked
 from npquant.testing.bugs.catalogue import Bug
@@ -129,7 +130,8 @@ def run(
     Raises
     ------
     ValueError
-        If the profile, the tier or a class is unknown, or no profile is given or claimed.
+        If the profile, the tier or a class is unknown, or no profile is given or claimed; if the profile has no linear
+        layer, and the backend no QUANTIZE.
 
     Examples
     --------
@@ -144,6 +146,8 @@ def run(
     subject = as_backend(backend, profile)
     record = get(subject.profile)
     can = capabilities_from(subject, record)
+    if "quantize" not in can.ops:
+        refuse_layerless(record)
     start = time.perf_counter()
     modules = chosen_classes(classes)
     book = Book(modules, seconds)
@@ -213,6 +217,8 @@ def rounds(
 
 def class_cases(module: ModuleType, profile: Profile, can: Capabilities, tier: Tier, seed: int) -> Iterator[Case]:
     """Yield the cases of one class: its lattice, then drawn ones, then its whole domain where the tier has it."""
+    if not _fits(module, profile):
+        return
     yield from islice(module.lattice(profile, can), tier.lattice)
     yield from drawn_cases(module, profile, can, tier, seed)
     if tier.sweeps and module.NAME in SWEEPS:
@@ -222,7 +228,12 @@ def class_cases(module: ModuleType, profile: Profile, can: Capabilities, tier: T
 def drawn_cases(module: ModuleType, profile: Profile, can: Capabilities, tier: Tier, seed: int) -> Iterator[Case]:
     """Yield the drawn cases of one class, from a stream that depends on seed and class alone."""
     rng = np.random.default_rng([seed, *module.NAME.encode()])
-    return islice(module.draw(profile, can, rng), tier.drawn)
+    return islice(module.draw(profile, can, rng), tier.drawn if _fits(module, profile) else 0)
+
+
+def _fits(module: ModuleType, profile: Profile) -> bool:
+    """Say whether a class has a question for a profile: without a linear layer there is QUANTIZE alone."""
+    return profile.has_layers or module is float_edge
 
 
 def tier_cases(
@@ -242,7 +253,7 @@ def tier_named(tier: str) -> Tier:
 
 def in_turn(profile: Profile, can: Capabilities) -> Iterator[Case]:
     """Yield the lattices of all classes, a case of each in turn, without what may not be asked."""
-    turns = [module.lattice(profile, can) for module in CLASSES]
+    turns = [module.lattice(profile, can) for module in CLASSES if _fits(module, profile)]
     for cases in zip_longest(*turns):
         yield from (case for case in cases if case is not None and not why_not_asked(case, can))
 

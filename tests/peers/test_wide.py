@@ -5,6 +5,7 @@ An engine takes another rule with an int64 bias than with an int32 one, and the 
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import pytest
@@ -20,6 +21,12 @@ pytestmark = [
 # XNNPACK takes no int16 codes, so that the default resolver computes what LiteRT does without it.
 PROFILE = {"ref": "litert_ref_2025", "opt": "ruy_x86", "xnnpack": "ruy_x86", "tflm": "tflm"}
 ACTIVATIONS = ("none", "relu", "relu6")
+
+
+@cache
+def drawn(bias: str | None, per_channel: bool) -> tuple[layers.Layer, ...]:
+    """Draw the layers that all engines are asked for."""
+    return tuple(layers.wide(81, 48, 1024, bias=bias, per_channel=per_channel, activations=ACTIVATIONS))
 
 
 def answered(engine: str, layer: layers.Layer) -> Any:
@@ -39,7 +46,7 @@ def test_wide_fully_connected_equals_profile(engine: str, bias: str | None, per_
     compared, killed = 0, 0
     module = engines_tflm if engine == "tflm" else engines_litert
     other = "litert_ref_2025" if engine == "tflm" else "tflm"
-    for layer in layers.wide(81, 48, 1024, bias=bias, per_channel=per_channel, activations=ACTIVATIONS):
+    for layer in drawn(bias, per_channel):
         got = answered(engine, layer)
         compared += require_equal(module, got, layer.under(PROFILE[engine]), case=layer)
         killed += int(differing(got, layer.under(other)).sum())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import pytest
 
 from tests.peers import engines_litert as ENGINE
@@ -17,12 +19,18 @@ PROFILE = {"ref": "litert_ref_conv", "opt": "ruy_x86_conv", "xnnpack": "ruy_x86_
 FULLY_CONNECTED = {"ref": "litert_ref_2025", "opt": "ruy_x86", "xnnpack": "ruy_x86"}
 
 
+@cache
+def drawn(bias: str) -> tuple[layers.Layer, ...]:
+    """Draw the layers that all resolvers are asked for."""
+    return tuple(layers.wide(141, 48, 1024, bias=bias, per_channel=True, activations=("none", "relu", "relu6")))
+
+
 @pytest.mark.parametrize("resolver", PROFILE)
 @pytest.mark.parametrize("bias", ["int64", "int32"])
 def test_wide_convolution_equals_relative(resolver: str, bias: str) -> None:
     """Per channel, at chosen accumulators and on products; FULLY_CONNECTED's rule is wrong with an int64 bias."""
     compared, killed = 0, 0
-    for layer in layers.wide(141, 48, 1024, bias=bias, per_channel=True, activations=("none", "relu", "relu6")):
+    for layer in drawn(bias):
         got = layer.on(ENGINE.convolution_1x1, resolver=resolver, activation=layer.activation, bias_type=bias)
         compared += require_equal(ENGINE, got, layer.under(PROFILE[resolver]), case=layer)
         killed += int(differing(got, layer.under(FULLY_CONNECTED[resolver])).sum())

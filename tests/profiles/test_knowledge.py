@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from npquant.profiles import get, names
+from npquant.profiles.absences import FIELDS, has
 from npquant.profiles.knowledge import Known
-from npquant.profiles.refusals import FIELDS, has
 
 ROOT = Path(__file__).parents[2]
 SERVED = {("npquant", "quantize"), ("npquant", "dequantize")}  # R1 and R2 themselves: the doors call them

@@ -250,6 +250,14 @@ def test_stream_through_a_simulator(how: str, code: int, said: str, tmp_path: Pa
     assert (verdict.returncode, said in verdict.stdout) == (code, True), verdict.stdout + verdict.stderr
 
 
+def test_stream_of_an_engine_without_a_layer_asks_quantize(capsys: pytest.CaptureFixture[str]) -> None:
+    """--ops quantize is all that can be asked of it; linear is refused with the reason."""
+    code, printed = quiet(capsys, "generate", "--stream", "--profile", "qonnx", "--tier", "smoke", "--ops", "quantize")
+    assert code == 0 and {line.split()[0] for line in printed.splitlines()} == {"quantize"}
+    with pytest.raises(ValueError, match="qonnx has no layer of codes"):
+        stream_capabilities(get("qonnx"), ("linear", "quantize"))
+
+
 def test_stream_without_answers_is_nothing() -> None:
     """A simulator that is not there leaves an empty stream: exit code 4, not 0."""
     assert command("verify", "--stream", *SMOKE, given="").returncode == 4

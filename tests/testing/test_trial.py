@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 import npquant
-from npquant.profiles import get
+from npquant.profiles import get, names
+from npquant.profiles.relatives import RELATIVES
 from npquant.testing import backend as kinds
 from npquant.testing.backend import capabilities_of
 from npquant.testing.bugs.catalogue import CATALOGUE
@@ -18,6 +19,11 @@ from npquant.testing.tally import OUT_OF_TIME
 from npquant.testing.trial import TIERS, run, tier_cases
 
 ORT = partial(npquant.linear, profile="ort")
+
+WHOLE_OR_RELATIVE = [
+    *(name for name in names() if get(name).whole_layer is not None),
+    *(relative.name for relative in RELATIVES if relative.record.has_layers),
+]
 
 
 class Declining:
@@ -71,6 +77,45 @@ def test_declined_class_is_not_asked_and_never_passed() -> None:
     assert verdict.exit_code == 4 and not verdict.passed
     assert {result.state for result in verdict.classes} == {"not asked"}
     assert "not yet" in verdict.classes[0].why_not_asked
+
+
+class Quantizing:
+    """A backend that has QUANTIZE alone, under one profile's claim and by another's arithmetic."""
+
+    name = "quantizing"
+
+    def __init__(self, profile: str, computed: str) -> None:
+        self.profile, self.computed = profile, computed
+
+    def prepare(self, model: Any) -> Any:
+        """Decline."""
+        raise NotImplementedError("there is no layer")
+
+    def quantize(self, x: Any, params: Any) -> Any:
+        """Compute as the other profile."""
+        return npquant.quantize(x, params, profile=self.computed)
+
+
+@pytest.mark.parametrize("name", sorted(set(names(layers=False)) - set(names())))
+def test_engine_without_a_layer_is_asked_quantize_alone(name: str) -> None:
+    """Its own QUANTIZE passes, and npquant's layer is refused with the reason; float_edge is all that is asked."""
+    verdict = run(Quantizing(name, name), tier="smoke")
+    assert verdict.passed
+    assert [result.name for result in verdict.classes if result.cases] == ["float_edge"]
+    with pytest.raises(ValueError, match=f"{name} has no layer of codes"):
+        run(partial(npquant.linear, profile=name), profile=name, tier="smoke")
+
+
+def test_wrong_quantize_without_a_layer_is_named() -> None:
+    """One that computes as another engine without layers is told so."""
+    verdict = run(Quantizing("qonnx", "qonnx_floor"), tier="smoke")
+    assert [d.name for d in verdict.failures[0].diagnoses] == ["profile.qonnx_floor"]
+
+
+@pytest.mark.parametrize("name", WHOLE_OR_RELATIVE)
+def test_npquant_passes_its_own_trial(name: str) -> None:
+    """`linear` is conformant to an engine whose layer is no sum and stage, and under the name of a relative."""
+    assert run(partial(npquant.linear, profile=name), profile=name, tier="smoke").exit_code == 0
 
 
 def test_class_without_a_question_says_so() -> None:

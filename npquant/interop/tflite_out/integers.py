@@ -134,6 +134,10 @@ def _table_operator(layer: IntegerLayer, place: str, profile: Profile) -> str:
     """The operator on codes that computes a layer's table by its own profile or LiteRT's; sigmoid, tanh by name."""
     pre, y, wanted = layer.target, layer.output, layer.code_table
     own = _OWN_TABLES.get(layer.activation)
+    if own is not None and np.int16 in (pre.dtype, y.dtype):
+        raise ValueError(
+            f"{place}: a {own} of int16 codes is not written here, though LiteRT has it: quantize activations to 8 bits"
+        )
     for candidate in _TABLE_OPERATORS if own is None else (own,):
         scale, above = _FIXED.get(candidate, (float(y.scale), int(y.zero_point) - y.qmin))
         if (float(y.scale), y.zero_point) != (scale, y.qmin + above):

@@ -176,15 +176,28 @@ RUY_ARM64 = Knowledge(
 )
 
 CONVOLUTION: Final = "tests/peers/test_wide_convolution.py"
-LITERT_REF_CONV = replace(
-    LITERT_REF_2025,
-    linear=Known("run", f"{REF}, CONV_2D per channel", 131_072, f"{LAYER}::test_convolution_equals_profile"),
-    wide=Known("run", f"{REF}, CONV_2D per channel, either type of bias", 188_416, CONVOLUTION),
-    requantize=Known("run", f"{REF}, through CONV_2D's bias", 131_072, f"{LAYER}::test_convolution_equals_profile"),
-)
-RUY_X86_CONV = replace(
-    RUY_X86,
-    linear=Known("run", f"{OPT}, CONV_2D per channel", 131_072, f"{LAYER}::test_convolution_equals_profile"),
-    wide=Known("run", f"{OPT}, CONV_2D per channel, either type of bias", 188_416, CONVOLUTION),
-    requantize=Known("run", f"{OPT}, through CONV_2D's bias", 131_072, f"{LAYER}::test_convolution_equals_profile"),
-)
+CONVOLVED: Final = f"{LAYER}::test_convolution_equals_profile"
+
+
+def _beside(layer: Knowledge, record: str, resolver: str) -> Knowledge:
+    """Return the cells of CONV_2D under a resolver: its layer's own, and the operators of the record beside it."""
+
+    def same(known: Known) -> Known:
+        return replace(known, what=f"{record}'s, an operator of its own beside either layer: {known.what}")
+
+    return Knowledge(
+        linear=Known("run", f"{resolver}, CONV_2D per channel", 131_072, CONVOLVED),
+        wide=Known("run", f"{resolver}, CONV_2D per channel, either type of bias", 188_416, CONVOLUTION),
+        requantize=Known("run", f"{resolver}, through CONV_2D's bias", 131_072, CONVOLVED),
+        quantize=same(layer.quantize),
+        dequantize=same(layer.dequantize),
+        codes_to_codes=same(layer.codes_to_codes),
+        bias=CONVERTER,
+        activations=same(layer.activations),
+        softmax=same(layer.softmax),
+        dynamic=Known("absent here", "the hybrid CONV_2D of float inputs and 8-bit weights"),
+    )
+
+
+LITERT_REF_CONV = _beside(LITERT_REF_2025, "litert_ref_2025", REF)
+RUY_X86_CONV = _beside(RUY_X86, "ruy_x86", OPT)

@@ -202,7 +202,8 @@ def equivalents(profile: Profile) -> dict[str, str]:
     >>> equivalents(get("npquant"))
     {'accumulators.accumulator_saturates_where_it_should_wrap': 'no accumulator may leave int32'}
     """
-    return unseen(profile)
+    layers = () if profile.has_layers else (bug.name for bug in CATALOGUE if bug.group != "real_values")
+    return {**unseen(profile), **dict.fromkeys(layers, "the engine has no linear layer")}
 
 
 def applies(bug: Bug, profile: Profile) -> bool:

@@ -61,7 +61,7 @@ def suspects(profile: Profile) -> Iterator[Suspect]:
     """Yield every bug of the catalogue under a profile, then every other profile."""
     for bug in CATALOGUE:
         yield as_suspect(bug, profile)
-    for name in names():
+    for name in names(layers=profile.has_layers):
         if name != profile.name:
             other = get(name)
             says = f"computes as {name}: {other.equation}"

@@ -148,6 +148,16 @@ def test_what_tflite_cannot_hold_is_refused_by_layer(model: IntegerMLP, word: st
     assert "layer 0" in str(caught.value) or "the input" in str(caught.value)
 
 
+@pytest.mark.parametrize(("activation", "operator"), [("sigmoid", "LOGISTIC"), ("tanh", "TANH")])
+def test_tables_of_int16_codes_are_said_to_be_absent_here(activation: str, operator: str) -> None:
+    """LiteRT has both operators on int16 codes: what lacks them is this writer, and the message says so."""
+    wide, rng = QuantParams(2.0**-12, 0, -32768, 32767), np.random.default_rng(6)
+    layer = network(rng, [3, 2], ["identity"], dtype="int16").layers[0]
+    table = dataclasses.replace(layer, activation=activation, pre=wide, y=QuantParams(2.0**-15, 0, -32768, 32767))
+    with pytest.raises(ValueError, match=f"layer 0: a {operator} of int16 codes is not written here, though LiteRT"):
+        encode_tflite(IntegerMLP((table,), layer.x))
+
+
 def test_heads_and_kinds_that_are_not_written_are_refused() -> None:
     """A log-softmax on codes, a softmax on 16-bit ones, an unknown head, another kind of network."""
     with pytest.raises(ValueError, match="logsoftmax"):
