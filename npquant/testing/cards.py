@@ -6,7 +6,8 @@ multiplier, sx sw sy scales, zy zero point of the worked example.
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import fields, is_dataclass
+from functools import partial
 from textwrap import wrap
 from types import MappingProxyType
 from typing import Any, Final
@@ -198,11 +199,15 @@ def record_as_json(profile: Profile) -> dict[str, object]:
     >>> record_as_json(get("ort"))["accumulator"]
     'wrap'
     """
-    fields = {name: getattr(profile, name) for name in profile.__dataclass_fields__}
-    fields["knowledge"] = {operator: asdict(known) for operator, known in profile.knowledge.cells()}
-    fields["wide_stages"] = [_by_name({n: getattr(s, n) for n in s.__dataclass_fields__}) for s in profile.wide_stages]
-    return _by_name(fields)
+    return {field.name: _as_json(getattr(profile, field.name)) for field in fields(profile)}
 
 
-def _by_name(fields: dict[str, Any]) -> dict[str, object]:
-    return {name: value.__name__ if callable(value) else value for name, value in fields.items()}
+def _as_json(value: Any) -> Any:
+    """Turn a value into JSON's types: a record inside a record into an object, a function into its name."""
+    if isinstance(value, partial):
+        return value.func.__name__
+    if callable(value):
+        return value.__name__
+    if is_dataclass(value):
+        return {field.name: _as_json(getattr(value, field.name)) for field in fields(value)}
+    return [_as_json(one) for one in value] if isinstance(value, tuple) else value
