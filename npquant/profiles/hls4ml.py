@@ -39,7 +39,7 @@ _KNOWLEDGE = Knowledge(
 
 
 def quantizer(mode: Mode, overflow: Overflow) -> Callable[[ArrayLike, QuantParams], Codes]:
-    """R153 by two modes.
+    """R153 by two modes: mode of rounding, overflow beyond the codes.
 
     >>> quantizer(rounding.round_floor, ap_fixed.wrap_to_interval)([1.0], QuantParams(0.3, 0, -128, 127))
     Traceback (most recent call last):
