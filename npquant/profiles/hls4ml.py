@@ -1,7 +1,7 @@
 """hls4ml's fixed-point types, ap_fixed<W, I, Q, O>, one record for each pair of modes that its users write.
 
 Legend: x real values, params their quantization: s = 2^(I - W) the value of the last bit, [qmin, qmax] all codes of W
-bits; hls4ml's own default is ap_fixed<16, 6>, AP_TRN and AP_WRAP.
+bits; mode rounds, overflow brings codes into the interval; hls4ml's own default is ap_fixed<16, 6>, AP_TRN and AP_WRAP.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _KNOWLEDGE = Knowledge(
 
 
 def quantizer(mode: Mode, overflow: Overflow) -> Callable[[ArrayLike, QuantParams], Codes]:
-    """R153 by two modes: mode rounds, overflow takes what leaves the interval back into it.
+    """R153 by two modes: mode of rounding, overflow beyond the codes.
 
     >>> quantizer(rounding.round_floor, ap_fixed.wrap_to_interval)([1.0], QuantParams(0.3, 0, -128, 127))
     Traceback (most recent call last):

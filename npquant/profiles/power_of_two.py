@@ -43,7 +43,7 @@ def shift_by(name: str) -> Callable[[ArrayLike, ArrayLike, ArrayLike], FixedMult
 
 ESP_DL = Profile(
     name="esp_dl",
-    engine="ESP-DL, C kernels as built for ESP32-P4 and ESP32-S31",
+    engine="ESP-DL, C kernels as built for ESP32P4 and ESP32S31",
     version="esp-dl 2026-07",
     source="espressif/esp-dl esp-dl/dl/tool/src/dl_tool.cpp, dl/base/dl_base_activate_buffer.hpp, "
     "dl/base/dl_base_conv2d.cpp, revision 12c0616d",
