@@ -1,7 +1,7 @@
 """hls4ml's fixed-point types, ap_fixed<W, I, Q, O>, one record for each pair of modes that its users write.
 
 Legend: x real values, params their quantization: s = 2^(I - W) the value of the last bit, [qmin, qmax] all codes of W
-bits; hls4ml's own default is ap_fixed<16, 6>, AP_TRN and AP_WRAP.
+bits; hls4ml's own default is ap_fixed<16, 6>, AP_TRN and AP_WRAP; mode and overflow the functions of Q and O.
 """
 
 from __future__ import annotations

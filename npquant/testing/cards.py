@@ -204,7 +204,7 @@ def record_as_json(profile: Profile) -> dict[str, object]:
 
 
 def _in_json(value: Any) -> Any:
-    """Return a record within a record as a dict, a tuple as a list, and a function as its name, with what it was given."""
+    """Return a record within a record as a dict, a tuple as a list, a function as its name and what it was given."""
     if is_dataclass(value) and not isinstance(value, type):
         return {field.name: _in_json(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, (tuple, list)):
