@@ -49,9 +49,9 @@ MUTABLE_CALLS = {"list", "dict", "set", "bytearray", "defaultdict", "Counter", "
 LABEL = re.compile(r"(?<!\bESP32-)\b([A-Z])(\d{1,3})\b")
 SPAN = re.compile(r"\b([A-Z])(\d{1,3})(?:'?)(?:-| to |\.\.)([A-Z])(\d{1,3})\b")
 # Q is the field's letter for a fixed-point format (Q0.31); C99 a language; F32 and F64 are dtypes of safetensors; M0 is
-# a processor.
+# a processor; P4 and S31 end the names of others.
 NO_LABELS = frozenset("Q")
-NOT_LABELS = frozenset({"C99", "F32", "F64", "M0"})
+NOT_LABELS = frozenset({"C99", "F32", "F64", "M0", "P4", "S31"})
 ARRAY_ROOMS = (
     "npquant/kernels",
     "npquant/profiles",

@@ -18,7 +18,6 @@ from npquant.kernels.ap_fixed import Mode, Overflow, quantize_ap_fixed
 from npquant.kernels.qparams import QuantParams
 from npquant.kernels.quantize_engines import dequantize_float32
 from npquant.profiles.knowledge import Knowledge, Known
-from npquant.profiles.layerless import no_multiplier, no_stage
 from npquant.profiles.record import Profile
 
 _PAGE: Final = "docs/judged-by.md"
@@ -61,8 +60,6 @@ HLS4ML = Profile(
     version="HLS_arbitrary_Precision_Types, 2019",
     source="Xilinx/HLS_arbitrary_Precision_Types include/ap_fixed_base.h, quantization_adjust, overflow_adjust",
     equation="q = wrap(floor(x / s)), s = 2^(I - W)",
-    make_multiplier=no_multiplier,
-    output_stage=no_stage,
     zero_points=False,
     quantize_types=("int8", "uint8", "int16", "uint16"),
     quantize_codes=quantizer(rounding.round_floor, ap_fixed.wrap_to_interval),

@@ -21,9 +21,7 @@ from npquant.kernels.quantize_engines import (
     quantize_divide_half_away,
     quantize_divide_half_away_float64,
     quantize_divide_half_even,
-    quantize_per_unit_vectors_of_4,
     quantize_reciprocal_half_even,
-    quantize_vectors_of_8,
 )
 from npquant.profiles.npquant import NPQUANT
 from npquant.profiles.tflite_operators import quantize_delegated
@@ -37,7 +35,6 @@ _RULES: Final[Mapping[object, tuple[str, str, str, str]]] = MappingProxyType(
         quantize_reciprocal_half_even: ("float", "*", "even", "clip"),  # R53
     }
 )
-_BY_PLACE: Final = (quantize_vectors_of_8, quantize_per_unit_vectors_of_4, quantize_delegated)
 _OWN: Final = ("double", "/", "even", "clip")  # R1
 
 _ROUND: Final = MappingProxyType(
@@ -49,7 +46,7 @@ _ROUND: Final = MappingProxyType(
 
 
 def quantizer_rule(model: IntegerMLP) -> tuple[str, str, str, str] | None:
-    """How the model encodes real inputs; None where no C is written for its engine's way."""
+    """How the model encodes real inputs; None where its engine's way depends on a value's place in the tensor."""
     profile = model.profile
     taken, _ = as_taken(model.input_params, profile)
     if profile is NPQUANT or profile.quantize_codes is None or taken.dtype.name not in profile.quantize_types:
@@ -62,9 +59,7 @@ def quantizer_rule(model: IntegerMLP) -> tuple[str, str, str, str] | None:
 def quantizer_header(model: IntegerMLP) -> str:
     """Return the declaration, behind its macro."""
     if quantizer_rule(model) is None:
-        by_place = model.profile.quantize_codes in _BY_PLACE
-        how = "in vectors, by another rule than those left over" if by_place else "by a rule that is not written here"
-        why = f"{model.profile.name} quantizes real inputs {how}"
+        why = f"{model.profile.name} quantizes real inputs in vectors, by another rule than those left over"
         return f'#ifdef UPPER_WITH_FLOAT\n#error "{why}: quantize outside"\n#endif\n'
     ctype = f"{model.input_params.dtype.name}_t"
     return (

@@ -73,7 +73,7 @@ def spec_codes(layer: IntegerLayer, row: Any) -> list[int]:
     return found
 
 
-@settings(max_examples=10)
+@settings(max_examples=5)
 @pytest.mark.parametrize("widths", WIDTHS, ids=str)
 @given(seed=st.integers(0, 2**32 - 1), activation=st.sampled_from(HIDDEN))
 def test_networks_of_16_bits_equal_the_definitions(widths, seed, activation):
@@ -220,6 +220,7 @@ def test_another_profile_runs_the_same_integers(profile):
     assert np.abs(other.run(x_q).astype(int) - net.run(x_q)).max() <= (4 if profile == "tflm" else 1)
 
 
+@settings(max_examples=20)
 @given(seed=st.integers(0, 2**32 - 1), widths=st.sampled_from(WIDTHS), bits=st.integers(2, 8))
 def test_the_container_gives_16_bits_back(seed, widths, bits):
     """N1, N4: codes, biases of 48 bits and their signs, offsets; at 4 bits of weights a fraction of plain arrays."""

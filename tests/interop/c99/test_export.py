@@ -176,8 +176,6 @@ def test_quantizer_by_place_is_an_error(tmp_path: Path) -> None:
     texts = encode_c(network(Kind(profile="ruy_x86"), 1))
     assert '#error "ruy_x86 quantizes real inputs in vectors' in texts["model.h"]
     assert "model_quantize" not in texts["model.c"]
-    texts = encode_c(network(Kind(profile="tract"), 1))
-    assert '#error "tract quantizes real inputs by a rule that is not written here' in texts["model.h"]
 
 
 @pytest.mark.peer
