@@ -45,7 +45,8 @@ BANNED_MODULES = {"utils", "util", "helpers", "helper", "common", "misc"}
 BANNED_FUNCTIONS = {"round", "multiply", "shift", "add"}
 MUTABLE_CALLS = {"list", "dict", "set", "bytearray", "defaultdict", "Counter", "deque", "OrderedDict"}
 
-LABEL = re.compile(r"\b([A-Z])(\d{1,3})\b")
+# ESP32-P4 is a processor.
+LABEL = re.compile(r"(?<!\bESP32-)\b([A-Z])(\d{1,3})\b")
 SPAN = re.compile(r"\b([A-Z])(\d{1,3})(?:'?)(?:-| to |\.\.)([A-Z])(\d{1,3})\b")
 # Q is the field's letter for a fixed-point format (Q0.31); C99 a language; F32 and F64 are dtypes of safetensors; M0 is
 # a processor; P4 and S31 end the names of others.
