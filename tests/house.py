@@ -45,13 +45,13 @@ BANNED_MODULES = {"utils", "util", "helpers", "helper", "common", "misc"}
 BANNED_FUNCTIONS = {"round", "multiply", "shift", "add"}
 MUTABLE_CALLS = {"list", "dict", "set", "bytearray", "defaultdict", "Counter", "deque", "OrderedDict"}
 
-# ESP32-P4 is a processor.
+# ESP32-P4 and ESP32-S31 are processors.
 LABEL = re.compile(r"(?<!\bESP32-)\b([A-Z])(\d{1,3})\b")
 SPAN = re.compile(r"\b([A-Z])(\d{1,3})(?:'?)(?:-| to |\.\.)([A-Z])(\d{1,3})\b")
 # Q is the field's letter for a fixed-point format (Q0.31); C99 a language; F32 and F64 are dtypes of safetensors; M0 is
-# a processor; P4 and S31 end the names of others.
+# a processor.
 NO_LABELS = frozenset("Q")
-NOT_LABELS = frozenset({"C99", "F32", "F64", "M0", "P4", "S31"})
+NOT_LABELS = frozenset({"C99", "F32", "F64", "M0"})
 ARRAY_ROOMS = (
     "npquant/kernels",
     "npquant/profiles",
