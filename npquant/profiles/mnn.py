@@ -37,10 +37,7 @@ def _layer(
     interval: tuple[int, int],
 ) -> Int64:  # fmt: skip
     """R139 of the whole layer. The engine's relu is the interval's low end, other clamps the output tensor's own."""
-    if x_q.dtype.itemsize == 1:
-        acc = wrap_int32(accumulate(x_q, w_q, 0, -128, 0))
-    else:  # operands made to give chosen sums, wider than float32 products hold
-        acc = wrap_int32((x_q.astype(np.int64) + 128) @ w_q.astype(np.int64))
+    acc = wrap_int32(accumulate(x_q, w_q, 0, -128, 0))
     colsum = w_q.sum(axis=0, dtype=np.int64)
     b = np.float32(0) if bias is None else bias
     shift = shift_with_column_sum(colsum, b, (x.scale, x.zero_point), w.scale, (y.scale, y.zero_point))

@@ -32,14 +32,12 @@ def halves(depth: int) -> int:
 
 
 def _sums(x_q: NDArray[Any], w_q: NDArray[Any]) -> Int64:
-    if x_q.dtype.itemsize > 1:  # operands made to give chosen sums, wider than float32 products hold
-        return wrap_int32(x_q.astype(np.int64) @ w_q.astype(np.int64))
     return wrap_int32(accumulate(x_q, w_q, 0, 0, 0))
 
 
 def _sums_pair16(x_q: NDArray[Any], w_q: NDArray[Any]) -> Int64:
     """R36 of unsigned inputs; int8 ones are fed as x + 128, and 128 sum_k w is taken off."""
-    if x_q.dtype.itemsize > 1:
+    if x_q.dtype.itemsize > 1:  # operands made to give chosen sums: no code
         return _sums(x_q, w_q)
     up = 128 if x_q.dtype == np.int8 else 0
     unsigned = (x_q.astype(np.int16) + up).astype(np.uint8)
