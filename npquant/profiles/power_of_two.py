@@ -7,6 +7,7 @@ Legend: acc accumulator, M = sx sw / sy = 2^k the real multiplier, m = 2^30 and 
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import Final
 
@@ -43,7 +44,7 @@ def shift_by(name: str) -> Callable[[ArrayLike, ArrayLike, ArrayLike], FixedMult
 
 ESP_DL = Profile(
     name="esp_dl",
-    engine="ESP-DL, C kernels as built for ESP32P4 and ESP32S31",
+    engine="ESP-DL, C kernels as built for ESP32-P4 and ESP32-S31",
     version="esp-dl 2026-07",
     source="espressif/esp-dl esp-dl/dl/tool/src/dl_tool.cpp, dl/base/dl_base_activate_buffer.hpp, "
     "dl/base/dl_base_conv2d.cpp, revision 12c0616d",
@@ -59,24 +60,17 @@ ESP_DL = Profile(
     conversion="sums wrap in int32; a shift to the left saturates",
 )
 
-ESP_DL_HALF_UP = Profile(
+ESP_DL_HALF_UP = dataclasses.replace(
+    ESP_DL,
     name="esp_dl_half_up",
     engine="ESP-DL, C kernels as built for every other chip",
-    version="esp-dl 2026-07",
-    source=ESP_DL.source,
     equation="y_q = clamp(half_up(wrap32(acc) 2^k)), 2^k = sx sw / sy; no zero points",
-    knowledge=known.ESP_DL,
     make_multiplier=shift_by("esp_dl_half_up"),
     output_stage=integer_stage(requantize_single_rounding),
-    weight_zero_point="zero",
-    zero_points=False,
-    code_types=("int8",),
-    multipliers=(2**30, 2**30, 1),
-    restriction=_ONE_SHIFT,
-    conversion=ESP_DL.conversion,
 )
 
-GEMMINI_SHIFT = Profile(
+GEMMINI_SHIFT = dataclasses.replace(
+    ESP_DL,
     name="gemmini_shift",
     engine="Gemmini, output-stationary array",
     version="gemmini 2025-09",
@@ -86,11 +80,6 @@ GEMMINI_SHIFT = Profile(
     equation="y_q = clamp(half_even(wrap32(acc) / 2^r)), 2^-r = sx sw / sy, r >= 0; no zero points",
     knowledge=known.GEMMINI_SHIFT,
     make_multiplier=shift_by("gemmini_shift"),
-    output_stage=integer_stage(requantize_half_even),
-    weight_zero_point="zero",
-    zero_points=False,
-    code_types=("int8",),
-    multipliers=(2**30, 2**30, 1),
     max_multiplier=2.0,  # 1 is the largest power of two below
     restriction=_ONE_SHIFT + ", 1 at most",
     conversion="sums wrap in int32; codes saturate",

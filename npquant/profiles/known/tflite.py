@@ -40,31 +40,27 @@ MICRO_WHEEL: Final = "TFLite-Micro's wheel 0.dev20261023182759 on x86"
 EMULATED: Final = "tests/emulated/test_arm64.py"
 ARM: Final = "ai-edge-litert 2.3.0 for aarch64, under emulation by QEMU (Cortex-A76)"
 
-LITERT_REF_2025 = Knowledge(
-    linear=Known("run", REF, 1_647_729, LAYER),
-    wide=Known("run", f"{REF}, each type of bias", 589_824, WIDE),
-    requantize=Known("run", f"{REF}, accumulators through the layer's bias", 1_572_864, INJECTED),
-    quantize=Known("run", REF + QUANTIZED, 524_784, f"{CONVERSIONS}::test_quantize_equals_profile"),
-    dequantize=Known("run", REF + REAL, 135_152, f"{CONVERSIONS}::test_dequantize_equals_profile"),
-    codes_to_codes=Known("run", REF + RESCALED, 317_880, f"{CODES}::test_requantize_codes_equals_profile"),
-    bias=CONVERTER,
-    activations=Known("run", f"{REF}: relu, relu6, sigmoid, tanh{ACTIVATED}", 1_020_088, CODES),
-    softmax=Known("run", REF + SHARED, 596_576, CODES),
-    dynamic=Known("run", f"{REF}: int8 weights, inputs of either switch, and INT4", 2_256_493, FLOATS),
-)
 
-RUY_X86 = Knowledge(
-    linear=Known("run", OPT, 1_647_729, LAYER),
-    wide=Known("run", f"{OPT}, each type of bias", 589_824, WIDE),
-    requantize=Known("run", f"{OPT}, accumulators through the layer's bias", 1_572_864, INJECTED),
-    quantize=Known("run", OPT + QUANTIZED, 524_784, f"{CONVERSIONS}::test_quantize_equals_profile"),
-    dequantize=Known("run", OPT + REAL, 135_152, f"{CONVERSIONS}::test_dequantize_equals_profile"),
-    codes_to_codes=Known("run", OPT + RESCALED, 317_880, f"{CODES}::test_requantize_codes_equals_profile"),
-    bias=CONVERTER,
-    activations=Known("run", f"{OPT}: relu, relu6, sigmoid, tanh{ACTIVATED}", 1_020_088, CODES),
-    softmax=Known("run", OPT + SHARED, 596_576, CODES),
-    dynamic=Known("run", f"{OPT}: int8 weights, inputs of either switch, and INT4", 2_606_737, FLOATS),
+def litert(resolver: str, dynamic: Known) -> Knowledge:
+    """Return the cells of LiteRT by one resolver, with that of its dynamic layer: the tests ask each resolver alike."""
+    return Knowledge(
+        linear=Known("run", resolver, 1_647_729, LAYER),
+        wide=Known("run", f"{resolver}, each type of bias", 589_824, WIDE),
+        requantize=Known("run", f"{resolver}, accumulators through the layer's bias", 1_572_864, INJECTED),
+        quantize=Known("run", resolver + QUANTIZED, 524_784, f"{CONVERSIONS}::test_quantize_equals_profile"),
+        dequantize=Known("run", resolver + REAL, 135_152, f"{CONVERSIONS}::test_dequantize_equals_profile"),
+        codes_to_codes=Known("run", resolver + RESCALED, 317_880, f"{CODES}::test_requantize_codes_equals_profile"),
+        bias=CONVERTER,
+        activations=Known("run", f"{resolver}: relu, relu6, sigmoid, tanh{ACTIVATED}", 1_020_088, CODES),
+        softmax=Known("run", resolver + SHARED, 596_576, CODES),
+        dynamic=dynamic,
+    )
+
+
+LITERT_REF_2025 = litert(
+    REF, Known("run", f"{REF}: int8 weights, inputs of either switch, and INT4", 2_256_493, FLOATS)
 )
+RUY_X86 = litert(OPT, Known("run", f"{OPT}: int8 weights, inputs of either switch, and INT4", 2_606_737, FLOATS))
 
 TFLM = Knowledge(
     linear=Known("run", MICRO_WHEEL, 411_550, f"{MICRO}::test_fully_connected_equals_profile"),

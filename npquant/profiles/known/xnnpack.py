@@ -10,7 +10,6 @@ from typing import Final
 
 from npquant.profiles.knowledge import Knowledge, Known
 from npquant.profiles.known.tflite import (
-    ACTIVATED,
     ARM,
     CODES,
     CONVERSIONS,
@@ -19,11 +18,9 @@ from npquant.profiles.known.tflite import (
     FLOATS,
     INJECTED,
     LAYER,
-    QUANTIZED,
-    REAL,
-    RESCALED,
     SHARED,
     WIDE,
+    litert,
 )
 
 PLAIN: Final = "ai-edge-litert 2.3.0 with its delegate, on x86 without AVX-512"
@@ -38,17 +35,11 @@ RNDNU: Final = (
 
 
 # On x86 without AVX-512.
-XNNPACK_FP32 = Knowledge(
+XNNPACK_FP32 = replace(
+    litert(PLAIN, Known("run", f"{PLAIN}: qd8, int8 weights; INT4 ones in docs/judged-by.md", 1_200_964, FLOATS)),
     linear=Known("run", PLAIN, 1_631_126, LAYER),
     wide=Known("run", f"{PLAIN}: LiteRT's own kernels, since the delegate takes none", 589_824, WIDE),
-    requantize=Known("run", f"{PLAIN}, accumulators through the layer's bias", 1_572_864, INJECTED),
-    quantize=Known("run", PLAIN + QUANTIZED, 524_784, f"{CONVERSIONS}::test_quantize_equals_profile"),
-    dequantize=Known("run", PLAIN + REAL, 135_152, f"{CONVERSIONS}::test_dequantize_equals_profile"),
-    codes_to_codes=Known("run", PLAIN + RESCALED, 317_880, f"{CODES}::test_requantize_codes_equals_profile"),
-    bias=CONVERTER,
-    activations=Known("run", f"{PLAIN}: relu, relu6, sigmoid, tanh{ACTIVATED}", 1_020_088, CODES),
     softmax=Known("run", f"{PLAIN}: LiteRT's own kernel, since the delegate takes none{SHARED}", 596_576, CODES),
-    dynamic=Known("run", f"{PLAIN}: qd8, int8 weights; INT4 ones in docs/judged-by.md", 1_200_964, FLOATS),
 )
 
 # The processor of these tests' earlier revisions, and of the formulas' first draws, had AVX-512.
