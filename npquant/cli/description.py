@@ -23,7 +23,7 @@ from npquant.kernels.multiplier import FixedMultiplier
 from npquant.kernels.qparams import QuantParams
 from npquant.measure.cost import Network, executed_macs, layer_weights, most_of_four, nonzero_weights, weight_widths
 from npquant.nn.model import FloatMLP
-from npquant.profiles.record import Profile, WideStage
+from npquant.profiles.record import Profile
 
 
 def describe(
@@ -180,10 +180,8 @@ def _multiplier(layer: IntegerLayer, profile: Profile) -> dict[str, Any] | None:
     """
     if layer.y is None:
         return None
-    stages: Profile | WideStage = profile
-    if layer.x.dtype == np.int16:
-        stages = next((stage for stage in profile.wide_stages if stage.bias == layer.bias.dtype.name), profile)
-    made = stages.make_multiplier(layer.x.scale, layer.w.scale, layer.target.scale)
+    wide = profile.wide_stage(layer.bias.dtype.name) if layer.x.dtype == np.int16 else None
+    made = (wide or profile).make_multiplier(layer.x.scale, layer.w.scale, layer.target.scale)
     if isinstance(made, FixedMultiplier):
         fixed = {"multiplier": np.atleast_1d(made.multiplier).tolist(), "shift": np.atleast_1d(made.shift).tolist()}
         return {"real": np.atleast_1d(made.real).tolist(), **fixed}

@@ -101,9 +101,10 @@ def check_accumulator(layer: IntegerLayer, index: int, profile: Profile | None =
 
 def _rounded_width(layer: IntegerLayer, profile: Profile | None) -> int:
     """Bits of the accumulators that a layer's output stage is defined for, or of their type where there is none."""
-    stages = () if profile is None or layer.y is None else profile.wide_stages
-    defined = [stage.accumulator_bits for stage in stages if stage.bias == "int64" == layer.bias.dtype]
-    return defined[0] if defined else accumulator_width(layer)
+    if profile is None or layer.y is None or layer.bias.dtype != np.int64:
+        return accumulator_width(layer)
+    stage = profile.wide_stage("int64")
+    return accumulator_width(layer) if stage is None else stage.accumulator_bits
 
 
 def check_dynamic_accumulator(w_q: NDArray[np.integer[Any]], x_bits: int) -> int:

@@ -22,6 +22,7 @@ from npquant.kernels.rounding import wrap_int32
 from npquant.profiles import get
 from npquant.profiles.absences import has
 from npquant.profiles.dynamic_rule import DynamicRule
+from npquant.profiles.layer import saturates_pairs
 from npquant.profiles.record import Profile
 from npquant.profiles.refusals import codes_of
 
@@ -73,14 +74,14 @@ def matmul_integer(
 def _operators(record: Profile, what: str) -> DynamicRule:
     """Return the rule of an engine whose steps are operators of their own."""
     rule: DynamicRule = has(record, "dynamic", what)
-    if not rule.steps_apart:
+    if not record.runs_dynamic_graphs:
         raise ValueError(f"{record.name} has no {what}: {record.engine} computes its dynamic layer as one operator")
     return rule
 
 
 def _sums(record: Profile, x_q: NDArray[Any], w_q: NDArray[Any], zx: ArrayLike, zw: ArrayLike) -> Int64:
     """R9 with zero points of inputs as (), or one a row (B, 1); R36 where pairs of uint8 x int8 products saturate."""
-    if record.accumulator == "pair16" and x_q.dtype == np.uint8 and w_q.dtype == np.int8:
+    if saturates_pairs(record, x_q, w_q):
         return accumulate_pair16(x_q, w_q, 0, zx, zw, record.pairs_apart(x_q.shape[1]))
     columns = w_q.sum(axis=0, dtype=np.int64) - x_q.shape[1] * np.asarray(zw, np.int64)
     return np.asarray(accumulate(x_q, w_q, 0, 0, zw) - np.asarray(zx, np.int64) * columns)

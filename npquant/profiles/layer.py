@@ -1,6 +1,7 @@
 """A linear layer whose operands were checked: accumulate, make the multiplier, requantize, add the zero point, clamp.
 
-Legend: B batch, K contracted depth, N outputs; x_q (B, K), w_q (K, N), bias (N,) of scale sx sw; zx, zw, zy zeros.
+Legend: B batch, K contracted depth, N outputs; x_q (B, K), w_q (K, N), bias (N,) of scale sx sw; zx, zw, zy zeros;
+profile the engine's record.
 """
 
 from __future__ import annotations
@@ -27,6 +28,11 @@ def as_int32(acc: Int64, profile: Profile) -> Int64:
     return wrap_int32(acc)
 
 
+def saturates_pairs(profile: Profile, x_q: NDArray[Any], w_q: NDArray[Any]) -> bool:
+    """Say whether an engine sums these codes by pairs of products that saturate to int16."""
+    return profile.accumulator == "pair16" and x_q.dtype == np.uint8 and w_q.dtype == np.int8
+
+
 def layer_sums(
     x_q: NDArray[Any],
     w_q: NDArray[Any],
@@ -47,7 +53,7 @@ def layer_sums(
     array([[-43]])
     """
     zw = 0 if profile.weight_zero_point == "per_tensor" and w.per_channel else w.zero_point
-    if profile.accumulator == "pair16" and x_q.dtype == np.uint8 and w_q.dtype == np.int8:
+    if saturates_pairs(profile, x_q, w_q):
         return as_int32(accumulate_pair16(x_q, w_q, bias, x.zero_point, zw, profile.pairs_apart(x_q.shape[1])), profile)
     acc = accumulate(x_q, w_q, bias, x.zero_point, zw)
     return acc if np.asarray(bias).dtype == np.int64 and x.dtype == np.int16 else as_int32(acc, profile)
@@ -56,13 +62,19 @@ def layer_sums(
 def stages_for(profile: Profile, x: QuantParams, bias: ArrayLike) -> WideStage | None:
     """Return how an engine takes inputs of x beside a bias of this type, if they are int16; None: as the profile says.
 
+    ValueError if they are int16 and the engine has no rule for such a bias.
+
     >>> from npquant.profiles import get
     >>> stages_for(get("tflm"), QuantParams(0.5, 0, -32768, 32767), np.array([7])).bias
     'int64'
     """
     if x.dtype != np.int16:
         return None
-    return next(stage for stage in profile.wide_stages if stage.bias == np.asarray(bias).dtype.name)
+    kind = np.asarray(bias).dtype.name
+    stage = profile.wide_stage(kind)
+    if stage is None:
+        raise ValueError(f"profile {profile.name!r} has no rule for int16 codes and biases of {kind}")
+    return stage
 
 
 def layer_codes(

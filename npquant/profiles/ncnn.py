@@ -7,14 +7,11 @@ kw)).
 
 from __future__ import annotations
 
-from types import MappingProxyType
-from typing import Final
-
 import numpy as np
 from numpy.typing import ArrayLike
 
 from npquant.arrays import Codes, Float32, Int64
-from npquant.kernels.activation_bounds import bounds_per_unit
+from npquant.kernels.activation_bounds import bounds_per_unit, clamp_bounds
 from npquant.kernels.floating import IGNORED
 from npquant.kernels.linear import accumulate
 from npquant.kernels.output_stages import real_output_per_unit, stage_per_unit_vectors_of_4
@@ -23,11 +20,6 @@ from npquant.kernels.quantize_engines import dequantize_float32, quantize_per_un
 from npquant.kernels.rounding import wrap_int32
 from npquant.profiles.known import ncnn as known
 from npquant.profiles.record import Profile
-
-# The engine's activations of real values: its ReLU and its clip.
-_BOUNDS: Final = MappingProxyType(
-    {"relu": (0.0, np.inf), "clipped_relu": (0.0, 1.0), "relu6": (0.0, 6.0), "relu_n1_to_1": (-1.0, 1.0)}
-)
 
 
 def multipliers_per_unit(sx: ArrayLike, sw: ArrayLike, sy: ArrayLike) -> tuple[Float32, Float32]:
@@ -57,7 +49,7 @@ def inner_product(
     acc = wrap_int32(accumulate(x_q, w_q, 0, 0, 0))
     m, _ = multipliers_per_unit(x.scale, w.scale, 1.0)
     real = real_output_per_unit(acc, m, np.float32(0) if b is None else b)
-    return np.asarray(np.clip(real, *_BOUNDS[activation])) if activation in _BOUNDS else real
+    return np.asarray(np.clip(real, *clamp_bounds("identity" if activation == "none" else activation)))
 
 
 def _layer(
@@ -70,7 +62,7 @@ def _layer(
     """
     real = inner_product(x_q, w_q, bias, x=x, w=w, activation=activation)
     _, ky = multipliers_per_unit(x.scale, w.scale, y.scale)
-    return stage_per_unit_vectors_of_4(real, ky, *((-127, 127) if activation in _BOUNDS else interval))
+    return stage_per_unit_vectors_of_4(real, ky, *(interval if activation in ("none", "identity") else (-127, 127)))
 
 
 def _real(acc: Int64, b: ArrayLike, constants: tuple[Float32, Float32]) -> Float32:

@@ -170,3 +170,12 @@ class Profile:
     def takes_real_bias(self) -> bool:
         """Whether the layer's bias is a real number to the engine, rather than int32 codes of scale sx sw."""
         return self.add_bias is not None or self.whole_layer is not None
+
+    @property
+    def runs_dynamic_graphs(self) -> bool:
+        """Whether DynamicQuantizeLinear and MatMulInteger are operators of the engine, each of its own."""
+        return self.dynamic is not None and self.dynamic.steps_apart
+
+    def wide_stage(self, bias: str) -> WideStage | None:
+        """How int16 inputs are taken beside a bias of this type, "int32" or "int64"; None if they are not."""
+        return next((stage for stage in self.wide_stages if stage.bias == bias), None)

@@ -144,8 +144,8 @@ def refuse_unsupported(
         refuse_weights(profile, w)
 
 
-def refuse_wide(profile: Profile, bias: str, x: QuantParams, y: QuantParams) -> None:
-    """Raise ValueError where an engine with `wide_stages` has none for a bias of this type, or refuses a zero point.
+def refuse_wide(profile: Profile, bias: str, x: QuantParams, y: QuantParams) -> WideStage:
+    """Return the wide stage of a bias type; ValueError where the engine has none, or refuses a zero point.
 
     >>> from npquant.profiles import get
     >>> p = QuantParams(0.5, 1, -32768, 32767)
@@ -153,18 +153,17 @@ def refuse_wide(profile: Profile, bias: str, x: QuantParams, y: QuantParams) -> 
     Traceback (most recent call last):
     ValueError: litert_ref_2025 takes int16 codes without zero points; the input's is 1, it must be 0
     """
-    for stage in profile.wide_stages:
-        if stage.bias != bias:
-            continue
-        for role, params in (("input", x), ("output", y)):
-            if not stage.zero_points and params.zero_point:
-                raise ValueError(
-                    f"{profile.name} takes int16 codes without zero points; "
-                    f"the {role}'s is {params.zero_point}, it must be 0"
-                )
-        return
-    known = " or ".join(stage.bias for stage in profile.wide_stages)
-    raise ValueError(f"{profile.name} takes biases of {known} beside int16 codes, not {bias}")
+    stage = profile.wide_stage(bias)
+    if stage is None:
+        known = " or ".join(stage.bias for stage in profile.wide_stages)
+        raise ValueError(f"{profile.name} takes biases of {known} beside int16 codes, not {bias}")
+    for role, params in (("input", x), ("output", y)):
+        if not stage.zero_points and params.zero_point:
+            raise ValueError(
+                f"{profile.name} takes int16 codes without zero points; "
+                f"the {role}'s is {params.zero_point}, it must be 0"
+            )
+    return stage
 
 
 def stages_to(profile: Profile, y: QuantParams, bias: str | None) -> WideStage | None:
@@ -185,8 +184,7 @@ def stages_to(profile: Profile, y: QuantParams, bias: str | None) -> WideStage |
     if bias is None:
         said = " or ".join(f'bias="{stage.bias}"' for stage in profile.wide_stages)
         raise ValueError(f"{profile.name} takes accumulators to int16 codes by the type of the bias: say {said}")
-    refuse_wide(profile, bias, y, y)
-    return next(stage for stage in profile.wide_stages if stage.bias == bias)
+    return refuse_wide(profile, bias, y, y)
 
 
 def refuse_scales(profile: Profile, x: QuantParams, w: QuantParams, y: QuantParams) -> None:

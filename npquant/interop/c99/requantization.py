@@ -41,6 +41,7 @@ from npquant.kernels.qparams import QuantParams
 from npquant.profiles.cmsis_nn import CMSIS_NN
 from npquant.profiles.compilers import TOSA_DOUBLE, TVM_TONEAREST
 from npquant.profiles.hardware import NVDLA
+from npquant.profiles.layer import stages_for
 from npquant.profiles.record import Profile, WideStage
 from npquant.profiles.tflite import RUY_ARM64, RUY_X86, TFLITE_REF, TFLITE_SINGLE, TFLM
 
@@ -50,7 +51,8 @@ Overflow = Literal["saturates", "wraps", "wraps_first", "refused"]
 
 def _wide(profile: Profile, bias: str) -> object:
     """The output stage of a profile for int16 inputs and biases of a type."""
-    return next(stage.output_stage for stage in profile.wide_stages if stage.bias == bias)
+    stage = profile.wide_stage(bias)
+    return None if stage is None else stage.output_stage
 
 
 # Rules of accumulators of up to 48 bits.
@@ -115,13 +117,7 @@ def rule_of(profile: Profile, layer: IntegerLayer | None = None) -> tuple[str, O
 
 def _stages(profile: Profile, layer: IntegerLayer | None) -> Profile | WideStage:
     """Where a layer's make_multiplier and output_stage stand."""
-    if layer is None or layer.x.dtype != np.int16:
-        return profile
-    bias = layer.bias.dtype.name
-    found = next((stage for stage in profile.wide_stages if stage.bias == bias), None)
-    if found is None:
-        raise ValueError(f"profile {profile.name!r} has no rule for int16 codes and biases of {bias}")
-    return found
+    return profile if layer is None else stages_for(profile, layer.x, layer.bias) or profile
 
 
 def requantization(layer: IntegerLayer, profile: Profile, low: Int64, high: Int64) -> Requantization | None:

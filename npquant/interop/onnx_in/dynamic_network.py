@@ -43,7 +43,7 @@ def dynamic_network(walk: Walk, tokens: Sequence[Token], profile: Profile) -> Im
         layers[-1], head = (layers[-1][0], "identity"), "logistic"
         walk.note("the sigmoid behind the last layer was split off as the head 'logistic'")
     made = tuple(_layer(walk, product, name) for product, name in layers)
-    if profile is not NPQUANT and (profile.dynamic is None or not profile.dynamic.steps_apart):
+    if profile is not NPQUANT and not profile.runs_dynamic_graphs:
         walk.refuse("", f"{profile.name} has no DynamicQuantizeLinear; ort, ort_pair16 and onnx_ref have it")
     try:
         model = DynamicMLP(made, "batch", profile)

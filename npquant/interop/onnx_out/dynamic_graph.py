@@ -29,7 +29,7 @@ def encode_dynamic(model: DynamicMLP, head: str) -> bytes:
     """ValueError where an activation is not exact in every runtime, or the profile is of no engine that runs ONNX."""
     graph, x = Graph(), "x"
     spelled = model.profile is NPQUANT
-    if not spelled and (model.profile.dynamic is None or not model.profile.dynamic.steps_apart):
+    if not spelled and not model.profile.runs_dynamic_graphs:
         raise ValueError(f"no ONNX operators compute as {model.profile.name} does; ort and onnx_ref have theirs")
     if spelled:
         for name, value in (("zero", 0.0), ("one", 1.0), ("tiny", FLOAT32_TINY)):

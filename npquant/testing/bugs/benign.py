@@ -13,6 +13,7 @@ from typing import Any, Final
 import numpy as np
 
 from npquant.arrays import Codes, Int64
+from npquant.profiles.layer import saturates_pairs
 from npquant.profiles.operators import quantize
 from npquant.profiles.record import Profile
 from npquant.testing.adapters.callable import FunctionBackend
@@ -23,7 +24,7 @@ from npquant.testing.case import Model, checked
 
 def _has_pairs(call: Call) -> bool:
     """Say whether the machine saturates pairs of products, so that their order is part of the arithmetic."""
-    return call.profile.accumulator == "pair16" and call.x_q.dtype == np.uint8 and call.w_q.dtype == np.int8
+    return saturates_pairs(call.profile, call.x_q, call.w_q)
 
 
 def _done(call: Call, acc: Int64) -> Codes:
