@@ -182,9 +182,9 @@ def _beside(layer: Knowledge, record: str, resolver: str) -> Knowledge:
         return replace(known, what=f"{record}'s, an operator of its own beside either layer: {known.what}")
 
     return Knowledge(
-        linear=Known("run", f"{resolver}, CONV_2D per channel", 131_072, CONVOLVED),
+        linear=Known("run", f"{resolver}, CONV_2D per tensor and per channel", 1_048_576, CONVOLVED),
         wide=Known("run", f"{resolver}, CONV_2D per channel, either type of bias", 188_416, CONVOLUTION),
-        requantize=Known("run", f"{resolver}, through CONV_2D's bias", 131_072, CONVOLVED),
+        requantize=Known("run", f"{resolver}, through CONV_2D's bias", 1_048_576, CONVOLVED),
         quantize=same(layer.quantize),
         dequantize=same(layer.dequantize),
         codes_to_codes=same(layer.codes_to_codes),
