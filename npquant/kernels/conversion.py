@@ -68,6 +68,16 @@ def code_saturating(v: Real, zy: ArrayLike, qmin: int, qmax: int) -> Int64:
     return np.asarray(np.minimum(steps, np.asarray(qmax - z, np.float64)).astype(np.int64) + z)
 
 
+def code_clipped_add_half(v: Float32, qmin: int, qmax: int) -> Int64:
+    """R130 of v clipped to [qmin, qmax]; NaN goes to the high end, as the minimum leaves it.
+
+    >>> code_clipped_add_half(np.array([7.5, 1e10, np.nan], np.float32), -128, 127)
+    array([  8, 127, 127])
+    """
+    clipped = np.clip(np.where(np.isnan(v), np.float32(qmax), v), qmin, qmax)
+    return round_add_half_then_truncate(np.asarray(clipped, np.float32)).astype(np.int64)
+
+
 def code_symmetric_vectors_of_4(v: Float32) -> Int64:
     """R131 for whole vectors of 4, R132 for the last n mod 4 of each row of n: codes of steps v, shaped as v.
 

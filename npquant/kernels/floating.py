@@ -18,7 +18,6 @@ from npquant.arrays import Float32, Float64
 IGNORED: Mapping[str, Any] = MappingProxyType({"over": "ignore", "under": "ignore", "invalid": "ignore"})
 
 LARGEST_FLOAT32: Final = np.finfo(np.float32).max
-SMALLEST_NORMAL_FLOAT32: Final = np.finfo(np.float32).tiny
 
 
 def to_float32(x: ArrayLike) -> Float32:

@@ -16,11 +16,11 @@ from numpy.typing import ArrayLike
 
 from npquant.arrays import Float32, Float64, Int64
 from npquant.kernels.conversion import (
+    code_clipped_add_half,
     code_saturating,
     code_symmetric_vectors_of_4,
     code_through_int16,
     code_wrapping_x86,
-    round_add_half_then_truncate,
 )
 from npquant.kernels.floating import IGNORED, fma_float32
 from npquant.kernels.multiplier import FixedMultiplier
@@ -253,6 +253,5 @@ def stage_two_products_clip_add_half(
     """
     with np.errstate(**IGNORED):
         v = acc.astype(np.float32) * np.asarray(sw, np.float32) * ratio + np.asarray(shift, np.float32)
-    # A product that is infinite, and a NaN beside an infinite B, go to the high rail, as the minimum leaves them.
-    clipped = np.clip(np.where(np.isnan(v), np.float32(qmax), v), qmin, qmax)
-    return round_add_half_then_truncate(np.asarray(clipped, np.float32)).astype(np.int64)
+    # A product that is infinite, and a NaN beside an infinite B, go to the high rail.
+    return code_clipped_add_half(np.asarray(v), qmin, qmax)

@@ -12,14 +12,15 @@ from numpy.typing import ArrayLike
 
 from npquant.arrays import Float32, Int64
 from npquant.kernels.dynamic import DynamicCodes
-from npquant.kernels.floating import IGNORED, SMALLEST_NORMAL_FLOAT32, fma_float32, to_float32
+from npquant.kernels.floating import IGNORED, fma_float32, to_float32
+from npquant.kernels.qparams import FLOAT32_TINY
 from npquant.kernels.rounding import round_half_even
 
 
 def _flushed(v: ArrayLike) -> Float32:
     """Make 0 of subnormal numbers, as a thread does that XNNPACK has told to."""
     values = to_float32(v)
-    return np.where(np.abs(values) < SMALLEST_NORMAL_FLOAT32, np.float32(0), values)
+    return np.where(np.abs(values) < FLOAT32_TINY, np.float32(0), values)
 
 
 def qd8_codes(x: ArrayLike) -> DynamicCodes:

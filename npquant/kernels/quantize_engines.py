@@ -12,10 +12,10 @@ from numpy.typing import ArrayLike
 
 from npquant.arrays import Codes, Float32
 from npquant.kernels.conversion import (
+    code_clipped_add_half,
     code_saturating,
     code_symmetric_vectors_of_4,
     code_wrapping_x86,
-    round_add_half_then_truncate,
 )
 from npquant.kernels.floating import IGNORED, fma_float32, to_float32
 from npquant.kernels.qparams import QuantParams
@@ -188,9 +188,7 @@ def quantize_clip_then_add_half(x: ArrayLike, params: QuantParams) -> Codes:
     >>> quantize_clip_then_add_half([-2.5, np.nan], QuantParams(1.0, 10, -128, 127))
     array([  8, 127], dtype=int8)
     """
-    v = _multiplied_and_shifted(x, params)
-    clipped = np.clip(np.where(np.isnan(v), np.float32(params.qmax), v), params.qmin, params.qmax)
-    return round_add_half_then_truncate(np.asarray(clipped, np.float32)).astype(params.dtype)
+    return code_clipped_add_half(_multiplied_and_shifted(x, params), params.qmin, params.qmax).astype(params.dtype)
 
 
 def dequantize_float32(q: Codes, params: QuantParams) -> Float32:

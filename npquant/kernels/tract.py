@@ -14,10 +14,8 @@ from npquant.arrays import Codes, Float32, Int64
 from npquant.kernels.dynamic import DynamicCodes
 from npquant.kernels.floating import IGNORED, to_float32
 from npquant.kernels.multiplier import multiplier_float32, multiplier_float32_reciprocal
-from npquant.kernels.qparams import QuantParams
+from npquant.kernels.qparams import FLOAT32_TINY, QuantParams
 from npquant.kernels.rounding import round_half_even, saturate_to, wrap_int32
-
-SMALLEST_NORMAL = np.float32(2.0**-126)
 
 
 def layer_multiplier(sx: ArrayLike, sw: ArrayLike, sy: ArrayLike) -> Float32:
@@ -55,7 +53,7 @@ def rescale_exact(acc: Int64, m: Float32) -> Int64:
     """
     if m == 0 or m == 1:
         return acc
-    if m < SMALLEST_NORMAL or not np.isfinite(m):
+    if m < FLOAT32_TINY or not np.isfinite(m):
         return np.zeros_like(acc)
     fraction, exponent = np.frexp(np.float32(m))  # M = fraction 2^exponent, fraction in [1/2, 1)
     e = int(exponent) - 1

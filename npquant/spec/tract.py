@@ -16,10 +16,8 @@ from fractions import Fraction
 from npquant.spec.conversion import code_wrapping
 from npquant.spec.floating import to_float32
 from npquant.spec.multiplier import multiplier_float32, multiplier_float32_reciprocal
+from npquant.spec.qparams import SMALLEST_NORMAL
 from npquant.spec.rounding import INT32_MAX, INT32_MIN, round_half_even, saturate, wrap
-
-# The smallest normal binary32 number; the kernel reads a smaller one by its bits, and shifts everything out.
-SMALLEST_NORMAL = Fraction(1, 2**126)
 
 
 def layer_multiplier(sx: Fraction, sw: Fraction | Sequence[Fraction], sy: Fraction) -> Fraction | list[Fraction]:
@@ -46,7 +44,7 @@ def rescale_exact(acc: int, m: Fraction) -> int:
     magnitude, e = wrap(abs(acc), 32), _exponent(m)
     if m in (0, 1):
         return acc
-    if m < SMALLEST_NORMAL:
+    if m < SMALLEST_NORMAL:  # the kernel reads it by its bits, and shifts everything out
         return 0
     if m == Fraction(2) ** e:
         return wrap(acc * 2**e, 32) if e > 0 else _signed(_shift_half_even_32(magnitude, -e), acc)
