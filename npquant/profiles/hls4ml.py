@@ -61,6 +61,7 @@ HLS4ML = Profile(
     source="Xilinx/HLS_arbitrary_Precision_Types include/ap_fixed_base.h, quantization_adjust, overflow_adjust",
     equation="q = wrap(floor(x / s)), s = 2^(I - W)",
     zero_points=False,
+    restriction="one scale, a power of two, and values that are finite",
     quantize_types=("int8", "uint8", "int16", "uint16"),
     quantize_codes=quantizer(rounding.round_floor, ap_fixed.wrap_to_interval),
     dequantize_codes=dequantize_float32,

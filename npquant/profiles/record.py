@@ -113,8 +113,8 @@ class Profile:
         Where the engine's layer is no sum and then an output stage: (x_q, w_q, real bias or None, x, w, y, activation,
         (low, high)) -> int64 codes.
     restriction : str
-        What the engine takes of layers, where it is less than scales, biases and activations of any kind; such layers
-        are computed, and drawn by no test generator.
+        What the engine takes, where it is less than scales, biases and activations of any kind: it is computed, and
+        drawn by no test generator.
     conversion : str
         What the engine's float-to-integer conversion makes of overflow and NaN, in words.
 

@@ -116,12 +116,16 @@ class BackendFault(Exception):
 def capabilities_of(profile: Profile) -> Capabilities:
     """Return what an engine takes by its record: what a backend is asked that says nothing of itself.
 
+    ValueError where no generator draws what the engine takes (`Profile.restriction`).
+
     >>> from npquant.profiles import get
     >>> capabilities_of(get("gemmini_f32")).input_zero_point
     False
     >>> capabilities_of(get("qonnx")).ops
     ('quantize',)
     """
+    if profile.restriction:
+        raise ValueError(f"no case is drawn for {profile.name}: its engine takes {profile.restriction}")
     if not profile.has_layers:
         types = tuple(kind for kind in profile.quantize_types if kind in ("int8", "uint8"))
         return Capabilities(ops=("quantize",), code_types=types, input_zero_point=profile.zero_points)

@@ -96,7 +96,9 @@ class Quantizing:
         return npquant.quantize(x, params, profile=self.computed)
 
 
-@pytest.mark.parametrize("name", sorted(set(names(layers=False)) - set(names())))
+@pytest.mark.parametrize(
+    "name", [name for name in names(layers=False) if not get(name).has_layers and not get(name).restriction]
+)
 def test_engine_without_a_layer_is_asked_quantize_alone(name: str) -> None:
     """Its own QUANTIZE passes, and npquant's layer is refused with the reason; float_edge is all that is asked."""
     verdict = run(Quantizing(name, name), tier="smoke")
@@ -104,6 +106,14 @@ def test_engine_without_a_layer_is_asked_quantize_alone(name: str) -> None:
     assert [result.name for result in verdict.classes if result.cases] == ["float_edge"]
     with pytest.raises(ValueError, match=f"{name} has no layer of codes"):
         run(partial(npquant.linear, profile=name), profile=name, tier="smoke")
+
+
+@pytest.mark.parametrize("name", [name for name in names(layers=False) if get(name).restriction])
+def test_engine_that_no_generator_draws_for_is_refused(name: str) -> None:
+    """ESP-DL, Gemmini's array and hls4ml: the refusal says what they take, at once, instead of drawing without end."""
+    for backend in (Quantizing(name, name), partial(npquant.linear, profile=name)):
+        with pytest.raises(ValueError, match=f"no case is drawn for {name}: its engine takes"):
+            run(backend, profile=name, tier="smoke")
 
 
 def test_wrong_quantize_without_a_layer_is_named() -> None:

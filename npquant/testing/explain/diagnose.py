@@ -62,8 +62,8 @@ def suspects(profile: Profile) -> Iterator[Suspect]:
     for bug in CATALOGUE:
         yield as_suspect(bug, profile)
     for name in names(layers=profile.has_layers):
-        if name != profile.name:
-            other = get(name)
+        other = get(name)
+        if name != profile.name and not other.restriction:
             says = f"computes as {name}: {other.equation}"
             yield Suspect(f"profile.{name}", says, other.engine, partial(_computing_as, other))
 
