@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from npquant.arrays import Codes, Int8, Int64, Real
-from npquant.kernels.exact import exact_depth, exact_depth_float64
+from npquant.kernels.exact import exact_depth, exact_depth_float64, sums_are_exact
 from npquant.kernels.matmul import matmul_pair16
 
 # Weights that are converted to float32 at a time: 256 kB.
@@ -25,15 +25,15 @@ PART_ELEMENTS = 2**14
 def accumulate(x_q: Codes, w_q: Codes, bias: ArrayLike, zx: ArrayLike, zw: ArrayLike) -> Int64:
     """R9. acc = sum_k (x_q - zx)(w_q - zw) + b_q, whatever its size; the profile decides what int32 makes of it.
 
-    Codes have 8 bits, those of the input up to 16. By BLAS in blocks along K, in float32, or in float64 where float32
-    holds few products; blocks add up in int64.
+    Codes have up to 16 bits. By BLAS in blocks along K, in float32, or in float64 where float32 holds few products, or
+    none; blocks add up in int64.
 
     >>> accumulate(np.array([[3, -4]], np.int8), np.array([[10], [20]], np.int8), 7, 1, 0)
     array([[-73]])
     """
-    # C6: |x_q - zx| |w_q - zw| is at most 255 * 255, or 65,535 * 255 for 16-bit inputs: below 2^24.
+    # C6: |x_q - zx| |w_q - zw| is at most 65,535 * 255 with codes of 8 bits, below 2^24, and 65,535^2 of 16.
     largest = _largest(x_q, zx) * _largest(w_q, zw)
-    exact = exact_depth(largest)
+    exact = exact_depth(largest) if sums_are_exact(largest) else 0
     dtype: type[np.float32 | np.float64] = np.float32
     if exact < min(LEAST_DEPTH, w_q.shape[0]):
         exact, dtype = exact_depth_float64(largest), np.float64

@@ -50,19 +50,26 @@ def layer_sums(
     if profile.accumulator == "pair16" and x_q.dtype == np.uint8 and w_q.dtype == np.int8:
         return as_int32(accumulate_pair16(x_q, w_q, bias, x.zero_point, zw, profile.pairs_apart(x_q.shape[1])), profile)
     acc = accumulate(x_q, w_q, bias, x.zero_point, zw)
-    return acc if np.asarray(bias).dtype == np.int64 and x.dtype == np.int16 else as_int32(acc, profile)
+    kind = np.asarray(bias).dtype.name
+    if x.dtype == np.int16 and (kind == "int64" or any(s.int64_sums for s in profile.wide_stages if s.takes(x, w))):
+        return acc
+    return as_int32(acc, profile)
 
 
-def stages_for(profile: Profile, x: QuantParams, bias: ArrayLike) -> WideStage | None:
-    """Return how an engine takes inputs of x beside a bias of this type, if they are int16; None: as the profile says.
+def stages_for(profile: Profile, x: QuantParams, w: QuantParams, y: QuantParams, bias: ArrayLike) -> WideStage | None:
+    """Return how an engine takes x and w to y beside a bias of this type, where int16 is in it; None: as it says.
+
+    profile is the engine's record. Beside 8-bit inputs a bias is int32, whatever its array.
 
     >>> from npquant.profiles import get
-    >>> stages_for(get("tflm"), QuantParams(0.5, 0, -32768, 32767), np.array([7])).bias
+    >>> wide, w = QuantParams(0.5, 0, -32768, 32767), QuantParams(0.5, 0, -128, 127)
+    >>> stages_for(get("tflm"), wide, w, wide, np.array([7])).bias
     'int64'
     """
-    if x.dtype != np.int16:
-        return None
-    return next(stage for stage in profile.wide_stages if stage.bias == np.asarray(bias).dtype.name)
+    found = [stage for stage in profile.wide_stages if stage.takes(x, w)]
+    if x.dtype == np.int16:
+        return next(stage for stage in found if stage.bias == np.asarray(bias).dtype.name)
+    return found[0] if found and y.dtype == np.int16 else None
 
 
 def layer_codes(
@@ -94,7 +101,7 @@ def layer_codes(
     if profile.whole_layer is not None:
         whole: NDArray[np.integer] = profile.whole_layer(x_q, w_q, bias, x, w, y, activation, interval).astype(y.dtype)
         return whole
-    stages = stages_for(profile, x, 0 if bias is None else bias) or profile
+    stages = stages_for(profile, x, w, y, 0 if bias is None else bias) or profile
     made: Any = stages.make_multiplier(x.scale, w.scale, y.scale) if multiplier is None else multiplier
     float_bias = x.dtype != np.int16 and profile.add_bias is not None
     acc = layer_sums(x_q, w_q, 0 if bias is None or float_bias else bias, x=x, w=w, profile=profile)

@@ -12,7 +12,7 @@ from npquant.kernels.output_stages import wrapping_stage
 from npquant.kernels.requantize import requantize_double_rounding_up, requantize_mantissa16
 from npquant.profiles.known import tflite as known
 from npquant.profiles.record import WideStage
-from npquant.profiles.tflite import LITERT_REF_2025, RUY_X86, TFLM
+from npquant.profiles.tflite import LITERT_REF_2025, LITERT_WEIGHTS, RUY_X86, TFLM
 
 LITERT_REF_CONV = dataclasses.replace(
     LITERT_REF_2025,
@@ -24,7 +24,7 @@ LITERT_REF_CONV = dataclasses.replace(
     make_multiplier=fixed_multiplier,
     output_stage=TFLM.output_stage,
     code_types=("int8",),
-    wide_stages=TFLM.wide_stages,
+    wide_stages=tuple(dataclasses.replace(stage, weights=LITERT_WEIGHTS) for stage in TFLM.wide_stages),
     conversion=TFLM.conversion,
 )
 
@@ -33,11 +33,12 @@ RUY_X86_CONV = dataclasses.replace(
     name="ruy_x86_conv",
     engine="LiteRT without default delegates on x86 (ruy), CONV_2D",
     source="LiteRT optimized/integer_ops/conv.h; google/ruy ruy/kernel_avx512.cc",
-    equation="as ruy_x86 per channel; int16 beside an int64 bias as tflm",
+    equation="as ruy_x86 per channel, with M_B per tensor too; int16 beside an int64 bias as tflm",
     knowledge=known.RUY_X86_CONV,
+    make_multiplier=fixed_multiplier,
     code_types=("int8",),
     wide_stages=(
-        WideStage("int64", fixed_multiplier, wrapping_stage(requantize_mantissa16)),
-        WideStage("int32", fixed_multiplier, wrapping_stage(requantize_double_rounding_up)),
+        WideStage("int64", fixed_multiplier, wrapping_stage(requantize_mantissa16), weights=LITERT_WEIGHTS),
+        WideStage("int32", fixed_multiplier, wrapping_stage(requantize_double_rounding_up), weights=LITERT_WEIGHTS),
     ),
 )

@@ -58,7 +58,8 @@ def linear(
         Integer: codes of scale sx sw, as int32. Float: real values. Each profile takes either: an integer bias becomes
         real for an engine whose bias is float (f32(b_q sx sw)), a real one becomes codes for the others, by the
         profile's own rule. Beside int16 inputs the array's dtype, int32 or int64, is that of the accumulator as well;
-        None takes what the engine takes without a bias.
+        None takes what the engine takes without a bias and without a declared type of it; zeros of int32 or int64 are
+        what it takes without a bias where a file declares that type.
     x, w, y : QuantParams
         Input (per-tensor), weights (per-tensor, or per-channel with N scales), output (per-tensor).
     profile : str or Profile
@@ -128,10 +129,19 @@ def linear(
         )
     bounded = record.activation_bounds("identity" if activation == "none" else activation, y)
     added = _bias(bias, record, x, w, weights.shape[1])
+    stages = None
     if x.dtype == np.int16:
         refuse_wide(record, added.dtype.name, x, y)
+    if record.whole_layer is None:
+        stages = stages_for(record, x, w, y, added)
+    if stages is not None and x.dtype != np.int16:
+        refuse_wide(record, stages.bias, x, y)
+    if bias is None and stages is not None and stages.needs_bias:
+        raise ValueError(
+            f"{record.name} ends the process on {x.dtype} inputs and {y.dtype} outputs without a bias: give zeros"
+        )
     if multiplier is not None:
-        refuse_multiplier(record, multiplier, stages_for(record, x, added))
+        refuse_multiplier(record, multiplier, stages)
     return layer_codes(
         inputs,
         weights,
@@ -164,7 +174,7 @@ def _read_by_nothing(
 
 def _bias(bias: ArrayLike | None, profile: Profile, x: QuantParams, w: QuantParams, n: int) -> NDArray[Any]:
     """Return the bias in the form the profile takes: int32 codes, or float32 real values."""
-    unnamed = profile.wide_stages[0].bias if x.dtype == np.int16 else "int32"
+    unnamed = next(stage for stage in profile.wide_stages if stage.takes(x, w)).bias if x.dtype == np.int16 else "int32"
     given = np.zeros(n, unnamed) if bias is None else np.asarray(bias)
     if given.dtype.kind not in "iuf":
         raise TypeError(f"the bias has dtype {given.dtype}; it must be integers (codes) or floats (real values)")
@@ -299,7 +309,8 @@ def requantize(
         (low, high): codes to clamp to, inside y's interval; it need not hold the zero point.
     bias : {"int32", "int64"}, optional
         Beside int16 outputs, the type of the layer's bias, and so of its accumulators, which chooses the engine's rule:
-        to be said where the engine has `wide_stages`, since no array says it (NumPy's integers are int64).
+        to be said where the engine has `wide_stages`, since no array says it (NumPy's integers are int64). The rule is
+        that of int16 inputs and 8-bit weights, unless w is int16.
 
     Returns
     -------
@@ -328,7 +339,7 @@ def requantize(
     sums = np.asarray(acc)
     if sums.dtype.kind not in "iu":
         raise TypeError(f"acc has dtype {sums.dtype}; it must be integers")
-    wide = stages_to(record, y, bias)
+    wide = stages_to(record, y, bias, w)
     stages: Profile | WideStage = wide or record
     bits = 64 if bias == "int64" else 32
     if sums.size and (sums.min() < -(2 ** (bits - 1)) or sums.max() >= 2 ** (bits - 1)):

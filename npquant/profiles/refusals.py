@@ -18,7 +18,7 @@ from npquant.arrays import Codes
 from npquant.kernels.multiplier import FixedMultiplier
 from npquant.kernels.qparams import QuantParams
 from npquant.profiles.knowledge import Known
-from npquant.profiles.record import Profile, WideStage
+from npquant.profiles.record import Profile, WideStage, weight_type
 
 
 def codes_of(role: str, q: ArrayLike, params: QuantParams, ndim: int | None = None) -> Codes:
@@ -140,12 +140,34 @@ def refuse_unsupported(
             )
     wide = ("int16",) if profile.wide_stages and "int16" in (x.dtype.name, y.dtype.name) else ()
     mixed = profile.code_types if any(stage.mixed for stage in profile.wide_stages) else ()
-    refuse_tensor(profile, "input", x, (*mixed, *wide) if wide else profile.code_types)
+    into = tuple(dict.fromkeys(stage.inputs for stage in profile.wide_stages)) if y.dtype == np.int16 else wide
+    refuse_tensor(profile, "input", x, (*mixed, *into) if wide else profile.code_types)
     refuse_tensor(profile, "output", y, (*mixed, *wide) if wide else profile.code_types)
+    if wide:
+        refuse_wide_weights(profile, x, w)
     if by_scales:
         refuse_scales(profile, x, w, y)
     else:
         refuse_weights(profile, w)
+
+
+def refuse_wide_weights(profile: Profile, x: QuantParams, w: QuantParams) -> None:
+    """Raise ValueError where an engine takes no weights of this type beside these inputs of a layer to int16.
+
+    >>> from npquant.profiles import get
+    >>> refuse_wide_weights(get("tflm"), QuantParams(0.5, 0, -32768, 32767), QuantParams(0.5, 0, -8, 7))
+    Traceback (most recent call last):
+    ValueError: tflm takes weights of type int8 beside int16 inputs, not int4: a wider interval than [-8, 7] is int8's
+    """
+    stages = [stage for stage in profile.wide_stages if stage.inputs == x.dtype.name]
+    types, given = dict.fromkeys(name for stage in stages for name in stage.weights), weight_type(w)
+    if stages and given not in types:
+        why = ": a wider interval than [-8, 7] is int8's" if given == "int4" and "int8" in types else ""
+        raise ValueError(
+            f"{profile.name} takes weights of type {' or '.join(types)} beside {x.dtype} inputs, not {given}{why}"
+        )
+    if stages and x.dtype == np.uint8 and w.per_channel:
+        raise ValueError(f"{profile.name} refuses per-channel weights beside uint8 inputs: give one scale")
 
 
 def refuse_wide(profile: Profile, bias: str, x: QuantParams, y: QuantParams) -> None:
@@ -158,24 +180,29 @@ def refuse_wide(profile: Profile, bias: str, x: QuantParams, y: QuantParams) -> 
     ValueError: litert_ref_2025 takes int16 codes without zero points; the input's is 1, it must be 0
     """
     for stage in profile.wide_stages:
-        if stage.bias != bias:
+        if stage.bias != bias or stage.inputs != x.dtype.name:
             continue
         for role, params in (("input", x), ("output", y)):
-            if not stage.zero_points and params.zero_point:
+            if not stage.zero_points and params.dtype == np.int16 and params.zero_point:
                 raise ValueError(
                     f"{profile.name} takes int16 codes without zero points; "
                     f"the {role}'s is {params.zero_point}, it must be 0"
                 )
         return
-    known = " or ".join(stage.bias for stage in profile.wide_stages)
+    known = " or ".join(_biases(profile))
     raise ValueError(f"{profile.name} takes biases of {known} beside int16 codes, not {bias}")
 
 
-def stages_to(profile: Profile, y: QuantParams, bias: str | None) -> WideStage | None:
+def _biases(profile: Profile) -> tuple[str, ...]:
+    """Return the types of bias that stand beside int16 codes, each once."""
+    return tuple(dict.fromkeys(stage.bias for stage in profile.wide_stages))
+
+
+def stages_to(profile: Profile, y: QuantParams, bias: str | None, w: QuantParams | None = None) -> WideStage | None:
     """Return the wide stage that takes accumulators to y, int16, beside a bias of this type; None: as the record says.
 
-    bias is "int32", "int64" or None, not said. ValueError where int16 outputs depend on what was not said, a bias is
-    said of other outputs, or `refuse_wide` refuses.
+    bias is "int32", "int64" or None, not said; weights of None are int8. ValueError where int16 outputs depend on what
+    was not said, a bias is said of other outputs, or `refuse_wide` or `refuse_wide_weights` refuses.
 
     >>> from npquant.profiles import get
     >>> stages_to(get("tflm"), QuantParams(0.5, 0, -32768, 32767), None)
@@ -187,10 +214,13 @@ def stages_to(profile: Profile, y: QuantParams, bias: str | None) -> WideStage |
             raise ValueError(f"{profile.name} does not ask for the type of the bias beside {y.dtype} outputs: leave it")
         return None
     if bias is None:
-        said = " or ".join(f'bias="{stage.bias}"' for stage in profile.wide_stages)
+        said = " or ".join(f'bias="{name}"' for name in _biases(profile))
         raise ValueError(f"{profile.name} takes accumulators to int16 codes by the type of the bias: say {said}")
     refuse_wide(profile, bias, y, y)
-    return next(stage for stage in profile.wide_stages if stage.bias == bias)
+    if w is None:
+        return next(stage for stage in profile.wide_stages if stage.bias == bias)
+    refuse_wide_weights(profile, y, w)
+    return next(stage for stage in profile.wide_stages if stage.bias == bias and stage.takes(y, w))
 
 
 def refuse_scales(profile: Profile, x: QuantParams, w: QuantParams, y: QuantParams) -> None:
@@ -232,6 +262,8 @@ def refuse_sums(profile: Profile, x: QuantParams, w: QuantParams) -> None:
     """
     wide = ("int16",) if profile.wide_stages and x.dtype == np.int16 else ()
     refuse_tensor(profile, "input", x, wide or profile.code_types)
+    if wide:
+        refuse_wide_weights(profile, x, w)
     refuse_weights(profile, w)
 
 

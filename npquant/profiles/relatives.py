@@ -31,16 +31,17 @@ class Relative:
     record: Profile
     of: str
     known: Known
+    per_channel: bool = False  # whether it shares the layers of per-channel weights alone
 
     def __str__(self) -> str:
         shared = "all is" if self.record.name == self.of else "8-bit layers are"
-        return f"{self.engine}: {shared} {self.of}'s"
+        return f"{self.engine}: {shared} {self.of}'s{' per channel' if self.per_channel else ''}"
 
 
 RELATIVES: Final = (
     Relative("cmsis_nn", CMSIS_NN.engine, CMSIS_NN, "tflm", CMSIS_NN.knowledge.linear),
     Relative("litert_ref_conv", LITERT_REF_CONV.engine, LITERT_REF_CONV, "tflm", LITERT_REF_CONV.knowledge.linear),
-    Relative("ruy_x86_conv", RUY_X86_CONV.engine, RUY_X86_CONV, "ruy_x86", RUY_X86_CONV.knowledge.linear),
+    Relative("ruy_x86_conv", RUY_X86_CONV.engine, RUY_X86_CONV, "ruy_x86", RUY_X86_CONV.knowledge.linear, True),
     Relative(
         "brevitas",
         "Brevitas IntQuant, ROUND (CEIL, FLOOR and ROUND_TO_ZERO are qonnx_ceil, qonnx_floor and qonnx_down)",

@@ -11,7 +11,7 @@ import dataclasses
 import numpy as np
 from numpy.typing import ArrayLike
 
-from npquant.arrays import Int8, Int64
+from npquant.arrays import Float64, Int8, Int64
 from npquant.kernels.activation_bounds import bounds_half_away
 from npquant.kernels.activation_tables import activation_codes_half_away
 from npquant.kernels.bias import bias_reciprocal_half_away
@@ -68,6 +68,34 @@ def per_tensor_float32_multiplier(sx: ArrayLike, sw: ArrayLike, sy: ArrayLike) -
     0.5
     """
     return fixed_multiplier(sx, sw, sy) if np.ndim(sw) else decompose_multiplier(multiplier_float32_product(sx, sw, sy))
+
+
+# Beside int16 weights every resolver sums in int64 and takes R91, whatever the bias; it is LiteRT alone that has them.
+WEIGHTS_OF_16_BITS = tuple(
+    WideStage(
+        bias,
+        per_tensor_float32_multiplier,
+        wrapping_stage(requantize_mantissa16),
+        weights=("int16",),
+        int64_sums=True,
+    )
+    for bias in ("int64", "int32")
+)
+LITERT_WEIGHTS = ("int8", "int4")
+
+
+def stage_zero_point_last(acc: Int64, m: Float64, zy: ArrayLike, qmin: int, qmax: int) -> Int64:
+    """R25 without a zero point, to the interval [qmin, qmax] less zy; then + zy, so that no sum wraps.
+
+    Source: LiteRT reference/fully_connected.h, uint8 to int16, of ai-edge-litert 2.3.0.
+
+    >>> from npquant.kernels.output_stages import stage_float64_half_away
+    >>> acc, m = np.array([2**31 - 1]), np.array(2.0)
+    >>> stage_zero_point_last(acc, m, -1, -100, 100), stage_float64_half_away(acc, m, -1, -100, 100)
+    (array([-100]), array([100]))
+    """
+    zero = int(np.asarray(zy))
+    return stage_float64_half_away(acc, m, 0, qmin - zero, qmax - zero) + zero
 
 
 # What QUANTIZE takes beside pairs of 8 bits: all of int16, and int32 in.
@@ -197,8 +225,18 @@ LITERT_REF_2025 = dataclasses.replace(
     activation_types=("int16",),
     softmax_codes=softmax_litert_ref,
     wide_stages=(
-        WideStage("int64", real_multiplier, stage_float64_half_away),
-        WideStage("int32", real_multiplier, stage_float64_half_away),
+        WideStage("int64", real_multiplier, stage_float64_half_away, weights=LITERT_WEIGHTS),
+        WideStage("int32", real_multiplier, stage_float64_half_away, weights=LITERT_WEIGHTS),
+        *WEIGHTS_OF_16_BITS,
+        WideStage(
+            "int32",
+            real_multiplier,
+            stage_zero_point_last,
+            zero_points=True,
+            inputs="uint8",
+            weights=("uint8",),
+            needs_bias=True,
+        ),
     ),
     dynamic=HYBRID,
     conversion="x86: beyond int32 and NaN give -2^31, and adding a negative zero point wraps it to the high rail",
@@ -226,8 +264,22 @@ RUY_X86 = dataclasses.replace(
     requantize_codes=requantize_codes_vectors_of_16,
     # With int64 biases the optimized kernel is the reference's; without a bias it sums in int32.
     wide_stages=(
-        WideStage("int32", per_tensor_float32_multiplier, wrapping_stage(requantize_double_rounding_up)),
-        WideStage("int64", real_multiplier, stage_float64_half_away),
+        WideStage(
+            "int32",
+            per_tensor_float32_multiplier,
+            wrapping_stage(requantize_double_rounding_up),
+            weights=LITERT_WEIGHTS,
+        ),
+        WideStage("int64", real_multiplier, stage_float64_half_away, weights=LITERT_WEIGHTS),
+        *WEIGHTS_OF_16_BITS,
+        # It ignores the zero point of these outputs.
+        WideStage(
+            "int32",
+            per_tensor_float32_multiplier,
+            wrapping_stage(requantize_double_rounding_up),
+            inputs="uint8",
+            weights=("uint8",),
+        ),
     ),
     dynamic=HYBRID_OPTIMIZED,
 )

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from npquant.kernels import affine, floating, lookup, multiplier, qparams, requantize, rounding
 from npquant.kernels.activation_bounds import clamp_codes
+from npquant.kernels.linear import accumulate
 from npquant.profiles.npquant import NPQUANT
 from npquant.profiles.operators import linear
 from npquant.spec import activation_bounds as spec_bounds
@@ -464,6 +465,26 @@ def test_linear_equals_spec(rows, bias, zeros, scales, activation):
     w_q = np.array([r[1] for r in rows], np.int8).reshape(-1, 1)
     got = linear(x_q, w_q, bias, x=x, w=w, y=y, profile=NPQUANT, activation=activation)
     assert got.dtype == np.int8 and got.tolist() == [[want]]
+
+
+@pytest.mark.parametrize("depth", [1, 7, 64, 3000])
+def test_accumulate_of_words_is_exact(depth):
+    """R9, C6: 16-bit codes by 16-bit codes at the rails, where float32 holds not one product: sums beyond 2^53 too."""
+    rng = np.random.default_rng(depth)
+    x_q = rng.choice([-(2**15), 2**15 - 1, 12_345], (2, depth)).astype(np.int16)
+    w_q = rng.choice([-(2**15), 2**15 - 1, -777], (depth, 3)).astype(np.int16)
+    x_q[0], w_q[:, 0] = -(2**15), -(2**15)
+    bias, zeros = [2**60, -1, 5], (-32_768, 77)
+    for zx, zw in ((0, 0), zeros):
+        got = accumulate(x_q, w_q, np.array(bias), zx, zw)
+        want = [
+            [sum((int(a) - zx) * (int(b) - zw) for a, b in zip(row, column, strict=True)) + b0
+             for column, b0 in zip(w_q.T, bias, strict=True)]
+            for row in x_q
+        ]  # fmt: skip
+        assert got.tolist() == want
+    rounded = x_q.astype(np.float32) @ w_q.astype(np.float32)
+    assert rounded.astype(np.int64).tolist() != accumulate(x_q, w_q, 0, 0, 0).tolist()
 
 
 def test_linear_refuses_an_accumulator_beyond_int32():

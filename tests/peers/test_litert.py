@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
+from npquant.profiles import get
 from tests.peers import engines_litert as ENGINE
 from tests.peers import layers, machine
 from tests.peers.comparison import differing, require_equal
@@ -16,6 +19,7 @@ pytestmark = [
 
 XNNPACK = "xnnpack_fp32_avx512" if machine.has_avx512() else "xnnpack_fp32"
 PROFILE = {"xnnpack": XNNPACK, "ref": "litert_ref_2025", "opt": "ruy_x86"}
+CONVOLUTION = {"xnnpack": XNNPACK, "ref": "litert_ref_conv", "opt": "ruy_x86_conv"}
 
 each_resolver = pytest.mark.parametrize("resolver", ENGINE.RESOLVERS)
 
@@ -68,14 +72,44 @@ def test_fully_connected_honours_weight_zero_point(resolver: str, codes: str) ->
 
 
 @each_resolver
-def test_convolution_equals_profile(resolver: str) -> None:
-    """CONV_2D rounds as FULLY_CONNECTED does, but for BUILTIN_REF, which is still integer there."""
-    profile = "tflm" if resolver == "ref" else PROFILE[resolver]
+@pytest.mark.parametrize("per_channel", [False, True])
+def test_convolution_equals_profile(resolver: str, per_channel: bool) -> None:
+    """CONV_2D rounds as FULLY_CONNECTED does per channel, but for BUILTIN_REF, which is still integer there.
+
+    Per tensor its multiplier is of float64 scales; FULLY_CONNECTED's is of their float32 product.
+    """
+    compared, killed = 0, 0
     for layer in layers.injected(
-        14, 64, 2048, codes="int8", weights="int8", per_channel=True, activations=layers.ACTIVATIONS
+        14, 128, 4096, codes="int8", weights="int8", per_channel=per_channel, activations=layers.ACTIVATIONS
     ):
         got = layer.on(ENGINE.convolution_1x1, resolver=resolver, activation=layer.activation)
-        require_equal(ENGINE, got, layer.under(profile), case=layer)
+        compared += require_equal(ENGINE, got, layer.under(CONVOLUTION[resolver]), case=layer)
+        killed += int(differing(got, layer.under(PROFILE["opt"])).sum())
+    assert compared >= 500_000
+    assert killed > 0 or (resolver == "opt" and per_channel)
+
+
+@each_resolver
+def test_convolution_of_uint8_takes_the_float32_product(resolver: str) -> None:
+    """Per tensor, M_A: the records of CONV_2D are of int8, and refuse it; XNNPACK's and ruy's are FULLY_CONNECTED's."""
+    ref = dataclasses.replace(
+        get("tflm"),
+        make_multiplier=get("ruy_x86").make_multiplier,
+        code_types=("uint8",),
+        multipliers=(0, 2**31 - 1, 1),
+    )
+    profile = ref if resolver == "ref" else PROFILE[resolver]
+    compared, killed = 0, 0
+    for layer in layers.injected(
+        15, 128, 2048, codes="uint8", weights="uint8", per_channel=False, activations=layers.ACTIVATIONS
+    ):
+        got = layer.on(ENGINE.convolution_1x1, resolver=resolver, activation=layer.activation)
+        compared += require_equal(ENGINE, got, layer.under(profile), case=layer)
+        killed += int(differing(got, layer.under("litert_ref_2025")).sum())
+    assert compared >= 250_000 and killed > 0
+    if resolver != "xnnpack":
+        with pytest.raises(ValueError, match="takes input codes of type int8, not uint8"):
+            layer.under(CONVOLUTION[resolver])
 
 
 @each_resolver

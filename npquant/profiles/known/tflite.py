@@ -27,6 +27,10 @@ QUANTIZED: Final = f"; int16: 361,464 more by {WIDE_CONVERSIONS}"
 REAL: Final = f"; int16: 393,231 more by {WIDE_CONVERSIONS}"
 RESCALED: Final = f"; int16, int32: 810,000 more by {WIDE_CONVERSIONS}"
 ACTIVATED: Final = f"; int16: 2,337,152 more by {WIDE_ACTIVATIONS}"
+WEIGHTS: Final = (
+    "; 4- and 16-bit weights: 2,441,216 more by tests/peers/test_wide_weights.py; uint8 to int16: 1,067,325 more by "
+    "tests/peers/test_wide_from_eight.py"
+)
 SHARED: Final = f"; int16: 359,976 more by {WIDE_ACTIVATIONS}"
 
 # The engines take int32 codes; a file's writer makes them.
@@ -42,7 +46,7 @@ ARM: Final = "ai-edge-litert 2.3.0 for aarch64, under emulation by QEMU (Cortex-
 
 LITERT_REF_2025 = Knowledge(
     linear=Known("run", REF, 1_647_729, LAYER),
-    wide=Known("run", f"{REF}, each type of bias", 589_824, WIDE),
+    wide=Known("run", f"{REF}, each type of bias{WEIGHTS}", 1_142_784, WIDE),
     requantize=Known("run", f"{REF}, accumulators through the layer's bias", 1_572_864, INJECTED),
     quantize=Known("run", REF + QUANTIZED, 524_784, f"{CONVERSIONS}::test_quantize_equals_profile"),
     dequantize=Known("run", REF + REAL, 135_152, f"{CONVERSIONS}::test_dequantize_equals_profile"),
@@ -55,7 +59,7 @@ LITERT_REF_2025 = Knowledge(
 
 RUY_X86 = Knowledge(
     linear=Known("run", OPT, 1_647_729, LAYER),
-    wide=Known("run", f"{OPT}, each type of bias", 589_824, WIDE),
+    wide=Known("run", f"{OPT}, each type of bias{WEIGHTS}", 1_142_784, WIDE),
     requantize=Known("run", f"{OPT}, accumulators through the layer's bias", 1_572_864, INJECTED),
     quantize=Known("run", OPT + QUANTIZED, 524_784, f"{CONVERSIONS}::test_quantize_equals_profile"),
     dequantize=Known("run", OPT + REAL, 135_152, f"{CONVERSIONS}::test_dequantize_equals_profile"),
@@ -68,7 +72,7 @@ RUY_X86 = Knowledge(
 
 TFLM = Knowledge(
     linear=Known("run", MICRO_WHEEL, 411_550, f"{MICRO}::test_fully_connected_equals_profile"),
-    wide=Known("run", f"{MICRO_WHEEL}, each type of bias", 589_824, WIDE),
+    wide=Known("run", f"{MICRO_WHEEL}, each type of bias", 1_142_784, WIDE),
     requantize=Known(
         "run",
         f"{MICRO_WHEEL}, accumulators through the layer's bias",
@@ -178,13 +182,27 @@ RUY_ARM64 = Knowledge(
 CONVOLUTION: Final = "tests/peers/test_wide_convolution.py"
 LITERT_REF_CONV = replace(
     LITERT_REF_2025,
-    linear=Known("run", f"{REF}, CONV_2D per channel", 131_072, f"{LAYER}::test_convolution_equals_profile"),
-    wide=Known("run", f"{REF}, CONV_2D per channel, either type of bias", 188_416, CONVOLUTION),
-    requantize=Known("run", f"{REF}, through CONV_2D's bias", 131_072, f"{LAYER}::test_convolution_equals_profile"),
+    linear=Known(
+        "run",
+        f"{REF}, CONV_2D of int8, per tensor and per channel",
+        1_048_576,
+        f"{LAYER}::test_convolution_equals_profile",
+    ),
+    wide=Known(
+        "run", f"{REF}, CONV_2D per channel, either type of bias, int8 and int4 weights", 1_007_616, CONVOLUTION
+    ),
+    requantize=Known("run", f"{REF}, through CONV_2D's bias", 1_048_576, f"{LAYER}::test_convolution_equals_profile"),
 )
 RUY_X86_CONV = replace(
     RUY_X86,
-    linear=Known("run", f"{OPT}, CONV_2D per channel", 131_072, f"{LAYER}::test_convolution_equals_profile"),
-    wide=Known("run", f"{OPT}, CONV_2D per channel, either type of bias", 188_416, CONVOLUTION),
-    requantize=Known("run", f"{OPT}, through CONV_2D's bias", 131_072, f"{LAYER}::test_convolution_equals_profile"),
+    linear=Known(
+        "run",
+        f"{OPT}, CONV_2D of int8, per tensor and per channel",
+        1_048_576,
+        f"{LAYER}::test_convolution_equals_profile",
+    ),
+    wide=Known(
+        "run", f"{OPT}, CONV_2D per channel, either type of bias, int8 and int4 weights", 1_007_616, CONVOLUTION
+    ),
+    requantize=Known("run", f"{OPT}, through CONV_2D's bias", 1_048_576, f"{LAYER}::test_convolution_equals_profile"),
 )

@@ -23,6 +23,7 @@ from npquant.profiles.known.tflite import (
     REAL,
     RESCALED,
     SHARED,
+    WEIGHTS,
     WIDE,
 )
 
@@ -41,7 +42,9 @@ def _run(processor: str, dynamic: int) -> Knowledge:
     """
     return Knowledge(
         linear=Known("run", processor, 1_631_126, LAYER),
-        wide=Known("run", f"{processor}: LiteRT's own kernels, since the delegate takes none", 589_824, WIDE),
+        wide=Known(
+            "run", f"{processor}: LiteRT's own kernels, since the delegate takes none{WEIGHTS}", 1_142_784, WIDE
+        ),
         requantize=Known("run", f"{processor}, accumulators through the layer's bias", 1_572_864, INJECTED),
         quantize=Known("run", processor + QUANTIZED, 524_784, f"{CONVERSIONS}::test_quantize_equals_profile"),
         dequantize=Known("run", processor + REAL, 135_152, f"{CONVERSIONS}::test_dequantize_equals_profile"),
