@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from npquant.arrays import Int64
 from npquant.integer.layer import IntegerLayer
 from npquant.kernels.exact import sums_are_exact
-from npquant.profiles.record import Profile
+from npquant.profiles.record import Profile, weight_type
 
 INT32_MAX: Final = 2**31 - 1
 
@@ -103,7 +103,7 @@ def _rounded_width(layer: IntegerLayer, profile: Profile | None) -> int:
     """Bits of the accumulators that a layer's output stage is defined for, or of their type where there is none."""
     if profile is None or layer.y is None or layer.bias.dtype != np.int64:
         return accumulator_width(layer)
-    stage = profile.wide_stage("int64")
+    stage = profile.wide_stage("int64", weights=weight_type(layer.w))
     return accumulator_width(layer) if stage is None else stage.accumulator_bits
 
 
