@@ -240,22 +240,25 @@ def light_card_faults(node: ast.FunctionDef, legend: str) -> Iterator[str]:
 
 
 def exported(root: Path) -> set[tuple[str, str]]:
-    """Return (module path, name) for each name that the map, the oracle kit and the formats export."""
-    found = set()
-    for door in ("npquant/__init__.py", "npquant/testing/__init__.py", "npquant/interop/__init__.py"):
-        path = root / door
+    """Return (module path, name) for each name that the map, the oracle kit and the formats export.
+
+    A room that is exported whole is a door as well: it exports what its __all__ names and what stands in its __init__.
+    """
+    found: set[tuple[str, str]] = set()
+    doors = ["npquant/__init__.py", "npquant/testing/__init__.py", "npquant/interop/__init__.py"]
+    while doors:
+        path = root / doors.pop()
         if not path.exists():
             continue
         tree = parse(path)
         wanted = {name for node in tree.body for name in names_in_all(node)}
+        found |= {(path.relative_to(root).as_posix(), node.name) for node in public_functions(tree)}
         for node in ast.walk(tree):
             if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("npquant"):
+                home = node.module.replace(".", "/")
                 names = {alias.name for alias in node.names if (alias.asname or alias.name) in wanted}
-                found |= {(node.module.replace(".", "/") + ".py", name) for name in names}
-                # A room that is exported whole exports what stands in its own __init__.
-                rooms = {f"{node.module.replace('.', '/')}/{name}/__init__.py" for name in names}
-                homes = {room: parse(root / room) for room in rooms if (root / room).exists()}
-                found |= {(home, one.name) for home, inside in homes.items() for one in public_functions(inside)}
+                found |= {(f"{home}.py", name) for name in names}
+                doors += [f"{home}/{name}/__init__.py" for name in names]
     return found
 
 
