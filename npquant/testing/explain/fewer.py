@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -64,8 +65,7 @@ def context(case: Case, row: int, column: int) -> Iterator[Case]:
     for i in range(len(case.earlier)):
         yield replace(case, earlier=case.earlier[:i] + case.earlier[i + 1 :])
     for i, codes in enumerate(case.earlier):
-        tried: list[Keep] = [[0], *chunks(len(codes))]
-        for keep in tried:
+        for keep in _one_or_chunks(len(codes), 0):
             yield replace(case, earlier=(*case.earlier[:i], codes[keep], *case.earlier[i + 1 :]))
 
 
@@ -105,9 +105,14 @@ def fewer_inputs(case: Case, row: int, column: int) -> Iterator[Case]:
     k = case.model.layers[0].w_q.shape[0]
     if case.x_q.shape[1] != k:
         return
-    tried: list[Keep] = [[k - 1], [0], *chunks(k)] if k > 1 else []
-    for keep in tried:
+    for keep in _one_or_chunks(k, k - 1, 0) if k > 1 else ():
         yield from keep_inputs(case, row, keep)
+
+
+def _one_or_chunks(n: int, *single: int) -> Iterator[Keep]:
+    """Yield what to keep of n things: some alone, then all but a part, when asked for: 60,000 would fill 28 GB."""
+    yield from ([i] for i in single)
+    yield from chunks(n)
 
 
 def fewer_neurons(case: Case, row: int, column: int) -> Iterator[Case]:
@@ -117,8 +122,7 @@ def fewer_neurons(case: Case, row: int, column: int) -> Iterator[Case]:
         layer, after = case.model.layers[i], case.model.layers[i + 1]
         codes = expected_of_layer(layer, codes, get(case.model.profile))
         n = layer.w_q.shape[1]
-        tried: list[Keep] = [[0], *chunks(n)] if n > 1 else []
-        for keep in tried:
+        for keep in _one_or_chunks(n, 0) if n > 1 else ():
             narrow = with_layer(case, columns(layer, keep), i)
             yield from biased(narrow, replace(after, w_q=after.w_q[keep]), folded(after, codes[row], keep), i + 1)
 
@@ -141,7 +145,7 @@ def quiet(case: Case, row: int, column: int) -> Iterator[Case]:
         x_q = case.x_q.copy()
         x_q[rest] = x_zero
         yield replace(case, x_q=x_q)
-    for keep in (np.arange(0), *chunks(k), np.arange(k - 1)) if k else ():
+    for keep in chain([np.arange(0)], chunks(k), [np.arange(k - 1)]) if k else ():
         drop = np.setdiff1d(np.arange(k), keep)
         x_q, w_q = case.x_q.copy(), layer.w_q.copy()
         x_q[:, drop], w_q[drop] = x_zero, w_zero
@@ -157,8 +161,7 @@ def fewer_of_illegal(case: Case, row: int, column: int) -> Iterator[Case]:
     if len(case.x_q) > 1:
         yield case if not len(case.x_q) else keep_rows(case, [0])
     n, k = layer.w_q.shape[1], min(layer.w_q.shape[0], case.x_q.shape[1])
-    tried: list[Keep] = [[0], *chunks(n)] if n > 1 else []
-    for keep in tried:
+    for keep in _one_or_chunks(n, 0) if n > 1 else ():
         yield keep_columns(case, keep)
     for less in dict.fromkeys((k - 1, k // 2, 1)):
         if 0 < less < k + 1 and less:

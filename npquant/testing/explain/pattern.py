@@ -2,8 +2,8 @@
 off.
 
 Legend: observations cases with what the backend made of them; a feature is a statement that is true or false of each
-output code; delta is got less want; table the features by name; wrong whether each code is, most how many statements.
-Nothing here needs a list of known bugs."""
+output code; delta is got less want; table the features by name; wrong whether each code is, most how many statements,
+ranked (badness, statement, where it is true), the best first. Nothing here needs a list of known bugs."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from npquant.testing.ask import answer_shape
 from npquant.testing.backend import VALUE, WRONG_VALUE
 from npquant.testing.case import expected
+from npquant.testing.explain.features import Bools, features, of_case
 from npquant.testing.explain.shrink import Observation
-from npquant.testing.explain.statements import Bools, features, of_case
 
 # Output codes of one case that are looked at, and of all failing or passing ones; exact ratios are slow.
 MOST_OF_A_CASE: Final = 300
@@ -28,7 +28,9 @@ MOST_CODES: Final = 2000
 # Failing cases, and passing ones.
 MOST_CASES: Final = 32
 # A statement under which all wrong codes would fall as often as this by chance is not made.
-CHANCE: Final = 1e-4
+CHANCE: Final = 1e-5
+# Statements that are tried in pairs: about a thousand pairs.
+MOST_HALVES: Final = 48
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,23 +137,32 @@ def separating(table: dict[str, Bools], wrong: Bools, most: int = 3) -> tuple[Hy
     A statement that is true of everything says nothing; a pair must say more than each of its halves."""
     if not wrong.any() or wrong.all():
         return ()
-    scored = [(badness(true, wrong), says) for says, true in table.items() if badness(true, wrong) is not None]
-    scored.sort(key=lambda item: item[0] or 0)
-    singles = {says: score for score, says in scored}
-    both = {}
-    for a, b in combinations(list(singles)[:24], 2):
+    said = {says: badness(true, wrong) for says, true in table.items()}
+    ranked = [(score, says, table[says]) for says, score in said.items() if score is not None]
+    # A half may be true of nearly every code: what it leaves out may be just what the other half lets in.
+    costs = {says: cost for says, true in table.items() if (cost := _cost(true, wrong)) is not None}
+    halves = sorted(costs, key=lambda says: costs[says])[:MOST_HALVES]
+    for a, b in combinations(halves, 2):
         score = badness(table[a] & table[b], wrong)
-        if score is not None and score < min(singles[a] or 0, singles[b] or 0):
-            both[f"{a} and {b}"] = (score, table[a] & table[b])
-    ranked = [(score or 0, says, table[says]) for says, score in singles.items()]
-    ranked += [(score, says, true) for says, (score, true) in both.items()]
+        if score is not None and score < min(costs[a], costs[b]):
+            ranked.append((score, f"{a} and {b}", table[a] & table[b]))
     ranked.sort(key=lambda item: item[0])
+    best = unlike(ranked, most)
     # What comes close to the best only.
     return tuple(
         Hypothesis(says, *(int(np.count_nonzero(part)) for part in _four(true, wrong)))
-        for score, says, true in ranked[:most]
-        if score <= 2 * ranked[0][0] + 1
+        for score, says, true in best
+        if score <= 2 * best[0][0] + 1
     )
+
+
+def unlike(ranked: list[tuple[int, str, Bools]], most: int) -> list[tuple[int, str, Bools]]:
+    """Return the first statements of a list that are true of different codes: one true of the same says nothing new."""
+    first: dict[bytes, tuple[int, str, Bools]] = {}
+    for item in ranked:
+        if len(first) < most:
+            first.setdefault(item[2].tobytes(), item)
+    return list(first.values())
 
 
 def _four(true: Bools, wrong: Bools) -> tuple[Bools, Bools, Bools, Bools]:
@@ -162,12 +173,19 @@ def badness(true: Bools, wrong: Bools) -> int | None:
     """Return how badly a statement separates: the right codes for which it holds, and four times the wrong ones for
     which it does not; None if it misses more than one wrong code in eight, or spares too few right ones."""
     inside, spared, missed, outside = (int(np.count_nonzero(part)) for part in _four(true, wrong))
-    if not inside or missed * 8 > inside + missed or outside * 8 < outside + spared:
+    cost = _cost(true, wrong)
+    if cost is None or outside * 8 < outside + spared:
         return None
     # Codes must be wrong twice as often where it holds, or it says little.
     if 2 * missed * (inside + spared) > inside * (missed + outside):
         return None
-    # So few wrong codes fall under a statement that holds so often by chance: there are hundreds of statements.
+    # So few wrong codes fall under a statement that holds so often by chance: there are a thousand statements.
     if inside * log((inside + spared) / true.size) > log(CHANCE):
         return None
-    return spared + 4 * missed
+    return cost
+
+
+def _cost(true: Bools, wrong: Bools) -> int | None:
+    """Return right codes under a statement and four times the wrong ones beside it; None if these are too many."""
+    inside, spared, missed, _ = (int(np.count_nonzero(part)) for part in _four(true, wrong))
+    return None if not inside or missed * 8 > inside + missed else spared + 4 * missed

@@ -1,7 +1,7 @@
-"""Statements about each output code of a case: of its place, its operands, its accumulator and exact value.
+"""Statements about output codes: of shape, zero points, sums, exact values and operands, each true or false of a code.
 
-Legend: case what a backend was given; each statement is true or false of every output code, flat.
-"""
+Legend: case a question; table the statements by name, of each output code, flat; p quantization parameters, letter
+which; acc (B, N) accumulators. Nothing here needs a list of known bugs."""
 
 from __future__ import annotations
 
@@ -30,6 +30,8 @@ def features(case: Case) -> dict[str, Bools]:
     table["the row is not the first"] = rows > 0
     table["the row is the last of several"] = (rows == b - 1) & (b > 1)
     table["the row is the last"] = rows == b - 1
+    table["the row is odd"] = rows % 2 == 1
+    table["the column is odd"] = columns % 2 == 1
     table["the row is the last of an odd number"] = (rows == b - 1) & (b % 2 == 1)
     table["the row is the fifth or later"] = rows >= 4
     table["the column is not the first"] = columns > 0
@@ -53,10 +55,12 @@ def of_case(case: Case) -> dict[str, bool]:
     said |= {f"K mod {m} is not 0 and K is above {4 * m}": k % m and k > 4 * m for m in (4, 8, 16)}
     said |= {f"K mod {m} is {r}": k % m == r for m in (3, 4, 8, 16) for r in range(1, m)}
     said |= {f"N mod {m} is {r}": n % m == r for m in (4, 8) for r in range(1, m)}
-    said |= {f"K is above {m}": k > m for m in (1, 4, 8, 16, 32, 64, 256, 1024)}
+    said |= {f"K is above {m}": k > m for m in (1, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096)}
     said |= {f"N mod {m} is not 0": n % m for m in (2, 4, 8, 16)}
     said |= {f"N is above {m}": n > m for m in (1, 4, 8, 16, 32, 64)}
     said |= {f"B is above {m}": b > m for m in (1, 2, 3, 4, 8, 32)}
+    said |= {f"B mod {m} is {r}": b % m == r for m in (3, 4) for r in range(1, m)}
+    said |= _of_zero_point("zx", first.x) | _of_zero_point("zy", layers[-1].y)
     return said | {
         "K is 1": k == 1,
         "N is 1": n == 1,
@@ -64,12 +68,13 @@ def of_case(case: Case) -> dict[str, bool]:
         "B is odd": b % 2,
         "N = K": n == k,
         "N = K = B": n == k == b,
-        "zx is not 0": np.any(first.x.zero_point),
         "zw is not 0": np.any(first.w.zero_point),
-        "zy is not 0": np.any(layers[-1].y.zero_point),
-        "zy is odd": int(np.ravel(layers[-1].y.zero_point)[0]) % 2,
         "the codes are uint8": first.x.dtype == np.uint8,
+        "the codes are of two types": first.x.dtype != layers[-1].y.dtype,
+        "the weights are uint8": first.w_q.dtype == np.uint8,
         "the weights have channels of their own": first.w.per_channel,
+        "all channels have one scale": first.w.per_channel and np.unique(np.ravel(first.w.scale)).size == 1,
+        "the bias of output 0 is 0": first.bias is not None and first.bias.size and np.ravel(first.bias)[0] == 0,
         "there is a bias": first.bias is not None,
         "there is no bias": first.bias is None,
         "an activation is fused": any(layer.activation != "none" for layer in layers),
@@ -78,6 +83,18 @@ def of_case(case: Case) -> dict[str, bool]:
         "the weights are not in C order": case.w_layout != "c",
         "the model was run before": bool(case.earlier),
         "another model ran in between": case.neighbour is not None,
+    }
+
+
+def _of_zero_point(letter: str, p: Any) -> dict[str, bool]:
+    """Return statements about a zero point: the ends, 0 and -1 are what kernels take for a sign that there is none."""
+    zero = int(np.ravel(p.zero_point)[0]) if np.size(p.zero_point) else 0
+    return {
+        f"{letter} is not 0": zero != 0,
+        f"{letter} is odd": zero % 2 == 1,
+        f"{letter} is -1": zero == -1,
+        f"{letter} is the lowest code": zero == p.qmin,
+        f"{letter} is the highest code": zero == p.qmax,
     }
 
 
@@ -118,6 +135,7 @@ def _of_sums(case: Case) -> dict[str, Bools]:
         "the weight column holds its lowest code": w_low,
         "input row and weight column both hold their lowest code": x_low & w_low,
         "the bias is not 0": biased,
+        "the accumulator is 0": acc == 0,
         "the multiplier is 1 or more": m,
         "the column's weights are all at their zero point": np.repeat(
             (layer.w_q == np.asarray(layer.w.zero_point)).all(axis=0)[None], b, axis=0
