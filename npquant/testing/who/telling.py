@@ -35,7 +35,9 @@ def as_text(found: Identification, most: int) -> str:
             lines.append(f"         {first.first.text()}")
     if found.refused:
         lines += ["", "their engines do not take this layer: " + ", ".join(found.refused)]
-    if len(found.next_inputs):
+    if len(found.next_inputs) == 1:
+        lines += ["", "run this 1 row next: it tells apart what is still possible"]
+    elif len(found.next_inputs):
         lines += ["", f"run these {len(found.next_inputs)} rows next: they tell apart what is still possible"]
     elif exact:
         lines += ["", "no further input was found that would tell apart what is still possible"]
