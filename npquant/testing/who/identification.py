@@ -129,7 +129,9 @@ class Identification:
         lines += class_lines(self.candidates, self.likeness, most)
         if self.refused:
             lines += ["", "their engines do not take this layer: " + ", ".join(self.refused)]
-        if len(self.next_inputs):
+        if len(self.next_inputs) == 1:
+            lines += ["", "run this 1 row next: it tells apart what is still possible"]
+        elif len(self.next_inputs):
             lines += ["", f"run these {len(self.next_inputs)} rows next: they tell apart what is still possible"]
         elif self.possible:
             lines += ["", "no further input was found that would tell apart what is still possible"]
