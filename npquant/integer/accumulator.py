@@ -16,7 +16,7 @@ D3 (dynamic)  |acc| <= L max(P, -Q), no bias, where the input chooses its zero p
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,9 +24,8 @@ from numpy.typing import NDArray
 from npquant.arrays import Int64
 from npquant.integer.layer import IntegerLayer
 from npquant.kernels.exact import sums_are_exact
+from npquant.kernels.fixed_point import INT32_MAX
 from npquant.profiles.record import Profile
-
-INT32_MAX: Final = 2**31 - 1
 
 
 def signed_sums(c: NDArray[np.integer[Any]]) -> tuple[Int64, Int64]:
