@@ -117,25 +117,39 @@ def upward_arrows(root: Path) -> list[str]:
 
 
 def circles(root: Path) -> list[str]:
-    """Complain about places in a room that import each other, directly or around.
+    """Complain about modules, or about places in a room, that import each other, directly or around.
 
     A place is a folder inside a room, or one of the room's own modules; `__init__` and `__main__` see all.
     """
-    arrows: dict[str, set[str]] = {}
-    for path, _, tree in modules(root):
-        here = place_of(path.removesuffix(".py").replace("/", "."))
-        if path.endswith(("/__init__.py", "/__main__.py")) or here.count(".") < 2:
-            continue  # a door, or the map and the ground under every room
-        there = (place_of(name) for name in modules_imported(root, path, tree))
-        arrows.setdefault(here, set()).update(place for place in there if place.count(".") >= 2)
-    found = []
-    for here in sorted(arrows):
-        seen, edge = set(), {there for there in arrows[here] if there != here}
+    arrows = [
+        (path.removesuffix(".py").replace("/", "."), name)
+        for path, _, tree in modules(root)
+        if not path.endswith(("/__init__.py", "/__main__.py"))
+        for name in modules_imported(root, path, tree)
+    ]
+    places = [(place_of(here), place_of(there)) for here, there in arrows]
+    # The map and the ground under every room are no places.
+    inside = [(here, there) for here, there in places if min(here.count("."), there.count(".")) >= 2 and here != there]
+    return [
+        f"{name.replace('.', '/')}: imports a place that imports it, directly or around"
+        for name in sorted(reaching_themselves(arrows) | reaching_themselves(inside))
+    ]
+
+
+def reaching_themselves(arrows: list[tuple[str, str]]) -> set[str]:
+    """Return the names from which arrows lead back to them."""
+    targets: dict[str, set[str]] = {}
+    for here, there in arrows:
+        targets.setdefault(here, set()).add(there)
+    found = set()
+    for here in targets:
+        seen: set[str] = set()
+        edge = targets[here]
         while edge:
             seen |= edge
-            edge = {there for one in edge for there in arrows.get(one, ()) if there != one} - seen
+            edge = {there for one in edge for there in targets.get(one, ())} - seen
         if here in seen:
-            found.append(f"{here.replace('.', '/')}: imports a place that imports it, directly or around")
+            found.add(here)
     return found
 
 
