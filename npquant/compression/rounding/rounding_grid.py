@@ -50,6 +50,10 @@ class RoundingGrid:
         """Return the codes nearest to real weights w (K, N) or (N,), ties to even, as float64 integers: R1."""
         return np.asarray(np.clip(np.rint(w / self.s), self.lo, self.hi))
 
+    def select(self, at: slice) -> RoundingGrid:
+        """Return the grid of the neurons `at`."""
+        return RoundingGrid(self.s[at], self.lo[at], self.hi[at])
+
     def params(self, scale: NDArray[np.float32]) -> QuantParams:
         """Return these scales (N,) with one interval that holds every neuron's."""
         return QuantParams(scale, 0, int(self.lo.min()), int(self.hi.max()))
