@@ -119,8 +119,9 @@ def quantize_rectified(
 
     Notes
     -----
-    E1 to E14, and E27 to E29 for wide layers, layer by layer, so that each layer repairs what the integer layers before it did. Deterministic, but for
-    the tuning (E24 to E26), which is given by rng. `quantize_model` gives the report too.
+    E1 to E14, for more than 64 inputs with E27 to E29, layer by layer, so that each layer repairs what the integer
+    layers before it did. Deterministic, but for the tuning (E24 to E26), which is given by rng. `quantize_model` gives
+    the report too.
 
     Examples
     --------
