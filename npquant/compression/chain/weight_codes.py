@@ -9,6 +9,7 @@ used as it is (there upper is False).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -24,6 +25,31 @@ SCALE_RATIOS = np.arange(40, 7, -1) / 40
 CACHED = 2**17
 GRANULARITIES = ("per_channel", "per_tensor")
 SCALE_RULES = ("auto", "absmax", "mse")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RoundingGrid:
+    """Hold where the codes of every neuron may lie.
+
+    >>> RoundingGrid(np.array([0.5]), np.array([-2.0]), np.array([1.0])).nearest(np.array([[0.9], [-3.0]])).ravel()
+    array([ 1., -2.])
+    """
+
+    s: Float64  # (N,) float32 values, > 0
+    lo: Float64  # (N,); 0 lies inside
+    hi: Float64
+
+    def nearest(self, w: Float64) -> Float64:
+        """Return the codes nearest to real weights w (K, N) or (N,), ties to even, as float64 integers: R1."""
+        return np.asarray(np.clip(np.rint(w / self.s), self.lo, self.hi))
+
+    def select(self, at: slice) -> RoundingGrid:
+        """Return the grid of the neurons `at`."""
+        return RoundingGrid(self.s[at], self.lo[at], self.hi[at])
+
+    def params(self, scale: NDArray[np.float32]) -> QuantParams:
+        """Return these scales (N,) with one interval that holds every neuron's."""
+        return QuantParams(scale, 0, int(self.lo.min()), int(self.hi.max()))
 
 
 def weight_grid(bits: Bits) -> tuple[int, int]:

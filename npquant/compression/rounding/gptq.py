@@ -4,7 +4,7 @@ Legend: R calibration rows, K inputs, N neurons; `problem` a LayerProblem: x (R,
 targets, w (K, N) weights, real; s (N,) scales, q (K, N) codes; xc, zc less their means over rows; `damping` the
 share of the mean diagonal that is added to it, > 0. E16 as in error_feedback, `bits`, `upper`, E15 in rounding_grid.
 
-E18 (re-solve)  w := argmin |zc - xc w|^2 + lam |w - w_0|^2, lam of E4 with d2 = 1
+E18 (re-solve)  w := argmin |zc - xc w|^2 + lam |w - w_0|^2,   lam = 0.3 (K / R) mean_k(sum_r x_k^2) + 1e-12 R
 
 Sources: Frantar et al., "GPTQ: Accurate Post-Training Quantization for Generative Pre-trained Transformers", 2022;
 the order "energy" is "act-order" of the authors' program. The paper's Hessian is x^T x; centred, it is that of a layer
@@ -27,13 +27,13 @@ from npquant.compression.chain.calibration import RangeRule, min_max_range
 from npquant.compression.chain.integer_chain import LayerProblem, Rounding, quantize_by_layers
 from npquant.compression.chain.layer_codes import LayerCodes
 from npquant.compression.chain.weight_codes import Bits
+from npquant.compression.error_feedback import damped_hessian, hessian_factor, round_with_feedback
 from npquant.compression.least_squares import (
     damp_by,
     pull_by_rows,
     solve_together,
     take_step,
 )
-from npquant.compression.rounding.error_feedback import damped_hessian, hessian_factor, round_with_feedback
 from npquant.compression.rounding.rounding_grid import (
     better_side,
     choose_rounding_grid,
@@ -59,7 +59,7 @@ def resolve_weights(problem: LayerProblem) -> Float64:
     array([[0.487]])
     """
     (rows, inputs), (xc, zc) = problem.x.shape, (a - a.mean(axis=0) for a in (problem.x, problem.z))
-    lam = pull_by_rows(float(np.square(problem.x).sum()), rows, rows, inputs)  # every d2 is 1, so mass = R
+    lam = pull_by_rows(float(np.square(problem.x).sum()), rows, rows, inputs)
     gradient = xc.T @ (zc - xc @ problem.w)
     return take_step(problem.w, solve_together(damp_by(xc.T @ xc, lam), gradient))
 

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from npquant.compression.rounding.error_feedback import (
+from npquant.compression.chain.weight_codes import RoundingGrid
+from npquant.compression.error_feedback import (
     BLOCK,
     SLICE,
     damped_hessian,
@@ -16,7 +17,7 @@ from npquant.compression.rounding.error_feedback import (
     round_with_feedback,
     round_with_feedback_plain,
 )
-from npquant.compression.rounding.rounding_grid import RoundingGrid, choose_rounding_grid
+from npquant.compression.rounding.rounding_grid import choose_rounding_grid
 
 Float64 = NDArray[np.float64]
 Feedback = Callable[[Float64, Float64, RoundingGrid], Float64]

@@ -26,8 +26,8 @@ from __future__ import annotations
 import numpy as np
 
 from npquant.arrays import Float64
+from npquant.compression.chain.weight_codes import RoundingGrid
 from npquant.compression.least_squares import damp_by_mean_variance
-from npquant.compression.rounding.rounding_grid import RoundingGrid
 
 # Inputs that are rounded one after the other before the sums for the next ones are formed.
 BLOCK = 32
