@@ -61,9 +61,21 @@ def hessian_factor(hessian: Float64) -> Float64:
     from scipy.linalg import cholesky
 
     # A copy in the order of LAPACK: H is symmetric, so that its transpose is H.
-    opposite = np.ascontiguousarray(hessian[::-1, ::-1]).T
+    opposite = np.array(hessian[::-1, ::-1], order="C").T
     lower = cholesky(opposite, lower=True, overwrite_a=True, check_finite=False)
     return np.asarray(lower[::-1, ::-1], np.float64)
+
+
+def solve_by_factor(factor: Float64, gradient: Float64) -> Float64:
+    """Return H^-1 g of V V^T = H, for a `gradient` g (K, N): two triangular systems instead of an inverse.
+
+    >>> solve_by_factor(np.array([[1.0, 2.0], [0.0, 2.0]]), np.array([[9.0], [8.0]])).ravel()
+    array([1., 1.])
+    """
+    from scipy.linalg import cho_solve
+
+    # V put back into the opposite order is the lower factor that LAPACK made.
+    return np.asarray(cho_solve((factor[::-1, ::-1], True), gradient[::-1], check_finite=False)[::-1], np.float64)
 
 
 def round_with_feedback_plain(w: Float64, hessian: Float64, grid: RoundingGrid) -> Float64:
