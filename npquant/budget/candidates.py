@@ -26,13 +26,12 @@ from npquant.codec.byte_fields import varint
 from npquant.codec.weight_stream import encode_weights
 from npquant.compression.chain.calibration import checked_rows
 from npquant.compression.chain.input_choice import choose_inputs
-from npquant.compression.chain.integer_chain import LayerProblem, quantize_chain
+from npquant.compression.chain.integer_chain import LayerProblem, Quantized, quantize_by_layers
 from npquant.compression.chain.layer_codes import LayerCodes
 from npquant.compression.chain.layer_report import LayerReport
 from npquant.compression.chain.weight_codes import Bits, code_interval
 from npquant.compression.pruning.neurons.pruning import prune_neurons_with_report
 from npquant.compression.pruning.neurons.report import PruningReport
-from npquant.compression.rounding.quantize_model import quantize_model
 from npquant.compression.rounding.rectified.layer import rectify_layer
 from npquant.compression.rounding.rectified.network import error_weights
 from npquant.files.facts import Facts
@@ -75,6 +74,7 @@ class _Rounded:
     s: Float32
     bias: Float64
     upper: Mask
+    costs: Float64  # (5, N): those of LayerReport
     known: Mask
 
 
@@ -154,34 +154,27 @@ class CandidateBuilder:
 
     def build(self, thresholds: Thresholds) -> IntegerMLP:
         """Prune, refit and quantize as `quantize_rectified` does, from memory where it can."""
+        return self.build_with_report(thresholds).network
+
+    def build_with_report(self, thresholds: Thresholds) -> Quantized:
+        """Build, and say what each layer's rounding cost."""
         pruned = self.prune(thresholds.rates)
 
-        def rectify(problem: LayerProblem) -> LayerCodes:
+        def rectify(problem: LayerProblem, bits: Bits) -> LayerCodes:
             i, kept = problem.index, pruned.kept[problem.index]
             rates = thresholds.rates[:i] if self._compensation == "layerwise" else thresholds.rates
             key = (i, thresholds.bits[: i + 1], thresholds.activation_bits[:i], rates)
             store = self._recall(key, problem, kept)
-            w = QuantParams(store.s[kept], 0, *code_interval(thresholds.bits[i], store.upper[kept]))
-            return LayerCodes(np.ascontiguousarray(store.q[:, kept]), w, store.bias[kept])
+            w = QuantParams(store.s[kept], 0, *code_interval(bits, store.upper[kept]))
+            report = LayerReport(bits, *store.costs[:, kept])
+            return LayerCodes(np.ascontiguousarray(store.q[:, kept]), w, store.bias[kept], report)
 
-        return quantize_chain(
-            pruned.model,
-            self._x_rounding,
-            rectify,
-            activation_bits=thresholds.activation_bits,
-            targets=pruned.targets,
-            output=self._reference.output,
-            inputs=self._inputs,
-        )
-
-    def build_with_report(self, thresholds: Thresholds) -> tuple[IntegerMLP, tuple[LayerReport, ...]]:
-        """Build from nothing, and say what each layer's rounding cost."""
-        pruned = self.prune(thresholds.rates)
-        return quantize_model(
+        return quantize_by_layers(
             pruned.model,
             self._x_rounding,
             thresholds.bits,
             thresholds.activation_bits,
+            rectify,
             targets=pruned.targets,
             output=self._reference.output,
             inputs=self._inputs,
@@ -208,8 +201,8 @@ class CandidateBuilder:
         """Return a layer's rounding, after rounding the neurons that no candidate has asked for yet (G9)."""
         k, n = problem.w.shape[0], self._floating.neurons[problem.index]
         if key not in self._rounded:
-            empty = np.zeros((k, n), np.int8), np.zeros(n, np.float32), np.zeros(n), np.zeros(n, bool)
-            self._rounded[key] = _Rounded(*empty, np.zeros(n, bool))
+            codes, costs = (np.zeros((k, n), np.int8), np.zeros(n, np.float32), np.zeros(n)), np.zeros((5, n))
+            self._rounded[key] = _Rounded(*codes, np.zeros(n, bool), costs, np.zeros(n, bool))
         store = self._rounded[key]
         new = ~store.known[kept]
         if new.any():
@@ -217,6 +210,7 @@ class CandidateBuilder:
             d2 = error_weights(replace(problem, z=z), self._reference.output)
             layer = rectify_layer(problem.x, z, problem.w[:, new], d2, key[1][-1])
             store.q[:, at], store.s[at], store.bias[at], store.upper[at] = layer.q, layer.s, layer.bias, layer.upper
+            store.costs[:, at] = layer.phi, layer.phi_rtn, layer.bound, layer.phi_real, layer.carried
             store.known[at] = True
         return store
 

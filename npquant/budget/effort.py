@@ -2,7 +2,7 @@
 
 A candidate of a wide network takes many seconds: rounding takes a time in proportion to weights, and moving all layers
 together (S10) to weights times rows. A second step of the same size hardly changes what is found, so a wide network is
-searched in larger ones.
+searched in larger ones, and on no more rows than S9 and S10 take.
 
 Legend: macs multiply-accumulates a row of the float network.
 """
@@ -27,6 +27,7 @@ class Effort:
     rates: tuple[float, ...]
     activation_bits: tuple[int, ...]
     compensation: str  # how candidates are refitted: see `prune_neurons`
+    most_rows: int | None  # to calibrate on, evenly spaced ones; None: all
 
 
 ORDINARY: Final = Effort(
@@ -35,6 +36,7 @@ ORDINARY: Final = Effort(
     rates=tuple(tenths / 10 for tenths in range(10)),
     activation_bits=(8, 7, 6, 5, 4, 3, 2),
     compensation="refit",
+    most_rows=None,
 )
 # Layers that are refitted one by one come close to all together where neurons are many: at 4 bits and half of 1,000
 # neurons gone KL was 0.0072 instead of 0.0067, in half the time.
@@ -44,6 +46,7 @@ WIDE: Final = Effort(
     rates=(0.0, 0.2, 0.4, 0.6, 0.8),
     activation_bits=(8,),
     compensation="layerwise",
+    most_rows=4096,
 )
 
 

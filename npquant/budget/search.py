@@ -28,7 +28,7 @@ from npquant.budget.requirements import Budget, Measured
 from npquant.budget.space import Space, Thresholds, Trial
 from npquant.budget.time_limit import Clock, Stopped, Stopwatch, checked_time_limit, expected_candidates
 from npquant.budget.trials import AxisTrial, Measure
-from npquant.compression.chain.calibration import checked_rows
+from npquant.compression.chain.calibration import checked_rows, evenly_spaced
 from npquant.compression.chain.layer_report import LayerReport
 from npquant.compression.chain.output_codes import activation_bits_per_layer
 from npquant.compression.chain.weight_codes import Bits, weight_grid
@@ -230,6 +230,7 @@ def search_budget(
     reference = Reference.of(floating, *validation)
     wanted = (budget or Budget()).of_kind("real" if reference.output == "identity" else "classes")
     effort = effort_for(model.macs)
+    x_calibration = evenly_spaced(x_calibration, effort.most_rows or len(x_calibration))
     space = search_space(len(model.layers), bits, prune, activation_bits, effort)
     builder = quick = CandidateBuilder(
         floating, x_calibration, reference, SEARCH_ROWS, effort.compensation, facts=facts, inputs=inputs
@@ -242,8 +243,9 @@ def search_budget(
     measures = (watch.timed(_told(each, progress, expected)) for each in builders)
     outcome = search_thresholds(space, wanted, *measures, sparing=effort.wide)
     if len(x_calibration) > SEARCH_ROWS:
-        full = quick.on_all_rows()
-        outcome = confirm(outcome, wanted, watch.timed(_told(full, progress, expected)))
+        # Rounding takes a time in proportion to rows, and most of a candidate's.
+        full, times = quick.on_all_rows(), len(x_calibration) / SEARCH_ROWS
+        outcome = confirm(outcome, wanted, watch.timed(_told(full, progress, expected), times))
         builder = full if outcome.chosen.phase == "confirmed" else quick
     outcome = lower_activation_bits(outcome, wanted, watch.timed(_told(builder, progress, expected)))
     stopped = watch.stopped(space) if outcome.stopped else None

@@ -1,7 +1,7 @@
 """A limit on the time of a search: asked before each candidate is begun, and what is said once it has passed.
 
-The network that is found is built once more after the search. So a candidate is begun only while the time spent and
-the longest candidate so far fit into the limit together: then the search ends at most one candidate late. The first
+What is found is put together once more after the search. So a candidate is begun only while the time spent and the
+longest candidate so far fit into the limit together: then the search ends at most one candidate late. The first
 candidate, 8 bits and nothing pruned, is always built, so that there is an answer.
 
 Legend: limit in seconds, > 0, None for no limit; clock returns seconds, from any origin, that never go back; measure as
@@ -75,12 +75,15 @@ class Stopwatch:
         """How long the search has run."""
         return self._clock() - self._start
 
-    def timed(self, measure: Measure) -> Measure:
-        """Return `measure`, which raises OutOfTime instead of beginning a candidate that would end too late."""
+    def timed(self, measure: Measure, times: float = 1.0) -> Measure:
+        """Return `measure`, which raises OutOfTime instead of beginning a candidate that would end too late.
+
+        It may take so many `times` as long as the longest one so far, >= 1.
+        """
 
         def within_limit(made: Thresholds) -> Measured:
             begun = self.seconds
-            if self.tried and self.limit is not None and begun + self._longest >= self.limit:
+            if self.tried and self.limit is not None and begun + times * self._longest >= self.limit:
                 raise OutOfTime
             found = measure(made)
             self.tried, self._longest = self.tried + 1, max(self._longest, self.seconds - begun)

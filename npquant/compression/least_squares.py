@@ -13,11 +13,11 @@ Legend: R rows, K inputs, N neurons; xc, zc less their means over rows; `matrix`
 symmetric and positive semidefinite, damped where it is solved; `gradient` g, the step t, weights w, all (K, N) float64;
 D the damping, real; `share` of a variance, > 0.
 
-Why the dampings differ. S1, E16, E22: one share of the mean variance, for inputs of one unit, as a layer's activations
-are; it bounds the condition by 1 + K / share whatever the rows. U0: a share of each input's own variance, for raw
-inputs: beside features of thousands the mean would drown features of thousandths. E4, E18, S10: a pull that grows with
-K / R, for weights that are fitted once more to all the rows: few rows should say little, many should decide. E22 solves
-a matrix that holds E4 already; its share, 1e-12, is there so that the matrix can be factored where that pull is 0.
+Why the dampings differ. S1, E4, E16, E22: one share of the mean variance, for inputs of one unit, as a layer's
+activations are; it bounds the condition by 1 + K / share whatever the rows. U0: a share of each input's own variance,
+for raw inputs: beside features of thousands the mean would drown features of thousandths. E18, S10: a pull that grows
+with K / R, for weights that are fitted once more to all the rows: few rows should say little, many should decide. E22
+solves a matrix that holds E4 already; its share, 1e-12, is there so that the matrix can be factored where that is 0.
 
 Why there are three solvers. One matrix serves all neurons that keep the same inputs: `solve_together` factors it once.
 With zeros each neuron has rows and columns of its own: `solve_kept` makes a Cholesky factor for each, at half the
@@ -35,7 +35,7 @@ from numpy.typing import NDArray
 
 from npquant.arrays import Float64, Mask
 
-# E4, S10: the pull of a layer with as many inputs as rows. From 0.1 to 3 the results are the same within noise.
+# E18, S10: the pull of a layer with as many inputs as rows. From 0.1 to 3 the results are the same within noise.
 PULL: Final = 0.3
 # S4, U2: the share under which an order of removal is chosen. From 1e-4 to 1e-1 neurons are the same within noise, from
 # 1e-2 to 1e-1 weights.
@@ -75,10 +75,10 @@ def damp_by_own_variance(matrix: Float64, share: float) -> Float64:
 
 
 def pull_by_rows(energy: Any, mass: Any, rows: int, inputs: int, pull: float = PULL) -> Any:
-    """E4. lam = pull (K / R) (energy / K) + 1e-12 mass: the damping of a sum over rows that are weighed by d2.
+    """E18. lam = pull (K / R) (energy / K) + 1e-12 mass: the damping of a sum over rows.
 
-    energy = sum_r d2 |x_r|^2 and mass = sum_r d2, real, one a neuron or one for all; rows R, inputs K; pull >= 0.
-    The mass alone keeps lam above 0.
+    energy = sum_r |x_r|^2, and mass the number of rows, or their weights, real; rows R, inputs K; pull >= 0. The mass
+    alone keeps lam above 0.
 
     >>> round(float(pull_by_rows(10.0, 2.0, rows=2, inputs=1)), 6)
     1.5
@@ -87,7 +87,7 @@ def pull_by_rows(energy: Any, mass: Any, rows: int, inputs: int, pull: float = P
 
 
 def damp_by(matrix: Float64, added: Any) -> Float64:
-    """Return A with `added` on its diagonal, one number for each matrix: the damping of E18, by lam of E4."""
+    """Return A with `added` on its diagonal, one number for each matrix: the damping of E18."""
     damped, at = matrix.copy(), np.arange(matrix.shape[-1])
     damped[..., at, at] += np.asarray(added)[..., np.newaxis]
     return damped
@@ -131,36 +131,34 @@ def conjugate_gradients(
     *,
     dot: Callable[[Float64, Float64], Any] = np.dot,
     enough: float = 0.0,
-    orthogonal: bool = False,
+    precondition: Callable[[Float64], Float64] = np.asarray,
 ) -> Float64:
     """E9, S10. The step t after `steps` conjugate gradients from 0, where `product` multiplies by the damped matrix.
 
     `dot` is the inner product: of one vector, or `dot_of_columns` for neurons side by side, each with steps of its own.
     It ends where no |residual|^2 is above `enough` times the first: that is rounding, and has no curvature to speak of.
-    `orthogonal` makes residuals orthogonal to all earlier ones, as they are in exact arithmetic: without that, a last
-    bit of an input (sums in another order, as with another number of BLAS threads) grew to 1e-4 of a weight in 20
-    steps; so it stays below 1e-13.
+    `precondition` multiplies a residual by an inverse that is easy to have: the nearer it is to that of the damped
+    matrix, up to a factor, the fewer steps are needed.
 
     >>> conjugate_gradients(lambda t: np.array([2.0, 4.0]) * t, np.array([1.0, 1.0]), 2).round(6)
     array([0.5 , 0.25])
     """
-    step, residual, direction = np.zeros_like(gradient), gradient, gradient
-    square = dot(residual, residual)
-    least, earlier = enough * square, []
-    for _ in range(steps):
+    step, residual = np.zeros_like(gradient), gradient
+    direction = precondition(residual)
+    square = dot(residual, direction)
+    least = enough * square
+    for left in range(steps, 0, -1):
         if not np.any(square > least):
             break
-        if orthogonal:
-            earlier.append(residual * ratio_or_zero(np.ones_like(square), np.sqrt(square)))
         image = product(direction)
         # A neuron without residual has no direction left: 0 / 0 is a step of 0.
         length = ratio_or_zero(square, dot(direction, image))
         step = step + length * direction
-        residual = residual - length * image
-        for unit in earlier:
-            residual = residual - dot(unit, residual) * unit
-        before, square = square, dot(residual, residual)
-        direction = residual + ratio_or_zero(square, before) * direction
+        if left > 1:
+            residual = residual - length * image
+            towards = precondition(residual)
+            before, square = square, dot(residual, towards)
+            direction = towards + ratio_or_zero(square, before) * direction
     return step
 
 

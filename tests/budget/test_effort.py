@@ -1,5 +1,7 @@
 """Laws of the effort of a search: who is wide, and that larger steps keep a search's word."""
 
+from dataclasses import replace
+
 import pytest
 
 from npquant.budget import effort as effort_module
@@ -7,8 +9,9 @@ from npquant.budget.effort import ORDINARY, WIDE, WIDE_MACS, effort_for
 from npquant.budget.greedy_search import search_thresholds
 from npquant.budget.requirements import Budget
 from npquant.budget.search import search_budget
+from npquant.compression.pruning.neurons.pruning import MOST_ROWS
 from tests.budget.test_greedy_search import SPACE, all_measurements, is_sound, network
-from tests.budget.test_search import cases, measured
+from tests.budget.test_search import Drawn, cases, measured
 
 
 def test_effort_for_is_a_rule_of_the_work_alone() -> None:
@@ -21,6 +24,19 @@ def test_wide_levels_are_some_of_the_ordinary_ones() -> None:
     assert set(WIDE.widths) < set(ORDINARY.widths) and (WIDE.widths[0], WIDE.widths[-1]) == (8, "ternary")
     assert set(WIDE.rates) < set(ORDINARY.rates)
     assert WIDE.activation_bits == ORDINARY.activation_bits[:1]
+    assert (WIDE.most_rows, ORDINARY.most_rows) == (MOST_ROWS, None)
+
+
+def test_search_budget_of_a_wide_network_sees_rows_evenly_spaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of more rows than the plan takes, every second calibrates; the result is that of these rows alone."""
+    model, rows = cases()["clouds"]
+    x = rows.x_calibration
+    monkeypatch.setattr(effort_module, "WIDE_MACS", 1)
+    monkeypatch.setattr(effort_module, "WIDE", replace(WIDE, most_rows=len(x) - 1))
+    many, few = (
+        search_budget(model, Drawn((part, rows.train[1]), rows.validation), Budget(2.0)) for part in (x, x[::2])
+    )
+    assert (many.model, many.frontier) == (few.model, few.frontier)
 
 
 @pytest.mark.parametrize("fragile", [0, 1, 2])

@@ -258,6 +258,25 @@ def test_candidate_builder_law_kills_a_memory_that_confuses(compensation: str) -
             law_builds_what_the_quantizer_builds(confused, compensation)
 
 
+@pytest.mark.parametrize("compensation", ["refit", "layerwise"])
+def test_candidate_builder_remembers_what_rounding_cost(compensation: str) -> None:
+    """The report of a candidate that comes from memory, in whole or in part, is that of one that is built anew."""
+    model, rows = cases()["wide"]
+    fixed = in_float64(model), rows.x_calibration, Reference.of(in_float64(model), *rows.validation), None, compensation
+    warm, made = CandidateBuilder(*fixed), Thresholds((8, 2, "ternary"), (0.5, 0.3), (8, 8))
+    for other in (Thresholds((8, 2, "ternary"), (0.8, 0.3), (8, 8)), Thresholds((8, 4, 4), (0.5, 0.3), (8, 8)), made):
+        warm.build(other)
+    network, report = warm.build_with_report(made)
+    fresh, wanted = CandidateBuilder(*fixed).build_with_report(made)
+    assert network == fresh and [layer.bits for layer in report] == [8, 2, "ternary"]
+    for one, two in zip(report, wanted, strict=True):
+        assert one.phi <= one.phi_uniform and one.phi_by_neuron.shape == two.phi_by_neuron.shape
+        for name in one.__slots__[1:]:
+            # Sums over the same rows, of a selection of neurons: 2^-53 of each of R K terms at most.
+            slack = rows.x_calibration.size * 2.0**-52 * two.phi_nearest_by_neuron.max()
+            np.testing.assert_allclose(getattr(one, name), getattr(two, name), rtol=0, atol=slack)
+
+
 def _bad_input() -> list[tuple[str, type[Exception], str, Callable[[FloatMLP, Rows], object]]]:
     """Name, error, a word of it, and the call."""
     nan = np.full((4, 5), np.nan)

@@ -102,6 +102,18 @@ def test_time_limit_always_leaves_the_safest_candidate() -> None:
         assert outcome.chosen.thresholds == outcome.base.thresholds == SPACE.at(SPACE.loosest)
 
 
+def test_stopwatch_expects_longer_candidates_to_take_longer() -> None:
+    """Four times the rows: begun only where four times the longest candidate fits; an ordinary one still is."""
+    clock, made = Ticking(1.0), SPACE.at(SPACE.loosest)
+    watch = Stopwatch(4.5, clock)
+    inner = clock.measure(network())
+    watch.timed(inner)(made)
+    with pytest.raises(OutOfTime):
+        watch.timed(inner, 4.0)(made)
+    watch.timed(inner)(made)
+    assert (watch.tried, clock.now) == (2, 2.0)
+
+
 def stopped_after(candidates: int) -> SearchResult:
     """Search with a clock that moves a second at every look, until the limit lets no more candidates pass."""
     ticks = iter(range(10**6))

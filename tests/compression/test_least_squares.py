@@ -199,7 +199,7 @@ def test_damp_by_own_variance_has_no_units(seed: int, share: float) -> None:
 @given(rows=st.integers(1, 1000), inputs=st.integers(1, 1000), energy=st.floats(0, 1e6), mass=st.floats(1e-6, 1e6))
 @example(rows=3, inputs=7, energy=0.0, mass=1.0)
 def test_pull_by_rows_is_its_equation(rows: int, inputs: int, energy: float, mass: float) -> None:
-    """E4: pull energy / R + 1e-12 mass up to five roundings; above 0 where nothing varies; halved by twice the rows."""
+    """S10, E18: pull energy / R + 1e-12 mass up to five roundings; above 0 where nothing varies; halved by twice the rows."""
     lam = pull_by_rows(energy, mass, rows, inputs)
     wanted = Fraction(PULL) * Fraction(energy) / rows + Fraction(1e-12) * Fraction(mass)
     assert lam > 0 and abs(Fraction(float(lam)) - wanted) <= Fraction(6 * UNIT) * wanted
@@ -232,7 +232,7 @@ def solves_in_as_many_steps_as_inputs(solver: Callable[..., Float64], seed: int)
     def product(t: Float64) -> Float64:
         return np.asarray(np.einsum("nij,jn->in", matrices, t), np.float64)
 
-    step = solver(product, g, k, dot=dot_of_columns, orthogonal=True)
+    step = solver(product, g, k, dot=dot_of_columns)
     residual = np.sqrt(np.square(product(step) - g).sum(axis=0))
     return bool((residual <= 1e-12 * np.sqrt(np.square(g).sum(axis=0))).all())
 
@@ -250,10 +250,28 @@ def test_conjugate_gradient_law_kills_a_shared_step_length_and_one_step_less() -
         return conjugate_gradients(product, g, steps, dot=lambda a, b: np.full(a.shape[1], (a * b).sum()))
 
     def early(product: Any, g: Float64, steps: int, **_: Any) -> Float64:
-        return conjugate_gradients(product, g, steps - 1, dot=dot_of_columns, orthogonal=True)
+        return conjugate_gradients(product, g, steps - 1, dot=dot_of_columns)
 
     for mutant in (shared, early):
         assert not all(solves_in_as_many_steps_as_inputs(mutant, seed) for seed in range(10))
+
+
+@given(seed=SEEDS)
+def test_conjugate_gradients_need_one_step_where_the_inverse_is_known(seed: int) -> None:
+    """E9: preconditioned by the inverse up to a factor of each neuron, one step solves, and no more is taken."""
+    rng = np.random.default_rng(seed)
+    k = int(rng.integers(1, 6))
+    turn = np.linalg.qr(rng.normal(size=(k, k)))[0]
+    matrix, g = turn * rng.uniform(1, 9, k) @ turn.T, rng.normal(size=(k, 3))
+    factors, inverse = rng.uniform(0.1, 9, 3), np.linalg.inv(matrix)
+    solved = [
+        conjugate_gradients(
+            lambda t: matrix @ t, g, n, dot=dot_of_columns, precondition=lambda r: inverse @ r * factors
+        )
+        for n in (1, 4)
+    ]
+    # Four products of K <= 5 terms at a condition below 9.
+    assert all((np.abs(step - inverse @ g) <= 1e3 * UNIT * np.abs(g).max(axis=0)).all() for step in solved)
 
 
 @given(seed=SEEDS)

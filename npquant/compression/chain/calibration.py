@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -43,6 +43,15 @@ def checked_rows(x: ArrayLike, name: str = "x_calibration") -> Float64:
     if not finite.all():
         raise ValueError(f"{name} contains NaN or infinity, first in row {int(np.argmin(finite))}: remove it")
     return rows
+
+
+def evenly_spaced(rows: NDArray[Any], most: int) -> NDArray[Any]:
+    """Return at most `most` of the rows, >= 1, evenly spaced, so that rows sorted by class lose none.
+
+    >>> evenly_spaced(np.arange(7), 3)
+    array([0, 3, 6])
+    """
+    return rows[:: max(-(-len(rows) // most), 1)]
 
 
 def _checked_values(values: ArrayLike) -> Float64:

@@ -9,6 +9,7 @@ used as it is (there upper is False).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,8 +21,35 @@ Bits = int | str
 
 # Shares of the absmax scale that the MSE rule tries, the largest first: argmin then keeps the larger on ties.
 SCALE_RATIOS = np.arange(40, 7, -1) / 40
+# Weights whose rounding errors are summed together: 1 MiB of float64, in a cache.
+CACHED = 2**17
 GRANULARITIES = ("per_channel", "per_tensor")
 SCALE_RULES = ("auto", "absmax", "mse")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RoundingGrid:
+    """Hold where the codes of every neuron may lie.
+
+    >>> RoundingGrid(np.array([0.5]), np.array([-2.0]), np.array([1.0])).nearest(np.array([[0.9], [-3.0]])).ravel()
+    array([ 1., -2.])
+    """
+
+    s: Float64  # (N,) float32 values, > 0
+    lo: Float64  # (N,); 0 lies inside
+    hi: Float64
+
+    def nearest(self, w: Float64) -> Float64:
+        """Return the codes nearest to real weights w (K, N) or (N,), ties to even, as float64 integers: R1."""
+        return np.asarray(np.clip(np.rint(w / self.s), self.lo, self.hi))
+
+    def select(self, at: slice) -> RoundingGrid:
+        """Return the grid of the neurons `at`."""
+        return RoundingGrid(self.s[at], self.lo[at], self.hi[at])
+
+    def params(self, scale: NDArray[np.float32]) -> QuantParams:
+        """Return these scales (N,) with one interval that holds every neuron's."""
+        return QuantParams(scale, 0, int(self.lo.min()), int(self.hi.max()))
 
 
 def weight_grid(bits: Bits) -> tuple[int, int]:
@@ -96,13 +124,26 @@ def choose_scales(w: Float64, bits: Bits, weight_scale: str = "auto") -> Float64
 
 def _least_squares_ratio(w: Float64, absmax_scale: Float64, qmin: int, qmax: int, axis: int | None) -> Float64:
     """Return the float32 scale, among the shares of the absmax scale, whose rounding error is least."""
-    scales, errors = [], []
-    for ratio in SCALE_RATIOS:
-        # At least the smallest normal float32: below it a scale could round to 0.
-        scale = np.maximum(absmax_scale * ratio, FLOAT32_TINY).astype(np.float32).astype(np.float64)
-        rounded = np.clip(np.rint(w / scale), qmin, qmax) * scale
-        scales.append(scale)
-        errors.append(((w - rounded) ** 2).sum(axis=axis))
-    best = np.argmin(np.array(errors), axis=0)
+    # At least the smallest normal float32: below it a scale could round to 0.
+    shares = np.maximum(np.multiply.outer(SCALE_RATIOS, absmax_scale), FLOAT32_TINY).astype(np.float32)
+    scales = shares.astype(np.float64)
+    errors = _rounding_errors(w, np.broadcast_to(scales.T, (w.shape[1], len(scales))).T, qmin, qmax)
+    best = np.argmin(errors if axis == 0 else errors.sum(axis=1), axis=0)
     # Zero neurons have no error at any ratio: argmin keeps the first, the absmax scale 1.
-    return np.asarray(np.take_along_axis(np.array(scales), best[np.newaxis], axis=0)[0])
+    return np.asarray(np.take_along_axis(scales, best[np.newaxis], axis=0)[0])
+
+
+def _rounding_errors(w: Float64, scales: Float64, qmin: int, qmax: int) -> Float64:
+    """Return sum_k (w - s q)^2 of every neuron at each of its scales (S, N), q nearest; a cacheful at a time."""
+    errors = np.empty(scales.shape)
+    neurons = 1 + CACHED // max(len(w), 1)
+    for n in range(0, w.shape[1], neurons):
+        part = np.ascontiguousarray(w[:, n : n + neurons])
+        off = np.empty_like(part)
+        for error, s in zip(errors[:, n : n + neurons], scales[:, n : n + neurons], strict=True):
+            np.divide(part, s, out=off)
+            np.clip(np.rint(off, out=off), qmin, qmax, out=off)
+            off *= s
+            off -= part
+            error[:] = np.square(off, out=off).sum(axis=0)
+    return errors

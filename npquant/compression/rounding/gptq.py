@@ -1,18 +1,16 @@
 """GPTQ: round the inputs of a layer in order, each error pushed into the weights that are still real.
 
 Legend: R calibration rows, K inputs, N neurons; `problem` a LayerProblem: x (R, K) delivered inputs, z (R, N) float
-targets, w (K, N) weights, real; s (N,) scales, q (K, N) codes; xc, zc less their means over rows, I the identity;
-`damping` the share of the mean diagonal that is added to it, > 0. `bits`, `upper` and E15 as in rounding_grid.
+targets, w (K, N) weights, real; s (N,) scales, q (K, N) codes; xc, zc less their means over rows; `damping` the
+share of the mean diagonal that is added to it, > 0. E16 as in error_feedback, `bits`, `upper`, E15 in rounding_grid.
 
-E16 (GPTQ)      q_k = nearest(w_k);  w_j -= (w_k - s q_k) U_kj / U_kk for j > k,  U^T U = H^-1, U upper triangular,
-                H = xc^T xc + damping mean(diag(xc^T xc)) I
-E18 (re-solve)  w := argmin |zc - xc w|^2 + lam |w - w_0|^2, lam of E4 with d2 = 1
+E18 (re-solve)  w := argmin |zc - xc w|^2 + lam |w - w_0|^2,   lam = 0.3 (K / R) mean_k(sum_r x_k^2) + 1e-12 R
 
-Sources: Frantar et al., "GPTQ: Accurate Post-Training Quantization for Generative Pre-trained Transformers", 2022,
-equations 2 and 3 and algorithm 1; the order "energy" is "act-order" of the authors' program. The paper's Hessian is
-x^T x; centred, it is that of a layer whose bias is corrected at the end, and the better one here. E18 lets each layer
-repair the layers before it, as in Li et al., "GPTAQ: Efficient Finetuning-Free Quantization for Asymmetric
-Calibration", 2025, which puts that term into the rounding instead.
+Sources: Frantar et al., "GPTQ: Accurate Post-Training Quantization for Generative Pre-trained Transformers", 2022;
+the order "energy" is "act-order" of the authors' program. The paper's Hessian is x^T x; centred, it is that of a layer
+whose bias is corrected at the end, and the better one here. E18 lets each layer repair the layers before it, as in Li
+et al., "GPTAQ: Efficient Finetuning-Free Quantization for Asymmetric Calibration", 2025, which puts that term into the
+rounding instead.
 """
 
 from __future__ import annotations
@@ -29,15 +27,14 @@ from npquant.compression.chain.calibration import RangeRule, min_max_range
 from npquant.compression.chain.integer_chain import LayerProblem, Rounding, quantize_by_layers
 from npquant.compression.chain.layer_codes import LayerCodes
 from npquant.compression.chain.weight_codes import Bits
+from npquant.compression.error_feedback import damped_hessian, hessian_factor, round_with_feedback
 from npquant.compression.least_squares import (
     damp_by,
-    damp_by_mean_variance,
     pull_by_rows,
     solve_together,
     take_step,
 )
 from npquant.compression.rounding.rounding_grid import (
-    RoundingGrid,
     better_side,
     choose_rounding_grid,
     fit_scale_and_bias,
@@ -51,39 +48,6 @@ if TYPE_CHECKING:
 ORDERS = ("natural", "energy")
 
 
-def damped_hessian(x: Float64, damping: float) -> Float64:
-    """Return H (K, K) of E16, the Hessian of one neuron's squared output error where its bias is free, damped.
-
-    The identity where no input varies.
-
-    >>> damped_hessian(np.array([[0.0, 1.0], [2.0, 1.0]]), 0.5)
-    array([[2.5, 0. ],
-           [0. , 0.5]])
-    """
-    xc = x - x.mean(axis=0)
-    return damp_by_mean_variance(xc.T @ xc, damping)
-
-
-def round_with_feedback(w: Float64, hessian: Float64, grid: RoundingGrid) -> Float64:
-    """E16: round inputs in order; after each, move the weights left to where the output error is least again.
-
-    `hessian` (K, K) is positive definite; `grid` has the scales and intervals. Row k of U / U_kk is the first row of
-    the inverse of H without inputs 0..k-1, over its first entry: the closed-form compensation of one rounded weight,
-    without an inverse at every step.
-
-    >>> grid = choose_rounding_grid(np.array([[1.0], [1.0]]), "ternary")
-    >>> round_with_feedback(np.array([[0.4], [0.3]]), np.array([[1.0, 0.9], [0.9, 1.0]]), grid).ravel()
-    array([0., 1.])
-    """
-    upper = np.linalg.cholesky(np.linalg.inv(hessian)).T
-    rest, q = w.copy(), np.empty_like(w)
-    for k in range(len(w)):
-        q[k] = grid.nearest(rest[k])
-        error = (rest[k] - grid.s * q[k]) / upper[k, k]
-        rest[k + 1 :] -= upper[k, k + 1 :, np.newaxis] * error
-    return q
-
-
 def resolve_weights(problem: LayerProblem) -> Float64:
     """E18: move a layer's weights to where, on the delivered inputs, it comes closest to the float targets.
 
@@ -95,7 +59,7 @@ def resolve_weights(problem: LayerProblem) -> Float64:
     array([[0.487]])
     """
     (rows, inputs), (xc, zc) = problem.x.shape, (a - a.mean(axis=0) for a in (problem.x, problem.z))
-    lam = pull_by_rows(float(np.square(problem.x).sum()), rows, rows, inputs)  # every d2 is 1, so mass = R
+    lam = pull_by_rows(float(np.square(problem.x).sum()), rows, rows, inputs)
     gradient = xc.T @ (zc - xc @ problem.w)
     return take_step(problem.w, solve_together(damp_by(xc.T @ xc, lam), gradient))
 
@@ -124,7 +88,7 @@ def gptq_layer(
     if order == "energy":
         at = np.argsort(-problem.x.var(axis=0), kind="stable")
     q = np.empty_like(w)
-    q[at] = round_with_feedback(w[at], damped_hessian(problem.x[:, at], damping), grid)
+    q[at] = round_with_feedback(w[at], hessian_factor(damped_hessian(problem.x[:, at], damping)), grid)
     return fit_scale_and_bias(problem, q, grid)
 
 

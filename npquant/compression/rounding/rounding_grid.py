@@ -10,16 +10,14 @@ E15 (rescale)   s := zc . yc / yc . yc,  y = x q:  least squares; then b = mean_
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from npquant.arrays import Float64
 from npquant.compression.chain.integer_chain import LayerProblem
 from npquant.compression.chain.layer_codes import LayerCodes
-from npquant.compression.chain.weight_codes import Bits, choose_scales, code_interval
+from npquant.compression.chain.weight_codes import Bits, RoundingGrid, choose_scales, code_interval
 from npquant.compression.least_squares import ratio_or_zero
 from npquant.kernels.qparams import FLOAT32_TINY, QuantParams
 from npquant.nn.activations import ACTIVATIONS
@@ -32,27 +30,6 @@ class SidedRounding(Protocol):
     """Round a layer, at 2 bits on the lower or the `upper` side of the grid."""
 
     def __call__(self, problem: LayerProblem, bits: Bits, *, upper: bool = False) -> LayerCodes: ...
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class RoundingGrid:
-    """Hold where the codes of every neuron may lie.
-
-    >>> choose_rounding_grid(np.array([[0.9], [-2.0]]), 2).nearest(np.array([[0.9], [-3.0]])).ravel()
-    array([ 1., -2.])
-    """
-
-    s: Float64  # (N,) float32 values, > 0
-    lo: Float64  # (N,); 0 lies inside
-    hi: Float64
-
-    def nearest(self, w: Float64) -> Float64:
-        """Return the codes nearest to real weights w (K, N) or (N,), ties to even, as float64 integers: R1."""
-        return np.asarray(np.clip(np.rint(w / self.s), self.lo, self.hi))
-
-    def params(self, scale: NDArray[np.float32]) -> QuantParams:
-        """Return these scales (N,) with one interval that holds every neuron's."""
-        return QuantParams(scale, 0, int(self.lo.min()), int(self.hi.max()))
 
 
 def choose_rounding_grid(w: Float64, bits: Bits, *, weight_scale: str = "auto", upper: bool = False) -> RoundingGrid:

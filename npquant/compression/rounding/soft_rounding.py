@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from npquant.arrays import Float64
-from npquant.compression.rounding.rounding_grid import RoundingGrid
+from npquant.compression.chain.weight_codes import RoundingGrid
 from npquant.nn.activations import ACTIVATIONS
 
 ZETA, GAMMA = 1.1, -0.1

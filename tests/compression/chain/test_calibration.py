@@ -14,6 +14,7 @@ from npquant.compression.chain.calibration import (
     InputCode,
     checked_rows,
     choose_input_code,
+    evenly_spaced,
     min_max_range,
     mse_range,
     percentile_range,
@@ -176,3 +177,12 @@ def test_percentile_range_checks_percent() -> None:
     for percent in (0.0, 101.0, np.nan):
         with pytest.raises(ValueError, match="percent"):
             percentile_range([1.0], percent=percent)
+
+
+@given(rows=st.integers(1, 400), most=st.integers(1, 100))
+def test_evenly_spaced_takes_every_nth_row(rows: int, most: int) -> None:
+    """At most so many, from the first on, all the same way apart; all where they are few, and never under half."""
+    taken = evenly_spaced(np.arange(rows), most)
+    gaps = np.diff([*taken, rows])
+    assert taken[0] == 0 and (gaps[:-1] == gaps[0]).all() and gaps[-1] <= gaps[0]
+    assert len(taken) <= most and 2 * len(taken) > min(rows, most)

@@ -1,5 +1,7 @@
 """Laws of weight codes: the interval of a width and its sides, and the scale that fits."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,6 +11,8 @@ from numpy.typing import NDArray
 
 from npquant.arrays import Float64
 from npquant.compression.chain.weight_codes import (
+    CACHED,
+    SCALE_RATIOS,
     Bits,
     bits_per_layer,
     choose_scales,
@@ -65,3 +69,44 @@ def test_choose_weight_params_mse_is_no_worse_than_absmax(seed: int, bits: int |
         w, bits, granularity="per_channel", weight_scale="absmax" if bits == 8 else "mse"
     )
     assert (chosen.qmin, chosen.qmax) == weight_grid(bits)
+
+
+def law_scale_is_the_best_share_tried(choose: Callable[[Float64, Bits, str], Float64], seed: int) -> None:
+    """The MSE rule, one ratio after another on the whole matrix, by the definition; more weights than fit a cache."""
+    rng = np.random.default_rng(seed)
+    w = rng.normal(size=(int(rng.integers(400, 500)), 2 + CACHED // 400))
+    w[:, rng.random(w.shape[1]) < 0.1] = 0.0
+    bits, granularity = int(rng.integers(2, 8)), str(rng.choice(["per_channel", "per_tensor"]))
+    axis = 0 if granularity == "per_channel" else None
+    qmin, qmax = weight_grid(bits)
+    whole = choose_weight_params(w, bits, granularity=granularity, weight_scale="absmax").scale.astype(np.float64)
+    tried = [(whole * ratio).astype(np.float32).astype(np.float64) for ratio in SCALE_RATIOS]
+    errors = [((np.clip(np.rint(w / s), qmin, qmax) * s - w) ** 2).sum(axis=axis) for s in tried]
+    found = choose(w, bits, granularity)
+    least, at = np.min(errors, axis=0), np.argmax(np.array(tried) == found, axis=0)
+    taken = np.take_along_axis(np.array(errors), at[np.newaxis], axis=0)[0]
+    # Sums of w.size squares in another order: less than w.size 2^-52 of them.
+    assert (np.array(tried) == found).any(axis=0).all() and (taken <= least * (1 + w.size * 2.0**-52)).all()
+    assert (np.asarray(found)[np.asarray(errors)[0] == 0] == 1).all()
+
+
+def by_mse(w: Float64, bits: Bits, granularity: str) -> Float64:
+    params = choose_weight_params(w, bits, granularity=granularity, weight_scale="mse")
+    return np.asarray(params.scale, np.float64)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_choose_weight_params_mse_is_the_best_share_tried(seed: int) -> None:
+    """Part by part is as the whole matrix."""
+    law_scale_is_the_best_share_tried(by_mse, seed)
+
+
+def test_choose_weight_params_mse_is_the_best_share_tried_kills() -> None:
+    """Scales that are no share, and those of other weights, are seen."""
+    for wrong in (
+        lambda w, bits, granularity: by_mse(w, bits, granularity) / 0.99,
+        lambda w, bits, granularity: by_mse(2 * np.roll(w, 1, axis=1), bits, granularity),
+    ):
+        with pytest.raises(AssertionError):
+            for seed in range(6):
+                law_scale_is_the_best_share_tried(wrong, seed)

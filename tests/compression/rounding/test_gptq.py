@@ -13,14 +13,13 @@ from npquant.compression.chain.integer_chain import LayerProblem
 from npquant.compression.chain.layer_codes import LayerCodes
 from npquant.compression.chain.weight_codes import Bits
 from npquant.compression.rounding.gpfq import gpfq_layer
-from npquant.compression.rounding.gptq import damped_hessian, gptq_layer, resolve_weights, round_with_feedback
+from npquant.compression.rounding.gptq import gptq_layer, resolve_weights
 from npquant.compression.rounding.nearest import nearest_layer
-from npquant.compression.rounding.rounding_grid import RoundingGrid, choose_rounding_grid
+from npquant.compression.rounding.rounding_grid import choose_rounding_grid
 from tests.compression.rounding.drawn_layers import drawn_layer, output_error
 
 Float64 = NDArray[np.float64]
 Rounding = Callable[[LayerProblem, Bits], LayerCodes]
-Feedback = Callable[[Float64, Float64, RoundingGrid], Float64]
 SEEDS = st.integers(0, 2**32 - 1)
 WIDTHS = st.sampled_from([2, 3, 4, "ternary"])
 EPS = float(np.finfo(np.float64).eps)
@@ -76,50 +75,6 @@ def test_gptq_layer_solves_anew(seed: int, bits: Bits) -> None:
     law_gptq_solves_anew(partial(gptq_layer, damping=0.05), seed, bits)
 
 
-def law_compensation_is_exact(feedback: Feedback, seed: int) -> None:
-    """One weight is far off its grid; the other moves to the minimum of the quadratic form, to half a step of 2^-20.
-
-    J(v) = (v - w)^T H (v - w) with v_0 = 1 fixed, tried on a fine grid of v_1 around the minimum of a parabola through
-    three points.
-    """
-    rng = np.random.default_rng(seed)
-    hessian = hessian_by_hand(rng.normal(size=(20, 2)) @ rng.normal(size=(2, 2)), 0.1)
-    s = 2.0**-20
-    grid = RoundingGrid(np.array([s]), np.array([-(2.0**24)]), np.array([2.0**20]))
-    w = np.array([[1.5], [float(rng.uniform(-0.5, 0.5))]])
-    v = s * feedback(w, hessian, grid)
-
-    def cost(v1: float) -> float:
-        off = np.array([1.0, v1]) - w[:, 0]
-        return float(off @ hessian @ off)
-
-    a, b, c = cost(-1.0), cost(0.0), cost(1.0)
-    best = (a - c) / (2 * (a - 2 * b + c))
-    assert v[0] == 1
-    # Three values of a parabola, each with a rounding error of its size; cond(H) <= 21, so J'' is no less than J / 100.
-    assert abs(v[1, 0] - min(best, 1.0)) <= s / 2 + 1000 * EPS * (a + c) / (a - 2 * b + c)
-
-
-@given(seed=SEEDS)
-def test_round_with_feedback_compensates_exactly(seed: int) -> None:
-    """The closed form is the minimizer."""
-    law_compensation_is_exact(round_with_feedback, seed)
-
-
-def test_round_with_feedback_compensates_exactly_kills() -> None:
-    """No feedback, feedback of half the size, and that of the undamped diagonal are seen."""
-
-    def none(w: Float64, hessian: Float64, grid: RoundingGrid) -> Float64:
-        return grid.nearest(w)
-
-    def half(w: Float64, hessian: Float64, grid: RoundingGrid) -> Float64:
-        return round_with_feedback(w, hessian + np.diag(np.diag(hessian)), grid)
-
-    for mutant in (none, half):
-        with pytest.raises(AssertionError):
-            law_compensation_is_exact(mutant, 0)
-
-
 def law_shifts_of_inputs_change_nothing(rounding: Rounding, seed: int, bits: Bits) -> None:
     """The bias is free, so inputs and targets that are moved by constants give the same codes and scales."""
     problem = drawn_layer(seed)
@@ -159,12 +114,6 @@ def test_gptq_layer_with_endless_damping_is_nearest(seed: int, bits: Bits) -> No
     """Where every weight is held to itself, an error moves none."""
     problem = drawn_layer(seed)
     np.testing.assert_array_equal(gptq_layer(problem, bits, damping=1e15).w_q, nearest_layer(problem, bits).w_q)
-
-
-def test_damped_hessian_of_inputs_that_do_not_vary_is_the_identity() -> None:
-    """One row, or constant rows, tell nothing: nearest rounding."""
-    for x in (np.ones((1, 3)), np.full((4, 3), 7.0), np.zeros((2, 3))):
-        np.testing.assert_array_equal(damped_hessian(x, 0.01), np.eye(3))
 
 
 def law_re_solving_is_least_squares(resolve: Callable[[LayerProblem], Float64], seed: int) -> None:

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from npquant.arrays import Float64
+from npquant.compression.chain.calibration import evenly_spaced
 from npquant.compression.least_squares import REFIT_PULL
 from npquant.compression.pruning.float_layers import (
     check_choices,
@@ -166,7 +167,7 @@ def prune_neurons_with_report(
     if report.nothing_pruned:
         return model, report
     if compensation == "refit" and report.counts["unimportant"]:
-        layers = joint_refit(layers, _thinned(x), _thinned(h[-1]), output)
+        layers = joint_refit(layers, evenly_spaced(x, MOST_ROWS), evenly_spaced(h[-1], MOST_ROWS), output)
     return FloatMLP(tuple(in_dtype(layer, model.dtype) for layer in layers)), report
 
 
@@ -206,7 +207,7 @@ def _metrics(plan: _Plan, wide: FloatMLP, x: Float64, h: Sequence[Float64]) -> S
     """Return M of each layer, empty where nothing reads it."""
     if plan.ranking.criterion != "obs" or not any(plan.rates):
         return [np.eye(0)] * len(h)
-    rows = _thinned(x)
+    rows = evenly_spaced(x, MOST_ROWS)
     if len(rows) < len(x):
         h = [np.asarray(a, np.float64) for a in wide.activations(rows)]
     return mean_metrics(wide.layers, h, plan.ranking.output)
@@ -282,8 +283,3 @@ def _take_out_removable(
     plan: _Plan, a: Float64, h: Float64, layer: DenseLayer, following: DenseLayer, limit: int
 ) -> RemovableNeurons:
     return take_out_removable(a, *float64_parameters(layer), h, *float64_parameters(following), limit, plan.eps)
-
-
-def _thinned(rows: Float64) -> Float64:
-    """Return evenly spaced rows, so that rows sorted by class lose none."""
-    return rows[:: -(-len(rows) // MOST_ROWS)]

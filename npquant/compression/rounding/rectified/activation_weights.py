@@ -1,9 +1,9 @@
 """How much of an error each activation lets through: the weights D2 of step 2 of rectified quantization.
 
 Legend: R calibration rows, N outputs; z (R, N) pre-activations of the float network, d in [0, 1] what the activation
-lets through, d2 (R, N) the weight of a squared error; p softmax.
+lets through, e what an error counts by it, d2 (R, N) the weight of a squared error; p softmax.
 
-E1 (weights)    d2 = max(d, 1/10)^2
+E1 (weights)    d2 = 9/10 e + 1/10 mean_r e,   e = max(d, 1/10)^2
 E2 (d)          clipped_relu     1 on [0, 1], falling to 0 over 1/2 on both sides
                 relu             1 above 0, falling to 0 over half of the root mean square of z > 0 below
                 hard_sigmoid     that of clipped_relu at z / 6 + 1/2
@@ -28,6 +28,9 @@ from npquant.nn.losses import log_softmax
 # What a saturated unit still counts: its error may grow until it is no longer saturated, and a neuron that is
 # saturated on every row must keep some weight.
 LEAST_DERIVATIVE = 0.1
+# The part of a neuron's weight that all rows share: without it a neuron that is saturated on most rows learns the few
+# others by heart, and is wrong on new ones.
+SHARED = 0.1
 
 
 def _identity(z: Float64) -> Float64:
@@ -73,10 +76,10 @@ def activation_weights(activation: str, z: ArrayLike, behind: str = "identity") 
 
     `activation` is "clipped_relu", "relu", "hard_sigmoid", "sigmoid", "tanh", "softplus" or "identity", `behind` that
     of a last layer's outputs, "softmax" or "identity"; else ValueError. z is real and finite. Only ratios matter: d2
-    times a constant changes no code. Empty arrays give empty arrays.
+    times a constant changes no code. On one row it is e itself. Empty arrays give empty arrays.
 
-    >>> activation_weights("clipped_relu", [[0.5, 1.25, 9.0]])
-    array([[1.  , 0.25, 0.01]])
+    >>> activation_weights("clipped_relu", [[0.5, 1.25, 9.0]]), activation_weights("clipped_relu", [[0.5], [9.0]]).T
+    (array([[1.  , 0.25, 0.01]]), array([[0.9505, 0.0595]]))
     """
     rules: dict[str, Callable[[Float64], Float64]] = {
         "identity": _identity,
@@ -95,4 +98,5 @@ def activation_weights(activation: str, z: ArrayLike, behind: str = "identity") 
     d = rules[activation](real)
     if behind != "identity":
         d = d * rules[behind](np.asarray(activate(activation, real), np.float64))
-    return np.square(np.maximum(d, LEAST_DERIVATIVE))
+    e = np.square(np.maximum(d, LEAST_DERIVATIVE))
+    return np.asarray(e + SHARED * (e.sum(axis=0) / max(len(e), 1) - e))

@@ -9,22 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from npquant.arrays import Float64
 from npquant.compression.chain.weight_codes import Bits, choose_scales, weight_grid
-from npquant.compression.least_squares import PULL
-from npquant.compression.rounding.rectified.layer_objective import LayerObjective, make_objective, refit
+from npquant.compression.rounding.rectified.layer_objective import PULL, LayerObjective, make_objective, refit
 from npquant.compression.rounding.rectified.quadratic_form import make_form
 from npquant.compression.rounding.rectified.rounding_path import (
     FLOAT32_MAX,
+    INDISTINCT,
     RoundedLayer,
-    block_covariances,
-    follow_path,
 )
-from npquant.compression.rounding.rectified.rounding_search import INDISTINCT, search_paths
+from npquant.compression.rounding.rectified.rounding_search import search_paths
+from npquant.compression.rounding.rectified.wide_search import PlainHessian, plain_hessian, search_wide
 from npquant.kernels.affine import quantize
 from npquant.kernels.qparams import FLOAT32_TINY, QuantParams
 
@@ -32,8 +32,8 @@ from npquant.kernels.qparams import FLOAT32_TINY, QuantParams
 PASSES = 6
 # Shares of the scale of uniform quantization that paths start from.
 START_SCALES = (1.0, 0.8, 0.9, 1.1, 1.2)
-# A layer with more inputs is rounded row by row, from one scale: its K^2 covariances a neuron would cost more.
-FEW_INPUTS = 384
+# A layer with more inputs is rounded under one Hessian, and then by rows: its K^2 covariances a neuron would cost more.
+FEW_INPUTS = 64
 # Neurons are worked on in slices, so that memory does not grow with N: so many neurons, or so many covariances.
 SLICE = 256
 SLICE_COVARIANCES = 2**22
@@ -68,14 +68,14 @@ def rectify_layer(
 ) -> RectifiedLayer:
     """Round one layer's weights so that the weighted error of its outputs is small: E9 to E14.
 
-    phi <= phi_rtn and phi <= bound, up to 1e-12 of Phi(0). For up to 384 inputs the same is found by E21 to E23. At 2
-    bits each neuron tries both sides, the upper one as -w on [-2, 1]. At last, w rounded to nearest is taken where it
+    phi <= phi_rtn and phi <= bound, up to 1e-12 of Phi(0). For up to 64 inputs by E21 to E23, else by E27 to E29. At
+    2 bits each neuron tries both sides, the upper one as -w on [-2, 1]. At last, w rounded to nearest is taken where it
     has less Phi. Deterministic; float64 throughout. `pull` is the factor of E4; `passes`, >= 1, those of coordinate
-    descent at most; `scale` (N,) the scales to start from, by default those of `choose_weight_params`, for the refitted
-    weights and for w; `start_scales` shares of these to start from, > 0, each neuron keeps its best: by default 1, .8,
-    .9, 1.1 and 1.2 for up to 384 inputs, and 1 where there are more or `scale` is given. ValueError if the arrays do
-    not agree or are not finite, bits is not valid, passes < 1, a scale is not a positive normal float32, or a start
-    scale is not positive.
+    descent at most, of which a layer with more than 64 inputs makes two; `scale` (N,) the scales to start from, by
+    default those of `choose_weight_params`, for the refitted weights and for w; `start_scales` shares of these to start
+    from, > 0, each neuron keeps its best: by default 1, .8, .9, 1.1 and 1.2, and 1 where `scale` is given. ValueError
+    if the arrays do not agree or are not finite, bits is not valid, passes < 1, a scale is not a positive normal
+    float32, or a start scale is not positive.
 
     >>> x = np.array([[1.0, 1.0], [-1.0, -1.0]])
     >>> w = np.array([[0.4], [0.4]])
@@ -89,20 +89,22 @@ def rectify_layer(
     problem = make_objective(x, z, w, d2, pull=pull)
     inputs, neurons = problem.w.shape
     start = None if scale is None else QuantParams(np.asarray(scale).reshape(neurons), 0, qmin, qmax)
-    shares = _checked_shares(start_scales, inputs, given=scale is not None)
-    size = max(1, SLICE_COVARIANCES // inputs**2) if inputs <= FEW_INPUTS else SLICE
+    shares = _checked_shares(start_scales, given=scale is not None)
+    few = inputs <= FEW_INPUTS
+    size = max(1, SLICE_COVARIANCES // inputs**2) if few else SLICE
+    plain = None if few else plain_hessian(problem.x)
     parts = []
     for n in range(0, neurons, size):
         columns = slice(n, n + size)
         first = None if start is None else np.asarray(start.scale, np.float64)[columns]
-        parts.append(_rectify(problem.select(columns), bits, passes, first, shares))
+        parts.append(_rectify(problem.select(columns), plain, bits, passes, first, shares))
     return _joined(parts)
 
 
-def _checked_shares(start_scales: Sequence[float] | None, inputs: int, *, given: bool) -> tuple[float, ...]:
+def _checked_shares(start_scales: Sequence[float] | None, *, given: bool) -> tuple[float, ...]:
     """Return the shares of the chosen scale to start from."""
     if start_scales is None:
-        return (1.0,) if given or inputs > FEW_INPUTS else START_SCALES
+        return (1.0,) if given else START_SCALES
     shares = tuple(float(share) for share in start_scales)
     if not shares or not all(0 < share < np.inf for share in shares):
         raise ValueError(f"start_scales is {shares}; at least one is needed, and each must be positive")
@@ -116,62 +118,55 @@ def _joined(parts: list[RectifiedLayer]) -> RectifiedLayer:
 
 
 def _rectify(
-    problem: LayerObjective, bits: Bits, passes: int, start: Float64 | None, shares: tuple[float, ...]
+    problem: LayerObjective,
+    plain: PlainHessian | None,
+    bits: Bits,
+    passes: int,
+    start: Float64 | None,
+    shares: tuple[float, ...],
 ) -> RectifiedLayer:
     """Take the best path of either side, then nearest rounding where that is better."""
-    search = _search_few_inputs if len(problem.w) <= FEW_INPUTS else _search_rows
-    found, upper, v = search(problem, bits, passes, start, shares)
+    found, upper, v = _search(problem, plain, bits, passes, start, shares)
     nearest = _nearest(problem, bits, start, found.bound)
-    worse = nearest.phi < found.phi - INDISTINCT * problem.phi(np.zeros_like(problem.w))
+    worse = nearest.phi < found.phi - INDISTINCT * problem.phi_at_zero()
     found = _chosen(worse, nearest, found)
     v_q = found.s * found.q
     codes, scales = found.q.astype(np.int8), found.s.astype(np.float32)
-    real, carried = (np.minimum(cost, found.phi) for cost in (problem.phi(v), problem.carried_error(v_q)))
-    costs = found.phi, nearest.phi, found.bound, real, carried
+    real, carried = (np.minimum(cost, found.phi) for cost in (problem.phi(v), found.phi - problem.pull(v_q)))
+    costs = found.phi, nearest.phi, found.bound, real, np.maximum(carried, 0)
     return RectifiedLayer(codes, scales, problem.best_bias(v_q), *costs, upper & ~worse)
 
 
-Found = tuple[RoundedLayer, NDArray[np.bool_], Float64]
-
-
-def _search_few_inputs(
-    problem: LayerObjective, bits: Bits, passes: int, start: Float64 | None, shares: tuple[float, ...]
-) -> Found:
-    """Search from all scales, and at 2 bits on both sides, at once."""
-    form = make_form(problem)
-    v = form.refit()
-    seen = _seen(problem, v)
+def _search(
+    problem: LayerObjective,
+    plain: PlainHessian | None,
+    bits: Bits,
+    passes: int,
+    start: Float64 | None,
+    shares: tuple[float, ...],
+) -> tuple[RoundedLayer, NDArray[np.bool_], Float64]:
+    """Search from all scales, at 2 bits on both sides; return what was found, on which side, and v*."""
+    if plain is None:
+        form = make_form(problem)
+        v, search = form.refit(), partial(search_paths, form)
+    else:
+        v, search = refit(problem, plain.inverse), partial(search_wide, problem, plain.factor)
     qmin, qmax = weight_grid(bits)
     grids = [(qmin, qmax), (-qmax, -qmin)] if bits == 2 else [(qmin, qmax)]
+    seen = v if bits == 8 else _seen(problem, v)
     scales = np.concatenate([_starting_scales(sign * seen, bits, start, shares) for sign in (1, -1)[: len(grids)]])
-    ends = np.repeat(grids, len(shares), axis=0)
-    found, taken = search_paths(form, v, scales, ends[:, 0], ends[:, 1], passes)
-    # By the rows, as every report and law computes it: the form is right to 2^-53 of Phi(0), not of Phi.
-    return replace(found, phi=problem.phi(found.s * found.q)), taken >= len(shares), v
-
-
-def _search_rows(
-    problem: LayerObjective, bits: Bits, passes: int, start: Float64 | None, shares: tuple[float, ...]
-) -> Found:
-    """Follow one path after another; the upper side is the lower one of -w towards -z."""
-    v, grid, grams = refit(problem), weight_grid(bits), block_covariances(problem)
-    negated = replace(problem, z=-problem.z, w=-problem.w)
-    found, upper = None, np.zeros(problem.w.shape[1], bool)
-    for side in (False, True)[: 2 if bits == 2 else 1]:
-        sign, towards = (-1, negated) if side else (1, problem)
-        for s in _starting_scales(sign * _seen(problem, v), bits, start, shares):
-            path = follow_path(towards, sign * v, s, *grid, passes, grams)
-            path = replace(path, q=sign * path.q)
-            better = np.zeros(len(s), bool) if found is None else path.phi < found.phi
-            bound = path.bound if found is None else np.minimum(path.bound, found.bound)
-            found = replace(path if found is None else _chosen(better, path, found), bound=bound)
-            upper = np.where(better, side, upper)
-    assert found is not None  # there is at least one share
-    return found, upper, v
+    lowest, highest = np.repeat(grids, len(shares), axis=0).T
+    found, taken = search(v, scales, lowest, highest, passes)
+    # By the rows, as every report and law computes it: the searches are right to 2^-53 of Phi(0), not of Phi.
+    found = replace(found, phi=problem.phi(found.s * found.q))
+    return found, taken >= len(shares), v
 
 
 def _seen(problem: LayerObjective, v: Float64) -> Float64:
-    """Return v with zeros for inputs that are constant on all rows, unless all are: these decide no scale."""
+    """Return v with zeros for inputs that are constant on all rows, unless all are: these decide no scale.
+
+    But at 8 bits, where a scale that is too small for them costs more than one that is too large for the others.
+    """
     varies = problem.x.min(axis=0) < problem.x.max(axis=0)
     return v * varies[:, np.newaxis] if varies.any() else v
 

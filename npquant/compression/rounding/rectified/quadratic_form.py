@@ -79,9 +79,7 @@ def make_form(problem: LayerObjective) -> QuadraticForm:
     (array([[0.]]), array([[1.5]]))
     """
     (rows, inputs), neurons = problem.x.shape, problem.w.shape[1]
-    # Rows centred once for all neurons: what is left to subtract for each is small, and so is what that loses.
-    x = problem.x - problem.x.mean(axis=0)
-    means, roots = (x.T @ problem.d2 / problem.mass).T, np.sqrt(problem.d2).T
+    x, means, roots = problem.x, problem.mean.T, np.sqrt(problem.d2).T
     gram, weighted = np.empty((neurons, inputs, inputs)), np.empty((rows, inputs))
     for n in range(neurons):
         np.multiply(x, roots[n][:, np.newaxis], out=weighted)

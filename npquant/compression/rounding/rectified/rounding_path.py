@@ -1,15 +1,17 @@
 """Rectified rounding of one layer by coordinate descent: input after input, each weight cancelling the error carried.
 
 Legend: as in layer_objective, `problem` a LayerObjective; a (K, N) real codes, q (K, N) codes, real or integer as
-float64; s (N,) scales, positive, each a float32; low, high (K, N) floor and ceiling of a; qmin < 0 < qmax ends of the
-grid; t where a code would have to be to cancel the carried error; B inputs of a block. A pass is one coordinate descent
-along all inputs.
+float64; s (N,) scales, positive, each a float32; low, high (K, N) between which codes move: floor and ceiling of a, or
+the ends of the grid; qmin < 0 < qmax ends of the grid, for all neurons or one a neuron; t where a code would have to be
+to cancel the carried error; B inputs of a block. A pass is one coordinate descent along all inputs.
 
 E10 (start)     a = clip(v* / s, qmin, qmax)
 E11 (target)    t = q_k + (x_k . u + lam (w_k - s q_k)) / (s h_k)
 E12 (step)      q_k := clip(round_half_even(t), floor(a_k), ceil(a_k))
-E13 (bound)     Phi(s q) <= Phi(s a) + s^2 / 4 sum_k h_k after the first pass
+E13 (bound)     Phi(s q) <= Phi(s a) + s^2 sum_k h_k f_k (1 - f_k) after the first pass,  f_k = a_k - floor(a_k)
 E14 (rescale)   ds = (u . y + lam sum_k q_k (w_k - s q_k)) / (d2 . y^2 + lam sum_k q_k^2),  y = centred(x q)
+E29 (along s)   Phi = Phi(0) - 2 s p + s^2 c,  p = d2 . z y + lam sum_k q_k w_k,  c = d2 . y^2 + lam sum_k q_k^2:
+                ds = (p - s c) / c, from one product with the rows
 """
 
 from __future__ import annotations
@@ -17,15 +19,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from npquant.arrays import Float64
-from npquant.compression.least_squares import ratio_or_zero
+from npquant.compression.least_squares import dot_of_columns, ratio_or_zero
 from npquant.compression.rounding.rectified.layer_objective import LayerObjective
 from npquant.kernels.qparams import FLOAT32_TINY
 
 FLOAT32_MAX = float(np.finfo(np.float32).max)
 NEGLIGIBLE_RESCALE = 1e-9
+# Objectives that differ by less than this share of Phi(0) differ by rounding errors.
+INDISTINCT = 1e-12
 BLOCK = 16
 
 
@@ -39,12 +43,24 @@ class RoundedLayer:
     bound: Float64  # (N,): the right side of E13
 
 
+def expected_rise(a: Float64, s: Float64, h: Float64) -> Float64:
+    """E13: s^2 sum_k h_k f_k (1 - f_k), by which Phi would rise if every a_k went up with probability f_k, else down.
+
+    Exactly, in expectation, since such errors are independent and have the mean 0. a, h have the inputs first.
+
+    >>> expected_rise(np.array([[0.5], [2.0]]), np.array([2.0]), np.array([[3.0], [9.0]]))
+    array([3.])
+    """
+    f = a - np.floor(a)
+    return np.asarray(np.square(s) * (h * f * (1 - f)).sum(axis=0))
+
+
 def follow_path(
     problem: LayerObjective,
     v: Float64,
     s: Float64,
-    qmin: int,
-    qmax: int,
+    qmin: ArrayLike,
+    qmax: ArrayLike,
     passes: int,
     grams: list[Float64] | None = None,
 ) -> RoundedLayer:
@@ -64,7 +80,7 @@ def follow_path(
     a = np.clip(v / s, qmin, qmax)
     low, high = np.floor(a), np.ceil(a)
     grams = block_covariances(problem) if grams is None else grams
-    bound = problem.phi(s * a) + 0.25 * s**2 * problem.hessian_diagonal().sum(axis=0)
+    bound = problem.phi(s * a) + expected_rise(a, s, curvatures(grams))
     q = coordinate_pass(problem, a, low, high, s, grams)
     nearest = np.rint(a)
     q = np.where(problem.phi(s * nearest) < problem.phi(s * q), nearest, q)
@@ -78,12 +94,12 @@ def _descend(
     """Rescale and descend among integers; a neuron that a pass left as it was is at rest, and left out from then on."""
     if passes == 0:
         return q, s
-    s = rescale(problem, q, s)
+    s = rescale(problem, q, s).s
     moved = coordinate_pass(problem, q, low, high, s, grams)
     awake = (moved != q).any(axis=0)
     if awake.any():
         rest = problem.select(awake), moved[:, awake], low[:, awake], high[:, awake], s[awake]
-        moved[:, awake], s[awake] = _descend(*rest, [gram[..., awake] for gram in grams], passes - 1)
+        moved[:, awake], s[awake] = _descend(*rest, [gram[:, awake] for gram in grams], passes - 1)
     return moved, s
 
 
@@ -108,37 +124,53 @@ def coordinate_pass_plain(problem: LayerObjective, q: Float64, low: Float64, hig
 
 
 def block_covariances(problem: LayerObjective) -> list[Float64]:
-    """Return how the inputs of each block move together, for every neuron: one (B, B, N) a block.
+    """Return how the inputs of each block move together, for every neuron: one (B (B + 1) / 2, N) a block.
 
-    sum_r d2 (x_i - mean_i) (x_j - mean_j), plus lam on the diagonal, which is E7. K B N numbers: what one pass learns
-    about pairs of inputs serves the later ones.
+    sum_r d2 (x_i - mean_i) (x_j - mean_j), plus lam where i = j, which is E7: the rows of the upper triangle one after
+    another. K B N / 2 numbers: what one pass learns about pairs of inputs serves the later ones.
 
     >>> from npquant.compression.rounding.rectified.layer_objective import make_objective
-    >>> problem = make_objective([[0.0, 1.0], [2.0, 3.0]], np.ones((2, 1)), np.ones((2, 1)), np.ones((2, 1)), pull=0.0)
-    >>> block_covariances(problem)[0][..., 0].round(6)
-    array([[2., 2.],
-           [2., 2.]])
+    >>> problem = make_objective([[0.0, 1.0], [2.0, 5.0]], np.ones((2, 1)), np.ones((2, 1)), np.ones((2, 1)), pull=0.0)
+    >>> block_covariances(problem)[0].ravel().round(6)
+    array([2., 4., 8.])
     """
-    grams, means = [], problem.means()
+    grams = []
     for k in range(0, problem.x.shape[1], BLOCK):
-        x = problem.x[:, k : k + BLOCK]
-        size = x.shape[1]
-        pairs = (x[:, :, np.newaxis] * x[:, np.newaxis, :]).reshape(len(x), -1)
-        mean = means[k : k + BLOCK]
-        gram = (pairs.T @ problem.d2).reshape(size, size, -1) - problem.mass * mean[:, np.newaxis] * mean
-        diagonal = np.arange(size)
-        gram[diagonal, diagonal] = np.maximum(gram[diagonal, diagonal], 0) + problem.lam
+        x, mean = problem.x[:, k : k + BLOCK], problem.mean[k : k + BLOCK]
+        i, j = np.triu_indices(x.shape[1])
+        gram = (x[:, i] * x[:, j]).T @ problem.d2 - problem.mass * mean[i] * mean[j]
+        gram[i == j] = np.maximum(gram[i == j], 0) + problem.lam
         grams.append(gram)
     return grams
 
 
+def curvatures(grams: list[Float64]) -> Float64:
+    """Return h (K, N) of E7 out of `grams`, those of `block_covariances`: the first of each row of a triangle.
+
+    >>> curvatures([np.array([[2.0], [4.0], [8.0]])]).ravel()
+    array([2., 8.])
+    """
+    return np.concatenate([gram[np.equal(*np.triu_indices(_inputs_of(gram)))] for gram in grams])
+
+
+def _inputs_of(gram: Float64) -> int:
+    """Return B, of which B (B + 1) / 2 pairs are held."""
+    return int(np.sqrt(2 * len(gram)))
+
+
 def coordinate_pass(
-    problem: LayerObjective, q: Float64, low: Float64, high: Float64, s: Float64, grams: list[Float64]
+    problem: LayerObjective,
+    q: Float64,
+    low: Float64,
+    high: Float64,
+    s: Float64,
+    grams: list[Float64],
+    residual: Float64 | None = None,
 ) -> Float64:
     """E11, E12: the codes of `coordinate_pass_plain`, but for rounding errors at ties; rows are read once a block.
 
-    `grams` are those of `block_covariances`: a step of dq at input j lowers x_k . u by
-    s dq sum_r d2 (x_k - mean_k) (x_j - mean_j), which is gram[k, j].
+    `grams` are those of `block_covariances`: a step of dq at input j lowers x_k . u by s dq times that of (j, k).
+    `residual` is r - rbar of E5 at s q, where it is known.
 
     >>> from npquant.compression.rounding.rectified.layer_objective import make_objective
     >>> x = np.ones((1, 2)) * [[1.0], [-1.0]]
@@ -147,35 +179,53 @@ def coordinate_pass(
     >>> coordinate_pass(problem, *start, block_covariances(problem)).ravel()
     array([0., 1.])
     """
-    after, r = q.copy(), problem.residual(s * q)
+    after, u = q.copy(), problem.d2 * (problem.residual(s * q) if residual is None else residual)
     for b, gram in enumerate(grams):
-        block = slice(b * BLOCK, b * BLOCK + len(gram))
+        block = slice(b * BLOCK, b * BLOCK + _inputs_of(gram))
         x = problem.x[:, block]
-        gradient = x.T @ (problem.d2 * r)  # half of it, downhill, and without the pull
-        for j, k in enumerate(range(block.start, block.stop)):
-            t = q[k] + (gradient[j] + problem.lam * (problem.w[k] - s * q[k])) / (s * gram[j, j])
+        # Half the gradient, downhill; the pull of a weight changes with that weight alone.
+        gradient = x.T @ u + problem.lam * (problem.w[block] - s * q[block])
+        row = 0
+        for k in range(block.start, block.stop):
+            pairs = gram[row : row + block.stop - k]
+            t = q[k] + gradient[k - block.start] / (s * pairs[0])
             after[k] = np.clip(np.rint(t), low[k], high[k])
-            gradient -= gram[:, j] * (s * (after[k] - q[k]))
-        r = problem.centred(r - x @ (s * (after[block] - q[block])))
+            gradient[k - block.start + 1 :] -= pairs[1:] * (s * (after[k] - q[k]))
+            row += len(pairs)
+        step = s * (after[block] - q[block])
+        if not step.any():
+            continue
+        u -= problem.d2 * (x @ step - dot_of_columns(problem.mean[block], step))
     return after
 
 
-def rescale(problem: LayerObjective, q: Float64, s: Float64) -> Float64:
-    """E14: choose the scales that suit the codes: s + ds, each a float32.
+@dataclass(frozen=True, slots=True, eq=False)
+class Rescaled:
+    """Give the scales that suit some codes, and what remains there; made by `rescale`."""
+
+    s: Float64  # (N,), each a float32
+    phi: Float64  # (N,): E29, right to rounding errors of Phi(0)
+    y: Float64  # (R, N): centred(x q)
+
+
+def rescale(problem: LayerObjective, q: Float64, s: Float64) -> Rescaled:
+    """E14, E29: choose the scales that suit the codes: s + ds, each a float32.
 
     The exact minimum of Phi along s, ds clipped to [-s/2, s], and nothing changes below 1e-9 s. Rounding it to float32
     moves it by 2^-24 of itself, which costs Phi only the square of that; a neuron without codes keeps its scale.
 
     >>> from npquant.compression.rounding.rectified.layer_objective import make_objective
     >>> problem = make_objective([[0.0], [1.0]], [[0.0], [1.5]], [[1.5]], np.ones((2, 1)))
-    >>> rescale(problem, np.array([[1.0]]), np.array([1.0]))
-    array([1.5])
+    >>> found = rescale(problem, np.array([[1.0]]), np.array([1.0]))
+    >>> found.s, found.phi.round(6)
+    (array([1.5]), array([0.]))
     """
     y = problem.centred(problem.x @ q)
-    slope = np.einsum("rn,rn->n", problem.weighted_residual(s * q), y)
-    slope = slope + problem.lam * (q * (problem.w - s * q)).sum(axis=0)
-    curvature = np.einsum("rn,rn,rn->n", problem.d2, y, y) + problem.lam * np.square(q).sum(axis=0)
-    return clipped_rescale(s, slope, curvature)
+    weighted = problem.d2 * y
+    p = np.einsum("rn,rn->n", weighted, problem.z) + problem.lam * dot_of_columns(q, problem.w)
+    c = np.einsum("rn,rn->n", weighted, y) + problem.lam * dot_of_columns(q, q)
+    after = clipped_rescale(s, p - s * c, c)
+    return Rescaled(after, np.maximum(problem.phi_at_zero() - 2 * after * p + np.square(after) * c, 0), y)
 
 
 def clipped_rescale(s: Float64, slope: Float64, curvature: Float64) -> Float64:

@@ -20,10 +20,8 @@ from npquant.compression.rounding.rectified.quadratic_form import (
     nearest_plane,
     rescale_form,
 )
-from npquant.compression.rounding.rectified.rounding_path import RoundedLayer
+from npquant.compression.rounding.rectified.rounding_path import INDISTINCT, RoundedLayer, expected_rise
 
-# Objectives that differ by less than this share of Phi(0) differ by rounding errors.
-INDISTINCT = 1e-12
 # Passes from every start, before the best start alone goes on.
 TRIAL_PASSES = 2
 
@@ -58,7 +56,7 @@ def search_paths(
     lowest, highest = (np.asarray(end, np.float64)[:, np.newaxis] for end in (qmin, qmax))
     a = np.clip(v[:, np.newaxis] / s, lowest, highest)
     noise = INDISTINCT * form.phi(np.zeros_like(v)[:, np.newaxis])
-    bound = form.phi(s * a) + 0.25 * s**2 * form.hessian_diagonal.sum(axis=0)
+    bound = form.phi(s * a) + expected_rise(a, s, form.hessian_diagonal[:, np.newaxis])
     starts = _first_codes(form, v, _Starts(a, s, np.floor(a), np.ceil(a)), noise)
     for _ in range(min(passes, TRIAL_PASSES) - 1):
         starts = _descended(form, starts)

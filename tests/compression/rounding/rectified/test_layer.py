@@ -13,8 +13,9 @@ from numpy.typing import ArrayLike, NDArray
 from npquant.compression.chain.weight_codes import Bits, choose_weight_params, weight_grid
 from npquant.compression.rounding.rectified.activation_weights import activation_weights
 from npquant.compression.rounding.rectified.layer import PASSES, RectifiedLayer, rectify_layer
-from npquant.compression.rounding.rectified.layer_objective import PULL, LayerObjective, make_objective, refit
-from npquant.compression.rounding.rectified.rounding_path import follow_path
+from npquant.compression.rounding.rectified.layer_objective import PULL, LayerObjective, make_objective
+from npquant.compression.rounding.rectified.quadratic_form import make_form
+from npquant.compression.rounding.rectified.rounding_path import expected_rise, follow_path
 
 Float64 = NDArray[np.float64]
 WIDTHS: tuple[Bits, ...] = (2, 3, 4, 8, "ternary")
@@ -79,13 +80,13 @@ def law_never_worse_than_nearest(rectify: Rectify, seed: int, bits: Bits) -> Non
 
 
 def law_within_its_bound(rectify: Rectify, seed: int, bits: Bits) -> None:
-    """E13: Phi(q) <= Phi(s a) + s^2 / 4 sum h at the scales it started from; the carried error is within Phi."""
+    """E13: Phi(q) <= Phi(s a) + s^2 sum h f (1 - f) at the scales it started from; the carried error is within Phi."""
     x, z, w, d2 = drawn_problem(seed)
     problem = make_objective(x, z, w, d2)
     s = np.asarray(choose_weight_params(w, bits, granularity="per_channel", weight_scale="mse").scale, np.float64)
     layer = rectify(x, z, w, d2, bits, scale=s)
-    a = np.clip(refit(problem) / s, *weight_grid(bits))
-    bound = problem.phi(s * a) + s**2 / 4 * problem.hessian_diagonal().sum(axis=0)
+    a = np.clip(make_form(problem).refit() / s, *weight_grid(bits))
+    bound = problem.phi(s * a) + expected_rise(a, s, problem.hessian_diagonal())
     assert (problem.phi(weights_of(layer)) <= bound + NEAR * size(problem)).all()
     assert (layer.phi <= layer.bound + NEAR * size(problem)).all()
     assert (layer.carried <= layer.phi).all()
@@ -100,7 +101,7 @@ def law_down_or_up(rectify: Rectify, seed: int, bits: Bits) -> None:
     layer = rectify(x, z, w, d2, bits, scale=s)
     q = layer.q.astype(np.float64)
     qmin, qmax = weight_grid(bits)
-    v = refit(make_objective(x, z, w, d2))
+    v = make_form(make_objective(x, z, w, d2)).refit()
     a = np.where(layer.upper, np.clip(v / s, -qmax, -qmin), np.clip(v / s, qmin, qmax))
     between = ((q >= np.floor(a)) & (q <= np.ceil(a))).all(axis=0)
     nearest = (q == np.clip(np.rint(w / s), qmin, qmax)).all(axis=0)
@@ -177,7 +178,7 @@ def without_fallback(
 ) -> RectifiedLayer:
     """Follow the path from the refitted weights, and stop there."""
     problem = make_objective(x, z, w, d2, pull=pull)
-    v = refit(problem)
+    v = make_form(problem).refit()
     own = choose_weight_params(v, bits, granularity="per_channel", weight_scale="auto").scale
     s = np.asarray(own if scale is None else scale, np.float64)
     path = follow_path(problem, v, s, *weight_grid(bits), passes)

@@ -1,0 +1,110 @@
+"""Error feedback: each weight rounded to where the errors of the weights before it have moved it, and why one may wait.
+
+Legend: K inputs, N neurons; x (R, K) delivered inputs of R rows, xc less their means, I the identity; w (K, N) real
+weights, s (N,) scales, q (K, N) codes, integers as float64; `hessian` H (K, K), positive definite, one for all neurons;
+`factor` V (K, K), upper triangular, its diagonal positive; `grid` a RoundingGrid: the scales, and each neuron's ends.
+
+E16 (feedback)  q_k = nearest(w_k);  w_j -= (w_k - s q_k) U_kj / U_kk for j > k,  U^T U = H^-1, U upper triangular,
+                H = xc^T xc + damping mean(diag(xc^T xc)) I
+                the same:  q_k = nearest(w_k + sum_{i < k} V_ik (w_i - s q_i) / V_kk),  V V^T = H, V upper triangular
+
+The second form is the first one solved. Write w'_k for the weight as it is when its turn comes, and e = w' - s q. E16
+says e_j + sum_{k < j} U_kj e_k / U_kk = w_j - s q_j, or U^T diag(U)^-1 e = w - s q. Upper factors of H and of H^-1 are
+inverses, U = V^-1, so e_k = sum_{i <= k} V_ik (w_i - s q_i) / V_kk: no inverse, and no error is carried through other
+errors. The sums over i wait until a block of inputs needs them, and are one product then.
+
+It is Babai's nearest plane, as E23 is: (s q - w)^T H (s q - w) = |V^T (s q - w)|^2 = sum_k (V_kk e_k)^2, and the code
+of k makes its own term as small as it can be.
+
+Sources: Frantar et al., "GPTQ: Accurate Post-Training Quantization for Generative Pre-trained Transformers", 2022,
+equations 2 and 3, algorithm 1 and its "lazy batch updates"; Chen et al., "The Geometry of LLM Quantization: GPTQ as
+Babai's Nearest Plane Algorithm", 2025, for the second form.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from npquant.arrays import Float64
+from npquant.compression.chain.weight_codes import RoundingGrid
+from npquant.compression.least_squares import damp_by_mean_variance
+
+# Inputs that are rounded one after the other before the sums for the next ones are formed.
+BLOCK = 32
+# Neurons that are rounded together: their errors, K of them each, stay in a cache.
+SLICE = 512
+
+
+def damped_hessian(x: Float64, damping: float) -> Float64:
+    """Return H (K, K) of E16, the Hessian of one neuron's squared output error where its bias is free, damped.
+
+    The identity where no input varies; `damping` is > 0.
+
+    >>> damped_hessian(np.array([[0.0, 1.0], [2.0, 1.0]]), 0.5)
+    array([[2.5, 0. ],
+           [0. , 0.5]])
+    """
+    xc = x - x.mean(axis=0)
+    return damp_by_mean_variance(xc.T @ xc, damping)
+
+
+def hessian_factor(hessian: Float64) -> Float64:
+    """Return V of E16, V V^T = H: Cholesky's factor of H with its inputs in the opposite order, put back in order.
+
+    One for all neurons, scales and sides of the grid. LinAlgError if H is not positive definite.
+
+    >>> hessian_factor(np.array([[5.0, 4.0], [4.0, 4.0]]))
+    array([[1., 2.],
+           [0., 2.]])
+    """
+    return np.ascontiguousarray(np.linalg.cholesky(hessian[::-1, ::-1])[::-1, ::-1])
+
+
+def round_with_feedback_plain(w: Float64, hessian: Float64, grid: RoundingGrid) -> Float64:
+    """E16, as it is written: round inputs in order; after each, move the weights left to the least output error.
+
+    Row k of U / U_kk is the first row of the inverse of H without inputs 0..k-1, over its first entry: the closed-form
+    compensation of one rounded weight, without an inverse at every step. A law holds `round_with_feedback` to it.
+
+    >>> grid = RoundingGrid(np.ones(1), -np.ones(1), np.ones(1))
+    >>> round_with_feedback_plain(np.array([[0.4], [0.3]]), np.array([[1.0, 0.9], [0.9, 1.0]]), grid).ravel()
+    array([0., 1.])
+    """
+    upper = np.linalg.cholesky(np.linalg.inv(hessian)).T
+    rest, q = w.copy(), np.empty_like(w)
+    for k in range(len(w)):
+        q[k] = grid.nearest(rest[k])
+        error = (rest[k] - grid.s * q[k]) / upper[k, k]
+        rest[k + 1 :] -= upper[k, k + 1 :, np.newaxis] * error
+    return q
+
+
+def round_with_feedback(w: Float64, factor: Float64, grid: RoundingGrid) -> Float64:
+    """E16, solved: the codes of `round_with_feedback_plain`, but for rounding errors at ties; sums wait for a block.
+
+    K^2 N products, nearly all in products of matrices. Neurons do not meet: a selection of them has its own codes, but
+    again for ties, as sums of a product may go in another order where its shape is another.
+
+    >>> grid = RoundingGrid(np.ones(1), -np.ones(1), np.ones(1))
+    >>> factor = hessian_factor(np.array([[1.0, 0.9], [0.9, 1.0]]))
+    >>> round_with_feedback(np.array([[0.4], [0.3]]), factor, grid).ravel()
+    array([0., 1.])
+    """
+    q = np.empty_like(w)
+    for n in range(0, w.shape[1], SLICE):
+        at = slice(n, n + SLICE)
+        q[:, at] = _rounded(w[:, at], factor, grid.select(at))
+    return q
+
+
+def _rounded(w: Float64, factor: Float64, grid: RoundingGrid) -> Float64:
+    q, missing = np.empty_like(w), np.empty_like(w)  # missing: w - s q
+    for start in range(0, len(w), BLOCK):
+        stop = min(start + BLOCK, len(w))
+        # V_kk times what the errors of earlier blocks, and then of this one, ask of input k.
+        asked = factor[:start, start:stop].T @ missing[:start]
+        for k in range(start, stop):
+            q[k] = grid.nearest(w[k] + asked[k - start] / factor[k, k])
+            missing[k] = w[k] - grid.s * q[k]
+            asked[k - start + 1 :] += factor[k, k + 1 : stop, np.newaxis] * missing[k]
+    return q
