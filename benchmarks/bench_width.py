@@ -22,14 +22,14 @@ import time
 
 import numpy as np
 
-from npquant.compression.pruning.neurons.pruning import prune_neurons
-from npquant.compression.pruning.weights.one_shot import prune_weights
-from npquant.compression.rounding.error_feedback import (
+from npquant.compression.error_feedback import (
     damped_hessian,
     hessian_factor,
     round_with_feedback,
     round_with_feedback_plain,
 )
+from npquant.compression.pruning.neurons.pruning import prune_neurons
+from npquant.compression.pruning.weights.one_shot import prune_weights
 from npquant.compression.rounding.quantize_model import quantize_model
 from npquant.compression.rounding.rounding_grid import choose_rounding_grid
 from npquant.nn.model import DenseLayer, FloatMLP

@@ -9,14 +9,14 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Final
 
-from npquant.compression.rounding.method_names import DRAWING_METHODS, METHOD_NAMES
+from npquant.compression.rounding.method_names import AUTO, DRAWING_METHODS, METHOD_NAMES
 
 if TYPE_CHECKING:
     from npquant.cli.starting_network import StartingNetwork
     from npquant.compression.chain.integer_chain import Quantized
     from npquant.integer.mlp import IntegerMLP
 
-METHODS: Final = (*METHOD_NAMES, "on_grid")
+METHODS: Final = (*METHOD_NAMES, AUTO, "on_grid")
 _KEEPING_ZEROS: Final = tuple(name for name in METHOD_NAMES if name not in DRAWING_METHODS)
 
 

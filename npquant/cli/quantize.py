@@ -50,7 +50,8 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     how = quantize.add_argument_group("how")
     how.add_argument(
         "--method", metavar="NAME", type=method_name, choices=METHODS, default="rectified",
-        help=f"what chooses the codes: {', '.join(METHODS)} (default: rectified)",
+        help=f"what chooses the codes: {', '.join(METHODS)}; auto tries rectified, gptq_resolved, gptq, nearest and "
+        "takes the best on rows that none of them saw (default: rectified)",
     )  # fmt: skip
     how.add_argument(
         "--bits", metavar="B", type=weight_bits, default=4,
@@ -97,7 +98,8 @@ def _execute(options: argparse.Namespace) -> int:
     )  # fmt: skip
     check_kind(start, options.max_drop, options.max_rmse_rise)
     with ProgressLine(f"quantize {options.model} by {options.method}"):
-        net, reports = quantize_by_name(start, options)
+        made = quantize_by_name(start, options)
+    net, reports = made
     # What is said of the layers is said in the float network's order.
     stored = reorder_neurons(net) if options.reorder else net
     save(stored, options.out, options.encoding, facts=start.facts)
@@ -105,6 +107,7 @@ def _execute(options: argparse.Namespace) -> int:
         "command": "quantize",
         "options": {name: getattr(options, name) for name in _ASKED},
         **compare_networks(start, stored, options.out, options.max_drop, options.max_rmse_rise),
+        "choice": None if made.choice is None else made.choice.to_json(),
         "inputs": net.inputs_kind,
         "layers": _layer_entries(start, net, reports),
     }
@@ -153,7 +156,8 @@ def _sections(record: dict[str, Any], width: int) -> list[list[str]]:
 
     options = record["options"]
     weights, outputs = joined(record["after"]["bits"]), joined(by_layer(options["activation_bits"]))
-    how = f"npquant quantize: {options['method']}, weight bits {weights}, activation bits {outputs}"
+    method = options["method"] if record["choice"] is None else f"auto took {record['choice']['taken']}"
+    how = f"npquant quantize: {method}, weight bits {weights}, activation bits {outputs}"
     how += ", zeros kept" if options["keep_zeros"] else ""
     how += f", polish {options['polish']}" if options["polish"] else ""
     part = "train" if options["method"] == "on_grid" else "calibration"
@@ -161,11 +165,19 @@ def _sections(record: dict[str, Any], width: int) -> list[list[str]]:
         answer_lines(record, width),
         [
             *how_lines(record, f"{how}, seed {options['seed']}", part, "look at", width),
+            *_choice_lines(record["choice"], width),
             *network_lines(record, width),
         ],
         _layer_lines(record["layers"], width),
         note_lines(record, width),
     ]
+
+
+def _choice_lines(choice: dict[str, Any] | None, width: int) -> list[str]:
+    """Say what decided between the methods, if it was not the user."""
+    from npquant.report.text_layout import wrap
+
+    return [] if choice is None else wrap(f"the method by {choice['reason']}", width=width)
 
 
 def _layer_lines(layers: list[dict[str, Any]], width: int) -> list[str]:

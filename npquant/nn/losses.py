@@ -149,9 +149,18 @@ def kl_divergence(reference: Real, logits: Real) -> float:
     >>> kl_divergence(np.array([[1.0, 0.0]]), np.array([[3.0, 2.0]]))
     0.0
     """
+    # Only rounding makes a sum negative.
+    return max(0.0, float(np.mean(kl_by_row(reference, logits))))
+
+
+def kl_by_row(reference: Real, logits: Real) -> Float64:
+    """M2 of each row (R,), in nats, before the mean: `reference` and all else as in `kl_divergence`.
+
+    >>> kl_by_row(np.array([[0.0, 0.0], [1.0, 1.0]]), np.array([[3.0, 3.0], [0.0, 0.0]]))
+    array([0., 0.])
+    """
     if reference.shape != logits.shape or reference.shape[0] == 0:
         raise ValueError(f"both networks need logits of the same R >= 1 rows: {reference.shape} and {logits.shape}")
     log_p, log_q = log_softmax(reference), log_softmax(logits)
     p = np.exp(np.maximum(log_p, -700.0))
-    # Only rounding makes a sum negative.
-    return max(0.0, float(np.mean(np.sum(p * (log_p - log_q), axis=1))))
+    return np.asarray(np.sum(p * (log_p - log_q), axis=1))

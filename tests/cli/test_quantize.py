@@ -12,6 +12,7 @@ from npquant.cli import main
 from npquant.cli.methods import METHODS
 from npquant.compression.rounding import adaround, gpfq, gptq, nearest
 from npquant.compression.rounding.keeping_zeros import quantize_keeping_zeros
+from npquant.compression.rounding.quantize_model import quantize_model
 from npquant.compression.rounding.rectified.network import quantize_rectified
 from npquant.compression.rounding.uniform import quantize_uniform
 from npquant.data.sets import load_sets
@@ -91,11 +92,30 @@ def test_quantize_by_each_peer(
 
 def test_quantize_methods_differ(float_file: Path, tmp_path: Path) -> None:
     """No two names mean the same method."""
-    # on_grid needs a network that was trained through the quantizer.
-    methods = [method for method in METHODS if method != "on_grid"]
+    # on_grid needs a network that was trained through the quantizer; auto is one of the others.
+    methods = [method for method in METHODS if method not in ("on_grid", "auto")]
     for method in methods:
         quantized(float_file, tmp_path / method, "--method", method, "--bits", "3", "--rows", "100")
     assert len({(tmp_path / method).read_bytes() for method in methods}) == len(methods)
+
+
+def test_quantize_auto_says_what_it_took(float_file: Path, tmp_path: Path, capsys: Shown) -> None:
+    """The file holds the library's choice; the record and the text say which it was and why, and else nothing."""
+    model = load(float_file)
+    assert isinstance(model, FloatMLP)
+    x = load_sets(None, 0).x_calibration[:100]
+    out, options = tmp_path / "net.npz", ["--method", "auto", "--bits", "2", "--rows", "100"]
+    record = record_of(float_file, out, capsys, *options)
+    made = quantize_model(in_float64(model), x, 2, method="auto")
+    assert load(out) == made.network
+    assert made.choice is not None
+    assert record["choice"]["taken"] == made.choice.taken
+    assert set(record["choice"]["errors"]) == {"rectified", "gptq_resolved", "gptq", "nearest"}
+    quantized(float_file, out, *options)
+    said = " ".join(capsys.readouterr().out.split())
+    assert f"npquant quantize: auto took {made.choice.taken}, weight bits 2" in said
+    assert f"the method by {made.choice.reason}" in said
+    assert record_of(float_file, out, capsys, "--rows", "100")["choice"] is None
 
 
 def test_quantize_polish_and_reorder(float_file: Path, tmp_path: Path, capsys: Shown) -> None:

@@ -199,7 +199,7 @@ def test_damp_by_own_variance_has_no_units(seed: int, share: float) -> None:
 @given(rows=st.integers(1, 1000), inputs=st.integers(1, 1000), energy=st.floats(0, 1e6), mass=st.floats(1e-6, 1e6))
 @example(rows=3, inputs=7, energy=0.0, mass=1.0)
 def test_pull_by_rows_is_its_equation(rows: int, inputs: int, energy: float, mass: float) -> None:
-    """S10, E18: pull energy / R + 1e-12 mass up to five roundings; above 0 where nothing varies; halved by twice the rows."""
+    """S10, E18: pull energy / R + 1e-12 mass up to five roundings; above 0 always; halved by twice the rows."""
     lam = pull_by_rows(energy, mass, rows, inputs)
     wanted = Fraction(PULL) * Fraction(energy) / rows + Fraction(1e-12) * Fraction(mass)
     assert lam > 0 and abs(Fraction(float(lam)) - wanted) <= Fraction(6 * UNIT) * wanted

@@ -28,6 +28,7 @@ from npquant.compression.chain.calibration import InputCode, RangeRule, checked_
 from npquant.compression.chain.input_choice import choose_inputs
 from npquant.compression.chain.layer_codes import LayerCodes, bias_codes, rescale_for_bias
 from npquant.compression.chain.layer_report import LayerReport
+from npquant.compression.chain.method_choice import MethodChoice
 from npquant.compression.chain.output_codes import (
     OutputRule,
     activation_bits_per_layer,
@@ -76,6 +77,34 @@ class Quantized(NamedTuple):
 
     network: IntegerMLP
     report: tuple[LayerReport, ...]
+
+    @property
+    def choice(self) -> MethodChoice | None:
+        """The method that rows held out of calibration chose; None where it was given."""
+        return None
+
+
+class ChosenQuantized(Quantized):
+    """A quantized network whose method was chosen; it unpacks as any other.
+
+    >>> choice = MethodChoice("gptq", "gptq", 9, (("rectified", 0.2), ("gptq", 0.1)))
+    >>> ChosenQuantized.of(Quantized(None, ()), choice).choice.taken
+    'gptq'
+    """
+
+    _chosen: MethodChoice
+
+    @classmethod
+    def of(cls, made: Quantized, choice: MethodChoice) -> ChosenQuantized:
+        """Add the choice to what was made by it."""
+        chosen = cls(*made)
+        chosen._chosen = choice
+        return chosen
+
+    @property
+    def choice(self) -> MethodChoice:
+        """The method that was taken, and why."""
+        return self._chosen
 
 
 def quantize_by_layers(
@@ -158,9 +187,9 @@ def quantize_chain(
     if isinstance(model, IntegerMLP):
         raise TypeError("the model is an IntegerMLP, so it is integer already: quantize the FloatMLP it was made from")
     widths, kind = activation_bits_per_layer(activation_bits, len(model.layers)), output_kind(output, model.neurons[-1])
-    rows = _rows_of(model, x_calibration)  # checked here; from here on handed down as they are, and so are the targets
+    rows = rows_of(model, x_calibration)  # checked here; from here on handed down as they are, and so are the targets
     float_pass = cache(lambda: model.forward(rows)[1])  # once, and only where targets or a rounding ask for it
-    pre_activations = _checked_targets(float_pass().z if targets is None else targets, model, len(rows))
+    pre_activations = checked_targets(float_pass().z if targets is None else targets, model, len(rows))
     first = np.asarray(model.layers[0].w, np.float64)
     code, ends = choose_inputs(rows, first, inputs, bits=input_bits(widths)), OutputEnds()
     if choose_output is None:
@@ -185,7 +214,7 @@ def quantize_chain(
     return finish(network, rows, np.asarray(activate(model.layers[-1].activation, pre_activations[-1]), np.float64))
 
 
-def _rows_of(model: FloatMLP, x_calibration: ArrayLike) -> Float64:
+def rows_of(model: FloatMLP, x_calibration: ArrayLike) -> Float64:
     """Return checked calibration rows of the model's width."""
     rows = checked_rows(x_calibration)
     if rows.shape[1] != model.n_inputs:
@@ -198,7 +227,8 @@ def _float_inputs(float_pass: Callable[[], ForwardCache], index: int) -> Float64
     return np.asarray(float_pass().a[index - 1], np.float64)
 
 
-def _checked_targets(targets: Sequence[ArrayLike], model: FloatMLP, rows: int) -> list[Float64]:
+def checked_targets(targets: Sequence[ArrayLike], model: FloatMLP, rows: int) -> list[Float64]:
+    """Return Z of every layer for so many `rows`; ValueError if shapes do not agree or a value is not finite."""
     z = [np.asarray(t, np.float64) for t in targets]
     if [t.shape for t in z] != [(rows, n) for n in model.neurons]:
         raise ValueError(

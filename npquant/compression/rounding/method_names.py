@@ -15,5 +15,8 @@ METHOD_NAMES: Final = (
     "gpfq",  # E17: each code cancels the error carried so far
     "adaround",  # E19, E20: down or up, learned; draws its batches
 )
+# Rows held out of calibration choose (E31) among the methods of AUTO_METHODS: the first unless another proves better.
+AUTO: Final = "auto"
+AUTO_METHODS: Final = ("rectified", "gptq_resolved", "gptq", "nearest")
 # They take a generator; the others give the same codes again.
 DRAWING_METHODS: Final = ("adaround",)

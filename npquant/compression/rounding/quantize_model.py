@@ -13,13 +13,24 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
+from npquant.arrays import Indices
 from npquant.compression.chain.calibration import RangeRule, min_max_range
-from npquant.compression.chain.integer_chain import Quantized, Rounding, quantize_by_layers
+from npquant.compression.chain.integer_chain import (
+    Finish,
+    Quantized,
+    Rounding,
+    checked_targets,
+    quantize_by_layers,
+    rows_of,
+)
 from npquant.compression.chain.output_ends import output_kind
 from npquant.compression.chain.weight_codes import Bits
+from npquant.compression.rounding.held_out import quantize_by_held_out
 from npquant.compression.rounding.keeping_zeros import round_keeping_zeros
+from npquant.compression.rounding.method_names import AUTO
 from npquant.compression.rounding.methods import deterministic_rounding, rounding_of
 from npquant.compression.rounding.rectified.network import rectified_codes, tuning_by
+from npquant.nn.activations import activate
 
 if TYPE_CHECKING:
     from npquant.nn.model import FloatMLP
@@ -55,9 +66,10 @@ def quantize_model(
         beside hidden outputs of 16, else 8; 16 for all makes them 16 without hidden layers, too.
     rng : int, Generator or None
         For "adaround" and for polish_steps; nothing else is drawn.
-    method : {"rectified", "uniform", "nearest", "gptq", "gptq_resolved", "gpfq", "adaround"} or callable
+    method : {"rectified", "uniform", "nearest", "gptq", "gptq_resolved", "gpfq", "adaround", "auto"} or callable
         How weights are rounded: `quantize_<method>` with its defaults, or a function (LayerProblem, bits) ->
-        LayerCodes.
+        LayerCodes. "auto" quantizes by "rectified", "gptq_resolved", "gptq" and "nearest" on three calibration rows in
+        four, and takes what is best on the others (E31): about 2.5 times the time of "rectified".
     keep_zeros : bool
         Round each neuron's nonzero weights alone, so that no 0 comes back: `quantize_keeping_zeros`. Needs a name, and
         not "adaround".
@@ -80,7 +92,7 @@ def quantize_model(
     -------
     Quantized
         `network`, an IntegerMLP with its accumulators proven, and `report`, one LayerReport a layer (before the tuning)
-        for "rectified", else ().
+        for "rectified", else (). With "auto" `choice` says which method was taken, and why; else it is None.
 
     Raises
     ------
@@ -104,27 +116,45 @@ def quantize_model(
     >>> network.layers[0].w_q.ravel(), report.phi <= report.phi_uniform, report.phi <= report.bound
     (array([ 1, -1], dtype=int8), True, True)
     """
-    rounding: Rounding
     kind = output_kind(output, model.neurons[-1])
+    finish = tuning_by(polish_steps, kind, rng)
+
+    def make(rounding: Rounding, rows: ArrayLike, z: Sequence[ArrayLike] | None, last: Finish | None) -> Quantized:
+        return quantize_by_layers(
+            model,
+            rows,
+            bits,
+            activation_bits,
+            rounding,
+            calibrate=calibrate,
+            targets=z,
+            inputs=inputs,
+            output=output,
+            finish=last,
+        )
+
+    if method == AUTO and not keep_zeros:
+        rows = rows_of(model, x_calibration)
+        z = checked_targets(model.pre_activations(rows) if targets is None else targets, model, len(rows))
+        logits = np.asarray(activate(model.layers[-1].activation, z[-1]), np.float64)
+
+        def make_on(rounding: Rounding, at: Indices) -> Quantized:
+            whole = len(at) == len(rows)
+            return make(rounding, rows[at], [one[at] for one in z], finish if whole else None)
+
+        return quantize_by_held_out(rows, logits, kind, make_on)
+    return make(_rounding_of(method, rng, kind, keep_zeros=keep_zeros), x_calibration, targets, finish)
+
+
+def _rounding_of(
+    method: str | Rounding, rng: int | np.random.Generator | None, kind: str, *, keep_zeros: bool
+) -> Rounding:
+    """Return the way to round that a name stands for, or the function given; refuse what does not go together."""
     if keep_zeros:
         if not isinstance(method, str):
             raise ValueError(f"keep_zeros needs the name of a method, not {method!r}")
         deterministic_rounding(method)  # refuses a name before any row is looked at
-        rounding = partial(round_keeping_zeros, method=method, output=kind)
-    elif method == "rectified":
-        rounding = partial(rectified_codes, output=kind)
-    else:
-        rounding = rounding_of(method, rng) if isinstance(method, str) else method
-    finish = tuning_by(polish_steps, kind, rng)
-    return quantize_by_layers(
-        model,
-        x_calibration,
-        bits,
-        activation_bits,
-        rounding,
-        calibrate=calibrate,
-        targets=targets,
-        inputs=inputs,
-        output=output,
-        finish=finish,
-    )
+        return partial(round_keeping_zeros, method=method, output=kind)
+    if method == "rectified":
+        return partial(rectified_codes, output=kind)
+    return rounding_of(method, rng) if isinstance(method, str) else method

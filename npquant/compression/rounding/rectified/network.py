@@ -102,7 +102,7 @@ def quantize_rectified(
         As in `quantize_model`; "softmax" weighs errors of logits as a classifier does, "identity" all alike.
     start_scales : sequence of float, optional
         Shares of the chosen weight scale to start from, each > 0; every neuron keeps its best. By default 1, .8, .9,
-        1.1 and 1.2 for layers of up to 384 inputs, and 1 for others.
+        1.1 and 1.2.
     polish_steps : int
         Steps that tune the scales and biases of all layers together at the end, 0 for none; they need 512 rows. 300 are
         enough.
@@ -119,8 +119,9 @@ def quantize_rectified(
 
     Notes
     -----
-    E1 to E14, layer by layer, so that each layer repairs what the integer layers before it did. Deterministic, but for
-    the tuning (E24 to E26), which is given by rng. `quantize_model` gives the report too.
+    E1 to E14, for more than 64 inputs with E27 to E29, layer by layer, so that each layer repairs what the integer
+    layers before it did. Deterministic, but for the tuning (E24 to E26), which is given by rng. `quantize_model` gives
+    the report too.
 
     Examples
     --------

@@ -75,9 +75,9 @@ def search_wide(
 
     >>> from npquant.compression.rounding.rectified.layer_objective import make_objective
     >>> x = np.ones((1, 2)) * [[1.0], [-1.0]]
-    >>> problem = make_objective(x, x @ [[0.4], [0.4]], [[0.4], [0.4]], np.ones((2, 1)), pull=0.01)
+    >>> problem = make_objective(x, x @ [[0.4], [0.3]], [[0.4], [0.3]], np.ones((2, 1)), pull=0.01)
     >>> search_wide(problem, np.eye(2), problem.w, np.array([[1.0], [0.8]]), [-1, -1], [1, 1], 2)[0].q.ravel()
-    array([0., 1.])
+    array([1., 0.])
     """
     q, best, start = _best_start(problem, v, factor, s, np.asarray(qmin), np.asarray(qmax))
     low, high = (np.asarray(end, np.float64)[start] for end in (qmin, qmax))
