@@ -28,6 +28,7 @@ from compression_pruning import print_losses, print_speed
 from compression_sets import Case, add_arguments, tables, trained
 from compression_tables import (
     ADAROUND,
+    AUTO,
     GPTQ,
     RECTIFIED,
     RESOLVED,
@@ -61,12 +62,17 @@ POLISHED, POLISH_ROWS = "rectified + polish", 512
 # Steps from which on, and the rate and regularization that were the best for them on validation rows.
 ADAROUND_SETTINGS = ((3000, 0.03, 0.01), (1, 0.1, 0.03))
 # Set by set only these are shown.
-SHOWN = (GPTQ, RESOLVED, GPTQ + TWO_SIDES, RESOLVED + TWO_SIDES, ADAROUND, "nearest + LS + BC")
+SHOWN = (GPTQ, RESOLVED, GPTQ + TWO_SIDES, RESOLVED + TWO_SIDES, ADAROUND, "nearest + LS + BC", AUTO)
+
+
+def quantize_auto(model: FloatMLP, rows: np.ndarray, bits: Bits, rng: int) -> IntegerMLP:
+    """Let rows held out of calibration choose the method."""
+    return quantize_model(model, rows, bits, rng=rng, method="auto").network
 
 
 def peers(which: str, adaround_steps: list[int]) -> dict[str, Method]:
-    """Name the peers; "2 sides" lets them, too, lie on [-2, 1] or [-1, 2] at 2 bits."""
-    plain: dict[str, Method] = {"uniform": quantize_uniform}
+    """Name the peers, and the choice among all; "2 sides" lets a peer, too, lie on [-2, 1] or [-1, 2] at 2 bits."""
+    plain: dict[str, Method] = {AUTO: quantize_auto, "uniform": quantize_uniform}
     table: dict[str, Method] = {
         "nearest + LS + BC": quantize_nearest,
         GPTQ: partial(quantize_gptq, damping=0.3),

@@ -16,7 +16,7 @@ from npquant.compression.chain.weight_codes import Bits
 
 # Accuracy minus float in points, KL to the float network in nats, seconds.
 Found = tuple[float, float, float]
-RECTIFIED, GPTQ, RESOLVED, ADAROUND = "rectified", "GPTQ", "GPTQ re-solved", "AdaRound 1000"
+RECTIFIED, AUTO, GPTQ, RESOLVED, ADAROUND = "rectified", "auto", "GPTQ", "GPTQ re-solved", "AdaRound 1000"
 TWO_SIDES = ", 2 sides"
 # KL below this is rounding of the 8-bit logits; a ratio of such figures says nothing.
 LEAST_KL = 1e-5
@@ -120,7 +120,7 @@ def print_sets(results: list[Judged], bits: Bits, peers: tuple[str, ...]) -> Non
 
 
 def print_goals(results: list[Judged]) -> None:
-    """Print each goal that these sets can judge, then where a peer is ahead by more than noise, last what is missed."""
+    """Print each goal that these sets can judge, where a peer is ahead by more than noise, and last what is missed."""
     missed = []
     for goal, value in _judged_goals(results):
         print(f"  {'met   ' if value <= goal.most else 'MISSED'} {goal}: {value:.2f}, at most {goal.most:.2f}")
@@ -142,7 +142,9 @@ def _judged_goals(results: list[Judged]) -> Iterator[tuple[Goal, float]]:
 
 def _behind(judged: Judged) -> Iterator[str]:
     for bits in dict.fromkeys(width for _, width in judged.found):
+        auto = judged.kl_ratios(AUTO, bits) if (AUTO, bits) in judged.found else None
         for peer in judged.peers(bits):
             logs = judged.kl_ratios(peer, bits)
-            if len(logs) > 1 and logs.mean() > 2 * logs.std(ddof=1) / np.sqrt(len(logs)):
-                yield f"{judged.case}, {width_name(bits)}: {peer}, {np.exp(logs.mean()):.2f}"
+            if peer != AUTO and len(logs) > 1 and logs.mean() > 2 * logs.std(ddof=1) / np.sqrt(len(logs)):
+                chosen = "" if auto is None else f"; auto over it {np.exp((logs - auto).mean()):.2f}"
+                yield f"{judged.case}, {width_name(bits)}: {peer}, {np.exp(logs.mean()):.2f}{chosen}"
