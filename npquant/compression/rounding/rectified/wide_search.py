@@ -73,8 +73,7 @@ def search_wide(
     lowest, highest = (np.broadcast_to(end, q.shape) for end in (low, high))
     grams = block_covariances(problem)
     for _ in range(min(passes, WALKS)):
-        residual = problem.centred(problem.z) - best.s * best.y
-        q = coordinate_pass(problem, q, lowest, highest, best.s, grams, residual)
+        q = coordinate_pass(problem, q, lowest, highest, best.s, grams, problem.z - best.s * best.y)
         best = rescale(problem, q, best.s)
     chosen = np.take_along_axis(s, start[np.newaxis], axis=0)[0]
     a = np.clip(v / chosen, low, high)

@@ -52,7 +52,8 @@ def blocked(problem: LayerObjective, q: Float64, low: Float64, high: Float64, s:
 def test_objective_equals_its_definition_row_by_row() -> None:
     """E3 to E8 as plain loops over rows and inputs."""
     problem, s, a = drawn_objective(3)
-    x, z, w, d2, v = problem.x + problem.centre, problem.z, problem.w, problem.d2, s * np.rint(a)
+    x, z, w, d2 = problem.x + problem.centre, problem.z + problem.z_mean, problem.w, problem.d2
+    v = s * np.rint(a)
     (rows, inputs), neurons = x.shape, w.shape[1]
     for n in range(neurons):
         mass = sum(d2[:, n])
@@ -202,7 +203,7 @@ def forgets_the_residual(problem: LayerObjective, q: Float64, low: Float64, high
 
 def adds_the_residual(problem: LayerObjective, q: Float64, low: Float64, high: Float64, s: Float64) -> Float64:
     """The sign of the residual is wrong."""
-    negated = replace(problem, z=2 * (problem.x @ (s * q)) - problem.z)
+    negated = replace(problem, z=2 * problem.image(s * q) - problem.z)
     return coordinate_pass_plain(negated, q, low, high, s)
 
 
@@ -269,7 +270,7 @@ def test_rescale_knows_phi(seed: int) -> None:
     problem, s, a = drawn_objective(seed)
     found = rescale(problem, np.rint(a), s)
     assert (np.abs(found.phi - problem.phi(found.s * np.rint(a))) <= 2.0**-40 * problem.phi_at_zero()).all()
-    np.testing.assert_allclose(found.y, problem.centred(problem.x @ np.rint(a)), rtol=0, atol=1e-12)
+    np.testing.assert_allclose(found.y, problem.image(np.rint(a)), rtol=0, atol=0)
     np.testing.assert_allclose(problem.phi_at_zero(), problem.phi(0 * problem.w), rtol=2.0**-40)
 
 
