@@ -30,6 +30,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from npquant.arrays import Float64
+from npquant.compression.error_feedback import solve_by_factor
 from npquant.compression.least_squares import conjugate_gradients, dot_of_columns, take_step
 
 # E4, E27: what is added to the diagonal, as a share of its mean.
@@ -131,17 +132,17 @@ def make_objective(x: ArrayLike, z: ArrayLike, w: ArrayLike, d2: ArrayLike, *, p
     return LayerObjective(rows, targets - z_mean, weights, importance, mass, lam, mean, z_mean, centre)
 
 
-def refit(problem: LayerObjective, inverse: Float64) -> Float64:
+def refit(problem: LayerObjective, factor: Float64) -> Float64:
     """E9: find the real weights v* (K, N) with the least objective; w itself where nothing is to be gained.
 
     Minus half the gradient of E6 at v is x^T u + lam (w - v), and its linear part p -> x^T d2 centred(x p) + lam p is
     symmetric and at least lam > 0: conjugate gradients from w, all neurons at once, each with its own steps. They are
-    preconditioned by H of E27, whose inverse is `inverse` (K, K). In every direction the Hessian lies between min_r d2
+    preconditioned by H of E27, with its `factor` V (K, K) of E16. In every direction the Hessian lies between min_r d2
     and max_r d2 times H: its condition is that of d2, whatever the inputs are, and three steps suffice. A neuron that
     moves by less than 1e-9 of its largest weight stays put.
 
     >>> problem = make_objective([[0.0], [1.0]], [[0.0], [3.0]], [[1.0]], [[1.0], [1.0]], pull=0.0)
-    >>> refit(problem, np.array([[2.0]])).round(6)
+    >>> refit(problem, np.sqrt([[0.5]])).round(6)
     array([[3.]])
     """
 
@@ -150,6 +151,6 @@ def refit(problem: LayerObjective, inverse: Float64) -> Float64:
 
     gradient = problem.x.T @ problem.weighted_residual(problem.w)
     step = conjugate_gradients(
-        half_hessian_times, gradient, REFIT_STEPS, dot=dot_of_columns, precondition=partial(np.matmul, inverse)
+        half_hessian_times, gradient, REFIT_STEPS, dot=dot_of_columns, precondition=partial(solve_by_factor, factor)
     )
     return take_step(problem.w, step)

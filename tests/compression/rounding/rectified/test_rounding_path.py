@@ -11,9 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from npquant.compression.error_feedback import damped_hessian, hessian_factor
 from npquant.compression.rounding.rectified.activation_weights import activation_weights
-from npquant.compression.rounding.rectified.layer_objective import PULL, LayerObjective, make_objective, refit
+from npquant.compression.rounding.rectified.layer_objective import LayerObjective, make_objective, refit
 from npquant.compression.rounding.rectified.quadratic_form import make_form
 from npquant.compression.rounding.rectified.rounding_path import (
     block_covariances,
@@ -23,6 +22,7 @@ from npquant.compression.rounding.rectified.rounding_path import (
     expected_rise,
     rescale,
 )
+from npquant.compression.rounding.rectified.wide_search import plain_factor
 
 Float64 = NDArray[np.float64]
 SEEDS = st.integers(0, 2**32 - 1)
@@ -74,12 +74,8 @@ def test_objective_equals_its_definition_row_by_row() -> None:
         assert np.allclose(problem.weighted_residual(v)[:, n], u_n, rtol=0, atol=near * 16)
 
 
-def plain_inverse(problem: LayerObjective) -> Float64:
-    return np.asarray(np.linalg.inv(damped_hessian(problem.x, PULL)))
-
-
 def by_three_steps(problem: LayerObjective) -> Float64:
-    return refit(problem, plain_inverse(problem))
+    return refit(problem, plain_factor(problem.x))
 
 
 def law_three_steps_suffice(solve: Callable[[LayerObjective], Float64], seed: int) -> None:
@@ -116,7 +112,7 @@ def test_refit_law_kills() -> None:
 def test_hessian_lies_between_the_weights_times_plain(seed: int) -> None:
     """E4, E27: min d2 H <= G <= max d2 H as quadratic forms: the eigenvalues of V^-1 G V^-T lie between."""
     problem, _, _ = drawn_objective(seed)
-    half = np.linalg.inv(hessian_factor(damped_hessian(problem.x, PULL)))
+    half = np.linalg.inv(plain_factor(problem.x))
     for n, gram in enumerate(make_form(problem).gram):
         found = np.linalg.eigvalsh(half @ gram @ half.T)
         d2 = problem.d2[:, n]
