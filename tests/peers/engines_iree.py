@@ -88,6 +88,21 @@ def requantize(i: int, n: int, before: str, y: QuantParams, storage: str) -> str
     }}"""
 
 
+def requantize_channels(i: int, n: int, pairs: Sequence[tuple[QuantParams, QuantParams]]) -> str:
+    """Write uniform_quantize of n codes in each channel, from one type to another."""
+    channels = (
+        QuantParams([p.scale for p in side], [p.zero_point for p in side], -128, 127)
+        for side in zip(*pairs, strict=True)
+    )
+    (before, after), shape = (quantized(params, axis=1) for params in channels), f"{n}x{len(pairs)}"
+    return f"""func.func @f{i}(%x: tensor<{shape}xi8>) -> tensor<{shape}xi8> {{
+      %q = stablehlo.bitcast_convert %x : (tensor<{shape}xi8>) -> tensor<{shape}x{before}>
+      %s = stablehlo.uniform_quantize %q : (tensor<{shape}x{before}>) -> tensor<{shape}x{after}>
+      %r = stablehlo.bitcast_convert %s : (tensor<{shape}x{after}>) -> tensor<{shape}xi8>
+      return %r : tensor<{shape}xi8>
+    }}"""
+
+
 def linear(i: int, shape: tuple[int, int, int], x: QuantParams, w: QuantParams, y: QuantParams, *, direct: bool) -> str:
     """Write a layer with a real bias: dot_general to int32, add, uniform_quantize; `direct` goes to int8 without it."""
     b, k, n = shape
