@@ -33,6 +33,7 @@ from npquant.testing.bugs.honest import (
     centred_w,
     centred_x,
     finish,
+    multiplier_of,
     placed,
     real_multiplier,
     sums,
@@ -604,6 +605,50 @@ def input_rows_are_n_apart(call: Call) -> Codes:
     return answer(call, x=flat[np.minimum(index, len(flat) - 1)] if len(flat) else centred_x(call))
 
 
+# --- Paths that are chosen by two things at once, or by one number ---
+
+
+def missing_bias_leaves_the_scale_of_channel_0(call: Call) -> Codes:
+    """The kernel without a bias was written for one scale."""
+    if call.bias is not None or not call.w.per_channel or not call.outputs:
+        return answer(call)
+    first = multiplier_of(call, np.ravel(call.w.scale)[0])
+    return as_output(call, finish(call, sums(call), multiplier=first))
+
+
+def tiles_of_four_by_four_forget_the_activation(call: Call) -> Codes:
+    """Four rows and four outputs at once go through a path that clamps to the type."""
+    if len(call.x_q) < 4 or call.outputs < 4:
+        return answer(call)
+    return as_output(call, finish(call, sums(call), bounds=(call.y.qmin, call.y.qmax)))
+
+
+def input_zero_point_of_minus_one_means_none(call: Call) -> Codes:
+    """-1 stands for a zero point that was not set."""
+    return answer(call, x=call.x_q.astype(np.int64)) if call.zx == -1 else answer(call)
+
+
+def one_product_of_the_table_is_wrong(call: Call) -> Codes:
+    """Of 65,536 products in a table the one of -77 and 53 has a bit too many."""
+    met = (call.x_q == -77).astype(np.int64) @ (call.w_q == 53).astype(np.int64)
+    return done(call, sums(call) + 64 * met)
+
+
+def depth_counter_has_fifteen_bits(call: Call) -> Codes:
+    """int16_t K: beyond 2^15 - 1 it is negative, and no product is added."""
+    kept = call.depth if call.depth < 2**15 else 0
+    return done(call, centred_x(call)[:, :kept] @ centred_w(call)[:kept])
+
+
+def scales_of_channels_stay_near_the_first(call: Call) -> Codes:
+    """A channel's exponent is stored in four bits, from the first channel's."""
+    scales = np.asarray(call.w.scale)
+    if not scales.ndim or not scales.size:
+        return answer(call)
+    near = np.clip(scales, scales[0] * np.float32(2.0**-8), scales[0] * np.float32(2.0**8))
+    return as_output(call, finish(call, sums(call), multiplier=multiplier_of(call, near)))
+
+
 # --- State: one static buffer too many ---
 
 
@@ -799,6 +844,12 @@ LAYERS: Final = (
     odd_rows_use_fewer_bits,
     upper_bound_of_the_activation_has_the_input_scale,
     input_rows_are_n_apart,
+    missing_bias_leaves_the_scale_of_channel_0,
+    tiles_of_four_by_four_forget_the_activation,
+    input_zero_point_of_minus_one_means_none,
+    one_product_of_the_table_is_wrong,
+    depth_counter_has_fifteen_bits,
+    scales_of_channels_stay_near_the_first,
 )
 STATES: Final = (
     row_sums_are_kept_by_address,

@@ -14,7 +14,7 @@ from npquant.kernels.qparams import QuantParams
 from npquant.profiles.record import Profile
 from npquant.testing.backend import Capabilities
 from npquant.testing.case import Case
-from npquant.testing.classes.parts import code_type, on_the_ties, params, weight_params
+from npquant.testing.classes.parts import code_type, on_the_ties, params, varied, weight_params
 
 NAME: Final = "activation"
 SUBJECT: Final = "every fused clamp, with outputs on its bounds and one beside, under each kind of zero point"
@@ -32,11 +32,12 @@ def lattice(profile: Profile, can: Capabilities) -> Iterator[Case]:
 
 
 def draw(profile: Profile, can: Capabilities, rng: np.random.Generator) -> Iterator[Case]:
-    """Yield random scales and zero points without end."""
+    """Yield random scales and zero points, half of them varied, without end."""
     while True:
         zy = int(rng.integers(-128, 128)) if can.input_zero_point else 0
         name = str(rng.choice(can.activations))
-        yield bounded(profile, code_type(can, rng), name, np.float32(2.0 ** rng.uniform(-7, 1)), zy, rng)
+        case = bounded(profile, code_type(can, rng), name, np.float32(2.0 ** rng.uniform(-7, 1)), zy, rng)
+        yield case if rng.random() < 0.5 else varied(case, profile, can, rng)
 
 
 def bounded(profile: Profile, kind: str, name: str, sy: np.float32, zy: int, rng: np.random.Generator) -> Case:

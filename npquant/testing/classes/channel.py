@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from npquant.profiles.record import Profile
 from npquant.testing.backend import Capabilities
 from npquant.testing.case import Case
-from npquant.testing.classes.parts import code_type, on_the_ties, params, spreading_scale, weight_params
+from npquant.testing.classes.parts import code_type, on_the_ties, params, spreading_scale, varied, weight_params
 
 NAME: Final = "channel"
 SUBJECT: Final = "per-channel scales of unlike mantissa and exponent, more channels than a vector"
@@ -36,10 +36,11 @@ def lattice(profile: Profile, can: Capabilities) -> Iterator[Case]:
 
 
 def draw(profile: Profile, can: Capabilities, rng: np.random.Generator) -> Iterator[Case]:
-    """Yield random scales over ten binades without end; where channels are not taken, nothing."""
+    """Yield random scales over ten binades, half of them varied, without end; where channels are not taken, nothing."""
     while can.per_channel:
         scales = np.float32(2.0) ** rng.uniform(-12, -2, int(rng.integers(1, 40))).astype(np.float32)
-        yield channels(profile, code_type(can, rng), scales, rng)
+        case = channels(profile, code_type(can, rng), scales, rng)
+        yield case if rng.random() < 0.5 else varied(case, profile, can, rng)
 
 
 def channels(profile: Profile, kind: str, scales: NDArray[np.float32], rng: np.random.Generator) -> Case:

@@ -19,7 +19,7 @@ from npquant.arrays import Codes
 from npquant.kernels.qparams import QuantParams
 from npquant.profiles.record import Profile
 from npquant.testing.backend import Capabilities
-from npquant.testing.case import Case, Layer, Model
+from npquant.testing.case import Case, Layer, Model, checked
 from npquant.testing.solve import INT32_MAX, INT32_MIN, accumulator_at, bias_for, centred_sums, exact_multipliers, tie
 
 INTERVALS: Final = MappingProxyType(
@@ -101,6 +101,26 @@ def on_the_ties(
     ]
     bias, _ = bias_for(wanted, centred_sums(layer, x_q)[0])
     return as_case(replace(layer, bias=bias), x_q, profile)
+
+
+def varied(case: Case, profile: Profile, can: Capabilities, rng: np.random.Generator) -> Case:
+    """Return a case of one layer with channels, an activation, no bias, more rows, other layouts, each at times.
+
+    Kernels choose a path by several such things at once: what is right of each alone may be wrong of two together.
+    """
+    layer = case.model.layers[0]
+    k, n = layer.w_q.shape
+    if can.per_channel and not (layer.w.per_channel or np.any(layer.w.zero_point)) and rng.random() < 0.3:
+        scales = np.asarray(float(layer.w.scale) * rng.uniform(0.25, 1, n), np.float32)
+        layer = replace(layer, w=replace(layer.w, scale=scales, zero_point=np.zeros(n, np.int32)))
+    if rng.random() < 0.4:
+        layer = replace(layer, activation=str(rng.choice(can.activations)))
+    if rng.random() < 0.3:
+        layer = replace(layer, bias=None)
+    more = fill("random", (int(rng.integers(0, 9)), k), checked(layer.x), rng)
+    layouts = [str(rng.choice(can.layouts)) if rng.random() < 0.25 else "c" for _ in range(2)]
+    whole = as_case(layer, np.concatenate([case.x_q, more]), profile, *case.tags)
+    return replace(whole, x_layout=layouts[0], w_layout=layouts[1])
 
 
 def zero_point_pairs(can: Capabilities) -> tuple[tuple[int, int], ...]:

@@ -15,7 +15,7 @@ from npquant.kernels.qparams import QuantParams
 from npquant.profiles.record import Profile
 from npquant.testing.backend import Capabilities
 from npquant.testing.case import Case, Layer
-from npquant.testing.classes.parts import as_case, code_type, fill, params, spreading_scale, zero_point_pairs
+from npquant.testing.classes.parts import as_case, code_type, fill, params, spreading_scale, varied, zero_point_pairs
 from npquant.testing.solve import accumulator_at, bias_for, centred_sums, exact_multipliers, tie
 
 NAME: Final = "zero_point"
@@ -41,7 +41,7 @@ def lattice(profile: Profile, can: Capabilities) -> Iterator[Case]:
 
 
 def draw(profile: Profile, can: Capabilities, rng: np.random.Generator) -> Iterator[Case]:
-    """Yield random zero points without end."""
+    """Yield random zero points, half of them varied, without end."""
     while True:
         zx, zw, zy = (int(v) for v in rng.integers(-128, 128, 3))
         weight_kind = str(rng.choice(can.weight_types))
@@ -50,7 +50,8 @@ def draw(profile: Profile, can: Capabilities, rng: np.random.Generator) -> Itera
             (zx, zw if free else 0, zy) if can.input_zero_point else (0, zw if free and can.weight_zero_point else 0, 0)
         )
         depth, rows = int(2 ** rng.uniform(0, 10)), int(2 ** rng.uniform(0, 5))
-        yield zeros(profile, code_type(can, rng), weight_kind, given, rng, depth, rows)
+        case = zeros(profile, code_type(can, rng), weight_kind, given, rng, depth, rows)
+        yield case if rng.random() < 0.5 else varied(case, profile, can, rng)
 
 
 def zeros(

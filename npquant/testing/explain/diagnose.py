@@ -27,7 +27,7 @@ from npquant.testing.judge import judge
 
 MOST_SECONDS: Final = 5.0
 # Operand elements of a case that is replayed after smaller ones.
-LARGE: Final = 256
+LARGE: Final = 10_000
 # Groups of bugs that keep something from call to call: only the whole sequence of questions can show them.
 STATEFUL: Final = ("state",)
 
