@@ -47,7 +47,7 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """State the most that rectified / peer may be; `data` is how a set's name starts, "" all sets together."""
+    """State the most that rectified / peer may be; `data` is how a set's name starts, "" several sets together."""
 
     data: str
     bits: Bits
@@ -132,11 +132,12 @@ def print_goals(results: list[Judged]) -> None:
 
 def _judged_goals(results: list[Judged]) -> Iterator[tuple[Goal, float]]:
     print("\ngoals")
+    pooled = len({judged.data for judged in results}) > 1
     for goal in GOALS:
         of = [judged for judged in results if judged.data.lower().startswith(goal.data)]
         part = Judged.time_ratios if goal.of_time else Judged.kl_ratios
         logs = [part(judged, goal.peer, goal.bits) for judged in of if (goal.peer, goal.bits) in judged.found]
-        if logs:
+        if logs and (goal.data or pooled):
             yield goal, _mean(logs)
 
 
