@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from npquant.profiles.operators import dequantize, linear, quantize, requantize
     from npquant.profiles.record import Profile
     from npquant.workflow.steps import run_workflow
+    from npquant.workflow.sweep.run import sweep
 
 
 __all__ = [
@@ -111,6 +112,7 @@ __all__ = [
     "run_workflow",
     "save",
     "search_budget",
+    "sweep",
     "train",
 ]
 
@@ -170,6 +172,7 @@ _HOME: Final = MappingProxyType(
         "SearchResult": "npquant.budget.search",
         "search_budget": "npquant.budget.search",
         "run_workflow": "npquant.workflow.steps",
+        "sweep": "npquant.workflow.sweep.run",
     }
 )
 

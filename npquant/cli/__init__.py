@@ -9,7 +9,6 @@ Building the parser loads no NumPy: a command imports what it computes with when
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
 from io import StringIO
@@ -26,23 +25,22 @@ from npquant.cli import (
     prune,
     quantize,
     run,
+    sweep,
     verify,
     who,
 )
 from npquant.cli.command_parser import CommandParser, list_by_task
 from npquant.cli.streams import deliver, page_width, present_streams, refusal, say
 from npquant.version import __version__
+from npquant.workflow.blas_threads import ask_for_one_blas_thread
 
-# What the BLAS libraries that NumPy is built with read, once, when they are loaded.
-_THREADS: Final = (
-    "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS",
-)  # fmt: skip
 # A user's journey.
 TASKS: Final = MappingProxyType({
     "run everything": ("run",),
     "look": ("inspect", "profiles"),
     "bring in": ("import",),
     "compress": ("prune", "finetune", "quantize"),
+    "compare": ("sweep",),
     "take out": ("export",),
     "judge": ("verify", "diff", "who"),
 })  # fmt: skip
@@ -86,7 +84,7 @@ def _execute(arguments: Sequence[str] | None, width: int) -> int:
     """Run the command, whose page may be so wide; make one line of what is wrong with the input."""
     options = _build_parser().parse_args(arguments)
     options.width = width
-    _use_one_thread()
+    ask_for_one_blas_thread()
     command: Callable[[argparse.Namespace], int] = options.command
     try:
         return command(options)
@@ -103,16 +101,6 @@ def _execute(arguments: Sequence[str] | None, width: int) -> int:
         return _fail(str(error), _BAD_INPUT)
 
 
-def _use_one_thread() -> None:
-    """Ask for one BLAS thread, before NumPy is loaded, unless the environment asks for a number.
-
-    The products of these networks are too small to share: on a machine whose cores are busy, two threads that wait for
-    each other at every product took 20 times as long as one.
-    """
-    if not any(name in os.environ for name in _THREADS):
-        os.environ.update(dict.fromkeys(_THREADS, "1"))
-
-
 def _build_parser() -> CommandParser:
     """Build the parser with all subcommands."""
     parser = CommandParser(
@@ -123,7 +111,7 @@ def _build_parser() -> CommandParser:
     )
     parser.add_argument("--version", action="version", version=f"npquant {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND", prog="npquant", help="one of those below")
-    for command in (run, import_file, prune, finetune, quantize, inspect, export, verify, profiles, diff, who):
+    for command in (run, import_file, prune, finetune, quantize, sweep, inspect, export, verify, profiles, diff, who):
         command.add_command(commands)
     listed = list_by_task(commands, TASKS)
     parser.epilog = f"{listed}\n\nEach command explains itself: npquant COMMAND --help."

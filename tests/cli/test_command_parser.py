@@ -9,6 +9,7 @@ _FILES = {
     **dict.fromkeys(("inspect", "import", "diff", "who", "verify"), ("a.npz",)),
     **dict.fromkeys(("prune", "finetune", "quantize"), ("a.npz", "--out", "b.npz")),
     "export": ("a.npz", "--to", "c", "--out", "b"),
+    "sweep": ("--grid", "a.toml", "--out", "b"),
 }
 
 
