@@ -231,6 +231,8 @@ def _write_results(folder: Path, records: Sequence[Record], points: Sequence[Poi
     """Write the tables and, if it can be drawn, the plot; say why not."""
     found = {"records": records, "frontier": [rounded(point.to_json()) for point in frontier_of(points)]}
     write_together(folder, dict(zip(RESULTS, (_table(records).encode("utf-8"), _encoded(found)), strict=True)))
+    if not points:
+        return "no setting has all its cells"
     try:
         plot(points, str(folder / PLOT))
     except ImportError as error:

@@ -72,9 +72,10 @@ def test_answers_survives_killed_processes(tmp_path: Path) -> None:
 def test_answers_same_in_threads_and_here() -> None:
     """Any executor of concurrent.futures gives the same answers."""
     with ThreadPoolExecutor(3) as pool:
-        found = [
-            dict(answers(Place(lambda e=e: e, lambda _: None, 5), abs, range(-9, 0))) for e in (pool, InThisProcess())
-        ]  # type: ignore[misc]
+        found = []
+        for executor in (pool, InThisProcess()):
+            with opened(executor) as place:
+                found.append(dict(answers(place, abs, range(-9, 0))))
     assert found[0] == found[1] == {at: 9 - at for at in range(9)}
 
 

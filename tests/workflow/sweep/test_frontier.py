@@ -11,7 +11,7 @@ from npquant.workflow.sweep.frontier import Point, frontier_lines, frontier_of, 
 
 def point(n_bytes: int, validation: int) -> Point:
     """A point at a place of the plane."""
-    return Point((("bits", n_bytes), ("method", "uniform")), 1, validation, 0.0, 0.0, None, 0.0, n_bytes, 0.0)
+    return Point((("bits", n_bytes), ("method", "uniform")), 1, 0.0, validation, 0.0, 0.0, None, 0.0, n_bytes, 0.0)
 
 
 def beats(one: Point, other: Point) -> bool:

@@ -16,7 +16,7 @@ from npquant.compression.rounding.quantize_model import quantize_model
 from npquant.data.sets import load_sets
 from npquant.files.storage import write_atomically
 from npquant.measure.evaluate import in_float64
-from npquant.workflow.float_model import bundled_network
+from npquant.workflow.float_model import bundled_network, obtain_float
 from npquant.workflow.sweep import cell as cell_module
 from npquant.workflow.sweep.cell import compress
 from npquant.workflow.sweep.grid import cells_of
@@ -158,7 +158,7 @@ def test_sweep_of_a_disk_that_fails_keeps_what_is_done(tmp_path: Path, monkeypat
 def test_sweep_trains_each_network_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One float network a seed, whatever varies besides, and none on the second time."""
     trained = []
-    real = cell_module.obtain_float
+    real = obtain_float
 
     def count(config: Any, sets: Any, progress: Any) -> Any:
         trained.append(config.seed)
