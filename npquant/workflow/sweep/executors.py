@@ -10,6 +10,7 @@ None for this process, an executor, or a text: "processes", "processes:N" or "da
 from __future__ import annotations
 
 import os
+import signal
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
@@ -176,7 +177,8 @@ def _dask_client(address: str) -> Iterator[Any]:
 
 
 def _end_with_parent() -> None:
-    """See to it that a worker whose sweep is killed ends too: it would wait for work for ever."""
+    """See to it that a worker ends with its sweep, killed or interrupted: it would wait for work for ever."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C reaches all of them: without a traceback each
     Thread(target=_wait_for_its_end, daemon=True).start()
 
 

@@ -78,9 +78,9 @@ def varying(points: Sequence[Point]) -> list[str]:
 
 
 def label(point: Point, names: Sequence[str]) -> str:
-    """Write a point's values of these names in one line."""
-    values = dict(point.setting)
-    return " ".join(_word(name, values[name]) for name in names if values[name] not in ("none", 0.0)) or "all alike"
+    """Write a point's values of these names in one line, but for those that are usual."""
+    values, usual = dict(point.setting), ("none", 0.0, "per_channel", "min_max")
+    return " ".join(_word(name, values[name]) for name in names if values[name] not in usual) or "as usual"
 
 
 def frontier_lines(points: Sequence[Point], width: int) -> list[str]:

@@ -131,11 +131,11 @@ def sweep(
     tell = progress if progress is not None else _silent
     rows = {seed: _rows(data, target, missing, seed) for seed in dict.fromkeys(cell.seed for cell in cells)}
     folder = Path(out)
-    for name in ("cells", "networks"):
-        (folder / name).mkdir(parents=True, exist_ok=True)
-    known = {cell: _known(folder, cell, rows[cell.seed].sha256) for cell in cells}
-    todo = [cell for cell in cells if known[cell] is None]
     with opened(executor) as place:
+        for name in ("cells", "networks"):
+            (folder / name).mkdir(parents=True, exist_ok=True)
+        known = {cell: _known(folder, cell, rows[cell.seed].sha256) for cell in cells}
+        todo = [cell for cell in cells if known[cell] is None]
         if todo:
             networks = _networks(place, folder, todo, rows, tell)
             for cell, record in _computed(place, folder, todo, rows, networks, tell):
