@@ -1,7 +1,7 @@
 """The command line. One module a subcommand; each returns its exit code.
 
-Exit codes: 0 a stated budget is met (diff, verify: nothing differs; who: a profile fits; sweep: no cell failed), 1 it is
-not, 2 usage, bad input, or an output that cannot be written, 130 interrupted, 141 the reader of stdout has gone.
+Exit codes: 0 a stated budget is met (diff, verify: nothing differs; who: a profile fits; sweep: no cell failed), 1 it
+is not, 2 usage, bad input, or an output that cannot be written, 130 interrupted, 141 the reader of stdout has gone.
 
 Building the parser loads no NumPy: a command imports what it computes with when it is executed.
 """
