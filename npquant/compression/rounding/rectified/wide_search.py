@@ -48,13 +48,13 @@ class PlainHessian:
     factor: Float64  # (K, K): that of E28
 
 
-def plain_hessian(x: Float64) -> PlainHessian:
-    """E27: form H of a layer's inputs, with the share of E4, once.
+def plain_hessian(x: Float64, damping: float = PULL) -> PlainHessian:
+    """E27: form H of a layer's inputs once; `damping` takes the place of 1/10.
 
     >>> plain_hessian(np.array([[0.0], [2.0]])).inverse.round(6)
     array([[0.454545]])
     """
-    hessian = damped_hessian(x, PULL)
+    hessian = damped_hessian(x, damping)
     return PlainHessian(np.asarray(np.linalg.inv(hessian), np.float64), hessian_factor(hessian))
 
 
