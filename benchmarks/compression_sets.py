@@ -1,9 +1,14 @@
-"""Data for the compression benchmark: the bundled digits, a user's files, scikit-learn's sets, and a hard mixture."""
+"""Data for the compression benchmark: the bundled digits, a user's files, scikit-learn's sets, and drawn ones.
+
+Three are SYNTHETIC, each hard in its own way: a mixture that 2 bits cannot hold, wide rows in which nothing is
+correlated, and a table of counts near 2,000 beside columns of 0 and 1.
+"""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,11 +20,25 @@ from npquant.nn.training import train
 
 Float64 = NDArray[np.float64]
 Labels = NDArray[np.int64]
-# One trained network: its set and shape, the network, calibration rows, test rows, test labels.
-Case = tuple[str, FloatMLP, Float64, Float64, Labels]
+
+
+class Case(NamedTuple):
+    """Hold one trained network and the rows that judge what becomes of it."""
+
+    name: str  # of its set and shape
+    model: FloatMLP
+    rows: Float64  # calibration
+    x_test: Float64
+    y_test: Labels
+
 
 SKLEARN = ("wine", "breast_cancer", "iris")
 MIXTURE_INPUTS, MIXTURE_CLASSES, MIXTURE_PARTS, MIXTURE_ROWS = 9, 20, 3, 3000
+# 70 % of the rows, the training part, are 2,048.
+WIDE_INPUTS, WIDE_CLASSES, WIDE_ROWS = 500, 10, 2926
+COUNTS, FLAGS, TABLE_CLASSES, TABLE_ROWS = 10, (4, 40), 7, 8000
+# How much of a label is chance: a trained network is right on about 69 % of new rows.
+TABLE_NOISE = 0.8
 
 
 def mixture(rng: int = 2026) -> Dataset:
@@ -33,6 +52,30 @@ def mixture(rng: int = 2026) -> Dataset:
     return _dataset(name, x, y, f"npquant's own, drawn with rng={rng}")
 
 
+def isotropic(rng: int = 2026) -> Dataset:
+    """Draw 500 independent inputs of one spread: SYNTHETIC, no input tells anything about another's error."""
+    generator = np.random.default_rng(rng)
+    x = generator.normal(0, 1, (WIDE_ROWS, WIDE_INPUTS))
+    y = (x @ generator.normal(0, 1, (WIDE_INPUTS, WIDE_CLASSES))).argmax(axis=1)
+    name = f"SYNTHETIC isotropic ({WIDE_INPUTS} inputs, {WIDE_CLASSES} classes)"
+    return _dataset(name, x, y, f"npquant's own, drawn with rng={rng}")
+
+
+def counts_and_flags(rng: int = 2026) -> Dataset:
+    """Draw 10 counts near 2,000 beside 44 one-hot columns, 7 classes: SYNTHETIC, a third of the labels is noise."""
+    generator = np.random.default_rng(rng)
+    latent = generator.normal(0, 1, (TABLE_ROWS, COUNTS))
+    counts = np.rint(2000 + latent * generator.uniform(50, 600, COUNTS))
+    groups = [(latent @ generator.normal(0, 1, (COUNTS, n)) + generator.gumbel(0, 2, (TABLE_ROWS, n))) for n in FLAGS]
+    flags = [np.eye(n)[score.argmax(axis=1)] for n, score in zip(FLAGS, groups, strict=True)]
+    x = np.hstack([counts, *flags])
+    hidden = np.tanh(np.hstack([latent, *flags]) @ generator.normal(0, 0.5, (x.shape[1], 30)))
+    score = hidden @ generator.normal(0, 1, (30, TABLE_CLASSES))
+    y = (score + generator.gumbel(0, TABLE_NOISE, score.shape)).argmax(axis=1)
+    name = f"SYNTHETIC counts and flags ({x.shape[1]} inputs, {TABLE_CLASSES} classes)"
+    return _dataset(name, x, y, f"npquant's own, drawn with rng={rng}")
+
+
 def _dataset(name: str, x: Float64, y: Labels, source: str) -> Dataset:
     classes = tuple(str(c) for c in range(int(y.max()) + 1))
     features = tuple(str(k) for k in range(x.shape[1]))
@@ -42,8 +85,9 @@ def _dataset(name: str, x: Float64, y: Labels, source: str) -> Dataset:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags that choose data, networks and seeds."""
     parser.add_argument("--digits", action="store_true", help="the bundled digits; the default where no other is named")
-    parser.add_argument("--data", action="append", default=[], help="IDX folder, CSV or npz; repeatable")
-    parser.add_argument("--synthetic", action="store_true", help="a drawn mixture: 9 inputs, 20 classes")
+    parser.add_argument("--data", action="append", default=[], help="IDX folder or table; repeatable")
+    parser.add_argument("--label", help="name of the label's column in every --data")
+    parser.add_argument("--synthetic", action="store_true", help="three drawn sets: a mixture, wide rows, a table")
     parser.add_argument("--sklearn", action="store_true", help=f"{', '.join(SKLEARN)}, where scikit-learn is installed")
     parser.add_argument("--seeds", type=int, help="splits and trainings")
     parser.add_argument("--hidden", action="append", help="widths of the hidden layers, such as 64,32; repeatable")
@@ -57,7 +101,10 @@ def tables(args: argparse.Namespace) -> Iterator[Dataset]:
     if args.digits or not (args.data or args.synthetic or args.sklearn):
         yield load_optdigits()
     for path in args.data:
-        yield load_dataset(path)
+        data = load_dataset(path, target=args.label)
+        if data.kind != "classes":
+            raise SystemExit(f"{path} has real targets: KL compares classes; name their column with --label")
+        yield data
     if args.sklearn:
         try:
             from sklearn import datasets
@@ -67,7 +114,7 @@ def tables(args: argparse.Namespace) -> Iterator[Dataset]:
             bunch = getattr(datasets, f"load_{name}")()
             yield _dataset(name, np.asarray(bunch.data), np.asarray(bunch.target), "scikit-learn")
     if args.synthetic:
-        yield mixture()
+        yield from (mixture(), isotropic(), counts_and_flags())
 
 
 def trained(args: argparse.Namespace, data: Dataset, hidden: str, activation: str) -> Iterator[Case]:
@@ -79,4 +126,4 @@ def trained(args: argparse.Namespace, data: Dataset, hidden: str, activation: st
         model = train(x[split.train], y[split.train], widths, activation, args.epochs, rng=seed)
         rows = np.random.default_rng(seed).permutation(split.train)[: args.rows]
         shape = "-".join(str(n) for n in (x.shape[1], *widths, model.neurons[-1]))
-        yield f"{data.name}, {shape}, {activation}", model, x[rows], x[split.test], y[split.test]
+        yield Case(f"{data.name}, {shape}, {activation}", model, x[rows], x[split.test], y[split.test])

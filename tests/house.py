@@ -117,25 +117,39 @@ def upward_arrows(root: Path) -> list[str]:
 
 
 def circles(root: Path) -> list[str]:
-    """Complain about places in a room that import each other, directly or around.
+    """Complain about modules, or about places in a room, that import each other, directly or around.
 
     A place is a folder inside a room, or one of the room's own modules; `__init__` and `__main__` see all.
     """
-    arrows: dict[str, set[str]] = {}
-    for path, _, tree in modules(root):
-        here = place_of(path.removesuffix(".py").replace("/", "."))
-        if path.endswith(("/__init__.py", "/__main__.py")) or here.count(".") < 2:
-            continue  # a door, or the map and the ground under every room
-        there = (place_of(name) for name in modules_imported(root, path, tree))
-        arrows.setdefault(here, set()).update(place for place in there if place.count(".") >= 2)
-    found = []
-    for here in sorted(arrows):
-        seen, edge = set(), {there for there in arrows[here] if there != here}
+    arrows = [
+        (path.removesuffix(".py").replace("/", "."), name)
+        for path, _, tree in modules(root)
+        if not path.endswith(("/__init__.py", "/__main__.py"))
+        for name in modules_imported(root, path, tree)
+    ]
+    places = [(place_of(here), place_of(there)) for here, there in arrows]
+    # The map and the ground under every room are no places.
+    inside = [(here, there) for here, there in places if min(here.count("."), there.count(".")) >= 2 and here != there]
+    return [
+        f"{name.replace('.', '/')}: imports a place that imports it, directly or around"
+        for name in sorted(reaching_themselves(arrows) | reaching_themselves(inside))
+    ]
+
+
+def reaching_themselves(arrows: list[tuple[str, str]]) -> set[str]:
+    """Return the names from which arrows lead back to them."""
+    targets: dict[str, set[str]] = {}
+    for here, there in arrows:
+        targets.setdefault(here, set()).add(there)
+    found = set()
+    for here in targets:
+        seen: set[str] = set()
+        edge = targets[here]
         while edge:
             seen |= edge
-            edge = {there for one in edge for there in arrows.get(one, ()) if there != one} - seen
+            edge = {there for one in edge for there in targets.get(one, ())} - seen
         if here in seen:
-            found.append(f"{here.replace('.', '/')}: imports a place that imports it, directly or around")
+            found.add(here)
     return found
 
 
@@ -240,22 +254,25 @@ def light_card_faults(node: ast.FunctionDef, legend: str) -> Iterator[str]:
 
 
 def exported(root: Path) -> set[tuple[str, str]]:
-    """Return (module path, name) for each name that the map, the oracle kit and the formats export."""
-    found = set()
-    for door in ("npquant/__init__.py", "npquant/testing/__init__.py", "npquant/interop/__init__.py"):
-        path = root / door
+    """Return (module path, name) for each name that the map, the oracle kit and the formats export.
+
+    A room that is exported whole is a door as well: it exports what its __all__ names and what stands in its __init__.
+    """
+    found: set[tuple[str, str]] = set()
+    doors = ["npquant/__init__.py", "npquant/testing/__init__.py", "npquant/interop/__init__.py"]
+    while doors:
+        path = root / doors.pop()
         if not path.exists():
             continue
         tree = parse(path)
         wanted = {name for node in tree.body for name in names_in_all(node)}
+        found |= {(path.relative_to(root).as_posix(), node.name) for node in public_functions(tree)}
         for node in ast.walk(tree):
             if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("npquant"):
+                home = node.module.replace(".", "/")
                 names = {alias.name for alias in node.names if (alias.asname or alias.name) in wanted}
-                found |= {(node.module.replace(".", "/") + ".py", name) for name in names}
-                # A room that is exported whole exports what stands in its own __init__.
-                rooms = {f"{node.module.replace('.', '/')}/{name}/__init__.py" for name in names}
-                homes = {room: parse(root / room) for room in rooms if (root / room).exists()}
-                found |= {(home, one.name) for home, inside in homes.items() for one in public_functions(inside)}
+                found |= {(f"{home}.py", name) for name in names}
+                doors += [f"{home}/{name}/__init__.py" for name in names]
     return found
 
 

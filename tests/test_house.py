@@ -176,12 +176,25 @@ def test_circles_sees_two_folders_that_import_each_other(tmp_path: Path) -> None
     door = {"npquant/compression/__init__.py": '"""All."""\nfrom npquant.compression.a.x import f\n'}
     assert house.circles(lay(tmp_path / "door", {**GOOD, **files, **door})) == []
     files["npquant/compression/d/w.py"] = "def late():\n    import npquant.compression.a.x\n"
-    assert len(house.circles(lay(tmp_path / "bad", {**GOOD, **files}))) == 4
+    assert len(house.circles(lay(tmp_path / "bad", {**GOOD, **files}))) == 8  # the folders, and the modules in them
     two = {
         "npquant/integer/first.py": "from npquant.integer.second import f\n",
         "npquant/integer/second.py": "from npquant.integer import first\n",
     }
     assert len(house.circles(lay(tmp_path / "modules", {**GOOD, **two}))) == 2
+    two = {name.replace("r/", "r/inner/"): text.replace("integer", "integer.inner") for name, text in two.items()}
+    assert len(house.circles(lay(tmp_path / "inner", {**GOOD, **two}))) == 2
+
+
+def test_cards_sees_a_room_that_is_exported_whole(tmp_path: Path) -> None:
+    """What its own door names has a full card too, wherever in the room it stands."""
+    door = '"""The kit."""\nif None:\n    from npquant.testing import drawn\n__all__ = ["drawn"]\n'
+    room = '"""Drawn."""\nfrom npquant.testing.drawn.ends import halve_floor\n__all__ = ["halve_floor"]\n'
+    files = {"npquant/testing/__init__.py": door, "npquant/testing/drawn/__init__.py": room}
+    ends = {"npquant/testing/drawn/ends.py": FULL_CARD}
+    assert house.cards(lay(tmp_path / "good", {**GOOD, **files, **ends})) == []
+    ends = {"npquant/testing/drawn/ends.py": FULL_CARD.replace("Returns", "Gives")}
+    assert len(house.cards(lay(tmp_path / "bad", {**GOOD, **files, **ends}))) == 1
 
 
 def test_every_rule_has_killed() -> None:

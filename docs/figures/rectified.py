@@ -19,7 +19,8 @@ from npquant.compression.chain.layer_codes import LayerCodes
 from npquant.compression.chain.weight_codes import choose_weight_params, code_interval, weight_grid
 from npquant.compression.rounding.rectified.activation_weights import activation_weights
 from npquant.compression.rounding.rectified.layer import rectify_layer
-from npquant.compression.rounding.rectified.layer_objective import LayerObjective, make_objective, refit
+from npquant.compression.rounding.rectified.layer_objective import LayerObjective, make_objective
+from npquant.compression.rounding.rectified.quadratic_form import make_form
 from npquant.compression.rounding.rectified.rounding_path import coordinate_pass_plain
 from npquant.data.datasets import load_optdigits
 from npquant.data.split import split_70_15_15
@@ -68,12 +69,13 @@ def walk_curves() -> tuple[Curves, int, int]:
     The neuron is the middle one of all, by how much smaller the error of the pass is than that of nearest rounding.
     """
     problem = layer()
-    v = refit(problem)
+    v = make_form(problem).refit()
     s = np.asarray(choose_weight_params(v, BITS, granularity="per_channel", weight_scale="auto").scale, np.float64)
     a = np.clip(v / s, *weight_grid(BITS))
     nearest = stepwise(problem, a, np.rint(a), s)
     walked = stepwise(problem, a, coordinate_pass_plain(problem, a, np.floor(a), np.ceil(a), s), s)
-    rise = np.vstack([np.zeros(len(s)), np.cumsum(s**2 / 4 * problem.hessian_diagonal(), axis=0)])
+    off = (a - np.floor(a)) * (np.ceil(a) - a)  # f (1 - f), and 0 on the grid
+    rise = np.vstack([np.zeros(len(s)), np.cumsum(s**2 * problem.hessian_diagonal() * off, axis=0)])
     bound = np.sqrt((problem.phi(s * a) + rise) / problem.mass)
     ratio = walked[-1] / nearest[-1]
     n = int(np.argsort(ratio, kind="stable")[len(ratio) // 2])
@@ -94,7 +96,7 @@ def weight_curves() -> Curves:
     for name, ends in zip(NAMES, (RANGE, (-6.0, 6.0)), strict=True):
         z = np.linspace(*ends, 241)
         curves[f"value-{name}"] = z, np.asarray(activate(name, z[:, np.newaxis]), np.float64)[:, 0]
-        curves[f"weight-{name}"] = z, activation_weights(name, z[:, np.newaxis])[:, 0]
+        curves[f"weight-{name}"] = z, activation_weights(name, z[np.newaxis])[0]
     edges = np.linspace(*RANGE, 51)
     counts, _ = np.histogram(np.clip(layer().z, *RANGE), edges)
     curves["seen-clipped_relu"] = edges, np.append(counts / counts.max(), 0.0)
@@ -151,7 +153,7 @@ def _draw_weights(plt: Any) -> Any:
     axes[1, 0].step(edges, seen, where="post", color=ORANGE, lw=1.2, gid="seen-clipped_relu")
     axes[1, 0].fill_between(edges, seen, step="post", color=ORANGE, alpha=0.25, lw=0)
     axes[1, 0].text(-1.95, 0.76, "where the\nvalues of a\nlayer lie", color=ORANGE, fontsize=10)
-    axes[1, 0].text(1.6, 0.9, "weight d2 (E1)", color=BLUE, fontsize=10)
+    axes[1, 0].text(1.6, 0.9, "weight e (E1)", color=BLUE, fontsize=10)
     axes[1, 1].text(2.9, 0.1, "saturated: 1/100", color=BLUE, fontsize=10)
     axes[0, 0].set_ylabel("output")
     axes[1, 0].set_ylabel("what an error counts")

@@ -8,13 +8,14 @@ that may be lost, max_rmse_rise how far the RMSE of real targets may rise, as `B
 
 from __future__ import annotations
 
+import argparse
 import os
 from typing import Any
 
 from npquant.budget.decision import decide, paired_drop
 from npquant.budget.paired_rise import paired_rise
 from npquant.budget.requirements import Budget, measurement
-from npquant.cli.starting_network import StartingNetwork
+from npquant.cli.starting_network import StartingNetwork, load_start
 from npquant.measure.cost import Network, executed_macs, nonzero_weights, weight_widths
 from npquant.measure.evaluate import Answers, Comparison, Reference, answers_sqnr, compare, in_float64
 from npquant.measure.real_targets import RealComparison
@@ -37,9 +38,15 @@ def check_limits(max_drop: float | None, max_rmse_rise: str | None) -> None:
     Budget(max_drop, max_rmse_rise=max_rmse_rise)
 
 
-def check_kind(start: StartingNetwork, max_drop: float | None, max_rmse_rise: str | None) -> None:
-    """Refuse a budget of the other kind than the labels, before any work is done."""
-    Budget(max_drop, max_rmse_rise=max_rmse_rise).of_kind(start.sets.dataset.kind)
+def asked_start(options: argparse.Namespace, rows: int | None) -> StartingNetwork:
+    """Load what a command's options name, with so many rows to look at; a budget that does not fit it is refused."""
+    check_limits(options.max_drop, options.max_rmse_rise)
+    start = load_start(
+        options.model, data=options.data, rows=rows, seed=options.seed, activations=options.activations,
+        target=options.target, missing=options.missing,
+    )  # fmt: skip
+    Budget(options.max_drop, max_rmse_rise=options.max_rmse_rise).of_kind(start.sets.dataset.kind)
+    return start
 
 
 def compare_networks(

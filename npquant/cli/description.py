@@ -23,6 +23,7 @@ from npquant.kernels.multiplier import FixedMultiplier
 from npquant.kernels.qparams import QuantParams
 from npquant.measure.cost import Network, executed_macs, layer_weights, most_of_four, nonzero_weights, weight_widths
 from npquant.nn.model import FloatMLP
+from npquant.profiles.layer import stages_for
 from npquant.profiles.record import Profile
 
 
@@ -180,8 +181,8 @@ def _multiplier(layer: IntegerLayer, profile: Profile) -> dict[str, Any] | None:
     """
     if layer.y is None:
         return None
-    wide = profile.wide_stage(layer.bias.dtype.name) if layer.x.dtype == np.int16 else None
-    made = (wide or profile).make_multiplier(layer.x.scale, layer.w.scale, layer.target.scale)
+    stages = stages_for(profile, layer.x, layer.w, layer.target, layer.bias.dtype.name) or profile
+    made = stages.make_multiplier(layer.x.scale, layer.w.scale, layer.target.scale)
     if isinstance(made, FixedMultiplier):
         fixed = {"multiplier": np.atleast_1d(made.multiplier).tolist(), "shift": np.atleast_1d(made.shift).tolist()}
         return {"real": np.atleast_1d(made.real).tolist(), **fixed}

@@ -67,19 +67,14 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 def _execute(options: argparse.Namespace) -> int:
     """Fine-tune, save, and say what changed."""
-    from npquant.cli.before_after import check_kind, check_limits, compare_networks
+    from npquant.cli.before_after import asked_start, compare_networks
     from npquant.cli.output import check_out, print_record
-    from npquant.cli.starting_network import load_float, load_start
+    from npquant.cli.starting_network import load_float
     from npquant.files.storage import save
 
-    check_limits(options.max_drop, options.max_rmse_rise)
     _complete(options)
     check_out(options.out, options.model, options.teacher, options.data)
-    start = load_start(
-        options.model, data=options.data, rows=None, seed=options.seed, activations=options.activations,
-        target=options.target, missing=options.missing,
-    )  # fmt: skip
-    check_kind(start, options.max_drop, options.max_rmse_rise)
+    start = asked_start(options, None)
     teacher = None if options.teacher is None else load_float(options.teacher, options.activations)
     net, losses = _finetune(start, teacher, options)
     save(net, options.out, facts=start.facts)

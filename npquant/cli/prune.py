@@ -60,19 +60,13 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 def _execute(options: argparse.Namespace) -> int:
     """Prune, save, and say what went."""
-    from npquant.cli.before_after import check_kind, check_limits, compare_networks
+    from npquant.cli.before_after import asked_start, compare_networks
     from npquant.cli.output import check_out, print_record
-    from npquant.cli.starting_network import load_start
     from npquant.files.storage import save
 
     _check_target(options)
-    check_limits(options.max_drop, options.max_rmse_rise)
     check_out(options.out, options.model, options.data)
-    start = load_start(
-        options.model, data=options.data, rows=options.rows, seed=options.seed, activations=options.activations,
-        target=options.target, missing=options.missing,
-    )  # fmt: skip
-    check_kind(start, options.max_drop, options.max_rmse_rise)
+    start = asked_start(options, options.rows)
     with ProgressLine(f"prune {options.model}"):
         prune = _prune_weights if options.weights else _prune_neurons
         net, layers, said = prune(start, options)

@@ -50,7 +50,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     how = quantize.add_argument_group("how")
     how.add_argument(
         "--method", metavar="NAME", type=method_name, choices=METHODS, default="rectified",
-        help=f"what chooses the codes: {', '.join(METHODS)}; auto tries rectified, gptq_resolved, gptq, nearest and "
+        help=f"what chooses the codes: {', '.join(METHODS)}; auto tries several and "
         "takes the best on rows that none of them saw (default: rectified)",
     )  # fmt: skip
     how.add_argument(
@@ -82,21 +82,15 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 def _execute(options: argparse.Namespace) -> int:
     """Quantize, save, and say what it cost."""
-    from npquant.cli.before_after import check_kind, check_limits, compare_networks
+    from npquant.cli.before_after import asked_start, compare_networks
     from npquant.cli.output import check_out, print_record
-    from npquant.cli.starting_network import load_start
     from npquant.compression.chain.input_choice import inputs_notes
     from npquant.compression.neuron_order import reorder_neurons
     from npquant.files.storage import save
 
-    check_limits(options.max_drop, options.max_rmse_rise)
     check_method(options)
     check_out(options.out, options.model, options.data)
-    start = load_start(
-        options.model, data=options.data, rows=options.rows, seed=options.seed, activations=options.activations,
-        target=options.target, missing=options.missing,
-    )  # fmt: skip
-    check_kind(start, options.max_drop, options.max_rmse_rise)
+    start = asked_start(options, options.rows)
     with ProgressLine(f"quantize {options.model} by {options.method}"):
         made = quantize_by_name(start, options)
     net, reports = made

@@ -57,7 +57,25 @@ def hessian_factor(hessian: Float64) -> Float64:
     array([[1., 2.],
            [0., 2.]])
     """
-    return np.ascontiguousarray(np.linalg.cholesky(hessian[::-1, ::-1])[::-1, ::-1])
+    # Imported here: reading a network should not wait for scipy.
+    from scipy.linalg import cholesky
+
+    # A copy in the order of LAPACK: H is symmetric, so that its transpose is H.
+    opposite = np.array(hessian[::-1, ::-1], order="C").T
+    lower = cholesky(opposite, lower=True, overwrite_a=True, check_finite=False)
+    return np.asarray(lower[::-1, ::-1], np.float64)
+
+
+def solve_by_factor(factor: Float64, gradient: Float64) -> Float64:
+    """Return H^-1 g of V V^T = H, for a `gradient` g (K, N): two triangular systems instead of an inverse.
+
+    >>> solve_by_factor(np.array([[1.0, 2.0], [0.0, 2.0]]), np.array([[9.0], [8.0]])).ravel()
+    array([1., 1.])
+    """
+    from scipy.linalg import cho_solve
+
+    # V put back into the opposite order is the lower factor that LAPACK made.
+    return np.asarray(cho_solve((factor[::-1, ::-1], True), gradient[::-1], check_finite=False)[::-1], np.float64)
 
 
 def round_with_feedback_plain(w: Float64, hessian: Float64, grid: RoundingGrid) -> Float64:
@@ -98,13 +116,15 @@ def round_with_feedback(w: Float64, factor: Float64, grid: RoundingGrid) -> Floa
 
 
 def _rounded(w: Float64, factor: Float64, grid: RoundingGrid) -> Float64:
-    q, missing = np.empty_like(w), np.empty_like(w)  # missing: w - s q
+    """E16, solved, in steps: every term over s."""
+    missing = w / grid.s  # less q, as soon as that is known
+    q = np.empty_like(missing)
     for start in range(0, len(w), BLOCK):
-        stop = min(start + BLOCK, len(w))
-        # V_kk times what the errors of earlier blocks, and then of this one, ask of input k.
-        asked = factor[:start, start:stop].T @ missing[:start]
-        for k in range(start, stop):
-            q[k] = grid.nearest(w[k] + asked[k - start] / factor[k, k])
-            missing[k] = w[k] - grid.s * q[k]
-            asked[k - start + 1 :] += factor[k, k + 1 : stop, np.newaxis] * missing[k]
+        block = slice(start, start + BLOCK)
+        ratios = factor[: block.stop, block] / np.diag(factor)[block]
+        moved = missing[block] + ratios[:start].T @ missing[:start]
+        for j, (at, code, miss) in enumerate(zip(moved, q[block], missing[block], strict=True)):
+            np.minimum(np.maximum(np.rint(at, out=code), grid.lo, out=code), grid.hi, out=code)
+            miss -= code
+            moved[j + 1 :] += ratios[start + j, j + 1 :, np.newaxis] * miss
     return q

@@ -12,7 +12,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from npquant.data.encoding import ColumnCode, Encoding, columns_for, is_number
+from npquant.data.cell_text import is_number
+from npquant.data.encoding import ColumnCode, Encoding, columns_for
 from npquant.data.features import narrow_type, not_finite, require_told_apart
 from npquant.data.listing import listed
 from npquant.data.missing import present

@@ -15,8 +15,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from npquant.data.cell_text import is_number
 from npquant.data.missing import present
 from npquant.data.raw_table import Column, RawTable
+from npquant.data.required_names import require_names
 
 # More different texts than this are names of rows rather than categories.
 MOST_CATEGORIES: Final = 32
@@ -155,19 +157,6 @@ def _refuse_text(table: RawTable, column: Column, count: int) -> None:
     )
 
 
-def is_number(word: str) -> bool:
-    """Tell whether a word is written like a number.
-
-    >>> is_number("1e3"), is_number("3+")
-    (True, False)
-    """
-    try:
-        float(word)
-    except ValueError:
-        return False
-    return True
-
-
 def columns_for(encoding: Encoding, table: RawTable, label: int | None) -> Iterator[tuple[ColumnCode, Column]]:
     """Yield each code of an `encoding` and the column of a table that it is for: found by name, else by place.
 
@@ -175,14 +164,10 @@ def columns_for(encoding: Encoding, table: RawTable, label: int | None) -> Itera
     """
     features = [column for index, column in enumerate(table.columns) if index != label]
     if encoding.named and table.header:
+        wanted = [code.name for code in encoding.columns]
+        require_names([column.name for column in features], wanted, "column", table.source, "the encoding")
         by_name = {column.name: column for column in features}
-        lacks = [code.name for code in encoding.columns if code.name not in by_name]
-        more = sorted(set(by_name) - {code.name for code in encoding.columns})
-        if lacks or more:
-            raise ValueError(
-                f"{table.source}: its columns are others: lacks {lacks or 'none'}, has {more or 'none'} in addition"
-            )
-        features = [by_name[code.name] for code in encoding.columns]
+        features = [by_name[name] for name in wanted]
     if len(features) != len(encoding.columns):
         raise ValueError(f"{table.source}: has {len(features)} features; {len(encoding.columns)} are encoded")
     yield from zip(encoding.columns, features, strict=True)

@@ -10,11 +10,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from npquant.kernels.exact import FLOAT32_EXACT, FLOAT64_EXACT
+
 _NARROW: Final = (np.uint8, np.int8, np.uint16, np.int16)
-# Up to here float32 holds every whole number.
-_EXACT: Final = 2**24
-# float64 holds whole numbers up to here; larger floats are measurements, and no counts.
-_COUNTED: Final = 2**53
 # Real values that float32 spreads over this many steps are told apart as well as 16 bits do.
 _STEPS: Final = 2**16
 
@@ -79,8 +77,9 @@ def _told_apart(values: NDArray[Any]) -> bool:
         return True
     low, high = values.min(), values.max()
     size = max(abs(low.item()), abs(high.item()))
-    whole = values.dtype.kind != "f" or (size <= _COUNTED and not np.any(values != np.rint(values)))
-    if (whole and size <= _EXACT) or (not whole and _steps(_float32(np.array([low, high]))) >= _STEPS):
+    # Larger floats than float64 counts with are measurements.
+    whole = values.dtype.kind != "f" or (size <= FLOAT64_EXACT and not np.any(values != np.rint(values)))
+    if (whole and size <= FLOAT32_EXACT) or (not whole and _steps(_float32(np.array([low, high]))) >= _STEPS):
         return True
     return np.unique(values).size == np.unique(_float32(values)).size
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from npquant.data.raw_table import RawTable
+from npquant.kernels.exact import FLOAT64_EXACT
 
 Kind = Literal["classes", "real"]
 
@@ -132,4 +133,4 @@ def _whole_number(text: str) -> int | None:
         number = float(text)
     except ValueError:
         return None
-    return int(number) if number.is_integer() and abs(number) <= 2**53 else None
+    return int(number) if number.is_integer() and abs(number) <= FLOAT64_EXACT else None

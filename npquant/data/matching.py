@@ -6,19 +6,15 @@ what to call that file. Names x0, x1, ... of columns say nothing: they are given
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Final
 
 import numpy as np
 
 from npquant.data.content_hash import content_sha256
 from npquant.data.dataset import Dataset
 from npquant.data.encoding import Encoding
-from npquant.data.listing import listed
+from npquant.data.required_names import quoted, require_names
 from npquant.files.facts import Facts, generic_names
-
-_SHOWN: Final = 5  # names in a message
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,11 +77,11 @@ def match_features(data: Dataset, facts: Facts | None, file: str) -> MatchedData
         note = f"{file} does not name its inputs: that the columns of {data.source} stand in its order is not checked."
         return MatchedData(data, (note,) if named else ())
     if not named:
-        note = f"{data.source} does not name its columns: they are taken in the order of {file}, {_list(known)}."
+        note = f"{data.source} does not name its columns: they are taken in the order of {file}, {quoted(known)}."
         return MatchedData(data, (note,))
     if data.feature_names == known:
         return MatchedData(data, ())
-    _require_names(data.feature_names, known, "column", data.source, file)
+    require_names(data.feature_names, known, "column", data.source, file)
     places = {name: place for place, name in enumerate(data.feature_names)}
     moved = replace(data, x=data.x[:, [places[name] for name in known]], feature_names=known)
     note = f"The columns of {data.source} stand in another order than those of {file}: they were put in its order."
@@ -98,7 +94,7 @@ def match_classes(data: Dataset, facts: Facts | None, file: str) -> MatchedData:
     if not data.class_names:
         if known is not None:
             raise ValueError(
-                f"{data.source}: has real targets; {file} tells {len(known)} classes apart, {_list(known)}"
+                f"{data.source}: has real targets; {file} tells {len(known)} classes apart, {quoted(known)}"
             )
         return MatchedData(data, ())  # real targets have no order
     if known is None:
@@ -107,34 +103,13 @@ def match_classes(data: Dataset, facts: Facts | None, file: str) -> MatchedData:
         return MatchedData(data, (note,) if named else ())
     if data.class_names == known:
         return MatchedData(data, ())
-    _require_names(data.class_names, known, "class", data.source, file)
+    require_names(data.class_names, known, "class", data.source, file)
     places = {name: place for place, name in enumerate(known)}
     y = np.array([places[name] for name in data.class_names], np.int64)[data.y]
     absent = [name for name in known if name not in data.class_names]
     note = (
-        f"{data.source} has no rows of {_list(absent)}, which {file} knows."
+        f"{data.source} has no rows of {quoted(absent)}, which {file} knows."
         if absent
         else f"The classes of {data.source} stand in another order than those of {file}: they were numbered as there."
     )
     return MatchedData(replace(data, y=y, class_names=known), (note,))
-
-
-def _require_names(own: Sequence[str], known: Sequence[str], what: str, source: str, file: str) -> None:
-    """Refuse names that are not the file's: columns must all be there, of classes some may be absent."""
-    several = "columns" if what == "column" else "classes"
-    twice = [name for name in dict.fromkeys((*own, *known)) if max(own.count(name), known.count(name)) > 1]
-    if twice:
-        raise ValueError(f"{source}: two {several} are called {_list(twice)}, so order cannot be told; rename one")
-    more = [name for name in own if name not in set(known)]
-    less = [name for name in known if name not in set(own)] if what == "column" or more else []
-    if more or less:
-        found = [f"has {_list(more)}, which {file} does not know"] * bool(more)
-        found += [f"lacks {_list(less)}, which {file} knows"] * bool(less)
-        raise ValueError(
-            f"{source}: {', and '.join(found)}: give it the {several} that the network was made from, by their names"
-        )
-
-
-def _list(names: Sequence[str]) -> str:
-    """Write names, as many as can be read."""
-    return listed([repr(name) for name in names], _SHOWN)

@@ -9,16 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-# What people write where there is no value; compared in lower case, without blanks around it. The one list of it.
-MISSING: Final = frozenset(
-    "|?|-|--|.|na|n/a|n.a.|<na>|nan|-nan|+nan|null|none|nat"
-    "|#n/a|#na|#n/a n/a|#div/0!|#value!|#ref!|#name?|#num!|#null!".split("|")  # the latter in spreadsheets
-)
+from npquant.data.cell_text import is_missing
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,7 +59,7 @@ def coded_column(name: str, codes: NDArray[Any], words: tuple[str, ...]) -> Colu
 
 def _say_nothing(words: Sequence[str]) -> NDArray[np.bool_]:
     """Tell which words stand for no value; a minus beside a plus is one of two classes of a well-known table."""
-    absent = np.array([word.strip().casefold() in MISSING for word in words], np.bool_)
+    absent = np.array([is_missing(word.strip()) for word in words], np.bool_)
     if "+" in words and "-" in words:
         absent[list(words).index("-")] = False
     return absent

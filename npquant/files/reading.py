@@ -46,7 +46,8 @@ KINDS: Final[Mapping[str, Callable[[Entries, Tensors], Network]]] = MappingProxy
         DYNAMIC_KIND: partial(decode_plain_arrays, DYNAMIC_KIND),
     }
 )
-_MAX_BYTES: Final = 1 << 31
+# The most that a file of any format may take.
+MAX_BYTES: Final = 1 << 31
 _TENSOR: Final = re.compile(r"(.*?)([0-9]*)")
 _ROLES: Final = MappingProxyType(
     {"w": "weights", "b": "biases", "table": "tables", "w_scale": "scales", **dict.fromkeys(ENDS, "offset")}
@@ -74,7 +75,7 @@ def read_network(path: str | os.PathLike[str]) -> StoredNetwork:
     >>> found.model.n_inputs, found.n_bytes == sum(part.n_bytes for part in found.parts)
     (64, True)
     """
-    return decode_network(read_bounded(path, max_bytes=_MAX_BYTES), str(path))
+    return decode_network(read_bounded(path, max_bytes=MAX_BYTES), str(path))
 
 
 def decode_network(data: bytes, name: str) -> StoredNetwork:

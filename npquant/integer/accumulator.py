@@ -16,7 +16,7 @@ D3 (dynamic)  |acc| <= L max(P, -Q), no bias, where the input chooses its zero p
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,9 +24,8 @@ from numpy.typing import NDArray
 from npquant.arrays import Int64
 from npquant.integer.layer import IntegerLayer
 from npquant.kernels.exact import sums_are_exact
-from npquant.profiles.record import Profile
-
-INT32_MAX: Final = 2**31 - 1
+from npquant.kernels.fixed_point import INT32_MAX
+from npquant.profiles.record import Profile, weight_type
 
 
 def signed_sums(c: NDArray[np.integer[Any]]) -> tuple[Int64, Int64]:
@@ -103,23 +102,19 @@ def _rounded_width(layer: IntegerLayer, profile: Profile | None) -> int:
     """Bits of the accumulators that a layer's output stage is defined for, or of their type where there is none."""
     if profile is None or layer.y is None or layer.bias.dtype != np.int64:
         return accumulator_width(layer)
-    stage = profile.wide_stage("int64")
+    stage = profile.wide_stage("int64", weights=weight_type(layer.w))
     return accumulator_width(layer) if stage is None else stage.accumulator_bits
 
 
-def check_dynamic_accumulator(w_q: NDArray[np.integer[Any]], x_bits: int) -> int:
-    """D3. Bits that hold every accumulator of centred weights w_q (K, N) and x_bits-bit inputs, whatever their zero.
+def dynamic_width(positive: Int64, negative: Int64, x_bits: int) -> int:
+    """D3. Bits that hold every accumulator of x_bits-bit inputs, whatever their zero, and weights of P = positive, Q =
+    negative, the `signed_sums` of centred weights.
 
     OverflowError if an accumulator, or a sum on the way to it, can leave int32.
 
-    >>> check_dynamic_accumulator(np.array([[10], [20]], np.int8), 8)
+    >>> dynamic_width(*signed_sums(np.array([[10], [20]], np.int8)), 8)
     14
     """
-    return dynamic_width(*signed_sums(w_q), x_bits)
-
-
-def dynamic_width(positive: Int64, negative: Int64, x_bits: int) -> int:
-    """D3. Bits of accumulators of x_bits-bit inputs and weights of P = positive, Q = negative; errors as above."""
     largest: int = int(np.maximum(positive, -negative).max()) * (2**x_bits - 1)
     # On the way stand x_q @ w_q and zx (P + Q), with |x_q|, |zx| <= 128: each within 128 (P - Q).
     if max(largest, int((positive - negative).max()) * 128) > INT32_MAX:

@@ -14,15 +14,13 @@ from npquant.files.archive import read_bounded
 from npquant.files.container.layout import Part
 from npquant.files.facts import Facts
 from npquant.files.format_error import FormatError
-from npquant.files.reading import decode_network
+from npquant.files.reading import MAX_BYTES, decode_network
 from npquant.integer.dynamic_mlp import DynamicMLP
 from npquant.integer.mlp import IntegerMLP
 from npquant.interop.imported import Imported
 from npquant.interop.recognition import format_of
 from npquant.nn.model import FloatMLP
 from npquant.profiles.record import Profile
-
-_MAX_BYTES = 1 << 31
 
 
 def read(
@@ -77,7 +75,7 @@ def read_itemized(
     """`read`, and in the same one pass what each byte of an npquant file is for (none of others), and its length."""
     name = os.fspath(path)
     try:
-        data = read_bounded(path, max_bytes=_MAX_BYTES)
+        data = read_bounded(path, max_bytes=MAX_BYTES)
     except FormatError as error:
         if Path(path).is_dir():
             raise FormatError(name, "", _folder(Path(path))) from error

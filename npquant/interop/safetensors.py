@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from npquant.files.archive import read_bounded
 from npquant.files.format_error import FormatError
+from npquant.files.reading import MAX_BYTES
 from npquant.interop.imported import Imported
 from npquant.interop.named_tensors import HOW_TO_GIVE_THEM, group_by_layer, steps_of_layers
 from npquant.interop.steps import fold
@@ -31,7 +32,6 @@ from npquant.interop.steps import fold
 _DTYPES: Final = MappingProxyType({"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2"})
 # A layer takes about 200 bytes of header; JSON of this length takes less than 64 MB as objects.
 _HEADER_LIMIT: Final = 1 << 20
-_MAX_BYTES: Final = 1 << 31
 _STEPS: Final = 10_000
 
 
@@ -77,7 +77,7 @@ def from_safetensors(path: str | os.PathLike[str], *, activations: str | Sequenc
     >>> found.run([[1.0, 1.0]])
     array([[7.]], dtype=float32)
     """
-    return decode_safetensors(read_bounded(path, max_bytes=_MAX_BYTES), os.fspath(path), activations=activations)
+    return decode_safetensors(read_bounded(path, max_bytes=MAX_BYTES), os.fspath(path), activations=activations)
 
 
 def decode_safetensors(data: bytes, name: str, *, activations: str | Sequence[str] | None = None) -> Imported:

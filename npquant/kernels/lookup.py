@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from npquant.arrays import Codes, Float64, Int8
+from npquant.arrays import Codes, Float64
 from npquant.kernels.affine import quantize
 from npquant.kernels.qparams import QuantParams
 
@@ -99,8 +99,3 @@ def _entry_in_decimal(real: Decimal, exact: Callable[[Decimal], Decimal], y: Qua
         quotient = exact(real) / Decimal(float(y.scale))
         code = int(quotient.to_integral_value()) + int(y.zero_point)
     return max(y.qmin, min(y.qmax, code))
-
-
-def apply_table(q: Codes, table: Int8) -> Int8:
-    """R12. Look codes q in [-128, 127], of any integer type and shape, up in a table of shape (256,)."""
-    return table[np.asarray(q, np.int16) + 128]

@@ -21,6 +21,7 @@ from npquant.kernels.conversion import (
     code_symmetric_vectors_of_4,
     code_through_int16,
     code_wrapping_x86,
+    to_int32_x86,
 )
 from npquant.kernels.floating import IGNORED, fma_float32
 from npquant.kernels.multiplier import FixedMultiplier
@@ -40,6 +41,20 @@ def stage_float64_half_away(acc: Int64, m: Float64, zy: ArrayLike, qmin: int, qm
     array([-3])
     """
     return code_wrapping_x86(round_half_away(acc.astype(np.float64) * m), zy, qmin, qmax)
+
+
+def stage_float64_half_away_saturating(acc: Int64, m: Float64, zy: ArrayLike, qmin: int, qmax: int) -> Int64:
+    """R100. y_q = saturate(R22(round_half_away(f64(acc M))) + zy, qmin, qmax), M in float64.
+
+    The kernel clamps to [qmin - zy, qmax - zy] before it adds, so that no sum wraps, as R25's does.
+    Source: LiteRT ``reference/fully_connected.h``, uint8 to int16, of ai-edge-litert 2.3.0.
+
+    >>> acc, m = np.array([2**31 - 1]), np.array(2.0)
+    >>> [stage(acc, m, -1, -100, 100) for stage in (stage_float64_half_away_saturating, stage_float64_half_away)]
+    [array([-100]), array([100])]
+    """
+    steps = to_int32_x86(round_half_away(acc.astype(np.float64) * m))
+    return saturate_to(steps + np.asarray(zy, np.int64), qmin, qmax)  # 33 bits
 
 
 def stage_float32_half_even(acc: Int64, m: Float32, zy: ArrayLike, qmin: int, qmax: int) -> Int64:

@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from npquant.arrays import Codes, Float64, Int64
+from npquant.kernels.fixed_point_int16 import INT16_MAX, INT16_MIN
 from npquant.kernels.multiplier import decompose_multiplier
 from npquant.kernels.qparams import QuantParams
 from npquant.kernels.requantize import requantize_double_rounding
 from npquant.kernels.rounding import round_half_away, saturate_to, wrap_int32
 
-INT16_MIN, INT16_MAX = -(2**15), 2**15 - 1
 FLOAT32_LESS, FLOAT32_MORE = 160, 294
 
 

@@ -16,7 +16,7 @@ from npquant.kernels.linear import accumulate, accumulate_pair16, rows_at_a_time
 from npquant.kernels.multiplier import FixedMultiplier
 from npquant.kernels.qparams import QuantParams
 from npquant.kernels.rounding import wrap_int32
-from npquant.profiles.record import Profile, WideStage
+from npquant.profiles.record import Profile, WideStage, weight_type
 
 
 def as_int32(acc: Int64, profile: Profile) -> Int64:
@@ -56,24 +56,30 @@ def layer_sums(
     if saturates_pairs(profile, x_q, w_q):
         return as_int32(accumulate_pair16(x_q, w_q, bias, x.zero_point, zw, profile.pairs_apart(x_q.shape[1])), profile)
     acc = accumulate(x_q, w_q, bias, x.zero_point, zw)
-    return acc if np.asarray(bias).dtype == np.int64 and x.dtype == np.int16 else as_int32(acc, profile)
+    if x.dtype != np.int16:
+        return as_int32(acc, profile)
+    kind = np.asarray(bias).dtype.name
+    stage = profile.wide_stage(kind, weights=weight_type(w))
+    return acc if kind == "int64" or (stage is not None and stage.int64_sums) else as_int32(acc, profile)
 
 
-def stages_for(profile: Profile, x: QuantParams, bias: ArrayLike) -> WideStage | None:
-    """Return how an engine takes inputs of x beside a bias of this type, if they are int16; None: as the profile says.
+def stages_for(profile: Profile, x: QuantParams, w: QuantParams, y: QuantParams, bias: str | None) -> WideStage | None:
+    """Return how an engine takes x, w to y beside a bias of a type or none, where int16 is in it; None: as its record.
 
-    ValueError if they are int16 and the engine has no rule for such a bias.
+    Beside 8-bit inputs a bias is int32, whatever its type. ValueError if the inputs are int16 and the engine has no
+    rule for such a bias beside such weights.
 
     >>> from npquant.profiles import get
-    >>> stages_for(get("tflm"), QuantParams(0.5, 0, -32768, 32767), np.array([7])).bias
-    'int64'
+    >>> wide, w = QuantParams(0.5, 0, -32768, 32767), QuantParams(0.5, 0, -128, 127)
+    >>> stages_for(get("tflm"), wide, w, wide, "int64").accumulator_bits
+    64
     """
     if x.dtype != np.int16:
-        return None
-    kind = np.asarray(bias).dtype.name
-    stage = profile.wide_stage(kind)
+        return profile.wide_stage("int32", x.dtype.name, weight_type(w)) if y.dtype == np.int16 else None
+    stage = profile.wide_stage(bias, weights=weight_type(w))
     if stage is None:
-        raise ValueError(f"profile {profile.name!r} has no rule for int16 codes and biases of {kind}")
+        known = dict.fromkeys(stage.bias for stage in profile.wide_stages)
+        raise ValueError(f"{profile.name} takes biases of {' or '.join(known)} beside int16 codes, not {bias}")
     return stage
 
 
@@ -106,7 +112,7 @@ def layer_codes(
     if profile.whole_layer is not None:
         whole: NDArray[np.integer] = profile.whole_layer(x_q, w_q, bias, x, w, y, activation, interval).astype(y.dtype)
         return whole
-    stages = stages_for(profile, x, 0 if bias is None else bias) or profile
+    stages = stages_for(profile, x, w, y, np.asarray(0 if bias is None else bias).dtype.name) or profile
     made: Any = stages.make_multiplier(x.scale, w.scale, y.scale) if multiplier is None else multiplier
     float_bias = x.dtype != np.int16 and profile.add_bias is not None
     acc = layer_sums(x_q, w_q, 0 if bias is None or float_bias else bias, x=x, w=w, profile=profile)

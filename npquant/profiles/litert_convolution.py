@@ -8,11 +8,9 @@ from __future__ import annotations
 import dataclasses
 
 from npquant.kernels.multiplier import fixed_multiplier
-from npquant.kernels.output_stages import wrapping_stage
-from npquant.kernels.requantize import requantize_double_rounding_up, requantize_mantissa16
 from npquant.profiles.known import tflite as known
 from npquant.profiles.record import WideStage
-from npquant.profiles.tflite import LITERT_REF_2025, RUY_X86, TFLM
+from npquant.profiles.tflite import LITERT_REF_2025, LITERT_WEIGHTS, RUY_X86, STAGE_DOUBLE_UP, STAGE_MANTISSA16, TFLM
 
 LITERT_REF_CONV = dataclasses.replace(
     LITERT_REF_2025,
@@ -24,7 +22,7 @@ LITERT_REF_CONV = dataclasses.replace(
     make_multiplier=fixed_multiplier,
     output_stage=TFLM.output_stage,
     code_types=("int8",),
-    wide_stages=TFLM.wide_stages,
+    wide_stages=tuple(dataclasses.replace(stage, weights=LITERT_WEIGHTS) for stage in TFLM.wide_stages),
     dynamic=None,
     conversion=TFLM.conversion,
 )
@@ -40,7 +38,7 @@ RUY_X86_CONV = dataclasses.replace(
     code_types=("int8",),
     dynamic=None,
     wide_stages=(
-        WideStage("int64", fixed_multiplier, wrapping_stage(requantize_mantissa16)),
-        WideStage("int32", fixed_multiplier, wrapping_stage(requantize_double_rounding_up)),
+        WideStage("int64", fixed_multiplier, STAGE_MANTISSA16, weights=LITERT_WEIGHTS),
+        WideStage("int32", fixed_multiplier, STAGE_DOUBLE_UP, weights=LITERT_WEIGHTS),
     ),
 )

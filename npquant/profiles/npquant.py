@@ -10,6 +10,8 @@ from npquant.kernels.output_stages import stage_single_rounding, stage_single_ro
 from npquant.profiles.known import own as known
 from npquant.profiles.record import Profile, WideStage
 
+_WEIGHTS = ("int8", "int4", "uint8", "int16", "uint16")
+
 NPQUANT = Profile(
     name="npquant",
     engine="npquant",
@@ -25,8 +27,14 @@ NPQUANT = Profile(
     # R6 is defined for |acc| <= 2^31, R170 for 48 bits.
     wide_stages=(
         WideStage(
-            "int64", fixed_multiplier, stage_single_rounding_wide, zero_points=True, accumulator_bits=48, mixed=True
+            "int64",
+            fixed_multiplier,
+            stage_single_rounding_wide,
+            zero_points=True,
+            accumulator_bits=48,
+            mixed=True,
+            weights=_WEIGHTS,
         ),
-        WideStage("int32", fixed_multiplier, stage_single_rounding, zero_points=True, mixed=True),
+        WideStage("int32", fixed_multiplier, stage_single_rounding, zero_points=True, mixed=True, weights=_WEIGHTS),
     ),
 )

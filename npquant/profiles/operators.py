@@ -16,9 +16,9 @@ from npquant.kernels.multiplier import FixedMultiplier
 from npquant.kernels.qparams import QuantParams
 from npquant.profiles import get
 from npquant.profiles.absences import has
-from npquant.profiles.layer import layer_codes, stages_for
+from npquant.profiles.layer import layer_codes
 from npquant.profiles.npquant import NPQUANT
-from npquant.profiles.record import Profile, WideStage
+from npquant.profiles.record import Profile, WideStage, weight_type
 from npquant.profiles.refusals import (
     clamped_interval,
     codes_of,
@@ -58,7 +58,8 @@ def linear(
         Integer: codes of scale sx sw, as int32. Float: real values. Each profile takes either: an integer bias becomes
         real for an engine whose bias is float (f32(b_q sx sw)), a real one becomes codes for the others, by the
         profile's own rule. Beside int16 inputs the array's dtype, int32 or int64, is that of the accumulator as well;
-        None takes what the engine takes without a bias.
+        None takes what the engine takes without a bias and without a declared type of it; zeros of int32 or int64 are
+        what it takes without a bias where a file declares that type.
     x, w, y : QuantParams
         Input (per-tensor), weights (per-tensor, or per-channel with N scales), output (per-tensor).
     profile : str or Profile
@@ -128,10 +129,9 @@ def linear(
         )
     bounded = record.activation_bounds("identity" if activation == "none" else activation, y)
     added = _bias(bias, record, x, w, weights.shape[1])
-    if x.dtype == np.int16:
-        refuse_wide(record, added.dtype.name, x, y)
+    stages = refuse_wide(record, None if bias is None else added.dtype.name, x, w, y)
     if multiplier is not None:
-        refuse_multiplier(record, multiplier, stages_for(record, x, added))
+        refuse_multiplier(record, multiplier, stages)
     return layer_codes(
         inputs,
         weights,
@@ -164,8 +164,8 @@ def _read_by_nothing(
 
 def _bias(bias: ArrayLike | None, profile: Profile, x: QuantParams, w: QuantParams, n: int) -> NDArray[Any]:
     """Return the bias in the form the profile takes: int32 codes, or float32 real values."""
-    unnamed = profile.wide_stages[0].bias if x.dtype == np.int16 else "int32"
-    given = np.zeros(n, unnamed) if bias is None else np.asarray(bias)
+    stage = profile.wide_stage(None, x.dtype.name, weight_type(w))
+    given = np.zeros(n, "int32" if stage is None else stage.bias) if bias is None else np.asarray(bias)
     if given.dtype.kind not in "iuf":
         raise TypeError(f"the bias has dtype {given.dtype}; it must be integers (codes) or floats (real values)")
     if given.shape not in ((), (n,)):
@@ -299,7 +299,8 @@ def requantize(
         (low, high): codes to clamp to, inside y's interval; it need not hold the zero point.
     bias : {"int32", "int64"}, optional
         Beside int16 outputs, the type of the layer's bias, and so of its accumulators, which chooses the engine's rule:
-        to be said where the engine has `wide_stages`, since no array says it (NumPy's integers are int64).
+        to be said where the engine has `wide_stages`, since no array says it (NumPy's integers are int64). The rule is
+        that of int16 inputs and 8-bit weights, unless w is int16.
 
     Returns
     -------
@@ -328,7 +329,7 @@ def requantize(
     sums = np.asarray(acc)
     if sums.dtype.kind not in "iu":
         raise TypeError(f"acc has dtype {sums.dtype}; it must be integers")
-    wide = stages_to(record, y, bias)
+    wide = stages_to(record, w, y, bias)
     stages: Profile | WideStage = wide or record
     bits = 64 if bias == "int64" else 32
     if sums.size and (sums.min() < -(2 ** (bits - 1)) or sums.max() >= 2 ** (bits - 1)):

@@ -24,7 +24,7 @@ from npquant.profiles.layerless import no_multiplier, no_stage
 
 @dataclass(frozen=True, slots=True)
 class WideStage:
-    """Say how an engine takes int16 inputs times 8-bit weights to int16 outputs, for biases of one type.
+    """Say how an engine takes integer codes to int16 outputs, for biases, inputs and weights of some types.
 
     >>> from npquant.profiles import get
     >>> [stage.bias for stage in get("tflm").wide_stages]
@@ -37,6 +37,19 @@ class WideStage:
     zero_points: bool = False  # False: those of inputs and outputs must be 0
     accumulator_bits: int = 64  # of the accumulators that output_stage is defined for, where the bias is int64
     mixed: bool = False  # whether inputs and outputs of a layer may differ in width
+    inputs: str = "int16"  # the type of the inputs: uint8 ones have int16 outputs
+    weights: tuple[str, ...] = ("int8",)  # the types of the weights; int4 are those of the interval [-8, 7]
+    int64_sums: bool = False  # whether it sums in int64 beside an int32 bias too
+    needs_bias: bool = False  # whether the engine's process ends without one
+
+
+def weight_type(w: QuantParams) -> str:
+    """Return the type that a file stores weights of the parameters w in: int4 for the interval [-8, 7].
+
+    >>> weight_type(QuantParams(0.5, 0, -8, 7)), weight_type(QuantParams(0.5, 0, -127, 127))
+    ('int4', 'int8')
+    """
+    return "int4" if (w.qmin, w.qmax) == (-8, 7) else str(w.dtype.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +120,9 @@ class Profile:
     dynamic : DynamicRule or None
         A layer of real inputs and outputs with integer products between, whose scales the inputs choose.
     wide_stages : tuple of WideStage
-        How a linear layer of int16 inputs and outputs is computed ("16x8"), an entry a type of bias, that of layers
-        without a bias first; empty where `knowledge` says that it is absent.
+        How a linear layer of int16 outputs is computed, an entry a type of bias, of inputs and of weights: int16 inputs
+        and 8-bit weights ("16x8") first, and the type of layers without a bias first among those of one layer; empty
+        where `knowledge` says that it is absent.
     whole_layer : callable or None
         Where the engine's layer is no sum and then an output stage: (x_q, w_q, real bias or None, x, w, y, activation,
         (low, high)) -> int64 codes.
@@ -176,6 +190,13 @@ class Profile:
         """Whether DynamicQuantizeLinear and MatMulInteger are operators of the engine, each of its own."""
         return self.dynamic is not None and self.dynamic.steps_apart
 
-    def wide_stage(self, bias: str) -> WideStage | None:
-        """How int16 inputs are taken beside a bias of this type, "int32" or "int64"; None if they are not."""
-        return next((stage for stage in self.wide_stages if stage.bias == bias), None)
+    def wide_stage(self, bias: str | None, inputs: str = "int16", weights: str = "int8") -> WideStage | None:
+        """How codes of these types are taken to int16 beside a bias of a type (None: no bias); None if they are not."""
+        return next(
+            (
+                stage
+                for stage in self.wide_stages
+                if bias in (None, stage.bias) and stage.inputs == inputs and weights in stage.weights
+            ),
+            None,
+        )

@@ -14,7 +14,8 @@ from npquant.arrays import Codes
 from npquant.kernels.multiplier import FixedMultiplier
 from npquant.kernels.qparams import QuantParams
 from npquant.profiles.absences import absence
-from npquant.profiles.record import Profile, WideStage
+from npquant.profiles.layer import stages_for
+from npquant.profiles.record import Profile, WideStage, weight_type
 
 
 def codes_of(role: str, q: ArrayLike, params: QuantParams, ndim: int | None = None) -> Codes:
@@ -136,29 +137,54 @@ def refuse_unsupported(
             )
     wide = ("int16",) if profile.wide_stages and "int16" in (x.dtype.name, y.dtype.name) else ()
     mixed = profile.code_types if any(stage.mixed for stage in profile.wide_stages) else ()
-    refuse_tensor(profile, "input", x, (*mixed, *wide) if wide else profile.code_types)
+    into = tuple(dict.fromkeys(stage.inputs for stage in profile.wide_stages)) if y.dtype == np.int16 else wide
+    refuse_tensor(profile, "input", x, (*mixed, *into) if wide else profile.code_types)
     refuse_tensor(profile, "output", y, (*mixed, *wide) if wide else profile.code_types)
+    if wide:
+        refuse_wide_weights(profile, x, w)
     if by_scales:
         refuse_scales(profile, x, w, y)
     else:
         refuse_weights(profile, w)
 
 
-def refuse_wide(profile: Profile, bias: str, x: QuantParams, y: QuantParams) -> WideStage:
-    """Return the wide stage of a bias type; ValueError where the engine has none, or refuses a zero point.
+def refuse_wide_weights(profile: Profile, x: QuantParams, w: QuantParams) -> None:
+    """Raise ValueError where an engine takes no weights of this type beside these inputs of a layer to int16.
+
+    >>> from npquant.profiles import get
+    >>> refuse_wide_weights(get("tflm"), QuantParams(0.5, 0, -32768, 32767), QuantParams(0.5, 0, -8, 7))
+    Traceback (most recent call last):
+    ValueError: tflm takes weights of type int8 beside int16 inputs, not int4: a wider interval than [-8, 7] is int8's
+    """
+    stages = [stage for stage in profile.wide_stages if stage.inputs == x.dtype.name]
+    types, given = dict.fromkeys(name for stage in stages for name in stage.weights), weight_type(w)
+    if stages and given not in types:
+        why = ": a wider interval than [-8, 7] is int8's" if given == "int4" and "int8" in types else ""
+        raise ValueError(
+            f"{profile.name} takes weights of type {' or '.join(types)} beside {x.dtype} inputs, not {given}{why}"
+        )
+    if stages and x.dtype == np.uint8 and w.per_channel:
+        raise ValueError(f"{profile.name} refuses per-channel weights beside uint8 inputs: give one scale")
+
+
+def refuse_wide(profile: Profile, bias: str | None, x: QuantParams, w: QuantParams, y: QuantParams) -> WideStage | None:
+    """Return what `stages_for` does; ValueError too where the engine refuses a zero point, or to have no bias, None.
 
     >>> from npquant.profiles import get
     >>> p = QuantParams(0.5, 1, -32768, 32767)
-    >>> refuse_wide(get("litert_ref_2025"), "int64", p, p)
+    >>> refuse_wide(get("litert_ref_2025"), "int64", p, QuantParams(0.5, 0, -128, 127), p)
     Traceback (most recent call last):
     ValueError: litert_ref_2025 takes int16 codes without zero points; the input's is 1, it must be 0
     """
-    stage = profile.wide_stage(bias)
+    stage = stages_for(profile, x, w, y, bias)
     if stage is None:
-        known = " or ".join(stage.bias for stage in profile.wide_stages)
-        raise ValueError(f"{profile.name} takes biases of {known} beside int16 codes, not {bias}")
+        return None
+    if bias is None and stage.needs_bias:
+        raise ValueError(
+            f"{profile.name} ends the process on {x.dtype} inputs and {y.dtype} outputs without a bias: give zeros"
+        )
     for role, params in (("input", x), ("output", y)):
-        if not stage.zero_points and params.zero_point:
+        if not stage.zero_points and params.dtype == np.int16 and params.zero_point:
             raise ValueError(
                 f"{profile.name} takes int16 codes without zero points; "
                 f"the {role}'s is {params.zero_point}, it must be 0"
@@ -166,14 +192,14 @@ def refuse_wide(profile: Profile, bias: str, x: QuantParams, y: QuantParams) -> 
     return stage
 
 
-def stages_to(profile: Profile, y: QuantParams, bias: str | None) -> WideStage | None:
+def stages_to(profile: Profile, w: QuantParams | None, y: QuantParams, bias: str | None) -> WideStage | None:
     """Return the wide stage that takes accumulators to y, int16, beside a bias of this type; None: as the record says.
 
-    bias is "int32", "int64" or None, not said. ValueError where int16 outputs depend on what was not said, a bias is
-    said of other outputs, or `refuse_wide` refuses.
+    bias is "int32", "int64" or None, not said; weights of None are int8. ValueError where int16 outputs depend on what
+    was not said, a bias is said of other outputs, or `refuse_wide` or `refuse_wide_weights` refuses.
 
     >>> from npquant.profiles import get
-    >>> stages_to(get("tflm"), QuantParams(0.5, 0, -32768, 32767), None)
+    >>> stages_to(get("tflm"), None, QuantParams(0.5, 0, -32768, 32767), None)
     Traceback (most recent call last):
     ValueError: tflm takes accumulators to int16 codes by the type of the bias: say bias="int64" or bias="int32"
     """
@@ -182,9 +208,11 @@ def stages_to(profile: Profile, y: QuantParams, bias: str | None) -> WideStage |
             raise ValueError(f"{profile.name} does not ask for the type of the bias beside {y.dtype} outputs: leave it")
         return None
     if bias is None:
-        said = " or ".join(f'bias="{stage.bias}"' for stage in profile.wide_stages)
+        said = " or ".join(dict.fromkeys(f'bias="{stage.bias}"' for stage in profile.wide_stages))
         raise ValueError(f"{profile.name} takes accumulators to int16 codes by the type of the bias: say {said}")
-    return refuse_wide(profile, bias, y, y)
+    weights = QuantParams(1.0, 0, -128, 127) if w is None else w
+    refuse_wide_weights(profile, y, weights)
+    return refuse_wide(profile, bias, y, weights, y)
 
 
 def refuse_scales(profile: Profile, x: QuantParams, w: QuantParams, y: QuantParams) -> None:
@@ -226,6 +254,8 @@ def refuse_sums(profile: Profile, x: QuantParams, w: QuantParams) -> None:
     """
     wide = ("int16",) if profile.wide_stages and x.dtype == np.int16 else ()
     refuse_tensor(profile, "input", x, wide or profile.code_types)
+    if wide:
+        refuse_wide_weights(profile, x, w)
     refuse_weights(profile, w)
 
 

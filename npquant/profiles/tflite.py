@@ -31,7 +31,7 @@ from npquant.kernels.multiplier import (
     multiplier_float32_product,
     real_multiplier,
 )
-from npquant.kernels.output_stages import stage_float64_half_away, wrapping_stage
+from npquant.kernels.output_stages import stage_float64_half_away, stage_float64_half_away_saturating, wrapping_stage
 from npquant.kernels.quantize_engines import (
     dequantize_float32,
     dequantize_vectors_of_8,
@@ -69,6 +69,23 @@ def per_tensor_float32_multiplier(sx: ArrayLike, sw: ArrayLike, sy: ArrayLike) -
     """
     return fixed_multiplier(sx, sw, sy) if np.ndim(sw) else decompose_multiplier(multiplier_float32_product(sx, sw, sy))
 
+
+# R38 of R19 and of R91: each is a layer's rule in several places.
+STAGE_DOUBLE_UP = wrapping_stage(requantize_double_rounding_up)
+STAGE_MANTISSA16 = wrapping_stage(requantize_mantissa16)
+
+# Beside int16 weights every resolver sums in int64 and takes R91, whatever the bias; it is LiteRT alone that has them.
+WEIGHTS_OF_16_BITS = tuple(
+    WideStage(
+        bias,
+        per_tensor_float32_multiplier,
+        STAGE_MANTISSA16,
+        weights=("int16",),
+        int64_sums=True,
+    )
+    for bias in ("int64", "int32")
+)
+LITERT_WEIGHTS = ("int8", "int4")
 
 # What QUANTIZE takes beside pairs of 8 bits: all of int16, and int32 in.
 _INT32_AND_INT16 = (("int16", "int8"), ("int16", "int16"), ("int16", "int32"), ("int32", "int8"), ("int32", "int16"))
@@ -160,7 +177,7 @@ TFLM = dataclasses.replace(
     activation_types=("int16",),
     softmax_codes=softmax_tflm,
     wide_stages=(
-        WideStage("int64", fixed_multiplier, wrapping_stage(requantize_mantissa16)),
+        WideStage("int64", fixed_multiplier, STAGE_MANTISSA16),
         WideStage("int32", fixed_multiplier, wrapping_stage(requantize_double_rounding)),
     ),
 )
@@ -197,8 +214,18 @@ LITERT_REF_2025 = dataclasses.replace(
     activation_types=("int16",),
     softmax_codes=softmax_litert_ref,
     wide_stages=(
-        WideStage("int64", real_multiplier, stage_float64_half_away),
-        WideStage("int32", real_multiplier, stage_float64_half_away),
+        WideStage("int64", real_multiplier, stage_float64_half_away, weights=LITERT_WEIGHTS),
+        WideStage("int32", real_multiplier, stage_float64_half_away, weights=LITERT_WEIGHTS),
+        *WEIGHTS_OF_16_BITS,
+        WideStage(
+            "int32",
+            real_multiplier,
+            stage_float64_half_away_saturating,
+            zero_points=True,
+            inputs="uint8",
+            weights=("uint8",),
+            needs_bias=True,
+        ),
     ),
     dynamic=HYBRID,
     conversion="x86: beyond int32 and NaN give -2^31, and adding a negative zero point wraps it to the high rail",
@@ -213,7 +240,7 @@ RUY_X86 = dataclasses.replace(
     equation="y_q = clamp(wrap32(half_up(half_up(wrap32(acc 2^max(e,0)) m / 2^31) / 2^max(-e,0)) + zy)); "
     "M_A per tensor, M_B per channel",
     knowledge=known.RUY_X86,
-    output_stage=wrapping_stage(requantize_double_rounding_up),
+    output_stage=STAGE_DOUBLE_UP,
     quantize_types=("int8", "uint8", "int16"),
     code_pairs=LITERT_PAIRS,
     wide_zero_points=False,
@@ -226,8 +253,22 @@ RUY_X86 = dataclasses.replace(
     requantize_codes=requantize_codes_vectors_of_16,
     # With int64 biases the optimized kernel is the reference's; without a bias it sums in int32.
     wide_stages=(
-        WideStage("int32", per_tensor_float32_multiplier, wrapping_stage(requantize_double_rounding_up)),
-        WideStage("int64", real_multiplier, stage_float64_half_away),
+        WideStage(
+            "int32",
+            per_tensor_float32_multiplier,
+            STAGE_DOUBLE_UP,
+            weights=LITERT_WEIGHTS,
+        ),
+        WideStage("int64", real_multiplier, stage_float64_half_away, weights=LITERT_WEIGHTS),
+        *WEIGHTS_OF_16_BITS,
+        # It ignores the zero point of these outputs.
+        WideStage(
+            "int32",
+            per_tensor_float32_multiplier,
+            STAGE_DOUBLE_UP,
+            inputs="uint8",
+            weights=("uint8",),
+        ),
     ),
     dynamic=HYBRID_OPTIMIZED,
 )

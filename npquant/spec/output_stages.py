@@ -18,6 +18,7 @@ from npquant.spec.conversion import (
     code_through_int16,
     code_wrapping_x86,
     round_add_half_then_truncate,
+    to_int32_x86,
 )
 from npquant.spec.floating import to_float32, to_float64
 from npquant.spec.quantize_engines import quantize_zero_point_first
@@ -29,6 +30,17 @@ def stage_float64_half_away(acc: int, m: Fraction, zy: int, qmin: int, qmax: int
     Source: LiteRT ``reference/integer_ops/fully_connected.h`` since commit 9213607.
     """
     return code_wrapping_x86(round_half_away(to_float64(acc * m)), zy, qmin, qmax)
+
+
+def stage_float64_half_away_saturating(acc: int, m: Fraction, zy: int, qmin: int, qmax: int) -> int:
+    """R100. y_q = saturate(R22(round_half_away(f64(acc M))), qmin - zy, qmax - zy) + zy, M a binary64 number: R25, but
+    that no sum wraps. Beyond int32 both signs end at qmin.
+    Source: LiteRT ``reference/fully_connected.h``, uint8 to int16, of ai-edge-litert 2.3.0.
+
+    >>> stage_float64_half_away_saturating(2**31 - 1, Fraction(2), -1, -100, 100)
+    -100
+    """
+    return saturate(to_int32_x86(round_half_away(to_float64(acc * m))), qmin - zy, qmax - zy) + zy
 
 
 def stage_float32_half_even(acc: int, m: Fraction, zy: int, qmin: int, qmax: int) -> int:

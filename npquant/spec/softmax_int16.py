@@ -12,13 +12,13 @@ from fractions import Fraction
 from functools import cache
 from math import floor
 
+from npquant.spec.fixed_point_int16 import INT16_MAX, INT16_MIN
 from npquant.spec.floating import to_float32, to_float64
 from npquant.spec.lookup import enclose_exp
 from npquant.spec.multiplier import decompose_multiplier
 from npquant.spec.requantize import requantize_double_rounding
 from npquant.spec.rounding import round_half_away, saturate, wrap
 
-INT16_MIN, INT16_MAX = -(2**15), 2**15 - 1
 # Where TFLite-Micro's I, made in float32, is one less and one more.
 FLOAT32_LESS, FLOAT32_MORE = 160, 294
 

@@ -153,7 +153,7 @@ def _wide(profile: Profile) -> str:
     """Say which biases stand beside int16 inputs."""
     if not profile.wide_stages:
         return ""
-    return f"; int16 with biases of {' or '.join(stage.bias for stage in profile.wide_stages)}"
+    return f"; int16 with biases of {' or '.join(dict.fromkeys(stage.bias for stage in profile.wide_stages))}"
 
 
 def _accumulator(profile: Profile) -> str:

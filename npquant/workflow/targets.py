@@ -1,14 +1,14 @@
 """Step 8 for other people's runtimes: write what they take, run it in them, compare every answer, take the times.
 
 Legend: folder the run's own; model the deployed network, own its own answers on the rows x; targets which to write;
-facts what is known of the
-data; seconds to spend on a time.
+facts what is known of the data; seconds to spend on a time.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import os
+import shutil
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from npquant.files.facts import Facts
 from npquant.integer.mlp import IntegerMLP
-from npquant.interop.consumers.c_program import measure_c
+from npquant.interop.consumers.c_cost import object_size, row_cost
 from npquant.interop.consumers.row_latency import time_row
 from npquant.profiles import get
 from npquant.workflow.exports import ExportForm, encode_export, write_export
@@ -31,8 +31,8 @@ NAME: Final = "deployed"
 _GIVEN: Final = (*FOLDERS, "onnx-integer")
 _ROWS: Final = 1000
 _SIMULATED: Final = 20  # a simulator takes some 10 ms a row, and rows at the limits come on top
-# What a format, an engine or a compiler says of itself when it does not serve: told, never silently absent.
 _NEARNESS: Final = ("agreement", "largest_difference")
+# What a format, an engine or a compiler says of itself when it does not serve: told, never silently absent.
 _REFUSALS: Final = (ImportError, ValueError, TypeError, RuntimeError, OSError)
 
 # Rows, deployed.npz's own outputs for them, and what these are: "classes" or "real".
@@ -196,5 +196,15 @@ def _nearness(answers: NDArray[Any], asked: Asked) -> dict[str, Any]:
 def _measure(engine: str, out: Path, model: IntegerMLP, seconds: float) -> dict[str, Any]:
     """Take what is measured on this machine: the time of a row, and what a program takes of flash, RAM and steps."""
     if engine == "cc":
-        return measure_c(out / f"{NAME}.c", model, seconds)
+        return _cost_of_c(out / f"{NAME}.c", model, seconds)
     return {} if engine == "verilog" else {"seconds": time_row(engine, out, seconds)}
+
+
+def _cost_of_c(source: Path, model: IntegerMLP, seconds: float) -> dict[str, Any]:
+    """Take the sizes at -Os, and time and instructions of a row of zeros at -O2."""
+    row = row_cost(source, np.zeros((1, model.n_inputs), model.input_params.dtype), seconds)
+    sizes: tuple[int | None, int | None] = (None, None)
+    if shutil.which("size") is not None:
+        text, data, bss = object_size(source, flags=("-std=c99", "-Os"))
+        sizes = text + data, data + bss
+    return {"code_bytes": sizes[0], "ram_bytes": sizes[1], **dataclasses.asdict(row)}

@@ -361,7 +361,7 @@ def test_run_exhausted_machine_is_one_line(
     def fail(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr("npquant.workflow.steps.write_files", fail)
+    monkeypatch.setattr("npquant.workflow.deployed.write_files", fail)
     assert main(["run", "--bits", "8", "--prune", "0", *FIXED, "--out", str(tmp_path)]) == 2
     shown = capsys.readouterr().err
     assert shown.count("\n") == 1
@@ -375,7 +375,7 @@ def test_run_mistakes_of_its_own_keep_their_traceback(tmp_path: Path, monkeypatc
     def fail(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("npquant.workflow.steps.write_files", fail)
+    monkeypatch.setattr("npquant.workflow.deployed.write_files", fail)
     with pytest.raises(ZeroDivisionError):
         main(["run", "--bits", "8", "--prune", "0", *FIXED, "--out", str(tmp_path)])
 

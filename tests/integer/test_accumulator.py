@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from npquant.integer.accumulator import (
     accumulator_interval,
     check_accumulator,
-    check_dynamic_accumulator,
+    dynamic_width,
     largest_partial_sum,
     largest_sum,
+    signed_sums,
 )
 from npquant.integer.layer import IntegerLayer
 from npquant.integer.mlp import IntegerMLP
@@ -106,4 +107,4 @@ def test_dynamic_bound_is_the_largest_static_one(seed: int, bits: int) -> None:
         x = QuantParams(1.0, zero, -half, half - 1)
         low, high = accumulator_interval(IntegerLayer(w_q, none, x, w, w, "identity"))
         reach = max(reach, int(high.max()), -int(low.min()))
-    assert check_dynamic_accumulator(w_q, bits) == reach.bit_length() + 1
+    assert dynamic_width(*signed_sums(w_q), bits) == reach.bit_length() + 1

@@ -550,10 +550,3 @@ def test_activation_table_takes_codes_of_one_width_to_another(x_type, y_type):
     table = lookup.activation_table("tanh", x, y)
     assert table.dtype == y_type and len(table) == 2 ** (8 * np.dtype(x_type).itemsize)
     assert table[len(table) // 2] == 0 and np.array_equal(table[1:], -table[:0:-1])  # tanh is odd, and so are ties
-
-
-def test_apply_table_is_a_look_up():
-    """Every code finds its own entry."""
-    table = np.arange(127, -129, -1).astype(np.int8)
-    codes = np.arange(-128, 128).astype(np.int8)
-    assert lookup.apply_table(codes, table).tolist() == table.tolist()

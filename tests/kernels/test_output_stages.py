@@ -22,18 +22,19 @@ F32 = st.floats(-(2.0**40), 2.0**40, width=32)
 
 STAGES = [
     (output_stages.stage_float64_half_away, spec_stages.stage_float64_half_away),
+    (output_stages.stage_float64_half_away_saturating, spec_stages.stage_float64_half_away_saturating),
     (output_stages.stage_float32_half_even, spec_stages.stage_float32_half_even),
     (output_stages.stage_float32_half_even_low_wraps, spec_stages.stage_float32_half_even_low_wraps),
     (output_stages.stage_float64_zero_point_first, spec_stages.stage_float64_zero_point_first),
     (output_stages.stage_mantissa24_half_up, spec_stages.stage_mantissa24_half_up),
     (output_stages.stage_float32_fused_zero_point_first, spec_stages.stage_float32_fused_zero_point_first),
 ]
-LABELS = ["R25", "R26", "R27", "R28", "R29", "R145"]
+LABELS = ["R25", "R100", "R26", "R27", "R28", "R29", "R145"]
 
 
 def stage_equals_spec(stage, rule, acc: int, m: float, zy: int, interval: tuple[int, int]) -> bool:
     """Say whether a stage gives the exact code for one accumulator and one float32 multiplier."""
-    dtype = np.float64 if rule is spec_stages.stage_float64_half_away else np.float32
+    dtype = np.float64 if stage in (pair[0] for pair in STAGES[:2]) else np.float32
     got = stage(np.array([acc], np.int64), np.asarray(m, dtype), zy, *interval)
     return got.dtype == np.int64 and int(got[0]) == rule(acc, Fraction(float(np.float32(m))), zy, *interval)
 
@@ -41,7 +42,7 @@ def stage_equals_spec(stage, rule, acc: int, m: float, zy: int, interval: tuple[
 @pytest.mark.parametrize(("stage", "rule"), STAGES, ids=LABELS)
 @given(acc=INT32, m=st.floats(2.0**-40, 255.0, width=32), zy=st.integers(-128, 255), interval=OUTPUT)
 def test_stage_equals_spec(stage, rule, acc, m, zy, interval):
-    """R25 to R29 and R145 for any accumulator, multiplier and zero point."""
+    """R25 to R29, R100 and R145 for any accumulator, multiplier and zero point."""
     assert stage_equals_spec(stage, rule, acc, m, zy, interval)
 
 

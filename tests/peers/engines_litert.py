@@ -64,22 +64,36 @@ def fully_connected(
     resolver: str,
     activation: str = "none",
     bias_type: str | None = None,
+    narrow: bool = False,
+    output: str | None = None,
 ) -> Codes:
-    """Run FULLY_CONNECTED on (B, K) by (K, N); several weight scales mean per channel."""
-    tensors = fully_connected_tensors(x_q, w_q, bias, x=x, w=w, y=y)
+    """Run FULLY_CONNECTED on (B, K) by (K, N); several weight scales mean per channel, narrow weights are INT4.
+
+    output is the type of the outputs where it is not that of the inputs.
+    """
+    tensors = fully_connected_tensors(x_q, w_q, bias, x=x, w=w, y=y, narrow=narrow, output=output)
     model = write_model(Operator.FULLY_CONNECTED, tensors, activation=activation, bias_type=bias_type)
     return run(model, x_q, resolver=resolver)
 
 
 def fully_connected_tensors(
-    x_q: Codes, w_q: Codes, bias: NDArray[np.integer[Any]] | None, *, x: Affine, w: Affine, y: Affine
+    x_q: Codes,
+    w_q: Codes,
+    bias: NDArray[np.integer[Any]] | None,
+    *,
+    x: Affine,
+    w: Affine,
+    y: Affine,
+    narrow: bool = False,
+    output: str | None = None,
 ) -> tuple[Tensor, ...]:
     """Return the tensors of FULLY_CONNECTED, three without a bias; the weights are stored as (N, K)."""
+    weights = tensor(w_q.T.shape, w_q.dtype, w, data=w_q.T)
     return (
         tensor(x_q.shape, x_q.dtype, x),
-        tensor(w_q.T.shape, w_q.dtype, w, data=w_q.T),
+        replace(weights, dtype="int4") if narrow else weights,
         *(() if bias is None else (_bias(bias, x, w),)),
-        tensor((x_q.shape[0], w_q.shape[1]), x_q.dtype, y),
+        tensor((x_q.shape[0], w_q.shape[1]), output or x_q.dtype, y),
     )
 
 
@@ -117,13 +131,15 @@ def convolution_1x1(
     resolver: str,
     activation: str = "none",
     bias_type: str | None = None,
+    narrow: bool = False,
 ) -> Codes:
-    """Run CONV_2D with a 1 x 1 kernel: the same matrix product as FULLY_CONNECTED."""
+    """Run CONV_2D with a 1 x 1 kernel: the same matrix product as FULLY_CONNECTED; narrow weights are INT4."""
     rows, depth = x_q.shape
     n = w_q.shape[1]
+    weights = tensor((n, 1, 1, depth), w_q.dtype, w, data=w_q.T)
     tensors = (
         tensor((1, rows, 1, depth), x_q.dtype, x),
-        tensor((n, 1, 1, depth), w_q.dtype, w, data=w_q.T),
+        replace(weights, dtype="int4") if narrow else weights,
         _bias(bias, x, w),
         tensor((1, rows, 1, n), x_q.dtype, y),
     )

@@ -45,9 +45,11 @@ def fully_connected(
     y: Affine,
     activation: str = "none",
     bias_type: str | None = None,
+    narrow: bool = False,
+    output: str | None = None,
 ) -> Codes:
-    """Run FULLY_CONNECTED on (B, K) by (K, N); several weight scales mean per channel."""
-    tensors = fully_connected_tensors(x_q, w_q, bias, x=x, w=w, y=y)
+    """Run FULLY_CONNECTED on (B, K) by (K, N); several weight scales mean per channel, narrow weights are INT4."""
+    tensors = fully_connected_tensors(x_q, w_q, bias, x=x, w=w, y=y, narrow=narrow, output=output)
     model = write_model(Operator.FULLY_CONNECTED, tensors, activation=activation, bias_type=bias_type)
     return run(model, x_q)
 

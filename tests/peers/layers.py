@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from npquant import QuantParams
+from npquant.profiles.record import Profile
 from tests.peers import adversarial
 
 ACTIVATIONS = ("none", "relu", "relu6", "relu_n1_to_1")
@@ -30,7 +31,7 @@ class Layer:
     y: QuantParams
     activation: str = "none"
 
-    def under(self, profile: str) -> NDArray[Any]:
+    def under(self, profile: str | Profile) -> NDArray[Any]:
         """Compute the layer with npquant."""
         import npquant
 
@@ -172,12 +173,22 @@ def products(
 
 
 def wide(
-    seed: int, count: int, n: int, *, bias: str | None, per_channel: bool, activations: tuple[str, ...] = ("none",)
+    seed: int,
+    count: int,
+    n: int,
+    *,
+    bias: str | None,
+    per_channel: bool,
+    activations: tuple[str, ...] = ("none",),
+    weights: str = "int8",
 ) -> Iterator[Layer]:
-    """Build layers of int16 codes and int8 weights: their bias is the accumulator, or half of them products.
+    """Build layers of int16 codes and signed weights: their bias is the accumulator, or half of them products.
 
     Without a bias all are products. Accumulators stay within int32, or 2^47 with an int64 bias; zero points are 0.
+    Weights are int8, int4 or int16.
     """
+    interval = {"int4": (-8, 7), "int8": (-128, 127), "int16": (-(2**15), 2**15 - 1)}[weights]
+    kind = "int16" if weights == "int16" else "int8"
     rng = np.random.default_rng(seed)
     largest = 2**47 if bias == "int64" else 2**31 - 1
     for i in range(count):
@@ -187,18 +198,19 @@ def wide(
         far = np.rint(rng.uniform(-largest, largest, n))
         acc = np.clip(np.where(rng.random(n) < 0.8, tie, far), -largest, largest).astype(np.int64)
         rows, depth = 1, 1
-        x_q, w_q = np.zeros((rows, depth), np.int16), np.zeros((depth, n), np.int8)
+        x_q, w_q = np.zeros((rows, depth), np.int16), np.zeros((depth, n), kind)
         if bias is None or i % 2:
             rows, depth = int(rng.integers(1, 5)), (6, 31, 64, 300)[i % 4]
-            x_q, w_q = adversarial.codes(rng, (rows, depth), "int16"), adversarial.codes(rng, (depth, n), "int8")
-            sy = np.float32(float(sx) * float(np.max(sw)) * 64 * depth**0.5) if i % 3 else sy
+            x_q, w_q = adversarial.codes(rng, (rows, depth), "int16"), adversarial.codes(rng, (depth, n), kind)
+            w_q = w_q if weights == kind else (w_q >> 4).astype(kind)
+            sy = np.float32(float(sx) * float(np.max(sw)) * (interval[1] + 1) / 2 * depth**0.5) if i % 3 else sy
             acc = rng.integers(-(2**20), 2**20, n)
         yield Layer(
             x_q,
             w_q,
             None if bias is None else acc.astype(bias),
             params(sx, 0, "int16"),
-            params(sw, 0, "int8"),
+            QuantParams(sw, 0, *interval),
             params(sy, 0, "int16"),
             activations[i % len(activations)],
         )

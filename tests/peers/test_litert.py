@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
+from npquant.profiles import get
 from tests.peers import engines_litert as ENGINE
 from tests.peers import layers, machine
 from tests.peers.comparison import differing, require_equal
@@ -84,6 +87,29 @@ def test_convolution_equals_profile(resolver: str, per_channel: bool) -> None:
         killed += int(differing(got, layer.under(PROFILE["opt"])).sum())
     assert compared >= 524_288
     assert killed > 0 or (resolver == "opt" and per_channel)
+
+
+@each_resolver
+def test_convolution_of_uint8_takes_the_float32_product(resolver: str) -> None:
+    """Per tensor, M_A: the records of CONV_2D are of int8, and refuse it; XNNPACK's and ruy's are FULLY_CONNECTED's."""
+    ref = dataclasses.replace(
+        get("tflm"),
+        make_multiplier=get("ruy_x86").make_multiplier,
+        code_types=("uint8",),
+        multipliers=(0, 2**31 - 1, 1),
+    )
+    profile = ref if resolver == "ref" else PROFILE[resolver]
+    compared, killed = 0, 0
+    for layer in layers.injected(
+        15, 128, 2048, codes="uint8", weights="uint8", per_channel=False, activations=layers.ACTIVATIONS
+    ):
+        got = layer.on(ENGINE.convolution_1x1, resolver=resolver, activation=layer.activation)
+        compared += require_equal(ENGINE, got, layer.under(profile), case=layer)
+        killed += int(differing(got, layer.under("litert_ref_2025")).sum())
+    assert compared >= 250_000 and killed > 0
+    if resolver != "xnnpack":
+        with pytest.raises(ValueError, match="takes input codes of type int8, not uint8"):
+            layer.under(CONVOLUTION[resolver])
 
 
 @each_resolver

@@ -20,19 +20,27 @@ FULLY_CONNECTED = {"ref": "litert_ref_2025", "opt": "ruy_x86", "xnnpack": "ruy_x
 
 
 @cache
-def drawn(bias: str) -> tuple[layers.Layer, ...]:
+def drawn(bias: str, weights: str) -> tuple[layers.Layer, ...]:
     """Draw the layers that all resolvers are asked for."""
-    return tuple(layers.wide(141, 48, 1024, bias=bias, per_channel=True, activations=("none", "relu", "relu6")))
+    activations = ("none", "relu", "relu6")
+    return tuple(layers.wide(141, 48, 3072, bias=bias, per_channel=True, activations=activations, weights=weights))
 
 
 @pytest.mark.parametrize("resolver", PROFILE)
 @pytest.mark.parametrize("bias", ["int64", "int32"])
-def test_wide_convolution_equals_relative(resolver: str, bias: str) -> None:
+@pytest.mark.parametrize("weights", ["int8", "int4"])
+def test_wide_convolution_equals_relative(resolver: str, bias: str, weights: str) -> None:
     """Per channel, at chosen accumulators and on products; FULLY_CONNECTED's rule is wrong with an int64 bias."""
     compared, killed = 0, 0
-    for layer in drawn(bias):
-        got = layer.on(ENGINE.convolution_1x1, resolver=resolver, activation=layer.activation, bias_type=bias)
+    for layer in drawn(bias, weights):
+        got = layer.on(
+            ENGINE.convolution_1x1,
+            resolver=resolver,
+            activation=layer.activation,
+            bias_type=bias,
+            narrow=weights == "int4",
+        )
         compared += require_equal(ENGINE, got, layer.under(PROFILE[resolver]), case=layer)
         killed += int(differing(got, layer.under(FULLY_CONNECTED[resolver])).sum())
-    assert compared >= 90_000
+    assert compared >= 250_000
     assert killed > 0 or (bias, resolver) in (("int32", "opt"), ("int32", "xnnpack"))

@@ -10,10 +10,10 @@ from npquant.profiles.operators import requantize
 
 INTEGER = [n for n in names() if isinstance(get(n).make_multiplier(1.0, 1.0, 1.0), FixedMultiplier)]
 WIDE = [
-    (n, stage.bias)
+    (n, stage)
     for n in names()
     for stage in get(n).wide_stages
-    if isinstance(stage.make_multiplier(1.0, 1.0, 1.0), FixedMultiplier)
+    if stage.inputs == "int16" and isinstance(stage.make_multiplier(1.0, 1.0, 1.0), FixedMultiplier)
 ]
 W = QuantParams(0.5, 0, -128, 127)
 P = QuantParams(0.5, 0, -128, 127)
@@ -26,20 +26,22 @@ def without_scale(params: QuantParams, scale: float) -> QuantParams:
     return QuantParams(scale, params.zero_point, params.qmin, params.qmax)
 
 
-def layers(name: str, seed: int, inputs: QuantParams, bias: str):
+def layers(name: str, seed: int, inputs: QuantParams, bias: str, weights: QuantParams = W):
     """Draw layers whose accumulators cover the output's codes and both rails, per tensor and per channel."""
     record, rng = get(name), np.random.default_rng(seed)
     for per_channel in (False, True):
         zx, zy = rng.integers(-100, 100, 2) if record.zero_points and inputs.dtype == np.int8 else (0, 0)
         sw = rng.uniform(0.001, 0.9, 400 if per_channel else ()).astype(np.float32)
         x = QuantParams(0.37, int(zx), inputs.qmin, inputs.qmax)
-        w, y = QuantParams(sw, 0, -128, 127), QuantParams(1.3, int(zy), inputs.qmin, inputs.qmax)
+        w, y = QuantParams(sw, 0, weights.qmin, weights.qmax), QuantParams(1.3, int(zy), inputs.qmin, inputs.qmax)
         x_q = rng.integers(inputs.qmin, inputs.qmax, (5, 7), endpoint=True).astype(x.dtype)
-        w_q = rng.integers(-128, 127, (7, 400), endpoint=True).astype(np.int8)
+        w_q = rng.integers(w.qmin, w.qmax, (7, 400), endpoint=True).astype(w.dtype)
         yield x_q, w_q, rng.integers(-9000, 9000, 400).astype(bias), x, w, y
 
 
-def equals_the_layer_of_its_scales(call, name: str, make, inputs: QuantParams, bias: str) -> bool:
+def equals_the_layer_of_its_scales(
+    call, name: str, make, inputs: QuantParams, bias: str, weights: QuantParams = W
+) -> bool:
     """Say whether a layer by multiplier is the layer of the scales that make it, whatever the other scales are."""
     return all(
         call(
@@ -47,7 +49,7 @@ def equals_the_layer_of_its_scales(call, name: str, make, inputs: QuantParams, b
             x=without_scale(x, 2.0**-9), w=without_scale(w, 17.0), y=without_scale(y, 3.0),
         ).tolist()
         == linear(x_q, w_q, b, x=x, w=w, y=y, profile=name, activation=activation).tolist()
-        for x_q, w_q, b, x, w, y in layers(name, 5, inputs, bias)
+        for x_q, w_q, b, x, w, y in layers(name, 5, inputs, bias, weights)
         for activation in ("none", "relu")
     )  # fmt: skip
 
@@ -58,11 +60,11 @@ def test_linear_by_multiplier_equals_linear_by_scales(name):
     assert equals_the_layer_of_its_scales(linear, name, get(name).make_multiplier, P, "int32")
 
 
-@pytest.mark.parametrize(("name", "bias"), WIDE)
-def test_linear_by_multiplier_equals_linear_by_scales_of_int16(name, bias):
-    """The same for int16 inputs, whose multiplier and rounding go by the type of the bias."""
-    make = next(stage.make_multiplier for stage in get(name).wide_stages if stage.bias == bias)
-    assert equals_the_layer_of_its_scales(linear, name, make, WORDS, bias)
+@pytest.mark.parametrize(("name", "stage"), WIDE)
+def test_linear_by_multiplier_equals_linear_by_scales_of_int16(name, stage):
+    """The same for int16 inputs, whose multiplier and rounding go by the types of the bias and of the weights."""
+    weights = WORDS if "int8" not in stage.weights else W
+    assert equals_the_layer_of_its_scales(linear, name, stage.make_multiplier, WORDS, stage.bias, weights)
 
 
 def test_linear_by_multiplier_law_kills_a_shift_the_other_way_and_one_for_all_channels():

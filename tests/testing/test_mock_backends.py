@@ -27,6 +27,18 @@ def exits(*args: Any, **options: Any) -> Any:
     sys.exit(3)
 
 
+class Speechless(Exception):
+    """An exception whose text cannot be made."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
+def raises_without_text(*args: Any, **options: Any) -> Any:
+    """Raise an exception that cannot be printed."""
+    raise Speechless
+
+
 def fault(kind: str) -> Callable[..., Any]:
     """Return a function that fails as an adapter reports it."""
 
@@ -92,6 +104,11 @@ WRONG: dict[str, tuple[Callable[..., Any], str]] = {
     "float": (after(lambda y: y.astype(np.float32)), kinds.WRONG_TYPE),
     "transposed": (after(lambda y: y.T), kinds.WRONG_SHAPE),
     "flat": (after(lambda y: y.ravel()), kinds.WRONG_SHAPE),
+    "one code off under a mask": (
+        after(lambda y: np.ma.MaskedArray(off_by_one(y), np.ones(y.shape, bool))),
+        kinds.WRONG_VALUE,
+    ),
+    "raises what has no text": (raises_without_text, kinds.RAISED),
     "raises": (after(lambda y: 1 // 0), kinds.RAISED),
     "refuses": (after(lambda y: [][0] if y is None else int("x")), kinds.REJECTED),
     "exits": (exits, kinds.CRASHED),

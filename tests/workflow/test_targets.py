@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from npquant.cli import main
 from npquant.compression.rounding.uniform import quantize_uniform
 from npquant.integer.mlp import IntegerMLP
-from npquant.interop.consumers import c_program
+from npquant.interop.consumers import c_cost
 from npquant.nn.model import DenseLayer, FloatMLP
 from npquant.report.document import load_schema, timeless
 from npquant.report.terminal import render_report
@@ -83,7 +83,7 @@ def test_deploy_targets_c_says_why_nothing_was_counted(tmp_path: Path, monkeypat
     (entry,) = deploy(tmp_path / "none", "c")
     assert entry["measured"]["instructions"] is None and "valgrind" in entry["measured"]["uncounted"]
     assert entry["measured"]["code_bytes"] > 45 and entry["measured"]["seconds"] > 0
-    monkeypatch.setattr(c_program, "_COUNTED", 0.0)
+    monkeypatch.setattr(c_cost, "_COUNTED", 0.0)
     (entry,) = deploy(tmp_path / "slow", "c")
     assert entry["measured"]["instructions"] is None and "more than 0 ms" in entry["measured"]["uncounted"]
 

@@ -41,7 +41,8 @@ class RoundingGrid:
 
     def nearest(self, w: Float64) -> Float64:
         """Return the codes nearest to real weights w (K, N) or (N,), ties to even, as float64 integers: R1."""
-        return np.asarray(np.clip(np.rint(w / self.s), self.lo, self.hi))
+        codes = np.asarray(w / self.s)
+        return np.clip(np.rint(codes, out=codes), self.lo, self.hi, out=codes)
 
     def select(self, at: slice) -> RoundingGrid:
         """Return the grid of the neurons `at`."""

@@ -6,16 +6,14 @@ Letters: R rows; text the file.
 from __future__ import annotations
 
 import io
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from npquant.data.raw_table import Column, RawTable, text_column
 from npquant.data.readers.text_source import TextSource
-
-# Whole numbers up to here are float64, which is what SciPy makes of all of them.
-_EXACT: Final = 2**53
+from npquant.kernels.exact import FLOAT64_EXACT
 
 
 def is_arff(text: TextSource) -> bool:
@@ -62,7 +60,8 @@ def _column(name: str, kind: str, cells: NDArray[Any], source: str) -> Column:
         raise ValueError(f"{source}: attribute {name!r} is a {kind}; drop it, or write it as numbers")
     missing = np.isnan(cells)
     values = np.where(missing, 0.0, cells)
-    wrong = np.flatnonzero(np.abs(values) >= _EXACT)
+    # SciPy makes float64 of all numbers: of whole ones beyond, the nearest.
+    wrong = np.flatnonzero(np.abs(values) >= FLOAT64_EXACT)
     if wrong.size:
         raise ValueError(
             f"{source}: row {wrong[0]} (from 0), attribute {name!r} holds {values[wrong[0]]}, which is not finite, or "

@@ -14,11 +14,11 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from npquant.kernels.exact import FLOAT64_EXACT
+
 _WHOLE: Final = (np.uint8, np.int8, np.uint16, np.int16, np.uint32, np.int32, np.int64)
 _TYPES: Final = (*_WHOLE, np.uint64, np.float64)
 _UNSIGNED, _REAL = len(_WHOLE), len(_WHOLE) + 1
-# Every whole number up to here is a float64.
-_EXACT: Final = 2**53
 
 Piece = tuple[NDArray[np.int64], NDArray[Any]]
 
@@ -74,7 +74,8 @@ class ColumnStore:
         low, high = block.min(axis=0), block.max(axis=0)
         if block.dtype.kind == "f":
             # A column that is real stays so, and a first row tells most that are.
-            whole = (low >= -_EXACT) & (high <= _EXACT) & ~self._real[columns] & (block[0] == np.rint(block[0]))
+            counted = (low >= -FLOAT64_EXACT) & (high <= FLOAT64_EXACT)
+            whole = counted & ~self._real[columns] & (block[0] == np.rint(block[0]))
             whole[whole] = np.all(block[:, whole] == np.rint(block[:, whole]), axis=0)
             self._real[columns] |= ~whole
             low, high = np.where(whole, low, 0), np.where(whole, high, 0)
@@ -92,7 +93,7 @@ class ColumnStore:
             level[(limits.min <= self._low) & (self._high <= limits.max)] = index
         level[self._huge], level[self._real] = _UNSIGNED, _REAL
         beyond = self._huge & (self._low < 0)
-        beyond |= self._real & (self._huge | (self._low < -_EXACT) | (self._high > _EXACT))
+        beyond |= self._real & (self._huge | (self._low < -FLOAT64_EXACT) | (self._high > FLOAT64_EXACT))
         if beyond.any():
             raise OverflowError(int(np.flatnonzero(beyond)[0]))
         if self._groups and np.array_equal(level, self._level):

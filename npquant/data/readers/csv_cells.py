@@ -15,7 +15,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from npquant.data.raw_table import MISSING
+from npquant.data.cell_text import is_missing, with_point
 
 BLANKS: Final = " "
 _BLANK_CELL: Final = re.compile(r'"((?:[^"]|"")*)"|(\S+)')
@@ -70,20 +70,6 @@ def _cut_at_blanks(line: str) -> list[str]:
     return [quoted.replace('""', '"') or plain for quoted, plain in _BLANK_CELL.findall(line)]
 
 
-def is_number(cell: str, decimal: str = ".") -> bool:
-    """Tell whether a cell is a finite number or not, as these tables write one (Python would allow 1_000)."""
-    try:
-        float(_with_point(cell, decimal))
-    except ValueError:
-        return False
-    return True
-
-
-def is_missing(cell: str) -> bool:
-    """Tell whether a cell holds nothing."""
-    return cell.casefold() in MISSING
-
-
 def has_thousands(cell: str) -> bool:
     """Tell whether a cell looks like a number with separated thousands.
 
@@ -91,13 +77,6 @@ def has_thousands(cell: str) -> bool:
     [True, True, False, False, True]
     """
     return _THOUSANDS.fullmatch(cell) is not None
-
-
-def _with_point(cell: str, decimal: str) -> str:
-    """Write a number as Python does; ValueError if it cannot be one."""
-    if "_" in cell or (decimal == "," and "." in cell):
-        raise ValueError(cell)
-    return cell if decimal == "." else cell.replace(",", ".")
 
 
 def numbers(cells: Sequence[str], decimal: str) -> tuple[NDArray[Any], NDArray[np.bool_] | None] | None:
@@ -124,7 +103,7 @@ def _values(cells: Sequence[str], decimal: str) -> NDArray[Any] | None:
     try:
         joined = "".join(cells)
         if decimal != "." or "_" in joined:
-            cells = [_with_point(cell, decimal) for cell in cells]
+            cells = [with_point(cell, decimal) for cell in cells]
         try:
             whole = list(map(int, cells))
         except ValueError:

@@ -13,7 +13,8 @@ from collections.abc import Iterable
 from types import MappingProxyType
 from typing import Final
 
-from npquant.data.readers.csv_cells import BLANKS, CsvForm, Record, has_thousands, is_missing, is_number, records
+from npquant.data.cell_text import is_missing, is_number
+from npquant.data.readers.csv_cells import BLANKS, CsvForm, Record, has_thousands, records
 
 TITLES: Final = MappingProxyType({"\t": "tabs", ";": "semicolons", ",": "commas", "|": "bars", BLANKS: "blanks"})
 _COMMA: Final = re.compile(r"[+-]?\d*,\d+(?:[eE][+-]?\d+)?")

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from npquant.data.cell_text import is_missing, is_number
 from npquant.data.label_column import LABEL_NAMES, plain_name
-from npquant.data.readers.csv_cells import Record, has_thousands, is_missing, is_number
+from npquant.data.readers.csv_cells import Record, has_thousands
 
 # So many whole numbers that count 0, 1, 2 ... are no row of data.
 _SURELY_COUNTED: Final = 6

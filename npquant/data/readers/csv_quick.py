@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from npquant.data.readers.csv_cells import BLANKS
+from npquant.kernels.exact import FLOAT64_EXACT
 
-_EXACT: Final = 2**53
 _MOST_DECIMALS: Final = 22
 # Nothing but cells of digits, each ended by a separator or the end of its line.
 _DIGITS: Final = b"0123456789+-.\n"
@@ -52,7 +52,7 @@ def fractions(lines: Lines, separator: str) -> NDArray[np.float64] | None:
     if np.any(cells[1:] == cells[:-1]):  # two points in a cell
         return None
     digits = whole_numbers(raw.translate(None, b".").decode("ascii").splitlines(), separator)
-    if digits is None or digits.size != ends.size or np.any((digits > _EXACT) | (digits < -_EXACT)):
+    if digits is None or digits.size != ends.size or np.any((digits > FLOAT64_EXACT) | (digits < -FLOAT64_EXACT)):
         return None
     decimals = np.zeros(ends.size, np.int64)
     decimals[cells] = ends[cells] - points - 1
@@ -69,7 +69,7 @@ def any_numbers(lines: Lines, separator: str, converters: Converters) -> NDArray
     Numbers beyond 2^53 may be rounded, or infinite: None as well.
     """
     values = _loaded(lines, separator, np.float64, converters)
-    if values is None or not np.all((np.abs(values) < _EXACT) | np.isnan(values)):
+    if values is None or not np.all((np.abs(values) < FLOAT64_EXACT) | np.isnan(values)):
         return None
     return values
 

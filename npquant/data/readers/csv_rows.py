@@ -18,8 +18,9 @@ from typing import IO, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from npquant.data.cell_text import is_missing, is_number
 from npquant.data.readers.column_store import ColumnStore, Piece
-from npquant.data.readers.csv_cells import CsvForm, Record, is_comment, is_missing, is_number, numbers, records
+from npquant.data.readers.csv_cells import CsvForm, Record, is_comment, numbers, records
 from npquant.data.readers.csv_quick import any_numbers, fractions, whole_numbers
 
 # In this many characters of text; each costs up to some fifty bytes while its cells are looked at.

@@ -12,8 +12,9 @@ from typing import IO, Final
 
 import numpy as np
 
+from npquant.data.cell_text import is_missing, is_number
 from npquant.data.raw_table import Column, RawTable, coded_column
-from npquant.data.readers.csv_cells import CsvForm, Record, has_thousands, is_missing, is_number, numbers, records
+from npquant.data.readers.csv_cells import CsvForm, Record, has_thousands, numbers, records
 from npquant.data.readers.csv_form import TITLES, find_form, is_comma_number
 from npquant.data.readers.csv_header import find_header
 from npquant.data.readers.csv_rows import CsvRows, MoreText

@@ -11,7 +11,7 @@ double_away  R8        round_half_away(h / 2^s), h = round_half_up(wrap32(acc 2^
 double_up    R19       round_half_up(h / 2^s)
 floor_up     R20       round_half_up(floor(wrap32(acc 2^l) m / 2^31) / 2^s)
 float32      R26       round_half_even(f32(f32(acc) m / 2^s)), m the 24 bits of a float32
-float64      R25       round_half_away(f64(acc m / 2^s)), m the 53 bits of a float64
+float64      R25, R100 round_half_away(f64(acc m / 2^s)), m the 53 bits of a float64
 
 The last two are what an engine computes in floating point: a product of two significands, rounded to 24 or 53 bits, is
 integer arithmetic too, so that a processor without floats gives the engine's bytes.
@@ -33,6 +33,7 @@ from npquant.kernels.output_stages import (
     stage_float32_half_even,
     stage_float32_half_even_low_wraps,
     stage_float64_half_away,
+    stage_float64_half_away_saturating,
     stage_mantissa24_half_up,
     stage_single_rounding,
     stage_single_rounding_wide,
@@ -65,7 +66,6 @@ _RULES: Final = MappingProxyType(
         _wide(TFLM, "int64"): ("single64", "refused"),
         _wide(CMSIS_NN, "int64"): ("single64", "refused"),
         _wide(TFLM, "int32"): ("double_away", "wraps"),
-        _wide(RUY_X86, "int32"): ("double_up", "wraps"),
         stage_mantissa24_half_up: ("single", "wraps_first"),
         NVDLA.output_stage: ("away", "saturates"),
         TVM_TONEAREST.output_stage: ("away", "saturates"),
@@ -76,6 +76,7 @@ _RULES: Final = MappingProxyType(
         stage_float32_half_even: ("float32", "saturates"),
         stage_float32_half_even_low_wraps: ("float32", "refused"),
         stage_float64_half_away: ("float64", "refused"),
+        stage_float64_half_away_saturating: ("float64", "refused"),
     }
 )
 
@@ -117,7 +118,9 @@ def rule_of(profile: Profile, layer: IntegerLayer | None = None) -> tuple[str, O
 
 def _stages(profile: Profile, layer: IntegerLayer | None) -> Profile | WideStage:
     """Where a layer's make_multiplier and output_stage stand."""
-    return profile if layer is None else stages_for(profile, layer.x, layer.bias) or profile
+    if layer is None:
+        return profile
+    return stages_for(profile, layer.x, layer.w, layer.target, layer.bias.dtype.name) or profile
 
 
 def requantization(layer: IntegerLayer, profile: Profile, low: Int64, high: Int64) -> Requantization | None:

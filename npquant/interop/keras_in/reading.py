@@ -14,6 +14,7 @@ import numpy as np
 
 from npquant.files.archive import decode_zip, read_bounded
 from npquant.files.format_error import FormatError
+from npquant.files.reading import MAX_BYTES
 from npquant.interop.hdf5 import Hdf5File, open_hdf5
 from npquant.interop.imported import Imported
 from npquant.interop.keras_in.architecture import chain_of, parse_model
@@ -21,7 +22,6 @@ from npquant.interop.keras_in.layers import steps_of_chain
 from npquant.interop.keras_in.weights import H5Weights, Weights, ZipWeights
 from npquant.interop.steps import fold
 
-_MAX_BYTES: Final = 1 << 31
 # What deflated members may inflate to beyond the file's own length.
 _INFLATED: Final = 8 << 20
 
@@ -69,7 +69,7 @@ def from_keras(path: str | os.PathLike[str]) -> Imported:
     >>> found.head, found.run([[1.0, -1.0]])
     ('logistic', array([[0.5]]))
     """
-    return decode_keras(read_bounded(path, max_bytes=_MAX_BYTES), os.fspath(path))
+    return decode_keras(read_bounded(path, max_bytes=MAX_BYTES), os.fspath(path))
 
 
 def decode_keras(data: bytes, name: str) -> Imported:

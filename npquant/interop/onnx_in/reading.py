@@ -13,6 +13,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 
 from npquant.files.archive import read_bounded
+from npquant.files.reading import MAX_BYTES
 from npquant.interop.imported import Imported
 from npquant.interop.onnx_in.dynamic_network import dynamic_network
 from npquant.interop.onnx_in.external import Folder
@@ -28,8 +29,6 @@ from npquant.interop.onnx_in.walking import walk_graph
 from npquant.interop.onnx_in.wire import Reader
 from npquant.profiles import get
 from npquant.profiles.record import Profile
-
-_MAX_BYTES = 1 << 31
 
 
 @runtime_checkable
@@ -84,7 +83,7 @@ def from_onnx(source: str | os.PathLike[str] | Serializable, *, profile: str | P
     if isinstance(source, Serializable):
         return decode_onnx(source.SerializeToString(), "ModelProto", folder=None, profile=profile)
     name = os.fspath(source)
-    data = read_bounded(source, max_bytes=_MAX_BYTES)
+    data = read_bounded(source, max_bytes=MAX_BYTES)
     return decode_onnx(data, name, folder=Path(source).parent, profile=profile)
 
 

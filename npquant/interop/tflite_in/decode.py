@@ -13,6 +13,7 @@ import numpy as np
 
 from npquant.files.archive import read_bounded
 from npquant.files.format_error import FormatError
+from npquant.files.reading import MAX_BYTES
 from npquant.interop.imported import Imported
 from npquant.interop.steps import fold
 from npquant.interop.tflite_in.chain import Chain, read_chain
@@ -24,7 +25,6 @@ from npquant.profiles import get
 from npquant.profiles.record import Profile
 
 DEFAULT_PROFILE: Final = "litert_ref_2025"
-_MAX_BYTES: Final = 1 << 31
 # Profiles whose QUANTIZE, DEQUANTIZE or requantization of codes rounds the tail of a tensor by another rule.
 _TAILS: Final = ("ruy_x86", "tflite_opt_2_14", "xnnpack_fp32", "xnnpack_fp32_avx512")
 
@@ -79,7 +79,7 @@ def from_tflite(source: str | os.PathLike[str] | bytes, *, profile: str | Profil
         return decode_tflite(source, "TFLite bytes", profile=profile)
     name = os.fspath(source)
     try:
-        data = read_bounded(source, max_bytes=_MAX_BYTES)
+        data = read_bounded(source, max_bytes=MAX_BYTES)
     except ValueError as error:
         raise FormatError(name, "", str(error).removeprefix(f"{name}: ")) from error
     return decode_tflite(data, name, profile=profile)

@@ -27,7 +27,7 @@ from npquant.interop.tflite_in.names import TYPES
 from npquant.interop.tflite_in.tables import code_table
 from npquant.kernels.lookup import activation_table
 from npquant.kernels.qparams import QuantParams
-from npquant.profiles.record import Profile
+from npquant.profiles.record import Profile, weight_type
 from npquant.profiles.refusals import refuse_unsupported, refuse_wide
 
 _FUSED: Final = MappingProxyType({"NONE": "identity", "RELU": "relu", "RELU6": "relu6", "RELU_N1_TO_1": "relu_n1_to_1"})
@@ -132,8 +132,7 @@ def _layer(chain: Chain, node: Node, tables: list[Node], profile: Profile) -> In
     bias = _bias(chain, node, x, w, y, profile)
     try:
         refuse_unsupported(profile, x, w, y)
-        if x.dtype == np.int16:
-            refuse_wide(profile, bias.dtype.name, x, y)
+        refuse_wide(profile, bias.dtype.name if _bias_of(node) >= 0 else None, x, w, y)
         if not tables:
             return IntegerLayer(w_q, bias, x, w, y, _FUSED[fused])
         low, high = profile.activation_bounds(_FUSED[fused], y)
@@ -171,6 +170,11 @@ def _weights(chain: Chain, node: Node, profile: Profile) -> tuple[NDArray[Any], 
     return constant(graph, tensor).T, w
 
 
+def _bias_of(node: Node) -> int:
+    """The number of a layer's bias tensor, -1 for none."""
+    return node.operator.inputs[2] if len(node.operator.inputs) == 3 else -1
+
+
 def _bias(chain: Chain, node: Node, x: QuantParams, w: QuantParams, y: QuantParams, profile: Profile) -> NDArray[Any]:
     """The bias as codes of sx sw, zeros where it is absent; its own scale, which no kernel reads, must be that.
 
@@ -179,9 +183,10 @@ def _bias(chain: Chain, node: Node, x: QuantParams, w: QuantParams, y: QuantPara
     """
     graph, operator = chain.graph, node.operator
     wide, n = x.dtype == np.int16, graph.tensor(operator.inputs[1]).shape[0]
-    index = operator.inputs[2] if len(operator.inputs) == 3 else -1
+    index = _bias_of(node)
     if index < 0:
-        return np.zeros(n, profile.wide_stages[0].bias if wide and profile.wide_stages else np.int32)
+        stage = profile.wide_stage(None, x.dtype.name, weight_type(w))
+        return np.zeros(n, "int32" if stage is None else stage.bias)
     tensor = graph.tensor(index)
     named = TYPES[2 if int(operator.option(4, "b")) == 2 else 4] if wide else "INT32"
     if not graph.is_constant(index) or tensor.type != named:

@@ -27,6 +27,10 @@ QUANTIZED: Final = f"; int16: 361,464 more by {WIDE_CONVERSIONS}"
 REAL: Final = f"; int16: 393,231 more by {WIDE_CONVERSIONS}"
 RESCALED: Final = f"; int16, int32: 810,000 more by {WIDE_CONVERSIONS}"
 ACTIVATED: Final = f"; int16: 2,337,152 more by {WIDE_ACTIVATIONS}"
+WEIGHTS: Final = (
+    "; 4- and 16-bit weights: 2,441,216 more by tests/peers/test_wide_weights.py; uint8 to int16: 1,067,325 more by "
+    "tests/peers/test_wide_from_eight.py"
+)
 SHARED: Final = f"; int16: 359,976 more by {WIDE_ACTIVATIONS}"
 
 # The engines take int32 codes; a file's writer makes them.
@@ -45,7 +49,7 @@ def litert(resolver: str, dynamic: Known) -> Knowledge:
     """Return the cells of LiteRT by one resolver, with that of its dynamic layer: the tests ask each resolver alike."""
     return Knowledge(
         linear=Known("run", resolver, 1_647_729, LAYER),
-        wide=Known("run", f"{resolver}, each type of bias", 589_824, WIDE),
+        wide=Known("run", f"{resolver}, each type of bias{WEIGHTS}", 1_142_784, WIDE),
         requantize=Known("run", f"{resolver}, accumulators through the layer's bias", 1_572_864, INJECTED),
         quantize=Known("run", resolver + QUANTIZED, 524_784, f"{CONVERSIONS}::test_quantize_equals_profile"),
         dequantize=Known("run", resolver + REAL, 135_152, f"{CONVERSIONS}::test_dequantize_equals_profile"),
@@ -64,7 +68,7 @@ RUY_X86 = litert(OPT, Known("run", f"{OPT}: int8 weights, inputs of either switc
 
 TFLM = Knowledge(
     linear=Known("run", MICRO_WHEEL, 411_550, f"{MICRO}::test_fully_connected_equals_profile"),
-    wide=Known("run", f"{MICRO_WHEEL}, each type of bias", 589_824, WIDE),
+    wide=Known("run", f"{MICRO_WHEEL}, each type of bias", 1_142_784, WIDE),
     requantize=Known(
         "run",
         f"{MICRO_WHEEL}, accumulators through the layer's bias",
@@ -183,7 +187,9 @@ def _beside(layer: Knowledge, record: str, resolver: str) -> Knowledge:
 
     return Knowledge(
         linear=Known("run", f"{resolver}, CONV_2D per tensor and per channel", 1_048_576, CONVOLVED),
-        wide=Known("run", f"{resolver}, CONV_2D per channel, either type of bias", 188_416, CONVOLUTION),
+        wide=Known(
+            "run", f"{resolver}, CONV_2D per channel, either type of bias, 8- and 4-bit weights", 1_007_616, CONVOLUTION
+        ),
         requantize=Known("run", f"{resolver}, through CONV_2D's bias", 1_048_576, CONVOLVED),
         quantize=same(layer.quantize),
         dequantize=same(layer.dequantize),

@@ -19,6 +19,7 @@ from npquant.profiles.known.tflite import (
     INJECTED,
     LAYER,
     SHARED,
+    WEIGHTS,
     WIDE,
     litert,
 )
@@ -38,7 +39,7 @@ RNDNU: Final = (
 XNNPACK_FP32 = replace(
     litert(PLAIN, Known("run", f"{PLAIN}: qd8, int8 weights; INT4 ones in docs/judged-by.md", 1_200_964, FLOATS)),
     linear=Known("run", PLAIN, 1_631_126, LAYER),
-    wide=Known("run", f"{PLAIN}: LiteRT's own kernels, since the delegate takes none", 589_824, WIDE),
+    wide=Known("run", f"{PLAIN}: LiteRT's own kernels, since the delegate takes none{WEIGHTS}", 1_142_784, WIDE),
     softmax=Known("run", f"{PLAIN}: LiteRT's own kernel, since the delegate takes none{SHARED}", 596_576, CODES),
 )
 

@@ -16,7 +16,7 @@ from npquant.testing import backend as kinds
 from npquant.testing.ask import ask
 from npquant.testing.backend import Backend, Outcome
 from npquant.testing.case import Case
-from npquant.testing.explain.diagnose import Diagnosis, Suspect, closest, diagnose, stateful_suspect
+from npquant.testing.explain.diagnose import LARGE, Diagnosis, Suspect, closest, diagnose, stateful_suspect
 from npquant.testing.explain.pattern import Pattern, pattern
 from npquant.testing.explain.shrink import Observation, Shrinking, minimal_history, shrunk
 from npquant.testing.explain.trace import Trace, trace
@@ -65,6 +65,9 @@ def explained(
     near, far = evidence(small, found, asked)
     steps = tuple(asked[:position])
     asking = () if found.kind in DYING else islice(more(), MOST_MORE)
+    if small.finding.case.elements > LARGE:
+        # What is asked of 250 suspects should be small: a right answer elsewhere rules out as well as a wrong one here.
+        near += [o for o in far if o.kind == kinds.VALUE]
     names = diagnose(profile, near, steps, chain(far, (Observation(case, ask(backend, case)) for case in asking)))
     before: tuple[Case, ...] = ()
     culprit = stateful_suspect(names[0].name, profile) if names else None

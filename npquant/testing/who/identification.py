@@ -6,80 +6,24 @@ quantization; a suspect is a profile, or a rule in the place of one part of a pr
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from fractions import Fraction
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from npquant.arrays import Codes, Int64
+from npquant.arrays import Codes
 from npquant.kernels.multiplier import FixedMultiplier
 from npquant.kernels.qparams import QuantParams
 from npquant.testing.case import Layer
-from npquant.testing.who.equality import compare
-from npquant.testing.who.next_inputs import bias_of_layer, next_rows
-from npquant.testing.who.reaching import as_codes, centred_interval, centred_weights, rows_reaching
+from npquant.testing.who.candidate import Candidate
+from npquant.testing.who.judging import Batch, bases, classes, judged, rules_tried
+from npquant.testing.who.likeness import EQUAL, likenesses
+from npquant.testing.who.next_inputs import next_rows
 from npquant.testing.who.records import Record, answers_of, integers, make_record
-from npquant.testing.who.suspects import OVERFLOW, Suspect, profile_suspects, rule_suspect, rules
-from npquant.testing.who.telling import as_json, as_text
-
-Batch = tuple[Codes, NDArray[np.integer[Any]]]
-# A rule is run on this many rows first, fewer of a large layer, and on all where at most every twentieth code is wrong.
-FIRST_ROWS: Final = 24
-FIRST_ELEMENTS: Final = 2_000_000
-# Profiles, one of each arithmetic that the answers tell apart, in which rules are tried.
-MOST_BASES: Final = 3
-# A rule that is wrong there, on at most this share of codes, is tried in all other profiles.
-NEAR: Final = 0.02
-# Modules of the catalogue whose rules scale and round by themselves, whatever the base does.
-BASELESS: Final = ("rounding",)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Mismatch:
-    """The first output on which a suspect differs from the kernel: what went in, and what came of it.
-
-    exact: the accumulator, bias included, in output steps, before rounding and zero point. gives: OVERFLOW where the
-    suspect reports that the accumulator leaves int32."""
-
-    batch: int
-    row: int
-    output: int
-    accumulator: int
-    exact: Fraction
-    zero_point: int
-    got: int
-    gives: int
-
-    def text(self) -> str:
-        """Say it in a line."""
-        gives = "an overflow" if self.gives == OVERFLOW else str(self.gives)
-        where = f"row {self.row}, output {self.output}" + (f" of batch {self.batch}" if self.batch else "")
-        return (
-            f"{where}: accumulator {self.accumulator}, exactly {float(self.exact):.7g} steps and zero point "
-            f"{self.zero_point}: it gives {gives}, the kernel gave {self.got}"
-        )
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Candidate:
-    """One suspect against a kernel's answers: how many of `outputs` codes differ, and the first that does.
-
-    name of the profile or rule; base: the profile that a rule was put in, "" for a profile; says: what it does."""
-
-    name: str
-    base: str
-    says: str
-    outputs: int
-    mismatches: int
-    first: Mismatch | None
-
-    @property
-    def label(self) -> str:
-        """The name, with the base of a rule."""
-        return f"{self.name} ({self.base})" if self.base else self.name
+from npquant.testing.who.suspects import profile_suspects
+from npquant.testing.who.telling import class_lines
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -119,6 +63,11 @@ class Identification:
     record: Record
     more: tuple[Batch, ...]
     seed: int
+
+    @property
+    def outputs(self) -> int:
+        """How many codes of the kernel were seen."""
+        return int(self.record.y_q.size + sum(y_q.size for _, y_q in self.more))
 
     @property
     def possible(self) -> tuple[Candidate, ...]:
@@ -175,7 +124,18 @@ class Identification:
         str
             Lines.
         """
-        return as_text(self, most)
+        k, n = self.record.layer.w_q.shape
+        lines = [f"{self.outputs:,} outputs of a layer of K = {k}, N = {n}"]
+        lines += class_lines(self.candidates, self.likeness, most)
+        if self.refused:
+            lines += ["", "their engines do not take this layer: " + ", ".join(self.refused)]
+        if len(self.next_inputs) == 1:
+            lines += ["", "run this 1 row next: it tells apart what is still possible"]
+        elif len(self.next_inputs):
+            lines += ["", f"run these {len(self.next_inputs)} rows next: they tell apart what is still possible"]
+        elif self.possible:
+            lines += ["", "no further input was found that would tell apart what is still possible"]
+        return "\n".join(lines) + "\n"
 
     def as_json(self) -> dict[str, Any]:
         """Describe it in JSON's types.
@@ -185,11 +145,16 @@ class Identification:
         dict
             outputs, settled, possible, classes, refused, likeness, next_inputs.
         """
-        return as_json(self)
-
-
-EQUAL: Final = "no input of this layer can tell them apart: "
-OPEN: Final = "not decided: "
+        return {
+            "outputs": self.outputs,
+            "settled": self.settled,
+            "possible": [candidate.label for candidate in self.possible],
+            "profiles": list(self.profiles),
+            "classes": [[candidate.as_json() for candidate in group] for group in self.candidates],
+            "refused": dict(self.refused),
+            "likeness": [{"a": a, "b": b, "why": why} for a, b, why in self.likeness],
+            "next_inputs": self.next_inputs.tolist(),
+        }
 
 
 def identify(
@@ -268,15 +233,14 @@ def identify_record(record: Record, more: Iterable[tuple[ArrayLike, ArrayLike]] 
     later = tuple(_batch(layer, x_q, y_q) for x_q, y_q in more)
     batches = ((record.x_q, record.y_q), *later)
     profiles, refused = profile_suspects(layer, record.fixed)
-    judged = [_judged(suspect, layer, batches) for suspect in profiles]
-    judged += _rules_tried(record, batches, _bases(judged))
-    classes = _classes(judged)
+    every = [judged(suspect, layer, batches) for suspect in profiles]
+    every += rules_tried(record, batches, bases(every))
     rng = np.random.default_rng(seed)
-    alive = [one.suspect for one in judged if not one.candidate.mismatches]
+    alive = [one.suspect for one in every if not one.candidate.mismatches]
     rows = next_rows(layer, alive, rng)
-    likeness, extra = _likenesses(record, [s for s in alive if s.is_profile], rows, rng)
+    likeness, extra = likenesses(record, [s for s in alive if s.is_profile], rows, rng)
     rows = np.concatenate([rows, extra])
-    return Identification(classes, refused, rows, likeness, record, later, seed)
+    return Identification(classes(every), refused, rows, likeness, record, later, seed)
 
 
 def _batch(layer: Layer, x_q: ArrayLike, y_q: ArrayLike) -> Batch:
@@ -288,118 +252,3 @@ def _batch(layer: Layer, x_q: ArrayLike, y_q: ArrayLike) -> Batch:
         raise ValueError(f"x_q has codes outside [{layer.x.qmin}, {layer.x.qmax}]")
     shape = (len(codes), layer.w_q.shape[1])
     return codes.astype(layer.x.dtype), answers_of(y_q, shape, layer.y)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Judged:
-    suspect: Suspect
-    candidate: Candidate
-    # Of all answers, where they were all worked out: equal for equal codes.
-    mark: bytes
-
-
-def _judged(suspect: Suspect, layer: Layer, batches: Sequence[Batch]) -> _Judged:
-    """Compare a suspect with the kernel: on all rows, or a rule that is far off on the first rows alone."""
-    x_q, y_q = batches[0]
-    rows = max(4, min(FIRST_ROWS, FIRST_ELEMENTS // max(1, layer.w_q.size)))
-    if not suspect.is_profile and len(x_q) > rows:
-        few = [(x_q[:rows], y_q[:rows])]
-        found = _compared(suspect, layer, few)
-        if found.candidate.mismatches * 20 > found.candidate.outputs:
-            return found
-    return _compared(suspect, layer, batches)
-
-
-def _compared(suspect: Suspect, layer: Layer, batches: Sequence[Batch]) -> _Judged:
-    wrong = outputs = 0
-    first, marks = None, []
-    for i, (x_q, y_q) in enumerate(batches):
-        codes = suspect.answers(layer, x_q)
-        differ = np.argwhere(codes != y_q)
-        if len(differ) and first is None:
-            first = _explained(layer, i, x_q, y_q, codes, differ[0])
-        wrong, outputs = wrong + len(differ), outputs + codes.size
-        marks.append(codes.tobytes())
-    candidate = Candidate(suspect.name, suspect.base, suspect.says, outputs, wrong, first)
-    return _Judged(suspect, candidate, b"".join(marks))
-
-
-def _explained(
-    layer: Layer, batch: int, x_q: Codes, y_q: NDArray[np.integer[Any]], codes: Int64, where: Int64
-) -> Mismatch:
-    """Work out one output in exact arithmetic."""
-    row, n = int(where[0]), int(where[1])
-    centred = x_q[row].astype(np.int64) - int(layer.x.zero_point)
-    acc = int(centred @ centred_weights(layer)[:, n] + bias_of_layer(layer)[n])
-    sw = np.broadcast_to(np.asarray(layer.w.scale, np.float64), (layer.w_q.shape[1],))[n]
-    factor = Fraction(float(layer.x.scale)) * Fraction(float(sw)) / Fraction(float(layer.y.scale))
-    zero = int(layer.y.zero_point)
-    return Mismatch(batch, row, n, acc, acc * factor, zero, int(y_q[row, n]), int(codes[row, n]))
-
-
-def _share(candidate: Candidate) -> float:
-    return candidate.mismatches / max(candidate.outputs, 1)
-
-
-def _bases(judged: Sequence[_Judged]) -> list[str]:
-    """Name the profiles: one of each class of equal codes, nearest first, then the rest. Those that are out are among
-    them: of one of these, a rule may not be.
-    """
-    ranked = sorted(judged, key=lambda one: _share(one.candidate))
-    first: dict[bytes, str] = {}
-    for one in ranked:
-        first.setdefault(one.mark, one.suspect.name)
-    leading = list(first.values())
-    return leading + [one.suspect.name for one in ranked if one.suspect.name not in leading]
-
-
-def _rules_tried(record: Record, batches: Sequence[Batch], bases: Sequence[str]) -> list[_Judged]:
-    """Judge the rules in the first few bases, and in all others those that come near without giving every code."""
-    found: list[_Judged] = []
-    best: dict[str, float] = {}
-    for i, base in enumerate(bases):
-        for bug in rules():
-            worth = i < MOST_BASES or 0 < best[bug.name] <= NEAR
-            if not worth or (i and bug.group in BASELESS):
-                continue
-            one = _judged(rule_suspect(bug, base, record.fixed), record.layer, batches)
-            found.append(one)
-            best[bug.name] = min(best.get(bug.name, 1.0), _share(one.candidate))
-    return found
-
-
-def _classes(judged: Sequence[_Judged]) -> tuple[tuple[Candidate, ...], ...]:
-    """Group candidates that gave equal codes, nearest first, profiles before rules."""
-    groups: dict[tuple[int, bytes], list[Candidate]] = {}
-    for one in judged:
-        groups.setdefault((one.candidate.outputs, one.mark), []).append(one.candidate)
-    ranked = sorted(groups.values(), key=lambda group: (_share(group[0]), bool(group[0].base)))
-    return tuple(tuple(group) for group in ranked)
-
-
-def _likenesses(
-    record: Record, profiles: Sequence[Suspect], rows: Codes, rng: np.random.Generator
-) -> tuple[tuple[tuple[str, str, str], ...], Codes]:
-    """Say of each profile that rows leave together with an earlier one why; return rows that part some after all."""
-    layer = record.layer
-    found, extra = [], np.empty((0, layer.w_q.shape[0]), rows.dtype)
-    firsts: dict[bytes, list[str]] = {}
-    for suspect in profiles:
-        together = firsts.setdefault(suspect.answers(layer, rows).tobytes(), [])
-        if together:
-            known = compare(layer, together[0], suspect.name, record.fixed)
-            reached = _reaching(layer, known.where, rng)
-            extra = np.concatenate([extra, reached])
-            if not len(reached):
-                found.append((together[0], suspect.name, (EQUAL if known.equal else OPEN) + known.why))
-        together.append(suspect.name)
-    return tuple(found), extra[:4]
-
-
-def _reaching(layer: Layer, where: tuple[int, int] | None, rng: np.random.Generator) -> Codes:
-    """Return a row that takes an output to a sum, or none."""
-    if where is None:
-        return as_codes(layer, np.empty((0, layer.w_q.shape[0]), np.int64))
-    n, total = where
-    u, reached = rows_reaching(centred_weights(layer)[:, n], *centred_interval(layer), np.repeat(total, 8), rng)
-    return as_codes(layer, u[reached][:1])

@@ -18,7 +18,7 @@ from npquant.interop.tflite_out.parts import Parts, fused
 from npquant.kernels.qparams import QuantParams
 from npquant.profiles import get
 from npquant.profiles.codes_to_codes import activation, requantize_codes
-from npquant.profiles.operators import dequantize, quantize
+from npquant.profiles.operators import dequantize, linear, quantize
 from tests.interop.tflite_in.files import const
 
 RNG = np.random.default_rng(3)
@@ -195,6 +195,20 @@ def test_a_float_head_behind_dequantize_is_split_off() -> None:
     found = read(build)
     assert (found.head, found.outputs) == ("softmax", None)
     np.testing.assert_allclose(found.run(X_Q).sum(axis=1), 1, rtol=2.0**-20)
+
+
+def test_layers_of_uint8_to_int16_are_read_as_the_engine_takes_them() -> None:
+    """R100 of the reference kernel, whose process ends without a bias; R19 of the optimized one, which needs none."""
+    x, y = QuantParams(P.scale, 131, 0, 255), QuantParams(0.0007, 0, -32768, 32767)
+    w, w_q = QuantParams(W.scale, 120, 0, 255), (W_Q.astype(np.int16) + 128).astype(np.uint8)
+    rows = (X_Q.astype(np.int16) + 128).astype(np.uint8)
+    for profile in ("litert_ref_2025", "ruy_x86"):
+        found = read(lambda p: dense(p, codes(p, x, 6), w_q, BIAS, y, w), profile)
+        want = linear(rows, w_q, BIAS, x=x, w=w, y=y, profile=profile)
+        np.testing.assert_array_equal(found.run(rows), want)
+    assert read(lambda p: dense(p, codes(p, x, 6), w_q, None, y, w), "ruy_x86").run(rows).dtype == np.int16
+    with pytest.raises(FormatError, match="ends the process on uint8 inputs and int16 outputs without a bias"):
+        read(lambda p: dense(p, codes(p, x, 6), w_q, None, y, w))
 
 
 def test_16x8_files_are_read_with_the_biases_that_they_name() -> None:

@@ -3,6 +3,7 @@
 import ctypes
 import subprocess
 from dataclasses import replace
+from time import process_time
 
 import numpy as np
 import pytest
@@ -27,8 +28,10 @@ def test_right_library_passes_in_every_layout(isolated, tmp_path):
     """A right function that honours the strides is conformant, in a process of its own and in this one."""
     library = compiled(tmp_path, "shared_kernel.c", shared=True)
     backend = from_ctypes(library, profile="npquant", isolated=isolated, timeout=20.0, capabilities=ALL_LAYOUTS)
+    begin = process_time()
     verdict = run(backend)
-    assert verdict.passed and verdict.seconds < 30
+    # The processor's seconds: a busy machine's clock says nothing of the kit.
+    assert verdict.passed and process_time() - begin < 30
     assert next(result for result in verdict.classes if result.name == "layout").cases > 100
 
 

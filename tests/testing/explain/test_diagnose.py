@@ -19,6 +19,7 @@ from npquant.testing.explain.shrink import Observation
 from npquant.testing.judge import judge, judged
 from npquant.testing.trial import named_first, run
 
+UNIT = npquant.QuantParams(1.0, 0, -128, 127)
 GROUPS = sorted({bug.group for bug in CATALOGUE})
 
 
@@ -136,3 +137,33 @@ def test_diagnose_counts_no_question_that_was_declined() -> None:
     told = Counterexample(backend, finding).explanation
     assert told.diagnoses[0].of < 10
     assert "rounding.truncates_toward_zero" in {d.name for d in told.diagnoses}
+
+
+def test_diagnose_names_nobody_who_was_not_asked_all(monkeypatch) -> None:
+    """Where the time is up before every observation was replayed, whoever is left is not accused."""
+    case = one_layer(np.ones((1, 1), np.int8), np.ones((1, 1), np.int8), None, UNIT, UNIT, UNIT, "ort")
+    seen = [Observation(case, Outcome("value", np.array([[0]], np.int8)), "gave a wrong code")]
+    assert diagnose(get("ort"), seen)
+    monkeypatch.setattr("npquant.testing.explain.diagnose.MOST_SECONDS", -1.0)
+    assert diagnose(get("ort"), seen) == ()
+
+
+def test_diagnose_asks_few_suspects_a_large_layer(monkeypatch) -> None:
+    """A mistake that needs 33,000 inputs: small layers, right ones of other classes among them,
+    rule out nearly all suspects before one computes such a layer; none is named."""
+
+    def counts_in_15_bits(x_q, w_q, bias, **parameters):
+        kept = len(w_q) if len(w_q) < 2**15 else 0
+        return npquant.linear(x_q[:, :kept], w_q[:kept], bias, profile="ort", **parameters)
+
+    failure = run(counts_in_15_bits, profile="ort", classes=["tie", "rail", "zero_point", "tail", "deep"]).failures[0]
+    asked = []
+
+    def counted(backend, case):
+        asked.append(case.elements > 2**15)
+        return ask(backend, case)
+
+    monkeypatch.setattr("npquant.testing.explain.diagnose.ask", counted)
+    monkeypatch.setattr("npquant.testing.explain.explanation.closest", lambda profile, seen: ())
+    assert failure.diagnoses == ()
+    assert sum(asked) < len(CATALOGUE) / 2

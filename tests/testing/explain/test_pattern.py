@@ -47,6 +47,12 @@ def wrong_where(mask):
         ("K mod 16 is not 0", lambda x, w, p, y: np.full(y.shape, w.shape[0] % 16 != 0), tail),
         ("the row is the fifth or later", lambda x, w, p, y: np.arange(len(y))[:, None] + 0 * y.astype(int) >= 4, tail),
         ("zx is not 0", lambda x, w, p, y: np.full(y.shape, p["x"].zero_point != 0), zero_point),
+        ("zx is the lowest code", lambda x, w, p, y: np.full(y.shape, p["x"].zero_point == p["x"].qmin), zero_point),
+        (
+            "K mod 4 is not 0 and the row is not the first",
+            lambda x, w, p, y: (np.arange(len(y))[:, None] + 0 * y.astype(int) > 0) & (w.shape[0] % 4 != 0),
+            tail,
+        ),
         ("K is above 64", lambda x, w, p, y: np.full(y.shape, w.shape[0] > 64), tail),
     ],
 )
@@ -90,6 +96,21 @@ def test_separating_finds_pairs_and_does_not_invent() -> None:
     assert best.says == "a and b"
     assert (best.right, best.wrong_elsewhere) == (0, 0)
     assert separating({"a": a, "b": b}, c & ~a & ~b | a & b & c) == ()
+
+
+def test_separating_takes_a_half_that_is_nearly_always_true() -> None:
+    """Of a pair one half may spare next to nothing by itself: few depths are whole vectors."""
+    rng = np.random.default_rng(3)
+    few, many = rng.random(2000) < 0.3, rng.random(2000) < 0.95
+    best = separating({"few": few, "many": many}, few & many)[0]
+    assert (best.says, best.right, best.wrong_elsewhere) == ("few and many", 0, 0)
+
+
+def test_separating_says_one_thing_once() -> None:
+    """Of statements that are true of the same codes the first is given."""
+    rng = np.random.default_rng(4)
+    a, b = rng.random((2, 400)) < 0.4
+    assert [h.says for h in separating({"a": a, "also a": a.copy(), "b": b}, a)] == ["a"]
 
 
 def test_pattern_of_nothing_is_empty() -> None:

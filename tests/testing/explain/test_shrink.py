@@ -1,5 +1,6 @@
 """The shrinker: laws that any shrinker must keep, on every bug of the catalogue, and shrinkers that break them."""
 
+import tracemalloc
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import islice
@@ -7,13 +8,15 @@ from itertools import islice
 import numpy as np
 import pytest
 
+import npquant
 from npquant.profiles import get
 from npquant.testing import backend as kinds
 from npquant.testing.adapters.callable import from_callable
 from npquant.testing.ask import ask
-from npquant.testing.backend import Backend, capabilities_from
+from npquant.testing.backend import Backend, capabilities_from, capabilities_of
 from npquant.testing.bugs.catalogue import CATALOGUE, Bug, bug_named
 from npquant.testing.case import Case, expected
+from npquant.testing.classes import deep
 from npquant.testing.explain.shrink import alike, minimal_history, shrink, shrunk
 from npquant.testing.explain.smaller import measure
 from npquant.testing.judge import Finding, judge, judged
@@ -197,3 +200,24 @@ def test_the_laws_kill_bad_shrinkers() -> None:
         law(shrink, backend, finding)
         with pytest.raises((AssertionError, ValueError)):
             law(mutant, backend, finding)
+
+
+def test_shrinker_makes_candidates_one_at_a_time() -> None:
+    """A layer of 20,000 inputs that is wrong by its depth alone is shrunk in little memory: what to keep of its inputs
+    fills 3 GB if all candidates are made at once, and 160 kB each."""
+
+    def needs_depth(x_q, w_q, bias, **parameters):
+        codes = np.array(npquant.linear(x_q, w_q, bias, profile="ort", **parameters))
+        return codes ^ codes.dtype.type(w_q.shape[0] > 16_000)
+
+    backend = from_callable(needs_depth, profile="ort")
+    case = next(c for c in deep.lattice(get("ort"), capabilities_of(get("ort"))) if c.x_q.shape[1] == 20_000)
+    finding, _ = judge(backend, case)
+    assert finding is not None
+    tracemalloc.start()
+    small = shrunk(backend, finding, calls=60).finding
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert 16_000 < small.case.x_q.shape[1] < 20_000
+    # 61 cases that were asked, of (3 + 4) K bytes at most, and a few int64 copies of one, 8 (3 + 4 + 2) K.
+    assert peak < 61 * 7 * 20_000 + 20 * 8 * 9 * 20_000

@@ -11,7 +11,8 @@ from npquant import FixedMultiplier, QuantParams
 from npquant.profiles import get, names
 from npquant.testing import identify
 from npquant.testing.bugs.catalogue import bug_named
-from npquant.testing.who.identification import EQUAL, identify_record
+from npquant.testing.who.identification import identify_record
+from npquant.testing.who.likeness import EQUAL
 from npquant.testing.who.records import Record
 from tests.testing.layers_of_digits import answer_of, digits_layer, rows_for
 

@@ -24,7 +24,7 @@ from npquant.compression.rounding.rectified.rounding_path import (
     RoundedLayer,
 )
 from npquant.compression.rounding.rectified.rounding_search import search_paths
-from npquant.compression.rounding.rectified.wide_search import PlainHessian, plain_hessian, search_wide
+from npquant.compression.rounding.rectified.wide_search import plain_factor, search_wide
 from npquant.kernels.affine import quantize
 from npquant.kernels.qparams import FLOAT32_TINY, QuantParams
 
@@ -94,12 +94,12 @@ def rectify_layer(
     shares = _checked_shares(start_scales, given=scale is not None)
     few = inputs <= FEW_INPUTS
     size = max(1, SLICE_COVARIANCES // inputs**2) if few else SLICE
-    plain = None if few else plain_hessian(problem.x, damping)
+    factor = None if few else plain_factor(problem.x, damping)
     parts = []
     for n in range(0, neurons, size):
         columns = slice(n, n + size)
         first = None if start is None else np.asarray(start.scale, np.float64)[columns]
-        parts.append(_rectify(problem.select(columns), plain, bits, passes, first, shares))
+        parts.append(_rectify(problem.select(columns), factor, bits, passes, first, shares))
     return _joined(parts)
 
 
@@ -121,14 +121,14 @@ def _joined(parts: list[RectifiedLayer]) -> RectifiedLayer:
 
 def _rectify(
     problem: LayerObjective,
-    plain: PlainHessian | None,
+    factor: Float64 | None,
     bits: Bits,
     passes: int,
     start: Float64 | None,
     shares: tuple[float, ...],
 ) -> RectifiedLayer:
     """Take the best path of either side, then nearest rounding where that is better."""
-    found, upper, v = _search(problem, plain, bits, passes, start, shares)
+    found, upper, v = _search(problem, factor, bits, passes, start, shares)
     nearest = _nearest(problem, bits, start, found.bound)
     worse = nearest.phi < found.phi - INDISTINCT * problem.phi_at_zero()
     found = _chosen(worse, nearest, found)
@@ -141,18 +141,18 @@ def _rectify(
 
 def _search(
     problem: LayerObjective,
-    plain: PlainHessian | None,
+    factor: Float64 | None,
     bits: Bits,
     passes: int,
     start: Float64 | None,
     shares: tuple[float, ...],
 ) -> tuple[RoundedLayer, NDArray[np.bool_], Float64]:
     """Search from all scales, at 2 bits on both sides; return what was found, on which side, and v*."""
-    if plain is None:
+    if factor is None:
         form = make_form(problem)
         v, search = form.refit(), partial(search_paths, form)
     else:
-        v, search = refit(problem, plain.inverse), partial(search_wide, problem, plain.factor)
+        v, search = refit(problem, factor), partial(search_wide, problem, factor)
     qmin, qmax = weight_grid(bits)
     grids = [(qmin, qmax), (-qmax, -qmin)] if bits == 2 else [(qmin, qmax)]
     seen = v if bits == 8 else _seen(problem, v)

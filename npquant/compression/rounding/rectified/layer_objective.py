@@ -1,7 +1,6 @@
 """The error that rectified quantization makes small in one layer: its definition, and its best real weights.
 
-Legend: R calibration rows, K inputs, N neurons; x (R, K) inputs that the integer chain delivers, less their means over
-rows in a LayerObjective (no equation but E8 sees the difference, and less is lost to rounding), z (R, N) targets,
+Legend: R calibration rows, K inputs, N neurons; x (R, K) inputs that the integer chain delivers, z (R, N) targets,
 w (K, N) real weights, to which E6 pulls; d2 (R, N) weights of squared errors, > 0; v (K, N) any weights: s q, or real
 ones. x, z and w are finite, and every array and sum is float64.
 
@@ -31,6 +30,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from npquant.arrays import Float64
+from npquant.compression.error_feedback import solve_by_factor
 from npquant.compression.least_squares import conjugate_gradients, dot_of_columns, take_step
 
 # E4, E27: what is added to the diagonal, as a share of its mean.
@@ -47,22 +47,25 @@ class LayerObjective:
     (array([-0.5,  0.5]), array([0.5]), array([1.5]))
     """
 
-    x: Float64  # less `centre`
-    z: Float64
+    x: Float64  # (R, K) less `centre`: no equation but E8 sees the difference, and less is lost to rounding
+    z: Float64  # (R, N) less `z_mean`
     w: Float64
     d2: Float64
     mass: Float64  # (N,): E3
     lam: Float64  # (N,): E4
-    mean: Float64  # (K, N): mean_k of x less `centre`
-    centre: Float64  # (K,): the means over rows
+    mean: Float64  # (K, N): mean_k of this x
+    z_mean: Float64  # (N,): sum_r d2 z / mass
+    centre: Float64  # (K,): the plain means of the inputs
 
-    def centred(self, values: Float64) -> Float64:
-        """Return values (R, N) less their d2-weighted mean over rows, neuron by neuron: r - rbar of E5."""
-        return np.asarray(values - np.einsum("rn,rn->n", self.d2, values) / self.mass)
+    def image(self, v: Float64) -> Float64:
+        """Return x v (R, N) less its d2-weighted mean over rows, neuron by neuron."""
+        image = np.asarray(self.x @ v)
+        image -= dot_of_columns(self.mean, v)
+        return image
 
     def residual(self, v: Float64) -> Float64:
         """Return r - rbar (R, N) of weights v: E5."""
-        return self.centred(self.z - self.x @ v)
+        return self.z - self.image(v)
 
     def weighted_residual(self, v: Float64) -> Float64:
         """Return u (R, N) of weights v: E5. Its sum over rows is 0."""
@@ -83,12 +86,12 @@ class LayerObjective:
 
     def phi_at_zero(self) -> Float64:
         """Return Phi(0), shape (N,): the size against which rounding errors of Phi are measured."""
-        zc = self.centred(self.z)
-        return np.asarray(np.einsum("rn,rn,rn->n", self.d2, zc, zc) + self.pull(np.zeros_like(self.w)))
+        carried = np.einsum("rn,rn,rn->n", self.d2, self.z, self.z)
+        return np.asarray(carried + self.lam * dot_of_columns(self.w, self.w))
 
     def best_bias(self, v: Float64) -> Float64:
         """Return the bias that leaves no weighted mean error, shape (N,): E8."""
-        return np.asarray(np.einsum("rn,rn->n", self.d2, self.z - self.x @ v) / self.mass - self.centre @ v)
+        return np.asarray(self.z_mean - self.centre @ v - dot_of_columns(self.mean, v))
 
     def hessian_diagonal(self) -> Float64:
         """Return h (K, N), what one step of a weight costs: E7. At least lam > 0."""
@@ -98,8 +101,8 @@ class LayerObjective:
     def select(self, at: slice | NDArray[np.bool_]) -> LayerObjective:
         """Return the problem of the neurons `at`, contiguous: sums over rows then run along memory."""
         z, w, d2 = (np.ascontiguousarray(part[:, at]) for part in (self.z, self.w, self.d2))
-        mean = np.ascontiguousarray(self.mean[:, at])
-        return LayerObjective(self.x, z, w, d2, self.mass[at], self.lam[at], mean, self.centre)
+        mass, lam, z_mean = self.mass[at], self.lam[at], self.z_mean[at]
+        return LayerObjective(self.x, z, w, d2, mass, lam, np.ascontiguousarray(self.mean[:, at]), z_mean, self.centre)
 
 
 def make_objective(
@@ -128,29 +131,29 @@ def make_objective(
     rows = rows - centre
     mean = rows.T @ importance / mass
     spread = np.maximum(np.square(rows).sum(axis=1) @ importance - mass * np.square(mean).sum(axis=0), 0)
-    return LayerObjective(rows, targets, weights, importance, mass, share * spread / k + 1e-12 * mass, mean, centre)
+    lam, z_mean = share * spread / k + 1e-12 * mass, (importance * targets).sum(axis=0) / mass
+    return LayerObjective(rows, targets - z_mean, weights, importance, mass, lam, mean, z_mean, centre)
 
 
-def refit(problem: LayerObjective, inverse: Float64) -> Float64:
+def refit(problem: LayerObjective, factor: Float64) -> Float64:
     """E9: find the real weights v* (K, N) with the least objective; w itself where nothing is to be gained.
 
     Minus half the gradient of E6 at v is x^T u + lam (w - v), and its linear part p -> x^T d2 centred(x p) + lam p is
     symmetric and at least lam > 0: conjugate gradients from w, all neurons at once, each with its own steps. They are
-    preconditioned by H of E27, whose inverse is `inverse` (K, K). In every direction the Hessian lies between min_r d2
+    preconditioned by H of E27, with its `factor` V (K, K) of E16. In every direction the Hessian lies between min_r d2
     and max_r d2 times H: its condition is that of d2, whatever the inputs are, and three steps suffice. A neuron that
     moves by less than 1e-9 of its largest weight stays put.
 
     >>> problem = make_objective([[0.0], [1.0]], [[0.0], [3.0]], [[1.0]], [[1.0], [1.0]], pull=0.0)
-    >>> refit(problem, np.array([[2.0]])).round(6)
+    >>> refit(problem, np.sqrt([[0.5]])).round(6)
     array([[3.]])
     """
 
     def half_hessian_times(p: Float64) -> Float64:
-        moved = problem.x @ p - dot_of_columns(problem.mean, p)
-        return np.asarray(problem.x.T @ (problem.d2 * moved) + problem.lam * p)
+        return np.asarray(problem.x.T @ (problem.d2 * problem.image(p)) + problem.lam * p)
 
     gradient = problem.x.T @ problem.weighted_residual(problem.w)
     step = conjugate_gradients(
-        half_hessian_times, gradient, REFIT_STEPS, dot=dot_of_columns, precondition=partial(np.matmul, inverse)
+        half_hessian_times, gradient, REFIT_STEPS, dot=dot_of_columns, precondition=partial(solve_by_factor, factor)
     )
     return take_step(problem.w, step)

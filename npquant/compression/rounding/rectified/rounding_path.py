@@ -9,7 +9,7 @@ E10 (start)     a = clip(v* / s, qmin, qmax)
 E11 (target)    t = q_k + (x_k . u + lam (w_k - s q_k)) / (s h_k)
 E12 (step)      q_k := clip(round_half_even(t), floor(a_k), ceil(a_k))
 E13 (bound)     Phi(s q) <= Phi(s a) + s^2 sum_k h_k f_k (1 - f_k) after the first pass,  f_k = a_k - floor(a_k)
-E14 (rescale)   ds = (u . y + lam sum_k q_k (w_k - s q_k)) / (d2 . y^2 + lam sum_k q_k^2),  y = centred(x q)
+E14 (rescale)   ds = (u . y + lam sum_k q_k (w_k - s q_k)) / (d2 . y^2 + lam sum_k q_k^2),  y = x q less its mean
 E29 (along s)   Phi = Phi(0) - 2 s p + s^2 c,  p = d2 . z y + lam sum_k q_k w_k,  c = d2 . y^2 + lam sum_k q_k^2:
                 ds = (p - s c) / c, from one product with the rows
 """
@@ -118,8 +118,7 @@ def coordinate_pass_plain(problem: LayerObjective, q: Float64, low: Float64, hig
     for k, x in enumerate(problem.x.T):
         t = after[k] + (x @ u + problem.lam * (problem.w[k] - s * after[k])) / (s * h[k])
         after[k] = np.clip(np.rint(t), low[k], high[k])
-        change = x[:, np.newaxis] * (s * (after[k] - q[k]))
-        u = u - problem.d2 * problem.centred(change)
+        u = u - problem.d2 * (x[:, np.newaxis] - problem.mean[k]) * (s * (after[k] - q[k]))
     return after
 
 
@@ -136,9 +135,9 @@ def block_covariances(problem: LayerObjective) -> list[Float64]:
     """
     grams = []
     for k in range(0, problem.x.shape[1], BLOCK):
-        x, mean = problem.x[:, k : k + BLOCK], problem.mean[k : k + BLOCK]
-        i, j = np.triu_indices(x.shape[1])
-        gram = (x[:, i] * x[:, j]).T @ problem.d2 - problem.mass * mean[i] * mean[j]
+        x, mean = np.ascontiguousarray(problem.x[:, k : k + BLOCK].T), problem.mean[k : k + BLOCK]
+        i, j = np.triu_indices(len(x))
+        gram = (x[i] * x[j]) @ problem.d2 - problem.mass * mean[i] * mean[j]
         gram[i == j] = np.maximum(gram[i == j], 0) + problem.lam
         grams.append(gram)
     return grams
@@ -180,6 +179,7 @@ def coordinate_pass(
     array([0., 1.])
     """
     after, u = q.copy(), problem.d2 * (problem.residual(s * q) if residual is None else residual)
+    change = np.empty_like(u)
     for b, gram in enumerate(grams):
         block = slice(b * BLOCK, b * BLOCK + _inputs_of(gram))
         x = problem.x[:, block]
@@ -195,7 +195,10 @@ def coordinate_pass(
         step = s * (after[block] - q[block])
         if not step.any():
             continue
-        u -= problem.d2 * (x @ step - dot_of_columns(problem.mean[block], step))
+        np.matmul(x, step, out=change)
+        change -= dot_of_columns(problem.mean[block], step)
+        change *= problem.d2
+        u -= change
     return after
 
 
@@ -205,7 +208,7 @@ class Rescaled:
 
     s: Float64  # (N,), each a float32
     phi: Float64  # (N,): E29, right to rounding errors of Phi(0)
-    y: Float64  # (R, N): centred(x q)
+    y: Float64  # (R, N): x q less its mean
 
 
 def rescale(problem: LayerObjective, q: Float64, s: Float64) -> Rescaled:
@@ -220,7 +223,7 @@ def rescale(problem: LayerObjective, q: Float64, s: Float64) -> Rescaled:
     >>> found.s, found.phi.round(6)
     (array([1.5]), array([0.]))
     """
-    y = problem.centred(problem.x @ q)
+    y = problem.image(q)
     weighted = problem.d2 * y
     p = np.einsum("rn,rn->n", weighted, problem.z) + problem.lam * dot_of_columns(q, problem.w)
     c = np.einsum("rn,rn->n", weighted, y) + problem.lam * dot_of_columns(q, q)

@@ -15,8 +15,6 @@ the walks of E11 that follow, whose codes may go anywhere on the grid.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -40,22 +38,13 @@ from npquant.compression.rounding.rectified.rounding_path import (
 WALKS = 2
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class PlainHessian:
-    """Hold what all neurons, sides and scales share of a layer; made by `plain_hessian`."""
+def plain_factor(x: Float64, damping: float = PULL) -> Float64:
+    """E27: return V (K, K), V V^T = H of a layer's inputs, `damping` for 1/10: once for neurons, sides and scales.
 
-    inverse: Float64  # (K, K): H^-1 of E27
-    factor: Float64  # (K, K): that of E28
-
-
-def plain_hessian(x: Float64, damping: float = PULL) -> PlainHessian:
-    """E27: form H of a layer's inputs once; `damping` takes the place of 1/10.
-
-    >>> plain_hessian(np.array([[0.0], [2.0]])).inverse.round(6)
-    array([[0.454545]])
+    >>> plain_factor(np.array([[0.0], [2.0]])).round(6)
+    array([[1.48324]])
     """
-    hessian = damped_hessian(x, damping)
-    return PlainHessian(np.asarray(np.linalg.inv(hessian), np.float64), hessian_factor(hessian))
+    return hessian_factor(damped_hessian(x, damping))
 
 
 def search_wide(
@@ -84,8 +73,7 @@ def search_wide(
     lowest, highest = (np.broadcast_to(end, q.shape) for end in (low, high))
     grams = block_covariances(problem)
     for _ in range(min(passes, WALKS)):
-        residual = problem.centred(problem.z) - best.s * best.y
-        q = coordinate_pass(problem, q, lowest, highest, best.s, grams, residual)
+        q = coordinate_pass(problem, q, lowest, highest, best.s, grams, problem.z - best.s * best.y)
         best = rescale(problem, q, best.s)
     chosen = np.take_along_axis(s, start[np.newaxis], axis=0)[0]
     a = np.clip(v / chosen, low, high)

@@ -11,9 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from npquant.compression.error_feedback import damped_hessian, hessian_factor
 from npquant.compression.rounding.rectified.activation_weights import activation_weights
-from npquant.compression.rounding.rectified.layer_objective import PULL, LayerObjective, make_objective, refit
+from npquant.compression.rounding.rectified.layer_objective import LayerObjective, make_objective, refit
 from npquant.compression.rounding.rectified.quadratic_form import make_form
 from npquant.compression.rounding.rectified.rounding_path import (
     block_covariances,
@@ -23,6 +22,7 @@ from npquant.compression.rounding.rectified.rounding_path import (
     expected_rise,
     rescale,
 )
+from npquant.compression.rounding.rectified.wide_search import plain_factor
 
 Float64 = NDArray[np.float64]
 SEEDS = st.integers(0, 2**32 - 1)
@@ -52,7 +52,8 @@ def blocked(problem: LayerObjective, q: Float64, low: Float64, high: Float64, s:
 def test_objective_equals_its_definition_row_by_row() -> None:
     """E3 to E8 as plain loops over rows and inputs."""
     problem, s, a = drawn_objective(3)
-    x, z, w, d2, v = problem.x + problem.centre, problem.z, problem.w, problem.d2, s * np.rint(a)
+    x, z, w, d2 = problem.x + problem.centre, problem.z + problem.z_mean, problem.w, problem.d2
+    v = s * np.rint(a)
     (rows, inputs), neurons = x.shape, w.shape[1]
     for n in range(neurons):
         mass = sum(d2[:, n])
@@ -73,12 +74,8 @@ def test_objective_equals_its_definition_row_by_row() -> None:
         assert np.allclose(problem.weighted_residual(v)[:, n], u_n, rtol=0, atol=near * 16)
 
 
-def plain_inverse(problem: LayerObjective) -> Float64:
-    return np.asarray(np.linalg.inv(damped_hessian(problem.x, PULL)))
-
-
 def by_three_steps(problem: LayerObjective) -> Float64:
-    return refit(problem, plain_inverse(problem))
+    return refit(problem, plain_factor(problem.x))
 
 
 def law_three_steps_suffice(solve: Callable[[LayerObjective], Float64], seed: int) -> None:
@@ -115,7 +112,7 @@ def test_refit_law_kills() -> None:
 def test_hessian_lies_between_the_weights_times_plain(seed: int) -> None:
     """E4, E27: min d2 H <= G <= max d2 H as quadratic forms: the eigenvalues of V^-1 G V^-T lie between."""
     problem, _, _ = drawn_objective(seed)
-    half = np.linalg.inv(hessian_factor(damped_hessian(problem.x, PULL)))
+    half = np.linalg.inv(plain_factor(problem.x))
     for n, gram in enumerate(make_form(problem).gram):
         found = np.linalg.eigvalsh(half @ gram @ half.T)
         d2 = problem.d2[:, n]
@@ -206,7 +203,7 @@ def forgets_the_residual(problem: LayerObjective, q: Float64, low: Float64, high
 
 def adds_the_residual(problem: LayerObjective, q: Float64, low: Float64, high: Float64, s: Float64) -> Float64:
     """The sign of the residual is wrong."""
-    negated = replace(problem, z=2 * (problem.x @ (s * q)) - problem.z)
+    negated = replace(problem, z=2 * problem.image(s * q) - problem.z)
     return coordinate_pass_plain(negated, q, low, high, s)
 
 
@@ -273,7 +270,7 @@ def test_rescale_knows_phi(seed: int) -> None:
     problem, s, a = drawn_objective(seed)
     found = rescale(problem, np.rint(a), s)
     assert (np.abs(found.phi - problem.phi(found.s * np.rint(a))) <= 2.0**-40 * problem.phi_at_zero()).all()
-    np.testing.assert_allclose(found.y, problem.centred(problem.x @ np.rint(a)), rtol=0, atol=1e-12)
+    np.testing.assert_allclose(found.y, problem.image(np.rint(a)), rtol=0, atol=0)
     np.testing.assert_allclose(problem.phi_at_zero(), problem.phi(0 * problem.w), rtol=2.0**-40)
 
 

@@ -226,7 +226,7 @@ def tiny(seed: int) -> LayerObjective:
 
 def optimum(problem: LayerObjective) -> float:
     """Return the least Phi of all 729 codes, each at the scale that suits it best: Phi is a parabola in the scale."""
-    y = problem.centred(problem.x @ CODES)
+    y = problem.image(CODES)
     at_zero = float(problem.phi(0 * problem.w)[0])
     d2, lam = problem.d2[:, 0], float(problem.lam[0])
     slope = (d2 * problem.residual(0 * problem.w)[:, 0]) @ y + lam * (problem.w[:, 0] @ CODES)

@@ -18,7 +18,7 @@ from npquant.compression.rounding.rectified.layer import RectifiedLayer, rectify
 from npquant.compression.rounding.rectified.layer_objective import LayerObjective, make_objective, refit
 from npquant.compression.rounding.rectified.quadratic_form import make_form
 from npquant.compression.rounding.rectified.rounding_path import RoundedLayer, expected_rise
-from npquant.compression.rounding.rectified.wide_search import PlainHessian, plain_hessian, search_wide
+from npquant.compression.rounding.rectified.wide_search import plain_factor, search_wide
 
 Float64 = NDArray[np.float64]
 SEEDS = st.integers(0, 2**32 - 1)
@@ -26,7 +26,7 @@ WIDTHS: tuple[Bits, ...] = (2, 3, 4, 8, "ternary")
 # Objectives are compared relative to Phi(0): sums of R K products, each rounded by 2^-53, are far below it.
 NEAR = 1e-9
 Found = tuple[RoundedLayer, NDArray[np.int64]]
-Search = Callable[[LayerObjective, PlainHessian, Float64, Float64], Found]
+Search = Callable[[LayerObjective, Float64, Float64, Float64], Found]
 
 
 def drawn_layer(seed: int) -> tuple[Float64, Float64, Float64, Float64]:
@@ -41,27 +41,27 @@ def drawn_layer(seed: int) -> tuple[Float64, Float64, Float64, Float64]:
     return x, z, w, activation_weights("clipped_relu", z)
 
 
-def drawn(seed: int) -> tuple[LayerObjective, PlainHessian, Float64, Float64]:
-    """Draw a problem, its plain Hessian, its real weights, and ternary scales of three starts."""
+def drawn(seed: int) -> tuple[LayerObjective, Float64, Float64, Float64]:
+    """Draw a problem, the factor of its plain Hessian, its real weights, and ternary scales of three starts."""
     problem = make_objective(*drawn_layer(seed))
-    plain = plain_hessian(problem.x)
-    v = refit(problem, plain.inverse)
-    return problem, plain, v, np.float64(np.float32(np.outer([1.0, 0.8, 1.2], choose_scales(v, "ternary"))))
+    factor = plain_factor(problem.x)
+    v = refit(problem, factor)
+    return problem, factor, v, np.float64(np.float32(np.outer([1.0, 0.8, 1.2], choose_scales(v, "ternary"))))
 
 
-def ternary(problem: LayerObjective, plain: PlainHessian, v: Float64, s: Float64) -> Found:
-    return search_wide(problem, plain.factor, v, s, [-1] * len(s), [1] * len(s), 6)
+def ternary(problem: LayerObjective, factor: Float64, v: Float64, s: Float64) -> Found:
+    return search_wide(problem, factor, v, s, [-1] * len(s), [1] * len(s), 6)
 
 
 def law_phi_only_falls(search: Search, seed: int) -> None:
     """Phi of the codes is at most that of every start's codes at its best scale, and within E13 of the start taken."""
-    problem, plain, v, s = drawn(seed)
-    found, start = search(problem, plain, v, s)
+    problem, factor, v, s = drawn(seed)
+    found, start = search(problem, factor, v, s)
     size = problem.phi_at_zero()
     assert (np.abs(found.phi - problem.phi(found.s * found.q)) <= NEAR * size).all()
     for scale in s:
         ends = np.full(len(scale), 1.0)
-        codes = round_with_feedback(v, plain.factor, RoundingGrid(scale, -ends, ends))
+        codes = round_with_feedback(v, factor, RoundingGrid(scale, -ends, ends))
         for share in (0.9, 1.0, 1.1):
             assert (found.phi <= problem.phi(share * scale * codes) + NEAR * size).all()
     chosen = np.take_along_axis(s, start[np.newaxis], axis=0)[0]
@@ -82,15 +82,15 @@ def test_search_wide_phi_only_falls(seed: int) -> None:
 def test_search_wide_law_kills() -> None:
     """One start alone, a start reported that was not taken, no walk back, and a scale that drifts are caught."""
 
-    def one_start(problem: LayerObjective, plain: PlainHessian, v: Float64, s: Float64) -> Found:
-        return ternary(problem, plain, v, 2 * s[:1])
+    def one_start(problem: LayerObjective, factor: Float64, v: Float64, s: Float64) -> Found:
+        return ternary(problem, factor, v, 2 * s[:1])
 
-    def misreported(problem: LayerObjective, plain: PlainHessian, v: Float64, s: Float64) -> Found:
-        found, start = ternary(problem, plain, v, s)
+    def misreported(problem: LayerObjective, factor: Float64, v: Float64, s: Float64) -> Found:
+        found, start = ternary(problem, factor, v, s)
         return found, (start + 1) % len(s)
 
-    def drifting(problem: LayerObjective, plain: PlainHessian, v: Float64, s: Float64) -> Found:
-        found, start = ternary(problem, plain, v, s)
+    def drifting(problem: LayerObjective, factor: Float64, v: Float64, s: Float64) -> Found:
+        found, start = ternary(problem, factor, v, s)
         return replace(found, s=1.3 * found.s), start
 
     for wrong in (one_start, misreported, drifting):
@@ -148,7 +148,7 @@ def test_between_real_and_nearest_kills() -> None:
 MISLED = (241, 545, 641, 903, 1237, 1447)
 
 
-def misled(seed: int) -> tuple[LayerObjective, PlainHessian, Float64]:
+def misled(seed: int) -> tuple[LayerObjective, Float64, Float64]:
     """Draw integer weights beside some beyond the grid, on inputs that go together, where few rows count: its scale 1.
 
     a is integer, so E13 allows no rise at all. Feedback pushes what the grid cuts off into the other codes, as rows
@@ -160,7 +160,7 @@ def misled(seed: int) -> tuple[LayerObjective, PlainHessian, Float64]:
     beyond = np.sign(rng.normal(0, 1, (k, n))) * rng.uniform(3, 9, (k, n))
     w = np.where(rng.random((k, n)) < 0.4, beyond, rng.integers(-3, 4, (k, n)))
     problem = make_objective(x, x @ w, w, np.where(rng.random((r, n)) < 0.2, 1.0, 0.02))
-    return problem, plain_hessian(problem.x), np.ones((1, n))
+    return problem, plain_factor(problem.x), np.ones((1, n))
 
 
 def test_search_wide_falls_back_where_feedback_ends_above_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -174,8 +174,8 @@ def test_search_wide_falls_back_where_feedback_ends_above_the_bound(monkeypatch:
 
     monkeypatch.setattr(wide_search, "follow_path", counted)
     for seed in MISLED:
-        problem, plain, s = misled(seed)
-        found, _ = ternary(problem, plain, refit(problem, plain.inverse), s)
+        problem, factor, s = misled(seed)
+        found, _ = ternary(problem, factor, refit(problem, factor), s)
         assert (found.phi <= found.bound + NEAR * problem.phi_at_zero()).all()
         assert (np.abs(found.phi - problem.phi(found.s * found.q)) <= NEAR * problem.phi_at_zero()).all()
     assert sum(taken) >= 3  # all six here; another BLAS may round a tie the other way
@@ -190,7 +190,7 @@ def test_without_the_fallback_the_bound_fails(monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(wide_search, "follow_path", nothing)
     problems = (misled(seed) for seed in MISLED)
-    found = [ternary(p, plain, refit(p, plain.inverse), s)[0].phi for p, plain, s in problems]
+    found = [ternary(p, factor, refit(p, factor), s)[0].phi for p, factor, s in problems]
     assert not np.isfinite(found).all()
 
 
@@ -224,11 +224,11 @@ def test_constant_inputs_decide_a_scale_at_8_bits_alone(bits: Bits) -> None:
 @settings(max_examples=20)
 def test_feedback_of_refitted_weights_is_its_definition(seed: int) -> None:
     """E28: E16 as it is written, on v* and under H of E27, but for ties."""
-    _, plain, v, s = drawn(seed)
+    _, factor, v, s = drawn(seed)
     ends = np.full(len(s[0]), 1.0)
     grid = RoundingGrid(s[0], -ends, ends)
-    hessian = np.linalg.inv(plain.inverse)
-    found = round_with_feedback(v, plain.factor, grid)
+    hessian = factor @ factor.T
+    found = round_with_feedback(v, factor, grid)
     np.testing.assert_array_equal(found, round_with_feedback_plain(v, (hessian + hessian.T) / 2, grid))
 
 
