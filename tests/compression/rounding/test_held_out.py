@@ -1,5 +1,6 @@
 """Laws of the method "auto": who is asked, on which rows, and what is made of the answer."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -17,6 +18,7 @@ from npquant.compression.rounding.quantize_model import quantize_model
 from npquant.compression.rounding.rectified.activation_weights import activation_weights
 from npquant.compression.rounding.rectified.network import rectified_codes
 from npquant.integer.mlp import IntegerMLP
+from npquant.nn.losses import kl_divergence
 from npquant.nn.model import DenseLayer, FloatMLP
 from tests.compression.rounding.test_peers import drawn_network, drawn_rows
 
@@ -31,7 +33,7 @@ def even(model: FloatMLP, x: np.ndarray, bits: Bits, **options: Any) -> IntegerM
     return quantize_by_layers(model, x, bits, 8, round_layer, **options).network
 
 
-BY_HAND = {
+BY_HAND: dict[str, Callable[..., IntegerMLP]] = {
     "rectified": npquant.quantize_rectified,
     "rectified_even": even,
     "gptq_resolved": partial(npquant.quantize_gptq_resolved, damping=0.1, orient=True),
@@ -73,7 +75,7 @@ def test_rows_held_out_reach_no_candidate() -> None:
     held_out = np.setdiff1d(last, tried[0])
     for name, error in choice.errors:
         made = BY_HAND[name](model, x[tried[0]], 3)
-        by_hand = npquant.nn.losses.kl_divergence(logits[held_out], made.logits(x[held_out]))
+        by_hand = kl_divergence(logits[held_out], made.logits(x[held_out]))
         assert error == pytest.approx(by_hand)
 
 

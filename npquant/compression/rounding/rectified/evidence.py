@@ -55,4 +55,4 @@ def pull_by_evidence(delta: float, d2: Float64) -> Float64:
     """
     share = len(d2) * np.square(d2).sum(axis=0) / np.square(d2.sum(axis=0))
     t = np.minimum(delta * share, MOST_CHANCE)
-    return np.maximum(PULL, t / (1 - t))
+    return np.asarray(np.maximum(PULL, t / (1 - t)), np.float64)

@@ -126,7 +126,7 @@ def make_objective(
         raise ValueError("x, z, w or d2 contains NaN or infinity: check the data and the float network")
     share = np.asarray(pull, np.float64)
     if not (importance > 0).all() or not (share >= 0).all() or share.shape not in ((), (n,)):
-        raise ValueError(f"every weight d2 must be > 0, and pull, {pull}, at least 0")
+        raise ValueError(f"every weight d2 must be > 0, and pull, {pull!r}, at least 0")
     mass, centre = importance.sum(axis=0), rows.mean(axis=0)
     rows = rows - centre
     mean = rows.T @ importance / mass

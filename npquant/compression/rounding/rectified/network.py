@@ -47,6 +47,8 @@ def rectify(
 ) -> RectifiedLayer:
     """E1 to E14 with the pull of E33: round a layer, or some of its neurons, with errors weighed by d2.
 
+    `start_scales` as in `rectify_layer`.
+
     >>> x = np.array([[1.0, 1.0], [-1.0, -1.0]])
     >>> problem = LayerProblem(np.array([[0.4], [0.3]]), np.zeros(1), x, x[:, :1], "identity", 0, False)
     >>> rectify(problem, "ternary", np.ones((2, 1))).q.ravel()
