@@ -62,7 +62,8 @@ def rectify_layer(
     d2: ArrayLike,
     bits: Bits,
     *,
-    pull: float = PULL,
+    pull: ArrayLike = PULL,
+    damping: float = PULL,
     passes: int = PASSES,
     scale: ArrayLike | None = None,
     start_scales: Sequence[float] | None = None,
@@ -71,7 +72,8 @@ def rectify_layer(
 
     phi <= phi_rtn and phi <= bound, up to 1e-12 of Phi(0). For up to 64 inputs by E21 to E23, else by E27 to E29. At
     2 bits each neuron tries both sides, the upper one as -w on [-2, 1]. At last, w rounded to nearest is taken where it
-    has less Phi. Deterministic; float64 throughout. `pull` is the factor of E4; `passes`, >= 1, those of coordinate
+    has less Phi. Deterministic; float64 throughout. `pull` is the factor of E4, one for all neurons or one for
+    each, `damping` that of E27; `passes`, >= 1, those of coordinate
     descent at most, of which a layer with more than 64 inputs makes two; `scale` (N,) the scales to start from, by
     default those of `choose_weight_params`, for the refitted weights and for w; `start_scales` shares of these to start
     from, > 0, each neuron keeps its best: by default 1, .8, .9, 1.1 and 1.2, and 1 where `scale` is given. ValueError
@@ -93,7 +95,7 @@ def rectify_layer(
     shares = _checked_shares(start_scales, given=scale is not None)
     few = inputs <= FEW_INPUTS
     size = max(1, min(SLICE, SLICE_COVARIANCES // (inputs * (inputs if few else PAIRS))))
-    factor = None if few else plain_factor(problem.x)
+    factor = None if few else plain_factor(problem.x, damping)
     parts = []
     for n in range(0, neurons, size):
         columns = slice(n, n + size)

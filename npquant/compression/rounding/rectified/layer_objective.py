@@ -105,8 +105,10 @@ class LayerObjective:
         return LayerObjective(self.x, z, w, d2, mass, lam, np.ascontiguousarray(self.mean[:, at]), z_mean, self.centre)
 
 
-def make_objective(x: ArrayLike, z: ArrayLike, w: ArrayLike, d2: ArrayLike, *, pull: float = PULL) -> LayerObjective:
-    """Check one layer's arrays and add mass and pull; `pull`, >= 0, is the factor of E4.
+def make_objective(
+    x: ArrayLike, z: ArrayLike, w: ArrayLike, d2: ArrayLike, *, pull: ArrayLike = PULL
+) -> LayerObjective:
+    """Check one layer's arrays and add mass and pull; `pull`, >= 0, is the factor of E4, one for all or one a neuron.
 
     ValueError if shapes do not agree, an array is empty or not finite, a d2 is not positive, or pull is negative.
 
@@ -122,13 +124,14 @@ def make_objective(x: ArrayLike, z: ArrayLike, w: ArrayLike, d2: ArrayLike, *, p
         raise ValueError(f"x, z, w, d2 have shapes {shapes}; they must be (R, K), (R, N), (K, N), (R, N)")
     if not all(np.isfinite(a).all() for a in (rows, targets, weights, importance)):
         raise ValueError("x, z, w or d2 contains NaN or infinity: check the data and the float network")
-    if not (importance > 0).all() or not pull >= 0:
-        raise ValueError(f"every weight d2 must be > 0, and pull, {pull}, at least 0")
+    share = np.asarray(pull, np.float64)
+    if not (importance > 0).all() or not (share >= 0).all() or share.shape not in ((), (n,)):
+        raise ValueError(f"every weight d2 must be > 0, and pull, {pull!r}, at least 0")
     mass, centre = importance.sum(axis=0), rows.mean(axis=0)
     rows = rows - centre
     mean = rows.T @ importance / mass
     spread = np.maximum(np.square(rows).sum(axis=1) @ importance - mass * np.square(mean).sum(axis=0), 0)
-    lam, z_mean = pull * spread / k + 1e-12 * mass, (importance * targets).sum(axis=0) / mass
+    lam, z_mean = share * spread / k + 1e-12 * mass, (importance * targets).sum(axis=0) / mass
     return LayerObjective(rows, targets - z_mean, weights, importance, mass, lam, mean, z_mean, centre)
 
 
