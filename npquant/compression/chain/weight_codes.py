@@ -41,8 +41,10 @@ class RoundingGrid:
 
     def nearest(self, w: Float64) -> Float64:
         """Return the codes nearest to real weights w (K, N) or (N,), ties to even, as float64 integers: R1."""
-        codes = np.asarray(w / self.s)
-        return np.clip(np.rint(codes, out=codes), self.lo, self.hi, out=codes)
+        codes = np.rint(w / self.s)
+        # As np.clip, in half its time: this stands in the innermost loop of error feedback.
+        np.maximum(codes, self.lo, out=codes)
+        return np.asarray(np.minimum(codes, self.hi, out=codes))
 
     def select(self, at: slice) -> RoundingGrid:
         """Return the grid of the neurons `at`."""

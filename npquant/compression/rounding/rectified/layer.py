@@ -27,6 +27,7 @@ from npquant.compression.rounding.rectified.quadratic_form import make_form
 from npquant.compression.rounding.rectified.rounding_path import (
     FLOAT32_MAX,
     INDISTINCT,
+    PAIRS,
     RoundedLayer,
 )
 from npquant.compression.rounding.rectified.rounding_search import search_paths
@@ -40,8 +41,8 @@ PASSES = 6
 START_SCALES = (1.0, 0.8, 0.9, 1.1, 1.2)
 # A layer with more inputs is rounded under one Hessian, and then by rows: its K^2 covariances a neuron would cost more.
 FEW_INPUTS = 64
-# Neurons are worked on in slices, so that memory does not grow with N: so many neurons, or so many covariances.
-SLICE = 256
+# Neurons are worked on in slices, so that memory does not grow with N: at most so many, with so many covariances.
+SLICE = 512
 SLICE_COVARIANCES = 2**22
 
 
@@ -97,7 +98,7 @@ def rectify_layer(
     start = None if scale is None else QuantParams(np.asarray(scale).reshape(neurons), 0, qmin, qmax)
     shares = _checked_shares(start_scales, given=scale is not None)
     few = inputs <= FEW_INPUTS
-    size = max(1, SLICE_COVARIANCES // inputs**2) if few else SLICE
+    size = max(1, min(SLICE, SLICE_COVARIANCES // (inputs * (inputs if few else PAIRS))))
     centre = rows.mean(axis=0)
     rows = rows - centre
     factor = None if few else plain_factor(rows)
