@@ -153,11 +153,12 @@ class SearchResult:
     @property
     def verdict(self) -> str:
         """What was found, in words, with its uncertainty."""
-        found = describe(self.outcome, self.decision)
+        lines = describe(self.outcome, self.decision).split("\n")
         if self.choice is not None and self.choice.taken != AUTO_METHODS[0]:
             kept = "" if self.method == self.choice.taken else f", not by {self.choice.taken}, which would miss more"
-            found += f"\nrounded by {self.method}{kept}: {self.choice.reason}"
-        return found if self.stopped is None else f"{found}\n{self.stopped.words}"
+            at = next(i for i, line in enumerate(lines) if line.startswith("chosen"))
+            lines.insert(at + 1, f"rounded by {self.method}{kept}: {self.choice.reason}")
+        return "\n".join(lines if self.stopped is None else [*lines, self.stopped.words])
 
 
 def search_budget(
