@@ -16,7 +16,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from npquant.arrays import Float64
 from npquant.compression.chain.weight_codes import Bits, choose_scales, weight_grid
-from npquant.compression.rounding.rectified.layer_objective import PULL, LayerObjective, make_objective, refit
+from npquant.compression.rounding.rectified.layer_objective import (
+    PULL,
+    LayerObjective,
+    checked_layer,
+    objective_of,
+    refit,
+)
 from npquant.compression.rounding.rectified.quadratic_form import make_form
 from npquant.compression.rounding.rectified.rounding_path import (
     FLOAT32_MAX,
@@ -87,18 +93,22 @@ def rectify_layer(
     if passes < 1:
         raise ValueError(f"passes is {passes}; at least one is needed")
     qmin, qmax = weight_grid(bits)
-    problem = make_objective(x, z, w, d2, pull=pull)
-    inputs, neurons = problem.w.shape
+    rows, *of_neurons = checked_layer(x, z, w, d2, pull)  # targets, weights, and weights of errors
+    inputs, neurons = of_neurons[1].shape
     start = None if scale is None else QuantParams(np.asarray(scale).reshape(neurons), 0, qmin, qmax)
     shares = _checked_shares(start_scales, given=scale is not None)
     few = inputs <= FEW_INPUTS
     size = max(1, min(SLICE, SLICE_COVARIANCES // (inputs * (inputs if few else PAIRS))))
-    factor = None if few else plain_factor(problem.x)
+    centre = rows.mean(axis=0)
+    rows = rows - centre
+    factor = None if few else plain_factor(rows)
     parts = []
     for n in range(0, neurons, size):
         columns = slice(n, n + size)
         first = None if start is None else np.asarray(start.scale, np.float64)[columns]
-        parts.append(_rectify(problem.select(columns), factor, bits, passes, first, shares))
+        targets, weights, importance = (np.ascontiguousarray(a[:, columns]) for a in of_neurons)
+        problem = objective_of(rows, centre, targets, weights, importance, pull)
+        parts.append(_rectify(problem, factor, bits, passes, first, shares))
     return _joined(parts)
 
 
