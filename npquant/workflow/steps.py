@@ -32,11 +32,13 @@ from npquant.nn.model import FloatMLP
 from npquant.report.budget_entries import budget_entry
 from npquant.report.document import SCHEMA, encode_report, environment, rounded
 from npquant.report.entries import notes_of
+from npquant.report.page import render_page
 from npquant.workflow.config import RunConfig
 from npquant.workflow.deployment import measure_latency, prepare_folder, reload_and_prove, write_files
 from npquant.workflow.float_model import load_matched_sets, obtain_float, read_given
 from npquant.workflow.judge import Judge
-from npquant.workflow.staging import staged_files
+from npquant.workflow.pictures.entry import pictures_entry
+from npquant.workflow.staging import PAGE, REPORT, staged_files
 from npquant.workflow.target_names import check_targets
 from npquant.workflow.targets import deploy_targets, differing_targets
 
@@ -177,6 +179,7 @@ def _run(config: RunConfig, clock: _Clock, folder: Path) -> dict[str, Any]:
                 "differing_targets": differing_targets(exported),
             },
             "bounds": judge.bounds("deployed", search.layers),
+            "pictures": pictures_entry(sets, search, floating, deployed.model, *judge.opened_on("deployed")),
         }
     )
     back = filled_zeros(search.pruned.model, deployed.model)
@@ -188,7 +191,8 @@ def _run(config: RunConfig, clock: _Clock, folder: Path) -> dict[str, Any]:
         *_zero_notes(back),
         *inputs_notes(x_calibration, deployed.model.inputs_kind),
     ]
-    write_atomically(folder / "report.json", encode_report(report))
+    write_atomically(folder / PAGE, render_page(report).encode("utf-8"))
+    write_atomically(folder / REPORT, encode_report(report))
     return report
 
 

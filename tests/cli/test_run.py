@@ -41,7 +41,7 @@ def report_of(folder: Path) -> dict[str, Any]:
 
 
 def test_run_without_options_meets_its_budget(bundled: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
-    """Exit 0, three files and the exports, no others, a table on stdout, nothing on stderr."""
+    """Exit 0, four files and the exports, no others, a table on stdout, nothing on stderr."""
     folder, done = bundled
     assert (done.returncode, but_progress(done.stderr)) == (0, "")
     exports = {
@@ -51,7 +51,13 @@ def test_run_without_options_meets_its_budget(bundled: tuple[Path, subprocess.Co
     }
     # Its activations have 5 bits: TFLite clamps to whole types, and says so.
     assert exports >= {"deployed.onnx", "deployed_c", "deployed_readmemh", "deployed_arrays.npz"}
-    assert set(os.listdir(folder / "npquant-out")) == {"deployed.npz", "float.npz", "report.json", *exports}
+    assert set(os.listdir(folder / "npquant-out")) == {
+        "deployed.npz",
+        "float.npz",
+        "report.json",
+        "report.html",
+        *exports,
+    }
     answer = done.stdout.splitlines()[:4]
     assert answer[0] == "Budget met. Points lost: 0.37 on validation, 0.37 on test rows; 1 asked."
     assert answer[1] == "  accuracy  98.51 -> 98.14 % on test rows, 98.15 -> 97.78 % on validation rows"

@@ -51,5 +51,5 @@ def _files(report: dict[str, Any]) -> str:
     deployment = report["deployment"]
     own = sorted(deployment["files"], key=lambda name: (name != "deployed.npz", name))
     exports = len({entry["target"] for entry in deployment["targets"] if entry["files"]})
-    names = [*own, "report.json", *([rows(exports, "export")] if exports else [])]
+    names = [*own, "report.json", "report.html", *([rows(exports, "export")] if exports else [])]
     return f"{listed(names)}, in {report['config']['out']}"
