@@ -64,7 +64,7 @@ def test_run_without_options_meets_its_budget(bundled: tuple[Path, subprocess.Co
     float_bytes, deployed_bytes = (report_of(folder / "npquant-out")["models"][index]["bytes"] for index in (0, -1))
     assert answer[2].startswith(f"  size      {float_bytes:,} -> {deployed_bytes:,} bytes (")
     assert answer[2].endswith("6,464 -> 2,132 MACs (3.0x less)")
-    assert answer[3].startswith("  files     deployed.npz, float.npz, report.json")
+    assert answer[3].startswith("  files     report.html to look at, deployed.npz, ")
     said = " ".join(done.stdout.split())
     for rows, ends in (("validation", "-0.65 to 1.39"), ("test", "-1.08 to 1.81")):
         assert f" {rows} 0.37 points lost" in said

@@ -88,8 +88,7 @@ def _matrix(cells: Cells, names: list[str], width: float, room: float, side: flo
                 _same(plane, x, y, side, before, diagonal=i == j)
             else:
                 _changed(plane, x, y, side, (before, after), better=is_better((i, j), (before, after)), diagonal=i == j)
-    plane.text(room, top + n * side + 18, "columns: answered", 12, "mut")
-    plane.text(room + n * side, top + n * side + 18, "rows: is", 12, "mut", anchor="e")
+    plane.text(room, top + n * side + 18, "rows: is; columns: answered", 12, "mut")
     return plane
 
 

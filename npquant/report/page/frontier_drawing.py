@@ -13,7 +13,7 @@ from typing import Any, Final
 from npquant.report.page.candidates import KINDS, chosen_trial, draw_mark
 from npquant.report.page.figure import PHONE
 from npquant.report.page.frontier_panels import Panel
-from npquant.report.page.svg import Drawing
+from npquant.report.page.svg import Drawing, text_width
 from npquant.report.page.ticks import log_ticks
 from npquant.report.page.words import figures, whole
 from npquant.report.text_layout import joined
@@ -37,12 +37,12 @@ def draw_frontier(report: dict[str, Any], kinds: list[int], panels: tuple[Panel,
 
     for number, panel in enumerate(panels):
         top = key + 26 + number * (tall + gap)
-        _frame(plane, panel, left, right, top, tall)
         ticks = [t for t in log_ticks(10**low, 10**high) if left + 14 < across(t) < right - 14]
         for tick in ticks:
             plane.line(across(tick), top, across(tick), top + tall, "grid")
             if number:
                 plane.text(across(tick), top + tall + 17, whole(int(tick)), 11, "mut", anchor="m")
+        _frame(plane, panel, left, right, top, tall)
         _limit_on_bytes(plane, report["budget"]["max_bytes"], across, right, top, tall)
         _marks(plane, report, kinds, panel, across, top, tall)
     _name_choice(plane, report, panels[1], across, key + 26 + tall + gap, tall)
@@ -126,7 +126,8 @@ def _name_choice(
         lines[-1] += f", {' + '.join(map(str, hidden))} neurons"
     if "b" in chosen:
         lines.append(f"{whole(chosen['b'])} lost, {whole(chosen['c'])} won, KL {figures(chosen['kl'])}")
-    side = -1 if x > plane.width * 0.55 else 1
+    room = max(text_width(words, 12, bold=True) for words in lines)
+    side = -1 if x + 30 + room > plane.width else 1
     down = y + 84 < top + tall
     start = y + 40 if down else y - 70
     plane.line(x + side * 7, y + (7 if down else -7), x + side * 26, start + (-14 if down else 38), "blue", 1.2)

@@ -30,16 +30,28 @@ class Panel:
     edge: str = ""  # what stands at the edge of the panel
 
 
+def known(values: list[float | None]) -> list[float]:
+    """Put the largest number among values in the place of those that are not finite.
+
+    >>> known([1.0, None])
+    [1.0, 1.0]
+    """
+    largest = max((value for value in values if value is not None), default=0.0)
+    return [largest if value is None else value for value in values]
+
+
 def panels_of(report: dict[str, Any]) -> tuple[Panel, Panel]:
     """Lay out both panels."""
     trials, budget = report["budget"]["frontier"], report["budget"]
     if is_real(report):
         allowed = [one["allowed"] for one in budget["rise"]["outputs"]]
-        lost = [max(100 * r / a if a else 0.0 for r, a in zip(t["rmse_rise"], allowed, strict=True)) for t in trials]
+        lost = [
+            max(100 * (r or 0) / a if a else 0.0 for r, a in zip(t["rmse_rise"], allowed, strict=True)) for t in trials
+        ]
         first = _linear(
             "Rise of RMSE, % of what is allowed (less is better)", lost, 100.0, "more than allowed", whole_rows=False
         )
-        noise, limit = [t["deviation"] for t in trials], None
+        noise, limit = known([t["deviation"] for t in trials]), None
         return first, _logarithmic("Deviation from float (less is better; log)", noise, limit, "")
     rows, allowed = budget["drop"]["rows"], budget["allowed_rows"]
     title = f"Validation rows lost, net, of {whole(rows)} (fewer is better)"
@@ -48,7 +60,7 @@ def panels_of(report: dict[str, Any]) -> tuple[Panel, Panel]:
     limit = report["pictures"]["search"]["sound_kl"]
     over = f"KL over {figures(limit)}: expect more to be lost" if limit else ""
     title = "KL from float, nats a row (less is better; log)"
-    return first, _logarithmic(title, [t["kl"] for t in trials], limit, over)
+    return first, _logarithmic(title, known([t["kl"] for t in trials]), limit, over)
 
 
 def _linear(title: str, values: list[float], limit: float, over: str, *, whole_rows: bool) -> Panel:
@@ -67,8 +79,8 @@ def _linear(title: str, values: list[float], limit: float, over: str, *, whole_r
 
 
 def _logarithmic(title: str, values: list[float], limit: float | None, over: str) -> Panel:
-    known = [max(value, _LEAST_KL) for value in values]
-    low, high = min(*known, limit or known[0]) / 1.6, max(*known, limit or known[0]) * 1.6
+    shown = [max(value, _LEAST_KL) for value in values]
+    low, high = min(*shown, limit or shown[0]) / 1.6, max(*shown, limit or shown[0]) * 1.6
 
     def at(value: float) -> float:
         return (log10(max(value, _LEAST_KL)) - log10(low)) / (log10(high) - log10(low))

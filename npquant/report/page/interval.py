@@ -25,22 +25,19 @@ class _Row:
     value: float
 
 
-def interval_title(lies: tuple[str, str], limit: str, what: str) -> str:
-    """Say what the rows say of a limit, both sets together; what is lost, and limit in words.
+def interval_title(lies: tuple[str, str], what: str) -> str:
+    """Say of what is more than the limit, `what`, whether the rows show it, both sets together.
 
-    >>> interval_title(("inside", "inside"), "a point", "A loss")
+    >>> interval_title(("inside", "inside"), "A loss of more than a point")
     'A loss of more than a point is not shown, nor ruled out'
-    >>> interval_title(("above", "above"), "a point", "A loss")
+    >>> interval_title(("above", "above"), "A loss of more than a point")
     'A loss of more than a point is ruled out'
-    >>> interval_title(("inside", "below"), "a point", "A loss")
+    >>> interval_title(("inside", "below"), "A loss of more than a point")
     'A loss of more than a point is shown'
     """
     if "below" in lies:
-        where = "" if lies[1] == "below" else " on the validation rows"
-        return f"{what} of more than {limit} is shown{where}"
-    if lies == ("above", "above"):
-        return f"{what} of more than {limit} is ruled out"
-    return f"{what} of more than {limit} is not shown, nor ruled out"
+        return f"{what} is shown{'' if lies[1] == 'below' else ' on the validation rows'}"
+    return f"{what} is ruled out" if lies == ("above", "above") else f"{what} is not shown, nor ruled out"
 
 
 def interval(report: dict[str, Any]) -> Figure:
@@ -66,12 +63,24 @@ def _of_accuracy(report: dict[str, Any]) -> Figure:
     ]
     limit = budget["max_drop"]
     named = "a point" if limit == 1 else f"{limit:g} points"
-    title = interval_title((budget["drop"]["limit_lies"], budget["test"]["limit_lies"]), named, "A loss")
+    title = interval_title(drop_lies(budget), f"A loss of more than {named}")
     one = decimal(report["data"]["points_per_row"]["test"])
     sub = f"Accuracy lost, with its 95 % interval. One test {noun} is {one} points. More rows would shorten the bars."
     axis = "points of accuracy lost (left of 0: won)"
     asked = f"asked: at most {limit:g} point{'s' * (limit != 1)}"
     return _figure(title, sub, rows, limit, asked, axis, 2)
+
+
+def drop_lies(budget: dict[str, Any]) -> tuple[str, str]:
+    """Say where the limit of a budget lies on validation and test rows; "below", where the paired test (G2) shows more.
+
+    >>> one = {"limit_lies": "inside"}
+    >>> drop_lies({"drop": one, "larger_drop_shown": False, "test": {**one, "larger_drop_shown": True}})
+    ('inside', 'below')
+    """
+    shown = (budget["larger_drop_shown"], budget["test"]["larger_drop_shown"])
+    lies = (budget["drop"]["limit_lies"], budget["test"]["limit_lies"])
+    return "below" if shown[0] else lies[0], "below" if shown[1] else lies[1]
 
 
 def _of_errors(report: dict[str, Any]) -> Figure:
@@ -87,17 +96,19 @@ def _of_errors(report: dict[str, Any]) -> Figure:
             told = f"RMSE {figures(one['before'], 3)} to {figures(one['after'], 3)}"
             rows.append(_Row(title, told, *(_share(one, key) for key in ("low", "high", "rise"))))
     lies = [_worst_lies(evidence) for _, evidence in sets]
-    title = interval_title((lies[0], lies[1]), "was allowed", "A rise").replace("more than was", "more than")
-    title = title.replace("more than allowed", "RMSE beyond what was allowed")
+    title = interval_title((lies[0], lies[1]), "A larger rise of RMSE than was allowed")
     sub = "Rise of RMSE as a share of what was allowed, with its 95 % interval. More rows would shorten the bars."
     return _figure(title, sub, rows, 100.0, "asked: at most this", "% of the allowed rise (left of 0: better)", 0)
 
 
 def _share(one: dict[str, Any], key: str) -> float:
-    return float(100 * one[key] / one["allowed"]) if one["allowed"] else 0.0
+    value = one["rise"] if one[key] is None else one[key]  # of too few rows there is no interval
+    return float(100 * value / one["allowed"]) if one["allowed"] else 0.0
 
 
 def _worst_lies(evidence: dict[str, Any]) -> str:
+    if evidence["larger_rise_shown"]:
+        return "below"
     kinds = [one["limit_lies"] for one in evidence["outputs"]]
     return "below" if "below" in kinds else "inside" if "inside" in kinds else "above"
 

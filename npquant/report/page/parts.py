@@ -11,7 +11,7 @@ from typing import Any, Final
 from npquant.report.page.figure import PHONE, Figure
 from npquant.report.page.fractions_in_words import share_words
 from npquant.report.page.svg import Drawing, text_width
-from npquant.report.page.words import figures, listed, whole
+from npquant.report.page.words import listed, whole
 
 _HUES: Final = {"weights": "blue", "scales": "teal", "biases": "plum", "rest": "ln", "container": "greyf"}.items()
 _CONTAINER: Final = ("zip", "manifest")
@@ -93,14 +93,3 @@ def _rows(plane: Drawing, parts: Mapping[str, int], hues: Mapping[str, str], wid
         plane.text(0, y + 13, name, 13, "ink", bold=True)
         plane.rect(84, y, (width - 150) * count / largest, 18, hues[name])
         plane.text(92 + (width - 150) * count / largest, y + 13, whole(count), 12, "ink2")
-
-
-def weights_share(report: dict[str, Any]) -> str:
-    """Say how many per cent of a report's file are weights.
-
-    >>> part = {"name": "weights", "n_bytes": 3}
-    >>> weights_share({"deployment": {"parts": [part, {"name": "zip", "n_bytes": 1}]}})
-    '75'
-    """
-    parts = grouped(report)
-    return figures(100 * parts.get("weights", 0) / sum(parts.values()))

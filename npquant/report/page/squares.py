@@ -41,7 +41,8 @@ def squares(report: dict[str, Any]) -> Figure:
         f"{whole(won)} won and {whole(lost)} lost by the deployed one."
     )
     title = disagreement_title(rows, lost + won, noun, plural)
-    note = "Only the coloured ones tell the two networks apart." if lost + won else ""
+    same = round(report["models"][-1]["agreement"] * rows)
+    note = f"Both give the same class on {whole(same)} of {whole(rows)}."
     return Figure("squares", title, sub, label, lambda width: _draw(counts, unit, width), note)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from html import escape
 from typing import Any, Final
 
-from npquant.report.page.words import duration, is_real, whole, widths
+from npquant.report.page.words import duration, figures, is_real, whole, widths
 from npquant.report.real_text import by_output
 from npquant.report.text_layout import chain
 
@@ -28,11 +28,12 @@ def write_steps(report: dict[str, Any]) -> str:
 def steps_did(report: dict[str, Any]) -> tuple[str, ...]:
     """Say in a clause what each step did."""
     first, rows = report["models"][0], report["data"]["rows"]
+    tried = len(report["budget"]["frontier"])
     shape = chain((report["data"]["features"], *first["neurons"]))
     return (
         f"{shape}, {report['model']['source']}",
         f"{whole(rows['train'])} / {whole(rows['validation'])} / {whole(rows['test'])} rows",
-        f"{whole(len(report['budget']['frontier']))} candidates tried",
+        f"{whole(tried)} candidate{'s' * (tried != 1)} tried",
         f"{widths(report).removesuffix(' integers')} weights",
         _checked(report, 5, "rectified"),
         _pruned(report),
@@ -46,7 +47,10 @@ def _checked(report: dict[str, Any], step: int, name: str) -> str:
         e for e in report["comparisons"] if (e["step"], e["reference"], e["candidate"]) == (step, "float", name)
     )
     if is_real(report):
-        return f"RMSE up by {by_output(found['rmse_rise'], 2)}"
+        rises = found["rmse_rise"]
+        if len(rises) == 1 and rises[0] is not None:
+            return f"RMSE {'down' if rises[0] < 0 else 'up'} by {figures(abs(rises[0]))}"
+        return f"RMSE up by {by_output(rises, 2)}"
     return f"{found['mcnemar']['b']:,} lost, {found['mcnemar']['c']:,} won of {found['rows']:,}"
 
 

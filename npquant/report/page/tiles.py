@@ -88,11 +88,8 @@ def _time(report: dict[str, Any]) -> _Tile | None:
     before, after = taken[0]["float_seconds"], taken[0]["integer_seconds"]
     (one, unit), (two, second) = short_duration(before), short_duration(after)
     words = _pair(one, two, second) if unit == second else _pair(f"{one} {unit}", two, second)
-    ratios = [
-        f"{e['integer_seconds'] / e['float_seconds']:.2f} {TIMES} for {_batch(e['batch'])}"
-        for e in (taken[0], taken[-1])
-    ]
-    note = f"NumPy, times float's: {', '.join(ratios)}"
+    ratios = [f"{e['integer_seconds'] / e['float_seconds']:.2f} {TIMES}" for e in (taken[0], taken[-1])]
+    note = f"{ratios[0]} float's for {_batch(taken[0]['batch'])}, {ratios[1]} for {_batch(taken[-1]['batch'])}"
     return _Tile("Time a row, NumPy", words, before, after, note + _compiled(report), after > before)
 
 

@@ -9,7 +9,7 @@ from html import escape
 from typing import Any
 
 from npquant.report.page.headline import deck, headline
-from npquant.report.page.words import decimal, figures, is_real, listed, nouns, probability, whole, widths
+from npquant.report.page.words import decimal, figures, is_real, listed, probability, whole, widths
 
 _TICK = "M 5.5 10.5l3 3 6-7"
 _CROSS = "M 6.5 6.5l7 7m0-7l-7 7"
@@ -107,6 +107,8 @@ def _sure_drop(report: dict[str, Any]) -> str:
     seen = "No loss beyond chance is seen"
     if test["p"] < 0.05:
         seen = "A loss is seen" if test["b"] > test["c"] else "A gain is seen"
+    if test["larger_drop_shown"]:
+        seen = "A loss of more than was asked is seen"
     seen += f" on the test rows ({probability(test['p'])})"
     limit = f"{report['budget']['max_drop']:g} point{'s' * (report['budget']['max_drop'] != 1)}"
     named = ((drop, f"{whole(drop['rows'])} validation rows"), (test, f"{whole(test['rows'])} test rows"))
@@ -137,15 +139,14 @@ def _reached_rise(report: dict[str, Any]) -> str:
 def _sure_rise(report: dict[str, Any]) -> str:
     test = report["budget"]["test"]
     worst = test["outputs"][test["worst_output"]]
-    lies = (
-        "<b>rule out</b> more"
-        if worst["limit_lies"] == "above"
-        else f"<b>cannot rule out</b> {figures(worst['high'], 3)}"
-    )
-    return (
-        f"95 % interval of the rise on {whole(test['rows'])} test rows: {figures(worst['low'], 3)} to "
-        f"{figures(worst['high'], 3)}. {figures(worst['allowed'], 3)} is allowed, and these rows {lies}."
-    )
+    if worst["low"] is None or worst["high"] is None:
+        return f"{whole(test['rows'])} test rows are too few for an interval."
+    low, high, allowed = (figures(worst[name], 3) for name in ("low", "high", "allowed"))
+    where = "below" if test["larger_rise_shown"] else worst["limit_lies"]
+    lies = {"above": "<b>rule out</b> more", "below": "<b>show</b> more"}.get(where)
+    said = f"these rows {lies or f'<b>cannot rule out</b> {high}'}"
+    interval = f"95 % interval of the rise on {whole(test['rows'])} test rows: {low} to {high}"
+    return f"{interval}. {allowed} is allowed, and {said}."
 
 
 def masthead(report: dict[str, Any]) -> str:
@@ -155,12 +156,3 @@ def masthead(report: dict[str, Any]) -> str:
     left = f"<b>npquant</b> report · {escape(data['name'])} · seed {report['config']['seed']}"
     right = f"npquant {made['npquant']} · Python {made['python']} · NumPy {made['numpy']} · {seconds:.1f} s"
     return f"<header><span>{left}</span><span>{escape(right)}</span></header>"
-
-
-def row_name(report: dict[str, Any]) -> str:
-    """Name more than one row, with what they judge: "test digits".
-
-    >>> row_name({"config": {"data": None}})
-    'test digits'
-    """
-    return f"test {nouns(report)[1]}"

@@ -86,6 +86,8 @@ def _panel(
         room = 0.14 * thick if len(bars) <= _LABELLED else 0.0
         up = (base - top) * value / high
         plane.rect(left + room, base - up, thick - 2 * room, up, "bluef")
+        if len(bars) <= _LABELLED and large:
+            plane.line(left + thick / 2, top, left + thick / 2, base, "rule", 1, "2 3")
     d = f"M{number(x)} {number(base)}"
     for place, value in enumerate(line):
         d += f"V{number(base - (base - top) * value / high)}H{number(x + (place + 1) * floats['step'] * pitch)}"

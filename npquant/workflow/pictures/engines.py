@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 from npquant.integer.mlp import IntegerMLP
 from npquant.profiles import get, names
 
-_PRODUCTS: Final = 20_000_000  # of all rows under one arithmetic
+_PRODUCTS: Final = 4_000_000  # of all rows under one arithmetic
 _FEWEST: Final = 16
 
 
 def engine_pictures(model: IntegerMLP, x_q: NDArray[Any]) -> dict[str, Any]:
     """Count, for each profile, the output codes and predictions that are others than npquant's, or say why it refuses.
 
-    As many rows are asked as 20 million products allow.
+    As many rows are asked as four million products allow, 16 at least.
 
     >>> from npquant.integer.layer import IntegerLayer
     >>> from npquant.kernels.qparams import QuantParams

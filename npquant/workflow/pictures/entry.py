@@ -21,7 +21,10 @@ from npquant.workflow.pictures.neurons import neuron_pictures, weight_maps
 from npquant.workflow.pictures.pixels import picture_shape
 from npquant.workflow.pictures.rows import row_pictures
 
-_SEEN: Final = 2000  # calibration rows that outputs and accumulators are shown for
+# Calibration rows that outputs and accumulators are shown for, and the products that they may take.
+_SEEN: Final = 2000
+_PRODUCTS: Final = 100_000_000
+_FEWEST: Final = 64
 
 
 def pictures_entry(
@@ -29,7 +32,7 @@ def pictures_entry(
 ) -> dict[str, Any]:
     """Describe it; every list has an end that no data set moves."""
     shape = picture_shape(sets.dataset.x)
-    seen = model.encode(sets.x_calibration[:_SEEN])
+    seen = model.encode(sets.x_calibration[: min(_SEEN, max(_FEWEST, _PRODUCTS // max(model.macs, 1)))])
     drop = search.decision.validation
     return {
         "image": None if shape is None else {"height": shape[0], "width": shape[1]},

@@ -127,7 +127,7 @@ def test_coin_title_turns_at_five_per_cent() -> None:
 )
 def test_interval_title_is_true_of_both_sets(lies: tuple[str, str], said: str) -> None:
     """Ruled out only where both sets of rows rule it out, shown where one shows it."""
-    assert interval_title(lies, "a point", "A loss") == f"A loss of more than a point {said}"
+    assert interval_title(lies, "A loss of more than a point") == f"A loss of more than a point {said}"
 
 
 def test_confusion_counts_before_and_after() -> None:
