@@ -25,6 +25,7 @@ from npquant.cli import (
     profiles,
     prune,
     quantize,
+    report,
     run,
     verify,
     who,
@@ -40,7 +41,7 @@ _THREADS: Final = (
 # A user's journey.
 TASKS: Final = MappingProxyType({
     "run everything": ("run",),
-    "look": ("inspect", "profiles"),
+    "look": ("report", "inspect", "profiles"),
     "bring in": ("import",),
     "compress": ("prune", "finetune", "quantize"),
     "take out": ("export",),
@@ -123,7 +124,7 @@ def _build_parser() -> CommandParser:
     )
     parser.add_argument("--version", action="version", version=f"npquant {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND", prog="npquant", help="one of those below")
-    for command in (run, import_file, prune, finetune, quantize, inspect, export, verify, profiles, diff, who):
+    for command in (run, import_file, prune, finetune, quantize, report, inspect, export, verify, profiles, diff, who):
         command.add_command(commands)
     listed = list_by_task(commands, TASKS)
     parser.epilog = f"{listed}\n\nEach command explains itself: npquant COMMAND --help."
