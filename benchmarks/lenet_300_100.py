@@ -143,10 +143,10 @@ def quantize(model: FloatMLP, rows: Rows, teacher: NDArray[Any], seed: int) -> I
 
 
 def weights_for(budget: float) -> int:
-    """Guess how many weights fit: some 130 bytes beside them, a byte each at 3,500, a tenth less for twice as many."""
+    """Guess how many weights fit: some 130 bytes beside them, 0.94 each at 3,500, 0.07 less for twice as many."""
     weights = budget
     for _ in range(20):
-        weights = (budget - 130) / (0.97 - 0.1 * np.log2(max(weights, 1.0) / 3500))
+        weights = (budget - 130) / (0.94 - 0.07 * np.log2(max(weights, 1.0) / 3500))
     return max(3, int(weights))
 
 

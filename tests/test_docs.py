@@ -122,3 +122,19 @@ def test_equations_page_is_what_its_generator_prints() -> None:
     """docs/equations.md says what the cards of the specification say."""
     namespace = runpy.run_path(str(ROOT / "docs" / "generate_equations.py"))
     assert (ROOT / "docs" / "equations.md").read_text(encoding="utf-8") == namespace["page"]()
+
+
+def test_api_page_is_what_its_generator_prints() -> None:
+    """docs/api.md says what the cards of the public names say, and links each to a page that is there."""
+    namespace = runpy.run_path(str(ROOT / "docs" / "generate_api.py"))
+    assert (ROOT / "docs" / "api.md").read_text(encoding="utf-8") == namespace["page"]()
+    assert not [page for page in namespace["PAGES"].values() if not (ROOT / "docs" / page).exists()]
+
+
+def test_api_page_has_every_public_name() -> None:
+    """Each name of the three doors opens one row under its door."""
+    sections = re.split(r"^## ", (ROOT / "docs" / "api.md").read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
+    for section, door in zip(sections, ("npquant", "npquant.testing", "npquant.interop"), strict=True):
+        assert section.startswith(f"{door}\n")
+        named = re.findall(r"^\| `(\w+)", section, re.MULTILINE)
+        assert sorted(named) == sorted(importlib.import_module(door).__all__)

@@ -98,7 +98,8 @@ def weight_curves() -> Curves:
         curves[f"value-{name}"] = z, np.asarray(activate(name, z[:, np.newaxis]), np.float64)[:, 0]
         curves[f"weight-{name}"] = z, activation_weights(name, z[np.newaxis])[0]
     edges = np.linspace(*RANGE, 51)
-    counts, _ = np.histogram(np.clip(layer().z, *RANGE), edges)
+    problem = layer()
+    counts, _ = np.histogram(np.clip(problem.z + problem.z_mean, *RANGE), edges)
     curves["seen-clipped_relu"] = edges, np.append(counts / counts.max(), 0.0)
     return curves
 

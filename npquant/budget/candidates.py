@@ -32,8 +32,9 @@ from npquant.compression.chain.layer_report import LayerReport
 from npquant.compression.chain.weight_codes import Bits, code_interval
 from npquant.compression.pruning.neurons.pruning import prune_neurons_with_report
 from npquant.compression.pruning.neurons.report import PruningReport
-from npquant.compression.rounding.rectified.layer import rectify_layer
-from npquant.compression.rounding.rectified.network import error_weights
+from npquant.compression.rounding.method_names import AUTO
+from npquant.compression.rounding.quantize_model import quantize_model
+from npquant.compression.rounding.rectified.network import error_weights, rectify
 from npquant.files.facts import Facts
 from npquant.integer.layer import IntegerLayer
 from npquant.integer.mlp import IntegerMLP
@@ -160,7 +161,7 @@ class CandidateBuilder:
         """Build, and say what each layer's rounding cost."""
         pruned = self.prune(thresholds.rates)
 
-        def rectify(problem: LayerProblem, bits: Bits) -> LayerCodes:
+        def recall(problem: LayerProblem, bits: Bits) -> LayerCodes:
             i, kept = problem.index, pruned.kept[problem.index]
             rates = thresholds.rates[:i] if self._compensation == "layerwise" else thresholds.rates
             key = (i, thresholds.bits[: i + 1], thresholds.activation_bits[:i], rates)
@@ -174,7 +175,21 @@ class CandidateBuilder:
             self._x_rounding,
             thresholds.bits,
             thresholds.activation_bits,
-            rectify,
+            recall,
+            targets=pruned.targets,
+            output=self._reference.output,
+            inputs=self._inputs,
+        )
+
+    def build_by_choice(self, thresholds: Thresholds) -> Quantized:
+        """Build by the method that rows held out of calibration take (E31): several times what a candidate takes."""
+        pruned = self.prune(thresholds.rates)
+        return quantize_model(
+            pruned.model,
+            self._x_rounding,
+            thresholds.bits,
+            thresholds.activation_bits,
+            method=AUTO,
             targets=pruned.targets,
             output=self._reference.output,
             inputs=self._inputs,
@@ -182,7 +197,10 @@ class CandidateBuilder:
 
     def measure(self, thresholds: Thresholds) -> Measured:
         """Build a candidate and compare it with the float network on the validation rows."""
-        model = self.build(thresholds)
+        return self.measure_network(self.build(thresholds))
+
+    def measure_network(self, model: IntegerMLP) -> Measured:
+        """Compare a network with the float one on the validation rows, and take its size."""
         size = stored_bytes(model, "dense", self._facts)
         if self.encoding == "auto":
             size -= sum(self._saved(layer) for layer in model.layers)
@@ -206,9 +224,8 @@ class CandidateBuilder:
         store = self._rounded[key]
         new = ~store.known[kept]
         if new.any():
-            z, at = problem.z[:, new], kept[new]
-            d2 = error_weights(replace(problem, z=z), self._reference.output)
-            layer = rectify_layer(problem.x, z, problem.w[:, new], d2, key[1][-1])
+            part, at = replace(problem, z=problem.z[:, new], w=problem.w[:, new]), kept[new]
+            layer = rectify(part, key[1][-1], error_weights(part, self._reference.output))
             store.q[:, at], store.s[at], store.bias[at], store.upper[at] = layer.q, layer.s, layer.bias, layer.upper
             store.costs[:, at] = layer.phi, layer.phi_rtn, layer.bound, layer.phi_real, layer.carried
             store.known[at] = True

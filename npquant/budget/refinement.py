@@ -1,4 +1,4 @@
-"""What comes after a search: building its best candidates with more care, and lowering activation bits for free.
+"""What comes after a search: its best candidates with more care, fewer activation bits for free, another method.
 
 G7 (free)         KL <= 1.1 * KL before: how far activation bits may go, which save no byte of the file and no MAC
 
@@ -51,6 +51,30 @@ def confirm(outcome: Outcome, budget: Budget, measure: Measure) -> Outcome:
             frontier = (*outcome.frontier, *trials)
             return replace(outcome, chosen=new, nearest=outcome.nearest if new.failing else None, frontier=frontier)
     return replace(outcome, frontier=(*outcome.frontier, *trials))
+
+
+def take_method(outcome: Outcome, budget: Budget, measure: Measure) -> Outcome:
+    """Give the choice another method, which rows held out of calibration took (E31), as long as it keeps the budget.
+
+    `measure` builds by that method. One trial of the phase "method", chosen where it misses nothing that the choice
+    meets, takes no byte more, and is as sound; else the outcome keeps its choice.
+
+    >>> from npquant.budget.greedy_search import search_thresholds
+    >>> from npquant.budget.requirements import Measurement
+    >>> from npquant.budget.space import Space
+    >>> found = search_thresholds(Space(((8,),), (), ()), Budget(), lambda t: Measurement(0, 0, 9, 0.01, 1, 1, 20.0))
+    >>> take_method(found, Budget(), lambda t: Measurement(0, 0, 9, 0.005, 1, 1, 30.0)).chosen.phase
+    'method'
+    """
+    old = outcome.chosen
+    new = _try_in_time(old.thresholds, budget, measure, "method")
+    if new is None:
+        return replace(outcome, stopped=True)
+    outcome = replace(outcome, frontier=(*outcome.frontier, new))
+    no_worse = set(new.failing) <= set(old.failing) and new.sound >= old.sound
+    if no_worse and new.found.n_bytes <= old.found.n_bytes:
+        return replace(outcome, chosen=new, nearest=outcome.nearest if new.failing else None)
+    return outcome
 
 
 def _try_in_time(thresholds: Thresholds, budget: Budget, measure: Measure, phase: str) -> Trial | None:

@@ -23,15 +23,18 @@ from npquant.budget.decision import Decision, decide
 from npquant.budget.effort import ORDINARY, Effort, effort_for
 from npquant.budget.greedy_search import Outcome, describe, search_thresholds
 from npquant.budget.progress import Told
-from npquant.budget.refinement import confirm, lower_activation_bits
+from npquant.budget.refinement import confirm, lower_activation_bits, take_method
 from npquant.budget.requirements import Budget, Measured
 from npquant.budget.space import Space, Thresholds, Trial
 from npquant.budget.time_limit import Clock, Stopped, Stopwatch, checked_time_limit, expected_candidates
 from npquant.budget.trials import AxisTrial, Measure
 from npquant.compression.chain.calibration import checked_rows, evenly_spaced
+from npquant.compression.chain.integer_chain import ChosenQuantized, Quantized
 from npquant.compression.chain.layer_report import LayerReport
+from npquant.compression.chain.method_choice import MethodChoice
 from npquant.compression.chain.output_codes import activation_bits_per_layer
 from npquant.compression.chain.weight_codes import Bits, weight_grid
+from npquant.compression.rounding.method_names import AUTO_METHODS
 from npquant.files.facts import Facts
 from npquant.integer.mlp import IntegerMLP
 from npquant.measure.evaluate import Reference, in_float64
@@ -41,6 +44,8 @@ from npquant.nn.model import FloatMLP
 STUDY_ROWS: Final = 256
 SEARCH_ROWS: Final = 512
 VALIDATION_SHARE: Final = 0.3
+# What the choice of a method takes, at most, in times of a candidate: each method on three rows in four, one on all.
+TIMES_OF_CHOICE: Final = 6.0
 
 Progress = Callable[[str], None]
 Rows = tuple[NDArray[Any], NDArray[Any]]
@@ -78,6 +83,8 @@ class SearchResult:
         The validation rows, and the float network's answers on them.
     stopped : Stopped or None
         How far the search came, if its time was over before all was tried.
+    choice : MethodChoice or None
+        What rows held out of calibration said of each method, once the thresholds stood; None where time was over.
 
     Examples
     --------
@@ -91,6 +98,12 @@ class SearchResult:
     layers: tuple[LayerReport, ...]
     reference: Reference
     stopped: Stopped | None = None
+    choice: MethodChoice | None = None
+
+    @property
+    def method(self) -> str:
+        """The method that rounded the weights: the rectified one unless another was taken, and kept the budget."""
+        return AUTO_METHODS[0] if self.choice is None or self.outcome.chosen.phase != "method" else self.choice.taken
 
     @property
     def decision(self) -> Decision:
@@ -140,8 +153,12 @@ class SearchResult:
     @property
     def verdict(self) -> str:
         """What was found, in words, with its uncertainty."""
-        found = describe(self.outcome, self.decision)
-        return found if self.stopped is None else f"{found}\n{self.stopped.words}"
+        lines = describe(self.outcome, self.decision).split("\n")
+        if self.choice is not None and self.choice.taken != AUTO_METHODS[0]:
+            kept = "" if self.method == self.choice.taken else f", not by {self.choice.taken}, which would miss more"
+            at = next(i for i, line in enumerate(lines) if line.startswith("chosen"))
+            lines.insert(at + 1, f"rounded by {self.method}{kept}: {self.choice.reason}")
+        return "\n".join(lines if self.stopped is None else [*lines, self.stopped.words])
 
 
 def search_budget(
@@ -208,9 +225,11 @@ def search_budget(
 
     Notes
     -----
-    G1 to G10: see docs/budget.md. The scale, a share of the absmax one, is no threshold of its own: the quantizer
-    chooses it for each neuron by the error it makes. Deterministic: the same arguments give the same bytes, as long as
-    no time limit stops the search; what a stopped search returns depends on the clock.
+    G1 to G10: see docs/budget.md. Candidates are rounded by the rectified method; once the thresholds stand, rows held
+    out of calibration decide (E31) whether another one rounds them better. The scale, a share of the absmax one, is no
+    threshold of its own: the quantizer chooses it for each neuron by the error it makes. Deterministic: the same
+    arguments give the same bytes, as long as no time limit stops the search; what a stopped search returns depends on
+    the clock.
 
     Examples
     --------
@@ -248,10 +267,31 @@ def search_budget(
         outcome = confirm(outcome, wanted, watch.timed(_told(full, progress, expected), times))
         builder = full if outcome.chosen.phase == "confirmed" else quick
     outcome = lower_activation_bits(outcome, wanted, watch.timed(_told(builder, progress, expected)))
+    built = builder.build_with_report(outcome.chosen.thresholds)
+    if not outcome.stopped:
+        outcome, built = _by_choice(builder, outcome, wanted, watch, built)
     stopped = watch.stopped(space) if outcome.stopped else None
-    made = outcome.chosen.thresholds
-    network, layers = builder.build_with_report(made)
-    return SearchResult(network, wanted, outcome, builder.prune(made.rates), layers, reference, stopped)
+    pruned = builder.prune(outcome.chosen.thresholds.rates)
+    return SearchResult(built.network, wanted, outcome, pruned, built.report, reference, stopped, built.choice)
+
+
+def _by_choice(
+    builder: CandidateBuilder, outcome: Outcome, budget: Budget, watch: Stopwatch, built: Quantized
+) -> tuple[Outcome, Quantized]:
+    """Ask rows held out of calibration for the method of the choice; keep what was `built` where theirs misses more."""
+    asked: list[Quantized] = []
+
+    def measure(made: Thresholds) -> Measured:
+        asked.append(builder.build_by_choice(made))
+        return builder.measure_network(asked[0].network)
+
+    after = take_method(outcome, budget, watch.timed(measure, TIMES_OF_CHOICE))
+    if not asked:
+        return after, built
+    choice = asked[0].choice
+    assert choice is not None  # `build_by_choice` makes one
+    outcome = outcome if choice.taken == AUTO_METHODS[0] else after
+    return outcome, asked[0] if outcome.chosen.phase == "method" else ChosenQuantized.of(built, choice)
 
 
 def _told(builder: CandidateBuilder, progress: Progress | None, expected: int) -> Measure:

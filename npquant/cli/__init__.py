@@ -24,6 +24,7 @@ from npquant.cli import (
     profiles,
     prune,
     quantize,
+    report,
     run,
     sweep,
     verify,
@@ -37,7 +38,7 @@ from npquant.workflow.blas_threads import ask_for_one_blas_thread
 # A user's journey.
 TASKS: Final = MappingProxyType({
     "run everything": ("run",),
-    "look": ("inspect", "profiles"),
+    "look": ("report", "inspect", "profiles"),
     "bring in": ("import",),
     "compress": ("prune", "finetune", "quantize"),
     "compare": ("sweep",),
@@ -111,7 +112,8 @@ def _build_parser() -> CommandParser:
     )
     parser.add_argument("--version", action="version", version=f"npquant {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND", prog="npquant", help="one of those below")
-    for command in (run, import_file, prune, finetune, quantize, sweep, inspect, export, verify, profiles, diff, who):
+    names = (run, import_file, prune, finetune, quantize, sweep, report, inspect, export, verify, profiles, diff, who)
+    for command in names:
         command.add_command(commands)
     listed = list_by_task(commands, TASKS)
     parser.epilog = f"{listed}\n\nEach command explains itself: npquant COMMAND --help."

@@ -50,7 +50,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     how = quantize.add_argument_group("how")
     how.add_argument(
         "--method", metavar="NAME", type=method_name, choices=METHODS, default="rectified",
-        help=f"what chooses the codes: {', '.join(METHODS)}; auto tries rectified, gptq_resolved, gptq, nearest and "
+        help=f"what chooses the codes: {', '.join(METHODS)}; auto tries several and "
         "takes the best on rows that none of them saw (default: rectified)",
     )  # fmt: skip
     how.add_argument(

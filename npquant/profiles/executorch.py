@@ -100,7 +100,7 @@ EXECUTORCH_XNNPACK = dataclasses.replace(
     weight_zero_point="zero",
     code_types=("int8",),
     quantize_types=("int8",),
-    knowledge=_knowledge("on x86 without AVX-512", 2_097_152, 1_163_904),
+    knowledge=_knowledge("on x86 without AVX-512", 2_097_152, 1_134_336),
 )
 
 EXECUTORCH_XNNPACK_AVX512 = dataclasses.replace(

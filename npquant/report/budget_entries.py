@@ -109,6 +109,7 @@ def budget_entry(result: SearchResult, decision: Decision) -> dict[str, Any]:
         **said,
         "thresholds": asdict(result.thresholds),
         **at_4_bits,
+        "method": {"taken": result.method, "choice": None if result.choice is None else result.choice.to_json()},
         "two_bits_searched": result.outcome.low_widths,
         "stopped": None if result.stopped is None else {**asdict(result.stopped), "reason": result.stopped.words},
         "nearest": _named(result, result.nearest, front),

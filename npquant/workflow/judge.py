@@ -67,6 +67,10 @@ class Judge:
         """Return how a network compares with the float one on the test rows."""
         return self._on_test[name][1]
 
+    def opened_on(self, name: str) -> tuple[Reference, Answers]:
+        """Return the test rows with the float network's answers, and a network's own."""
+        return self._opened, self._on_test[name][0]
+
     def model_entries(self, stored: FloatMLP, n_bytes: Mapping[str, int], facts: Facts) -> list[dict[str, Any]]:
         """Describe every network: `stored` is the float one as its file holds it, `n_bytes` lengths known.
 

@@ -16,6 +16,7 @@ from npquant.compression.chain.input_choice import inputs_notes
 from npquant.data.sets import Sets
 from npquant.files.facts import Facts
 from npquant.measure.cost import filled_zeros
+from npquant.measure.evaluate import in_float64
 from npquant.measure.standing import Standing, judge_standing
 from npquant.report.budget_entries import budget_entry
 from npquant.report.document import SCHEMA, environment, rounded
@@ -24,6 +25,7 @@ from npquant.workflow.config import RunConfig
 from npquant.workflow.deployed import Deployed
 from npquant.workflow.float_model import FloatStart
 from npquant.workflow.judge import Judge
+from npquant.workflow.pictures.entry import pictures_entry
 from npquant.workflow.targets import differing_targets
 
 
@@ -63,6 +65,7 @@ def run_report(made: Made, steps: list[dict[str, Any]]) -> dict[str, Any]:
             "dynamic": judge.dynamic_entry(deployed.dynamic, search.thresholds.bits),
             "deployment": _deployment_entry(made),
             "bounds": judge.bounds("deployed", search.layers),
+            "pictures": _pictures_entry(made),
         }
     )
     return {**report, "notes": _notes(made, report, standing)}
@@ -88,6 +91,11 @@ def _deployment_entry(made: Made) -> dict[str, Any]:
         "targets": made.exported,
         "differing_targets": differing_targets(made.exported),
     }
+
+
+def _pictures_entry(made: Made) -> dict[str, Any]:
+    floating, opened = in_float64(made.start.model), made.judge.opened_on("deployed")
+    return pictures_entry(made.sets, made.search, floating, made.deployed.model, *opened)
 
 
 def _notes(made: Made, report: dict[str, Any], standing: Standing) -> list[str]:

@@ -17,6 +17,7 @@ from npquant.files.staging import replaced_together
 from npquant.workflow.target_names import FILES, FOLDERS
 
 REPORT: Final = "report.json"
+PAGE: Final = "report.html"
 _NETWORKS: Final = ("float.npz", "deployed.npz")
 
 
@@ -42,7 +43,7 @@ def staged_files(folder: Path) -> Iterator[Path]:
 
 def check_places(folder: Path) -> None:
     """See that nothing stands where a run's files belong that they could not replace; ValueError names it."""
-    wrong = [name for name in (*_NETWORKS, REPORT) if (folder / name).is_dir()]
+    wrong = [name for name in (*_NETWORKS, PAGE, REPORT) if (folder / name).is_dir()]
     for target, name in FILES.items():
         path = folder / name
         if path.exists() and path.is_dir() != (target in FOLDERS):

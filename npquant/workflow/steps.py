@@ -18,13 +18,14 @@ from npquant.interop.imported import Imported
 from npquant.measure.evaluate import in_float64
 from npquant.nn.model import FloatMLP
 from npquant.report.document import encode_report
+from npquant.report.page import render_page
 from npquant.workflow.config import RunConfig
 from npquant.workflow.deployed import deploy
 from npquant.workflow.deployment import prepare_folder
 from npquant.workflow.float_model import load_matched_sets, obtain_float, read_given
 from npquant.workflow.judge import Judge
 from npquant.workflow.run_report import Made, run_report
-from npquant.workflow.staging import staged_files
+from npquant.workflow.staging import PAGE, REPORT, staged_files
 from npquant.workflow.step_clock import Progress, StepClock
 from npquant.workflow.target_names import check_targets
 from npquant.workflow.targets import deploy_targets
@@ -81,7 +82,7 @@ def run_workflow(
     Notes
     -----
     Everything is chosen on training and validation rows; the test rows are opened once, after the last choice.
-    Writes float.npz, deployed.npz, the exports of `targets` and report.json to `out`, all of them or none: after a
+    Writes float.npz, deployed.npz, the exports of `targets`, report.json and report.html to `out`, all or none: after a
     failure `out` holds the run before it, whole. Each export is run in the runtimes that are installed, and compared
     byte for byte.
 
@@ -132,7 +133,8 @@ def _run(config: RunConfig, clock: StepClock, folder: Path) -> dict[str, Any]:
         judge.open_test(*sets.test.open())
     made = Made(config, sets, x_calibration, match_notes, facts, start, search, judge, deployed, exported)
     report = run_report(made, clock.entries)
-    write_atomically(folder / "report.json", encode_report(report))
+    write_atomically(folder / PAGE, render_page(report).encode("utf-8"))
+    write_atomically(folder / REPORT, encode_report(report))
     return report
 
 

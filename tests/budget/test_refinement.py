@@ -1,7 +1,7 @@
 """Laws of what comes after a search: better builds of its best candidates."""
 
 from npquant.budget.greedy_search import search_thresholds
-from npquant.budget.refinement import confirm
+from npquant.budget.refinement import confirm, take_method
 from npquant.budget.requirements import Budget, Measurement
 from npquant.budget.space import Space
 from npquant.budget.trials import Measure
@@ -41,3 +41,20 @@ def test_confirm_can_turn_a_miss_into_a_hit() -> None:
     assert not met(quick)
     found = confirm(quick, Budget(0.0), confirmed(0.1))
     assert (met(found), found.nearest) == (True, None)
+
+
+def test_take_method_costs_nothing() -> None:
+    """Another method is taken where it misses nothing more, is as sound and no larger; the trial is always reported."""
+    found = search_thresholds(SPACE, Budget(1.0), network())
+    size, kl = found.chosen.found.n_bytes, found.chosen.found.divergence
+    for measure, taken in (
+        (confirmed(kl, size), True),
+        (confirmed(kl, size - 1), True),
+        (confirmed(kl, size + 1), False),
+        (confirmed(kl, size, b=500), False),
+        (confirmed(10.0, size), False),
+    ):
+        after = take_method(found, Budget(1.0), measure)
+        assert (after.chosen.phase == "method") == taken
+        assert after.chosen == (after.frontier[-1] if taken else found.chosen)
+        assert after.frontier[:-1] == found.frontier and after.frontier[-1].phase == "method"

@@ -14,6 +14,8 @@ from npquant.budget.candidates import CandidateBuilder
 from npquant.budget.requirements import Budget, Measurement, expected_to_hold, measurement
 from npquant.budget.search import SearchResult, search_budget, search_space
 from npquant.budget.space import Thresholds
+from npquant.compression.chain.integer_chain import ChosenQuantized, Quantized
+from npquant.compression.chain.method_choice import MethodChoice
 from npquant.compression.pruning.neurons.pruning import prune_neurons_with_report
 from npquant.compression.rounding.rectified.network import quantize_rectified
 from npquant.data.datasets import load_optdigits
@@ -184,6 +186,33 @@ def test_search_budget_builds_in_three_ways(monkeypatch: pytest.MonkeyPatch) -> 
     result = search_budget(model, Drawn((x[:600], y[:600]), (x[600:], y[600:])), Budget(2.0), prune=0.2)
     assert seen == [(512, 600, "refit"), (256, 512, "layerwise"), (600, 600, "refit")]
     assert result.outcome.chosen.phase in ("confirmed", "activations")
+
+
+@pytest.mark.parametrize("wins", [True, False])
+def test_search_budget_says_which_method_it_took(wins: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What rows held out take rounds the network where that costs nothing; the verdict names both ways."""
+    model, rows = cases()["clouds"]
+    said = MethodChoice("gptq", "gptq", 40, (("rectified", 0.2), ("gptq", 0.1)))
+    other: list[IntegerMLP] = []
+
+    def by_gptq(builder: CandidateBuilder, made: Thresholds) -> Quantized:
+        # The rectified network itself costs nothing more; the nearest codes of one with 2 bits miss the budget.
+        thresholds = made if wins else Thresholds((2,) * len(made.bits), made.rates, made.activation_bits)
+        other.append(builder.build(thresholds))
+        return ChosenQuantized.of(Quantized(other[0], ()), said)
+
+    plain = search_budget(model, rows, Budget(max_drop=0.0))
+    assert plain.choice is not None and plain.choice.rows == 60 and "rounded by" not in plain.verdict
+    monkeypatch.setattr(CandidateBuilder, "build_by_choice", by_gptq)
+    result = search_budget(model, rows, Budget(max_drop=0.0))
+    assert result.choice == said and result.frontier[-1].phase == "method"
+    assert result.thresholds == plain.thresholds
+    assert result.method == ("gptq" if wins else "rectified")
+    assert result.model == (other[0] if wins else plain.model)
+    line = result.verdict.split("\n")[-1]
+    assert line.startswith(
+        "rounded by gptq: 40 rows" if wins else "rounded by rectified, not by gptq, which would miss"
+    )
 
 
 def test_search_budget_without_hidden_layers() -> None:

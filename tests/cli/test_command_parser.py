@@ -6,7 +6,7 @@ from npquant.cli import TASKS, _build_parser, main
 
 COMMANDS = [name for names in TASKS.values() for name in names]
 _FILES = {
-    **dict.fromkeys(("inspect", "import", "diff", "who", "verify"), ("a.npz",)),
+    **dict.fromkeys(("inspect", "import", "diff", "who", "verify", "report"), ("a.npz",)),
     **dict.fromkeys(("prune", "finetune", "quantize"), ("a.npz", "--out", "b.npz")),
     "export": ("a.npz", "--to", "c", "--out", "b"),
     "sweep": ("--grid", "a.toml", "--out", "b"),

@@ -41,7 +41,7 @@ def report_of(folder: Path) -> dict[str, Any]:
 
 
 def test_run_without_options_meets_its_budget(bundled: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
-    """Exit 0, three files and the exports, no others, a table on stdout, nothing on stderr."""
+    """Exit 0, four files and the exports, no others, a table on stdout, nothing on stderr."""
     folder, done = bundled
     assert (done.returncode, but_progress(done.stderr)) == (0, "")
     exports = {
@@ -51,14 +51,20 @@ def test_run_without_options_meets_its_budget(bundled: tuple[Path, subprocess.Co
     }
     # Its activations have 5 bits: TFLite clamps to whole types, and says so.
     assert exports >= {"deployed.onnx", "deployed_c", "deployed_readmemh", "deployed_arrays.npz"}
-    assert set(os.listdir(folder / "npquant-out")) == {"deployed.npz", "float.npz", "report.json", *exports}
+    assert set(os.listdir(folder / "npquant-out")) == {
+        "deployed.npz",
+        "float.npz",
+        "report.json",
+        "report.html",
+        *exports,
+    }
     answer = done.stdout.splitlines()[:4]
     assert answer[0] == "Budget met. Points lost: 0.37 on validation, 0.37 on test rows; 1 asked."
     assert answer[1] == "  accuracy  98.51 -> 98.14 % on test rows, 98.15 -> 97.78 % on validation rows"
     float_bytes, deployed_bytes = (report_of(folder / "npquant-out")["models"][index]["bytes"] for index in (0, -1))
     assert answer[2].startswith(f"  size      {float_bytes:,} -> {deployed_bytes:,} bytes (")
     assert answer[2].endswith("6,464 -> 2,132 MACs (3.0x less)")
-    assert answer[3].startswith("  files     deployed.npz, float.npz, report.json")
+    assert answer[3].startswith("  files     report.html to look at, deployed.npz, ")
     said = " ".join(done.stdout.split())
     for rows, ends in (("validation", "-0.65 to 1.39"), ("test", "-1.08 to 1.81")):
         assert f" {rows} 0.37 points lost" in said
@@ -363,7 +369,7 @@ def test_run_exhausted_machine_is_one_line(
 
     monkeypatch.setattr("npquant.workflow.deployed.write_files", fail)
     assert main(["run", "--bits", "8", "--prune", "0", *FIXED, "--out", str(tmp_path)]) == 2
-    shown = capsys.readouterr().err
+    shown = but_progress(capsys.readouterr().err)
     assert shown.count("\n") == 1
     assert "memory" in shown or "deployed.npz: No space left" in shown
     assert list(tmp_path.iterdir()) == []

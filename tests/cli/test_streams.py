@@ -88,7 +88,7 @@ def test_a_run_without_stdout_writes_its_folder(tmp_path: Path) -> None:
     """The eight steps need no stdout."""
     done = in_shell(">&-", [*FIXED, "--out", "quiet"], tmp_path)
     assert (done.returncode, but_progress(done.stderr)) == (0, "")
-    assert sorted(os.listdir(tmp_path / "quiet")) == ["deployed.npz", "float.npz", "report.json"]
+    assert sorted(os.listdir(tmp_path / "quiet")) == ["deployed.npz", "float.npz", "report.html", "report.json"]
 
 
 @posix

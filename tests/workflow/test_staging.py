@@ -225,4 +225,4 @@ def test_a_run_whose_disk_fills_up_leaves_the_run_before_it(
         shown = capsys.readouterr().err
         assert "No space left" in shown and ".npquant" not in shown
     assert main([*line[:-4], "--targets", "none", "--out", str(tmp_path), "--bits", "4"]) in (0, 1)
-    assert sorted(tree(tmp_path)) == ["deployed.npz", "float.npz", "report.json"]
+    assert sorted(tree(tmp_path)) == ["deployed.npz", "float.npz", "report.html", "report.json"]

@@ -166,7 +166,12 @@ def test_report_without_targets_has_no_section(tmp_path: Path) -> None:
     report = run_workflow(out=str(tmp_path), bits=8, prune=0.0, targets=("none",))
     assert report["deployment"]["targets"] == [] == report["deployment"]["differing_targets"]
     assert "Exports" not in render_report(report)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["deployed.npz", "float.npz", "report.json"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "deployed.npz",
+        "float.npz",
+        "report.html",
+        "report.json",
+    ]
 
 
 def test_timeless_keeps_the_targets_but_what_was_measured(tmp_path: Path) -> None:

@@ -4,7 +4,8 @@ Legend: R calibration rows, a quarter of them held out; `rows` (R, K); `logits` 
 "softmax" or "identity"; `make` takes a way to round and the numbers of rows, and quantizes the network on these.
 
 Each peer has the settings that docs/peers.md found best, and both sides of the grid at 2 bits, as the rectified method
-has. AdaRound is left out: it takes several times as long as all others together, and draws.
+has. "rectified_even" is the rectified method with all d2 = 1 before the last layer. AdaRound is left out: it takes
+several times as long as all others together, and draws.
 """
 
 from __future__ import annotations
@@ -17,12 +18,14 @@ from typing import Final
 import numpy as np
 
 from npquant.arrays import Float64, Indices
-from npquant.compression.chain.integer_chain import ChosenQuantized, Quantized, Rounding
+from npquant.compression.chain.integer_chain import ChosenQuantized, LayerProblem, Quantized, Rounding
+from npquant.compression.chain.layer_codes import LayerCodes
 from npquant.compression.chain.method_choice import MethodChoice, decide_method, divergence_by_row
+from npquant.compression.chain.weight_codes import Bits
 from npquant.compression.rounding.gptq import gptq_layer
 from npquant.compression.rounding.method_names import AUTO_METHODS
 from npquant.compression.rounding.nearest import nearest_layer
-from npquant.compression.rounding.rectified.network import rectified_codes
+from npquant.compression.rounding.rectified.network import error_weights, rectified_codes
 from npquant.compression.rounding.rounding_grid import better_side
 
 HELD_OUT_SHARE: Final = 0.25
@@ -36,13 +39,14 @@ def candidates(output: str) -> MappingProxyType[str, Rounding]:
     >>> tuple(candidates("softmax")) == AUTO_METHODS
     True
     """
+    even = partial(_even_codes, output=output)
     peers = (
         partial(gptq_layer, resolve=True, damping=0.1),
         partial(gptq_layer, damping=0.3),
         nearest_layer,
     )
     sided = (partial(better_side, round_layer=peer) for peer in peers)
-    roundings: tuple[Rounding, ...] = (partial(rectified_codes, output=output), *sided)
+    roundings: tuple[Rounding, ...] = (partial(rectified_codes, output=output), even, *sided)
     return MappingProxyType(dict(zip(AUTO_METHODS, roundings, strict=True)))
 
 
@@ -62,7 +66,7 @@ def quantize_by_held_out(
     ...     x, model.logits(x), "softmax", lambda rounding, at: quantize_by_layers(model, x[at], 3, 8, rounding)
     ... )
     >>> made.choice.rows, [name for name, _ in made.choice.errors]
-    (24, ['rectified', 'gptq_resolved', 'gptq', 'nearest'])
+    (24, ['rectified', 'rectified_even', 'gptq_resolved', 'gptq', 'nearest'])
     """
     table, at = candidates(output), np.arange(len(rows))
     held_out, others = _split(len(rows))
@@ -75,6 +79,15 @@ def quantize_by_held_out(
             errors[name] = divergence_by_row(logits[held_out], found, output)
         choice = decide_method(errors)
     return ChosenQuantized.of(make(table[choice.taken], at), choice)
+
+
+def _even_codes(problem: LayerProblem, bits: Bits, output: str) -> LayerCodes:
+    """E1 to E14 with all d2 = 1: errors of saturated rows count as all others, where they are larger than the ramp.
+
+    At the last layer the weights are those of the outputs.
+    """
+    d2 = error_weights(problem, output) if problem.last else np.ones_like(problem.z)
+    return rectified_codes(problem, bits, d2)
 
 
 def _split(rows: int) -> tuple[Indices, Indices]:

@@ -17,6 +17,6 @@ METHOD_NAMES: Final = (
 )
 # Rows held out of calibration choose (E31) among the methods of AUTO_METHODS: the first unless another proves better.
 AUTO: Final = "auto"
-AUTO_METHODS: Final = ("rectified", "gptq_resolved", "gptq", "nearest")
+AUTO_METHODS: Final = ("rectified", "rectified_even", "gptq_resolved", "gptq", "nearest")
 # They take a generator; the others give the same codes again.
 DRAWING_METHODS: Final = ("adaround",)

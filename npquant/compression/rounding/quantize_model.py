@@ -68,8 +68,8 @@ def quantize_model(
         For "adaround" and for polish_steps; nothing else is drawn.
     method : {"rectified", "uniform", "nearest", "gptq", "gptq_resolved", "gpfq", "adaround", "auto"} or callable
         How weights are rounded: `quantize_<method>` with its defaults, or a function (LayerProblem, bits) ->
-        LayerCodes. "auto" quantizes by "rectified", "gptq_resolved", "gptq" and "nearest" on three calibration rows in
-        four, and takes what is best on the others (E31): about 2.5 times the time of "rectified".
+        LayerCodes. "auto" tries "rectified", the same with all rows alike, "gptq_resolved", "gptq" and "nearest" on
+        three calibration rows in four, and takes what is best on the others (E31), in several times the time.
     keep_zeros : bool
         Round each neuron's nonzero weights alone, so that no 0 comes back: `quantize_keeping_zeros`. Needs a name, and
         not "adaround".

@@ -48,8 +48,6 @@ def _verdict(budget: dict[str, Any], warning: str | None, width: int) -> list[st
 
 
 def _files(report: dict[str, Any]) -> str:
-    deployment = report["deployment"]
-    own = sorted(deployment["files"], key=lambda name: (name != "deployed.npz", name))
-    exports = len({entry["target"] for entry in deployment["targets"] if entry["files"]})
-    names = [*own, "report.json", *([rows(exports, "export")] if exports else [])]
-    return f"{listed(names)}, in {report['config']['out']}"
+    exports = len({entry["target"] for entry in report["deployment"]["targets"] if entry["files"]})
+    names = ["report.html to look at", "deployed.npz", *([rows(exports, "export")] if exports else [])]
+    return f"{', '.join(names)}, in {report['config']['out']}"

@@ -71,13 +71,10 @@ def _bounds(report: dict[str, Any], width: int) -> list[str]:
             f"{kernel['macs']:,}",
             f"{kernel['executed_macs']:,}",
             str(bits),
-            percent(layer["share"]),
-            percent(layer["nearest_rounding"] / layer["bound"]) if layer["bound"] else "-",
-            percent(layer["worst_neuron"]["share"]),
-            str(layer["worst_neuron"]["neuron"]),
+            *_shares(layer),
         )
         for number, (kernel, bits, layer) in enumerate(
-            zip(kernels, bounds["accumulator_bits"], bounds["rectified"], strict=True)
+            zip(kernels, bounds["accumulator_bits"], bounds["rectified"] or [None] * len(kernels), strict=True)
         )
     ]
     head = (
@@ -89,6 +86,15 @@ def _bounds(report: dict[str, Any], width: int) -> list[str]:
         "weight to the nearest code would have cost, and the neuron that comes nearest to its own bound"
     )
     return ["Sums and rounding", *wrap(said, width=width), *table(head, cells, text_columns=2, width=width)]
+
+
+def _shares(layer: dict[str, Any] | None) -> tuple[str, ...]:
+    """Say how much of its bound a layer's rounding used; nothing where another method has none."""
+    if layer is None:
+        return ("-",) * 4
+    worst, bound = layer["worst_neuron"], layer["bound"]
+    nearest = percent(layer["nearest_rounding"] / bound) if bound else "-"
+    return percent(layer["share"]), nearest, percent(worst["share"]), str(worst["neuron"])
 
 
 def _pairs(report: dict[str, Any], width: int) -> list[str]:
@@ -127,6 +133,7 @@ def _tried(report: dict[str, Any], width: int) -> list[str]:
         "beyond": "beyond the accuracy",
         "activations": "with fewer activation bits",
         "confirmed": "built anew on all rows",
+        "method": "by another method",
     }
     counts = [f"{phases.count(phase)} {what}" for phase, what in names.items() if phase in phases]
     front = sum(trial["pareto"] for trial in budget["frontier"])

@@ -1,21 +1,41 @@
 """Laws of the method "auto": who is asked, on which rows, and what is made of the answer."""
 
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pytest
 
 import npquant
 from npquant.arrays import Indices
-from npquant.compression.chain.integer_chain import Quantized, Rounding, quantize_by_layers
+from npquant.compression.chain.integer_chain import LayerProblem, Quantized, Rounding, quantize_by_layers
+from npquant.compression.chain.layer_codes import LayerCodes
+from npquant.compression.chain.weight_codes import Bits
 from npquant.compression.rounding.held_out import candidates, quantize_by_held_out
 from npquant.compression.rounding.method_names import AUTO_METHODS, DRAWING_METHODS, METHOD_NAMES
 from npquant.compression.rounding.quantize_model import quantize_model
+from npquant.compression.rounding.rectified.activation_weights import activation_weights
+from npquant.compression.rounding.rectified.network import rectified_codes
+from npquant.integer.mlp import IntegerMLP
+from npquant.nn.losses import kl_divergence
 from npquant.nn.model import DenseLayer, FloatMLP
 from tests.compression.rounding.test_peers import drawn_network, drawn_rows
 
-BY_HAND = {
+
+def even(model: FloatMLP, x: np.ndarray, bits: Bits, **options: Any) -> IntegerMLP:
+    """The rectified method with all d2 = 1, but for the logits."""
+
+    def round_layer(problem: LayerProblem, bits: Bits) -> LayerCodes:
+        weights = activation_weights("identity", problem.z, "softmax") if problem.last else np.ones(problem.z.shape)
+        return rectified_codes(problem, bits, weights)
+
+    return quantize_by_layers(model, x, bits, 8, round_layer, **options).network
+
+
+BY_HAND: dict[str, Callable[..., IntegerMLP]] = {
     "rectified": npquant.quantize_rectified,
+    "rectified_even": even,
     "gptq_resolved": partial(npquant.quantize_gptq_resolved, damping=0.1, orient=True),
     "gptq": partial(npquant.quantize_gptq, damping=0.3, orient=True),
     "nearest": partial(npquant.quantize_nearest, orient=True),
@@ -23,8 +43,8 @@ BY_HAND = {
 
 
 def test_candidates_are_methods_that_draw_nothing() -> None:
-    """Each name is one of the table; the same rows give the same choice."""
-    assert set(AUTO_METHODS) <= set(METHOD_NAMES) - set(DRAWING_METHODS)
+    """Each name but one is of the table, and none draws: the same rows give the same choice."""
+    assert set(AUTO_METHODS) - {"rectified_even"} <= set(METHOD_NAMES) - set(DRAWING_METHODS)
     assert tuple(candidates("softmax")) == tuple(BY_HAND) == AUTO_METHODS
 
 
@@ -55,7 +75,7 @@ def test_rows_held_out_reach_no_candidate() -> None:
     held_out = np.setdiff1d(last, tried[0])
     for name, error in choice.errors:
         made = BY_HAND[name](model, x[tried[0]], 3)
-        by_hand = npquant.nn.losses.kl_divergence(logits[held_out], made.logits(x[held_out]))
+        by_hand = kl_divergence(logits[held_out], made.logits(x[held_out]))
         assert error == pytest.approx(by_hand)
 
 
@@ -73,7 +93,7 @@ def test_auto_is_the_function_of_what_it_took(seed: int) -> None:
     made = quantize_model(model, x, 3, method="auto", output="softmax")
     assert made.choice is not None
     assert made.network == BY_HAND[made.choice.taken](model, x, 3, output="softmax")
-    assert len(made.report) == (made.choice.taken == "rectified")
+    assert len(made.report) == made.choice.taken.startswith("rectified")
     assert made.network == quantize_model(model, x, 3, method="auto", output="softmax").network
     errors = dict(made.choice.errors)
     assert errors[made.choice.taken] <= errors["rectified"]

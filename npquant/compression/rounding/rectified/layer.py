@@ -16,7 +16,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from npquant.arrays import Float64
 from npquant.compression.chain.weight_codes import Bits, choose_scales, weight_grid
-from npquant.compression.rounding.rectified.layer_objective import PULL, LayerObjective, make_objective, refit
+from npquant.compression.rounding.rectified.layer_objective import (
+    PULL,
+    LayerObjective,
+    checked_layer,
+    checked_pull,
+    objective_of,
+    refit,
+)
 from npquant.compression.rounding.rectified.quadratic_form import make_form
 from npquant.compression.rounding.rectified.rounding_path import (
     FLOAT32_MAX,
@@ -62,7 +69,8 @@ def rectify_layer(
     d2: ArrayLike,
     bits: Bits,
     *,
-    pull: float = PULL,
+    pull: ArrayLike = PULL,
+    damping: float = PULL,
     passes: int = PASSES,
     scale: ArrayLike | None = None,
     start_scales: Sequence[float] | None = None,
@@ -71,7 +79,8 @@ def rectify_layer(
 
     phi <= phi_rtn and phi <= bound, up to 1e-12 of Phi(0). For up to 64 inputs by E21 to E23, else by E27 to E29. At
     2 bits each neuron tries both sides, the upper one as -w on [-2, 1]. At last, w rounded to nearest is taken where it
-    has less Phi. Deterministic; float64 throughout. `pull` is the factor of E4; `passes`, >= 1, those of coordinate
+    has less Phi. Deterministic; float64 throughout. `pull` is the factor of E4, one for all neurons or one for
+    each, `damping` that of E27; `passes`, >= 1, those of coordinate
     descent at most, of which a layer with more than 64 inputs makes two; `scale` (N,) the scales to start from, by
     default those of `choose_weight_params`, for the refitted weights and for w; `start_scales` shares of these to start
     from, > 0, each neuron keeps its best: by default 1, .8, .9, 1.1 and 1.2, and 1 where `scale` is given. ValueError
@@ -87,18 +96,23 @@ def rectify_layer(
     if passes < 1:
         raise ValueError(f"passes is {passes}; at least one is needed")
     qmin, qmax = weight_grid(bits)
-    problem = make_objective(x, z, w, d2, pull=pull)
-    inputs, neurons = problem.w.shape
+    rows, *of_neurons = checked_layer(x, z, w, d2)  # targets, weights, and weights of errors
+    inputs, neurons = of_neurons[1].shape
+    pulls = checked_pull(pull, neurons)
     start = None if scale is None else QuantParams(np.asarray(scale).reshape(neurons), 0, qmin, qmax)
     shares = _checked_shares(start_scales, given=scale is not None)
     few = inputs <= FEW_INPUTS
     size = max(1, min(SLICE, SLICE_COVARIANCES // (inputs * (inputs if few else PAIRS))))
-    factor = None if few else plain_factor(problem.x)
+    centre = rows.mean(axis=0)
+    rows = rows - centre
+    factor = None if few else plain_factor(rows, damping)
     parts = []
     for n in range(0, neurons, size):
         columns = slice(n, n + size)
         first = None if start is None else np.asarray(start.scale, np.float64)[columns]
-        parts.append(_rectify(problem.select(columns), factor, bits, passes, first, shares))
+        targets, weights, importance = (np.ascontiguousarray(a[:, columns]) for a in of_neurons)
+        problem = objective_of(rows, centre, targets, weights, importance, pulls[columns])
+        parts.append(_rectify(problem, factor, bits, passes, first, shares))
     return _joined(parts)
 
 

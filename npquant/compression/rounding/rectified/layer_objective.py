@@ -105,31 +105,65 @@ class LayerObjective:
         return LayerObjective(self.x, z, w, d2, mass, lam, np.ascontiguousarray(self.mean[:, at]), z_mean, self.centre)
 
 
-def make_objective(x: ArrayLike, z: ArrayLike, w: ArrayLike, d2: ArrayLike, *, pull: float = PULL) -> LayerObjective:
-    """Check one layer's arrays and add mass and pull; `pull`, >= 0, is the factor of E4.
+def make_objective(
+    x: ArrayLike, z: ArrayLike, w: ArrayLike, d2: ArrayLike, *, pull: ArrayLike = PULL
+) -> LayerObjective:
+    """Check one layer's arrays and add mass and pull; `pull`, >= 0, is the factor of E4, one for all or one a neuron.
 
     ValueError if shapes do not agree, an array is empty or not finite, a d2 is not positive, or pull is negative.
 
     >>> make_objective([[1.0], [3.0]], [[0.0], [0.0]], [[1.0]], [[1.0], [1.0]]).lam.round(6)
     array([0.2])
     """
-    rows, targets, weights, importance = (np.asarray(a, np.float64) for a in (x, z, w, d2))
-    shapes = [a.shape for a in (rows, targets, weights, importance)]
+    rows, targets, weights, importance = checked_layer(x, z, w, d2)
+    centre = rows.mean(axis=0)
+    return objective_of(rows - centre, centre, targets, weights, importance, checked_pull(pull, weights.shape[1]))
+
+
+def checked_layer(x: ArrayLike, z: ArrayLike, w: ArrayLike, d2: ArrayLike) -> tuple[Float64, ...]:
+    """Return x, z, w, d2 as float64 matrices of finite numbers that fit together; raises as `make_objective`."""
+    arrays = tuple(np.asarray(a, np.float64) for a in (x, z, w, d2))
+    shapes = [a.shape for a in arrays]
     if any(len(shape) != 2 or 0 in shape for shape in shapes):
         raise ValueError(f"x, z, w, d2 have shapes {shapes}; each must be a matrix with at least one row and column")
     (r, k), (_, n) = shapes[0], shapes[2]
     if shapes != [(r, k), (r, n), (k, n), (r, n)]:
         raise ValueError(f"x, z, w, d2 have shapes {shapes}; they must be (R, K), (R, N), (K, N), (R, N)")
-    if not all(np.isfinite(a).all() for a in (rows, targets, weights, importance)):
+    if not all(np.isfinite(a).all() for a in arrays):
         raise ValueError("x, z, w or d2 contains NaN or infinity: check the data and the float network")
-    if not (importance > 0).all() or not pull >= 0:
-        raise ValueError(f"every weight d2 must be > 0, and pull, {pull}, at least 0")
-    mass, centre = importance.sum(axis=0), rows.mean(axis=0)
-    rows = rows - centre
-    mean = rows.T @ importance / mass
-    spread = np.maximum(np.square(rows).sum(axis=1) @ importance - mass * np.square(mean).sum(axis=0), 0)
-    lam, z_mean = pull * spread / k + 1e-12 * mass, (importance * targets).sum(axis=0) / mass
-    return LayerObjective(rows, targets - z_mean, weights, importance, mass, lam, mean, z_mean, centre)
+    if not (arrays[3] > 0).all():
+        raise ValueError("every weight d2 must be > 0")
+    return arrays
+
+
+def checked_pull(pull: ArrayLike, neurons: int) -> Float64:
+    """Return the factor of E4 (N,), one for each of so many neurons.
+
+    ValueError if it is negative or NaN, or neither one number nor one for each.
+
+    >>> checked_pull(0.1, 2)
+    array([0.1, 0.1])
+    """
+    shares = np.asarray(pull, np.float64)
+    if shares.shape not in ((), (neurons,)) or not (shares >= 0).all():
+        raise ValueError(f"pull is {pull!r}; it must be at least 0, one number for all neurons or one for each")
+    return np.broadcast_to(shares, neurons)
+
+
+def objective_of(x: Float64, centre: Float64, z: Float64, w: Float64, d2: Float64, pull: Float64) -> LayerObjective:
+    """Return the problem of a layer, or of some of its neurons, from checked arrays, x being less its `centre` (K,).
+
+    `pull` (N,) is the factor of E4.
+
+    >>> x, ones = np.array([[-1.0], [1.0]]), np.ones((2, 1))
+    >>> objective_of(x, np.ones(1), ones, np.ones((1, 1)), ones, np.array([0.1])).lam.round(6)
+    array([0.2])
+    """
+    mass, mean = d2.sum(axis=0), x.T @ d2
+    mean /= mass
+    spread = np.maximum(np.square(x).sum(axis=1) @ d2 - mass * np.square(mean).sum(axis=0), 0)
+    lam, z_mean = pull * spread / x.shape[1] + 1e-12 * mass, (d2 * z).sum(axis=0) / mass
+    return LayerObjective(x, z - z_mean, w, d2, mass, lam, mean, z_mean, centre)
 
 
 def refit(problem: LayerObjective, factor: Float64) -> Float64:

@@ -2,7 +2,7 @@
 
 Legend: R calibration rows, K inputs, N neurons of a layer; `problem` a LayerProblem; `bits` 2..8 or "ternary"; d2 (R,
 N) weights of squared errors; `output` what follows the last layer: "softmax" weighs errors of logits as a classifier
-does, "identity" all alike; E labels as in activation_weights, layer_objective, rounding_path and scale_tuning.
+does, "identity" all alike; E labels as in activation_weights, evidence, layer_objective, rounding_path, scale_tuning.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from npquant.compression.chain.layer_report import LayerReport
 from npquant.compression.chain.output_ends import output_kind
 from npquant.compression.chain.weight_codes import Bits, code_interval
 from npquant.compression.rounding.rectified.activation_weights import activation_weights
-from npquant.compression.rounding.rectified.layer import rectify_layer
+from npquant.compression.rounding.rectified.evidence import chance_of, pull_by_evidence
+from npquant.compression.rounding.rectified.layer import RectifiedLayer, rectify_layer
 from npquant.compression.rounding.rectified.scale_tuning import tune_scales
 from npquant.integer.mlp import IntegerMLP
 from npquant.kernels.qparams import QuantParams
@@ -39,6 +40,33 @@ def error_weights(problem: LayerProblem, output: str = "softmax") -> Float64:
     array([[1.  , 0.01]])
     """
     return activation_weights(problem.activation, problem.z, output if problem.last else "identity")
+
+
+def rectify(
+    problem: LayerProblem, bits: Bits, d2: Float64, start_scales: Sequence[float] | None = None
+) -> RectifiedLayer:
+    """E1 to E14 with the pull of E33: round a layer, or some of its neurons, with errors weighed by d2.
+
+    `start_scales` as in `rectify_layer`.
+
+    >>> x = np.array([[1.0, 1.0], [-1.0, -1.0]])
+    >>> problem = LayerProblem(np.array([[0.4], [0.3]]), np.zeros(1), x, x[:, :1], "identity", 0, False)
+    >>> rectify(problem, "ternary", np.ones((2, 1))).q.ravel()
+    array([1, 1], dtype=int8)
+    """
+    delta = chance_of(problem.x)
+    # What all neurons share cannot know of the weights of one.
+    damping = float(pull_by_evidence(delta, np.ones((len(problem.x), 1)))[0])
+    return rectify_layer(
+        problem.x,
+        problem.z,
+        problem.w,
+        d2,
+        bits,
+        pull=pull_by_evidence(delta, d2),
+        damping=damping,
+        start_scales=start_scales,
+    )
 
 
 def rectified_codes(
@@ -59,7 +87,7 @@ def rectified_codes(
     array([1, 1], dtype=int8)
     """
     weights = error_weights(problem, output) if d2 is None else d2
-    layer = rectify_layer(problem.x, problem.z, problem.w, weights, bits, start_scales=start_scales)
+    layer = rectify(problem, bits, weights, start_scales)
     w = QuantParams(layer.s, 0, *code_interval(bits, layer.upper))
     report = LayerReport(bits, layer.phi, layer.phi_rtn, layer.bound, layer.phi_real, layer.carried)
     return LayerCodes(layer.q, w, layer.bias, report)

@@ -38,13 +38,13 @@ from npquant.compression.rounding.rectified.rounding_path import (
 WALKS = 2
 
 
-def plain_factor(x: Float64) -> Float64:
-    """E27: return V (K, K), V V^T = H of a layer's inputs, with the share of E4: once for neurons, sides and scales.
+def plain_factor(x: Float64, damping: float = PULL) -> Float64:
+    """E27: return V (K, K), V V^T = H of a layer's inputs, `damping` for 1/10: once for neurons, sides and scales.
 
     >>> plain_factor(np.array([[0.0], [2.0]])).round(6)
     array([[1.48324]])
     """
-    return hessian_factor(damped_hessian(x, PULL))
+    return hessian_factor(damped_hessian(x, damping))
 
 
 def search_wide(

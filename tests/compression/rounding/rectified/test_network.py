@@ -14,6 +14,7 @@ from npquant.compression.chain.layer_report import LayerReport
 from npquant.compression.chain.weight_codes import Bits
 from npquant.compression.rounding.quantize_model import quantize_model
 from npquant.compression.rounding.rectified.activation_weights import activation_weights
+from npquant.compression.rounding.rectified.evidence import chance_of, pull_by_evidence
 from npquant.compression.rounding.rectified.layer_objective import make_objective
 from npquant.compression.rounding.rectified.network import quantize_rectified
 from npquant.compression.rounding.uniform import quantize_uniform
@@ -53,7 +54,8 @@ def recomputed(network: IntegerMLP, model: FloatMLP, x: Float64) -> list[tuple[F
         if i == 0 and np.ndim(network.input_params.scale):
             w = w * np.asarray(network.input_params.scale, np.float64)[:, np.newaxis]
         last = i == len(network.layers) - 1
-        problem = make_objective(real, z, w, activation_weights("softmax" if last else activation, z))
+        d2 = activation_weights("softmax" if last else activation, z)
+        problem = make_objective(real, z, w, d2, pull=pull_by_evidence(chance_of(real), d2))
         v = np.asarray(layer.centred_weights * np.asarray(layer.w.scale, np.float64), np.float64)
         found.append((problem.phi(v), problem.carried_error(v)))
         before = IntegerMLP(network.layers[: i + 1], network.input_params, network.input_offset)
