@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
 from pathlib import Path
+from threading import Timer
 from typing import Any
 
 import pytest
@@ -43,6 +44,44 @@ def test_answers_each_task_once(deaths: dict[int, int], window: int) -> None:
     assert sorted(at for at, _ in found) == list(range(10))
     given_up = {at for at, answer in found if isinstance(answer, Exception)}
     assert given_up == {at for at, count in deaths.items() if count >= LOSSES}
+
+
+class Lagging(Executor):
+    """Answer each task after a while, lose those in `deaths` so many times, and see whether one lost runs alone."""
+
+    def __init__(self, deaths: dict[int, int]) -> None:
+        self.deaths, self.lost = deaths, set[int]()
+        self.pending: dict[int, Future[Any]] = {}
+        self.crowded = False
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any) -> Future[Any]:  # type: ignore[override]
+        """Answer after 5 ms."""
+        future: Future[Any] = Future()
+        self.crowded |= bool(self.pending) and not self.lost.isdisjoint({args[0], *self.pending})
+        self.pending[args[0]] = future
+        Timer(0.005, self.settle, (fn, args[0])).start()
+        return future
+
+    def settle(self, fn: Callable[..., Any], task: int) -> None:
+        """Answer, or lose the task alone, as a cluster does whose other workers live."""
+        future = self.pending.pop(task)
+        if self.deaths.get(task, 0):
+            self.deaths[task] -= 1
+            self.lost.add(task)
+            future.set_exception(RuntimeError("its worker was killed"))
+        else:
+            future.set_result(fn(task))
+
+
+@pytest.mark.parametrize("deaths", [{1: 1}, {0: 2, 1: 1, 5: 1}, {3: 99, 4: 99}])
+def test_answers_gives_a_lost_task_out_alone(deaths: dict[int, int]) -> None:
+    """What may have killed its worker takes no other task with it."""
+    executor = Lagging(dict(deaths))
+    found = dict(answers(Place(lambda: executor, lambda _: None, 4), abs, range(9)))
+    assert len(found) == 9 and not executor.crowded
+    assert {at for at, answer in found.items() if isinstance(answer, Exception)} == {
+        at for at, count in deaths.items() if count >= LOSSES
+    }
 
 
 def test_answers_somebody_elses_broken_executor_ends_the_sweep() -> None:
