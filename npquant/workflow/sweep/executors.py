@@ -130,7 +130,7 @@ class _Turns:
 
     def next_ones(self, window: int) -> list[int]:
         """Take those that may be given out now."""
-        if self.broken or any(self._lost[at] for at in self.running.values()):
+        if self.broken:
             return []
         if self.suspects:
             return [] if self.running else [self.suspects.popleft()]
