@@ -85,7 +85,8 @@ def exports(report: dict[str, Any]) -> str:
         for name, size, said in rows
     )
     wrong = deployment["differing_targets"]
-    title = exports_title(sum(bool(one["equal"]) for one in deployment["targets"]), len(wrong))
+    ran = [one["equal"] for one in deployment["targets"]]
+    title = exports_title(sum(bool(equal) for equal in ran), len(wrong), ran.count(None))
     head = '<tr><th>file</th><th class="num">bytes</th><th>checked</th></tr>'
     return (
         f'<div class="block wide" id="exports"><h3>{title}</h3><p class="sub">Hashes stand in report.json.</p>'
@@ -93,17 +94,21 @@ def exports(report: dict[str, Any]) -> str:
     )
 
 
-def exports_title(equal: int, wrong: int) -> str:
-    """Say what came of the exports: `equal` runs that gave every byte, `wrong` ones that did not.
+def exports_title(equal: int, wrong: int, silent: int) -> str:
+    """Say what came of the exports: `equal` runs that gave every byte, `wrong` ones that did not, `silent` not made.
 
-    >>> exports_title(6, 0), exports_title(0, 0)
+    >>> exports_title(6, 0, 0), exports_title(0, 0, 0)
     ('Written, run and equal in every byte', 'Written, read back and equal')
-    >>> exports_title(5, 1)
+    >>> exports_title(6, 0, 2)
+    'Six of eight exports ran, equal in every byte'
+    >>> exports_title(5, 1, 0)
     'One export answers otherwise than it must'
     """
     if wrong:
         one = "export answers otherwise than it must" if wrong == 1 else "exports answer otherwise than they must"
         return f"{spelled(wrong).capitalize()} {one}"
+    if equal and silent:
+        return f"{spelled(equal).capitalize()} of {spelled(equal + silent)} exports ran, equal in every byte"
     return "Written, run and equal in every byte" if equal else "Written, read back and equal"
 
 

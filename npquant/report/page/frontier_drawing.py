@@ -59,7 +59,11 @@ def draw_frontier(report: dict[str, Any], kinds: list[int], panels: tuple[Panel,
 
 def _frame(plane: Drawing, panel: Panel, left: float, right: float, top: float, tall: float) -> None:
     plane.text(0, top - 10, panel.title, 12, "ink", bold=True)
-    plane.text(right, top - 10, panel.edge, 11, "mut", anchor="e")
+    beside = text_width(panel.title, 12, bold=True) + text_width(panel.edge, 11) + 12 < right
+    if beside:
+        plane.text(right, top - 10, panel.edge, 11, "mut", anchor="e")
+    else:
+        plane.text(left + 4, top + tall - 6, panel.edge, 11, "mut", halo=True)
     for tick in panel.ticks:
         y = top + tall * (1 - panel.at(tick))
         plane.line(left, y, right, y, "grid")

@@ -74,7 +74,7 @@ def _linear(title: str, values: list[float], limit: float, over: str, *, whole_r
     def at(value: float) -> float:
         return (min(max(value, low), high) - low) / (high - low)
 
-    edge = "at the edge: more" if max(values) > high else ""
+    edge = "at the upper edge: more" if max(values) > high else ""
     return Panel(title, limit, over, ticks, at, values, 0.5 if whole_rows else 0.0, edge)
 
 
@@ -85,5 +85,5 @@ def _logarithmic(title: str, values: list[float], limit: float | None, over: str
     def at(value: float) -> float:
         return (log10(max(value, _LEAST_KL)) - log10(low)) / (log10(high) - log10(low))
 
-    edge = f"at the edge: {_LEAST_KL:g} or less" if min(values) < _LEAST_KL else ""
+    edge = f"at the lower edge: {_LEAST_KL:g} or less" if min(values) < _LEAST_KL else ""
     return Panel(title, limit, over, log_ticks(low, high), at, values, 0.0, edge)

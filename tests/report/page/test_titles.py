@@ -246,8 +246,10 @@ def test_titles_of_what_was_deployed() -> None:
     assert engines_title(2, 1) == "Two arithmetics give the same integers, one does not"
     assert engines_title(2, 0) == "All two arithmetics that take it give the same integers"
     assert engines_title(1, 0) == "No other arithmetic takes this network"
-    assert exports_title(0, 2) == "Two exports answer otherwise than it must".replace("it must", "they must")
-    assert exports_title(1, 0) == "Written, run and equal in every byte"
+    assert exports_title(0, 2, 1) == "Two exports answer otherwise than it must".replace("it must", "they must")
+    assert exports_title(1, 0, 0) == "Written, run and equal in every byte"
+    assert exports_title(1, 0, 1) == "One of two exports ran, equal in every byte"
+    assert exports_title(0, 0, 1) == "Written, read back and equal"
 
 
 def test_data_title_calls_rare_what_is_rare() -> None:
