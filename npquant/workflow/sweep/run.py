@@ -17,7 +17,7 @@ from typing import Any, Final
 from npquant.budget.progress import Told
 from npquant.data.matching import facts_of
 from npquant.data.sets import load_sets
-from npquant.files.staging import write_together
+from npquant.files.staging import replaced_together
 from npquant.files.storage import write_atomically
 from npquant.report.document import rounded
 from npquant.workflow.sweep.cell import CellTask, NetworkTask, Outcome, Record, Rows, run_cell, train_network
@@ -228,13 +228,22 @@ def _note_seconds(folder: Path, name: str, outcome: Outcome) -> None:
 
 
 def _write_results(folder: Path, records: Sequence[Record], points: Sequence[Point]) -> str | None:
-    """Write the tables and, if it can be drawn, the plot; say why not."""
+    """Write the tables and, if it can be drawn, the plot, together; say why there is no plot."""
     found = {"records": records, "frontier": [rounded(point.to_json()) for point in frontier_of(points)]}
-    write_together(folder, dict(zip(RESULTS, (_table(records).encode("utf-8"), _encoded(found)), strict=True)))
+    with replaced_together(folder) as staged:
+        for name, content in zip(RESULTS, (_table(records).encode("utf-8"), _encoded(found)), strict=True):
+            write_atomically(staged / name, content)
+        missing = _plotted(points, staged / PLOT)
+    if missing is not None:
+        (folder / PLOT).unlink(missing_ok=True)  # one of an earlier grid
+    return missing
+
+
+def _plotted(points: Sequence[Point], path: Path) -> str | None:
     if not points:
         return "no setting has all its cells"
     try:
-        plot(points, str(folder / PLOT))
+        plot(points, str(path))
     except ImportError as error:
         return str(error)
     return None
