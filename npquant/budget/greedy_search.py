@@ -86,7 +86,7 @@ def search_thresholds(
         stopped = True
     frontier, tried = trials.frontier, [trial for _, trial in trials.tried]
     chosen = _choose(tried, budget)
-    nearest = _nearest(frontier, budget) if chosen.failing else None
+    nearest = nearest_trial(frontier, budget) if chosen.failing else None
     try:
         base, alone = trials.base, trials.axis_trials
     except OutOfTime:  # nothing that was measured alike to hold the axes to
@@ -158,7 +158,7 @@ def _choose(tried: Sequence[Trial], budget: Budget) -> Trial:
     return min(holding or tried[:1], key=lambda trial: (budget.excess(trial.found), trial.found.divergence))
 
 
-def _nearest(frontier: Sequence[Trial], budget: Budget) -> Trial:
+def nearest_trial(frontier: Sequence[Trial], budget: Budget) -> Trial:
     """Choose the trial that misses limits by the smallest factor, then drops least, then was tried first."""
     return min(frontier, key=lambda trial: (budget.excess(trial.found), trial.found.loss))
 

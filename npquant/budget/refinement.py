@@ -9,10 +9,11 @@ stays.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from npquant.budget.greedy_search import Outcome
+from npquant.budget.greedy_search import Outcome, nearest_trial
 from npquant.budget.requirements import Budget
 from npquant.budget.space import Thresholds, Trial
 from npquant.budget.time_limit import OutOfTime
@@ -44,13 +45,12 @@ def confirm(outcome: Outcome, budget: Budget, measure: Measure) -> Outcome:
     for old in (*_may_be_smaller(outcome, budget), outcome.chosen):
         new = _try_in_time(old.thresholds, budget, measure, "confirmed")
         if new is None:
-            return replace(outcome, frontier=(*outcome.frontier, *trials), stopped=True)
+            return replace(_with(outcome, budget, trials), stopped=True)
         trials.append(new)
         better = old is outcome.chosen or (new.sound and _smaller(new, outcome))
         if better and set(new.failing) <= set(outcome.chosen.failing):
-            frontier = (*outcome.frontier, *trials)
-            return replace(outcome, chosen=new, nearest=outcome.nearest if new.failing else None, frontier=frontier)
-    return replace(outcome, frontier=(*outcome.frontier, *trials))
+            return _with(outcome, budget, trials, new)
+    return _with(outcome, budget, trials)
 
 
 def take_method(outcome: Outcome, budget: Budget, measure: Measure) -> Outcome:
@@ -70,11 +70,16 @@ def take_method(outcome: Outcome, budget: Budget, measure: Measure) -> Outcome:
     new = _try_in_time(old.thresholds, budget, measure, "method")
     if new is None:
         return replace(outcome, stopped=True)
-    outcome = replace(outcome, frontier=(*outcome.frontier, new))
     no_worse = set(new.failing) <= set(old.failing) and new.sound >= old.sound
-    if no_worse and new.found.n_bytes <= old.found.n_bytes:
-        return replace(outcome, chosen=new, nearest=outcome.nearest if new.failing else None)
-    return outcome
+    taken = no_worse and new.found.n_bytes <= old.found.n_bytes
+    return _with(outcome, budget, [new], new if taken else old)
+
+
+def _with(outcome: Outcome, budget: Budget, trials: Sequence[Trial], chosen: Trial | None = None) -> Outcome:
+    """Add trials and, if there is one, their choice; what comes nearest to a missed budget may be among them."""
+    chosen, frontier = chosen or outcome.chosen, (*outcome.frontier, *trials)
+    nearest = nearest_trial(frontier, budget) if chosen.failing else None
+    return replace(outcome, chosen=chosen, nearest=nearest, frontier=frontier)
 
 
 def _try_in_time(thresholds: Thresholds, budget: Budget, measure: Measure, phase: str) -> Trial | None:

@@ -191,12 +191,10 @@ class Profile:
         return self.dynamic is not None and self.dynamic.steps_apart
 
     def wide_stage(self, bias: str | None, inputs: str = "int16", weights: str = "int8") -> WideStage | None:
-        """How codes of these types are taken to int16 beside a bias of a type (None: no bias); None if they are not."""
-        return next(
-            (
-                stage
-                for stage in self.wide_stages
-                if bias in (None, stage.bias) and stage.inputs == inputs and weights in stage.weights
-            ),
-            None,
-        )
+        """How codes of these types are taken to int16 beside a bias of a type (None: no bias); None if they are not.
+
+        An engine without a kernel for int4 weights is given them as int8: the codes are the same.
+        """
+        taken = [stage for stage in self.wide_stages if bias in (None, stage.bias) and stage.inputs == inputs]
+        types = (weights, "int8") if weights == "int4" else (weights,)
+        return next((stage for name in types for stage in taken if name in stage.weights), None)

@@ -151,17 +151,20 @@ def refuse_unsupported(
 def refuse_wide_weights(profile: Profile, x: QuantParams, w: QuantParams) -> None:
     """Raise ValueError where an engine takes no weights of this type beside these inputs of a layer to int16.
 
+    Weights of 4 bits are int8, too.
+
     >>> from npquant.profiles import get
-    >>> refuse_wide_weights(get("tflm"), QuantParams(0.5, 0, -32768, 32767), QuantParams(0.5, 0, -8, 7))
+    >>> wide = QuantParams(0.5, 0, -32768, 32767)
+    >>> refuse_wide_weights(get("tflm"), wide, QuantParams(0.5, 0, -8, 7))
+    >>> refuse_wide_weights(get("tflm"), wide, wide)
     Traceback (most recent call last):
-    ValueError: tflm takes weights of type int8 beside int16 inputs, not int4: a wider interval than [-8, 7] is int8's
+    ValueError: tflm takes weights of type int8 beside int16 inputs, not int16
     """
     stages = [stage for stage in profile.wide_stages if stage.inputs == x.dtype.name]
     types, given = dict.fromkeys(name for stage in stages for name in stage.weights), weight_type(w)
-    if stages and given not in types:
-        why = ": a wider interval than [-8, 7] is int8's" if given == "int4" and "int8" in types else ""
+    if stages and given not in types and not (given == "int4" and "int8" in types):
         raise ValueError(
-            f"{profile.name} takes weights of type {' or '.join(types)} beside {x.dtype} inputs, not {given}{why}"
+            f"{profile.name} takes weights of type {' or '.join(types)} beside {x.dtype} inputs, not {given}"
         )
     if stages and x.dtype == np.uint8 and w.per_channel:
         raise ValueError(f"{profile.name} refuses per-channel weights beside uint8 inputs: give one scale")
