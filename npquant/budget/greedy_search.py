@@ -159,7 +159,7 @@ def _choose(tried: Sequence[Trial], budget: Budget) -> Trial:
 
 
 def nearest_trial(frontier: Sequence[Trial], budget: Budget) -> Trial:
-    """Choose the trial that misses limits by the smallest factor, then drops least, then was tried first."""
+    """Choose the trial of `frontier` that misses limits by the smallest factor, then drops least, then came first."""
     return min(frontier, key=lambda trial: (budget.excess(trial.found), trial.found.loss))
 
 
