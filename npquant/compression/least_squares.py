@@ -45,6 +45,8 @@ OBS_DAMPING: Final = 1e-2
 REFIT_PULL: Final = 1e-4
 # A step that moves no weight of a neuron by more than this share of the largest has only met rounding errors.
 NEGLIGIBLE: Final = 1e-9
+# Errors that differ by less than this share of what is compared, or of Phi(0), differ by rounding errors.
+INDISTINCT: Final = 1e-12
 # Added to a diagonal below this, a damping would have an inverse that overflows: inputs vary by less than 1e-146.
 LEAST_DAMPING: Final = float(np.finfo(np.float64).tiny / np.finfo(np.float64).eps)
 

@@ -18,10 +18,8 @@ from typing import Any
 import numpy as np
 
 from npquant.arrays import Float64, Real
+from npquant.compression.least_squares import INDISTINCT
 from npquant.nn.losses import kl_by_row
-
-# Errors that differ by less than this share differ by rounding errors.
-INDISTINCT = 1e-12
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,12 +18,9 @@ from npquant.arrays import Float64
 from npquant.compression.chain.integer_chain import LayerProblem
 from npquant.compression.chain.layer_codes import LayerCodes
 from npquant.compression.chain.weight_codes import Bits, RoundingGrid, choose_scales, code_interval
-from npquant.compression.least_squares import ratio_or_zero
+from npquant.compression.least_squares import INDISTINCT, ratio_or_zero
 from npquant.kernels.qparams import FLOAT32_TINY, QuantParams
 from npquant.nn.activations import ACTIVATIONS
-
-# Errors that differ by less than this share differ by rounding errors.
-INDISTINCT = 1e-12
 
 
 class SidedRounding(Protocol):

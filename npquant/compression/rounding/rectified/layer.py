@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from npquant.arrays import Float64
 from npquant.compression.chain.weight_codes import Bits, choose_scales, weight_grid
+from npquant.compression.least_squares import INDISTINCT
 from npquant.compression.rounding.rectified.layer_objective import (
     PULL,
     LayerObjective,
@@ -27,7 +28,6 @@ from npquant.compression.rounding.rectified.layer_objective import (
 from npquant.compression.rounding.rectified.quadratic_form import make_form
 from npquant.compression.rounding.rectified.rounding_path import (
     FLOAT32_MAX,
-    INDISTINCT,
     PAIRS,
     RoundedLayer,
 )

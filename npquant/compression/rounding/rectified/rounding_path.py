@@ -28,8 +28,6 @@ from npquant.kernels.qparams import FLOAT32_TINY
 
 FLOAT32_MAX = float(np.finfo(np.float32).max)
 NEGLIGIBLE_RESCALE = 1e-9
-# Objectives that differ by less than this share of Phi(0) differ by rounding errors.
-INDISTINCT = 1e-12
 BLOCK = 16
 # Covariances that are held for each input of a neuron, rounded up.
 PAIRS = (BLOCK + 2) // 2

@@ -14,13 +14,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from npquant.arrays import Float64
+from npquant.compression.least_squares import INDISTINCT
 from npquant.compression.rounding.rectified.quadratic_form import (
     QuadraticForm,
     coordinate_pass_form,
     nearest_plane,
     rescale_form,
 )
-from npquant.compression.rounding.rectified.rounding_path import INDISTINCT, RoundedLayer, expected_rise
+from npquant.compression.rounding.rectified.rounding_path import RoundedLayer, expected_rise
 
 # Passes from every start, before the best start alone goes on.
 TRIAL_PASSES = 2

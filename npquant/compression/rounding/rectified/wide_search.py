@@ -21,9 +21,9 @@ from numpy.typing import ArrayLike, NDArray
 from npquant.arrays import Float64
 from npquant.compression.chain.weight_codes import RoundingGrid
 from npquant.compression.error_feedback import damped_hessian, hessian_factor, round_with_feedback
+from npquant.compression.least_squares import INDISTINCT
 from npquant.compression.rounding.rectified.layer_objective import PULL, LayerObjective
 from npquant.compression.rounding.rectified.rounding_path import (
-    INDISTINCT,
     Rescaled,
     RoundedLayer,
     block_covariances,
