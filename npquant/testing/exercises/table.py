@@ -8,7 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from npquant.testing.exercises import accumulators, affine_map, requantization, rounding
+from npquant.testing.exercises import (
+    accumulators,
+    affine_map,
+    backward_pass,
+    requantization,
+    rounding,
+    uniform_scale,
+)
 from npquant.testing.exercises.mark import Exercise, Mark, mark
 
 EXERCISES: Final[tuple[Exercise, ...]] = (
@@ -16,6 +23,8 @@ EXERCISES: Final[tuple[Exercise, ...]] = (
     *rounding.EXERCISES,
     *requantization.EXERCISES,
     *accumulators.EXERCISES,
+    *backward_pass.EXERCISES,
+    *uniform_scale.EXERCISES,
 )
 
 
