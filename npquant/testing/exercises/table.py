@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from npquant.testing.exercises import affine_map, recipe
+from npquant.testing.exercises import affine_map, profiles, recipe
 from npquant.testing.exercises.mark import Exercise, Mark, mark
 
-EXERCISES: Final[tuple[Exercise, ...]] = (*affine_map.EXERCISES, *recipe.EXERCISES)
+EXERCISES: Final[tuple[Exercise, ...]] = (*affine_map.EXERCISES, *profiles.EXERCISES, *recipe.EXERCISES)
 
 
 def exercise_names() -> tuple[str, ...]:
