@@ -8,17 +8,25 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-<<<<<<< HEAD
-from npquant.testing.exercises import affine_map, requantization
+from npquant.testing.exercises import (
+    affine_map,
+    backward_pass,
+    profiles,
+    recipe,
+    requantization,
+    uniform_scale,
+)
 from npquant.testing.exercises.mark import Exercise, Mark, mark
 
-EXERCISES: Final[tuple[Exercise, ...]] = (*affine_map.EXERCISES, *requantization.EXERCISES)
-=======
-from npquant.testing.exercises import affine_map, backward_pass, uniform_scale
-from npquant.testing.exercises.mark import Exercise, Mark, mark
-
-EXERCISES: Final[tuple[Exercise, ...]] = (*affine_map.EXERCISES, *backward_pass.EXERCISES, *uniform_scale.EXERCISES)
->>>>>>> book2
+# In the order of the book.
+EXERCISES: Final[tuple[Exercise, ...]] = (
+    *affine_map.EXERCISES,
+    *requantization.EXERCISES,
+    *backward_pass.EXERCISES,
+    *uniform_scale.EXERCISES,
+    *profiles.EXERCISES,
+    *recipe.EXERCISES,
+)
 
 
 def exercise_names() -> tuple[str, ...]:
