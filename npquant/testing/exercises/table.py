@@ -12,12 +12,15 @@ from npquant.testing.exercises import (
     accumulators,
     affine_map,
     backward_pass,
+    profiles,
+    recipe,
     requantization,
     rounding,
     uniform_scale,
 )
 from npquant.testing.exercises.mark import Exercise, Mark, mark
 
+# In the order of the book.
 EXERCISES: Final[tuple[Exercise, ...]] = (
     *affine_map.EXERCISES,
     *rounding.EXERCISES,
@@ -25,6 +28,8 @@ EXERCISES: Final[tuple[Exercise, ...]] = (
     *accumulators.EXERCISES,
     *backward_pass.EXERCISES,
     *uniform_scale.EXERCISES,
+    *profiles.EXERCISES,
+    *recipe.EXERCISES,
 )
 
 
