@@ -9,11 +9,13 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from npquant.testing.exercises import (
+    accumulators,
     affine_map,
     backward_pass,
     profiles,
     recipe,
     requantization,
+    rounding,
     uniform_scale,
 )
 from npquant.testing.exercises.mark import Exercise, Mark, mark
@@ -21,7 +23,9 @@ from npquant.testing.exercises.mark import Exercise, Mark, mark
 # In the order of the book.
 EXERCISES: Final[tuple[Exercise, ...]] = (
     *affine_map.EXERCISES,
+    *rounding.EXERCISES,
     *requantization.EXERCISES,
+    *accumulators.EXERCISES,
     *backward_pass.EXERCISES,
     *uniform_scale.EXERCISES,
     *profiles.EXERCISES,
