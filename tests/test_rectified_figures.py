@@ -52,7 +52,7 @@ def law_drawing_shows_the_numbers(svg: str, names: tuple[str, ...], curves: dict
         assert abs(slope) > 1
 
 
-@pytest.mark.parametrize(("figure", "panel"), [(figure, panel) for figure in PANELS for panel in PANELS[figure]])
+@pytest.mark.parametrize(("figure", "panel"), [(figure, panel) for figure in PANELS for panel in PANELS[figure]])  # type: ignore[attr-defined]
 def test_drawing_shows_the_numbers(
     figure: str, panel: tuple[str, ...], curves: dict[str, tuple[Float64, Float64]]
 ) -> None:
@@ -72,7 +72,7 @@ def test_drawing_shows_where_values_lie(curves: dict[str, tuple[Float64, Float64
 
 def test_drawing_law_kills(curves: dict[str, tuple[Float64, Float64]]) -> None:
     """A curve that is one part in a hundred higher, and one drawn under another's name, are caught."""
-    svg, names = (FIGURES / "rectified-walk.svg").read_text(encoding="utf-8"), PANELS["walk"][0]
+    svg, names = (FIGURES / "rectified-walk.svg").read_text(encoding="utf-8"), PANELS["walk"][0]  # type: ignore[index]
     x, y = curves["walk-rectified"]
     for wrong in ((x, y * 1.01), curves["walk-nearest"]):
         with pytest.raises(AssertionError):

@@ -7,7 +7,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = ("book/05-float-network.md", "nn.md", "finetuning.md")
 
 
-def test_labels_stand_on_both_sides():
+def test_labels_stand_on_both_sides() -> None:
     """Each F label that the pages derive is named in the code, and the other way round; none is derived twice."""
     rooms = (ROOT / "npquant" / "nn", ROOT / "npquant" / "compression")
     code = "".join(path.read_text(encoding="utf-8") for room in rooms for path in room.rglob("*.py"))
