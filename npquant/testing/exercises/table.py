@@ -8,15 +8,26 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from npquant.testing.exercises import affine_map, backward_pass, packed_codes, requantization, uniform_scale
+from npquant.testing.exercises import (
+    affine_map,
+    backward_pass,
+    packed_codes,
+    profiles,
+    recipe,
+    requantization,
+    uniform_scale,
+)
 from npquant.testing.exercises.mark import Exercise, Mark, mark
 
+# In the order of the book.
 EXERCISES: Final[tuple[Exercise, ...]] = (
     *affine_map.EXERCISES,
     *requantization.EXERCISES,
     *backward_pass.EXERCISES,
     *uniform_scale.EXERCISES,
     *packed_codes.EXERCISES,
+    *profiles.EXERCISES,
+    *recipe.EXERCISES,
 )
 
 
