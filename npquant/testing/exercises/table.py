@@ -12,6 +12,7 @@ from npquant.testing.exercises import (
     accumulators,
     affine_map,
     backward_pass,
+    packed_codes,
     profiles,
     recipe,
     requantization,
@@ -28,6 +29,7 @@ EXERCISES: Final[tuple[Exercise, ...]] = (
     *accumulators.EXERCISES,
     *backward_pass.EXERCISES,
     *uniform_scale.EXERCISES,
+    *packed_codes.EXERCISES,
     *profiles.EXERCISES,
     *recipe.EXERCISES,
 )
