@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from npquant.testing.exercises import affine_map
+from npquant.testing.exercises import affine_map, pruning
 from npquant.testing.exercises.mark import Exercise, Mark, mark
 
-EXERCISES: Final[tuple[Exercise, ...]] = (*affine_map.EXERCISES,)
+EXERCISES: Final[tuple[Exercise, ...]] = (*affine_map.EXERCISES, *pruning.EXERCISES)
 
 
 def exercise_names() -> tuple[str, ...]:
