@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import Final
 
+from label_heights import spread
 from plate import WIDTH, Plate
 
 from npquant.compression.pruning.neurons.pruning import prune_neurons
@@ -57,15 +58,6 @@ def most_spared(curve: tuple[int, ...], count: int) -> int:
     """Return the last rate, by its place, up to which a way loses no more rows than `MOST_LOST` of all."""
     spared = [curve[0] - right <= MOST_LOST * count for right in curve]
     return (spared.index(False) if False in spared else len(spared)) - 1
-
-
-def spread(heights: list[float], least: float) -> list[float]:
-    """Move labels apart, upwards from the lowest, so that no two stand closer than `least`."""
-    order = sorted(range(len(heights)), key=lambda i: -heights[i])
-    placed = list(heights)
-    for above, below in zip(order[1:], order, strict=False):
-        placed[above] = min(placed[above], placed[below] - least)
-    return placed
 
 
 def plates() -> tuple[Plate, ...]:

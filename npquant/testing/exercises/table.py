@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from npquant.testing.exercises import affine_map, pruning
+from npquant.testing.exercises import affine_map, pruning, rectified
 from npquant.testing.exercises.mark import Exercise, Mark, mark
 
-EXERCISES: Final[tuple[Exercise, ...]] = (*affine_map.EXERCISES, *pruning.EXERCISES)
+EXERCISES: Final[tuple[Exercise, ...]] = (*affine_map.EXERCISES, *rectified.EXERCISES, *pruning.EXERCISES)
 
 
 def exercise_names() -> tuple[str, ...]:
