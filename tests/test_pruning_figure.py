@@ -32,7 +32,7 @@ def drawn_weights(svg: str, script: dict[str, Any]) -> set[tuple[int, ...]]:
         for column, count in ((0, 2), (1, 8), (2, 2))
         for number in range(count)
     }
-    found = set()
+    found: set[tuple[int, ...]] = set()
     for x, y, to_x, to_y, colour, width in LINE.findall(svg):
         start, end = at.get((float(x), float(y))), at.get((float(to_x), float(to_y)))
         if start and end:
@@ -43,7 +43,7 @@ def drawn_weights(svg: str, script: dict[str, Any]) -> set[tuple[int, ...]]:
 
 def run_weights(panels: Any) -> set[tuple[int, ...]]:
     """Return the same of the networks themselves."""
-    found = set()
+    found: set[tuple[int, ...]] = set()
     for at, panel in enumerate(panels):
         for i, layer in enumerate(panel.net.layers):
             for k, n in np.argwhere(layer.w):

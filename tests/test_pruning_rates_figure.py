@@ -19,32 +19,37 @@ def script() -> dict[str, Any]:
         return runpy.run_path(str(FIGURES / "ch08_rates.py"))
 
 
+@pytest.fixture(scope="module")
+def run(script: dict[str, Any]) -> tuple[dict[str, tuple[int, ...]], int]:
+    """Prune anew: rows right by way and rate, and how many there are."""
+    curves, count = script["rows_right"]()
+    return curves, count
+
+
 def dots_of(script: dict[str, Any], curves: Any, count: int) -> dict[str, list[tuple[float, float]]]:
     """Return where the dots of each colour belong, to a tenth of a pixel, the unit of the file."""
-    return {
-        script["WAYS"][way][1]: [
-            tuple(round(float(at), 1) for at in script["place"](rate, right, count))
-            for rate, right in zip(script["RATES"], curve, strict=True)
-        ]
-        for way, curve in curves.items()
-    }
+    dots: dict[str, list[tuple[float, float]]] = {}
+    for way, curve in curves.items():
+        at = [script["place"](rate, right, count) for rate, right in zip(script["RATES"], curve, strict=True)]
+        dots[script["WAYS"][way][1]] = [(round(float(x), 1), round(float(y), 1)) for x, y in at]
+    return dots
 
 
-def test_drawing_shows_the_rows(script: dict[str, Any]) -> None:
+def test_drawing_shows_the_rows(script: dict[str, Any], run: Any) -> None:
     """Every dot of the committed file is a run's number of rows, by colour; one row more is another drawing."""
     svg = (FIGURES / "ch08-rates.svg").read_text(encoding="utf-8")
     drawn: dict[str, list[tuple[float, float]]] = {}
     for x, y, colour in DOT.findall(svg):
         drawn.setdefault(colour, []).append((float(x), float(y)))
-    curves, count = script["rows_right"]()
+    curves, count = run
     assert drawn == dots_of(script, curves, count)
     first, *rest = curves["bare"]
     assert drawn != dots_of(script, {**curves, "bare": (first - 1, *rest)}, count)
 
 
-def test_refit_is_nowhere_worse_than_nothing_done(script: dict[str, Any]) -> None:
+def test_refit_is_nowhere_worse_than_nothing_done(run: Any) -> None:
     """What the chapter says: the refit is right on more rows than the other ways where much goes."""
-    curves, _ = script["rows_right"]()
+    curves, _ = run
     assert all(curves["refit"][-1] > curves[way][-1] for way in ("layerwise", "fold", "bare"))
     assert all(refit >= bare for refit, bare in zip(curves["refit"], curves["bare"], strict=True))
 

@@ -214,7 +214,7 @@ def test_solve_by_factor_kills_the_other_order() -> None:
     """V^T V for V V^T is seen."""
     with pytest.raises(AssertionError):
         for seed in range(20):
-            law_solves_its_hessian(lambda v, g: np.linalg.solve(v.T @ v, g), Drawn(seed))
+            law_solves_its_hessian(lambda v, g: np.linalg.solve(v.T @ v, g), Drawn(seed))  # type: ignore[return-value]
 
 
 def test_round_with_feedback_refuses_nothing_less_than_positive_definite() -> None:

@@ -82,7 +82,7 @@ def test_mcnemar_names_bad_input() -> None:
     """Other dtypes and shapes are named."""
     good = np.array([True])
     with pytest.raises(TypeError, match=r"correct_b must be bool, got int64; pass predicted == y"):
-        mcnemar(good, np.array([1]))  # type: ignore[arg-type]
+        mcnemar(good, np.array([1]))
     with pytest.raises(ValueError, match="same R >= 1 rows"):
         mcnemar(good, np.array([True, False]))
     with pytest.raises(ValueError, match="same R >= 1 rows"):

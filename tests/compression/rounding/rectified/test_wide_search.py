@@ -46,7 +46,7 @@ def drawn(seed: int) -> tuple[LayerObjective, Float64, Float64, Float64]:
     problem = make_objective(*drawn_layer(seed))
     factor = plain_factor(problem.x)
     v = refit(problem, factor)
-    return problem, factor, v, np.float64(np.float32(np.outer([1.0, 0.8, 1.2], choose_scales(v, "ternary"))))
+    return problem, factor, v, np.float64(np.float32(np.outer([1.0, 0.8, 1.2], choose_scales(v, "ternary"))))  # type: ignore[return-value]
 
 
 def ternary(problem: LayerObjective, factor: Float64, v: Float64, s: Float64) -> Found:
@@ -166,11 +166,11 @@ def misled(seed: int) -> tuple[LayerObjective, Float64, Float64]:
 def test_search_wide_falls_back_where_feedback_ends_above_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     """E13 holds because `follow_path` takes over: without it, it would fail in some of these problems."""
     taken: list[int] = []
-    honest = wide_search.follow_path
+    honest = wide_search.follow_path  # type: ignore[attr-defined]
 
     def counted(problem: LayerObjective, *rest: object) -> RoundedLayer:
         taken.append(problem.w.shape[1])
-        return honest(problem, *rest)  # type: ignore[arg-type]
+        return honest(problem, *rest)
 
     monkeypatch.setattr(wide_search, "follow_path", counted)
     for seed in MISLED:
@@ -202,7 +202,7 @@ def starts_of(w: Float64, x: Float64, z: Float64, bits: Bits) -> Float64:
     seen: list[Float64] = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(rectified_layer, "FEW_INPUTS", 0)
-        patch.setattr(rectified_layer, "search_wide", lambda *given: (seen.append(given[3]), search_wide(*given))[1])
+        patch.setattr(rectified_layer, "search_wide", lambda *given: (seen.append(given[3]), search_wide(*given))[1])  # type: ignore[func-returns-value]
         rectify_layer(x, z, w, np.ones_like(z), bits)
     return seen[0]
 
