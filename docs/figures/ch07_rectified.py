@@ -141,7 +141,7 @@ def walk(problem: LayerObjective) -> Plate:
     most = ticks[-1] + ticks[1]
     drawing = Drawing(WIDTH, BOTTOM + 56)
     drawing.text(
-        0, 12, "error of the neuron's sum: root mean square, weighted as in the next picture", 13, "ink", bold=True
+        0, 12, "error of the neuron's sum: root mean square, each row by what it counts (E1)", 13, "ink", bold=True
     )
     for tick in ticks:
         y = walk_place(inputs, most, 0, tick)[1]
