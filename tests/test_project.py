@@ -70,7 +70,12 @@ def test_citation_has_this_version() -> None:
     assert "license: BSD-3-Clause\n" in text
 
 
-YAML = [*(ROOT / ".github").rglob("*.yml"), ROOT / ".pre-commit-config.yaml", ROOT / "CITATION.cff"]
+YAML = [
+    *(ROOT / ".github").rglob("*.yml"),
+    ROOT / ".pre-commit-config.yaml",
+    ROOT / ".readthedocs.yaml",
+    ROOT / "CITATION.cff",
+]
 
 
 @pytest.mark.parametrize("path", YAML, ids=lambda path: path.name)

@@ -8,10 +8,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from npquant.testing.exercises import affine_map, pruning, rectified
+from npquant.testing.exercises import (
+    affine_map,
+    backward_pass,
+    pruning,
+    rectified,
+    requantization,
+    uniform_scale,
+)
 from npquant.testing.exercises.mark import Exercise, Mark, mark
 
-EXERCISES: Final[tuple[Exercise, ...]] = (*affine_map.EXERCISES, *rectified.EXERCISES, *pruning.EXERCISES)
+EXERCISES: Final[tuple[Exercise, ...]] = (
+    *affine_map.EXERCISES,
+    *requantization.EXERCISES,
+    *backward_pass.EXERCISES,
+    *uniform_scale.EXERCISES,
+    *rectified.EXERCISES,
+    *pruning.EXERCISES,
+)
 
 
 def exercise_names() -> tuple[str, ...]:
