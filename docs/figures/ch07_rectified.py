@@ -43,8 +43,8 @@ ACTIVATIONS: Final = MappingProxyType(
     {"clipped_relu": ("Clipped ReLU", (-2.0, 3.0), 1), "sigmoid": ("Sigmoid", (-6.0, 6.0), 3)}
 )
 LEFT, RIGHT, TOP, BOTTOM = 40, 520, 34, 330
-PANEL: Final = (12, 408)
-PANEL_WIDTH: Final = 328
+PANEL: Final = (12, 396)
+PANEL_WIDTH: Final = 312
 ABOVE: Final = (62, 132)
 BELOW: Final = (196, 300)
 

@@ -29,8 +29,10 @@ NEURONS: Final = 8
 RADIUS: Final = 14
 HIDDEN: Final = tuple(74 + 38 * j for j in range(NEURONS))
 ENDS: Final = (80, 160)
-PANEL: Final = (0, 262, 524)
-COLUMN: Final = (RADIUS + 1, 118, 221)
+PANEL: Final = (0, 252, 504)
+COLUMN: Final = (RADIUS + 1, 114, 213)
+# A page's column is a little narrower than a figure: nothing but rules stands beyond.
+ROOM: Final = 732
 KEY: Final = HIDDEN[-1] + 50
 TABLE: Final = KEY + 44
 COUNTS: Final = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight")
@@ -166,15 +168,15 @@ def _key(drawing: Drawing) -> None:
         drawing.line(x, KEY - 4, x + 26, KEY - 4, colour, 3)
         drawing.text(x + 34, KEY, words, 13, "ink2")
     drawing.text(212, KEY, "thicker: larger weight", 13)
-    drawing.text(PANEL[2] - 140, KEY, "empty circles: gone from the arrays", 13)
+    drawing.text(PANEL[2] - 136, KEY, "empty circles: gone from the arrays", 13)
 
 
 def _table(drawing: Drawing, shown: tuple[Panel, ...]) -> None:
     """Write what each neuron says to y0, a row a panel; bold where the row above says something else."""
     drawing.line(0, TABLE - 20, WIDTH, TABLE - 20, "rule")
-    right = [248 + 56 * i for i in range(NEURONS)] + [WIDTH - 16]
+    right = [248 + 56 * i for i in range(NEURONS)] + [ROOM - 12]
     drawing.text(0, TABLE, "weights into y₀, by neuron", 13, "ink", bold=True)
-    drawing.text(WIDTH, KEY, "bold: changed", 13, "ink", bold=True, anchor="e")
+    drawing.text(ROOM, KEY, "bold: changed", 13, "ink", bold=True, anchor="e")
     for x, name in zip(right, (*map(str, range(NEURONS)), "bias"), strict=True):
         drawing.text(x, TABLE, name, 13, anchor="e")
     before: list[float | None] = says_to_first_output(shown[0])
