@@ -11,13 +11,16 @@ from typing import Any, Final
 from npquant.testing.exercises import (
     affine_map,
     backward_pass,
+    profiles,
     pruning,
+    recipe,
     rectified,
     requantization,
     uniform_scale,
 )
 from npquant.testing.exercises.mark import Exercise, Mark, mark
 
+# In the order of the book.
 EXERCISES: Final[tuple[Exercise, ...]] = (
     *affine_map.EXERCISES,
     *requantization.EXERCISES,
@@ -25,6 +28,8 @@ EXERCISES: Final[tuple[Exercise, ...]] = (
     *uniform_scale.EXERCISES,
     *rectified.EXERCISES,
     *pruning.EXERCISES,
+    *profiles.EXERCISES,
+    *recipe.EXERCISES,
 )
 
 

@@ -43,5 +43,5 @@ def test_requantize_passes_the_rule_in_plain_integers() -> None:
 )
 def test_requantize_kills_wrong_rules(wrong: object, due: str) -> None:
     """Each wrong rule is shown a case, its smallest."""
-    mark = check("requantize", wrong)  # type: ignore[arg-type]
+    mark = check("requantize", wrong)
     assert not mark.right and due in mark.words, mark.words
