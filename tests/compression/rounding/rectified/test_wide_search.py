@@ -47,7 +47,7 @@ def drawn(seed: int) -> tuple[LayerObjective, Float64, Float64, Float64]:
     problem = make_objective(*drawn_layer(seed))
     plain = plain_hessian(problem.x)
     v = refit(problem, plain)
-    return problem, plain.factor, v, np.float64(np.float32(np.outer([1.0, 0.8, 1.2], choose_scales(v, "ternary"))))
+    return problem, plain.factor, v, np.float64(np.float32(np.outer([1.0, 0.8, 1.2], choose_scales(v, "ternary"))))  # type: ignore[return-value]
 
 
 def ternary(problem: LayerObjective, factor: Float64, v: Float64, s: Float64) -> Found:
