@@ -25,6 +25,7 @@ PAGES: Final = MappingProxyType(
         "npquant.budget": "budget.md",
         "npquant.compression": "uniform.md",
         "npquant.compression.bias_step": "storage.md",
+        "npquant.compression.chain": "compare.md",
         "npquant.compression.neuron_order": "storage.md",
         "npquant.compression.pruning.neurons": "pruning.md",
         "npquant.compression.pruning.weights": "weight-pruning.md",
@@ -62,6 +63,7 @@ PAGES: Final = MappingProxyType(
         "npquant.testing.strategies": "testing-commands.md",
         "npquant.testing.vectors": "golden-vectors.md",
         "npquant.testing.who": "who.md",
+        "npquant.workflow.compare": "compare.md",
         "npquant.workflow.sweep": "sweep.md",
         "npquant.workflow": "eight-steps.md",
     }

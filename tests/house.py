@@ -468,7 +468,7 @@ if __name__ == "__main__":
     # python tests/house.py npquant/nn: the complaints whose path begins so; all without an argument.
     start = sys.argv[1] if len(sys.argv) > 1 else ""
     rules = (upward_arrows, circles, twins, cards, banned_names, one_sided_labels, homes_of_families)
-    rules += (floors_on_the_page, legends, folders)
+    rules += (floors_on_the_page, legends, folders)  # type: ignore[assignment]
     for rule in rules:
         for complaint in rule(Path(__file__).parents[1]):
             if complaint.startswith(start) or not complaint.startswith("npquant/"):

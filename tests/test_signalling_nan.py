@@ -1,5 +1,7 @@
 """A signalling NaN, which raises a floating-point error where it is converted, is refused like any other NaN."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -41,7 +43,7 @@ def dynamic_network() -> DynamicMLP:
         lambda x: FloatMLP((DenseLayer(x, np.zeros(2, np.float32), "identity"),)),
     ],
 )
-def test_signalling_nan_is_refused_by_a_message(door) -> None:
+def test_signalling_nan_is_refused_by_a_message(door: Any) -> None:
     """The message stands, under NumPy's strictest error state: ValueError, and no FloatingPointError on the way."""
     x = SIGNALLING[np.newaxis]
     with np.errstate(all="raise"), pytest.raises(ValueError):

@@ -2,8 +2,8 @@
 
 Legend: z pre-activations, real; a = f(z) outputs; da and dz gradients of the loss by a and by z; all of shape (B, N)
 and one float dtype. f'(z) of every one of these functions can be told from a alone, so nothing else is kept. A backward
-pass returns dz = da f'(z) (F3, derived in docs/nn.md). NaN passes through
-the forward passes. Where the derivative does not exist (a kink), it is taken as 0.
+pass returns dz = da f'(z) (F3, derived in docs/book/05-float-network.md). NaN passes
+through the forward passes. Where the derivative does not exist (a kink), it is taken as 0.
 """
 
 from __future__ import annotations

@@ -3,7 +3,8 @@
 Legend: B batch, K inputs, N outputs of a layer, C outputs of the network; x (B, K), w (K, N), b (N,),
 z = x w + b (B, N), a = f(z); da, dz, dx, dw, db gradients of the loss by these; all real and of one float dtype.
 parameters, out: (w, b) or (dw, db) by layer; activations: names by layer; cache: what the forward pass returned for
-the backward pass. Labels F1-F3 are derived in docs/nn.md, F14 in docs/finetuning.md.
+the backward pass. Labels F1-F3 are derived in docs/book/05-float-network.md, F14 in
+docs/finetuning.md.
 """
 
 from __future__ import annotations

@@ -4,8 +4,8 @@ A forward pass returns the mean loss of a batch and a cache, a backward pass the
 
 Legend: B batch (> 0), C classes or outputs; logits and outputs (B, C) real; y class indices (B,) in [0, C), or real
 targets (B, C); p (B, C) probabilities, t (B, C) target probabilities, rows >= 0 that sum to 1; cache from the forward
-pass. All real arrays are of one float dtype. Labels F6 and F7 are derived in docs/nn.md, F12 in docs/finetuning.md, M2
-in docs/report.md.
+pass. All real arrays are of one float dtype. Labels F6 and F7 are derived in docs/book/05-float-network.md, F12 in
+docs/finetuning.md, M2 in docs/report.md.
 """
 
 from __future__ import annotations

@@ -52,7 +52,7 @@ def is_sound(found: Measurement, budget: Budget) -> bool:
 
 def all_measurements(measure: Measure, space: Space) -> list[tuple[Thresholds, Measurement]]:
     states = product(*(range(levels) for levels in space.levels))
-    return [(space.at(state), measure(space.at(state))) for state in states]
+    return [(space.at(state), measure(space.at(state))) for state in states]  # type: ignore[misc]
 
 
 def law_meets_what_it_says(search: Search, requirements: Budget) -> None:
@@ -68,7 +68,7 @@ def law_meets_what_it_says(search: Search, requirements: Budget) -> None:
 
 def law_respects_limits_that_can_be_met(search: Search, requirements: Budget) -> None:
     """Limits that a candidate with room to spare meets are met."""
-    half = Budget(requirements.max_drop / 4, requirements.max_bytes, requirements.max_macs)
+    half = Budget(requirements.max_drop / 4, requirements.max_bytes, requirements.max_macs)  # type: ignore[operator]
     assert any(not half.failing(found) for _, found in all_measurements(network(), SPACE)), "the case is vacuous"
     assert met(search(SPACE, requirements, network()))
 
@@ -100,7 +100,7 @@ def law_spares_the_fragile_layer(search: Search) -> None:
     for fragile in (0, 1):
         bits = search(NOTHING_PRUNED, Budget(0.5), network(fragile)).chosen.thresholds.bits
         assert bits[fragile] == max(bits)
-        assert min(bits) < bits[fragile]
+        assert min(bits) < bits[fragile]  # type: ignore[operator]
 
 
 def law_frontier_is_complete(search: Search) -> None:
@@ -109,7 +109,7 @@ def law_frontier_is_complete(search: Search) -> None:
 
     def spy(thresholds: Thresholds) -> Measurement:
         calls.append(thresholds)
-        return network()(thresholds)
+        return network()(thresholds)  # type: ignore[return-value]
 
     result = search(SPACE, Budget(1.0, 400), spy)
     assert [trial.thresholds for trial in result.frontier] == calls
@@ -157,7 +157,7 @@ def law_activation_bits_cost_next_to_nothing(search: Search) -> None:
     """G7. Activation bits go down, but neither a byte nor more than a tenth of the KL is paid for it."""
 
     def measure(t: Thresholds) -> Measurement:
-        kl = 0.001 + sum(0.1 * 4.0**-bits for bits in t.bits) + sum(0.2 * 4.0**-bits for bits in t.activation_bits)
+        kl = 0.001 + sum(0.1 * 4.0**-bits for bits in t.bits) + sum(0.2 * 4.0**-bits for bits in t.activation_bits)  # type: ignore[misc, operator]
         return Measurement(0, 0, ROWS, kl, sum(int(b) for b in t.bits), 1, 20.0)
 
     space = Space(((8, 4, 3),) * 2, ((0.0,),), ((8, 7, 6, 5, 4, 3, 2),))

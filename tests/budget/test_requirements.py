@@ -41,11 +41,11 @@ def test_budget_refuses_points_outside_their_interval(bad: float) -> None:
 def test_budget_refuses_limits_that_say_nothing(name: str, bad: float) -> None:
     """A limit below 1, a ratio that everything or nothing keeps, and no numbers are errors."""
     with pytest.raises(ValueError, match=name):
-        Budget(1.0, **{name: bad})  # type: ignore[arg-type]
+        Budget(1.0, **{name: bad})
     with pytest.raises(TypeError, match=name):
-        Budget(1.0, **{name: "4"})  # type: ignore[arg-type]
+        Budget(1.0, **{name: "4"})
     with pytest.raises(TypeError, match="max_drop"):
-        Budget("1")  # type: ignore[arg-type]
+        Budget("1")
 
 
 def test_expected_to_hold_needs_rows_and_kl() -> None:

@@ -78,7 +78,7 @@ def measured(model: FloatMLP, rows: Drawn, net: IntegerMLP) -> Measurement:
     reference = Reference.of(in_float64(model), *rows.validation)
     answers = reference.evaluate(net)
     sqnr = sqnr_db(reference.answers.logits, answers.logits)
-    return measurement(compare(reference.answers, answers), sqnr, stored_bytes(net), net.macs)
+    return measurement(compare(reference.answers, answers), sqnr, stored_bytes(net), net.macs)  # type: ignore[return-value]
 
 
 @cache
@@ -87,7 +87,7 @@ def even_settings(name: str) -> list[Measurement]:
     model, rows = cases()[name]
     builder, hidden = builder_of(model, rows), len(model.layers) - 1
     return [
-        builder.measure(Thresholds((bits,) * (hidden + 1), (tenths / 10,) * hidden, (8,) * hidden))
+        builder.measure(Thresholds((bits,) * (hidden + 1), (tenths / 10,) * hidden, (8,) * hidden))  # type: ignore[misc]
         for tenths, bits in product(range(10), BITS)
     ]
 
@@ -124,7 +124,7 @@ def test_search_budget_keeps_its_word(limit: dict[str, float]) -> None:
     model, rows = cases()["digits"]
     free = search_budget(model, rows, Budget(5.0), bits=8, prune=0.0).found
     full = {"max_bytes": free.n_bytes, "max_macs": free.macs, "min_sqnr": free.sqnr}
-    budget = Budget(5.0, **{name: int(share * full[name]) for name, share in limit.items()})  # type: ignore[arg-type]
+    budget = Budget(5.0, **{name: int(share * full[name]) for name, share in limit.items()})
     result = search_budget(model, rows, budget)
     assert result.met
     found = measured(model, rows, result.model)
@@ -174,7 +174,7 @@ def test_search_budget_builds_in_three_ways(monkeypatch: pytest.MonkeyPatch) -> 
             rows = self._x_rounding.shape[0]
             if (rows, self._x_calibration.shape[0], self._compensation) not in seen:
                 seen.append((rows, self._x_calibration.shape[0], self._compensation))
-            return super().measure(thresholds)
+            return super().measure(thresholds)  # type: ignore[return-value]
 
     def on_all_rows(self: CandidateBuilder) -> CandidateBuilder:
         return Spy(self._floating, self._x_calibration, self._reference, None, self._compensation)
@@ -233,7 +233,7 @@ def test_search_space_fixed_values_leave_one_level() -> None:
 def narrowed(model: FloatMLP, rows: Drawn, made: Thresholds, compensation: str) -> tuple[FloatMLP, list[Any]]:
     """Prune by the public function; return float32 weights and the targets."""
     pruned, report = prune_neurons_with_report(model, rows.x_calibration, made.rates, compensation=compensation)
-    z = [part[:, at] for part, at in zip(model.pre_activations(rows.x_calibration), (*report.kept, slice(None)))]  # noqa: B905
+    z = [part[:, at] for part, at in zip(model.pre_activations(rows.x_calibration), (*report.kept, slice(None)))]  # type: ignore[index]  # noqa: B905
     if not report.nothing_pruned:
         layers = (DenseLayer(e.w.astype(np.float32).astype(float), e.b.astype(np.float32).astype(float), e.activation)
                   for e in pruned.layers)  # fmt: skip
@@ -281,7 +281,7 @@ def test_candidate_builder_law_kills_a_memory_that_confuses(compensation: str) -
         def confused(builder: CandidateBuilder, made: Thresholds, forget: str = forget) -> IntegerMLP:
             value = (8, 8) if forget == "activation_bits" else (0.0, 0.0)
             fields = {"bits": made.bits, "rates": made.rates, "activation_bits": made.activation_bits}
-            return builder.build(Thresholds(**{**fields, forget: value}))  # type: ignore[arg-type]
+            return builder.build(Thresholds(**{**fields, forget: value}))
 
         with pytest.raises(AssertionError):
             law_builds_what_the_quantizer_builds(confused, compensation)
@@ -314,7 +314,7 @@ def _bad_input() -> list[tuple[str, type[Exception], str, Callable[[FloatMLP, Ro
         return Drawn((x_calibration, np.zeros(0, np.int64)), validation)
 
     return [
-        ("integer", TypeError, "FloatMLP", lambda m, r: search_budget(search_budget(m, r).model, r)),  # type: ignore[arg-type]
+        ("integer", TypeError, "FloatMLP", lambda m, r: search_budget(search_budget(m, r).model, r)),
         (
             "reals",
             ValueError,
@@ -333,8 +333,8 @@ def _bad_input() -> list[tuple[str, type[Exception], str, Callable[[FloatMLP, Ro
         ("lengths", ValueError, "one class", lambda m, r: search_budget(m, (r[0], r[1][:-1]))),
         ("class", ValueError, "tells", lambda m, r: search_budget(m, (r[0], r[1] + 3))),
         ("negative", ValueError, "tells", lambda m, r: search_budget(m, (r[0], r[1] - 1))),
-        ("triple", ValueError, "tuple of 3", lambda m, r: search_budget(m, (*r, r[0]))),  # type: ignore[arg-type]
-        ("array", TypeError, "ndarray", lambda m, r: search_budget(m, r[0])),  # type: ignore[arg-type]
+        ("triple", ValueError, "tuple of 3", lambda m, r: search_budget(m, (*r, r[0]))),
+        ("array", TypeError, "ndarray", lambda m, r: search_budget(m, r[0])),
         ("bits", ValueError, "bits is 9", lambda m, r: search_budget(m, r, bits=9)),
         ("rate", ValueError, "0.95", lambda m, r: search_budget(m, r, prune=0.95)),
         ("levels", ValueError, "activation_bits", lambda m, r: search_budget(m, r, activation_bits=9)),

@@ -32,7 +32,7 @@ class Ticking:
             # 8 bits and nothing pruned is the dearest, as in a network; others cost a half to the whole of it.
             cost = self.cost * (0.5 + 0.5 * float(np.mean([int(b) for b in made.bits])) / 8)
             self.now, self.longest = self.now + cost, max(self.longest, cost)
-            return inner(made)
+            return inner(made)  # type: ignore[return-value]
 
         return measured
 
@@ -69,7 +69,7 @@ def test_time_limit_law_kills_a_limit_that_looks_at_the_clock_afterwards() -> No
             def within(made: Thresholds) -> Measurement:
                 if limit is not None and clock() >= limit:
                     raise OutOfTime
-                return measure(made)
+                return measure(made)  # type: ignore[return-value]
 
             return within
 
@@ -164,7 +164,7 @@ def test_refinement_stopped_keeps_what_was_chosen(after: Callable[[Outcome, Budg
 def test_search_budget_refuses_a_limit(limit: object, error: type[Exception], names: str) -> None:
     """A limit that is no time is named, with the fix."""
     with pytest.raises(error, match=names):
-        search_budget(*cases()["clouds"], time_limit=limit)  # type: ignore[arg-type]
+        search_budget(*cases()["clouds"], time_limit=limit)
 
 
 def test_expected_candidates_is_about_what_a_whole_search_tries() -> None:

@@ -16,7 +16,7 @@ def law_steps_by_the_largest_ratio(trials: Trials) -> None:
     trials.descend(
         SPACE.loosest,
         "walk",
-        lambda trial: taken.append(trial.thresholds) is None,
+        lambda trial: taken.append(trial.thresholds) is None,  # type: ignore[func-returns-value]
         SPACE.ceilings(low=True),
         only_sound=True,
     )
@@ -40,7 +40,7 @@ def test_descend_law_kills_the_smallest_ratio() -> None:
     """A descent that takes the dearest step first is found out."""
 
     class Dearest(Trials):
-        def _ratio(self, axis: int, level: int, after: int, found: Measurement) -> float:
+        def _ratio(self, axis: int, level: int, after: int, found: Measurement) -> float:  # type: ignore[override]
             return 1 / super()._ratio(axis, level, after, found)
 
     with pytest.raises(AssertionError):

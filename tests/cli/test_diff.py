@@ -164,7 +164,7 @@ def test_diff_refuses_what_are_no_codes(
     arrays: dict[str, NDArray[Any]], options: list[str], words: str, integer_file: Path, tmp_path: Path, capsys: Shown
 ) -> None:
     """Codes out of the input's interval, of another width, or that are no codes, are one line with the file's name."""
-    np.savez(tmp_path / "rows.npz", **arrays)  # type: ignore[arg-type]
+    np.savez(tmp_path / "rows.npz", **arrays)
     both = ["--a", "npquant", "--b", "ort", "--data", str(tmp_path / "rows.npz")]
     assert main(["diff", str(integer_file), *both, *options]) == 2
     shown = capsys.readouterr()

@@ -74,7 +74,7 @@ def test_import_says_what_was_split_off_and_keeps_the_network(
     assert record["out"] == {"file": str(out), "bytes": out.stat().st_size, "left_out": ["the head softmax"]}
     assert record["bytes"] == foreign["float.onnx"].stat().st_size
     for one, two in zip(load(out).layers, load(float_file).layers, strict=True):
-        np.testing.assert_array_equal(one.w, two.w)
+        np.testing.assert_array_equal(one.w, two.w)  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(("name", "profile"), [("codes.onnx", "ort"), ("codes.tflite", "litert_ref_2025")])

@@ -41,11 +41,11 @@ def test_inspect_float_network(float_file: Path, capsys: Shown) -> None:
     net = load(float_file)
     assert (record["kind"], record["bytes"]) == ("FloatMLP", float_file.stat().st_size)
     for layer, own in zip(record["layers"], net.layers, strict=True):
-        assert layer["shape"] == list(own.w.shape)
-        assert (layer["activation"], layer["dtype"], layer["bits"]) == (own.activation, "float32", 32)
-        assert layer["nonzero_weights"] == np.count_nonzero(own.w)
-        assert layer["sparsity"] == pytest.approx(np.mean(own.w == 0), rel=1e-8)
-        assert layer["weights"] == pytest.approx([own.w.min(), own.w.max()], rel=1e-8)
+        assert layer["shape"] == list(own.w.shape)  # type: ignore[attr-defined]
+        assert (layer["activation"], layer["dtype"], layer["bits"]) == (own.activation, "float32", 32)  # type: ignore[attr-defined]
+        assert layer["nonzero_weights"] == np.count_nonzero(own.w)  # type: ignore[attr-defined]
+        assert layer["sparsity"] == pytest.approx(np.mean(own.w == 0), rel=1e-8)  # type: ignore[attr-defined]
+        assert layer["weights"] == pytest.approx([own.w.min(), own.w.max()], rel=1e-8)  # type: ignore[attr-defined]
     assert record["nonzero_weights"] == sum(layer["nonzero_weights"] for layer in record["layers"])
     assert "64-64-32-10, 6,464 multiply-accumulates a row, 6,464 executed" in text
 
@@ -145,7 +145,7 @@ def law_reads_once(describe: Callable[[str], Any], path: Path, patch: pytest.Mon
         patched.setattr(reading, "decode_network", counting("decode_network", real_decode))
         patched.setattr(storage, "decode_network", reading.decode_network)
         patched.setattr(any_file, "decode_network", reading.decode_network)
-        patched.setattr(layouts, "sha256", counting("sha256", layouts.sha256))
+        patched.setattr(layouts, "sha256", counting("sha256", layouts.sha256))  # type: ignore[attr-defined]
         record = describe(str(path))
     tensors = 1 if record["kind"] == "IntegerMLP" else 2 * len(record["layers"])
     assert opened == [path]

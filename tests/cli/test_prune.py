@@ -114,7 +114,7 @@ def test_prune_help_names_every_criterion_and_compensation(capsys: Shown) -> Non
     with pytest.raises(SystemExit):
         main(["prune", "--help"])
     text = capsys.readouterr().out
-    own = (*weight_pruning.CRITERIA, *weight_pruning.COMPENSATIONS, *weight_pruning.ALLOCATIONS)
+    own = (*weight_pruning.CRITERIA, *weight_pruning.COMPENSATIONS, *weight_pruning.ALLOCATIONS)  # type: ignore[attr-defined]
     assert [name for name in (*CRITERIA, *COMPENSATIONS, *own) if name not in text] == []
 
 
@@ -140,7 +140,7 @@ def test_prune_weights_record_accounts_for_every_weight(float_file: Path, tmp_pa
     assert record["options"]["criterion"] == "magnitude"
     before = load(float_file)
     for layer, old, new in zip(record["layers"], before.layers, net.layers, strict=True):
-        assert layer["nonzero_before"] == np.count_nonzero(old.w)
+        assert layer["nonzero_before"] == np.count_nonzero(old.w)  # type: ignore[attr-defined]
         assert layer["nonzero"] == np.count_nonzero(new.w) == layer["nonzero_before"] - layer["removed"]
         assert layer["weights"] == new.w.size
         assert 0 < layer["error"] <= layer["error_bare"]

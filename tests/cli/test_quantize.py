@@ -168,7 +168,7 @@ def test_quantize_says_how_many_zeros_came_back(sparse_file: Path, tmp_path: Pat
     out = tmp_path / "net.npq"
     record = record_of(sparse_file, out, capsys, "--rows", "100")
     net = load(out)
-    back = sum(int(np.sum(q.w_q[w.w == 0] != 0)) for q, w in zip(net.layers, model.layers, strict=True))
+    back = sum(int(np.sum(q.w_q[w.w == 0] != 0)) for q, w in zip(net.layers, model.layers, strict=True))  # type: ignore[attr-defined, misc]
     assert back > 0
     assert [note for note in record["notes"] if "--keep-zeros" in note] == [
         f"{back:,} weights that were 0 are 0 no longer; --keep-zeros keeps them."

@@ -127,9 +127,8 @@ def test_commands_take_binary_networks_with_one_logit(tmp_path: Path, capsys: py
     rng = np.random.default_rng(0)
     x = rng.normal(size=(200, 3)).astype(np.float32)
     w = np.array([[1.0, -1.0], [0.5, -0.5], [0.0, 0.0]], np.float32)
-    layers = (DenseLayer(w, np.zeros(2, np.float32), "relu"),)
-    layers += (DenseLayer(np.array([[1.0], [-1.0]], np.float32), np.zeros(1, np.float32), "identity"),)
-    save(FloatMLP(layers), tmp_path / "z.npz")
+    last = DenseLayer(np.array([[1.0], [-1.0]], np.float32), np.zeros(1, np.float32), "identity")
+    save(FloatMLP((DenseLayer(w, np.zeros(2, np.float32), "relu"), last)), tmp_path / "z.npz")
     np.savez(tmp_path / "two.npz", x=x, y=(x[:, 0] + 0.5 * x[:, 1] > 0).astype(int))
     data, model, out = ("--data", str(tmp_path / "two.npz")), str(tmp_path / "z.npz"), str(tmp_path / "out.npz")
     commands = (

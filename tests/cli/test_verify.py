@@ -80,7 +80,7 @@ def test_verify_missing_engine_is_one_line(
 ) -> None:
     """Exit 2, and what to install."""
     (tmp_path / "a.onnx").write_bytes(encode_export(load(plain_file), "onnx")[""])
-    monkeypatch.setitem(sys.modules, "onnxruntime", None)  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
     assert main(["verify", str(tmp_path / "a.onnx")]) == 2
     shown = capsys.readouterr()
     assert shown.out == "" and shown.err.count("\n") == 1 and "pip install" in shown.err

@@ -30,7 +30,7 @@ def layer_file(tmp_path: Path) -> Path:
     x_q = RNG.integers(-128, 128, (10, 12)).astype(np.int8)
     path = tmp_path / "layer.npz"
     keys = {"sx": 0.05, "sw": 0.01, "sy": 0.11, "zx": 3, "zy": -20}
-    np.savez(path, x_q=x_q, w_q=W_Q, bias=BIAS, y_q=kernel(x_q), **keys)  # type: ignore[arg-type]
+    np.savez(path, x_q=x_q, w_q=W_Q, bias=BIAS, y_q=kernel(x_q), **keys)
     return path
 
 
@@ -86,7 +86,7 @@ def test_who_takes_the_layer_from_a_network(tmp_path: Path, capsys: Shown) -> No
     y_q = kernel(x_q)
     np.savez(rows, x_q=x_q, y_q=y_q)
     keys = {"sx": 0.05, "sw": 0.01, "sy": 0.11, "zx": 3, "zy": -20}
-    np.savez(tmp_path / "whole.npz", x_q=x_q, w_q=W_Q, bias=BIAS, y_q=y_q, **keys)  # type: ignore[arg-type]
+    np.savez(tmp_path / "whole.npz", x_q=x_q, w_q=W_Q, bias=BIAS, y_q=y_q, **keys)
     found = []
     for arguments in ([str(rows), "--model", str(net)], [str(tmp_path / "whole.npz")]):
         assert main(["who", *arguments, "--json"]) == 0

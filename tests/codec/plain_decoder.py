@@ -5,14 +5,15 @@ there are neither bytes to shift nor carries. Contexts are a dictionary. Nothing
 """
 
 from math import exp
+from typing import Any
 
 
-def squash(x):
+def squash(x: Any) -> Any:
     """A5 from the real function: floor below 0, and the rest by symmetry."""
     return 65536 - squash(-x) if x > 0 else int(65536 / (1 + exp(-x / 256)))
 
 
-def stretch(p):
+def stretch(p: Any) -> Any:
     """A6 by bisection, of the middle of the sixteenth that p lies in."""
     wanted, low, high = p // 16 * 16 + 8, -2047, 2047
     while low < high:
@@ -21,19 +22,19 @@ def stretch(p):
     return low
 
 
-def sign(v):
+def sign(v: Any) -> Any:
     return (v > 0) - (v < 0)
 
 
 class PlainDecoder:
     """Read a matrix (K, N) from a stride and a message."""
 
-    def __init__(self, stride, message):
+    def __init__(self, stride: int, message: str) -> None:
         self.stride, self.message = stride, message
         self.digits, self.low, self.size = 4, 0, (1 << 32) - 1
-        self.estimates = {}
+        self.estimates: dict[Any, Any] = {}
 
-    def read_bit(self, p):
+    def read_bit(self, p: Any) -> Any:
         """A1 and A2: the fraction is compared with a bound inside the interval."""
         number = int.from_bytes(self.message[: self.digits].ljust(self.digits, b"\0"), "big")
         bound = self.low + self.size // 65536 * p
@@ -47,21 +48,22 @@ class PlainDecoder:
             self.digits, self.low, self.size = self.digits + 1, self.low * 256, self.size * 256
         return bit
 
-    def learn(self, context, bit):
+    def learn(self, context: Any, bit: Any) -> None:
         """A4."""
         p, n = self.estimates[context]
         self.estimates[context] = p + (65535 * bit - p) * (131072 // (2 * n + 3)) // 65536, min(n + 1, 127)
 
-    def read_adaptive(self, *context):
+    def read_adaptive(self, *context: Any) -> Any:
         """Read a bit of a context that starts at one half."""
         p, _ = self.estimates.setdefault(context, (32768, 0))
         bit = self.read_bit(min(max(p, 32), 65504))
         self.learn(context, bit)
         return bit
 
-    def read_matrix(self, rows, columns):
+    def read_matrix(self, rows: Any, columns: Any) -> Any:
         """X1 to X5."""
-        self.codes, self.rows = [[0] * columns for _ in range(rows)], []
+        self.codes = [[0] * columns for _ in range(rows)]
+        self.rows: list[Any] = []
         for k in range(rows):
             before = self.rows[k - 1] if k >= 1 else 1
             strided = self.rows[k - self.stride] if k >= self.stride else 1
@@ -70,7 +72,8 @@ class PlainDecoder:
         self.last = [0] * columns
         self.weights = {v: [19661] * 4 for v in range(8)}
         self.estimates |= {("column", n): (6000, 0) for n in live}
-        ended, p = {}, 6000
+        ended: dict[Any, Any] = {}
+        p = 6000
         for k in (k for k in range(rows) if self.rows[k]):
             if self.stride > 1 and k - self.stride in ended:
                 p = (p + ended[k - self.stride]) // 2
@@ -81,7 +84,7 @@ class PlainDecoder:
             p = ended[k] = self.estimates["row"][0]
         return self.codes
 
-    def neighbours(self, k, n):
+    def neighbours(self, k: Any, n: Any) -> Any:
         """X2: v and z."""
         weighted = [(1, 2), (2, 1)]
         if self.stride > 1:
@@ -89,7 +92,7 @@ class PlainDecoder:
         signs = [(weight, sign(self.codes[k - back][n])) for back, weight in weighted if back <= k]
         return sum(w * abs(s) for w, s in signs), sum(w * s for w, s in signs)
 
-    def read_nonzero(self, k, n):
+    def read_nonzero(self, k: Any, n: Any) -> Any:
         """X3, A7 and A8."""
         v, _ = self.neighbours(k, n)
         bucket = (stretch(self.estimates["column", n][0]) + 2048) // 64
@@ -106,7 +109,7 @@ class PlainDecoder:
             self.learn(context, bit)
         return bit
 
-    def read_value(self, k, n):
+    def read_value(self, k: Any, n: Any) -> Any:
         """X4 and X5."""
         _, z = self.neighbours(k, n)
         negative = self.read_adaptive("sign", z + 7 if z else 16 + self.last[n])

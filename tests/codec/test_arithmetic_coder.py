@@ -1,6 +1,8 @@
 """Laws of the arithmetic coder: every stream reads back, carries included, and takes the ideal length within a byte."""
 
+from collections.abc import Iterator
 from math import log2
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,12 +16,12 @@ PROBABILITIES = st.one_of(st.sampled_from(EDGES), st.integers(1, 65535))
 STREAMS = st.lists(st.tuples(st.integers(0, 1), PROBABILITIES), max_size=60)
 
 
-def encoded(encoder, stream):
+def encoded(encoder: Any, stream: Any) -> Any:
     assert [encoder.code(bit, p) for bit, p in stream] == [bit for bit, _ in stream]
     return encoder.finish()
 
 
-def law_reads_back(make_encoder, stream):
+def law_reads_back(make_encoder: Any, stream: Any) -> Any:
     message = encoded(make_encoder(), stream)
     decoder = BitDecoder(message)
     assert [decoder.code(0, p) for _, p in stream] == [bit for bit, _ in stream]
@@ -27,7 +29,7 @@ def law_reads_back(make_encoder, stream):
     return message
 
 
-def law_is_short(make_encoder, stream):
+def law_is_short(make_encoder: Any, stream: Any) -> None:
     """A1: a 1 costs at most log2(1 / (1 - 2^-8)) more than -log2 p, a 0 nothing; A3: less than a byte for the end."""
     ideal = sum(-log2(p / 65536) if bit else -log2(1 - p / 65536) for bit, p in stream)
     ideal += sum(bit for bit, _ in stream) * -log2(1 - 2**-8)
@@ -36,13 +38,13 @@ def law_is_short(make_encoder, stream):
 
 
 @given(STREAMS)
-def test_coder_reads_back_and_is_short(stream):
+def test_coder_reads_back_and_is_short(stream: Any) -> None:
     """decode(encode(bits)) is bits, for any probabilities; the message takes the ideal length and less than a byte."""
     law_reads_back(BitEncoder, stream)
     law_is_short(BitEncoder, stream)
 
 
-def random_streams(count, seed):
+def random_streams(count: int, seed: int) -> Iterator[Any]:
     """Streams that are likely, unlikely, or that run along the upper end of the interval, where carries ripple."""
     rng = np.random.default_rng(seed)
     for _ in range(count):
@@ -57,16 +59,16 @@ class CarryCounter(BitEncoder):
 
     __slots__ = ("runs",)
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
-        self.runs = []
+        self.runs: list[Any] = []
 
-    def _carry(self):
+    def _carry(self) -> None:
         self.runs.append(len(self._written) - len(self._written.rstrip(b"\xff")))
         super()._carry()
 
 
-def steered_stream(rng, length):
+def steered_stream(rng: np.random.Generator, length: Any) -> Any:
     """Bits chosen to keep the top bytes of low at 255 as long as possible, and then to carry."""
     encoder, stream = BitEncoder(), []
     for _ in range(length):
@@ -78,7 +80,7 @@ def steered_stream(rng, length):
     return stream
 
 
-def test_coder_reads_back_thousands_of_streams():
+def test_coder_reads_back_thousands_of_streams() -> None:
     """3,000 random streams and 500 steered along the upper end; carries run through several bytes of 255."""
     rng = np.random.default_rng(0)
     streams = [*random_streams(3000, 1), *(steered_stream(rng, 150) for _ in range(500))]
@@ -95,14 +97,14 @@ def test_coder_reads_back_thousands_of_streams():
 class NoCarry(BitEncoder):
     """Lose the carry."""
 
-    def _carry(self):
+    def _carry(self) -> None:
         self._low -= 1 << 32
 
 
 class ShortCarry(BitEncoder):
     """Carry into the last byte alone."""
 
-    def _carry(self):
+    def _carry(self) -> None:
         self._written[-1] = (self._written[-1] + 1) & 255
         self._low -= 1 << 32
 
@@ -110,7 +112,7 @@ class ShortCarry(BitEncoder):
 class LowEnd(BitEncoder):
     """Cut the lower end of the interval to a byte, instead of looking for a number inside."""
 
-    def finish(self):
+    def finish(self) -> Any:
         self._low &= ~0xFFFFFF
         self._write_byte()
         return bytes(self._written)
@@ -119,13 +121,13 @@ class LowEnd(BitEncoder):
 class LongEnd(BitEncoder):
     """Write the lower end in full."""
 
-    def finish(self):
+    def finish(self) -> Any:
         for _ in range(5):
             self._write_byte()
         return bytes(self._written)
 
 
-def test_coder_laws_kill_wrong_ones():
+def test_coder_laws_kill_wrong_ones() -> None:
     """The laws fail on lost carries, carries into one byte, ends outside the interval, and ends written in full."""
     rng = np.random.default_rng(0)
     streams = [*random_streams(300, 1), *(steered_stream(rng, 150) for _ in range(200))]
@@ -139,7 +141,7 @@ def test_coder_laws_kill_wrong_ones():
 
 
 @given(st.binary(max_size=20), st.lists(PROBABILITIES, max_size=60))
-def test_any_bytes_decode(message, probabilities):
+def test_any_bytes_decode(message: str, probabilities: Any) -> None:
     """Any message gives bits; the encoder's own for these is no longer (A3), unless the message is refused."""
     decoder = BitDecoder(message)
     try:
@@ -153,7 +155,7 @@ def test_any_bytes_decode(message, probabilities):
         assert len(again) <= len(message)
 
 
-def adaptive_ideal(bits):
+def adaptive_ideal(bits: Any) -> Any:
     """A4 once more, with exact rates: the code length of an adaptive estimate, in bits."""
     p, n, total = 32768, 0, 0.0
     for bit in bits:
@@ -164,7 +166,7 @@ def adaptive_ideal(bits):
     return total
 
 
-def law_adapts(make_bits, bits):
+def law_adapts(make_bits: Any, bits: Any) -> None:
     encoder, estimates = BitEncoder(), make_bits(2)
     for bit in bits:
         estimates.code(encoder, 1, bit)
@@ -174,7 +176,7 @@ def law_adapts(make_bits, bits):
 
 
 @given(st.lists(st.integers(0, 1), max_size=400).filter(lambda bits: 0 in bits[-3:]))
-def test_adaptive_bits_take_the_adaptive_code_length(bits):
+def test_adaptive_bits_take_the_adaptive_code_length(bits: Any) -> None:
     """A4: the length is that of the adaptive estimate, within a byte; other contexts do not learn."""
     law_adapts(AdaptiveBits, bits)
 
@@ -182,19 +184,19 @@ def test_adaptive_bits_take_the_adaptive_code_length(bits):
 class Stubborn(AdaptiveBits):
     """Never learn."""
 
-    def code(self, coder, context, bit):
+    def code(self, coder: Any, context: Any, bit: Any) -> Any:
         return coder.code(bit, self.p[context])
 
 
 class Forgetful(AdaptiveBits):
     """Learn at the first rate for ever."""
 
-    def code(self, coder, context, bit):
+    def code(self, coder: Any, context: Any, bit: Any) -> Any:
         self.n[context] = 0
         return super().code(coder, context, bit)
 
 
-def test_adaptive_law_kills_wrong_ones():
+def test_adaptive_law_kills_wrong_ones() -> None:
     """The law fails on an estimate that never learns, and on one that learns as fast for ever."""
     bits = (np.random.default_rng(0).random(400) < 0.2).astype(int).tolist()
     bits[-1] = 0
@@ -205,7 +207,7 @@ def test_adaptive_law_kills_wrong_ones():
 
 
 @pytest.mark.parametrize("share", [0.01, 0.05, 0.2])
-def test_adaptive_bits_beat_huffman_on_two_symbols(share):
+def test_adaptive_bits_beat_huffman_on_two_symbols(share: Any) -> None:
     """Huffman pays a whole bit for either of two symbols; the coder comes near the entropy, which is far less."""
     bits = (np.random.default_rng(1).random(4000) < share).astype(int).tolist()
     encoder, estimates = BitEncoder(), AdaptiveBits(1)

@@ -1,13 +1,14 @@
 """Laws of the tables A5 and A6: they are the logistic function and its inverse, in integers."""
 
 from math import exp, log
+from typing import Any
 
 import pytest
 
 from npquant.codec.logistic_mixing import LIMIT, SQUASH, STRETCH
 
 
-def law_is_logistic(squash):
+def law_is_logistic(squash: Any) -> None:
     """Within one unit of 2^16 / (1 + e^(-x/256)), rising, and the two sides of 0 add up to 1."""
     assert len(squash) == 2 * LIMIT + 1
     for x in range(-LIMIT, LIMIT + 1):
@@ -16,14 +17,14 @@ def law_is_logistic(squash):
     assert list(squash) == sorted(squash)
 
 
-def test_squash_is_the_logistic_function():
+def test_squash_is_the_logistic_function() -> None:
     """A5; the law fails on a table of another step."""
     law_is_logistic(SQUASH)
     with pytest.raises(AssertionError):
         law_is_logistic([round(65536 / (1 + exp(-x / 255))) for x in range(-LIMIT, LIMIT + 1)])
 
 
-def law_is_inverse(stretch):
+def law_is_inverse(stretch: Any) -> None:
     """A6 by search, and within a step of the real log odds where the limit does not hold it."""
     assert len(stretch) == 4096
     for i in range(0, 4096, 7):
@@ -36,7 +37,7 @@ def law_is_inverse(stretch):
             assert abs(found - 256 * log(share / (1 - share))) <= 2 + 1 / (256 * share * (1 - share))
 
 
-def test_stretch_is_the_inverse():
+def test_stretch_is_the_inverse() -> None:
     """A6; the law fails on a table that rounds to the nearest."""
     law_is_inverse(STRETCH)
     with pytest.raises(AssertionError):

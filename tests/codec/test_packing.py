@@ -1,6 +1,7 @@
 """Laws of packed codes: P1 and P2 are read back exactly, in P3 bytes, and one array has one encoding."""
 
 from math import ceil, prod
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,13 +23,13 @@ SHAPES = hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=7)
 
 
 @st.composite
-def codes_of(draw, bits):
+def codes_of(draw: st.DrawFn, bits: Any) -> Any:
     """Codes of a width, of any shape: empty, one-wide and scalar ones too."""
     half = 1 << (bits - 1)
     return draw(hnp.arrays(np.int8, draw(SHAPES), elements=st.integers(-half, half - 1)))
 
 
-def written_out(q, bits):
+def written_out(q: Any, bits: Any) -> Any:
     """P1, digit by digit."""
     digits = [(int(code) >> place) & 1 for code in q.reshape(-1) for place in range(bits)]
     sums = [0] * ceil(q.size * bits / 8)
@@ -37,20 +38,20 @@ def written_out(q, bits):
     return sums
 
 
-def law_is_p1(pack, q, bits):
+def law_is_p1(pack: Any, q: Any, bits: Any) -> None:
     packed = pack(q, bits)
     assert packed.dtype == np.uint8
     assert packed.tolist() == written_out(q, bits)
 
 
-def law_reads_back(pack, unpack, q, bits):
+def law_reads_back(pack: Any, unpack: Any, q: Any, bits: Any) -> None:
     back = unpack(pack(q, bits), bits, q.shape)
     assert back.dtype == np.int8 and back.shape == q.shape
     np.testing.assert_array_equal(back, q)
 
 
 @given(st.data(), st.integers(2, 8))
-def test_pack_codes_is_p1_and_reads_back(data, bits):
+def test_pack_codes_is_p1_and_reads_back(data: st.DataObject, bits: Any) -> None:
     """The stream is P1, takes P3 bytes, and is read back exactly: values, dtype and shape."""
     q = data.draw(codes_of(bits))
     law_is_p1(pack_codes, q, bits)
@@ -58,15 +59,15 @@ def test_pack_codes_is_p1_and_reads_back(data, bits):
     assert pack_codes(q, bits).size == packed_bytes(q.size, bits)
 
 
-def test_pack_codes_laws_kill_wrong_ones():
+def test_pack_codes_laws_kill_wrong_ones() -> None:
     """The laws fail on a stream of the most significant bit first, and on a reader that forgets the sign."""
     q = np.array([[-4, 3, 1], [0, -1, 2]], np.int8)
 
-    def most_significant_first(q, bits):
+    def most_significant_first(q: Any, bits: Any) -> Any:
         stream = np.unpackbits(q.reshape(-1, 1).view(np.uint8), axis=1)[:, 8 - bits :]
         return np.packbits(stream.reshape(-1))
 
-    def without_sign(packed, bits, shape):
+    def without_sign(packed: Any, bits: Any, shape: Any) -> Any:
         return unpack_codes(packed, bits, shape) & np.int8((1 << bits) - 1)
 
     with pytest.raises(AssertionError):
@@ -76,19 +77,19 @@ def test_pack_codes_laws_kill_wrong_ones():
 
 
 @pytest.mark.parametrize("bits", range(2, 9))
-def test_pack_codes_of_zeros_are_zero_bytes(bits):
+def test_pack_codes_of_zeros_are_zero_bytes(bits: Any) -> None:
     """A zero code is zero bits, whatever the width."""
     assert not pack_codes(np.zeros((3, 1), np.int8), bits).any()
 
 
 @pytest.mark.parametrize("bits", range(2, 9))
-def test_pack_codes_every_code_of_a_width(bits):
+def test_pack_codes_every_code_of_a_width(bits: Any) -> None:
     """Both ends of the interval, and all between them, survive in a memory order other than C."""
     q = np.arange(-(1 << bits - 1), 1 << bits - 1).astype(np.int8).reshape(2, -1)
     np.testing.assert_array_equal(unpack_codes(pack_codes(q.T, bits), bits, q.T.shape), q.T)
 
 
-def law_is_p2(pack, q):
+def law_is_p2(pack: Any, q: Any) -> None:
     flat = [*q.reshape(-1).tolist(), *[0] * (-q.size % 5)]
     expected = [sum((flat[i + k] + 1) * 3**k for k in range(5)) for i in range(0, len(flat), 5)]
     assert pack(q).dtype == np.uint8
@@ -96,7 +97,7 @@ def law_is_p2(pack, q):
 
 
 @given(SHAPES.flatmap(lambda shape: hnp.arrays(np.int8, shape, elements=st.integers(-1, 1))))
-def test_pack_ternary_is_p2_and_reads_back(q):
+def test_pack_ternary_is_p2_and_reads_back(q: Any) -> None:
     """The bytes are P2, ceil(n / 5) of them (P3), and are read back exactly: values, dtype and shape."""
     law_is_p2(pack_ternary, q)
     packed = pack_ternary(q)
@@ -105,14 +106,14 @@ def test_pack_ternary_is_p2_and_reads_back(q):
     np.testing.assert_array_equal(back, q)
 
 
-def test_pack_ternary_law_kills_a_reversed_one():
+def test_pack_ternary_law_kills_a_reversed_one() -> None:
     """The law fails on a packing that puts the first code at the highest place."""
     with pytest.raises(AssertionError):
         law_is_p2(lambda q: pack_ternary(q.reshape(-1, 5)[:, ::-1]), np.array([1, 0, -1, 0, 0], np.int8))
 
 
 @given(st.integers(2, 8), st.integers(0, 9), st.data())
-def test_unpack_codes_has_one_encoding(bits, n, data):
+def test_unpack_codes_has_one_encoding(bits: Any, n: Any, data: st.DataObject) -> None:
     """A stream of the right length is refused, or is exactly what packing gives for its codes."""
     packed = data.draw(hnp.arrays(np.uint8, packed_bytes(n, bits)))
     try:
@@ -124,7 +125,7 @@ def test_unpack_codes_has_one_encoding(bits, n, data):
 
 
 @given(st.integers(0, 12), st.data())
-def test_unpack_ternary_has_one_encoding(n, data):
+def test_unpack_ternary_has_one_encoding(n: Any, data: st.DataObject) -> None:
     """A stream of the right length is refused, or is exactly what packing gives for its codes."""
     packed = data.draw(hnp.arrays(np.uint8, -(-n // 5)))
     try:
@@ -136,7 +137,7 @@ def test_unpack_ternary_has_one_encoding(n, data):
 
 
 @pytest.mark.parametrize("bits", range(2, 8))
-def test_pack_codes_refuses_what_does_not_fit(bits):
+def test_pack_codes_refuses_what_does_not_fit(bits: Any) -> None:
     """The first code past either end is refused; nothing saturates."""
     half = 1 << (bits - 1)
     for code in (half, -half - 1):
@@ -144,7 +145,7 @@ def test_pack_codes_refuses_what_does_not_fit(bits):
             pack_codes(np.array([code], np.int8), bits)
 
 
-def test_packing_refuses_other_types_widths_and_lengths():
+def test_packing_refuses_other_types_widths_and_lengths() -> None:
     """Types, widths and lengths that are no packed codes are named."""
     q = np.zeros(3, np.int8)
     for bits in (1, 9):
@@ -167,7 +168,7 @@ def test_packing_refuses_other_types_widths_and_lengths():
     assert prod(()) == 1 and unpack_codes(np.array([5], np.uint8), 8, ()).item() == 5
 
 
-def law_fields_are_p1(pack, values, width):
+def law_fields_are_p1(pack: Any, values: Any, width: int) -> None:
     """P1 of unsigned numbers, digit by digit, and back."""
     number = sum(int(value) << (i * width) for i, value in enumerate(values))
     packed = pack(values, width)
@@ -176,7 +177,7 @@ def law_fields_are_p1(pack, values, width):
 
 
 @given(st.integers(1, 16), st.data())
-def test_pack_fields_is_p1_and_reads_back(width, data):
+def test_pack_fields_is_p1_and_reads_back(width: int, data: st.DataObject) -> None:
     """Unsigned numbers of 1 to 16 bits are one large number, lowest first; the law kills another number."""
     values = data.draw(hnp.arrays(np.uint16, st.integers(0, 20), elements=st.integers(0, (1 << width) - 1)))
     law_fields_are_p1(pack_fields, values, width)
@@ -185,7 +186,7 @@ def test_pack_fields_is_p1_and_reads_back(width, data):
             law_fields_are_p1(lambda v, w: pack_fields(((1 << w) - 1 - v).astype(np.uint16), w), values, width)
 
 
-def test_fields_refuse_what_does_not_fit():
+def test_fields_refuse_what_does_not_fit() -> None:
     """A number too large, widths of 0 and 17, another length and a spare bit are refused."""
     for values, width in (([4], 2), ([0], 0), ([0], 17)):
         with pytest.raises(ValueError, match="widths are 1 to 16"):

@@ -3,6 +3,7 @@
 import importlib.util
 from math import log2
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ plain_decoder = importlib.util.module_from_spec(_SPEC)
 _SPEC.loader.exec_module(plain_decoder)
 
 
-def sparse_codes(rng, shape, density, largest, stride=1):
+def sparse_codes(rng: np.random.Generator, shape: Any, density: Any, largest: Any, stride: int = 1) -> Any:
     """Codes of rows and columns of unlike densities; rows a stride apart are alike."""
     busy = np.outer(rng.gamma(1, 1, shape[0]), rng.gamma(1, 1, shape[1]))
     keep = rng.random(shape) < np.clip(busy * density, 0, 1)
@@ -31,7 +32,7 @@ def sparse_codes(rng, shape, density, largest, stride=1):
 
 
 @st.composite
-def matrices(draw):
+def matrices(draw: st.DrawFn) -> Any:
     """Codes of 1 to 9 bits at every density, of any shape, with and without a stride."""
     shape = draw(st.tuples(st.integers(0, 60), st.integers(0, 12)))
     rng = np.random.default_rng(draw(st.integers(0, 9999)))
@@ -39,13 +40,13 @@ def matrices(draw):
     return sparse_codes(rng, shape, density, draw(st.sampled_from([1, 3, 7, 127, 255])), draw(st.sampled_from([1, 7])))
 
 
-def law_reads_back(encode, decode, codes):
+def law_reads_back(encode: Any, decode: Any, codes: Any) -> None:
     back = decode(encode(codes), codes.shape)
     assert back.dtype == np.int16 and back.shape == codes.shape
     np.testing.assert_array_equal(back, codes)
 
 
-def read_plainly(data, shape):
+def read_plainly(data: Any, shape: Any) -> Any:
     reader = ByteReader(data)
     stride = reader.varint()
     plain = plain_decoder.PlainDecoder(stride, reader.take(reader.left))
@@ -57,14 +58,14 @@ def read_plainly(data, shape):
 @example(np.zeros((0, 5), np.int16))
 @example(np.full((5, 5), -255, np.int16))
 @example(np.array([[255]], np.int16))
-def test_codes_read_back(codes):
+def test_codes_read_back(codes: Any) -> None:
     """decode(encode(c)) is c, for every density, shape and width."""
     law_reads_back(encode_codes, decode_codes, codes)
 
 
 @pytest.mark.parametrize("density", [0.0, 0.03, 0.3, 5.0])
 @pytest.mark.parametrize(("largest", "stride"), [(1, 1), (7, 7), (255, 1)])
-def test_a_plain_decoder_reads_the_same(density, largest, stride):
+def test_a_plain_decoder_reads_the_same(density: Any, largest: Any, stride: int) -> None:
     """A decoder written from X1 to X5 alone, in exact fractions and one place at a time, reads the same codes."""
     rng = np.random.default_rng(largest)
     codes = sparse_codes(rng, (56, 14), density, largest, stride)
@@ -73,7 +74,7 @@ def test_a_plain_decoder_reads_the_same(density, largest, stride):
     np.testing.assert_array_equal(read_plainly(data, codes.shape), codes)
 
 
-def test_a_plain_decoder_reads_random_messages_the_same():
+def test_a_plain_decoder_reads_random_messages_the_same() -> None:
     """Both decoders read the same from bytes that no encoder wrote, or this one refuses what goes on."""
     rng = np.random.default_rng(3)
     equal = 0
@@ -90,7 +91,7 @@ def test_a_plain_decoder_reads_random_messages_the_same():
     assert equal > 10
 
 
-def test_laws_kill_wrong_ones():
+def test_laws_kill_wrong_ones() -> None:
     """The laws fail on a reader of another stride, one that forgets signs, and a plain decoder of another rule."""
     codes = sparse_codes(np.random.default_rng(0), (56, 14), 0.3, 7, 7)
     with pytest.raises((AssertionError, ValueError)):
@@ -98,8 +99,8 @@ def test_laws_kill_wrong_ones():
     with pytest.raises(AssertionError):
         law_reads_back(encode_codes, lambda data, shape: np.abs(decode_codes(data, shape)), codes)
 
-    class NoSupport(plain_decoder.PlainDecoder):
-        def neighbours(self, k, n):
+    class NoSupport(plain_decoder.PlainDecoder):  # type: ignore[name-defined]
+        def neighbours(self, k: Any, n: Any) -> Any:
             return 0, 0
 
     data = encode_codes(codes)
@@ -107,13 +108,13 @@ def test_laws_kill_wrong_ones():
     assert not np.array_equal(np.array(wrong), codes)
 
 
-def entropy_bytes(symbols):
+def entropy_bytes(symbols: Any) -> Any:
     """Length of an ideal code that knows how often each symbol comes."""
     counts = np.unique(symbols, return_counts=True)[1]
     return -(counts * np.log2(counts / symbols.size)).sum() / 8
 
 
-def huffman_bytes(symbols):
+def huffman_bytes(symbols: Any) -> Any:
     """Length of the best code of whole bits a symbol, its table not counted."""
     heap = sorted(np.unique(symbols, return_counts=True)[1].tolist())
     total = 0 if len(heap) > 1 else symbols.size
@@ -123,7 +124,7 @@ def huffman_bytes(symbols):
     return total / 8
 
 
-def law_is_short(encode, codes):
+def law_is_short(encode: Any, codes: Any) -> None:
     """Beat Huffman's code, a bitmask, gaps, and an ideal code that knows frequencies but not rows and columns."""
     length = len(encode(codes))
     values = codes.astype(np.int8)
@@ -132,7 +133,7 @@ def law_is_short(encode, codes):
 
 
 @pytest.mark.parametrize("density", [0.03, 0.1, 0.3])
-def test_codes_of_unlike_rows_and_columns_take_less_than_the_entropy(density):
+def test_codes_of_unlike_rows_and_columns_take_less_than_the_entropy(density: Any) -> None:
     """Where rows and columns differ in density, contexts know more than frequencies; the law fails on an encoder blind
     to them, which a shuffled matrix stands for, and on the packed forms."""
     rng = np.random.default_rng(5)
@@ -145,7 +146,7 @@ def test_codes_of_unlike_rows_and_columns_take_less_than_the_entropy(density):
 
 
 @pytest.mark.parametrize("density", [0.02, 0.5, 1.0])
-def test_codes_without_structure_take_about_the_entropy(density):
+def test_codes_without_structure_take_about_the_entropy(density: Any) -> None:
     """Where there is nothing to learn, learning costs: less than half a logarithm for each of the estimates in use."""
     rng = np.random.default_rng(6)
     codes = np.where(rng.random((200, 100)) < density, rng.integers(1, 8, (200, 100)), 0).astype(np.int16)
@@ -156,7 +157,7 @@ def test_codes_without_structure_take_about_the_entropy(density):
     assert len(encode_codes(codes)) < entropy_bytes(codes) + learned + decisions / (514 * np.log(2) * 8)
 
 
-def law_finds_stride(choose, shape, stride):
+def law_finds_stride(choose: Any, shape: Any, stride: int) -> None:
     rng = np.random.default_rng(stride)
     for density in (0.05, 0.3):
         assert choose(sparse_codes(rng, shape, density, 3, stride)) == stride
@@ -164,14 +165,14 @@ def law_finds_stride(choose, shape, stride):
 
 
 @pytest.mark.parametrize(("shape", "stride"), [((784, 50), 28), ((400, 40), 20), ((300, 60), 9)])
-def test_choose_stride_finds_pictures(shape, stride):
+def test_choose_stride_finds_pictures(shape: Any, stride: int) -> None:
     """The width of a picture is found from the codes alone, and none where there is none; the law fails on a guess."""
     law_finds_stride(choose_stride, shape, stride)
     with pytest.raises(AssertionError):
         law_finds_stride(lambda codes: round(len(codes) ** 0.5), (300, 60), 9)
 
 
-def test_a_stride_saves_bytes():
+def test_a_stride_saves_bytes() -> None:
     """Pictures take fewer bytes with their stride than with their rows in another order."""
     rng = np.random.default_rng(0)
     codes = sparse_codes(rng, (400, 40), 0.05, 3, 20)
@@ -179,7 +180,7 @@ def test_a_stride_saves_bytes():
 
 
 @given(st.binary(max_size=40), st.tuples(st.integers(0, 9), st.integers(0, 9)))
-def test_any_bytes_are_codes_or_refused(data, shape):
+def test_any_bytes_are_codes_or_refused(data: Any, shape: Any) -> None:
     """Any bytes are codes in [-255, 255] of the shape asked for, or a ValueError."""
     try:
         codes = decode_codes(data, shape)
@@ -189,7 +190,7 @@ def test_any_bytes_are_codes_or_refused(data, shape):
         assert codes.shape == shape and np.abs(codes).max(initial=0) <= 255
 
 
-def test_codes_refuse_what_they_cannot_hold():
+def test_codes_refuse_what_they_cannot_hold() -> None:
     """Another dtype, codes beyond 255, a stride beyond the rows, and bytes behind the message are refused."""
     with pytest.raises(TypeError, match="int16"):
         encode_codes(np.zeros((2, 2), np.int8))

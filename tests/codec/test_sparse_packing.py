@@ -1,5 +1,7 @@
 """Laws of the bitmask and the relative index (V1 to V4): read back, as short as they say, damage refused."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import example, given
@@ -15,7 +17,7 @@ from npquant.codec.sparse_packing import (
 
 
 @st.composite
-def values(draw):
+def values(draw: st.DrawFn) -> Any:
     """Values of 1 to 8 bits at every density, of any shape, empty and one-wide ones too."""
     bits = draw(st.integers(1, 8))
     low, high = (-1, 1) if bits == 1 else (-(1 << (bits - 1)), (1 << (bits - 1)) - 1)
@@ -25,7 +27,7 @@ def values(draw):
     return np.where(keep, rng.integers(low, high + 1, shape), 0).astype(np.int8)
 
 
-def law_reads_back(encode, decode, array, bits):
+def law_reads_back(encode: Any, decode: Any, array: Any, bits: Any) -> None:
     back = decode(encode(array, bits), bits, array.shape)
     assert back.dtype == np.int8 and back.shape == array.shape
     np.testing.assert_array_equal(back, array)
@@ -34,7 +36,7 @@ def law_reads_back(encode, decode, array, bits):
 @given(values())
 @example(np.array([[-128, 127]], np.int8))
 @example(np.zeros((40, 40), np.int8))
-def test_sparse_forms_read_back(array):
+def test_sparse_forms_read_back(array: Any) -> None:
     """decode(encode(v)) is v, in the fewest bits that hold the values and in more."""
     bits = value_bits(array)
     for wide in {bits, max(bits, 2), 8}:
@@ -45,20 +47,20 @@ def test_sparse_forms_read_back(array):
 
 
 @given(values())
-def test_value_bits_are_the_fewest(array):
+def test_value_bits_are_the_fewest(array: Any) -> None:
     """V1: the fewest bits whose interval, without 0 for one bit, holds every value that is not 0."""
     found = {int(v) for v in array.reshape(-1) if v}
     fits = [b for b in range(2, 9) if all(-(1 << (b - 1)) <= v < 1 << (b - 1) for v in found)]
     assert value_bits(array) == (1 if found <= {-1, 1} else fits[0])
 
 
-def law_bitmask_length(encode, array):
+def law_bitmask_length(encode: Any, array: Any) -> None:
     assert len(encode(array, value_bits(array))) == -(-array.size // 8) - (
         -np.count_nonzero(array) * value_bits(array) // 8
     )
 
 
-def relative_lengths(array, width, bits):
+def relative_lengths(array: Any, width: int, bits: Any) -> Any:
     """V3, place by place: bytes of the gaps and of the values."""
     entries, gap = 0, 0
     for value in array.reshape(-1).tolist():
@@ -69,7 +71,7 @@ def relative_lengths(array, width, bits):
     return -(-entries * width // 8) + -(-entries * bits // 8)
 
 
-def law_relative_length(encode, array):
+def law_relative_length(encode: Any, array: Any) -> None:
     bits = max(2, value_bits(array))
     lengths = [relative_lengths(array, width, bits) for width in range(1, 17)]
     data = encode(array, bits)
@@ -79,13 +81,13 @@ def law_relative_length(encode, array):
 
 
 @given(values())
-def test_sparse_forms_are_as_short_as_they_say(array):
+def test_sparse_forms_are_as_short_as_they_say(array: Any) -> None:
     """V2: a bit a code and b a value; V4: no gap width from 1 to 16 takes fewer bytes."""
     law_bitmask_length(encode_bitmask, array)
     law_relative_length(encode_relative, array)
 
 
-def test_sparse_laws_kill_wrong_ones():
+def test_sparse_laws_kill_wrong_ones() -> None:
     """The laws fail on 8 bits for every value, a fixed gap width, a gap that is cut off, and a reader without signs."""
     array = np.zeros((30, 40), np.int8)
     array[::7, ::9] = -1
@@ -100,7 +102,7 @@ def test_sparse_laws_kill_wrong_ones():
 
 
 @pytest.mark.parametrize("density", [0.01, 0.02, 0.1, 0.5])
-def test_best_gap_width_is_near_the_logarithm_of_the_density(density):
+def test_best_gap_width_is_near_the_logarithm_of_the_density(density: Any) -> None:
     """Gaps of one in d places are stored best in about log2(1 / d) bits: never two more, never one less."""
     rng = np.random.default_rng(0)
     array = np.where(rng.random((300, 100)) < density, 3, 0).astype(np.int8)
@@ -108,7 +110,7 @@ def test_best_gap_width_is_near_the_logarithm_of_the_density(density):
 
 
 @given(st.sampled_from([decode_bitmask, decode_relative]), st.binary(max_size=40), st.integers(1, 8), st.data())
-def test_any_bytes_are_values_or_refused(decode, data, bits, drawn):
+def test_any_bytes_are_values_or_refused(decode: Any, data: st.DataObject, bits: Any, drawn: Any) -> None:
     """Any bytes are values of the shape asked for, or a ValueError."""
     shape = drawn.draw(st.tuples(st.integers(0, 12), st.integers(0, 12)))
     try:
@@ -117,7 +119,7 @@ def test_any_bytes_are_values_or_refused(decode, data, bits, drawn):
         assert str(error)
 
 
-def test_sparse_forms_refuse_what_they_cannot_hold():
+def test_sparse_forms_refuse_what_they_cannot_hold() -> None:
     """A value too wide, an entry beyond the end, a mask that is cut short and a gap width of 17 are refused."""
     with pytest.raises(ValueError, match="1 and -1 alone"):
         encode_bitmask(np.array([2], np.int8), 1)

@@ -1,6 +1,7 @@
 """Laws of the weight stream (W1 to W3): decoding undoes encoding in every form, and no form would be shorter."""
 
 import re
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ DENSE = [form for form in FORMS if form.startswith(("ternary", "dense", "oriente
 
 
 @st.composite
-def matrices(draw):
+def matrices(draw: st.DrawFn) -> Any:
     """Codes of 1..8 bits on the grid, its mirror image, or some neurons on each, of any density; a zero point."""
     half = 1 << (draw(st.integers(1, 8)) - 1)
     shape = draw(hnp.array_shapes(min_dims=2, max_dims=2, min_side=0, max_side=11))
@@ -30,7 +31,7 @@ def matrices(draw):
     return np.clip(np.where(keep, np.where(flip, -q, q), zero), -128, 127).astype(np.int8), zero
 
 
-def law_reads_back(encode, decode, w_q, zero, encoding):
+def law_reads_back(encode: Any, decode: Any, w_q: Any, zero: Any, encoding: Any) -> None:
     form, data = encode(w_q, zero, encoding)
     back = decode(form, data, w_q.shape, zero)
     assert form in FORMS and type(data) is bytes
@@ -38,14 +39,14 @@ def law_reads_back(encode, decode, w_q, zero, encoding):
     np.testing.assert_array_equal(back, w_q)
 
 
-def dense_bytes(form, shape):
+def dense_bytes(form: Any, shape: Any) -> Any:
     """P3, and a flag bit a neuron."""
     if form == "ternary":
         return -(-shape[0] * shape[1] // 5)
     return packed_bytes(shape[0] * shape[1], int(form[-1])) + (-(-shape[1] // 8) if form[0] == "o" else 0)
 
 
-def holds(form, w_q):
+def holds(form: Any, w_q: Any) -> Any:
     """Whether a dense form can express the codes, by W1 and W2 in plain integers."""
     columns = [[int(v) for v in column] for column in w_q.T]
     if form == "ternary":
@@ -55,7 +56,7 @@ def holds(form, w_q):
     return all(side[0] or (side[1] and form.startswith("oriented")) for side in sides)
 
 
-def law_shortest(encode, w_q):
+def law_shortest(encode: Any, w_q: Any) -> None:
     """W3: "dense" is the shortest dense form that holds the codes, "auto" the shortest of all."""
     taken = len(encode(w_q, 0, "dense")[1])
     assert taken == min(dense_bytes(form, w_q.shape) for form in DENSE if holds(form, w_q))
@@ -70,7 +71,7 @@ def law_shortest(encode, w_q):
 @example((np.array([[-128, 127]], np.int8), 127))
 @example((np.array([[-128, 127]], np.int8), -128))
 @example((np.array([[-64, 64]] * 9, np.int8), 0))
-def test_encode_weights_reads_back_and_is_shortest(drawn):
+def test_encode_weights_reads_back_and_is_shortest(drawn: Any) -> None:
     """decode(encode(w_q)) is w_q in every encoding, and no form that holds the codes takes fewer bytes."""
     w_q, zero = drawn
     for encoding in ("auto", *ENCODINGS):
@@ -79,7 +80,7 @@ def test_encode_weights_reads_back_and_is_shortest(drawn):
 
 
 @pytest.mark.parametrize("bits", range(2, 9))
-def test_encode_weights_every_width(bits):
+def test_encode_weights_every_width(bits: Any) -> None:
     """Each width is reached in the dense form, below 8 bits in the oriented one, and in the sparse ones."""
     half = 1 << (bits - 1)
     grid = np.tile(np.arange(-half, half).astype(np.int8)[:, None], 3)
@@ -97,11 +98,11 @@ def test_encode_weights_every_width(bits):
         law_reads_back(encode_weights, decode_weights, mixed, 0, "dense")
 
 
-def test_encode_weights_laws_kill_wrong_ones():
+def test_encode_weights_laws_kill_wrong_ones() -> None:
     """The laws fail on one that never orients, one without ternary, without flags, without the zero point."""
     mixed = np.array([[-2, 2]] * 12, np.int8)
 
-    def dense_only(w_q, zero, encoding):
+    def dense_only(w_q: Any, zero: Any, encoding: Any) -> Any:
         bits = 1 + int(max(w_q.max(), ~w_q.min())).bit_length()
         return f"dense{bits}", pack_codes(w_q, max(bits, 2)).tobytes()
 
@@ -112,7 +113,7 @@ def test_encode_weights_laws_kill_wrong_ones():
     with pytest.raises(AssertionError):
         law_shortest(lambda w_q, zero, encoding: encode_weights(w_q, zero, encoding.replace("auto", "dense")), mixed)
 
-    def without_flags(form, data, shape, zero):
+    def without_flags(form: Any, data: Any, shape: Any, zero: Any) -> Any:
         return decode_weights("dense2", data[:-1], shape)
 
     with pytest.raises(AssertionError):
@@ -128,7 +129,7 @@ def test_encode_weights_laws_kill_wrong_ones():
             )
 
 
-def test_decode_weights_refuses_damage():
+def test_decode_weights_refuses_damage() -> None:
     """A form that does not exist, a wrong length, a spare flag that is set, and codes outside int8 are refused."""
     form, data = encode_weights(np.array([[-2, 2]] * 12, np.int8), 0, "dense")
     assert form == "oriented2"
@@ -148,7 +149,7 @@ def test_decode_weights_refuses_damage():
 
 
 @given(st.sampled_from(FORMS), st.binary(max_size=30), st.tuples(st.integers(0, 9), st.integers(0, 9)))
-def test_decode_weights_raises_nothing_but_value_errors(form, data, shape):
+def test_decode_weights_raises_nothing_but_value_errors(form: Any, data: Any, shape: Any) -> None:
     """Any bytes are codes of the shape asked for, or a ValueError."""
     try:
         assert decode_weights(form, data, shape).shape == shape
@@ -156,7 +157,7 @@ def test_decode_weights_raises_nothing_but_value_errors(form, data, shape):
         assert str(error)
 
 
-def test_auto_leaves_out_what_would_take_long(monkeypatch):
+def test_auto_leaves_out_what_would_take_long(monkeypatch: pytest.MonkeyPatch) -> None:
     """W4: beyond the limit "auto" takes a packed form; asked for by name, arithmetic code still comes."""
     sparse = np.zeros((20, 20), np.int8)
     sparse[::3, ::4] = 1
@@ -167,7 +168,7 @@ def test_auto_leaves_out_what_would_take_long(monkeypatch):
         assert encode_weights(sparse, 0, "arithmetic")[0] == "arithmetic"
 
 
-def test_auto_never_asks_for_what_arithmetic_code_refuses():
+def test_auto_never_asks_for_what_arithmetic_code_refuses() -> None:
     """W4: a tall matrix, K (N + 64) > 2^26 though K N <= 2^21, is an error by name, and packed by "auto"."""
     tall = np.zeros((1_100_000, 1), np.int8)
     with pytest.raises(ValueError, match="would take minutes"):

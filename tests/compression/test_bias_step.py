@@ -1,5 +1,7 @@
 """Laws of coarser biases (O3, O4): no output moves by more than the tolerance, and the step is the largest such."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -12,7 +14,7 @@ from npquant.integer.mlp import IntegerMLP
 from npquant.kernels.qparams import QuantParams
 
 
-def network(rng, per_channel=True, activation="relu"):
+def network(rng: np.random.Generator, per_channel: bool = True, activation: str = "relu") -> Any:
     """A layer of random scales and biases of up to 20 bits."""
     x = QuantParams(rng.uniform(0.001, 0.1), 0, -128, 127)
     y = QuantParams(rng.uniform(0.01, 1), 0, -128, 127)
@@ -23,7 +25,7 @@ def network(rng, per_channel=True, activation="relu"):
     return IntegerMLP((IntegerLayer(w_q, bias, x, w, y, activation, pre),), x)
 
 
-def law_moves_little(coarsen, model, tolerance):
+def law_moves_little(coarsen: Any, model: Any, tolerance: Any) -> None:
     """|b' - b| sx sw / sy <= t, up to the two roundings of this sum itself; all share O3's power of two."""
     before, after = model.layers[0], coarsen(model, tolerance).layers[0]
     multiplier = np.float64(before.x.scale) * np.asarray(before.w.scale, np.float64) / np.float64(before.target.scale)
@@ -36,7 +38,9 @@ def law_moves_little(coarsen, model, tolerance):
 
 
 @given(st.integers(0, 2**32 - 1), st.booleans(), st.sampled_from(["relu", "tanh"]), st.floats(0.01, 0.5))
-def test_coarsen_biases_moves_no_output_by_more_than_the_tolerance(seed, per_channel, activation, tolerance):
+def test_coarsen_biases_moves_no_output_by_more_than_the_tolerance(
+    seed: int, per_channel: bool, activation: str, tolerance: Any
+) -> None:
     """O3, O4, for one scale and for several, before clamps and before tables."""
     model = network(np.random.default_rng(seed), per_channel, activation)
     law_moves_little(coarsen_biases, model, tolerance)
@@ -44,10 +48,10 @@ def test_coarsen_biases_moves_no_output_by_more_than_the_tolerance(seed, per_cha
     assert coarsen_biases(after, tolerance) == after and coarsen_biases(model, 0) == model
 
 
-def test_law_kills_wrong_ones():
+def test_law_kills_wrong_ones() -> None:
     """The law fails on biases that are cut instead of rounded, and on a step that is twice as large or half."""
 
-    def cut(model, tolerance):
+    def cut(model: Any, tolerance: Any) -> Any:
         layer = model.layers[0]
         step = 1 << bias_exponent(layer, tolerance)
         lower = (layer.bias // step * step).astype(np.int32)
@@ -60,7 +64,7 @@ def test_law_kills_wrong_ones():
                 law_moves_little(wrong, model, 0.1)
 
 
-def test_coarser_biases_take_fewer_bytes():
+def test_coarser_biases_take_fewer_bytes() -> None:
     """What was cut off is a common power of two, which the stream stores once."""
     model = network(np.random.default_rng(1))
     exponent = bias_exponent(model.layers[0], 0.5)
@@ -68,7 +72,7 @@ def test_coarser_biases_take_fewer_bytes():
     assert exponent > 3 and sizes[1] <= sizes[0] - 6 * exponent // 8 + 1
 
 
-def test_coarsen_biases_refuses_bad_tolerances_and_overflow():
+def test_coarsen_biases_refuses_bad_tolerances_and_overflow() -> None:
     """Negative and large tolerances, NaN, and a bias at the very end of int32 are refused."""
     model = network(np.random.default_rng(0))
     for tolerance in (-0.1, 0.6, float("nan")):

@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from npquant.data.datasets import Dataset, load_dataset, load_optdigits
+from npquant.data.dataset import Dataset
+from npquant.data.datasets import load_dataset, load_optdigits
 
 LIMIT = 1 << 20
 

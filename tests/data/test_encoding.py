@@ -1,6 +1,7 @@
 """Laws of the encoding: fitted on training rows, the same for the next table, and its own description."""
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,14 +16,14 @@ WORDS = st.lists(st.sampled_from(["Jan", "Feb", "Mar", "?"]), min_size=8, max_si
 NUMBERS = st.lists(st.none() | st.integers(-9, 300), min_size=8, max_size=8)
 
 
-def table_of(words, numbers, *, label=True, header=True):
+def table_of(words: str, numbers: Any, *, label: bool = True, header: bool = True) -> Any:
     gaps = np.array([number is None for number in numbers])
     column = Column("n", np.array([number or 0 for number in numbers]), gaps if gaps.any() else None)
     last = (Column("label", np.arange(len(words)) % 2),) if label else ()
     return RawTable("t", (text_column("month", words), column, *last), header=header)
 
 
-def law_fitted_on_training_rows(fit, words, numbers, way):
+def law_fitted_on_training_rows(fit: Any, words: str, numbers: Any, way: Any) -> None:
     """What the other rows hold changes nothing: neither categories nor fills."""
     rows = np.arange(5)
     other = [*words[:5], "Dec", "Dec", "Nov"], [*numbers[:5], 1000, 2000, None]
@@ -40,12 +41,12 @@ def law_fitted_on_training_rows(fit, words, numbers, way):
 
 
 @given(WORDS, NUMBERS, st.sampled_from(["mean", "most-frequent"]))
-def test_fit_encoding_looks_at_training_rows_alone(words, numbers, way):
+def test_fit_encoding_looks_at_training_rows_alone(words: str, numbers: Any, way: Any) -> None:
     """Categories and fills are those of the training rows, whatever the others hold."""
     law_fitted_on_training_rows(fit_encoding, words, numbers, way)
 
 
-def test_fit_encoding_law_kills_leaks():
+def test_fit_encoding_law_kills_leaks() -> None:
     """The law fails on an encoding that is fitted on all rows."""
     with pytest.raises(AssertionError):
         law_fitted_on_training_rows(
@@ -54,7 +55,7 @@ def test_fit_encoding_law_kills_leaks():
 
 
 @given(WORDS, NUMBERS)
-def test_encoded_means_what_the_names_say(words, numbers):
+def test_encoded_means_what_the_names_say(words: str, numbers: Any) -> None:
     """A feature "month=Jan" is 1 where Jan stands, gaps hold the fill, and numbers themselves, narrow."""
     table = table_of(words, numbers)
     try:
@@ -69,7 +70,7 @@ def test_encoded_means_what_the_names_say(words, numbers):
     assert x.dtype.kind in "iu"
 
 
-def test_encoded_finds_columns_by_name_and_unknown_words_say_so():
+def test_encoded_finds_columns_by_name_and_unknown_words_say_so() -> None:
     """Another order of the columns changes nothing; a word that was not fitted is 0 everywhere, and is said."""
     code = fit_encoding(table_of(["Jan", "Feb"], [1, 2]), 2, None, None)
     same = RawTable("n", tuple(reversed(table_of(["Jan", "Dec"], [5, 6], label=False).columns)), header=True)
@@ -88,7 +89,7 @@ def test_encoded_finds_columns_by_name_and_unknown_words_say_so():
         encoded(RawTable("n", same.columns[:1]), None, code)
 
 
-def test_encoded_refuses_what_it_has_no_value_for():
+def test_encoded_refuses_what_it_has_no_value_for() -> None:
     """A gap without a fill, text where numbers stood, inf and what float32 cannot tell apart are named."""
     code = Encoding((ColumnCode("a"),))
     stamps = 1_700_000_000_000 + np.arange(4)
@@ -106,7 +107,7 @@ def test_encoded_refuses_what_it_has_no_value_for():
 @pytest.mark.parametrize(
     "dtype", [np.bool_, np.int8, np.uint16, np.int32, np.uint64, np.float16, np.float32, np.float64]
 )
-def test_encoded_is_exact_and_narrow(dtype):
+def test_encoded_is_exact_and_narrow(dtype: Any) -> None:
     """Whole numbers take the first narrow type that holds them all; 8 and 16 bits in a block stay."""
     values = np.array([[0, 1], [1, 100]], dtype)
     columns = tuple(Column(name, values[:, at]) for at, name in enumerate("ab"))
@@ -118,7 +119,7 @@ def test_encoded_is_exact_and_narrow(dtype):
         assert x.dtype == wanted
 
 
-def test_fit_encoding_counts_categories():
+def test_fit_encoding_counts_categories() -> None:
     """32 different texts become features; one more is named with its count and the fix, and a misspelt number found."""
     words = [f"w{i:02}" for i in range(MOST_CATEGORIES)]
     label = Column("label", np.arange(MOST_CATEGORIES + 1))
@@ -131,7 +132,7 @@ def test_fit_encoding_counts_categories():
         fit_encoding(RawTable("t", (typed, label)), 1, None, None)
 
 
-def test_fit_encoding_names_empty_columns():
+def test_fit_encoding_names_empty_columns() -> None:
     """A column without a value in the training rows, and a table of nothing but its label, are refused."""
     empty = Column("e", np.zeros(3), np.array([True, True, False]))
     with pytest.raises(ValueError, match="column 'e' holds nothing in any training row: drop it"):
@@ -141,13 +142,14 @@ def test_fit_encoding_names_empty_columns():
 
 
 @given(WORDS, NUMBERS, st.sampled_from(["mean", "most-frequent", None]))
-def test_encoding_survives_json(words, numbers, way):
+def test_encoding_survives_json(words: str, numbers: Any, way: Any) -> None:
     """What to_json writes is JSON, and from_json makes the same encoding of it."""
     try:
         code = fit_encoding(table_of(words, numbers), 2, None, way)
     except ValueError:
         return
     assert Encoding.from_json(json.loads(json.dumps(code.to_json()))) == code
+    damaged: dict[str, Any]
     for damaged in ({}, {"columns": 3, "named": True, "missing": None}, {"columns": [{}]}):
         with pytest.raises(ValueError, match="not the description of an encoding"):
             Encoding.from_json(damaged)
@@ -157,7 +159,7 @@ def test_encoding_survives_json(words, numbers, way):
     ("word", "says"),
     [("unknown", "'age' (6, since 'unknown' is no number)"), ("5", "'age' (6)")],
 )
-def test_a_word_among_numbers_is_said(word, says):
+def test_a_word_among_numbers_is_said(word: Any, says: Any) -> None:
     """A typing error in one cell makes categories of a column of numbers: the note names it."""
     column = text_column("age", ["0", "1", "2", "3", "4", word])
     raw = RawTable("t", (column, Column("label", np.arange(6))), header=True)

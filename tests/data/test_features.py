@@ -1,5 +1,7 @@
 """Laws of narrowing: values that differ stay apart in float32, or the column is named."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -11,7 +13,7 @@ from npquant.data.features import narrow_type, not_finite, require_told_apart
 STAMP = 1_700_000_000_000
 
 
-def law_apart(check, values):
+def law_apart(check: Any, values: Any) -> None:
     """What passes has as many different values after narrowing as before; what does not has fewer."""
     same = np.unique(values).size == np.unique(values.astype(np.float32)).size
     try:
@@ -27,15 +29,15 @@ STAMPS = st.lists(st.integers(STAMP, STAMP + 10**6), min_size=6, max_size=6).map
 
 
 @given(WHOLE | STAMPS | STAMPS.map(lambda v: v.astype(np.float64)))
-def test_require_told_apart_is_strict_with_whole_numbers(values):
+def test_require_told_apart_is_strict_with_whole_numbers(values: Any) -> None:
     """Whole numbers of any type, those in floats too, stay apart one by one or are refused."""
     law_apart(require_told_apart, values)
 
 
-def test_require_told_apart_law_kills_checks_that_look_away():
+def test_require_told_apart_law_kills_checks_that_look_away() -> None:
     """The law fails on a check that lets all pass, and on one that refuses large numbers as such."""
 
-    def by_size(values, name, source):
+    def by_size(values: Any, name: Any, source: Any) -> None:
         if np.abs(values).max() > 2**24:
             raise ValueError(f"column {name!r}")
 
@@ -57,7 +59,7 @@ def test_require_told_apart_law_kills_checks_that_look_away():
         (np.array([0.1, 0.1]), False),
     ],
 )
-def test_require_told_apart_leaves_real_numbers_their_last_digits(values, lost):
+def test_require_told_apart_leaves_real_numbers_their_last_digits(values: Any, lost: Any) -> None:
     """Real values may lose digits that 16 bits would lose too; a column that float32 makes coarse is refused."""
     if not lost:
         require_told_apart(values, "a", "t")
@@ -67,13 +69,13 @@ def test_require_told_apart_leaves_real_numbers_their_last_digits(values, lost):
 
 
 @given(st.integers(-(2**17), 2**17), st.integers(0, 2**17))
-def test_narrow_type_is_the_first_that_holds(low, width):
+def test_narrow_type_is_the_first_that_holds(low: Any, width: int) -> None:
     """uint8, int8, uint16, int16: the first that holds both ends, or none."""
     holds = [np.dtype(t) for t in ("u1", "i1", "u2", "i2") if np.iinfo(t).min <= low and low + width <= np.iinfo(t).max]
     assert narrow_type(low, low + width) == (holds[0] if holds else None)
 
 
-def test_not_finite_finds_the_first():
+def test_not_finite_finds_the_first() -> None:
     """NaN, infinities and what is beyond float32 are found by place; integers are finite."""
     for bad in (np.nan, np.inf, -np.inf, 1e39):
         assert not_finite(np.array([1.0, bad, bad])) == 1

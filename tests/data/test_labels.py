@@ -1,5 +1,7 @@
 """Laws of the label's values: classes become ascending indices, quantities stay; what cannot be split is named."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,18 +11,18 @@ from npquant.data.labels import are_quantities, targets_of
 from npquant.data.raw_table import Column, RawTable, text_column
 
 
-def table_of(labels, **fields):
+def table_of(labels: Any, **fields: Any) -> Any:
     label = text_column("label", labels) if labels.dtype.kind == "U" else Column("label", labels)
     return RawTable("t", (Column("a", np.zeros(len(labels))), label), **fields)
 
 
-def index(labels):
+def index(labels: Any) -> Any:
     found = targets_of(table_of(labels), 1)
     assert found.kind == "classes"
     return found.y, found.class_names
 
 
-def law_ascending(number, values):
+def law_ascending(number: Any, values: Any) -> None:
     """Indices name the label of each row; names ascend, as numbers where all are whole numbers."""
     labels = np.array(values * 3)
     y, names = number(labels)
@@ -34,19 +36,19 @@ TEXTS = st.lists(st.text("abz ", min_size=1, max_size=3).map(lambda t: f"c{t}c")
 
 
 @given(st.one_of(WHOLE, WHOLE.map(lambda values: [str(value) for value in values]), TEXTS))
-def test_targets_of_ascend(values):
+def test_targets_of_ascend(values: Any) -> None:
     """Integers, integers in text and words are numbered in ascending order of what they say."""
     law_ascending(index, values)
 
 
-def test_targets_of_law_kills_wrong_orders():
+def test_targets_of_law_kills_wrong_orders() -> None:
     """The law fails on an order of text for numbers, and on the order of appearance."""
 
-    def as_text(labels):
+    def as_text(labels: Any) -> Any:
         names, y = np.unique(labels.astype(str), return_inverse=True)
         return y.astype(np.int64), tuple(names.tolist())
 
-    def by_appearance(labels):
+    def by_appearance(labels: Any) -> Any:
         names = list(dict.fromkeys(map(str, labels.tolist())))
         return np.array([names.index(str(label)) for label in labels.tolist()]), tuple(names)
 
@@ -55,7 +57,7 @@ def test_targets_of_law_kills_wrong_orders():
             law_ascending(wrong, [10, 9])
 
 
-def test_targets_of_take_1_and_1_0_for_one_class():
+def test_targets_of_take_1_and_1_0_for_one_class() -> None:
     """Numbers are told apart by what they say, not by how they are written."""
     y, names = index(np.array(["1", "1.0", "2", "2e0", "1", "2"]))
     assert names == ("1", "2") and y.tolist() == [0, 0, 1, 1, 0, 1]
@@ -78,12 +80,12 @@ def test_targets_of_take_1_and_1_0_for_one_class():
         (list(range(1000)) + list(range(500)), True),
     ],
 )
-def test_are_quantities_by_value(values, real):
+def test_are_quantities_by_value(values: Any, real: Any) -> None:
     """Whole numbers are classes if they are few, or numbered without a gap from 0 or 1; other numbers are targets."""
     assert are_quantities(np.array(values)) is real
 
 
-def test_targets_of_quantities_are_float64_as_they_are():
+def test_targets_of_quantities_are_float64_as_they_are() -> None:
     """Real targets, of one output or of several, come as float64 without names."""
     for y in (np.linspace(-1e6, 1e6, 30), np.arange(60.0).reshape(30, 2), np.arange(0, 3000, 100)):
         found = targets_of(table_of(y), 1)
@@ -91,7 +93,7 @@ def test_targets_of_quantities_are_float64_as_they_are():
         assert np.array_equal(found.y, y)
 
 
-def test_target_that_never_changes_is_named_among_several():
+def test_target_that_never_changes_is_named_among_several() -> None:
     """One still output of two is the one that is named, with the fix."""
     with pytest.raises(ValueError, match=r"output 1 of the label 'label' has the same value in every row.*drop it"):
         targets_of(table_of(np.stack([np.linspace(0, 1, 30), np.full(30, 7.5)], axis=1)), 1)
@@ -111,7 +113,7 @@ def test_target_that_never_changes_is_named_among_several():
         ([0.5] * 9, {}, "the label 'label' has the same value in every row"),
     ],
 )
-def test_targets_of_name_what_cannot_be_split(labels, fields, word):
+def test_targets_of_name_what_cannot_be_split(labels: Any, fields: Any, word: Any) -> None:
     """One class, small classes with their first row, foreign indices, infinities and empty tables are named."""
     with pytest.raises(ValueError, match=word):
         targets_of(table_of(np.array(labels), **fields), 1)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from npquant.data.content_hash import content_sha256
-from npquant.data.datasets import Dataset
+from npquant.data.dataset import Dataset
 from npquant.data.matching import facts_of, match_classes, match_data, match_features
 from npquant.files.facts import Facts
 

@@ -1,5 +1,7 @@
 """Laws of notes: they count what is there, and are silent where there is nothing to say."""
 
+from typing import Any
+
 import numpy as np
 from hypothesis import given
 from hypothesis.extra.numpy import arrays
@@ -12,9 +14,10 @@ HALVES = Targets(np.array([0, 1] * 3), ("a", "b"), "classes")
 
 
 @given(arrays(np.int8, (6, 2), elements={"min_value": -1, "max_value": 1}))
-def test_notes_count_identical_rows(x):
+def test_notes_count_identical_rows(x: Any) -> None:
     """Rows that stood before are counted, those with another label too; equal numbers are equal in every type."""
-    seen, other = {}, 0
+    seen: dict[Any, Any] = {}
+    other = 0
     for row, y in zip(x.tolist(), HALVES.y.tolist(), strict=True):
         other += seen.setdefault(tuple(row), y) != y
     again = len(x) - len(seen)
@@ -27,7 +30,7 @@ def test_notes_count_identical_rows(x):
 
 
 @given(arrays(np.int8, (7, 1), elements={"min_value": 0, "max_value": 3}))
-def test_leak_note_counts_test_rows_that_stand_in_training(x):
+def test_leak_note_counts_test_rows_that_stand_in_training(x: Any) -> None:
     """A test row that equals a training row is counted; one that equals a validation row is not."""
     split = Split(np.arange(3), np.array([3]), np.array([4, 5, 6]))
     twice = sum(x[row, 0] in x[:3, 0] for row in split.test)
@@ -35,7 +38,7 @@ def test_leak_note_counts_test_rows_that_stand_in_training(x):
     assert (found[0].split()[0] if found else "0") == str(twice)
 
 
-def test_notes_are_silent_where_there_is_nothing():
+def test_notes_are_silent_where_there_is_nothing() -> None:
     """A table without constant columns or identical rows says its classes, and no more; of many classes the ends."""
     x = np.arange(12).reshape(6, 2)
     assert table_notes(x, ("p", "q"), HALVES, row_digests(x)) == ("Classes: 'a' 50.0 %, 'b' 50.0 %",)
@@ -45,7 +48,7 @@ def test_notes_are_silent_where_there_is_nothing():
     assert line == "Classes: 30, from '0' 3.3 % to '0' 3.3 %"
 
 
-def test_notes_name_constant_features_and_like_names():
+def test_notes_name_constant_features_and_like_names() -> None:
     """Constant features are named, at most six; class names that a reader would take for one are shown in pairs."""
     x = np.ones((6, 8), np.uint8)
     lines = table_notes(x, tuple("abcdefgh"), Targets(HALVES.y, ("No", " no"), "classes"), row_digests(x))

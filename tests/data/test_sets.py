@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,7 +25,7 @@ def sealed_rows() -> SealedRows:
 class LeakyRows(SealedRows):
     """Opens as often as asked."""
 
-    def open(self):  # type: ignore[no-untyped-def]
+    def open(self) -> Any:
         return np.zeros((2, 1)), np.zeros(2, np.int64)
 
 

@@ -6,6 +6,7 @@ length of 8 bytes and an npz of `model`, `x` and `resolver`; an answer a length 
 
 import io
 import sys
+from typing import Any
 
 import numpy as np
 
@@ -21,7 +22,7 @@ KINDS = {
 }
 
 
-def run(model, x, resolver):
+def run(model: Any, x: Any, resolver: Any) -> Any:
     """Run a model of one input and one output."""
     interpreter = Interpreter(model_content=model, experimental_op_resolver_type=KINDS[resolver], num_threads=1)
     interpreter.allocate_tensors()
@@ -30,7 +31,7 @@ def run(model, x, resolver):
     return np.array(interpreter.get_tensor(interpreter.get_output_details()[0]["index"]))
 
 
-def main():
+def main() -> None:
     """Answer until standard input ends."""
     questions, answers = sys.stdin.buffer, sys.stdout.buffer
     while head := questions.read(8):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -22,7 +24,7 @@ CODES = [("ref", "int8"), ("ref", "uint8"), ("opt", "int8")]
 each_type = pytest.mark.parametrize(("resolver", "codes"), CODES)
 
 
-def require_equal(got, want, case):
+def require_equal(got: Any, want: Any, case: Any) -> Any:
     """Fail unless all outputs are equal; return how many."""
     assert got.dtype == want.dtype and got.shape == want.shape, case
     assert not differing(got, want).any(), f"{int(differing(got, want).sum())} of {got.size} differ: {case}"
@@ -31,7 +33,7 @@ def require_equal(got, want, case):
 
 @each_resolver
 @pytest.mark.parametrize("per_channel", [False, True])
-def test_fully_connected_equals_profile(resolver, per_channel):
+def test_fully_connected_equals_profile(resolver: Any, per_channel: bool) -> None:
     """FULLY_CONNECTED at chosen accumulators; the other resolver's profile is wrong."""
     compared, killed = 0, 0
     other = PROFILE["opt" if resolver == "ref" else "ref"]
@@ -45,7 +47,7 @@ def test_fully_connected_equals_profile(resolver, per_channel):
 
 
 @each_type
-def test_fully_connected_equals_profile_on_products(resolver, codes):
+def test_fully_connected_equals_profile_on_products(resolver: Any, codes: Any) -> None:
     """FULLY_CONNECTED on products of every depth around a vector width, weight zero points included."""
     compared = 0
     for zeros in (False, True):
@@ -58,7 +60,7 @@ def test_fully_connected_equals_profile_on_products(resolver, codes):
 
 
 @each_type
-def test_quantize_equals_profile(resolver, codes):
+def test_quantize_equals_profile(resolver: Any, codes: Any) -> None:
     """QUANTIZE at ties, NaN, infinities and overflow; the other resolver's is wrong."""
     compared, killed = 0, 0
     other = PROFILE["opt" if resolver == "ref" else "ref"]
@@ -70,7 +72,7 @@ def test_quantize_equals_profile(resolver, codes):
 
 
 @each_type
-def test_dequantize_equals_profile(resolver, codes):
+def test_dequantize_equals_profile(resolver: Any, codes: Any) -> None:
     """DEQUANTIZE on every code and zero point."""
     compared = 0
     for q, x in vectors.to_dequantize(22, 256, codes):
@@ -80,7 +82,7 @@ def test_dequantize_equals_profile(resolver, codes):
 
 
 @each_type
-def test_requantize_codes_equals_profile(resolver, codes):
+def test_requantize_codes_equals_profile(resolver: Any, codes: Any) -> None:
     """QUANTIZE of codes, every length around a vector of 16."""
     rng, compared, info = np.random.default_rng(43), 0, np.iinfo(codes)
     for k in range(300):
@@ -96,7 +98,7 @@ def test_requantize_codes_equals_profile(resolver, codes):
 
 @each_type
 @pytest.mark.parametrize("name", drawn.ENGINE_NAMES)
-def test_activation_equals_profile(resolver, codes, name):
+def test_activation_equals_profile(resolver: Any, codes: Any, name: Any) -> None:
     """All codes under relu, relu6, sigmoid and tanh at many scales."""
     rng, compared, info = np.random.default_rng(41), 0, np.iinfo(codes)
     for k in range(300):
@@ -114,7 +116,7 @@ def test_activation_equals_profile(resolver, codes, name):
 
 
 @each_type
-def test_softmax_equals_profile(resolver, codes):
+def test_softmax_equals_profile(resolver: Any, codes: Any) -> None:
     """Rows of 1 to 1,025 codes at many scales and factors, 512 equal codes among them."""
     rng, compared, info = np.random.default_rng(44), 0, np.iinfo(codes)
     for k in range(240):

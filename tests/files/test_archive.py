@@ -7,6 +7,8 @@ import struct
 import tracemalloc
 import warnings
 import zipfile
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,14 +26,14 @@ ARRAYS = st.tuples(DTYPES, hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, 
 LIMIT = 1 << 16
 
 
-def law_reads_back(encode, decode, array):
+def law_reads_back(encode: Any, decode: Any, array: Any) -> None:
     back = decode(encode(array), "a.npy")
     assert back.dtype == array.dtype.newbyteorder("=") and back.shape == array.shape
     assert back.tobytes() == array.astype(back.dtype).tobytes()
 
 
 @given(ARRAYS)
-def test_npy_reads_back_and_is_numpy_s_own(array):
+def test_npy_reads_back_and_is_numpy_s_own(array: Any) -> None:
     """L4: values, NaN payloads, dtype and shape survive; NumPy reads what is written, and is read in both orders."""
     law_reads_back(encode_npy, decode_npy, array)
     theirs = np.load(io.BytesIO(encode_npy(array)), allow_pickle=False)
@@ -43,13 +45,13 @@ def test_npy_reads_back_and_is_numpy_s_own(array):
 
 
 @given(ARRAYS)
-def test_encode_npy_depends_on_nothing_but_the_array(array):
+def test_encode_npy_depends_on_nothing_but_the_array(array: Any) -> None:
     """Byte order and memory order of an array leave no trace."""
     for other in (array.astype(array.dtype.newbyteorder(">")), np.array(array, order="F")):
         assert encode_npy(other) == encode_npy(array)
 
 
-def test_npy_law_kills_wrong_ones():
+def test_npy_law_kills_wrong_ones() -> None:
     """The law fails on a reader that ignores the order, and on a writer that passes float32 on."""
     wide = np.array([[1.0, 2.0, 1 / 3], [4.0, 5.0, 6.0]])
     stream = io.BytesIO()
@@ -65,7 +67,7 @@ def test_npy_law_kills_wrong_ones():
     "array",
     [np.array([None, 1], object), np.zeros(2, [("a", "i4")]), np.array(["2024-01-01"], "M8[D]"), np.zeros(1, "V3")],
 )
-def test_npy_refuses_what_is_not_numbers_or_text(array):
+def test_npy_refuses_what_is_not_numbers_or_text(array: Any) -> None:
     """Objects (pickles), records, dates and void are neither written nor read."""
     with pytest.raises(TypeError, match="not stored; convert"):
         encode_npy(array)
@@ -76,20 +78,20 @@ def test_npy_refuses_what_is_not_numbers_or_text(array):
 
 
 @given(st.data())
-def test_decode_npy_raises_nothing_but_the_one_error(data):
+def test_decode_npy_raises_nothing_but_the_one_error(data: st.DataObject) -> None:
     """Whatever is done to a file, it is an array or a FormatError that starts with its name."""
     content = bytearray(encode_npy(np.arange(6, dtype=np.int16).reshape(2, 3)))
     for at, byte in data.draw(st.lists(st.tuples(st.integers(0, len(content) - 1), st.integers(0, 255)), max_size=4)):
         content[at] = byte
-    content = bytes(content[: data.draw(st.integers(0, len(content)))])
+    content = bytes(content[: data.draw(st.integers(0, len(content)))])  # type: ignore[assignment]
     try:
         assert isinstance(decode_npy(content, "a.npy"), np.ndarray)
     except FormatError as error:
         assert str(error).startswith("a.npy: ")
 
 
-def with_header(text, body=b""):
-    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text + body
+def with_header(text: str, body: Any = b"") -> Any:
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text + body  # type: ignore[operator]
 
 
 @pytest.mark.parametrize(
@@ -106,7 +108,7 @@ def with_header(text, body=b""):
         b"",
     ],
 )
-def test_decode_npy_refuses_hostile_headers(content):
+def test_decode_npy_refuses_hostile_headers(content: Any) -> None:
     """Shapes beyond the file, ranks beyond NumPy, code in the header and unknown versions are refused."""
     with pytest.raises(FormatError, match=r"^a\.npy: "):
         decode_npy(content, "a.npy")
@@ -114,7 +116,7 @@ def test_decode_npy_refuses_hostile_headers(content):
 
 @pytest.mark.parametrize("item", ["<U2", ">U2"])
 @pytest.mark.parametrize("point", [0x110000, 0xFFFFFFFF, 0xD800, 0xDFFF])
-def test_decode_npy_refuses_text_that_is_none(item, point):
+def test_decode_npy_refuses_text_that_is_none(item: Any, point: Any) -> None:
     """Code points beyond Unicode, which crash NumPy later, and surrogates are refused; their neighbours are not."""
     text = np.array(["a\uffff", "\ue000\U0010ffff"], item)
     law_reads_back(encode_npy, decode_npy, text)
@@ -130,7 +132,7 @@ MEMBERS = st.dictionaries(st.text("abc./é", min_size=1, max_size=5), st.binary(
 
 
 @given(MEMBERS)
-def test_zip_reads_back_in_order_and_reproducibly(members):
+def test_zip_reads_back_in_order_and_reproducibly(members: Any) -> None:
     """L1: names, contents and their order survive; the bytes are the same again; zipfile finds no fault."""
     data = encode_zip(members)
     assert list(decode_zip(data, "a.npz", max_bytes=LIMIT).items()) == list(members.items())
@@ -138,7 +140,7 @@ def test_zip_reads_back_in_order_and_reproducibly(members):
     assert zipfile.ZipFile(io.BytesIO(data)).testzip() is None
 
 
-def zipped(*members, method=zipfile.ZIP_DEFLATED):
+def zipped(*members: Any, method: Any = zipfile.ZIP_DEFLATED) -> Any:
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", method) as archive, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # zipfile warns of the name that is written twice on purpose
@@ -147,7 +149,7 @@ def zipped(*members, method=zipfile.ZIP_DEFLATED):
     return stream.getvalue()
 
 
-def law_bomb_is_bounded(decode):
+def law_bomb_is_bounded(decode: Any) -> None:
     bomb = zipped(("x.npy", bytes(1 << 24)))
     assert len(bomb) < 1 << 15
     tracemalloc.start()
@@ -163,15 +165,15 @@ def law_bomb_is_bounded(decode):
         tracemalloc.stop()
 
 
-def test_decode_zip_bounds_bombs():
+def test_decode_zip_bounds_bombs() -> None:
     """16 MiB of zeros in 16 kB are refused before they are inflated, also where the directory lies."""
     law_bomb_is_bounded(lambda data: decode_zip(data, "a.npz", max_bytes=LIMIT))
 
 
-def test_decode_zip_law_kills_one_that_measures_afterwards():
+def test_decode_zip_law_kills_one_that_measures_afterwards() -> None:
     """The law fails on a reader that inflates first and looks at the length then."""
 
-    def inflate_first(data):
+    def inflate_first(data: Any) -> None:
         try:
             archive = zipfile.ZipFile(io.BytesIO(data))
             total = sum(len(archive.read(name)) for name in archive.namelist())
@@ -184,7 +186,7 @@ def test_decode_zip_law_kills_one_that_measures_afterwards():
         law_bomb_is_bounded(inflate_first)
 
 
-def test_decode_zip_refuses_doubles_crowds_other_methods_and_damage():
+def test_decode_zip_refuses_doubles_crowds_other_methods_and_damage() -> None:
     """A name that stands twice, too many members, other compression, encryption and truncation are refused."""
     crowd = zipped(*[(str(i), b"") for i in range(4097)])
     encrypted = bytearray(zipped(("a", b"1")))
@@ -199,7 +201,7 @@ def test_decode_zip_refuses_doubles_crowds_other_methods_and_damage():
 
 
 @given(st.data())
-def test_decode_zip_raises_nothing_but_the_one_error(data):
+def test_decode_zip_raises_nothing_but_the_one_error(data: st.DataObject) -> None:
     """Whatever is done to an archive, it has members or a FormatError that starts with its name."""
     content = bytearray(zipped(("a.npy", b"123" * 9), ("b", b"4")))
     for at, byte in data.draw(st.lists(st.tuples(st.integers(0, len(content) - 1), st.integers(0, 255)), max_size=4)):
@@ -210,7 +212,7 @@ def test_decode_zip_raises_nothing_but_the_one_error(data):
         assert str(error).startswith("a.npz: ")
 
 
-def test_read_bounded_reads_regular_files_within_the_limit(tmp_path):
+def test_read_bounded_reads_regular_files_within_the_limit(tmp_path: Path) -> None:
     """The limit is inclusive; folders and pipes are refused before they are opened, missing files are OSError."""
     path = tmp_path / "a.bin"
     path.write_bytes(b"abc")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+from typing import Any
 
 import numpy as np
 import pytest
@@ -28,7 +29,7 @@ ENDS = [
 
 
 @pytest.mark.parametrize(("offset", "factor"), ENDS)
-def test_ends_are_kept_bit_for_bit_in_every_form(offset, factor):
+def test_ends_are_kept_bit_for_bit_in_every_form(offset: Any, factor: Any) -> None:
     """The container, the zip around it, and plain arrays; the parts sum to the length."""
     net = dataclasses.replace(PLAIN, output_offset=offset, output_factor=factor)
     for data in (encode_model(net, container="npq"), encode_model(net), encode_plain_arrays(net)):
@@ -39,21 +40,21 @@ def test_ends_are_kept_bit_for_bit_in_every_form(offset, factor):
         assert ("output_offset" in arrays, "output_factor" in arrays) == (offset is not None, factor is not None)
 
 
-def test_a_network_without_ends_is_written_as_before():
+def test_a_network_without_ends_is_written_as_before() -> None:
     """Kind 1, which every reader takes; one with ends has a kind that no old reader takes for less than it is."""
     with_ends = dataclasses.replace(PLAIN, output_offset=[1.0, 2.0])
     assert [encode_model(net, container="npq")[4] for net in (PLAIN, with_ends)] == [1, 2]
 
 
 @pytest.mark.parametrize("cut", [1, 9, 20])
-def test_ends_that_are_cut_off_are_refused(cut):
+def test_ends_that_are_cut_off_are_refused(cut: Any) -> None:
     """By the place, and no network is made of the rest."""
     data = encode_model(dataclasses.replace(PLAIN, output_offset=ENDS[2][0], output_factor=ENDS[2][1]), container="npq")
     with pytest.raises(FormatError):
         decode_network(data[:-cut], "short.npq")
 
 
-def test_factors_that_are_none_are_refused():
+def test_factors_that_are_none_are_refused() -> None:
     """A factor is above 0 and finite, and there is one an output."""
     for factor in ([0.0, 1.0], [-1.0, 1.0], [np.inf, 1.0], [1.0]):
         with pytest.raises(ValueError, match=r"output_factor has shape .* must be \(2,\) and finite and above 0"):

@@ -92,7 +92,7 @@ def law_same_or_the_one_error(data: Iterator[bytes], original: bytes, read: Call
     wanted, refused = read(original, NAME), 0
     for i, copy in enumerate(data):
         loaded: list[object] = []
-        if judge(lambda content, loaded=loaded: loaded.append(read(content, NAME)), copy, NAME, traced=i % 10 == 0):
+        if judge(lambda content, loaded=loaded: loaded.append(read(content, NAME)), copy, NAME, traced=i % 10 == 0):  # type: ignore[misc]
             assert same(loaded[0], wanted)
         else:
             refused += 1

@@ -5,6 +5,8 @@ import io
 import json
 from hashlib import sha256
 from itertools import pairwise
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -35,7 +37,7 @@ SEEDS = st.integers(0, 2**32 - 1)
 P8 = QuantParams(0.5, 0, -128, 127)
 
 
-def dynamic(seed, profile="npquant"):
+def dynamic(seed: int, profile: str = "npquant") -> Any:
     """A dynamic network of one or two layers; an engine's weights may be uint8 with zero points."""
     rng = np.random.default_rng(seed)
     widths, layers = rng.integers(1, 6, int(rng.integers(2, 4))), []
@@ -52,7 +54,7 @@ def dynamic(seed, profile="npquant"):
     return DynamicMLP(tuple(layers), granularity, get(profile))
 
 
-def network(seed):
+def network(seed: int) -> Any:
     """A network of any kind."""
     rng = np.random.default_rng(seed)
     kind = seed % 4
@@ -70,7 +72,7 @@ def network(seed):
 
 
 @given(seed=SEEDS)
-def test_every_network_comes_back_equal_with_equal_bytes(seed):
+def test_every_network_comes_back_equal_with_equal_bytes(seed: int) -> None:
     """Z3: what was encoded is decoded to an equal network, whose bytes are the same; the parts are all of them."""
     net = network(seed)
     data = encode_plain_arrays(net)
@@ -81,7 +83,7 @@ def test_every_network_comes_back_equal_with_equal_bytes(seed):
 
 
 @given(seed=SEEDS)
-def test_saved_networks_answer_the_same(seed, tmp_path_factory):
+def test_saved_networks_answer_the_same(seed: int, tmp_path_factory: pytest.TempPathFactory) -> None:
     """`save` takes every kind; what `load` gives answers bit for bit."""
     net = network(seed)
     path = tmp_path_factory.getbasetemp() / "saved.npz"
@@ -92,7 +94,7 @@ def test_saved_networks_answer_the_same(seed, tmp_path_factory):
     assert np.array_equal(net.logits(x), back.logits(x))
 
 
-def test_numpy_reads_every_array_by_name(tmp_path):
+def test_numpy_reads_every_array_by_name(tmp_path: Path) -> None:
     """`to_npz`: names, dtypes and shapes of L5, from the reader that everybody has."""
     y, pre = QuantParams(2, 3, 0, 255), QuantParams(0.25, 7, -10, 10)
     w = QuantParams([0.5, 0.25], 0, -128, 127)
@@ -119,7 +121,7 @@ def test_numpy_reads_every_array_by_name(tmp_path):
     assert {("weights", 0), ("weights", 1), ("biases", 1), ("tables", 0), ("scales", 0), ("offset", None)} <= names
 
 
-def test_the_container_refuses_what_it_cannot_hold_and_says_how_to_save_it(tmp_path):
+def test_the_container_refuses_what_it_cannot_hold_and_says_how_to_save_it(tmp_path: Path) -> None:
     """Each kind of network that N1 to N6 have no bytes for is named; its npz is plain arrays, others stay small."""
     one, zero, w = np.array([[1]], np.int8), np.array([0], np.int32), QuantParams(0.5, 0, -128, 127)
     u8, p16 = QuantParams(0.5, 9, 0, 255), QuantParams(0.5, 0, -32768, 32767)
@@ -152,7 +154,7 @@ def test_the_container_refuses_what_it_cannot_hold_and_says_how_to_save_it(tmp_p
     assert sorted(path.name for path in tmp_path.iterdir()) == ["net.npz"]
 
 
-def test_unknown_profiles_are_not_stored_by_name():
+def test_unknown_profiles_are_not_stored_by_name() -> None:
     """A record that is not npquant's own of that name could not be found again."""
     mine = dataclasses.replace(NPQUANT, version="mine")
     layer = IntegerLayer(np.array([[1]], np.int8), np.array([0], np.int32), P8, P8, P8, "relu")
@@ -162,7 +164,7 @@ def test_unknown_profiles_are_not_stored_by_name():
         encode_plain_arrays({"w0": 1})
 
 
-def rewritten(data, **changes):
+def rewritten(data: Any, **changes: Any) -> Any:
     """A file that says otherwise, with hashes and checksums that are right; None takes something away."""
     members = decode_zip(data, "a", max_bytes=1 << 20)
     manifest = json.loads(members.pop("manifest.json"))
@@ -220,7 +222,7 @@ FILES = {"integer": INTEGER, "dynamic": DYNAMIC, "table": TABLED}
         (TABLED, {"schema": "npquant.model/2"}, "schema"),
     ],
 )  # fmt: skip
-def test_files_that_fit_their_hashes_and_hold_no_network_are_refused(data, changes, word):
+def test_files_that_fit_their_hashes_and_hold_no_network_are_refused(data: Any, changes: Any, word: Any) -> None:
     """One error, which names the file and what is wrong in it."""
     with pytest.raises(FormatError, match=word) as error:
         decode_network(rewritten(data, **changes), "liar.npz")
@@ -228,7 +230,7 @@ def test_files_that_fit_their_hashes_and_hold_no_network_are_refused(data, chang
 
 
 @pytest.mark.parametrize("name", [name for name in names() if get(name).dynamic is not None])
-def test_dynamic_network_of_every_engine_comes_back(name):
+def test_dynamic_network_of_every_engine_comes_back(name: Any) -> None:
     """The profile, its granularity, and the engine's switch where it is set; else the file has no entry for it."""
     w, rule = QuantParams(0.5, 0, -128, 127), get(name).dynamic
     layer = DynamicLayer(np.array([[3], [-4]], np.int8), w, [1.0], "relu")
@@ -240,12 +242,12 @@ def test_dynamic_network_of_every_engine_comes_back(name):
         assert (back == DynamicMLP((layer,), rule.granularity, get(name))) == (variant is None)
 
 
-def reader(data):
+def reader(data: Any) -> Any:
     """Decode a file, silent about its numerics version."""
     return decode_network(data, "liar.npz")
 
 
-def fuzz(count):
+def fuzz(count: int) -> Any:
     """Mutate each file; whatever loads must be the same network."""
     loaded = 0
     for at, original in enumerate(FILES.values()):
@@ -256,18 +258,18 @@ def fuzz(count):
     return loaded
 
 
-def test_damaged_files_are_refused_or_the_same_network():
+def test_damaged_files_are_refused_or_the_same_network() -> None:
     """Thousands of damaged copies: the documented error, or an equal network; and no memory beyond the file's."""
     assert fuzz(1000) < 600
 
 
 @pytest.mark.slow
-def test_many_damaged_files_are_refused_or_the_same_network():
+def test_many_damaged_files_are_refused_or_the_same_network() -> None:
     """10^5 of them."""
     fuzz(34_000)
 
 
-def test_fuzz_kills_a_reader_without_hashes():
+def test_fuzz_kills_a_reader_without_hashes() -> None:
     """A reader that looks at no hash lets a changed weight through."""
     at = INTEGER.index(np.array([[1], [-3]], np.int8).tobytes() + b"PK")
     damaged = bytearray(INTEGER)
@@ -278,7 +280,7 @@ def test_fuzz_kills_a_reader_without_hashes():
         assert arrays["w0"].tolist() == [[1], [-3]]
 
 
-def test_slice_zip_gives_what_decode_zip_gives_and_refuses_what_is_not_stored():
+def test_slice_zip_gives_what_decode_zip_gives_and_refuses_what_is_not_stored() -> None:
     """L1: views of a stored archive are its members; compressed, misnamed and overlong ones are refused."""
     for data in FILES.values():
         views = slice_zip(data, "a")

@@ -9,6 +9,8 @@ import zipfile
 from dataclasses import replace
 from hashlib import sha256
 from itertools import pairwise
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -33,33 +35,33 @@ CLAMPED = ["identity", "relu", "clipped_relu", "relu6", "relu_n1_to_1"]
 FLOAT = ["relu", "clipped_relu", "hard_sigmoid", "sigmoid", "tanh", "softplus"]
 
 
-def load(path):
+def load(path: Any) -> Any:
     """Read the native formats, and no others."""
     return read_network(path).model
 
 
 @st.composite
-def float_networks(draw):
+def float_networks(draw: st.DrawFn) -> Any:
     """Any float network of up to three layers: float32 or float64, signed zeros and the smallest numbers too."""
     widths = draw(st.lists(st.integers(1, 4), min_size=2, max_size=4))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     dtype = draw(st.sampled_from([np.float32, np.float64]))
-    layers = []
+    layers: list[Any] = []
     for k, n in pairwise(widths):
         w = rng.normal(0, 1, (k, n)).astype(dtype)
-        w[rng.random((k, n)) < 0.2] = draw(st.sampled_from([-0.0, np.finfo(dtype).smallest_subnormal]))
+        w[rng.random((k, n)) < 0.2] = draw(st.sampled_from([-0.0, np.finfo(dtype).smallest_subnormal]))  # type: ignore[type-var]
         name = draw(st.sampled_from(FLOAT)) if len(layers) < len(widths) - 2 else "identity"
         layers.append(DenseLayer(w, rng.normal(0, 1, n).astype(dtype), name))
     return FloatMLP(tuple(layers))
 
 
-def int8_params(rng, scale=1.0):
+def int8_params(rng: np.random.Generator, scale: Any = 1.0) -> Any:
     """Per-tensor parameters inside int8, not always all of it."""
     qmin, qmax = sorted(rng.choice(np.arange(-128, 128), 2, replace=False))
     return QuantParams(scale * rng.uniform(0.5, 2), int(rng.integers(qmin, qmax + 1)), int(qmin), int(qmax))
 
 
-def random_layer(rng, x, shape, bits, activation):
+def random_layer(rng: np.random.Generator, x: Any, shape: Any, bits: Any, activation: str) -> Any:
     """A layer of weights of so many bits (1: ternary), per-tensor or per-channel; a table where it needs one."""
     half = 1 << max(bits - 1, 1)
     w_q = rng.integers(-1, 2, shape) if bits == 1 else rng.integers(-half, half, shape)
@@ -77,7 +79,7 @@ def random_layer(rng, x, shape, bits, activation):
 
 
 @st.composite
-def integer_networks(draw):
+def integer_networks(draw: st.DrawFn) -> Any:
     """Any integer network of up to three layers and every option that the record has."""
     widths = draw(st.lists(st.integers(1, 12), min_size=2, max_size=4))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
@@ -97,7 +99,7 @@ def integer_networks(draw):
 PROFILES = [NPQUANT, profiles.get("tflite_ref"), profiles.get("ort")]
 
 
-def assert_same_float(a, b):
+def assert_same_float(a: Any, b: Any) -> None:
     assert type(a) is type(b) is FloatMLP and len(a.layers) == len(b.layers)
     for one, other in zip(a.layers, b.layers, strict=True):
         assert one.activation == other.activation
@@ -105,7 +107,7 @@ def assert_same_float(a, b):
             assert left.dtype == right.dtype and left.shape == right.shape and left.tobytes() == right.tobytes()
 
 
-def assert_same_params(a, b):
+def assert_same_params(a: Any, b: Any) -> None:
     assert (a is None) == (b is None)
     if a is not None:
         for left, right in ((a.scale, b.scale), (a.zero_point, b.zero_point)):
@@ -113,7 +115,7 @@ def assert_same_params(a, b):
         assert (a.qmin, a.qmax) == (b.qmin, b.qmax)
 
 
-def assert_same_integer(a, b):
+def assert_same_integer(a: Any, b: Any) -> None:
     assert type(a) is type(b) is IntegerMLP and a.profile is b.profile and len(a.layers) == len(b.layers)
     assert_same_params(a.input_params, b.input_params)
     assert (a.input_offset is None) == (b.input_offset is None)
@@ -127,7 +129,7 @@ def assert_same_integer(a, b):
             assert_same_params(getattr(one, name), getattr(other, name))
 
 
-def law_same_back(save, load, model, folder):
+def law_same_back(save: Any, load: Any, model: Any, folder: Any) -> None:
     """Z1, Z3: what is loaded is what was saved, under either suffix, saved to the same bytes; the parts sum to them."""
     same = assert_same_float if isinstance(model, FloatMLP) else assert_same_integer
     for suffix in ("npz", "npq"):
@@ -144,26 +146,26 @@ def law_same_back(save, load, model, folder):
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """One folder for all drawn networks."""
     return tmp_path_factory.mktemp("networks")
 
 
 @given(model=float_networks())
-def test_float_network_is_loaded_bit_for_bit(model, folder):
+def test_float_network_is_loaded_bit_for_bit(model: Any, folder: Any) -> None:
     """load(save(model)) is the model, bit for bit, and saves to the same bytes."""
     law_same_back(save, load, model, folder)
 
 
 @given(model=integer_networks())
-def test_integer_network_is_loaded_bit_for_bit(model, folder):
+def test_integer_network_is_loaded_bit_for_bit(model: Any, folder: Any) -> None:
     """load(save(model)) is the network: every width, ternary, scales, offset, tables and profile."""
     law_same_back(save, load, model, folder)
 
 
 @pytest.mark.parametrize("bits", range(1, 9))
 @pytest.mark.parametrize("profile", profiles.names())
-def test_integer_network_of_every_width_and_profile(bits, profile, tmp_path):
+def test_integer_network_of_every_width_and_profile(bits: Any, profile: Any, tmp_path: Path) -> None:
     """Each weight width (1: ternary) under each engine's arithmetic computes the same codes when read back."""
     rng = np.random.default_rng(bits)
     x = QuantParams(0.5, 3, -128, 127)
@@ -173,41 +175,41 @@ def test_integer_network_of_every_width_and_profile(bits, profile, tmp_path):
     assert load(tmp_path / "model.npz") == net
 
 
-def test_laws_kill_wrong_files(tmp_path, small_float, small_integer):
+def test_laws_kill_wrong_files(tmp_path: Path, small_float: Any, small_integer: Any) -> None:
     """The law fails on a file without activations, one that passes float32 on, one that forgets offset or profile."""
 
-    def saves(change):
+    def saves(change: Any) -> Any:
         return lambda model, path: save(change(model), path)
 
-    def relabelled(model):
+    def relabelled(model: Any) -> Any:
         return FloatMLP((replace(model.layers[0], activation="relu"), *model.layers[1:]))
 
-    def narrowed(model):
+    def narrowed(model: Any) -> Any:
         return FloatMLP(tuple(DenseLayer(y.w.astype("f4"), y.b.astype("f4"), y.activation) for y in model.layers))
 
-    def without_offset(net):
+    def without_offset(net: Any) -> Any:
         return IntegerMLP(net.layers, net.input_params, None, net.profile)
 
-    def without_profile(net):
+    def without_profile(net: Any) -> Any:
         return IntegerMLP(net.layers, net.input_params, net.input_offset)
 
     for change in (relabelled, narrowed):
         with pytest.raises(AssertionError):
             law_same_back(saves(change), load, small_float, tmp_path)
-    for change in (without_offset, without_profile):
+    for change in (without_offset, without_profile):  # type: ignore[assignment]
         with pytest.raises(AssertionError):
             law_same_back(saves(change), load, small_integer, tmp_path)
 
 
 @pytest.fixture
-def small_float():
+def small_float() -> Any:
     """Two layers of float64."""
     first = DenseLayer(np.array([[1 / 3, -0.0]]), np.array([0.1, 0.2]), "tanh")
     return FloatMLP((first, DenseLayer(np.array([[1.0], [2.0]]), np.array([-1.0]), "identity")))
 
 
 @pytest.fixture
-def small_integer():
+def small_integer() -> Any:
     """One layer with scales a feature, an offset, a table, and an engine's arithmetic."""
     p = QuantParams(0.5, 0, -128, 127)
     first = QuantParams(np.array([0.25, 0.5], np.float32), 0, -128, 127)
@@ -215,7 +217,7 @@ def small_integer():
     return IntegerMLP((layer,), first, np.array([1.5, -2.0]), profiles.get("tflite_ref"))
 
 
-def refused_or_same(load, data, original, path):
+def refused_or_same(load: Any, data: Any, original: Any, path: Any) -> Any:
     """Whether damage is named; anything that loads must be the identical network."""
     path.write_bytes(data)
     try:
@@ -227,7 +229,7 @@ def refused_or_same(load, data, original, path):
     return False
 
 
-def law_no_flip_passes(load, model, path):
+def law_no_flip_passes(load: Any, model: Any, path: Any) -> None:
     original = encode_model(model)
     refused = 0
     for at in range(len(original)):
@@ -240,13 +242,13 @@ def law_no_flip_passes(load, model, path):
 
 
 @pytest.mark.parametrize("kind", ["small_float", "small_integer"])
-def test_no_flipped_bit_passes(kind, request, tmp_path):
+def test_no_flipped_bit_passes(kind: Any, request: pytest.FixtureRequest, tmp_path: Path) -> None:
     """A file with a bit flipped, at any byte, is refused by name, or is the identical network."""
     law_no_flip_passes(load, request.getfixturevalue(kind), tmp_path / "model.npz")
 
 
 @given(data=st.data())
-def test_no_flips_pass(data, folder):
+def test_no_flips_pass(data: st.DataObject, folder: Any) -> None:
     """Up to three bits flipped anywhere, or a byte put in or taken out: refused, or identical."""
     original = data.draw(st.sampled_from(FILES))
     damaged = bytearray(original)
@@ -279,7 +281,7 @@ FILES = [
 
 @pytest.mark.slow
 @pytest.mark.parametrize("original", FILES, ids=["float", "integer"])
-def test_no_single_flip_passes(original, tmp_path):
+def test_no_single_flip_passes(original: Any, tmp_path: Path) -> None:
     """Every bit of the file, one after the other."""
     for at in range(8 * len(original)):
         damaged = bytearray(original)
@@ -288,16 +290,16 @@ def test_no_single_flip_passes(original, tmp_path):
 
 
 @pytest.mark.parametrize("original", FILES, ids=["float", "integer"])
-def test_no_truncation_passes(original, tmp_path):
+def test_no_truncation_passes(original: Any, tmp_path: Path) -> None:
     """Every third proper beginning of a file, and the last ones, are refused by name."""
     for length in [*range(0, len(original), 3), *range(len(original) - 30, len(original))]:
         assert refused_or_same(load, original[:length], original, tmp_path / "model.npz")
 
 
-def test_flip_law_kills_a_reader_without_checks(tmp_path, small_float):
+def test_flip_law_kills_a_reader_without_checks(tmp_path: Path, small_float: Any) -> None:
     """The law fails on a reader that compares neither checksums nor hashes."""
 
-    def unchecked(path):
+    def unchecked(path: Any) -> Any:
         data = path.read_bytes()
         w0 = np.frombuffer(data, np.float64, 2, encode_model(small_float).index(small_float.layers[0].w.tobytes()))
         w0 = np.nan_to_num(w0).reshape(1, 2)
@@ -307,7 +309,7 @@ def test_flip_law_kills_a_reader_without_checks(tmp_path, small_float):
         law_no_flip_passes(unchecked, small_float, tmp_path / "model.npz")
 
 
-def rewritten(model, **changes):
+def rewritten(model: Any, **changes: Any) -> Any:
     """A file whose manifest says otherwise, with hashes and checksums that are right."""
     members = decode_zip(encode_model(model), "a", max_bytes=1 << 20)
     manifest = json.loads(members["manifest.json"])
@@ -331,7 +333,7 @@ def rewritten(model, **changes):
         {"network": np.frombuffer(b"NPQ" + bytes(9), np.int8)}, {"network": np.zeros(0, np.uint8)},
     ],
 )  # fmt: skip
-def test_a_zip_that_holds_no_network_is_refused(changes, tmp_path, small_integer):
+def test_a_zip_that_holds_no_network_is_refused(changes: Any, tmp_path: Path, small_integer: Any) -> None:
     """Manifests and tensors that fit their hashes and hold no integer network are refused by name, at once."""
     path = tmp_path / "model.npz"
     path.write_bytes(rewritten(small_integer))
@@ -350,7 +352,7 @@ def test_a_zip_that_holds_no_network_is_refused(changes, tmp_path, small_integer
         {"w1": np.zeros((3, 1))}, {"kind": "IntegerMLP"}, {"b0": np.array(["a", "b"])},
     ],
 )  # fmt: skip
-def test_a_file_that_describes_no_float_network_is_refused(changes, tmp_path, small_float):
+def test_a_file_that_describes_no_float_network_is_refused(changes: Any, tmp_path: Path, small_float: Any) -> None:
     """The same for float networks."""
     path = tmp_path / "model.npz"
     path.write_bytes(rewritten(small_float, **changes))
@@ -361,14 +363,14 @@ def test_a_file_that_describes_no_float_network_is_refused(changes, tmp_path, sm
 class Touch:
     """Unpickling this makes a file."""
 
-    def __init__(self, path):
+    def __init__(self, path: Any) -> None:
         self.path = str(path)
 
-    def __reduce__(self):
+    def __reduce__(self) -> Any:
         return (open, (self.path, "w"))
 
 
-def test_pickles_bombs_and_strangers_are_refused(tmp_path, small_float):
+def test_pickles_bombs_and_strangers_are_refused(tmp_path: Path, small_float: Any) -> None:
     """Object arrays, bombs, deep JSON, strange members and other npz files are refused; nothing is unpickled."""
     path, touched = tmp_path / "model.npz", tmp_path / "touched"
     stream = io.BytesIO()
@@ -400,7 +402,7 @@ def test_pickles_bombs_and_strangers_are_refused(tmp_path, small_float):
         load(tmp_path)
 
 
-def test_file_is_an_npz_that_states_its_versions(tmp_path, small_float):
+def test_file_is_an_npz_that_states_its_versions(tmp_path: Path, small_float: Any) -> None:
     """Z1, Z2: numpy.load reads the arrays; L1: the manifest stands first; L2: versions, hashes; L3: names; no clock."""
     path = tmp_path / "model.npz"
     save(small_float, path)
@@ -415,7 +417,7 @@ def test_file_is_an_npz_that_states_its_versions(tmp_path, small_float):
     assert decode_npy(members["b1.npy"], "b1").tolist() == [-1.0]
 
 
-def test_load_recognizes_a_file_by_its_first_bytes(tmp_path, small_float, small_integer):
+def test_load_recognizes_a_file_by_its_first_bytes(tmp_path: Path, small_float: Any, small_integer: Any) -> None:
     """The name decides how a network is written, and nothing about how it is read."""
     for model, name in (
         (small_integer, "a.npz"),
@@ -430,7 +432,7 @@ def test_load_recognizes_a_file_by_its_first_bytes(tmp_path, small_float, small_
         assert starts == (b"NPQ" if name == "c.npq" else b"PK\3")
 
 
-def test_zip_holds_the_bare_container(tmp_path, small_integer):
+def test_zip_holds_the_bare_container(tmp_path: Path, small_integer: Any) -> None:
     """Z2: the npz's one array is the npq file, so that there is one layout for both; NumPy opens it."""
     save(small_integer, tmp_path / "a.npz")
     save(small_integer, tmp_path / "a.npq")
@@ -442,7 +444,7 @@ def test_zip_holds_the_bare_container(tmp_path, small_integer):
 
 
 @pytest.mark.parametrize("encoding", ["dense", "bitmask", "relative", "arithmetic"])
-def test_save_takes_the_encoding_by_name(encoding, tmp_path, small_integer):
+def test_save_takes_the_encoding_by_name(encoding: Any, tmp_path: Path, small_integer: Any) -> None:
     """The layers are encoded as asked for, in either container, and no way is shorter than "auto"."""
     for suffix in ("npz", "npq"):
         save(small_integer, tmp_path / f"a.{suffix}", encoding)
@@ -454,7 +456,7 @@ def test_save_takes_the_encoding_by_name(encoding, tmp_path, small_integer):
         assert size >= len(encode_model(small_integer, "auto", suffix))
 
 
-def test_encodings_are_for_integer_networks(small_float, small_integer):
+def test_encodings_are_for_integer_networks(small_float: Any, small_integer: Any) -> None:
     """An encoding or the bare container for a float network, and unknown ones, are refused with a way out."""
     for arguments in (("dense", "npz"), ("auto", "npq")):
         with pytest.raises(ValueError, match="quantize the float network first"):
@@ -465,7 +467,7 @@ def test_encodings_are_for_integer_networks(small_float, small_integer):
         encode_model(small_integer, "huffman")
 
 
-def test_save_refuses_other_things_and_unknown_arithmetic(tmp_path, small_integer):
+def test_save_refuses_other_things_and_unknown_arithmetic(tmp_path: Path, small_integer: Any) -> None:
     """Only networks are saved, and only under a profile that can be found again; nothing is left behind."""
     with pytest.raises(TypeError, match="a FloatMLP, an IntegerMLP or a DynamicMLP"):
         save({"w": 1}, tmp_path / "a.npz")
@@ -476,8 +478,8 @@ def test_save_refuses_other_things_and_unknown_arithmetic(tmp_path, small_intege
     assert os.listdir(tmp_path) == []
 
 
-def fail_with(error):
-    def fail(*args):
+def fail_with(error: Any) -> Any:
+    def fail(*args: Any) -> None:
         raise error
 
     return fail
@@ -486,7 +488,7 @@ def fail_with(error):
 NO_SPACE = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "somewhere else")
 
 
-def law_atomic(write, folder, monkeypatch, call, error):
+def law_atomic(write: Any, folder: Any, monkeypatch: pytest.MonkeyPatch, call: Any, error: Any) -> None:
     """The old content stays, no other file does, and an OSError names the file that was asked for."""
     path = folder / "model.npz"
     path.write_bytes(b"old")
@@ -504,20 +506,22 @@ def law_atomic(write, folder, monkeypatch, call, error):
 
 @pytest.mark.parametrize("call", ["fsync", "replace"])
 @pytest.mark.parametrize("error", [NO_SPACE, KeyboardInterrupt(), MemoryError()], ids=["full", "ctrl-c", "memory"])
-def test_write_atomically_is_whole_or_not_at_all(call, error, tmp_path, monkeypatch):
+def test_write_atomically_is_whole_or_not_at_all(
+    call: Any, error: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Z4: a full disk and Ctrl-C, before and at the renaming, leave the old file and nothing beside it."""
     law_atomic(write_atomically, tmp_path, monkeypatch, call, error)
 
 
-def test_atomic_law_kills_wrong_ones(tmp_path, monkeypatch):
+def test_atomic_law_kills_wrong_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The law fails on writing in place, and on a temporary file that is cleared away after OSErrors only."""
 
-    def in_place(path, data):
+    def in_place(path: Any, data: Any) -> None:
         with open(path, "wb") as stream:
             stream.write(data)
             os.fsync(stream.fileno())
 
-    def careless(path, data):
+    def careless(path: Any, data: Any) -> None:
         temporary = path.with_suffix(".tmp")
         try:
             temporary.write_bytes(data)
@@ -531,17 +535,17 @@ def test_atomic_law_kills_wrong_ones(tmp_path, monkeypatch):
             law_atomic(wrong, tmp_path, monkeypatch, call, error)
 
 
-def test_write_atomically_flushes_before_it_renames(tmp_path, monkeypatch):
+def test_write_atomically_flushes_before_it_renames(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Z4: the content is on the disk before its name points at it."""
     calls = []
     for name in ("fsync", "replace"):
         real = getattr(os, name)
-        monkeypatch.setattr(os, name, lambda *args, real=real, name=name: (calls.append(name), real(*args))[1])
+        monkeypatch.setattr(os, name, lambda *args, real=real, name=name: (calls.append(name), real(*args))[1])  # type: ignore[func-returns-value]
     write_atomically(tmp_path / "a", b"1")
     assert calls == ["fsync", "replace"]
 
 
-def test_write_atomically_follows_links_and_names_what_it_cannot_write(tmp_path):
+def test_write_atomically_follows_links_and_names_what_it_cannot_write(tmp_path: Path) -> None:
     """A link stays one; a missing folder and a folder in the file's place are named as they were given."""
     (tmp_path / "real").write_bytes(b"old")
     (tmp_path / "link").symlink_to(tmp_path / "real")

@@ -95,7 +95,7 @@ def test_run_dynamic_layer_is_its_definition(case: tuple[DynamicLayer, Float64, 
 @given(SEEDS, st.integers(2, 8), st.sampled_from(GRANULARITIES), st.sampled_from([np.float32, np.float64]))
 def test_quantize_rows_is_the_kernel(seed: int, bits: int, granularity: str, dtype: type) -> None:
     """R1: the codes of `quantize`, whose channels are the last axis, bit for bit."""
-    x = drawn_rows(np.random.default_rng(seed), 9, 6).astype(dtype)
+    x = drawn_rows(np.random.default_rng(seed), 9, 6).astype(dtype)  # type: ignore[var-annotated]
     params = input_params(x, bits, granularity)
     codes = quantize_rows(x, params)
     assert codes.dtype == np.int8
@@ -347,7 +347,7 @@ ONES = np.ones((2, 3), np.int8)
 @pytest.mark.parametrize(
     ("make", "error", "word"),
     [
-        (lambda: DynamicLayer(ONES.astype(np.int16), W, np.zeros(3), "relu"), TypeError, "int8"),  # type: ignore[arg-type]
+        (lambda: DynamicLayer(ONES.astype(np.int16), W, np.zeros(3), "relu"), TypeError, "int8"),
         (lambda: DynamicLayer(ONES[:0], W, np.zeros(3), "relu"), ValueError, "shape"),
         (lambda: DynamicLayer(ONES, W, np.zeros(2), "relu"), ValueError, "bias"),
         (lambda: DynamicLayer(ONES, W, np.full(3, 1e39), "relu"), ValueError, "finite"),

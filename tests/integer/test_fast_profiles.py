@@ -1,6 +1,7 @@
 """Under an engine's profile the prepared weights give the plain form's codes, and are not used where they could not."""
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pytest
@@ -28,7 +29,7 @@ def layer(seed: int, depth: int = 6, largest: int = 127) -> IntegerLayer:
     return IntegerLayer(w_q, rng.integers(-500, 500, 4).astype(np.int32), x, w, y, activation, pre)
 
 
-def equals_plain(run, seed: int, name: str) -> bool:
+def equals_plain(run: Any, seed: int, name: str) -> bool:
     """Say whether a prepared layer gives the plain codes; true where the layer is left to the plain form."""
     one, profile = layer(seed), get(name)
     prepared = prepare_for_profile(one, profile)
@@ -41,20 +42,20 @@ def equals_plain(run, seed: int, name: str) -> bool:
 
 @pytest.mark.parametrize("name", PROFILES)
 @given(seed=st.integers(0, 2**32 - 1))
-def test_run_for_profile_equals_plain(name, seed):
+def test_run_for_profile_equals_plain(name: Any, seed: int) -> None:
     """Bit for bit, for every profile, activation and zero point."""
     assert equals_plain(run_for_profile, seed, name)
 
 
-def test_run_for_profile_law_kills_a_forgotten_zero_point_and_bias():
+def test_run_for_profile_law_kills_a_forgotten_zero_point_and_bias() -> None:
     """Leaving out the input's zero point or the bias is seen."""
 
-    def without_zero(layers, x_q, profile):
+    def without_zero(layers: Any, x_q: Any, profile: Any) -> Any:
         (part,) = layers
         moved = dataclasses.replace(part.layer, x=QuantParams(part.layer.x.scale, 0, -128, 127))
         return run_for_profile((dataclasses.replace(part, layer=moved),), x_q, profile)
 
-    def without_bias(layers, x_q, profile):
+    def without_bias(layers: Any, x_q: Any, profile: Any) -> Any:
         return run_for_profile((dataclasses.replace(layers[0], bias=layers[0].bias * 0),), x_q, profile)
 
     assert all(equals_plain(run_for_profile, seed, "ort") for seed in range(20))
@@ -63,12 +64,12 @@ def test_run_for_profile_law_kills_a_forgotten_zero_point_and_bias():
 
 
 @pytest.mark.parametrize("name", ["fbgemm", "onednn_vnni", "ort_pair16", "gemmini_f32"])
-def test_prepare_for_profile_leaves_what_it_cannot_do(name):
+def test_prepare_for_profile_leaves_what_it_cannot_do(name: Any) -> None:
     """Float biases, uint8 engines, saturating pairs and refused layers go to the plain form."""
     assert prepare_for_profile(layer(0), get(name)) is None
 
 
-def test_prepare_for_profile_stays_within_exact_float32():
+def test_prepare_for_profile_stays_within_exact_float32() -> None:
     """A layer whose sums may pass 2^24 is left alone; the network still gives the exact codes."""
     deep = layer(1, depth=4000)
     assert prepare_for_profile(deep, get("ort")) is None

@@ -2,6 +2,7 @@
 
 import dataclasses
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
@@ -31,7 +32,7 @@ U8 = QuantParams(0.5, 100, 0, 255)
 ONE, ZERO = np.array([[1]], np.int8), np.array([0], np.int32)
 
 
-def equals_plain(run, seed, profile):
+def equals_plain(run: Any, seed: int, profile: Any) -> Any:
     """Say whether a network's codes are those of the definition, dtype included."""
     net = kinds.network(seed, profile)
     x_q = kinds.codes(net, 9, seed)
@@ -41,7 +42,7 @@ def equals_plain(run, seed, profile):
 
 @pytest.mark.parametrize("profile", kinds.RUNS)
 @given(seed=SEEDS)
-def test_run_equals_plain_for_every_kind(profile, seed):
+def test_run_equals_plain_for_every_kind(profile: Any, seed: int) -> None:
     """Bit for bit, of the same type, whatever the codes, the table and the outputs; also for no rows."""
     assert equals_plain(IntegerMLP.run, seed, profile)
     net = kinds.network(seed, profile)
@@ -49,22 +50,22 @@ def test_run_equals_plain_for_every_kind(profile, seed):
 
 
 @pytest.mark.parametrize("profile", ["npquant", "ort"])
-def test_run_equals_plain_kills_wrong_tables_and_types(profile):
+def test_run_equals_plain_kills_wrong_tables_and_types(profile: Any) -> None:
     """A table that starts elsewhere, one that is left out, and outputs of the wrong sign are seen."""
 
-    def shifted(net, x_q):
+    def shifted(net: Any, x_q: Any) -> Any:
         layers = [dataclasses.replace(one, table=np.roll(one.table, 1)) if one.table is not None else one
                   for one in net.layers]  # fmt: skip
         return dataclasses.replace(net, layers=tuple(layers)).run(x_q)
 
-    def ignored(net, x_q):
+    def ignored(net: Any, x_q: Any) -> Any:
         prepared, profiled = lay_out(net.layers, net.profile)
         if prepared:
             return fast_npquant.run_prepared(tuple(dataclasses.replace(p, table=None) for p in prepared), x_q)
         parts = tuple(dataclasses.replace(p, table=None) for p in profiled)
         return fast_profiles.run_for_profile(parts, x_q, net.profile) if parts else net.run_plain(x_q)
 
-    def as_int8(net, x_q):
+    def as_int8(net: Any, x_q: Any) -> Any:
         return net.run(x_q).astype(np.int8)
 
     assert all(equals_plain(IntegerMLP.run, seed, profile) for seed in range(60))
@@ -73,7 +74,7 @@ def test_run_equals_plain_kills_wrong_tables_and_types(profile):
 
 
 @given(seed=SEEDS)
-def test_layer_of_any_kind_equals_spec(seed):
+def test_layer_of_any_kind_equals_spec(seed: int) -> None:
     """npquant's own: exact sums, R5 and R6 by the scalar definition, R11 or R12 by index, or the sums themselves."""
     net = kinds.network(seed, "npquant")
     layer, rng = net.layers[0], np.random.default_rng(seed)
@@ -96,7 +97,7 @@ def test_layer_of_any_kind_equals_spec(seed):
 
 
 @given(acc=st.integers(-(2**31), 2**31 - 1), sx=st.floats(2.0**-20, 4, width=32), sw=st.floats(2.0**-20, 4, width=32))
-def test_accumulator_outputs_become_reals_by_r61(acc, sx, sw):
+def test_accumulator_outputs_become_reals_by_r61(acc: Any, sx: Any, sw: Any) -> None:
     """R61 of any accumulator, then relu: what a DequantizeLinear behind an integer product gives."""
     x, w = QuantParams(sx, 0, -128, 127), QuantParams(sw, 0, -1, 1)
     for activation in ("identity", "relu"):
@@ -108,7 +109,7 @@ def test_accumulator_outputs_become_reals_by_r61(acc, sx, sw):
         assert net.run(net.encode([[0.0]])).dtype == np.int32 and net.output_params is None
 
 
-def test_predict_of_accumulators_compares_reals():
+def test_predict_of_accumulators_compares_reals() -> None:
     """A scale a channel: the larger accumulator is the smaller real value."""
     w = QuantParams([0.01, 1.0], 0, -128, 127)
     net = IntegerMLP((IntegerLayer(np.array([[100, 2]], np.int8), np.zeros(2, np.int32), P8, w, None, "identity"),), P8)
@@ -117,7 +118,7 @@ def test_predict_of_accumulators_compares_reals():
 
 
 @given(seed=SEEDS)
-def test_accumulator_interval_is_attained_for_wide_layers(seed):
+def test_accumulator_interval_is_attained_for_wide_layers(seed: int) -> None:
     """C7 for int16 inputs and uint8 weights: two inputs reach the ends, and no accumulator leaves them."""
     net = kinds.network(seed, "litert_ref_2025")
     layer = net.layers[0]
@@ -131,7 +132,7 @@ def test_accumulator_interval_is_attained_for_wide_layers(seed):
     assert first.dtype == layer.bias.dtype and (first >= low).all() and (first <= high).all()
 
 
-def test_accumulators_of_64_bits_are_proven_for_int64():
+def test_accumulators_of_64_bits_are_proven_for_int64() -> None:
     """C7: what leaves int32 is refused with an int32 bias and taken with an int64 one, up to the end of int64."""
     w_q, w = np.full((2000, 1), 127, np.int8), QuantParams(0.5, 0, -128, 127)
     narrow = IntegerLayer(w_q, np.zeros(1, np.int32), P16, w, P16, "identity")
@@ -151,7 +152,7 @@ def test_accumulators_of_64_bits_are_proven_for_int64():
                 check_accumulator(one, 0)
 
 
-def test_accumulators_of_npquants_own_layers_have_48_bits():
+def test_accumulators_of_npquants_own_layers_have_48_bits() -> None:
     """C7, R170: one more than its stage rounds is refused by its own profile, and by none that takes all of 64."""
     w_q, w = np.full((2, 1), 100, np.int8), QuantParams(0.5, 0, -128, 127)
     for bias, fits in ((2**47 - 1 - 2 * 32767 * 100, True), (2**47 - 2 * 32767 * 100, False), (-(2**47), False)):
@@ -169,7 +170,7 @@ def test_accumulators_of_npquants_own_layers_have_48_bits():
     "name", ["tflite_ref", "litert_ref_2025", "ruy_x86", "xnnpack_fp32", "ort", "onnx_ref", "tflm"]
 )
 @given(seed=SEEDS)
-def test_encode_is_the_profiles_own_quantize(name, seed):
+def test_encode_is_the_profiles_own_quantize(name: Any, seed: int) -> None:
     """Real inputs become codes as the engine's QUANTIZE makes them, of any shape, on its ties; R1 is not that."""
     rng, record = np.random.default_rng(seed), get(name)
     p = QuantParams(rng.uniform(0.01, 2), int(rng.integers(-128, 128)), -128, 127)
@@ -183,14 +184,14 @@ def test_encode_is_the_profiles_own_quantize(name, seed):
 
 
 @pytest.mark.parametrize("name", ["litert_ref_2025", "ruy_x86", "ort"])
-def test_encode_of_a_scale_a_feature_is_r1(name):
+def test_encode_of_a_scale_a_feature_is_r1(name: Any) -> None:
     """No engine has several scales at its door: npquant makes the codes."""
     scales = QuantParams([0.5, 0.25], 0, -128, 127)
     net = IntegerMLP((IntegerLayer(np.ones((2, 1), np.int8), ZERO, P8, P8, P8, "identity"),), scales, profile=get(name))
     assert net.encode([[1.25, 0.625]]).tolist() == [[2, 2]]
 
 
-def test_encode_of_an_engine_differs_from_r1_on_ties():
+def test_encode_of_an_engine_differs_from_r1_on_ties() -> None:
     """1.25 / 0.5 is a tie: half away gives 3, half even 2; without the law above this would go unseen."""
     net = IntegerMLP((IntegerLayer(ONE, ZERO, P8, P8, P8, "identity"),), P8)
     found = {name: int(dataclasses.replace(net, profile=get(name)).encode([[1.25]])[0, 0])
@@ -199,7 +200,7 @@ def test_encode_of_an_engine_differs_from_r1_on_ties():
 
 
 @pytest.mark.parametrize("name", ["fbgemm", "qnnpack", "onednn_vnni"])
-def test_encode_of_a_uint8_engine_is_128_lower(name):
+def test_encode_of_a_uint8_engine_is_128_lower(name: Any) -> None:
     """An engine that takes uint8 alone is given codes 128 higher, at the door as in the layers."""
     net = IntegerMLP((IntegerLayer(np.ones((2, 1), np.int8), ZERO, P8, P8, P8, "identity"),), P8, profile=get(name))
     x = np.random.default_rng(0).normal(0, 40, (50, 2))
@@ -240,14 +241,14 @@ W8 = QuantParams(0.5, 0, -128, 127)
         ({"activation": "softmax"}, ValueError, "unknown activation"),
     ],
 )  # fmt: skip
-def test_layer_refuses_what_does_not_agree(fields, error, word):
+def test_layer_refuses_what_does_not_agree(fields: Any, error: Any, word: Any) -> None:
     """Each part that is of another kind than its role is named."""
     good = IntegerLayer(ONE, ZERO, P8, W8, P8, "identity")
     with pytest.raises(error, match=word):
         dataclasses.replace(good, **fields)
 
 
-def test_network_refuses_accumulators_in_the_middle_and_codes_of_another_type():
+def test_network_refuses_accumulators_in_the_middle_and_codes_of_another_type() -> None:
     """Only the last layer may end in accumulators; codes come in the type of the first layer's inputs."""
     end = IntegerLayer(ONE, ZERO, P8, W8, None, "identity")
     with pytest.raises(ValueError, match="only the last layer"):
@@ -258,7 +259,7 @@ def test_network_refuses_accumulators_in_the_middle_and_codes_of_another_type():
     assert net.run(np.array([[200]], np.uint8)).dtype == np.uint8
 
 
-def test_layers_differ_by_table_bias_type_and_output():
+def test_layers_differ_by_table_bias_type_and_output() -> None:
     """Equality sees each of the new parts."""
     one = IntegerLayer(ONE, ZERO, P8, W8, P8, "table", P8, TABLE)
     other = dataclasses.replace(one, table=np.roll(np.arange(-128, 128), 1).astype(np.int8))
@@ -269,7 +270,7 @@ def test_layers_differ_by_table_bias_type_and_output():
 
 
 @pytest.mark.parametrize("name", ["ort", "tflite_opt_2_14", "tflite_ref", "gemmini_f32"])
-def test_engines_without_a_studied_16x8_refuse_it_by_name(name):
+def test_engines_without_a_studied_16x8_refuse_it_by_name(name: Any) -> None:
     """What an engine does not compute, or nobody ran, is no answer of its profile."""
     net = IntegerMLP((IntegerLayer(ONE, ZERO, P16, W8, P16, "identity"),), P16, profile=get(name))
     with pytest.raises(ValueError, match=f"{name} takes input codes of type"):
@@ -281,7 +282,7 @@ def test_engines_without_a_studied_16x8_refuse_it_by_name(name):
     assert IntegerMLP((layer,), given_zero).run(np.ones((1, 1), np.int16)).tolist() == [[1]]  # npquant's own has them
 
 
-def dynamic_layer(rng, kind):
+def dynamic_layer(rng: np.random.Generator, kind: Any) -> Any:
     """A layer of 8-bit weights of a kind, with zero points anywhere."""
     low, high = kinds.INTERVALS[kind]
     n, per_channel = int(rng.integers(1, 5)), rng.random() < 0.5
@@ -293,7 +294,7 @@ def dynamic_layer(rng, kind):
 
 @pytest.mark.parametrize("kind", ["int8", "uint8"])
 @given(seed=SEEDS)
-def test_dynamic_accumulators_with_weight_zero_points_are_exact(kind, seed):
+def test_dynamic_accumulators_with_weight_zero_points_are_exact(kind: Any, seed: int) -> None:
     """D3 for any weights: the sums are those of int64 and inside the proven bits; the reals are R61 of them."""
     rng = np.random.default_rng(seed)
     layer = dynamic_layer(rng, kind)
@@ -309,7 +310,7 @@ def test_dynamic_accumulators_with_weight_zero_points_are_exact(kind, seed):
 
 @pytest.mark.parametrize("profile", ["ort", "onnx_ref"])
 @given(seed=SEEDS)
-def test_dynamic_network_of_an_engine_is_its_operators_in_a_row(profile, seed):
+def test_dynamic_network_of_an_engine_is_its_operators_in_a_row(profile: Any, seed: int) -> None:
     """DynamicQuantizeLinear, MatMulInteger, the float32 product, the bias in float32, the activation."""
     rng = np.random.default_rng(seed)
     layer = dynamic_layer(rng, "uint8")
@@ -325,7 +326,7 @@ def test_dynamic_network_of_an_engine_is_its_operators_in_a_row(profile, seed):
 
 
 @pytest.mark.parametrize("name", [name for name in names() if get(name).dynamic is not None])
-def test_dynamic_network_of_each_engine_is_its_layers_in_a_row(name):
+def test_dynamic_network_of_each_engine_is_its_layers_in_a_row(name: Any) -> None:
     """Codes, sums, outputs with the bias, the activation; every switch that the engine has, and no other."""
     rng, profile = np.random.default_rng(5), get(name)
     w = QuantParams(rng.uniform(0.01, 0.02, 4), 0, -128, 127)
@@ -346,7 +347,7 @@ def test_dynamic_network_of_each_engine_is_its_layers_in_a_row(name):
         DynamicMLP((first, second), other, profile)
 
 
-def test_dynamic_network_refuses_what_an_engine_does_not_take():
+def test_dynamic_network_refuses_what_an_engine_does_not_take() -> None:
     """A scale a row, other widths, and engines without dynamic quantization are refused by name."""
     layer = dynamic_layer(np.random.default_rng(0), "int8")
     with pytest.raises(ValueError, match="ort makes 8-bit codes of a whole batch"):

@@ -69,7 +69,7 @@ def networks(draw: st.DrawFn, largest: int = 6) -> tuple[IntegerMLP, Int8]:
     layers = []
     for i, activation in enumerate(activations):
         layers.append(random_layer(rng, x, (widths[i], widths[i + 1]), activation))
-        x = layers[-1].y
+        x = layers[-1].y  # type: ignore[assignment]
     codes = rng.integers(first.qmin, first.qmax + 1, (draw(st.integers(0, 4)), widths[0])).astype(np.int8)
     return IntegerMLP(tuple(layers), first), codes
 
@@ -123,7 +123,7 @@ def run_half_down(net: IntegerMLP, x_q: Int8) -> Int8:
     """Requantize with ties down: wrong, and different on ties only."""
 
     def stage(acc: NDArray[np.int64], fixed: object, zy: int, qmin: int, qmax: int) -> NDArray[np.int64]:
-        steps = -requantize_single_rounding(-acc, fixed)  # type: ignore[arg-type]
+        steps = -requantize_single_rounding(-acc, fixed)
         return np.clip(steps + zy, qmin, qmax)
 
     return replace(net, profile=replace(NPQUANT, output_stage=stage)).run(x_q)
@@ -136,7 +136,7 @@ def run_without_input_zero_point(net: IntegerMLP, x_q: Int8) -> Int8:
         replace(p, scale=None, constant=layer.bias.astype(np.int64))
         for p, layer in zip(prepared, net.layers, strict=True)
     ]
-    return run_prepared(tuple(wrong), x_q)
+    return run_prepared(tuple(wrong), x_q)  # type: ignore[return-value]
 
 
 @pytest.mark.parametrize("wrong", [run_half_down, run_without_input_zero_point])
@@ -210,7 +210,7 @@ def test_integer_mlp_takes_only_codes_of_its_shape() -> None:
     assert net.logits(np.zeros((0, 3))).shape == (0, 1)
     assert IntegerMLP(net.layers[:1], net.input_params).predict(np.zeros((0, 3))).shape == (0,)
     with pytest.raises(TypeError, match="int8"):
-        net.run(np.zeros((1, 3)))  # type: ignore[arg-type]
+        net.run(np.zeros((1, 3)))
     with pytest.raises(ValueError, match=r"\(B, 3\)"):
         net.run(np.zeros((1, 2), np.int8))
     with pytest.raises(ValueError, match=r"\(B, 3\)"):

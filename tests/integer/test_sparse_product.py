@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -104,7 +105,7 @@ def sparse_networks(draw: st.DrawFn) -> tuple[IntegerMLP, Int8, list[str]]:
         layer = random_layer(rng, x, (widths[i], widths[i + 1]), activation)
         zero = int(layer.w.zero_point)
         layers.append(replace(layer, w_q=thinned(rng, layer.w_q, draw(DENSITIES), zero)))
-        x = layers[-1].y
+        x = layers[-1].y  # type: ignore[assignment]
     codes = rng.integers(first.qmin, first.qmax + 1, (draw(st.integers(0, 6)), widths[0])).astype(np.int8)
     products = [draw(st.sampled_from(["dense", "sparse"])) for _ in layers]
     return IntegerMLP(tuple(layers), first), codes, products
@@ -172,7 +173,7 @@ def wide_network(density: float, profile: str | None = None) -> IntegerMLP:
     """Return a network with one layer large enough for the sparse product, and one that is not."""
     rng = np.random.default_rng(0)
     p = QuantParams(1.0, 0, -128, 127)
-    layers = []
+    layers: list[Any] = []
     for k, n in ((200, 150), (150, 10)):
         w_q = thinned(rng, rng.integers(1, 128, (k, n)).astype(np.int8), density)
         y = QuantParams(128.0, 0, -128, 127) if not layers else p

@@ -14,7 +14,7 @@ ADAPTER = Path(__file__).with_name("corpus_adapter.py")
 
 
 @pytest.mark.skipif(not CORPUS.exists(), reason="the corpus of model files does not stand beside the project")
-def test_corpus_every_entry_is_as_expected():
+def test_corpus_every_entry_is_as_expected() -> None:
     """The corpus's own judge finds each entry imported right, or refused with a message that names what it is."""
     told = subprocess.run(
         [sys.executable, CORPUS / "judge.py", ADAPTER], capture_output=True, text=True, timeout=600, check=False

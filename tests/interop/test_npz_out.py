@@ -23,7 +23,7 @@ def test_to_npz_comes_back_equal_through_read(seed: int, tmp_path: Path) -> None
     assert encode_plain_arrays(npquant.load(tmp_path / "net.npz")) == encode_plain_arrays(net)
     with np.load(tmp_path / "net.npz") as arrays:
         for i, layer in enumerate(net.layers):
-            codes = layer.w if isinstance(net, FloatMLP) else layer.w_q
+            codes = layer.w if isinstance(net, FloatMLP) else layer.w_q  # type: ignore[attr-defined]
             assert arrays[f"w{i}"].dtype == codes.dtype and np.array_equal(arrays[f"w{i}"], codes)
 
 
@@ -33,7 +33,7 @@ def test_to_npz_leaves_the_old_file_where_it_fails(tmp_path: Path) -> None:
     to_npz(net, tmp_path / "net.npz")
     before = (tmp_path / "net.npz").read_bytes()
     with pytest.raises(TypeError, match="can be saved"):
-        to_npz([1, 2], tmp_path / "net.npz")  # type: ignore[arg-type]
+        to_npz([1, 2], tmp_path / "net.npz")
     with pytest.raises(OSError, match="nowhere"):
         to_npz(net, tmp_path / "nowhere" / "net.npz")
     assert (tmp_path / "net.npz").read_bytes() == before

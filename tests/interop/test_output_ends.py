@@ -6,6 +6,8 @@ import dataclasses
 import json
 import shutil
 import subprocess
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -35,7 +37,7 @@ def regression(profile: str = "npquant") -> tuple[IntegerMLP, np.ndarray]:
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_onnxruntime_gives_real_outputs_behind_their_ends(form, tmp_path):
+def test_onnxruntime_gives_real_outputs_behind_their_ends(form: Any, tmp_path: Path) -> None:
     """Times the factors plus the offset, in float64 as `decode`: byte for byte."""
     ort = pytest.importorskip("onnxruntime")
     net, x = regression("ort")
@@ -47,7 +49,7 @@ def test_onnxruntime_gives_real_outputs_behind_their_ends(form, tmp_path):
 
 @pytest.mark.parametrize("ends", [("output_offset",), ("output_factor",), ("output_offset", "output_factor")])
 @pytest.mark.parametrize("form", FORMS)
-def test_an_onnx_file_is_read_back_with_its_ends(form, ends, tmp_path):
+def test_an_onnx_file_is_read_back_with_its_ends(form: Any, ends: Any, tmp_path: Path) -> None:
     """The same network, with the same real outputs."""
     net, x = regression("ort")
     net = dataclasses.replace(net, **{e: None for e in ("output_offset", "output_factor") if e not in ends})
@@ -58,7 +60,7 @@ def test_an_onnx_file_is_read_back_with_its_ends(form, ends, tmp_path):
     np.testing.assert_array_equal(found.model.output_factor, net.output_factor)
 
 
-def test_a_tflite_file_keeps_the_ends_beside_its_codes(tmp_path):
+def test_a_tflite_file_keeps_the_ends_beside_its_codes(tmp_path: Path) -> None:
     """Codes in and out; npquant's metadata say what they mean. A head on real outputs cannot be written on codes."""
     net, x = regression("litert_ref_2025")
     (tmp_path / "net.tflite").write_bytes(encode_tflite(net))
@@ -71,7 +73,7 @@ def test_a_tflite_file_keeps_the_ends_beside_its_codes(tmp_path):
 
 
 @pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler")
-def test_a_c_program_dequantizes_as_decode(tmp_path):
+def test_a_c_program_dequantizes_as_decode(tmp_path: Path) -> None:
     """NAME_dequantize is `decode`, bit for bit; codes of real values have no largest, so there is no NAME_predict."""
     net, x = regression()
     for name, text in encode_c(net, name="net").items():
@@ -93,13 +95,13 @@ def test_a_c_program_dequantizes_as_decode(tmp_path):
     np.testing.assert_array_equal(answered, net.logits(x))
 
 
-def test_a_memory_map_says_what_the_codes_of_outputs_mean():
+def test_a_memory_map_says_what_the_codes_of_outputs_mean() -> None:
     """Only where a scale does not say it: other maps are as they were."""
     net, x = regression()
     outputs = json.loads(encode_readmemh(net)["map.json"])["outputs"]
     codes = net.run(net.encode(x)).astype(np.float64)
     real = (codes - outputs["zero_point"]) * outputs["scale"] * outputs["factor"] + outputs["offset"]
     # Two roundings to float32, of the dequantized code and of the output.
-    np.testing.assert_allclose(real, net.logits(x), rtol=2 * np.finfo(np.float32).eps)
+    np.testing.assert_allclose(real, net.logits(x), rtol=2 * np.finfo(np.float32).eps)  # type: ignore[call-overload]
     plain = dataclasses.replace(net, output_offset=None, output_factor=None)
     assert "outputs" not in json.loads(encode_readmemh(plain)["map.json"])

@@ -46,8 +46,8 @@ def test_numbers_are_the_files_own(name: str) -> None:
     found = decode_safetensors(encoded(tensors), "net", activations="relu")
     assert found.model.dtype == (np.float64 if name == "F64" else np.float32)
     for layer, prefix in zip(found.model.layers, ("net.0", "net.10"), strict=True):
-        assert np.array_equal(layer.w, tensors[f"{prefix}.weight"].T)
-        assert np.array_equal(layer.b, tensors[f"{prefix}.bias"])
+        assert np.array_equal(layer.w, tensors[f"{prefix}.weight"].T)  # type: ignore[attr-defined]
+        assert np.array_equal(layer.b, tensors[f"{prefix}.bias"])  # type: ignore[attr-defined]
     assert found.format == "safetensors" and "'net.0', 'net.10'" in found.notes[0] and "(out, in)" in found.notes[1]
 
 

@@ -108,7 +108,7 @@ CASES: Mapping[str, Callable[[], object]] = {
     "tflite, MUL": lambda: from_tflite(tflite(poisoned((3,)), ones(3, 2))),
     "tflite, FULLY_CONNECTED": lambda: from_tflite(tflite(ones(3), poisoned((3, 2)))),
     **{
-        f"keras {kind}, {name}": lambda kind=kind, name=name, shape=shape: decode_keras(
+        f"keras {kind}, {name}": lambda kind=kind, name=name, shape=shape: decode_keras(  # type: ignore[misc]
             keras(kind, **{name: poisoned(shape)}), "net"
         )
         for kind in ("zip", "h5")
@@ -118,13 +118,13 @@ CASES: Mapping[str, Callable[[], object]] = {
         }.items()
     },
     **{
-        f"onnx, {name}": lambda name=name, shape=shape: decode_onnx(
+        f"onnx, {name}": lambda name=name, shape=shape: decode_onnx(  # type: ignore[misc]
             onnx(**{name: poisoned(shape)}), "net", folder=None
         )
         for name, shape in {"s": (3,), "t": (3,), "m": (3,), "v": (3,), "w": (3, 2), "b": (2,)}.items()
     },
     **{
-        f"scikit-learn, {name}": lambda name=name, shape=shape: from_sklearn(estimator(**{name: poisoned(shape)}))
+        f"scikit-learn, {name}": lambda name=name, shape=shape: from_sklearn(estimator(**{name: poisoned(shape)}))  # type: ignore[misc]
         for name, shape in {"mean_": (3,), "scale_": (3,), "coefs_": (3, 2), "intercepts_": (2,)}.items()
     },
     "steps, scaled": lambda: fold([Affine("s", poisoned((3,)), 0.0, ""), Linear("d", ones(3, 2))], "net"),

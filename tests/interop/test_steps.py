@@ -79,7 +79,7 @@ def evaluated(steps: list[Step], x: Float64) -> tuple[Float64, Float64]:
             case Affine(_, s, t, _):
                 scale = np.asarray(s) if np.ndim(s) == 2 else np.diag(np.broadcast_to(s, x.shape[1:]))
                 e, m = e @ np.abs(scale) + gamma * (m @ np.abs(scale) + np.abs(t)), m @ np.abs(scale) + np.abs(t)
-                x = x @ scale + t
+                x = x @ scale + t  # type: ignore[assignment, operator]
             case Clip(_, low, high):
                 bounds = sum(abs(b) for b in (low, high) if np.isfinite(b))
                 m = m + 2 * bounds
@@ -91,7 +91,7 @@ def evaluated(steps: list[Step], x: Float64) -> tuple[Float64, Float64]:
                     "hard_sigmoid": lambda z: np.clip(z / 6 + 0.5, 0, 1),
                     "softplus": lambda z: np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z))),
                 }
-                x = functions[name](x)
+                x = functions[name](x)  # type: ignore[operator]
                 e, m = e + gamma * (m + 1), m + 1 if name == "softplus" else np.ones_like(x)
             case Head():
                 pass
@@ -122,7 +122,7 @@ def test_fold_law_kills_a_wrong_fold() -> None:
     steps = [Affine("a", 2.0, 1.0, ""), Linear("fc", np.eye(2))]
     x = np.ones((1, 2))
     want, bound = evaluated(steps, x)
-    wrong, _, _ = fold([Affine("a", 2.0, 1.0 + 1e-12, ""), *steps[1:]], "wrong")
+    wrong, _, _ = fold([Affine("a", 2.0, 1.0 + 1e-12, ""), *steps[1:]], "wrong")  # type: ignore[list-item]
     assert np.any(np.abs(wrong.logits(x) - want) > bound)
 
 

@@ -1,6 +1,7 @@
 """Sigmoid and tanh of int16 codes: the arrays equal exact scalars, and the laws tell the two rules apart."""
 
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
@@ -29,7 +30,7 @@ def params(scale: float) -> QuantParams:
     return QuantParams(scale, 0, -(2**15), 2**15 - 1)
 
 
-def test_table_equals_spec():
+def test_table_equals_spec() -> None:
     """R93: all 256 entries, of which 44 are one above the rounded value."""
     table = kernels.table_uint16().tolist()
     assert table == [spec.table_entry_uint16(i) for i in range(256)]
@@ -39,14 +40,14 @@ def test_table_equals_spec():
 
 @pytest.mark.parametrize("rule", RULES)
 @given(q=INT16, scale=SCALES)
-def test_activation_int16_equals_spec(rule, q, scale):
+def test_activation_int16_equals_spec(rule: Any, q: Any, scale: Any) -> None:
     """R94 to R97 for any code and scale, the wrapped products of large ones included."""
     operator, definition = RULES[rule]
     s = np.float32(scale)
     assert int(operator(np.array([q], np.int16), float(s))[0]) == definition(q, Fraction(float(s)))
 
 
-def test_activation_int16_law_kills_the_other_rule():
+def test_activation_int16_law_kills_the_other_rule() -> None:
     """At 2^-12 the two rules part on most codes; elsewhere they are one."""
     q = np.arange(-(2**15), 2**15).astype(np.int16)
     for name, scales in (("sigmoid", (2.0**-12,)), ("tanh", (2.0**-12, 2.0**-11))):
@@ -61,14 +62,14 @@ def test_activation_int16_law_kills_the_other_rule():
     ("operator", "definition"),
     [(sigmoid_q3_int16, spec_fixed.sigmoid_q3_int16), (tanh_q3_int16, spec_fixed.tanh_q3_int16)],
 )
-def test_fixed_point_int16_equals_spec(operator, definition):
+def test_fixed_point_int16_equals_spec(operator: Any, definition: Any) -> None:
     """R96, R97: every 61st code, the ends and around 0."""
     q = np.unique(np.r_[np.arange(-(2**15), 2**15, 61), 2**15 - 1, -9:10])
     assert operator(q).tolist() == [definition(int(a)) for a in q]
 
 
 @pytest.mark.parametrize("factor", [1.0, 1.0005, 1.0006, 1.0008, 0.9994, 0.9992])
-def test_power_of_two_equals_spec(factor):
+def test_power_of_two_equals_spec(factor: Any) -> None:
     """R94: a scale within 0.07 % of a power of two counts as it."""
     for r in (-20, -12, -11, -1, 0, 3):
         s = np.float32(2.0**r * factor)
@@ -76,14 +77,14 @@ def test_power_of_two_equals_spec(factor):
         assert kernels.power_of_two(float(s)) == spec.power_of_two(Fraction(float(s))) == want
 
 
-def test_activation_int16_wraps_where_the_engines_do():
+def test_activation_int16_wraps_where_the_engines_do() -> None:
     """A scale of 8 wraps q m: sigmoid(-262144) is 32767, and sigmoid(262136) is 1."""
     q = np.array([-(2**15), 2**15 - 1], np.int16)
     got = kernels.activation_codes_int16_table("sigmoid", q, params(8.0), OUT)
     assert got.dtype == np.int16 and got.tolist() == [32767, 1]
 
 
-def test_relu_of_int16_divides_by_engine():
+def test_relu_of_int16_divides_by_engine() -> None:
     """LiteRT's ratio of scales is float32 (R65), TFLite-Micro's float64 (R62), and its relu6 does not rescale (R84)."""
     rng, parted = np.random.default_rng(0), 0
     for _ in range(400):
@@ -107,7 +108,7 @@ def test_relu_of_int16_divides_by_engine():
         kernels.activation_codes_int16_tflm,
     ],
 )
-def test_activation_int16_refuses_what_the_engines_refuse(operator):
+def test_activation_int16_refuses_what_the_engines_refuse(operator: Any) -> None:
     """Zero points, other output scales, and activations that the engine does not have."""
     q, p = np.array([1], np.int16), params(2.0**-12)
     shifted = QuantParams(2.0**-12, 1, -(2**15), 2**15 - 1)

@@ -1,6 +1,7 @@
 """Activation tables: the arrays equal exact scalars, and one law tells the two rules apart."""
 
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,26 +25,26 @@ FUNCTIONS = {
 }
 
 
-def function_equals_spec(name, function, d) -> bool:
+def function_equals_spec(name: Any, function: Any, d: Any) -> bool:
     """Say whether a function of one float32 number is the exact float32 number."""
     return Fraction(float(function(np.array([d], np.float32))[0])) == FUNCTIONS[name][1](Fraction(float(np.float32(d))))
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 @given(d=st.floats(-64, 64, width=32).filter(lambda d: d == 0 or abs(d) > 1e-6))
-def test_table_function_equals_spec(name, d):
+def test_table_function_equals_spec(name: Any, d: Any) -> None:
     """R66, R67, R68, R69 and R89 on arguments of moderate size."""
     assert function_equals_spec(name, FUNCTIONS[name][0], d)
 
 
 @pytest.mark.parametrize("name", ["sigmoid_float32", "sigmoid_float64", "sigmoid_rational_float32", "tanh_float32"])
-def test_table_function_has_its_limits(name):
+def test_table_function_has_its_limits(name: Any) -> None:
     """Where the exponential overflows or vanishes, the scalars and the arrays agree on the limits."""
     for d in (-200.0, -101.0, -90.0, -89.5, 70.0, 89.0, 200.0, 1e30):
         assert function_equals_spec(name, FUNCTIONS[name][0], d)
 
 
-def test_table_function_law_kills_the_other_precision():
+def test_table_function_law_kills_the_other_precision() -> None:
     """The three sigmoids part in the last place of some argument, each in the others' law."""
     arguments = np.linspace(-8, 8, 400).astype(np.float32).tolist()
     sigmoids = ("sigmoid_float32", "sigmoid_float64", "sigmoid_rational_float32")
@@ -59,7 +60,7 @@ RULES = {
 }
 
 
-def table_equals_spec(operator, rule, q, sx, zx, sy, zy) -> bool:
+def table_equals_spec(operator: Any, rule: Any, q: Any, sx: Any, zx: Any, sy: Any, zy: Any) -> bool:
     """Say whether tanh of one code is the exact entry."""
     x, y = QuantParams(sx, zx, -128, 127), QuantParams(sy, zy, -128, 127)
     got = operator(kernels.tanh_float32, np.array([q], np.int8), x, y)
@@ -69,12 +70,12 @@ def table_equals_spec(operator, rule, q, sx, zx, sy, zy) -> bool:
 
 @pytest.mark.parametrize("label", RULES)
 @given(q=INT8, sx=INPUT_SCALES, zx=INT8, sy=SCALES, zy=INT8)
-def test_table_codes_equals_spec(label, q, sx, zx, sy, zy):
+def test_table_codes_equals_spec(label: Any, q: Any, sx: Any, zx: Any, sy: Any, zy: Any) -> None:
     """R70, R71 and R90 for any code."""
     assert table_equals_spec(*RULES[label], q, sx, zx, sy, zy)
 
 
-def test_table_codes_law_kills_the_other_rule():
+def test_table_codes_law_kills_the_other_rule() -> None:
     """tanh saturates to 1: with sy = 2 / (2 k + 1) its code is a tie, which R70 and R71 split; R90 divides."""
     cases = [(q, 0.5, 0, 1 / (k + 0.5), zy) for q in (-127, 127) for k in range(1, 30) for zy in (0, 1)]
     for label, (operator, _) in RULES.items():
@@ -82,7 +83,7 @@ def test_table_codes_law_kills_the_other_rule():
             assert all(table_equals_spec(operator, rule, *case) for case in cases) == (label == other)
 
 
-def test_activation_codes_refuses_what_the_engine_refuses():
+def test_activation_codes_refuses_what_the_engine_refuses() -> None:
     """LOGISTIC wants 1 / 256 without the delegate; names are known."""
     p = QuantParams(0.01, 3, -128, 127)
     with pytest.raises(ValueError, match="1 / 256"):

@@ -1,5 +1,7 @@
 """R1 in place gives the numbers of R1."""
 
+from typing import Any
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,7 +22,7 @@ PARAMS = st.sampled_from(
 )
 
 
-def fills_what_quantize_returns(into, x, params) -> bool:
+def fills_what_quantize_returns(into: Any, x: Any, params: Any) -> bool:
     """Say whether a function that fills codes gives those of R1, in either order of memory."""
     want = quantize(x, params)
     for order in ("C", "F"):
@@ -32,15 +34,15 @@ def fills_what_quantize_returns(into, x, params) -> bool:
 
 
 @given(x=arrays.arrays(np.float64, (2, 3), elements=VALUES), params=PARAMS)
-def test_quantize_into_equals_quantize(x, params):
+def test_quantize_into_equals_quantize(x: Any, params: Any) -> None:
     """R1: the form that overwrites its input is the one that does not, infinities and huge quotients included."""
     assert fills_what_quantize_returns(quantize_into, x, params)
 
 
-def test_quantize_into_law_kills_a_clip_after_the_zero_point():
+def test_quantize_into_law_kills_a_clip_after_the_zero_point() -> None:
     """R1: clipping to [qmin, qmax] before the zero point is added is seen where the zero point is not 0."""
 
-    def clipped_late(real, params, codes):
+    def clipped_late(real: Any, params: Any, codes: Any) -> None:
         codes[:] = np.clip(np.rint(real / params.scale), params.qmin, params.qmax) + params.zero_point
 
     x, params = np.full((2, 3), 1000.0), QuantParams(0.5, -7, -8, 7)

@@ -1,6 +1,7 @@
 """R160, the codes that an inexact rescale may give: the arrays equal the definition, and who is inside the set."""
 
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,7 +25,7 @@ INTERVAL = st.sampled_from([(-128, 127), (0, 255), (-32768, 32767), (-(2**31), 2
 INT8 = (-128, 127)
 
 
-def allowed_equals_spec(allowed, acc: int, m: int, e: int, zy: int, interval: tuple[int, int]) -> bool:
+def allowed_equals_spec(allowed: Any, acc: int, m: int, e: int, zy: int, interval: tuple[int, int]) -> bool:
     """Say whether an implementation gives both ends of the definition's set."""
     low, high = allowed(np.array([acc]), FixedMultiplier(m, e), zy, *interval)
     same = (int(low[0]), int(high[0])) == spec.allowed_codes_inexact(acc, m, e, zy, *interval)
@@ -32,13 +33,13 @@ def allowed_equals_spec(allowed, acc: int, m: int, e: int, zy: int, interval: tu
 
 
 @given(acc=INT32, m=M, e=st.integers(-31, 30), zy=st.integers(-128, 255), interval=INTERVAL)
-def test_allowed_codes_equals_spec(acc, m, e, zy, interval):
+def test_allowed_codes_equals_spec(acc: Any, m: Any, e: Any, zy: Any, interval: Any) -> None:
     """R160 for any accumulator, multiplier and zero point."""
     assert allowed_equals_spec(allowed_codes_inexact, acc, m, e, zy, interval)
 
 
 @given(k=st.integers(-300, 300), nudge=st.integers(-2, 2), m=st.integers(2**30, 2**31 - 1), e=st.integers(-20, -1))
-def test_allowed_codes_equals_spec_beside_ties(k, nudge, m, e):
+def test_allowed_codes_equals_spec_beside_ties(k: Any, nudge: Any, m: Any, e: Any) -> None:
     """R160 where it has two codes: beside k + 1/2 output steps."""
     acc = round((k + Fraction(1, 2)) / (Fraction(m) * Fraction(2) ** (e - 31))) + nudge
     assert allowed_equals_spec(allowed_codes_inexact, acc, m, e, 3, INT8)
@@ -55,7 +56,7 @@ def beside_ties(m: int, e: int) -> np.ndarray:
 MULTIPLIERS = [(2061584415, -4), (2**30, -1), (2**30, 0), (1288490189, -9), (2**31 - 1, -14), (2**30 + 1, -20)]
 
 
-def equals_spec_throughout(allowed) -> bool:
+def equals_spec_throughout(allowed: Any) -> bool:
     """Say whether an implementation gives the definition's sets on a part of the cases, with a large zero point."""
     for m, e in MULTIPLIERS:
         acc, zy, wide = beside_ties(m, e)[::23], 200, (-(2**31), 2**31 - 1)
@@ -65,14 +66,14 @@ def equals_spec_throughout(allowed) -> bool:
     return True
 
 
-def test_allowed_codes_law_kills_a_forgotten_rounding_and_a_closed_tie():
+def test_allowed_codes_law_kills_a_forgotten_rounding_and_a_closed_tie() -> None:
     """Half a step alone, the zero point left out of the error, and a tolerance of one code each break the law."""
 
-    def half_alone(acc, fixed, zy, low, high):
+    def half_alone(acc: Any, fixed: Any, zy: Any, low: Any, high: Any) -> Any:
         v = acc * fixed.real + zy
         return np.clip(np.ceil(v - 0.5), low, high).astype(int), np.clip(np.floor(v + 0.5), low, high).astype(int)
 
-    def without_zero_point(acc, fixed, zy, low, high):
+    def without_zero_point(acc: Any, fixed: Any, zy: Any, low: Any, high: Any) -> Any:
         v = acc * fixed.real
         d = 0.5 + 4 * np.abs(v) * 2.0**-24
         return (
@@ -80,7 +81,7 @@ def test_allowed_codes_law_kills_a_forgotten_rounding_and_a_closed_tie():
             np.clip(np.floor(v + d + zy), low, high).astype(int),
         )
 
-    def within_one(acc, fixed, zy, low, high):
+    def within_one(acc: Any, fixed: Any, zy: Any, low: Any, high: Any) -> Any:
         code = requantize_single_rounding(acc, fixed) + zy
         return np.clip(code - 1, low, high), np.clip(code + 1, low, high)
 
@@ -89,7 +90,7 @@ def test_allowed_codes_law_kills_a_forgotten_rounding_and_a_closed_tie():
         assert not equals_spec_throughout(wrong)
 
 
-def is_inside(rule, zy: int, interval: tuple[int, int]) -> bool:
+def is_inside(rule: Any, zy: int, interval: tuple[int, int]) -> bool:
     """Say whether a rule (acc, fixed, zy, qmin, qmax) -> codes gives an allowed code throughout."""
     for m, e in MULTIPLIERS:
         acc, fixed = beside_ties(m, e), FixedMultiplier(m, e)
@@ -100,7 +101,7 @@ def is_inside(rule, zy: int, interval: tuple[int, int]) -> bool:
     return True
 
 
-def float32(stage):
+def float32(stage: Any) -> Any:
     """Return a float32 stage as a rule: the multiplier is the fixed one, rounded to float32."""
     wide = (-(2**31), 2**31 - 1)
     return lambda acc, fixed, zy: stage(acc, np.float32(fixed.real), zy, *wide)
@@ -123,24 +124,24 @@ OUTSIDE = {
 
 @pytest.mark.parametrize("label", INSIDE)
 @pytest.mark.parametrize("interval", [INT8, (-32768, 32767)])
-def test_rules_of_one_rounding_and_float32_are_allowed(label, interval):
+def test_rules_of_one_rounding_and_float32_are_allowed(label: Any, interval: Any) -> None:
     """One rounding with any tie rule, and float32 with the zero point before or after it, stay inside the set."""
     assert is_inside(INSIDE[label], 3, interval) and is_inside(INSIDE[label], -100, interval)
 
 
 @pytest.mark.parametrize("label", OUTSIDE)
-def test_rules_of_two_roundings_are_not_allowed(label):
+def test_rules_of_two_roundings_are_not_allowed(label: Any) -> None:
     """Two roundings, a multiplier of 16 bits and a plain shift leave the set: it is no tolerance of one code."""
     assert not is_inside(OUTSIDE[label], 3, INT8)
 
 
-def test_allowed_codes_refuses_a_negative_multiplier():
+def test_allowed_codes_refuses_a_negative_multiplier() -> None:
     """TOSA has none."""
     with pytest.raises(ValueError, match="not negative"):
         allowed_codes_inexact(np.array([1]), FixedMultiplier(-(2**30), 0), 0, -128, 127)
 
 
-def test_allowed_codes_of_many_channels_and_of_none():
+def test_allowed_codes_of_many_channels_and_of_none() -> None:
     """A multiplier a channel; an empty array gives an empty one."""
     low, high = allowed_codes_inexact(np.array([[5, 5]]), FixedMultiplier([2**30, 2**30], [0, 1]), 0, -128, 127)
     assert low.tolist() == [[2, 5]] and high.tolist() == [[3, 5]]

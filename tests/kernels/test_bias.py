@@ -1,6 +1,7 @@
 """Bias codes: the arrays equal the scalars, and the seven rules are seven."""
 
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,7 +24,7 @@ RULES = [
 LABELS = ["R39", "R171", "R45", "R46", "R142", "R143", "R144"]
 
 
-def bias_equals_spec(kernel, rule, b: float, sx: float, sw: float) -> bool:
+def bias_equals_spec(kernel: Any, rule: Any, b: float, sx: float, sw: float) -> bool:
     """Say whether one bias gets its exact code."""
     exact = [Fraction(float(np.float32(v))) for v in (b, sx, sw)]
     got = kernel(np.array([b], np.float32), np.float32(sx), np.float32(sw))
@@ -32,12 +33,12 @@ def bias_equals_spec(kernel, rule, b: float, sx: float, sw: float) -> bool:
 
 @pytest.mark.parametrize(("kernel", "rule"), RULES, ids=LABELS)
 @given(b=st.floats(-(2.0**20), 2.0**20, width=32), sx=SCALES, sw=SCALES)
-def test_bias_equals_spec(kernel, rule, b, sx, sw):
+def test_bias_equals_spec(kernel: Any, rule: Any, b: Any, sx: Any, sw: Any) -> None:
     """R39, R171, R45, R46, R142 to R144 on any bias: tiny scales put large ones beyond int32."""
     assert bias_equals_spec(kernel, rule, b, sx, sw)
 
 
-def test_bias_law_kills_every_other_rule():
+def test_bias_law_kills_every_other_rule() -> None:
     """Ties, awkward reciprocals and the ends of int32 tell the rules apart."""
     cases = [((k + 0.5) * s, 1.0, s) for k in range(-60, 60) for s in (0.25, 0.1, 0.3, 0.7)] + [
         *((sign * 1e6, 2.0**-16, 2.0**-16) for sign in (1, -1)),

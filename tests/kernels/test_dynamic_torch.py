@@ -1,6 +1,7 @@
 """torch's dynamic linear layer: the arrays equal exact scalars, and the laws see each neighbouring rule."""
 
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,12 +20,12 @@ SCALES = st.floats(2.0**-20, 2.0**10, width=32)
 TOPS = st.sampled_from([127, 255])
 
 
-def exact(v) -> Fraction:
+def exact(v: Any) -> Fraction:
     """Return a float32 number as it is."""
     return Fraction(float(np.float32(v)))
 
 
-def parameters_equal_spec(parameters, values, top) -> bool:
+def parameters_equal_spec(parameters: Any, values: Any, top: Any) -> bool:
     """Say whether scale and zero point are R116's."""
     scale, z = parameters(np.float32(values), top)
     x = [exact(v) for v in [*values, 0.0]]
@@ -40,29 +41,29 @@ def ranges() -> list[list[float]]:
 
 
 @given(values=st.lists(F32, min_size=1, max_size=5), top=TOPS)
-def test_torch_parameters_equal_spec(values, top):
+def test_torch_parameters_equal_spec(values: Any, top: Any) -> None:
     """R116 on any tensor."""
     assert parameters_equal_spec(kernels.torch_parameters, values, top)
 
 
 @pytest.mark.parametrize("top", [127, 255])
-def test_torch_parameters_equal_spec_at_ties_and_small_ranges(top):
+def test_torch_parameters_equal_spec_at_ties_and_small_ranges(top: Any) -> None:
     """Every zero point, scales that become 0.1 or the smallest one."""
     assert all(parameters_equal_spec(kernels.torch_parameters, values, top) for values in ranges())
 
 
-def test_law_of_parameters_kills():
+def test_law_of_parameters_kills() -> None:
     """A scale in float32, a zero point from the low end alone, and no smallest scale."""
 
-    def in_float32(x, top):
+    def in_float32(x: Any, top: Any) -> Any:
         scale, z = kernels.torch_parameters(x, top)
         return float(np.float32(scale)), z
 
-    def from_low(x, top):
+    def from_low(x: Any, top: Any) -> Any:
         scale, _ = kernels.torch_parameters(x, top)
         return scale, int(np.clip(np.rint(-min(float(x.min()), 0) / scale), 0, top))
 
-    def unbounded(x, top):
+    def unbounded(x: Any, top: Any) -> Any:
         scale, z = kernels.torch_parameters(x, top)
         lo, hi = min(float(x.min()), 0), max(float(x.max()), 0)
         return (hi - lo) / top or scale, z
@@ -71,14 +72,14 @@ def test_law_of_parameters_kills():
         assert not all(parameters_equal_spec(mutant, values, 255) for values in ranges())
 
 
-def codes_equal_spec(quantize, code, scale, values, top) -> bool:
+def codes_equal_spec(quantize: Any, code: Any, scale: Any, values: Any, top: Any) -> bool:
     """Say whether codes and scale are the exact ones."""
     got, x = quantize(np.float32(values), top), [exact(v) for v in values]
     sd, z = spec.torch_parameters(min([*x, Fraction(0)]), max([*x, Fraction(0)]), top)
     return (Fraction(float(got.scale)), got.codes.tolist()) == (scale(sd), [code(v, sd, z) for v in x])
 
 
-def fused_code(x, sd, z):
+def fused_code(x: Any, sd: Any, z: Any) -> Any:
     """R56 of the scale in float32, to [0, 255]."""
     return quantize_fused_zero_point_first(x, to_float32(sd), z, 0, 255)
 
@@ -91,12 +92,12 @@ QUANTIZERS = {
 
 @pytest.mark.parametrize("engine", QUANTIZERS)
 @given(values=st.lists(F32, min_size=1, max_size=9), top=TOPS)
-def test_torch_codes_equal_spec(engine, values, top):
+def test_torch_codes_equal_spec(engine: Any, values: Any, top: Any) -> None:
     """R56 and D6 under R116."""
     assert codes_equal_spec(*QUANTIZERS[engine], values, top)
 
 
-def test_law_of_codes_tells_the_engines_apart():
+def test_law_of_codes_tells_the_engines_apart() -> None:
     """Each obeys its own rule at ties and breaks the other's and ONNX Runtime's."""
     rng = np.random.default_rng(0)
     tensors = [[-0.3 * s, *((np.arange(-20, 100) + 0.5) * s).tolist(), 200 * s] for s in rng.uniform(0.01, 3, 12)]
@@ -116,7 +117,7 @@ OUTPUTS = {
 }
 
 
-def output_equals_spec(output, rule, acc, s, sw, b) -> bool:
+def output_equals_spec(output: Any, rule: Any, acc: Any, s: Any, sw: Any, b: Any) -> bool:
     """Say whether one output is the exact one; oneDNN's weight scale goes through a reciprocal and back."""
     made = kernels.torch_codes([1.0], 255)._replace(scale=np.float32(s))
     w = float(kernels.onednn_weight_scale(np.float32([sw]))[0]) if "onednn" in rule.__name__ else sw
@@ -126,12 +127,12 @@ def output_equals_spec(output, rule, acc, s, sw, b) -> bool:
 
 @pytest.mark.parametrize("engine", OUTPUTS)
 @given(acc=st.integers(-(2**31), 2**31 - 1), s=SCALES, sw=SCALES, b=F32)
-def test_outputs_equal_spec(engine, acc, s, sw, b):
+def test_outputs_equal_spec(engine: Any, acc: Any, s: Any, sw: Any, b: Any) -> None:
     """R117, f32(R61 + b), D7 and D8."""
     assert output_equals_spec(*OUTPUTS[engine], acc, s, sw, b)
 
 
-def test_law_of_outputs_tells_the_engines_apart():
+def test_law_of_outputs_tells_the_engines_apart() -> None:
     """Each epilogue obeys its own rule and breaks each of the others."""
     cases = [(acc, 0.1 + acc % 7, 0.3 + acc % 89 / 97, -0.7 * acc) for acc in range(2**24, 2**24 + 200)]
     for name, (output, _) in OUTPUTS.items():
@@ -139,7 +140,7 @@ def test_law_of_outputs_tells_the_engines_apart():
             assert all(output_equals_spec(output, rule, *case) for case in cases) == (name == other), (name, other)
 
 
-def test_outputs_without_a_bias_have_no_sum():
+def test_outputs_without_a_bias_have_no_sum() -> None:
     """None is a bias of 0."""
     made, acc, sw = kernels.torch_codes([1.0, -3.0], 255), np.array([[7, -9]]), np.float32([0.3, 0.7])
     for output, _ in OUTPUTS.values():

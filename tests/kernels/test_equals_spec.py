@@ -4,6 +4,7 @@ Each law is a function of an implementation; a seeded wrong one must break it be
 """
 
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
@@ -38,7 +39,7 @@ SHIFTS = [
 ]
 
 
-def shift_equals_spec(shift, rule) -> bool:
+def shift_equals_spec(shift: Any, rule: Any) -> bool:
     """Say whether an array shift equals its rule for every x in [-70, 70] and every e in [0, 6]: all tie classes."""
     x = np.arange(-70, 71, dtype=np.int64)
     return all(
@@ -47,12 +48,12 @@ def shift_equals_spec(shift, rule) -> bool:
 
 
 @pytest.mark.parametrize(("shift", "rule"), SHIFTS, ids=lambda f: f.__name__)
-def test_shift_right_equals_spec_exhaustively(shift, rule):
+def test_shift_right_equals_spec_exhaustively(shift: Any, rule: Any) -> None:
     """A rounding shift is its rule on x / 2^e, for every residue, sign and parity."""
     assert shift_equals_spec(shift, rule)
 
 
-def test_shift_right_law_kills_every_other_rule():
+def test_shift_right_law_kills_every_other_rule() -> None:
     """No two tie rules agree on the exhaustive domain, so the law tells them apart."""
     for i, (shift, _) in enumerate(SHIFTS):
         for j, (_, rule) in enumerate(SHIFTS):
@@ -61,20 +62,20 @@ def test_shift_right_law_kills_every_other_rule():
 
 @pytest.mark.parametrize(("shift", "rule"), SHIFTS, ids=lambda f: f.__name__)
 @given(x=st.integers(-(2**62) + 1, 2**62 - 1), e=st.integers(0, 62))
-def test_shift_right_equals_spec_at_any_size(shift, rule, x, e):
+def test_shift_right_equals_spec_at_any_size(shift: Any, rule: Any, x: Any, e: Any) -> None:
     """The same up to 62 bits, where a careless half step would overflow."""
     assert int(shift(np.array([x]), e)[0]) == rule(Fraction(x, 2**e))
 
 
 @given(v=st.floats(-1e15, 1e15))
-def test_float_rounding_equals_spec(v):
+def test_float_rounding_equals_spec(v: Any) -> None:
     """rint is half-even and round_half_away is half-away, on any float64."""
     array = np.array([v])
     assert int(rounding.round_half_even(array)[0]) == spec_rounding.round_half_even(Fraction(v))
     assert int(rounding.round_half_away(array)[0]) == spec_rounding.round_half_away(Fraction(v))
 
 
-def test_round_half_away_kills_adding_half():
+def test_round_half_away_kills_adding_half() -> None:
     """floor(v + 1/2) fails at the float just below 1/2, where the law looks."""
     v = np.nextafter(0.5, 0)
     assert rounding.round_half_away(np.array([v]))[0] == 0
@@ -82,14 +83,14 @@ def test_round_half_away_kills_adding_half():
 
 
 @given(q=st.integers(-(2**63), 2**63 - 1))
-def test_wrap_and_saturate_equal_spec(q):
+def test_wrap_and_saturate_equal_spec(q: Any) -> None:
     """Wrapping and saturating int32 follow their definitions on all of int64."""
     assert int(rounding.wrap_int32(np.array([q]))[0]) == spec_rounding.wrap(q, 32)
     assert int(rounding.saturate_to(np.array([q]), -128, 127)[0]) == spec_rounding.saturate(q, -128, 127)
 
 
 @given(v=st.floats(allow_nan=False, allow_infinity=False, width=64))
-def test_to_float32_equals_hardware(v):
+def test_to_float32_equals_hardware(v: Any) -> None:
     """R0: the rational definition of float32 is the machine's (subnormals included); overflow raises there."""
     machine = floating.to_float32(v)
     if np.isinf(machine):
@@ -102,7 +103,7 @@ def test_to_float32_equals_hardware(v):
 # R1, R2, R3: the affine map
 
 
-def quantize_equals_spec(quantize, x: float, params: qparams.QuantParams) -> bool:
+def quantize_equals_spec(quantize: Any, x: float, params: qparams.QuantParams) -> bool:
     """Say whether an implementation of R1 gives the exact code of x."""
     want = spec_affine.quantize(
         Fraction(x), Fraction(float(params.scale)), int(params.zero_point), params.qmin, params.qmax
@@ -112,29 +113,29 @@ def quantize_equals_spec(quantize, x: float, params: qparams.QuantParams) -> boo
 
 
 @given(x=st.floats(-1e6, 1e6), scale=SCALES, zero_point=INT8)
-def test_quantize_equals_spec(x, scale, zero_point):
+def test_quantize_equals_spec(x: Any, scale: Any, zero_point: Any) -> None:
     """R1 on any real value, scale (C1) and zero point (C2)."""
     assert quantize_equals_spec(affine.quantize, x, qparams.QuantParams(scale, zero_point, -128, 127))
 
 
 @given(steps=st.integers(-140, 140), scale=SCALES, zero_point=INT8, nudge=st.sampled_from([-1, 0, 1]))
-def test_quantize_equals_spec_on_and_beside_ties(steps, scale, zero_point, nudge):
+def test_quantize_equals_spec_on_and_beside_ties(steps: Any, scale: Any, zero_point: Any, nudge: Any) -> None:
     """R1 on an exact tie, and on the float64 on either side of it."""
     x = (steps + 0.5) * float(np.float32(scale))
     x = float(np.nextafter(x, nudge * np.inf)) if nudge else x
     assert quantize_equals_spec(affine.quantize, x, qparams.QuantParams(scale, zero_point, -128, 127))
 
 
-def test_quantize_law_kills_reciprocal_truncation_and_late_rounding():
+def test_quantize_law_kills_reciprocal_truncation_and_late_rounding() -> None:
     """Multiplying by the reciprocal, truncating, and rounding after the zero point each break R1 somewhere."""
 
-    def reciprocal(x, p):
+    def reciprocal(x: Any, p: Any) -> Any:
         return np.clip(np.rint(np.float32(x) * np.float32(1 / p.scale)) + p.zero_point, p.qmin, p.qmax).astype(np.int8)
 
-    def truncating(x, p):
+    def truncating(x: Any, p: Any) -> Any:
         return np.clip(np.trunc(x / float(p.scale)) + p.zero_point, p.qmin, p.qmax).astype(np.int8)
 
-    def late(x, p):
+    def late(x: Any, p: Any) -> Any:
         return np.clip(np.rint(x / float(p.scale) + p.zero_point), p.qmin, p.qmax).astype(np.int8)
 
     cases = [
@@ -149,7 +150,7 @@ def test_quantize_law_kills_reciprocal_truncation_and_late_rounding():
 
 
 @given(q=INT8, scale=SCALES, zero_point=INT8)
-def test_dequantize_equals_spec(q, scale, zero_point):
+def test_dequantize_equals_spec(q: Any, scale: Any, zero_point: Any) -> None:
     """R2, rounded once to float32 (R0)."""
     params = qparams.QuantParams(scale, zero_point, -128, 127)
     exact = spec_affine.dequantize(q, Fraction(float(params.scale)), zero_point)
@@ -157,19 +158,19 @@ def test_dequantize_equals_spec(q, scale, zero_point):
 
 
 @given(q=INT8, scale=SCALES, zero_point=INT8)
-def test_quantize_undoes_dequantize(q, scale, zero_point):
+def test_quantize_undoes_dequantize(q: Any, scale: Any, zero_point: Any) -> None:
     """Every code is the code of its own real value."""
     params = qparams.QuantParams(scale, zero_point, -128, 127)
     assert int(affine.quantize(affine.dequantize(np.array([q]), params), params)[0]) == q
 
 
 @given(v=st.floats(-2, 2), n=st.integers(1, 16))
-def test_quantize_truncating_equals_spec(v, n):
+def test_quantize_truncating_equals_spec(v: Any, n: Any) -> None:
     """R3: the recipe's own form."""
     assert int(affine.quantize_truncating(np.array([v]), 2**n)[0]) == spec_affine.quantize_truncating(Fraction(v), 2**n)
 
 
-def test_quantize_defines_the_special_values():
+def test_quantize_defines_the_special_values() -> None:
     """Infinities saturate, -0.0 is the zero point, empty stays empty, NaN is refused."""
     params = qparams.QuantParams(0.1, 3, -128, 127)
     assert affine.quantize(np.array([np.inf, -np.inf, -0.0]), params).tolist() == [127, -128, 3]
@@ -178,7 +179,7 @@ def test_quantize_defines_the_special_values():
         affine.quantize(np.array([np.nan]), params)
 
 
-def test_quantize_per_channel_is_a_column_at_a_time():
+def test_quantize_per_channel_is_a_column_at_a_time() -> None:
     """Per-channel parameters act on the last axis."""
     params = qparams.QuantParams([0.5, 0.25], [0, 1], -128, 127)
     got = affine.quantize(np.array([[1.0, 1.0], [2.0, 2.0]]), params)
@@ -190,14 +191,14 @@ def test_quantize_per_channel_is_a_column_at_a_time():
 
 
 @given(scales=st.tuples(SCALES, SCALES, SCALES))
-def test_real_multiplier_equals_spec(scales):
+def test_real_multiplier_equals_spec(scales: Any) -> None:
     """R4: one rounding to float64."""
     exact = spec_multiplier.real_multiplier(*(Fraction(float(np.float32(s))) for s in scales))
     assert Fraction(float(multiplier.real_multiplier(*scales))) == exact
 
 
 @given(real=st.floats(-(2.0**30), 2.0**30, exclude_min=True, exclude_max=True))
-def test_decompose_multiplier_equals_spec(real):
+def test_decompose_multiplier_equals_spec(real: Any) -> None:
     """R5 on any float64 in (-2^30, 2^30), tiny ones flushed."""
     try:
         want = spec_multiplier.decompose_multiplier(Fraction(real))
@@ -230,13 +231,13 @@ NEAR_MINUS_ONE = (2.0**-33 - 1, 2.0**-32 - 1)
         *NEAR_MINUS_ONE,
     ],
 )
-def test_decompose_multiplier_at_its_corners(real):
+def test_decompose_multiplier_at_its_corners(real: Any) -> None:
     """R5 where the 31-bit integer carries, and where the shift leaves its range."""
     got = multiplier.decompose_multiplier(real)
     assert (got.multiplier, got.shift) == spec_multiplier.decompose_multiplier(Fraction(real))
 
 
-def test_decompose_multiplier_per_channel_is_one_at_a_time():
+def test_decompose_multiplier_per_channel_is_one_at_a_time() -> None:
     """An array of multipliers gives the array of their parts (C4)."""
     reals = np.array([0.3, 1.7, 2.0**-40, 0.0])
     got = multiplier.decompose_multiplier(reals)
@@ -255,7 +256,7 @@ REQUANTIZERS = [
 LABELS = ["R6", "R8", "R19", "R20", "R21", "R148"]
 
 
-def requantize_equals_spec(kernel, rule, acc: int, fixed: tuple[int, int]) -> bool:
+def requantize_equals_spec(kernel: Any, rule: Any, acc: int, fixed: tuple[int, int]) -> bool:
     """Say whether a requantization of one accumulator equals its definition."""
     got = kernel(np.array([acc], np.int32), multiplier.FixedMultiplier(*fixed))
     return got.dtype == np.int64 and int(got[0]) == rule(acc, *fixed)
@@ -263,7 +264,7 @@ def requantize_equals_spec(kernel, rule, acc: int, fixed: tuple[int, int]) -> bo
 
 @pytest.mark.parametrize(("kernel", "rule"), REQUANTIZERS, ids=LABELS)
 @given(acc=INT32 | st.sampled_from([-(2**31), 2**31 - 1, 0, -1]), fixed=MULTIPLIERS)
-def test_requantize_equals_spec(kernel, rule, acc, fixed):
+def test_requantize_equals_spec(kernel: Any, rule: Any, acc: Any, fixed: Any) -> None:
     """R6, R8, R19, R20, R21 and R148 for any int32 accumulator and any multiplier (C4)."""
     assert requantize_equals_spec(kernel, rule, acc, fixed)
 
@@ -273,13 +274,13 @@ SHORT_MULTIPLIERS = st.tuples(st.integers(-(2**31), 2**31 - 1), st.integers(-31,
 
 
 @given(acc=INT64 | INT32 | st.integers(-(2**47), 2**47), fixed=SHORT_MULTIPLIERS)
-def test_requantize_mantissa16_equals_spec(acc, fixed):
+def test_requantize_mantissa16_equals_spec(acc: Any, fixed: Any) -> None:
     """R91 for any int64 accumulator, and any multiplier below 2^14."""
     got = requantize.requantize_mantissa16(np.array([acc], np.int64), multiplier.FixedMultiplier(*fixed))
     assert got.dtype == np.int64 and int(got[0]) == spec_requantize.requantize_mantissa16(acc, *fixed)
 
 
-def test_requantize_mantissa16_at_its_corners():
+def test_requantize_mantissa16_at_its_corners() -> None:
     """R91 where the mantissa saturates, at ties, where 64 bits wrap, where 32 do; and it is coarser than R6."""
     cases = [(acc, (m, e)) for m in (2**31 - 1, 2**31 - 2**15 - 1, 2**30, -(2**31), 0) for e in (-31, -1, 0, 14)
              for acc in (5, -5, 2**47, -(2**47), 2**48, 2**63 - 1, -(2**63), 0)]  # fmt: skip
@@ -290,7 +291,7 @@ def test_requantize_mantissa16_at_its_corners():
     assert one(2**31 - 1, 1431655766, 0) != other(2**31 - 1, 1431655766, 0)
 
 
-def test_requantize_mantissa16_low_bits_first_equals_spec():
+def test_requantize_mantissa16_low_bits_first_equals_spec() -> None:
     """R92: drawn over int64, beside ties and beside the bits that are dropped; R91 parts from it from 2^30 steps on."""
     rng = np.random.default_rng(92)
     killed = 0
@@ -311,7 +312,7 @@ def test_requantize_mantissa16_low_bits_first_equals_spec():
         assert requantize.requantize_mantissa16_low_bits_first(near, fixed).tolist() == same.tolist()
 
 
-def test_requantize_mantissa16_refuses_what_the_engines_do_not_promise():
+def test_requantize_mantissa16_refuses_what_the_engines_do_not_promise() -> None:
     """A multiplier of 2^14 or more would shift left by a negative count."""
     with pytest.raises(ValueError, match="must be below 2"):
         requantize.requantize_mantissa16(np.array([1]), multiplier.FixedMultiplier(2**30, 15))
@@ -320,7 +321,7 @@ def test_requantize_mantissa16_refuses_what_the_engines_do_not_promise():
 WIDE_ACCUMULATORS = st.integers(-(2**47), 2**47 - 1)
 
 
-def wide_equals_spec(kernel, acc: int, fixed: tuple[int, int]) -> bool:
+def wide_equals_spec(kernel: Any, acc: int, fixed: tuple[int, int]) -> bool:
     """Say whether a requantization of one accumulator of 48 bits is R170."""
     got = kernel(np.array([acc], np.int64), multiplier.FixedMultiplier(*fixed))
     return got.dtype == np.int64 and int(got[0]) == spec_requantize.requantize_single_rounding_wide(acc, *fixed)
@@ -335,36 +336,36 @@ def wide_ties(fixed: tuple[int, int]) -> list[int]:
 
 
 @given(acc=WIDE_ACCUMULATORS | INT32 | st.integers(-(2**17), 2**17), fixed=MULTIPLIERS)
-def test_requantize_single_rounding_wide_equals_spec(acc, fixed):
+def test_requantize_single_rounding_wide_equals_spec(acc: Any, fixed: Any) -> None:
     """R170 for any accumulator of 48 bits and any multiplier."""
     assert wide_equals_spec(requantize.requantize_single_rounding_wide, acc, fixed)
 
 
 @given(m=st.integers(2**30, 2**31 - 1), e=st.integers(-31, 30))
-def test_requantize_single_rounding_wide_equals_spec_at_ties(m, e):
+def test_requantize_single_rounding_wide_equals_spec_at_ties(m: Any, e: Any) -> None:
     """R170 on and beside ties of codes at both ends of int16 and around 0."""
     assert all(wide_equals_spec(requantize.requantize_single_rounding_wide, acc, (m, e)) for acc in wide_ties((m, e)))
 
 
 @given(acc=INT32, fixed=MULTIPLIERS)
-def test_requantize_single_rounding_wide_is_r6_of_int32(acc, fixed):
+def test_requantize_single_rounding_wide_is_r6_of_int32(acc: Any, fixed: Any) -> None:
     """R170 and R6 are one function where both are defined: an int64 bias in place of an int32 one changes no code."""
     made = multiplier.FixedMultiplier(*fixed)
     one, other = requantize.requantize_single_rounding_wide, requantize.requantize_single_rounding
     assert int(one(np.array([acc]), made)[0]) == int(other(np.array([acc]), made)[0])
 
 
-def test_requantize_single_rounding_wide_kills_its_neighbours():
+def test_requantize_single_rounding_wide_kills_its_neighbours() -> None:
     """R170 at its corners; a 64-bit product that wraps, a 16-bit mantissa, float64 and a dropped low part all fail."""
 
-    def wraps(acc, fixed):
+    def wraps(acc: Any, fixed: Any) -> Any:
         with np.errstate(over="ignore"):
             return np.right_shift(acc * fixed.multiplier + (np.int64(1) << (30 - fixed.shift)), 31 - fixed.shift)
 
-    def in_float64(acc, fixed):
+    def in_float64(acc: Any, fixed: Any) -> Any:
         return np.floor(acc * fixed.real + 0.5).astype(np.int64)
 
-    def high_alone(acc, fixed):
+    def high_alone(acc: Any, fixed: Any) -> Any:
         h = np.right_shift(acc, 16) * fixed.multiplier
         return np.right_shift(h + (np.int64(1) << (14 - fixed.shift)), 15 - fixed.shift)
 
@@ -378,7 +379,7 @@ def test_requantize_single_rounding_wide_kills_its_neighbours():
         assert not all(wide_equals_spec(mutant, *case) for case in cases)
 
 
-def test_requantize_single_rounding_wide_saturates_a_channel_at_a_time():
+def test_requantize_single_rounding_wide_saturates_a_channel_at_a_time() -> None:
     """R170 beside the ends of its 62 bits, channels below and above 2^14 side by side."""
     sums = (2**47 - 1, -(2**47), 2**46, -(2**46), 2**33 + 1, -(2**32) - 3, 7, -7, 0)
     factors = [(m, e) for m in (2**31 - 1, 2**30, 2**30 + 12345, -(2**31), 1, 65535) for e in (-31, 14, 15, 16, 29, 30)]
@@ -392,7 +393,7 @@ def test_requantize_single_rounding_wide_saturates_a_channel_at_a_time():
 
 
 @pytest.mark.parametrize("acc", [2**47, -(2**47) - 1])
-def test_requantize_single_rounding_wide_refuses_49_bits(acc):
+def test_requantize_single_rounding_wide_refuses_49_bits(acc: Any) -> None:
     """R170: what it is not defined for is refused by the array and by the definition."""
     with pytest.raises(ValueError, match="48 bits"):
         requantize.requantize_single_rounding_wide(np.array([acc]), multiplier.FixedMultiplier(2**30, 0))
@@ -411,13 +412,13 @@ TIE_FIXED = [(2**30, -1), (2**30, 0), (2**30, -7), (1431655765, -3), (1288490189
 
 
 @pytest.mark.parametrize(("kernel", "rule"), REQUANTIZERS, ids=LABELS)
-def test_requantize_equals_spec_at_midpoints(kernel, rule):
+def test_requantize_equals_spec_at_midpoints(kernel: Any, rule: Any) -> None:
     """All five on and beside every tie of an 8-bit output."""
     for fixed in TIE_FIXED:
         assert all(requantize_equals_spec(kernel, rule, acc, fixed) for acc in near_ties(fixed, range(-130, 130)))
 
 
-def test_requantize_midpoints_kill_every_other_rule():
+def test_requantize_midpoints_kill_every_other_rule() -> None:
     """The midpoints tell the rules apart; R20 and R6 part only where a left shift wraps."""
     wide = [(2**30, (2**30, 3)), (-(2**31), (2**30, 1))]
     cases = [(acc, fixed) for fixed in TIE_FIXED for acc in near_ties(fixed, range(-130, 130))] + wide
@@ -427,12 +428,12 @@ def test_requantize_midpoints_kill_every_other_rule():
 
 
 @given(a=INT32, b=INT32)
-def test_multiply_high_half_up_equals_spec(a, b):
+def test_multiply_high_half_up_equals_spec(a: Any, b: Any) -> None:
     """R7 on any pair of int32 numbers."""
     assert int(requantize.multiply_high_half_up(np.array([a]), b)[0]) == spec_requantize.multiply_high_half_up(a, b)
 
 
-def test_multiply_high_half_up_saturates_its_one_overflow():
+def test_multiply_high_half_up_saturates_its_one_overflow() -> None:
     """R7: -1 times -1 in Q31 is not +1 but the largest number."""
     assert requantize.multiply_high_half_up(np.array([-(2**31)]), -(2**31))[0] == 2**31 - 1
 
@@ -447,7 +448,7 @@ def test_multiply_high_half_up_saturates_its_one_overflow():
     scales=st.tuples(SCALES, SCALES, SCALES),
     activation=st.sampled_from(["identity", "relu", "clipped_relu", "relu6"]),
 )
-def test_linear_equals_spec(rows, bias, zeros, scales, activation):
+def test_linear_equals_spec(rows: Any, bias: Any, zeros: Any, scales: Any, activation: str) -> None:
     """R9, R10 and R11 together: one output of a layer, any zero points."""
     x, w, y = (qparams.QuantParams(s, z, -128, 127) for s, z in zip(scales, zeros, strict=True))
     exact = [Fraction(float(p.scale)) for p in (x, w, y)]
@@ -470,7 +471,7 @@ def test_linear_equals_spec(rows, bias, zeros, scales, activation):
 
 
 @pytest.mark.parametrize("depth", [1, 7, 64, 3000])
-def test_accumulate_of_words_is_exact(depth):
+def test_accumulate_of_words_is_exact(depth: Any) -> None:
     """R9, C6: 16-bit codes by 16-bit codes at the rails, where float32 holds not one product: sums beyond 2^53 too."""
     rng = np.random.default_rng(depth)
     x_q = rng.choice([-(2**15), 2**15 - 1, 12_345], (2, depth)).astype(np.int16)
@@ -489,7 +490,7 @@ def test_accumulate_of_words_is_exact(depth):
     assert rounded.astype(np.int64).tolist() != accumulate(x_q, w_q, 0, 0, 0).tolist()
 
 
-def test_linear_refuses_an_accumulator_beyond_int32():
+def test_linear_refuses_an_accumulator_beyond_int32() -> None:
     """R9, C5: npquant's own profile never wraps."""
     p = qparams.QuantParams(1.0, 0, -128, 127)
     one = np.ones((1, 1), np.int8)
@@ -514,9 +515,9 @@ def test_linear_refuses_an_accumulator_beyond_int32():
 @pytest.mark.parametrize(
     ("x", "y"), [((1 / 16, 0), (1 / 256, -128)), ((0.1, -128), (1 / 255, -128)), ((0.04, 12), (1 / 127, 0))]
 )
-def test_activation_table_equals_spec(name, enclose, x, y):
+def test_activation_table_equals_spec(name: Any, enclose: Any, x: Any, y: Any) -> None:
     """R12: all 256 entries are correctly rounded."""
-    xp, yp = qparams.QuantParams(*x, -128, 127), qparams.QuantParams(*y, -128, 127)
+    xp, yp = qparams.QuantParams(*x, -128, 127), qparams.QuantParams(*y, -128, 127)  # type: ignore[call-arg]
     table = lookup.activation_table(name, xp, yp)
     exact_x, exact_y = ((Fraction(float(p.scale)), int(p.zero_point)) for p in (xp, yp))
     want = [spec_lookup.table_entry(enclose, q, exact_x, exact_y, -128, 127) for q in range(-128, 128)]
@@ -527,9 +528,9 @@ def test_activation_table_equals_spec(name, enclose, x, y):
 
 @pytest.mark.parametrize("name", ["sigmoid", "tanh", "softplus"])
 @pytest.mark.parametrize("x", [(1 / 4096, 0), (2.0**-13, 777)])
-def test_activation_table_of_16_bits_equals_spec(name, x):
+def test_activation_table_of_16_bits_equals_spec(name: Any, x: Any) -> None:
     """R12 of int16 codes: an entry for each of the 65,536, correctly rounded where asked; float32 would not be."""
-    xp, yp = qparams.QuantParams(*x, -32768, 32767), qparams.QuantParams(1 / 32767, 0, -32768, 32767)
+    xp, yp = qparams.QuantParams(*x, -32768, 32767), qparams.QuantParams(1 / 32767, 0, -32768, 32767)  # type: ignore[call-arg]
     table = lookup.activation_table(name, xp, yp)
     assert table.dtype == np.int16 and table.shape == (2**16,)
     exact_x, exact_y = ((Fraction(float(p.scale)), int(p.zero_point)) for p in (xp, yp))
@@ -544,7 +545,7 @@ def test_activation_table_of_16_bits_equals_spec(name, x):
 
 
 @pytest.mark.parametrize(("x_type", "y_type"), [(np.int8, np.int16), (np.int16, np.int8)])
-def test_activation_table_takes_codes_of_one_width_to_another(x_type, y_type):
+def test_activation_table_takes_codes_of_one_width_to_another(x_type: Any, y_type: Any) -> None:
     """R12 has an entry a code of the input's type, of the output's."""
     x, y = (qparams.QuantParams(1 / 64, 0, np.iinfo(t).min, np.iinfo(t).max) for t in (x_type, y_type))
     table = lookup.activation_table("tanh", x, y)

@@ -1,5 +1,7 @@
 """Exactness of float32 sums: as many terms as promised add up exactly in every order, and one more may not."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import example, given
@@ -11,7 +13,7 @@ from npquant.kernels.exact import FLOAT32_EXACT, exact_depth, sums_are_exact
 LARGEST = st.integers(2**12, 2**24) | st.sampled_from([128 * 128, 255 * 128, 256 * 255, 2**15 * 128, 2**24])
 
 
-def adds_exactly(depth_of, largest) -> bool:
+def adds_exactly(depth_of: Any, largest: Any) -> bool:
     """Say whether depth_of(largest) terms add up exactly in float32: the worst terms, in order, shuffled, by BLAS."""
     terms = np.full(depth_of(largest), largest, np.int64)
     # Odd sums are the first to be lost: the last term leaves 2^24 + 1 where that is within reach, else an odd sum.
@@ -32,18 +34,18 @@ def adds_exactly(depth_of, largest) -> bool:
 
 @given(LARGEST)
 @example(128 * 128)
-def test_exact_depth_adds_exactly(largest):
+def test_exact_depth_adds_exactly(largest: Any) -> None:
     """C6: every partial sum of exact_depth terms is the integer it should be, whatever the order."""
     assert adds_exactly(exact_depth, largest)
 
 
 @given(LARGEST)
-def test_exact_depth_law_kills_one_term_more(largest):
+def test_exact_depth_law_kills_one_term_more(largest: Any) -> None:
     """C6: exact_depth is tight: with one term more the law finds an inexact sum, for every largest product."""
     assert not adds_exactly(lambda p: exact_depth(p) + 1, largest)
 
 
-def test_exact_depth_refuses_terms_beyond_float32():
+def test_exact_depth_refuses_terms_beyond_float32() -> None:
     """C6: 2^24 is the last integer of which all below are floats; nothing but zeros is bounded like units."""
     assert exact_depth(0) == exact_depth(1) == FLOAT32_EXACT
     assert sums_are_exact(FLOAT32_EXACT) and not sums_are_exact(FLOAT32_EXACT + 1)

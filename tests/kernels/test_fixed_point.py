@@ -1,6 +1,7 @@
 """gemmlowp's fixed point: the arrays equal the scalars, both are close to the real functions, mutants are seen."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -30,7 +31,7 @@ UNARY = {
 }
 
 
-def function_equals_spec(function, scalar, a) -> bool:
+def function_equals_spec(function: Any, scalar: Any, a: Any) -> bool:
     """Say whether an array function of one integer is the scalar's."""
     got = function(np.array([a], np.int64))
     return got.dtype == np.int64 and int(got[0]) == scalar(a)
@@ -38,7 +39,7 @@ def function_equals_spec(function, scalar, a) -> bool:
 
 @pytest.mark.parametrize("name", UNARY)
 @given(data=st.data())
-def test_fixed_point_function_equals_spec(name, data):
+def test_fixed_point_function_equals_spec(name: Any, data: st.DataObject) -> None:
     """R72, R74, R75, R76, R77 and R78 on any int32 of their domain."""
     domain, call, _ = UNARY[name]
     a = data.draw(domain)
@@ -47,7 +48,7 @@ def test_fixed_point_function_equals_spec(name, data):
 
 @pytest.mark.parametrize("name", UNARY)
 @given(data=st.data())
-def test_fixed_point_function_is_near_the_real_one(name, data):
+def test_fixed_point_function_is_near_the_real_one(name: Any, data: st.DataObject) -> None:
     """Within 2^-21: the constants and the order of the steps compute what their names say.
 
     The Taylor remainder is at most (1/8)^5 / 120 = 2^-21.9 in a value of at most 1; a dozen roundings add 2^-27.
@@ -58,18 +59,18 @@ def test_fixed_point_function_is_near_the_real_one(name, data):
 
 
 @given(a=INT32, b=INT32)
-def test_half_sum_equals_spec(a, b):
+def test_half_sum_equals_spec(a: Any, b: Any) -> None:
     """R73 for any pair."""
     assert int(kernels.half_sum(np.array([a]), b)[0]) == spec.half_sum(a, b)
 
 
-def half_sum_law(half_sum) -> bool:
+def half_sum_law(half_sum: Any) -> bool:
     """Say whether odd sums of both signs round away."""
     pairs = [(1, 2), (-1, -2), (2**31 - 1, 2**31 - 2), (-(2**31), -(2**31) + 1), (0, 0)]
     return all(int(half_sum(np.array([a]), b)[0]) == spec.half_sum(a, b) for a, b in pairs)
 
 
-def test_half_sum_law_kills_half_up_and_floor():
+def test_half_sum_law_kills_half_up_and_floor() -> None:
     """Half up and floor fail on a negative or positive odd sum."""
     assert half_sum_law(kernels.half_sum)
     assert not half_sum_law(lambda a, b: (a + b + 1) >> 1)
@@ -77,7 +78,7 @@ def test_half_sum_law_kills_half_up_and_floor():
 
 
 @pytest.mark.parametrize("constant", ["EXP_MINUS_EIGHTH", "ONE_THIRD", "FORTY_EIGHT_17THS", "MINUS_THIRTY_TWO_17THS"])
-def test_fixed_point_law_kills_a_wrong_constant(monkeypatch, constant):
+def test_fixed_point_law_kills_a_wrong_constant(monkeypatch: pytest.MonkeyPatch, constant: Any) -> None:
     """2^9 units of 2^31 in a constant change some exponential, or some reciprocal, though Newton forgets most of it."""
     points = np.random.default_rng(0).integers(0, 2**31, 3000).tolist()
     name = "exp_on_negatives_5" if constant in ("EXP_MINUS_EIGHTH", "ONE_THIRD") else "reciprocal_of_one_plus"
@@ -90,7 +91,7 @@ def test_fixed_point_law_kills_a_wrong_constant(monkeypatch, constant):
 
 
 @pytest.mark.parametrize("k", range(7))
-def test_fixed_point_law_kills_a_wrong_power(monkeypatch, k):
+def test_fixed_point_law_kills_a_wrong_power(monkeypatch: pytest.MonkeyPatch, k: Any) -> None:
     """A wrong e^-(2^k) shows where its bit is set."""
     powers = list(kernels.POWERS)
     powers[k] += 1
@@ -101,7 +102,7 @@ def test_fixed_point_law_kills_a_wrong_power(monkeypatch, k):
     assert kernels.exp_on_negatives(np.array(arguments), 5).tolist() != exact
 
 
-def test_exp_law_kills_truncating_shifts(monkeypatch):
+def test_exp_law_kills_truncating_shifts(monkeypatch: pytest.MonkeyPatch) -> None:
     """The two shifts of the Taylor sum round. Which way a half goes cannot show: x^4 and x^2 + x^3 / 3 are positive."""
     arguments = (-np.random.default_rng(1).integers(1, 2**31, 4000)).tolist()
     exact = [spec.exp_on_negatives(a, 5) for a in arguments]

@@ -1,6 +1,7 @@
 """TFLite's hybrid layer: the arrays equal exact scalars, and the laws see each neighbouring rule."""
 
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,12 +18,12 @@ ROWS = st.lists(F32, min_size=1, max_size=19)
 SEEDS = st.integers(0, 2**32 - 1)
 
 
-def exact(values) -> list[Fraction]:
+def exact(values: Any) -> list[Fraction]:
     """Return float32 values as they are."""
     return [Fraction(float(np.float32(v))) for v in values]
 
 
-def symmetric_equals_spec(quantize, row) -> bool:
+def symmetric_equals_spec(quantize: Any, row: Any) -> bool:
     """Say whether scale and codes of one row are R110's."""
     got, x = quantize([row]), exact(row)
     r, whole = max(map(abs, x)), len(row) // 8 * 8
@@ -30,7 +31,7 @@ def symmetric_equals_spec(quantize, row) -> bool:
     return (Fraction(float(got.scale[0, 0])), got.codes[0].tolist()) == (pairs[0][0], [q for _, q in pairs])
 
 
-def asymmetric_equals_spec(quantize, row) -> bool:
+def asymmetric_equals_spec(quantize: Any, row: Any) -> bool:
     """Say whether scale, zero point and codes of one row are R111's."""
     got, x = quantize([row]), exact(row)
     s, z = spec.hybrid_asymmetric_parameters(min([*x, Fraction(0)]), max([*x, Fraction(0)]))
@@ -39,7 +40,7 @@ def asymmetric_equals_spec(quantize, row) -> bool:
     return (Fraction(float(got.scale[0, 0])), int(got.zero_point[0, 0]), got.codes[0].tolist()) == (s, z, codes)
 
 
-def four_bit_equals_spec(quantize, row) -> bool:
+def four_bit_equals_spec(quantize: Any, row: Any) -> bool:
     """Say whether scale and codes of one row are R113's."""
     got, x = quantize([row]), exact(row)
     pairs = [spec.hybrid_4_bit(v, max(map(abs, x))) for v in x]
@@ -68,20 +69,20 @@ LAWS = {
 
 @pytest.mark.parametrize("kind", LAWS)
 @given(row=ROWS)
-def test_hybrid_codes_equal_spec(kind, row):
+def test_hybrid_codes_equal_spec(kind: Any, row: Any) -> None:
     """R110, R111, R113 on any row, whole vectors and what is left."""
     law, quantize = LAWS[kind]
     assert law(quantize, row)
 
 
 @pytest.mark.parametrize("kind", LAWS)
-def test_hybrid_codes_equal_spec_at_ties(kind):
+def test_hybrid_codes_equal_spec_at_ties(kind: Any) -> None:
     """The same at ties, and one float beside them."""
     law, quantize = LAWS[kind]
     assert all(law(quantize, row) for row in near_ties())
 
 
-def without_vectors(x):
+def without_vectors(x: Any) -> Any:
     """Round half away in the vectors too."""
     values = np.float32(x)
     r = np.abs(values).max(axis=1, keepdims=True)
@@ -90,13 +91,13 @@ def without_vectors(x):
     return DynamicCodes(codes, r / np.float32(127), np.zeros_like(r, np.int8))
 
 
-def half_even(x):
+def half_even(x: Any) -> Any:
     """Round ties to even."""
     made = without_vectors(x)
     return made._replace(codes=np.rint(np.float32(x) * (np.float32(127) / (made.scale * 127))).astype(np.int8))
 
 
-def zero_point_in_float32(x):
+def zero_point_in_float32(x: Any) -> Any:
     """Take R111's zero point from float32 quotients."""
     made = kernels.hybrid_asymmetric(x)
     values = np.float32(x)
@@ -106,7 +107,7 @@ def zero_point_in_float32(x):
     return made._replace(zero_point=np.clip(np.rint(z), -128, 127).astype(np.int8))
 
 
-def test_laws_of_codes_kill_their_neighbours():
+def test_laws_of_codes_kill_their_neighbours() -> None:
     """Half away in vectors, ties to even, a zero point in float32, and each rule under the other's law."""
     rows = near_ties()
     ranges = [[-(k + 0.5) / 255, 1 - (k + 0.5) / 255] for k in range(255)]
@@ -120,13 +121,13 @@ def test_laws_of_codes_kill_their_neighbours():
         assert not all(law(mutant, row) for row in given_rows), mutant
 
 
-def sums_equal_spec(sums, x_q, w_q, zx) -> bool:
+def sums_equal_spec(sums: Any, x_q: Any, w_q: Any, zx: Any) -> bool:
     """Say whether every accumulator is R112's."""
     want = [[spec.hybrid_sum(r.tolist(), c.tolist(), int(z[0])) for c in w_q.T] for r, z in zip(x_q, zx, strict=True)]
     return sums(x_q, w_q, zx).tolist() == want
 
 
-def drawn(seed: int, low: int, high: int):
+def drawn(seed: int, low: int, high: int) -> Any:
     """Draw codes, weights that are often the lowest, and zero points."""
     rng = np.random.default_rng(seed)
     b, k, n = (int(v) for v in (rng.integers(1, 4), rng.integers(0, 70), rng.integers(1, 4)))
@@ -137,42 +138,42 @@ def drawn(seed: int, low: int, high: int):
 
 
 @given(seed=SEEDS)
-def test_hybrid_sums_equal_spec(seed):
+def test_hybrid_sums_equal_spec(seed: int) -> None:
     """R112 for any depth, -128 in blocks of 16 and behind them."""
     assert sums_equal_spec(kernels.hybrid_sums, *drawn(seed, -128, 127))
 
 
-def exact_sums(x_q, w_q, zx):
+def exact_sums(x_q: Any, w_q: Any, zx: Any) -> Any:
     """Multiply as mathematics does."""
     return (x_q.astype(np.int64) - zx) @ w_q.astype(np.int64)
 
 
-def everywhere(x_q, w_q, zx):
+def everywhere(x_q: Any, w_q: Any, zx: Any) -> Any:
     """Give -128 the wrong sign behind the blocks too."""
     wrong = np.minimum(x_q.astype(np.int64), 0) @ (w_q == -128).astype(np.int64)
     return exact_sums(x_q, w_q, zx) + 256 * wrong
 
 
-def test_law_of_sums_kills_the_exact_product():
+def test_law_of_sums_kills_the_exact_product() -> None:
     """The exact product, and a wrong sign everywhere, are both seen; weights above -128 are exact."""
     for mutant in (exact_sums, everywhere):
         assert not all(sums_equal_spec(mutant, *drawn(seed, -128, 127)) for seed in range(20))
     assert all(sums_equal_spec(exact_sums, *drawn(seed, -127, 127)) for seed in range(20))
 
 
-def four_bit_sums_equal_spec(sums, x_q, w_q) -> bool:
+def four_bit_sums_equal_spec(sums: Any, x_q: Any, w_q: Any) -> bool:
     """Say whether every accumulator is R118's."""
     return sums(x_q, w_q).tolist() == [[spec.hybrid_4_bit_sum(r.tolist(), c.tolist()) for c in w_q.T] for r in x_q]
 
 
 @given(seed=SEEDS)
-def test_hybrid_4_bit_sums_equal_spec(seed):
+def test_hybrid_4_bit_sums_equal_spec(seed: int) -> None:
     """R118 for any depth: -8, and the weights that it spoils."""
     x_q, w_q, _ = drawn(seed, -8, 7)
     assert four_bit_sums_equal_spec(kernels.hybrid_4_bit_sums, x_q, w_q)
 
 
-def test_law_of_4_bit_sums_kills():
+def test_law_of_4_bit_sums_kills() -> None:
     """The exact product, and a -8 that spoils no other weight."""
     mutants = (
         lambda x_q, w_q: x_q.astype(np.int64) @ w_q,
@@ -183,7 +184,7 @@ def test_law_of_4_bit_sums_kills():
 
 
 @given(seed=SEEDS, biased=st.booleans())
-def test_hybrid_4_bit_output_equals_spec(seed, biased):
+def test_hybrid_4_bit_output_equals_spec(seed: int, biased: Any) -> None:
     """R119: five or six roundings, in that order."""
     rng = np.random.default_rng(seed)
     made = kernels.hybrid_4_bit_codes(rng.normal(0, 3, (3, 40)).astype(np.float32))
@@ -199,7 +200,7 @@ def test_hybrid_4_bit_output_equals_spec(seed, biased):
 
 
 @pytest.mark.parametrize("quantize", [quantize for _, quantize in LAWS.values()])
-def test_hybrid_codes_refuse_a_range_without_a_reciprocal(quantize):
+def test_hybrid_codes_refuse_a_range_without_a_reciprocal(quantize: Any) -> None:
     """127 / r or 255 / (hi - lo) beyond float32."""
     with pytest.raises(ValueError, match="reciprocal"):
         quantize([[1e-40, 0.0]])

@@ -1,5 +1,7 @@
 """Exact integer products: the BLAS route gives the plain route's numbers at the worst operands and every block edge."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,14 +12,14 @@ from npquant.kernels.matmul import BLOCK_K, MAX_K, matmul_int8, matmul_int8_blas
 EDGES = [0, 1, 2, BLOCK_K - 1, BLOCK_K, BLOCK_K + 1, 2 * BLOCK_K - 1, 2 * BLOCK_K, 2 * BLOCK_K + 1, 3 * BLOCK_K + 7]
 
 
-def equals_plain(product, x_q, w_q) -> bool:
+def equals_plain(product: Any, x_q: Any, w_q: Any) -> bool:
     """Say whether a product equals the plain one, dtype and shape included."""
     want, got = matmul_int8(x_q, w_q), product(x_q, w_q)
     return got.dtype == want.dtype == np.int32 and got.shape == want.shape and bool((got == want).all())
 
 
 @pytest.mark.parametrize("depth", EDGES)
-def test_matmul_int8_blas_equals_plain_at_block_edges(depth):
+def test_matmul_int8_blas_equals_plain_at_block_edges(depth: Any) -> None:
     """C6, R15: -128 times -128, and the signs that make the largest odd partial sums, around every block edge."""
     for x, w in ((-128, -128), (-128, 127), (127, 127)):
         x_q = np.full((3, depth), x, np.int8)
@@ -26,10 +28,10 @@ def test_matmul_int8_blas_equals_plain_at_block_edges(depth):
         assert equals_plain(matmul_int8_blas, x_q, w_q)
 
 
-def test_matmul_int8_blas_law_kills_a_block_that_is_too_long():
+def test_matmul_int8_blas_law_kills_a_block_that_is_too_long() -> None:
     """One unblocked float32 product loses the odd unit, and the law sees it."""
 
-    def unblocked(x_q, w_q):
+    def unblocked(x_q: Any, w_q: Any) -> Any:
         return (x_q.astype(np.float32) @ w_q.astype(np.float32)).astype(np.int32)
 
     x_q, w_q = np.full((3, 4097), 127, np.int8), np.full((4097, 2), 127, np.int8)
@@ -37,7 +39,7 @@ def test_matmul_int8_blas_law_kills_a_block_that_is_too_long():
 
 
 @given(shape=st.tuples(st.integers(0, 5), st.integers(0, 40), st.integers(0, 5)), seed=st.integers(0, 2**32 - 1))
-def test_matmul_int8_equals_python_integers(shape, seed):
+def test_matmul_int8_equals_python_integers(shape: Any, seed: int) -> None:
     """R15: both routes are the sum of products, empty shapes included."""
     rng = np.random.default_rng(seed)
     rows, depth, columns = shape
@@ -48,7 +50,7 @@ def test_matmul_int8_equals_python_integers(shape, seed):
     assert equals_plain(matmul_int8_blas, x_q, w_q)
 
 
-def test_matmul_int8_at_the_largest_depth():
+def test_matmul_int8_at_the_largest_depth() -> None:
     """C5: at K = MAX_K the worst sum still fits int32; one more is refused by both routes."""
     x_q, w_q = np.full((1, MAX_K), -128, np.int8), np.full((MAX_K, 1), -128, np.int8)
     for product in (matmul_int8, matmul_int8_blas):
@@ -58,7 +60,7 @@ def test_matmul_int8_at_the_largest_depth():
 
 
 @pytest.mark.parametrize("product", [matmul_int8, matmul_int8_blas])
-def test_matmul_int8_refuses_bad_operands(product):
+def test_matmul_int8_refuses_bad_operands(product: Any) -> None:
     """A wrong dtype, rank or depth is named."""
     good = np.zeros((2, 2), np.int8)
     with pytest.raises(TypeError, match="w_q has dtype float64"):
@@ -70,7 +72,7 @@ def test_matmul_int8_refuses_bad_operands(product):
 
 
 @pytest.mark.parametrize("product", [matmul_int8, matmul_int8_blas])
-def test_matmul_int8_ignores_memory_layout(product):
+def test_matmul_int8_ignores_memory_layout(product: Any) -> None:
     """Fortran order and strided views give the same numbers and leave the operands alone."""
     rng = np.random.default_rng(0)
     x_q, w_q = rng.integers(-128, 128, (6, 10), np.int8), rng.integers(-128, 128, (10, 4), np.int8)

@@ -1,6 +1,7 @@
 """Engines' quantize operators: the arrays equal exact scalars; NaN, tails and huge values are each one's own."""
 
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,17 +18,17 @@ F32 = st.floats(-(2.0**40), 2.0**40, width=32)
 INT8 = st.integers(-128, 127)
 
 
-def body(x, params):
+def body(x: Any, params: Any) -> Any:
     """Quantize each element as part of a whole vector of 8."""
     return kernels.quantize_vectors_of_8(np.repeat(x, 8), params)[::8]
 
 
-def per_channel(x, params):
+def per_channel(x: Any, params: Any) -> Any:
     """Quantize one channel with per-channel parameters."""
     return kernels.quantize_torch(x[:, None], QuantParams([params.scale], params.zero_point, -128, 127))[:, 0]
 
 
-def whole_vector(x, params):
+def whole_vector(x: Any, params: Any) -> Any:
     """Quantize each element as part of a whole vector of 4; the engine has no zero points, and codes from -127."""
     return kernels.quantize_per_unit_vectors_of_4(np.repeat(x, 4), params)[::4]
 
@@ -50,7 +51,7 @@ LABELS = ["R50", "R51", "R52", "R53", "R141", "R54", "R55", "R56", "R57", "R133"
 BELOW_HALF = float(np.nextafter(np.float32(0.5), np.float32(0)))
 
 
-def operator_equals_spec(operator, rule, x: float, scale: float, z: int) -> bool:
+def operator_equals_spec(operator: Any, rule: Any, x: float, scale: float, z: int) -> bool:
     """Say whether an operator gives the exact code of one float32 value."""
     params = QuantParams(scale, z, -128, 127)
     got = operator(np.array([x], np.float32), params)
@@ -60,7 +61,7 @@ def operator_equals_spec(operator, rule, x: float, scale: float, z: int) -> bool
 
 @pytest.mark.parametrize(("operator", "rule"), OPERATORS, ids=LABELS)
 @given(x=F32, scale=SCALES, z=INT8)
-def test_quantize_operator_equals_spec(operator, rule, x, scale, z):
+def test_quantize_operator_equals_spec(operator: Any, rule: Any, x: Any, scale: Any, z: Any) -> None:
     """R50 to R57, R133, R137 and R141 on any finite float32."""
     assert operator_equals_spec(operator, rule, x, scale, z)
 
@@ -79,7 +80,7 @@ def ties() -> list[tuple[float, float, int]]:
     return far + near + beyond
 
 
-def test_quantize_operator_law_kills_every_other_rule():
+def test_quantize_operator_law_kills_every_other_rule() -> None:
     """Each operator obeys its own rule on the ties and breaks every other: the law tells all of them apart."""
     cases = [(np.array([x], np.float32), QuantParams(s, z, -128, 127)) for x, s, z in ties()]
     given = [(Fraction(float(x[0])), Fraction(float(p.scale)), int(p.zero_point), -128, 127) for x, p in cases]
@@ -90,7 +91,7 @@ def test_quantize_operator_law_kills_every_other_rule():
             assert (codes == others) == (i == j), (LABELS[i], LABELS[j])
 
 
-def test_quantize_operators_have_their_own_nan():
+def test_quantize_operators_have_their_own_nan() -> None:
     """NaN becomes qmin, qmax, 0 or a wrapped rail, by engine."""
     params = QuantParams(0.5, 3, -128, 127)
     nan = np.array([np.nan], np.float32)
@@ -99,14 +100,14 @@ def test_quantize_operators_have_their_own_nan():
     assert kernels.quantize_divide_half_even_nan_high(nan, params).tolist() == [127]
 
 
-def test_quantize_vectors_of_8_depends_on_the_position():
+def test_quantize_vectors_of_8_depends_on_the_position() -> None:
     """R52 and R51: the same value has two codes in one tensor of 13."""
     got = kernels.quantize_vectors_of_8([1.25] * 13, QuantParams(0.5, 0, -128, 127))
     assert got.tolist() == [2] * 8 + [3] * 5
 
 
 @given(q=INT8, scale=SCALES, z=INT8)
-def test_dequantize_vectors_of_8_rounds_twice(q, scale, z):
+def test_dequantize_vectors_of_8_rounds_twice(q: Any, scale: Any, z: Any) -> None:
     """R58: two float32 products and a sum, each rounded."""
     params = QuantParams(scale, z, -128, 127)
     s = Fraction(float(params.scale))

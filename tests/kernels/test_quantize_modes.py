@@ -1,6 +1,7 @@
 """Quantizers with a rounding mode: the arrays equal exact scalars, and no mode or order of roundings is another's."""
 
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
@@ -30,7 +31,7 @@ MODES = {
 BELOW_HALF = float(np.nextafter(np.float32(0.5), np.float32(0)))
 
 
-def equals_spec(quantize, name: str, x: float, scale: float, z: int, low: int = -128, high: int = 127) -> bool:
+def equals_spec(quantize: Any, name: str, x: float, scale: float, z: int, low: int = -128, high: int = 127) -> bool:
     """Say whether a quantizer of arrays (x, params) gives the exact code of R140 by a mode."""
     params = QuantParams(scale, z, low, high)
     got = quantize(np.array([x], np.float32), params)
@@ -41,7 +42,7 @@ def equals_spec(quantize, name: str, x: float, scale: float, z: int, low: int = 
     return got.dtype == params.dtype and int(got[0]) == want
 
 
-def by(name: str):
+def by(name: str) -> Any:
     """Return R140 of arrays by a mode."""
     mode = getattr(MODES[name][0], name)
     return lambda x, params: kernels.quantize_divide_zero_point_first(x, params, mode)
@@ -49,7 +50,7 @@ def by(name: str):
 
 @pytest.mark.parametrize("name", MODES)
 @given(x=F32, scale=SCALES, z=INT8)
-def test_quantize_divide_zero_point_first_equals_spec(name, x, scale, z):
+def test_quantize_divide_zero_point_first_equals_spec(name: Any, x: Any, scale: Any, z: Any) -> None:
     """R140 on any finite float32."""
     assert equals_spec(by(name), name, x, scale, z)
 
@@ -64,7 +65,7 @@ CASES = [
 ] + [(sign * BELOW_HALF, 1.0, 0) for sign in (-1, 1)]
 
 
-def test_quantize_divide_zero_point_first_kills_every_other_mode_and_order():
+def test_quantize_divide_zero_point_first_kills_every_other_mode_and_order() -> None:
     """Ties and their neighbours tell seven modes apart, HALF_UP from half away, and the zero point's place."""
     wrong = {name: by(name) for name in MODES}
     wrong["half away"] = lambda x, p: kernels.quantize_divide_zero_point_first(x, p, rounding.round_half_away)
@@ -77,13 +78,13 @@ def test_quantize_divide_zero_point_first_kills_every_other_mode_and_order():
 
 @pytest.mark.parametrize("name", MODES)
 @pytest.mark.parametrize(("low", "high"), [(-8, 7), (-7, 7), (0, 15), (0, 14), (-2, 1), (0, 1)])
-def test_quantize_divide_zero_point_first_clips_to_any_interval(name, low, high):
+def test_quantize_divide_zero_point_first_clips_to_any_interval(name: Any, low: Any, high: Any) -> None:
     """R140 at 1, 2 and 4 bits, signed, unsigned and narrow."""
     for steps in np.arange(-10, 17, 0.5):
         assert equals_spec(by(name), name, steps * 0.5, 0.5, 0, low, high)
 
 
-def test_quantize_divide_zero_point_first_refuses_nan_and_saturates_infinities():
+def test_quantize_divide_zero_point_first_refuses_nan_and_saturates_infinities() -> None:
     """No code holds NaN; infinities go to the rails."""
     params, mode = QuantParams(0.5, 3, -128, 127), rounding.round_half_even
     with pytest.raises(ValueError, match="has no code"):

@@ -2,6 +2,7 @@
 
 import math
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,7 +27,7 @@ def logit(k: int) -> float:
     return math.log((k + 0.5) / (255.5 - k))
 
 
-def exact(value) -> Fraction:
+def exact(value: Any) -> Fraction:
     """Return a float32 number as it is."""
     return Fraction(float(np.float32(value)))
 
@@ -51,7 +52,7 @@ SOFTMAX = {
 }
 
 
-def softmax_equals_spec(operator, rule, row, scale, beta) -> bool:
+def softmax_equals_spec(operator: Any, rule: Any, row: Any, scale: Any, beta: Any) -> bool:
     """Say whether a row, alone and as the second of two, has its exact codes."""
     got = operator(np.array([row[::-1], row], np.int8), scale, beta)
     return got[1].tolist() == rule(row, exact(scale), exact(beta))
@@ -59,7 +60,7 @@ def softmax_equals_spec(operator, rule, row, scale, beta) -> bool:
 
 @pytest.mark.parametrize("label", SOFTMAX)
 @given(row=ROWS, scale=SCALES, beta=st.sampled_from([1.0, 0.5, 0.1, 3.0]))
-def test_softmax_equals_spec(label, row, scale, beta):
+def test_softmax_equals_spec(label: Any, row: Any, scale: Any, beta: Any) -> None:
     """R79 to R81 and R88 for any row."""
     assert softmax_equals_spec(*SOFTMAX[label], row, scale, beta)
 
@@ -69,7 +70,7 @@ def rows() -> list[tuple[list[int], float, float]]:
     return [([7, 7 - d], -logit(k) / d, 1.0) for k in range(1, 128) for d in (29, 53, 100, 131)]
 
 
-def test_softmax_law_kills_the_other_rule():
+def test_softmax_law_kills_the_other_rule() -> None:
     """Fixed point and table part on some row, as codes above qmin."""
     for label, (operator, _) in SOFTMAX.items():
         for other, (_, rule) in SOFTMAX.items():
@@ -86,7 +87,7 @@ def test_softmax_law_kills_the_other_rule():
                 assert all(shifted) == (label == other), (label, other)
 
 
-def test_softmax_law_kills_a_pairwise_sum():
+def test_softmax_law_kills_a_pairwise_sum() -> None:
     """A row sum that is not sequential differs in some last place, hence in some share."""
     x = QuantParams(0.0371, 0, -128, 127)
     q = np.random.default_rng(0).integers(-128, 128, (200, 61)).astype(np.int8)
@@ -100,7 +101,7 @@ def test_softmax_law_kills_a_pairwise_sum():
     assert (got == powers * (np.float32(1) / (sequential * np.float32(2.0**-8)))).all()
 
 
-def sum_in_order(row) -> np.float32:
+def sum_in_order(row: Any) -> np.float32:
     """Add float32 numbers one after the other."""
     total = np.float32(0)
     for value in row:
@@ -108,7 +109,7 @@ def sum_in_order(row) -> np.float32:
     return total
 
 
-def test_softmax_fixed_point_refuses_where_the_engine_aborts():
+def test_softmax_fixed_point_refuses_where_the_engine_aborts() -> None:
     """511 equal codes are answered, 512 are not, and the message names the shift."""
     x = QuantParams(0.1, 0, -128, 127)
     assert kernels.softmax_codes_fixed_point(np.zeros((1, 511), np.int8), x, SIGNED, 1.0).max() == -127
@@ -118,7 +119,7 @@ def test_softmax_fixed_point_refuses_where_the_engine_aborts():
         spec.softmax_fixed_point([0] * 512, Fraction(1, 10), Fraction(1), -128, 127)
 
 
-def test_softmax_refuses_what_the_engine_refuses():
+def test_softmax_refuses_what_the_engine_refuses() -> None:
     """Other outputs, and inputs that a left shift cannot scale."""
     x, q = QuantParams(0.1, 0, -128, 127), np.zeros((1, 3), np.int8)
     with pytest.raises(ValueError, match="1 / 256 at zero point -128"):
@@ -131,7 +132,7 @@ def test_softmax_refuses_what_the_engine_refuses():
 
 @pytest.mark.parametrize("operator", [kernels.softmax_codes_fixed_point, kernels.softmax_codes_table])
 @pytest.mark.parametrize("shape", [(0, 5), (3, 0), (0, 0)])
-def test_softmax_answers_empty_arrays(operator, shape):
+def test_softmax_answers_empty_arrays(operator: Any, shape: Any) -> None:
     """Nothing in, nothing out, in shape and type."""
     got = operator(np.zeros(shape, np.int8), QuantParams(0.1, 0, -128, 127), SIGNED, 1.0)
     assert got.shape == shape and got.dtype == np.int8
@@ -143,7 +144,7 @@ FIXED = {
 }
 
 
-def fixed_equals_spec(name, q, scale, z, rule) -> bool:
+def fixed_equals_spec(name: Any, q: Any, scale: Any, z: Any, rule: Any) -> bool:
     """Say whether one code has its exact answer."""
     got = kernels.activation_codes_fixed_point(
         name, np.array([q], np.int8), QuantParams(scale, z, -128, 127), FIXED[name][0]
@@ -153,20 +154,20 @@ def fixed_equals_spec(name, q, scale, z, rule) -> bool:
 
 @pytest.mark.parametrize("name", FIXED)
 @given(q=INT8, scale=st.floats(2.0**-30, 2.0**6, width=32), z=INT8)
-def test_activation_fixed_point_equals_spec(name, q, scale, z):
+def test_activation_fixed_point_equals_spec(name: Any, q: Any, scale: Any, z: Any) -> None:
     """R82 and R83 for any code, rails included."""
     assert fixed_equals_spec(name, q, scale, z, FIXED[name][1])
 
 
 @pytest.mark.parametrize("name", FIXED)
-def test_activation_fixed_point_answers_extreme_scales(name):
+def test_activation_fixed_point_answers_extreme_scales(name: Any) -> None:
     """From a scale of 2^-120, where all is the middle, to 2^20, where all is a rail, the low one at 0."""
     for scale in (2.0**-120, 2.0**-90, 2.0**-32, 7.5, 8.0, 15.0, 16.0, 2.0**20):
         for q in (-128, -1, 0, 1, 127):
             assert fixed_equals_spec(name, q, scale, 0, FIXED[name][1]), scale
 
 
-def test_activation_fixed_point_law_kills_the_table():
+def test_activation_fixed_point_law_kills_the_table() -> None:
     """Where 256 sigmoids lie beside a half, a correctly rounded table is one off somewhere."""
     from npquant.kernels.lookup import activation_table
 
@@ -180,7 +181,7 @@ def test_activation_fixed_point_law_kills_the_table():
         assert off > 0, name
 
 
-def test_relu6_without_rescale_clamps_to_the_input():
+def test_relu6_without_rescale_clamps_to_the_input() -> None:
     """R84: codes stay, between the codes of 0 and 6; the engine looks at no output parameter."""
     x = QuantParams(0.1, -100, -128, 127)
     got = kernels.activation_codes_fixed_point("relu6", np.arange(-128, 128).astype(np.int8), x, x)
@@ -191,7 +192,7 @@ def test_relu6_without_rescale_clamps_to_the_input():
 
 
 @pytest.mark.parametrize("scale", [1 / 255, 1.99999955 / 256, 0.5])
-def test_activation_fixed_point_looks_at_no_output_scale(scale):
+def test_activation_fixed_point_looks_at_no_output_scale(scale: Any) -> None:
     """R82, R83: TFLite-Micro's tests use 1 / 255 and 1.99999955 / 256; only a sigmoid's zero point is checked."""
     x, q = QuantParams(1 / 16, 3, -128, 127), np.arange(-128, 128).astype(np.int8)
     for name, zero_points in (("sigmoid", (-128,)), ("tanh", (0, 1, -128))):
@@ -203,7 +204,7 @@ def test_activation_fixed_point_looks_at_no_output_scale(scale):
         kernels.activation_codes_fixed_point("sigmoid", q, x, QuantParams(scale, -127, -128, 127))
 
 
-def test_relu_fixed_point_divides_in_float64():
+def test_relu_fixed_point_divides_in_float64() -> None:
     """R62 clamped to R34: 39.4999996 rounds to 39 where a float32 ratio (R65) makes it 40."""
     x, y = QuantParams(2.0055530071258545, 0, -128, 127), QuantParams(0.8631494045257568, -123, -128, 127)
     q = np.array([17], np.int8)
@@ -211,7 +212,7 @@ def test_relu_fixed_point_divides_in_float64():
     assert clamp_activation_codes("relu", q, x, y).tolist() == [-83]
 
 
-def test_softmax_fixed_point_shift_x86_equals_spec():
+def test_softmax_fixed_point_shift_x86_equals_spec() -> None:
     """R88: rows whose last shift is 31 to 35, spread codes included, are gemmlowp's as x86 runs it; 512 zeros: 127."""
     x = QuantParams(0.1, 0, -128, 127)
     rng = np.random.default_rng(5)
@@ -224,7 +225,7 @@ def test_softmax_fixed_point_shift_x86_equals_spec():
     assert (equal == 127).all()
 
 
-def test_softmax_fixed_point_shift_x86_refuses_a_wrapped_sum():
+def test_softmax_fixed_point_shift_x86_refuses_a_wrapped_sum() -> None:
     """R88: 8,192 equal codes sum to 2^32."""
     with pytest.raises(ValueError, match="sum to 8192 or more"):
         kernels.softmax_codes_fixed_point_shift_x86(

@@ -1,5 +1,7 @@
 """The float network's standing: nothing learned is said, and classes in another order are found."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,12 +12,12 @@ from npquant.measure.standing import judge_standing
 from npquant.nn.model import DenseLayer, FloatMLP
 
 
-def answers(predicted, y, classes):
+def answers(predicted: Any, y: Any, classes: Any) -> Any:
     """Make the answers of a network that predicts these classes."""
     return Reference(np.zeros((len(y), 1)), y, Evaluation(np.eye(classes)[predicted], predicted == y))
 
 
-def test_judge_standing_says_nothing_of_a_good_network():
+def test_judge_standing_says_nothing_of_a_good_network() -> None:
     """Answers that are mostly right over even classes are worth no note."""
     y = np.arange(300) % 3
     predicted = np.where(np.arange(300) % 10 == 0, (y + 1) % 3, y)
@@ -31,7 +33,7 @@ def test_judge_standing_says_nothing_of_a_good_network():
         (11, "fewer than the commonest class 'a' alone (60)"),
     ],
 )
-def test_judge_standing_warns_at_and_below_the_commonest_class(lost, warning):
+def test_judge_standing_warns_at_and_below_the_commonest_class(lost: Any, warning: Any) -> None:
     """As many right rows as the commonest class gives is a warning, one fewer is worse; each is the first note too."""
     y = np.repeat([0, 1], [60, 40])
     predicted = np.zeros(100, int)
@@ -45,14 +47,14 @@ def test_judge_standing_warns_at_and_below_the_commonest_class(lost, warning):
         assert standing.notes[0].lower().startswith(standing.warning.lower())
 
 
-def test_judge_standing_names_the_one_answer():
+def test_judge_standing_names_the_one_answer() -> None:
     """One class to all rows is said by name, also where it is not the commonest."""
     y = np.repeat([0, 1], [60, 40])
     standing = judge_standing(answers(np.ones(100, int), y, 2), ("a", "b"))
     assert standing.warning == "the float network answers 'b' to all 100 rows"
 
 
-def test_judge_standing_doubts_what_luck_gives():
+def test_judge_standing_doubts_what_luck_gives() -> None:
     """More right rows than the commonest class, but within T2's interval: a note, and no warning."""
     y = np.repeat([0, 1], [50, 50])
     predicted = np.arange(100) % 2
@@ -64,7 +66,7 @@ def test_judge_standing_doubts_what_luck_gives():
 
 
 @pytest.mark.parametrize(("common", "said"), [(74, False), (75, True)])
-def test_judge_standing_says_where_classes_are_unbalanced(common, said):
+def test_judge_standing_says_where_classes_are_unbalanced(common: Any, said: Any) -> None:
     """Of two classes, three quarters is three times the even odds."""
     y = np.repeat([0, 1], [common, 100 - common])
     notes = judge_standing(answers(y, y, 2), ("a", "b")).notes
@@ -72,7 +74,7 @@ def test_judge_standing_says_where_classes_are_unbalanced(common, said):
 
 
 @given(st.permutations(range(6)), st.integers(0, 30))
-def test_judge_standing_finds_the_order_of_the_classes(order, wrong):
+def test_judge_standing_finds_the_order_of_the_classes(order: Any, wrong: Any) -> None:
     """A good network whose classes are renamed by any permutation is found, and told what it would be right on."""
     y = np.tile(np.arange(6), 50)
     meant = y.copy()
@@ -86,7 +88,7 @@ def test_judge_standing_finds_the_order_of_the_classes(order, wrong):
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(2, 6))
-def test_judge_standing_takes_chance_for_no_order(seed, classes):
+def test_judge_standing_takes_chance_for_no_order(seed: int, classes: Any) -> None:
     """A network that answers at random is right by the commonest class or doubted, never good."""
     rng = np.random.default_rng(seed)
     y = np.arange(120) % classes
@@ -96,14 +98,14 @@ def test_judge_standing_takes_chance_for_no_order(seed, classes):
     assert (standing.warning is not None) is (right <= alone)
 
 
-def standing_of_real(b, y):
+def standing_of_real(b: Any, y: Any) -> Any:
     """What is said of a network that answers x + b."""
     x = np.arange(4.0)[:, None]
     model = FloatMLP((DenseLayer(np.ones((1, len(b))), np.array(b), "identity"),))
     return judge_standing(Reference.of(model, x, y), ())
 
 
-def test_judge_standing_of_real_targets():
+def test_judge_standing_of_real_targets() -> None:
     """Outputs that are worse than the mean of their targets are named once, and those that do not vary, too."""
     x = np.arange(4.0)[:, None]
     good = standing_of_real([0.1, 0.0], np.repeat(x, 2, axis=1))

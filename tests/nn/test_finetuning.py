@@ -1,6 +1,7 @@
 """Fine-tuning: zeros stay zeros, the teacher is heard, only what is active is computed, and bad input is named."""
 
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,14 +21,14 @@ from npquant.nn.training import train
 from npquant.testing.gradient_check import GradientMismatch, check_gradient, flat, unflat
 
 
-def blobs(rows: int = 120, seed: int = 0):
+def blobs(rows: int = 120, seed: int = 0) -> Any:
     """Draw three classes in five features."""
     rng = np.random.default_rng(seed)
     y = rng.integers(0, 3, rows)
     return rng.normal(size=(rows, 5)) + 2 * np.eye(3, 5)[y], y
 
 
-def sparse(seed: int = 0, widths=(5, 7, 6, 3), density: float = 0.4, activation: str = "relu") -> FloatMLP:
+def sparse(seed: int = 0, widths: Any = (5, 7, 6, 3), density: float = 0.4, activation: str = "relu") -> FloatMLP:
     """Draw a network with zeros."""
     rng = np.random.default_rng(seed)
     layers = []
@@ -38,7 +39,7 @@ def sparse(seed: int = 0, widths=(5, 7, 6, 3), density: float = 0.4, activation:
 
 
 @given(seed=st.integers(0, 2**32 - 1), density=st.sampled_from([0.0, 0.2, 0.7, 1.0]))
-def test_finetune_keeps_zeros(seed, density):
+def test_finetune_keeps_zeros(seed: int, density: Any) -> None:
     """F15: every weight that is exactly 0 is 0 afterwards; every other one on a path may move."""
     x, y = blobs(20, 1)
     net = sparse(seed, density=density)
@@ -48,7 +49,7 @@ def test_finetune_keeps_zeros(seed, density):
     assert tuned.neurons == net.neurons and tuned.n_inputs == net.n_inputs
 
 
-def test_finetune_reads_no_dead_input():
+def test_finetune_reads_no_dead_input() -> None:
     """An input without weights changes nothing, whatever it holds: the arrays do without it."""
     x, y = blobs()
     net = sparse(3)
@@ -64,7 +65,7 @@ def test_finetune_reads_no_dead_input():
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "sgd"])
-def test_descend_steps_trainable_parameters_as_a_masked_descent_would(optimizer):
+def test_descend_steps_trainable_parameters_as_a_masked_descent_would(optimizer: Any) -> None:
     """F9, F15: at a rate along a half cosine, the same as zeroing the gradients and weights of all others."""
     x, y = blobs(64)
     net = sparse(5)
@@ -91,7 +92,7 @@ def test_descend_steps_trainable_parameters_as_a_masked_descent_would(optimizer)
         assert np.abs(w - v).max() <= 1e-9 and np.abs(b - c).max() <= 1e-9
 
 
-def test_finetune_follows_the_teacher():
+def test_finetune_follows_the_teacher() -> None:
     """F13: with all of the share the network approaches the teacher's answers, and the labels are not heard."""
     x, y = blobs()
     teacher = train(x, y, hidden=(16,), epochs=20, rng=1)
@@ -104,7 +105,7 @@ def test_finetune_follows_the_teacher():
     assert after < before
 
 
-def test_finetune_takes_a_teacher_or_its_answers():
+def test_finetune_takes_a_teacher_or_its_answers() -> None:
     """A network as teacher and its logits on x give the same bytes."""
     x, y = blobs()
     teacher, start = (train(x, y, hidden=(8,), epochs=3, rng=seed) for seed in (1, 2))
@@ -112,7 +113,7 @@ def test_finetune_takes_a_teacher_or_its_answers():
     assert np.array_equal(one.layers[0].w, two.layers[0].w)
 
 
-def test_finetune_distils_real_targets():
+def test_finetune_distils_real_targets() -> None:
     """F13 of real targets: the optimum of a linear student under squared error is the mix of teacher and target."""
     x = np.linspace(-1, 1, 32)[:, None]
     line = FloatMLP((DenseLayer(np.ones((1, 1)), np.zeros(1), "identity"),))  # a weight of 0 would stay 0
@@ -124,20 +125,20 @@ def test_finetune_distils_real_targets():
     assert np.abs(tuned.logits(x) - (0.25 * said + 0.75 * 2 * x)).max() < 0.05
 
 
-def test_output_rounding_passes_the_gradient_straight_through():
+def test_output_rounding_passes_the_gradient_straight_through() -> None:
     """F14: with rounded hidden outputs, gradients of the last layer are slopes, and those below are the identity's."""
     rng = np.random.default_rng(0)
     layers = [(rng.normal(size=(4, 5)), rng.normal(size=5)), (rng.normal(size=(5, 3)), np.zeros(3))]
     x, t, names = rng.normal(size=(7, 4)), rng.dirichlet(np.ones(3), 7), ["tanh", "identity"]
 
-    def rounded(index, a):
+    def rounded(index: Any, a: Any) -> Any:
         return np.rint(4 * a) / 4
 
     outputs, cache = network_forward(x, layers, names, rounded)
     gradient = network_backward(soft_cross_entropy_backward(soft_cross_entropy_forward(outputs, t)[1]), cache, names)
     last = [layers[1]]
 
-    def of_last(vector):
+    def of_last(vector: Any) -> Any:
         both = [layers[0], *unflat(vector, last)]
         return soft_cross_entropy_forward(network_forward(x, both, names, rounded)[0], t)[0]
 
@@ -158,22 +159,22 @@ def test_output_rounding_passes_the_gradient_straight_through():
 class _Halves:
     """Round weights to halves in the forward pass, leave outputs."""
 
-    def weights(self, parameters):
+    def weights(self, parameters: Any) -> Any:
         return tuple((np.rint(2 * w) / 2, b) for w, b in parameters)
 
-    def output(self, index, a):
+    def output(self, index: Any, a: Any) -> Any:
         return a
 
 
 class _Doubles(_Halves):
     """Use twice the weights: the straight-through step by w must be that by the used weights, not twice as long."""
 
-    def weights(self, parameters):
+    def weights(self, parameters: Any) -> Any:
         return tuple((2 * w, b) for w, b in parameters)
 
 
 @pytest.mark.parametrize("forward", [_Halves(), _Doubles()])
-def test_descend_moves_latent_weights_by_the_gradient_of_the_used_ones(forward):
+def test_descend_moves_latent_weights_by_the_gradient_of_the_used_ones(forward: Any) -> None:
     """F14: one step is w - rate dL/dw_used, and what comes back has passed the forward map."""
     rng = np.random.default_rng(0)
     start = [(rng.normal(size=(4, 5)), rng.normal(size=5)), (rng.normal(size=(5, 3)), np.zeros(3))]
@@ -193,7 +194,7 @@ def test_descend_moves_latent_weights_by_the_gradient_of_the_used_ones(forward):
 
 @pytest.mark.parametrize("activation", ["relu", "clipped_relu", "sigmoid", "tanh", "softplus"])
 @given(seed=st.integers(0, 2**32 - 1), density=st.sampled_from([0.05, 0.2, 0.5]))
-def test_fold_constants_keeps_the_function(activation, seed, density):
+def test_fold_constants_keeps_the_function(activation: str, seed: int, density: Any) -> None:
     """F15, F21: folding what no input reaches and dropping what lies on no path changes logits by rounding only."""
     net = sparse(seed, density=density, activation=activation)
     masks = [layer.w != 0 for layer in net.layers]
@@ -207,7 +208,7 @@ def test_fold_constants_keeps_the_function(activation, seed, density):
     assert np.abs(old - cut).max() <= 1e3 * np.finfo(float).eps * (1 + np.abs(old).max())
 
 
-def test_fold_constants_law_kills_a_fold_that_forgets_the_activation():
+def test_fold_constants_law_kills_a_fold_that_forgets_the_activation() -> None:
     """Adding b in place of f(b) is noticed."""
     layers = [(np.zeros((1, 1)), np.array([-2.0])), (np.array([[3.0]]), np.array([1.0]))]
     folded = fold_constants(layers, [w != 0 for w, _ in layers], ["relu", "identity"])
@@ -222,7 +223,7 @@ def ending_in(last: str, seed: int = 0) -> FloatMLP:
 
 @pytest.mark.parametrize("last", ["relu", "clipped_relu", "tanh", "softplus", "sigmoid"])
 @pytest.mark.parametrize("loss", ["softmax_cross_entropy", "squared_error"])
-def test_finetune_trains_through_an_output_activation(last, loss):
+def test_finetune_trains_through_an_output_activation(last: Any, loss: Any) -> None:
     """F3, F8: a rate of almost nothing gives the same network back, a real one a smaller loss; zeros and names stay."""
     x, y = blobs()
     net = ending_in(last)
@@ -230,14 +231,14 @@ def test_finetune_trains_through_an_output_activation(last, loss):
     still = finetune(net, x, targets, 1, loss=loss, learning_rate=1e-300, rng=0)
     # Scaling the inputs and back rounds each number twice: far below 1e-9 of outputs of unit size.
     np.testing.assert_allclose(still.logits(x), net.logits(x), rtol=1e-9, atol=1e-9)
-    losses = []
+    losses: list[Any] = []
     tuned = finetune(net, x, targets, 15, loss=loss, teacher=net, teacher_share=0.1, rng=0, progress=losses.append)
     assert losses[-1].loss < losses[0].loss
     assert tuned.activation_names == net.activation_names
     assert all(not new.w[old.w == 0].any() for old, new in zip(net.layers, tuned.layers, strict=True))
 
 
-def test_a_class_whose_relu_is_zero_gets_no_gradient():
+def test_a_class_whose_relu_is_zero_gets_no_gradient() -> None:
     """F3: cross-entropy behind a ReLU moves nothing of a class that is cut off; the card of finetune says so."""
     net = FloatMLP((DenseLayer(np.ones((1, 2)), np.array([-9.0, 9.0]), "relu"),))
     gradient = [(np.zeros((1, 2)), np.zeros(2))]
@@ -265,14 +266,14 @@ NET = FloatMLP((DenseLayer(np.ones((5, 3)), np.zeros(3), "identity"),))
         ({"epochs": 0}, "epochs is 0"),
     ],
 )
-def test_finetune_names_what_is_wrong(arguments, message):
+def test_finetune_names_what_is_wrong(arguments: Any, message: str) -> None:
     """Bad values raise ValueError with the thing and the fix."""
     with pytest.raises(ValueError, match=message):
         finetune(NET, **{"x": X, "y": Y, "epochs": 1, **arguments})
 
 
 @pytest.mark.parametrize("arguments", [{"teacher": [["a"] * 3] * 12}, {"teacher": NET, "temperature": "hot"}])
-def test_finetune_refuses_wrong_types(arguments):
+def test_finetune_refuses_wrong_types(arguments: Any) -> None:
     """Text as teacher or temperature raises TypeError."""
     with pytest.raises(TypeError):
         finetune(NET, X, Y, 1, **arguments)

@@ -1,6 +1,7 @@
 """Every hand-written gradient equals the slope of its function, and the check can fail."""
 
 import itertools
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,18 +16,18 @@ from npquant.testing.gradient_check import GradientMismatch, check_gradient, fla
 NAMES = list(activations.ACTIVATIONS)
 
 
-def network_loss(parameters, names, x, y, pair):
+def network_loss(parameters: Any, names: Any, x: Any, y: Any, pair: Any) -> Any:
     """Return the loss of a network as a function of its flat parameters, and its hand-written gradient."""
     forward, backward = pair
 
-    def f(vector):
+    def f(vector: Any) -> Any:
         return forward(network_forward(x, unflat(vector, parameters), names)[0], y)[0]
 
     outputs, caches = network_forward(x, parameters, names)
     return f, flat(network_backward(backward(forward(outputs, y)[1]), caches, names))
 
 
-def problem(seed: int, name: str, loss: str, backward=None, last="identity"):
+def problem(seed: int, name: str, loss: str, backward: Any = None, last: str = "identity") -> Any:
     """Draw a small network, rows and targets in float64."""
     rng = np.random.default_rng(seed)
     widths = (4, 5, 3, 3)
@@ -45,7 +46,7 @@ def problem(seed: int, name: str, loss: str, backward=None, last="identity"):
 @pytest.mark.parametrize("loss", list(LOSSES))
 @pytest.mark.parametrize("name", NAMES)
 @given(seed=st.integers(0, 2**32 - 1))
-def test_network_backward_is_the_slope(name, loss, seed):
+def test_network_backward_is_the_slope(name: Any, loss: Any, seed: int) -> None:
     """F1-F3, and F6, F7, F12: the gradient of every weight and bias, through every activation and loss."""
     (f, gradient), p = problem(seed, name, loss)
     check_gradient(f, gradient, p, rng=seed)
@@ -54,14 +55,14 @@ def test_network_backward_is_the_slope(name, loss, seed):
 @pytest.mark.parametrize("loss", list(LOSSES))
 @pytest.mark.parametrize("last", NAMES)
 @given(seed=st.integers(0, 2**32 - 1))
-def test_network_backward_is_the_slope_behind_an_output_activation(last, loss, seed):
+def test_network_backward_is_the_slope_behind_an_output_activation(last: Any, loss: Any, seed: int) -> None:
     """F3: the last layer's activation is part of the function, and of its gradient."""
     (f, gradient), p = problem(seed, "softplus", loss, last=last)
     check_gradient(f, gradient, p, rng=seed)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_softplus_is_right_at_any_size(dtype):
+def test_softplus_is_right_at_any_size(dtype: Any) -> None:
     """No overflow, a = z and da whole for large z, a = e^z and dz = da e^z to the last digits for very negative z."""
     z = np.array([[-80.0, -20.0, 0.0, 50.0, 1e4, 3e38]], dtype)
     a = activations.softplus_forward(z)
@@ -74,63 +75,63 @@ def test_softplus_is_right_at_any_size(dtype):
     assert np.isnan(activations.softplus_forward(np.array([np.nan], dtype)))
 
 
-def test_softplus_law_kills_the_plain_formula():
+def test_softplus_law_kills_the_plain_formula() -> None:
     """log(1 + e^z) overflows above 710, and loses all digits below -37."""
     with np.errstate(over="ignore"):
         plain = np.log(1 + np.exp(np.array([1000.0, -40.0])))
     assert not np.isfinite(plain[0]) and plain[1] == 0 != activations.softplus_forward(np.array([-40.0]))[0]
 
 
-def _missing_batch_mean(cache):
+def _missing_batch_mean(cache: Any) -> Any:
     return losses.softmax_cross_entropy_backward(cache) * len(cache[1])
 
 
-def _forgotten_one_hot(cache):
+def _forgotten_one_hot(cache: Any) -> Any:
     return cache[0] / len(cache[1])
 
 
-def _seen_from_the_other_side(cache):
+def _seen_from_the_other_side(cache: Any) -> Any:
     return -losses.softmax_cross_entropy_backward(cache)
 
 
-def _soft_targets_forgotten(cache):
+def _soft_targets_forgotten(cache: Any) -> Any:
     return cache[0] / len(cache[1])
 
 
-def _sharpest_target_alone(cache):
+def _sharpest_target_alone(cache: Any) -> Any:
     return (cache[0] - np.eye(3)[cache[1].argmax(axis=1)]) / len(cache[1])
 
 
 @pytest.mark.parametrize("mutant", [_soft_targets_forgotten, _sharpest_target_alone])
-def test_check_gradient_kills_wrong_soft_losses(mutant):
+def test_check_gradient_kills_wrong_soft_losses(mutant: Any) -> None:
     """A gradient that leaves the target probabilities out, or takes the likeliest class for all, is caught."""
     (f, gradient), p = problem(3, "tanh", "soft_cross_entropy", mutant)
     with pytest.raises(GradientMismatch, match="the difference quotient is"):
         check_gradient(f, gradient, p, rng=3)
 
 
-def _derivative_of_relu(da, cache):
+def _derivative_of_relu(da: Any, cache: Any) -> Any:
     return da
 
 
-def _sigmoid_without_one_minus(da, cache):
+def _sigmoid_without_one_minus(da: Any, cache: Any) -> Any:
     return da * cache
 
 
-def _tanh_half(da, cache):
+def _tanh_half(da: Any, cache: Any) -> Any:
     return da * (1 - cache)
 
 
-def _no_sixth(da, cache):
+def _no_sixth(da: Any, cache: Any) -> Any:
     return da * ((cache > 0) & (cache < 1))
 
 
-def _no_upper_bound(da, cache):
+def _no_upper_bound(da: Any, cache: Any) -> Any:
     return da * (cache > 0)
 
 
 @pytest.mark.parametrize("mutant", [_missing_batch_mean, _forgotten_one_hot, _seen_from_the_other_side])
-def test_check_gradient_kills_wrong_losses(mutant):
+def test_check_gradient_kills_wrong_losses(mutant: Any) -> None:
     """A loss gradient without its mean, without the right class, or with the wrong sign is caught."""
     (f, gradient), p = problem(3, "sigmoid", "softmax_cross_entropy", mutant)
     with pytest.raises(GradientMismatch, match="the difference quotient is"):
@@ -148,7 +149,7 @@ def test_check_gradient_kills_wrong_losses(mutant):
         ("hard_sigmoid", _no_sixth),
     ],
 )
-def test_check_gradient_kills_wrong_activations(name, mutant, monkeypatch):
+def test_check_gradient_kills_wrong_activations(name: Any, mutant: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """A wrong derivative of any activation is caught."""
     forward = activations.ACTIVATIONS[name][0]
     monkeypatch.setattr(layers, "ACTIVATIONS", {**activations.ACTIVATIONS, name: (forward, mutant)})
@@ -158,7 +159,7 @@ def test_check_gradient_kills_wrong_activations(name, mutant, monkeypatch):
 
 
 @pytest.mark.parametrize("position", range(3))
-def test_check_gradient_kills_one_wrong_layer(position):
+def test_check_gradient_kills_one_wrong_layer(position: Any) -> None:
     """An error of one in a thousand in one layer's gradient is caught."""
     (f, gradient), p = problem(5, "tanh", "softmax_cross_entropy")
     wrong = gradient.copy()
@@ -170,7 +171,7 @@ def test_check_gradient_kills_one_wrong_layer(position):
 
 
 @given(seed=st.integers(0, 2**32 - 1))
-def test_softmax_is_a_distribution_at_any_size(seed):
+def test_softmax_is_a_distribution_at_any_size(seed: int) -> None:
     """Rows sum to 1 and nothing overflows, for logits up to 1e30."""
     logits = np.random.default_rng(seed).normal(size=(5, 4)) * 10.0 ** np.arange(5)[:, None] ** 2
     p = losses.softmax(logits)
@@ -178,7 +179,7 @@ def test_softmax_is_a_distribution_at_any_size(seed):
     assert (np.abs(p.sum(axis=1) - 1) <= 5 * np.finfo(np.float64).eps).all() and (p >= 0).all()
 
 
-def test_sigmoid_has_no_overflow_and_exact_symmetry():
+def test_sigmoid_has_no_overflow_and_exact_symmetry() -> None:
     """1 - sigmoid(z) is sigmoid(-z) to the last bits, and the far ends are 0 and 1."""
     z = np.array([-1e6, -50.0, -1.0, 0.0, 1.0, 50.0, 1e6])
     a = activations.sigmoid_forward(z)

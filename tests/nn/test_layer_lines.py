@@ -1,11 +1,13 @@
 """What print(network) shows."""
 
+from typing import Any
+
 import numpy as np
 
 import npquant
 
 
-def networks():
+def networks() -> Any:
     """One network of each kind, wide enough for figures of many digits."""
     rng = np.random.default_rng(0)
     sizes = (5000, 300, 4)

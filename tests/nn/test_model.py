@@ -1,5 +1,7 @@
 """The float network is read-only, breaks ties low, and refuses what cannot be right."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -25,13 +27,13 @@ def layer(k: int, n: int, activation: str = "identity") -> DenseLayer:
         (lambda: FloatMLP([layer(2, 3)]).predict([["a", "b"]]), TypeError, "real numbers"),
     ],
 )
-def test_model_names_what_is_wrong(make, error, message):
+def test_model_names_what_is_wrong(make: Any, error: Any, message: str) -> None:
     """A network that cannot be right is refused when it is made or used."""
     with pytest.raises(error, match=message):
         make()
 
 
-def test_model_is_read_only_and_breaks_ties_low():
+def test_model_is_read_only_and_breaks_ties_low() -> None:
     """Parameters are read-only copies; predict takes the lowest index among equal logits; an empty batch works."""
     w = np.ones((2, 3))
     net = FloatMLP([DenseLayer(w, np.zeros(3), "identity")])

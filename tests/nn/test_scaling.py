@@ -1,5 +1,7 @@
 """Scaling: chosen by what the rows are, and folded into a network without a trace."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -13,14 +15,14 @@ from npquant.nn.scaling import FeatureError, are_pixels, choose_input_scaling
 from npquant.nn.training import train
 
 
-def table_of_ages(rng, rows=800):
+def table_of_ages(rng: np.random.Generator, rows: Any = 800) -> Any:
     """Draw an age, a pressure, four flags and a kind, and a class that the flags and the kind decide."""
     age, pressure = rng.integers(20, 90, rows), rng.integers(90, 200, rows)
     flags, kind = rng.integers(0, 2, (rows, 4)), rng.integers(0, 4, rows)
     return np.c_[age, pressure, flags, kind], (flags.sum(axis=1) + (kind > 1) >= 3).astype(np.int64)
 
 
-def images(rng, rows, side, levels=256):
+def images(rng: np.random.Generator, rows: Any, side: Any, levels: Any = 256) -> Any:
     """Draw images: a spot of light in a dark square, seldom at its border."""
     at = rng.uniform(side / 10, 9 * side / 10, (rows, 2, 1))
     row, column = np.divmod(np.arange(side * side), side)
@@ -28,7 +30,7 @@ def images(rng, rows, side, levels=256):
     return (light * levels * 0.999).astype(np.uint8)
 
 
-def drawn_table(name):
+def drawn_table(name: Any) -> Any:
     """Make one of the tables that are told apart."""
     rng = np.random.default_rng(7)
     flags = rng.integers(0, 2, (600, 20))
@@ -72,14 +74,14 @@ OTHERS = (
 
 
 @pytest.mark.parametrize(("name", "expected"), [*((n, True) for n in PIXELS), *((n, False) for n in OTHERS)])
-def test_are_pixels_goes_by_size_not_by_whole_numbers(name, expected):
+def test_are_pixels_goes_by_size_not_by_whole_numbers(name: Any, expected: Any) -> None:
     """Pixels are whole numbers of columns alike in size; that numbers are whole in 0..255 does not make them pixels."""
     x = drawn_table(name)
     assert are_pixels(x) is expected
     assert bool((choose_input_scaling(x, np.float32).d == x.max()).all()) is expected
 
 
-def test_are_pixels_does_not_ask_for_the_order_of_rows_or_columns():
+def test_are_pixels_does_not_ask_for_the_order_of_rows_or_columns() -> None:
     """Rows and columns in another order are pixels still, or still are not."""
     rng = np.random.default_rng(0)
     for name in ("digits", "one faint pixel in a corner", "ages and flags"):
@@ -88,7 +90,7 @@ def test_are_pixels_does_not_ask_for_the_order_of_rows_or_columns():
 
 
 @given(st.integers(0, 2**32 - 1))
-def test_train_does_not_see_units_and_origins(seed):
+def test_train_does_not_see_units_and_origins(seed: int) -> None:
     """x -> a x + b by column, exact in float64, leaves the scaled rows bit for bit, and the answers up to rounding."""
     rng = np.random.default_rng(seed)
     rows, features = 64, int(rng.integers(1, 6))  # 64 rows: sums and their halves are exact
@@ -102,7 +104,7 @@ def test_train_does_not_see_units_and_origins(seed):
     assert (difference <= _rounding(one, x) + _rounding(other, x * a + b)).all()
 
 
-def _rounding(net, x):
+def _rounding(net: Any, x: Any) -> Any:
     """Bound the rounding of folded first layers: K + 8 roundings of the terms, through a slope <= 1, and the last."""
     (w, b), (v, c) = ((np.abs(layer.w), np.abs(layer.b)) for layer in net.layers)
     eps = np.finfo(np.float64).eps
@@ -111,7 +113,7 @@ def _rounding(net, x):
 
 
 @pytest.mark.parametrize("change", ["none", "half a unit up", "one cell of 256", "tenths", "ages in days"])
-def test_train_learns_as_well_in_any_unit(change):
+def test_train_learns_as_well_in_any_unit(change: Any) -> None:
     """Where units decide otherwise what pixels are, no fewer unseen rows are right than T2 allows to luck."""
     x, y = table_of_ages(np.random.default_rng(29))
     other = {
@@ -128,7 +130,7 @@ def test_train_learns_as_well_in_any_unit(change):
     assert right[1].mean() > max(y[560:].mean(), 1 - y[560:].mean()) + 0.2
 
 
-def test_choose_input_scaling_names_the_feature():
+def test_choose_input_scaling_names_the_feature() -> None:
     """A feature that float32 cannot tell is named by its column, for people and for callers."""
     times = 1.7e9 + np.arange(50.0)
     with pytest.raises(FeatureError, match=r"^feature 1 of x has the mean 1.7e\+09") as found:
@@ -136,7 +138,7 @@ def test_choose_input_scaling_names_the_feature():
     assert found.value.feature == 1 and found.value.reason.startswith("has the mean")
 
 
-def test_choose_input_scaling_keeps_zero_for_pixels():
+def test_choose_input_scaling_keeps_zero_for_pixels() -> None:
     """Whole numbers alike in size share one factor and no offset; anything else is standardized."""
     for pixels in (np.array([[0.0, 255.0], [99.0, 0.0]]), np.array([[0, 255], [99, 0]], np.uint8)):
         scaling = choose_input_scaling(pixels, np.float32)
@@ -146,7 +148,7 @@ def test_choose_input_scaling_keeps_zero_for_pixels():
     assert real.o.tolist() == [1.0, 7.1] and real.d.tolist() == [0.5, 1.0]
 
 
-def test_train_folds_a_power_of_two_exactly():
+def test_train_folds_a_power_of_two_exactly() -> None:
     """F8: with d = 16, the raw network's logits are bit for bit those of a network trained on inputs scaled before."""
     rng = np.random.default_rng(0)
     pixels, y = rng.integers(0, 17, (90, 12)), rng.integers(0, 3, 90)
@@ -157,7 +159,7 @@ def test_train_folds_a_power_of_two_exactly():
 
 
 @pytest.mark.parametrize("layers", [(), (8,)])
-def test_finetune_at_a_rate_of_nothing_is_the_identity(layers):
+def test_finetune_at_a_rate_of_nothing_is_the_identity(layers: Any) -> None:
     """F8: taking the scaling out of both ends and folding it in again changes the outputs by rounding only."""
     rng = np.random.default_rng(0)
     x, y = rng.normal(1e3, 2.0, (50, 3)), rng.normal(-7e2, 30.0, (50, 2))

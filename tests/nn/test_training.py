@@ -1,5 +1,7 @@
 """Training: it learns, it stops early, it repeats itself, and it says what is wrong with its input."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -9,7 +11,7 @@ from npquant.nn.model import DenseLayer, FloatMLP
 from npquant.nn.training import train
 
 
-def rings(rows: int = 300, seed: int = 0):
+def rings(rows: int = 300, seed: int = 0) -> Any:
     """Draw two classes that no straight line separates."""
     rng = np.random.default_rng(seed)
     y = rng.integers(0, 2, rows)
@@ -19,7 +21,7 @@ def rings(rows: int = 300, seed: int = 0):
 
 
 @pytest.mark.parametrize("activation", ["relu", "clipped_relu", "hard_sigmoid", "sigmoid", "tanh", "softplus"])
-def test_train_learns_what_no_linear_model_can(activation):
+def test_train_learns_what_no_linear_model_can(activation: str) -> None:
     """With a hidden layer the rings are learned, without one they are not."""
     x, y = rings()
     net = train(x, y, hidden=(32,), activation=activation, epochs=150, learning_rate=0.01, rng=0)
@@ -28,7 +30,7 @@ def test_train_learns_what_no_linear_model_can(activation):
 
 
 @pytest.mark.parametrize(("optimizer", "rate"), [("adam", 0.1), ("sgd", 0.1)])
-def test_train_fits_a_line(optimizer, rate):
+def test_train_fits_a_line(optimizer: Any, rate: Any) -> None:
     """Squared error on a noiseless line is fitted to a hundredth of its spread, whatever the units of the input."""
     x = np.linspace(1000, 2000, 64)[:, None]
     y = 3 * (x - 1500) / 500 + 7
@@ -39,7 +41,7 @@ def test_train_fits_a_line(optimizer, rate):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_train_repeats_itself(dtype):
+def test_train_repeats_itself(dtype: Any) -> None:
     """The same seed gives the same bytes; another seed does not."""
     x, y = rings(80)
     nets = [train(x, y, hidden=(8,), epochs=3, dtype=dtype, rng=seed) for seed in (1, 1, 2)]
@@ -49,7 +51,7 @@ def test_train_repeats_itself(dtype):
 
 @pytest.mark.parametrize(("optimizer", "rate"), [("adam", 5e-3), ("sgd", 0.1)])
 @pytest.mark.parametrize("width", [2, 256])
-def test_train_without_a_rate_takes_one_that_falls_with_the_width(optimizer, rate, width):
+def test_train_without_a_rate_takes_one_that_falls_with_the_width(optimizer: Any, rate: Any, width: int) -> None:
     """F11: the default is the rate times min(1, sqrt(64 / K)), to the bytes; the other branch is seen."""
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(40, width)), np.arange(40) % 2
@@ -59,10 +61,10 @@ def test_train_without_a_rate_takes_one_that_falls_with_the_width(optimizer, rat
     assert [np.array_equal(nets[0].layers[0].w, net.layers[0].w) for net in nets] == [True, True, False]
 
 
-def test_train_returns_the_best_epoch():
+def test_train_returns_the_best_epoch() -> None:
     """With a validation set the returned network has the lowest validation loss that was reported."""
     x, y = rings(60)
-    seen = []
+    seen: list[Any] = []
     validation = rings(100, seed=9)
     net = train(x, y, hidden=(16,), epochs=60, learning_rate=0.03, validation=validation, progress=seen.append, rng=0)
     loss = softmax_cross_entropy_forward(net.logits(validation[0]).astype(np.float64), validation[1])[0]
@@ -71,10 +73,10 @@ def test_train_returns_the_best_epoch():
     assert [e.number for e in seen] == list(range(1, 61))
 
 
-def test_train_stops_when_patience_ends():
+def test_train_stops_when_patience_ends() -> None:
     """No better validation loss for `patience` epochs ends the training."""
     x, y = rings(60)
-    seen = []
+    seen: list[Any] = []
     flipped = (x, 1 - y)  # learning makes this validation loss worse
     train(x, y, hidden=(16,), epochs=100, validation=flipped, patience=4, progress=seen.append, rng=0)
     assert len(seen) < 100
@@ -82,7 +84,7 @@ def test_train_stops_when_patience_ends():
         train(x, y, patience=4)
 
 
-def test_train_takes_raw_inputs():
+def test_train_takes_raw_inputs() -> None:
     """Scaling is folded into the first layer: constant, huge and tiny features do no harm."""
     x, y = rings()
     raw = np.column_stack([x[:, 0] * 1e6 + 3e7, x[:, 1] * 1e-6, np.full(len(x), 5.0)])
@@ -91,7 +93,7 @@ def test_train_takes_raw_inputs():
     ).mean() > 0.97
 
 
-def test_finetune_keeps_shapes_and_improves():
+def test_finetune_keeps_shapes_and_improves() -> None:
     """A damaged network recovers; the one that was given is not changed."""
     x, y = rings()
     net = train(x, y, hidden=(32,), epochs=150, learning_rate=0.01, rng=0)
@@ -140,7 +142,7 @@ X, Y = np.arange(8.0).reshape(4, 2), np.array([0, 0, 1, 1])
         ({"x": X, "y": Y, "validation": (np.zeros((2, 3)), [0, 1])}, "validation x has 3 columns; it must have 2"),
     ],
 )
-def test_train_names_what_is_wrong(arguments, message):
+def test_train_names_what_is_wrong(arguments: Any, message: str) -> None:
     """Bad values raise ValueError with the thing and the fix."""
     with pytest.raises(ValueError, match=message):
         train(**{"epochs": 1, **arguments})
@@ -160,13 +162,13 @@ def test_train_names_what_is_wrong(arguments, message):
         {"x": X, "y": Y, "validation": X},
     ],
 )
-def test_train_refuses_wrong_types(arguments):
+def test_train_refuses_wrong_types(arguments: Any) -> None:
     """Strings, real classes and integer parameters raise TypeError."""
     with pytest.raises(TypeError):
         train(**{"epochs": 1, **arguments})
 
 
-def test_train_says_when_it_diverges():
+def test_train_says_when_it_diverges() -> None:
     """A loss that overflows ends with one clear error."""
     x, y = rings(60)
     with pytest.raises(ValueError, match=r"diverged in epoch \d+: .*learning_rate below 1e\+?0?6|1000000.0"):
@@ -181,14 +183,14 @@ def test_train_says_when_it_diverges():
         )
 
 
-def test_train_gives_dead_inputs_no_weight():
+def test_train_gives_dead_inputs_no_weight() -> None:
     """An input that never varies has weight 0, so that it cannot disturb a later row."""
     x, y = rings()
     net = train(np.column_stack([x, np.full(len(x), 5.1)]), y, hidden=(8,), epochs=3, rng=0)
     assert not net.layers[0].w[2].any() and net.layers[0].w[:2].any()
 
 
-def test_weight_decay_leaves_biases():
+def test_weight_decay_leaves_biases() -> None:
     """F10: with no gradient a step only shrinks the weights, by the rate times the decay."""
     one = FloatMLP([DenseLayer(np.full((1, 1), 2.0), np.full(1, 3.0), "identity")])
     x, y = np.array([[0.5], [-0.5]]), np.array([[4.0], [2.0]])  # fitted exactly: the gradient is 0
@@ -198,10 +200,10 @@ def test_weight_decay_leaves_biases():
     assert tuned.layers[0].w.item() == 2 * (1 - 0.25) and tuned.layers[0].b.item() == 3.0
 
 
-def test_train_ends_with_an_exception_of_the_callback():
+def test_train_ends_with_an_exception_of_the_callback() -> None:
     """What the progress callback raises is not swallowed."""
 
-    def stop(epoch):
+    def stop(epoch: Any) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -209,7 +211,7 @@ def test_train_ends_with_an_exception_of_the_callback():
 
 
 @pytest.mark.slow
-def test_train_reaches_its_accuracy_on_digits():
+def test_train_reaches_its_accuracy_on_digits() -> None:
     """The defaults reach 97.3 % on unseen digits, mean of ten splits."""
     data = pytest.importorskip("sklearn.datasets").load_digits()
     scores = []

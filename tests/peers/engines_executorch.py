@@ -137,7 +137,9 @@ def _lowered(module: Any, x: Any) -> tuple[Any, str]:
 class Dynamic:
     """A float layer of int8 weights per channel, inputs quantized by a range that the graph takes at run time."""
 
-    def __init__(self, w_q: NDArray[np.int8], w: QuantParams, bias: Any, *, rows: int, relu: bool, each_row: bool):
+    def __init__(
+        self, w_q: NDArray[np.int8], w: QuantParams, bias: Any, *, rows: int, relu: bool, each_row: bool
+    ) -> None:
         import torch
 
         self._eager = _dynamic_module(w_q, w, bias, relu=relu, each_row=each_row)

@@ -48,7 +48,7 @@ def _run(model: bytes, x: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _quant(pair: Affine, low: int, high: int) -> Quant:
-    return Quant(float(np.float32(pair[0])), int(pair[1]), low, high)  # type: ignore[arg-type]
+    return Quant(float(np.float32(pair[0])), int(pair[1]), low, high)
 
 
 def linear(
@@ -95,5 +95,5 @@ def dequantize(x_q: NDArray[np.int8], *, x: Affine) -> NDArray[np.float32]:
     """Run Int8ToFloat on a vector."""
     steps = _quant((1.0, x[1]), -128, 127)
     real = x_q.astype(np.float32) - np.float32(steps.zero_point)
-    model = write_conversions((1, 1, x_q.size, 1), steps, float(np.float32(x[0])))  # type: ignore[arg-type]
+    model = write_conversions((1, 1, x_q.size, 1), steps, float(np.float32(x[0])))
     return _run(model, real[None, None, :, None]).ravel()

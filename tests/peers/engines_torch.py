@@ -42,7 +42,7 @@ def quantize_per_tensor(x: NDArray[np.float32], *, y: Affine, dtype: str) -> Cod
     import torch
 
     with _quiet():
-        q = torch.quantize_per_tensor(_t(x), float(y[0]), int(y[1]), _quantized_dtype(dtype))  # type: ignore[arg-type]
+        q = torch.quantize_per_tensor(_t(x), float(y[0]), int(y[1]), _quantized_dtype(dtype))
         return _n(q.int_repr())
 
 
@@ -62,7 +62,7 @@ def dequantize_per_tensor(x_q: Codes, *, x: Affine) -> NDArray[np.float32]:
     import torch
 
     with _quiet():
-        q = torch._make_per_tensor_quantized_tensor(_t(x_q), float(x[0]), int(x[1]))  # type: ignore[arg-type]
+        q = torch._make_per_tensor_quantized_tensor(_t(x_q), float(x[0]), int(x[1]))
         return _n(q.dequantize())
 
 
@@ -71,7 +71,7 @@ def clamp(name: str, x_q: Codes, *, x: Affine, engine: str) -> Codes:
     import torch
 
     with _quiet(), _quantized_engine(engine):
-        q = torch._make_per_tensor_quantized_tensor(_t(x_q), float(x[0]), int(x[1]))  # type: ignore[arg-type]
+        q = torch._make_per_tensor_quantized_tensor(_t(x_q), float(x[0]), int(x[1]))
         if name == "relu6":
             return _n(torch.ops.quantized.relu6(q, False).int_repr())
         done = torch.relu(q) if name == "relu" else torch.nn.functional.hardtanh(q, -1.0, 1.0)
@@ -102,9 +102,9 @@ def linear(
 
     with _quiet(), _quantized_engine(engine):
         packed = torch.ops.quantized.linear_prepack(_weight(w_q, w), None if bias is None else _t(bias))
-        x_t = torch._make_per_tensor_quantized_tensor(_t(x_q), float(x[0]), int(x[1]))  # type: ignore[arg-type]
+        x_t = torch._make_per_tensor_quantized_tensor(_t(x_q), float(x[0]), int(x[1]))
         op = torch.ops.quantized.linear_relu if relu else torch.ops.quantized.linear
-        return _n(op(x_t, packed, float(y[0]), int(y[1])).int_repr())  # type: ignore[arg-type]
+        return _n(op(x_t, packed, float(y[0]), int(y[1])).int_repr())
 
 
 def linear_dynamic(
@@ -132,7 +132,7 @@ def _weight(w_q: NDArray[np.int8], w: Affine) -> Any:
 
     codes = _t(w_q.T)
     if np.ndim(w[0]) == 0:
-        return torch._make_per_tensor_quantized_tensor(codes, float(w[0]), int(w[1]))  # type: ignore[arg-type]
+        return torch._make_per_tensor_quantized_tensor(codes, float(w[0]), int(w[1]))
     scale = _t(np.asarray(w[0], np.float64))
     zero_point = _t(np.broadcast_to(np.asarray(w[1], np.int64), np.shape(w[0])))
     return torch._make_per_channel_quantized_tensor(codes, scale, zero_point, 0)

@@ -69,7 +69,8 @@ def qlinear_matmul(
     x_q: Codes, w_q: Codes, *, x: Affine, w: Affine, y: Affine, dtype: str, constant: bool = True
 ) -> Codes:
     """Run QLinearMatMul; several weight scales mean per column."""
-    feeds, constants = {"x": x_q}, {}
+    constants: dict[Any, Any] = {}
+    feeds = {"x": x_q}
     for name, affine, kind in (("x", x, x_q.dtype), ("w", w, w_q.dtype), ("y", y, dtype)):
         constants |= _affine(name, affine, kind)
     (constants if constant else feeds)["w"] = w_q

@@ -68,7 +68,7 @@ def _file(operators: Sequence[Node], quants: Mapping[int, Quant]) -> bytes:
         for index, q in quants.items()
     ]
     root = {1: described, 3: operators, 4: names[-1:], 7: names, 8: Scalar("i", len(names))}
-    return write_flatbuffer(root, bytes(4))  # type: ignore[arg-type]
+    return write_flatbuffer(root, bytes(4))
 
 
 def write_layer(
@@ -101,7 +101,7 @@ def write_layer(
         8: Scalar("b", y.low),
         9: Scalar("b", y.high),
     }
-    parameters: Node = {0: common, 2: _floats(bias), 3: quantized, 4: symmetric}
+    parameters: Node = {0: common, 2: _floats(bias), 3: quantized, 4: symmetric}  # type: ignore[dict-item]
     convolution = _operator(_CONVOLUTION, _CONVOLUTION_2D, parameters, (0,), 1)
     return _file((_input((1, depth, pixels, 1)), convolution), {0: x, 1: y})
 

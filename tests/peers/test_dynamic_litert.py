@@ -31,7 +31,7 @@ def asked(layer: FloatLayer, resolver: str, *, asymmetric: bool) -> NDArray[np.f
 
 def computed(layer: FloatLayer, profile: str, *, asymmetric: bool) -> NDArray[np.float32]:
     """Compute the layer by a profile; the switch is LiteRT's, and its delegate does not read it."""
-    variant = "asymmetric_inputs" if asymmetric and get(profile).dynamic.variants else None  # type: ignore[union-attr]
+    variant = "asymmetric_inputs" if asymmetric and get(profile).dynamic.variants else None
     return dynamic_linear(
         layer.x, layer.w_q, w=layer.w, bias=layer.bias, profile=profile, variant=variant,
         activation="relu" if layer.relu else "none",

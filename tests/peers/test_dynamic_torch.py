@@ -53,9 +53,9 @@ def test_linear_dynamic_equals_profile(engine: str) -> None:
             layer.x, layer.w_q, layer.bias, w=(layer.w.scale, 0), engine=engine, relu=layer.relu, reduce_range=reduced
         )
         variant = "reduce_range" if reduced else None
-        want = dynamic_linear(layer.x, layer.w_q, profile=name, variant=variant, **settings)  # type: ignore[arg-type]
+        want = dynamic_linear(layer.x, layer.w_q, profile=name, variant=variant, **settings)
         compared += require_equal(ENGINE, got + 0, want + 0, case=(layer.x.shape, layer.w_q.shape, reduced))
-        other = dynamic_linear(layer.x, layer.w_q, profile=wrong, **settings)  # type: ignore[arg-type]
+        other = dynamic_linear(layer.x, layer.w_q, profile=wrong, **settings)
         killed += int((got != other).sum())
     assert compared >= 120_000 and killed > 5_000
 
@@ -93,7 +93,7 @@ def test_dynamic_network_equals_engine(engine: str) -> None:
     skip_without(engine)
     rng, compared = np.random.default_rng(155), 0
     profile = get(profile_of(engine))
-    for variant in (None, *dict(profile.dynamic.variants)):  # type: ignore[union-attr]
+    for variant in (None, *dict(profile.dynamic.variants)):
         for rows in (1, 7, 64):
             widths, layers = (int(rng.integers(1, 90)), 33, 16, 5), []
             for k, n in pairwise(widths):

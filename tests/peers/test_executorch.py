@@ -39,7 +39,7 @@ def test_portable_dequantize_equals_profile(codes: str) -> None:
     """Every code and every zero point, twice."""
     compared = 0
     for q, x in vectors.to_dequantize(232, 512, codes):
-        q = np.resize(q, 1040)
+        q = np.resize(q, 1040)  # type: ignore[assignment]
         want = npquant.dequantize(q, x, profile="executorch_portable")
         compared += require_equal(ENGINE, ENGINE.dequantize(q, x=x), want, case=x)
     assert compared >= 524_288

@@ -36,7 +36,7 @@ def _sums(seed: int, count: int) -> list[tuple[NDArray[np.int32], QuantParams, Q
         acc = adversarial.accumulators(rng, layers.real_multipliers(sx, sw, sy, N))
         scales = ((sx, 0), (sw, 0), (sy, int(zero)))
         drawn.append((acc, *(layers.params(scale, z, "int8") for scale, z in scales)))
-    return drawn
+    return drawn  # type: ignore[return-value]
 
 
 def _of_sums(drawn: list[tuple[Any, ...]]) -> Any:
@@ -57,7 +57,8 @@ def _two_roundings(acc: NDArray[np.int32], x: QuantParams, w: QuantParams, y: Qu
 
 def test_requantize_equals_profile_and_kills_others() -> None:
     """int32 to int8: product and zero point in one fused step, before the rounding."""
-    drawn, compared, killed, unfused = _sums(241, 8), 0, set(), 0
+    drawn, compared, unfused = _sums(241, 8), 0, 0
+    killed: set[Any] = set()
     module = _of_sums(drawn)
     wrong = {"onnx_ref", "ort", "npquant", "tflite_ref", "litert_ref_2025", "tosa_double"}
     for i, (acc, x, w, y) in enumerate(drawn):
@@ -185,7 +186,7 @@ def test_dot_general_to_int8_neither_rounds_nor_clamps() -> None:
     for layer in layers.products(246, 10, codes="int8", weights="int8"):
         drawn.append((layer.x_q, layer.w_q, layer.x, layer.w, layer.y))
     written = [
-        ENGINE.linear(i, (*x_q.shape, w_q.shape[1]), x, w, y, direct=True)
+        ENGINE.linear(i, (*x_q.shape, w_q.shape[1]), x, w, y, direct=True)  # type: ignore[misc]
         for i, (x_q, w_q, x, w, y) in enumerate(drawn)
     ]
     module, specified = ENGINE.compiled(written), []

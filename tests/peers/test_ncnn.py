@@ -27,7 +27,7 @@ BELOW_HALF = np.nextafter(np.float32(0.5), np.float32(0))
 
 def symmetric(scale: object) -> QuantParams:
     """Parameters of ncnn's codes."""
-    return QuantParams(scale, 0, -127, 127)  # type: ignore[arg-type]
+    return QuantParams(scale, 0, -127, 127)
 
 
 def beside_ties(seed: int, count: int, n: int) -> Iterator[tuple[NDArray[np.int32], tuple[np.float32, ...]]]:
@@ -141,7 +141,7 @@ def test_inner_product_and_layer_equal_profile() -> None:
     compared, killed = 0, 0
     for layer in drawn_layers(6, 240):
         pairs = {"x": layers.pair(layer.x), "w": layers.pair(layer.w), "activation": layer.activation}
-        got = ENGINE.inner_product(layer.x_q, layer.w_q, layer.bias, **pairs)  # type: ignore[arg-type]
+        got = ENGINE.inner_product(layer.x_q, layer.w_q, layer.bias, **pairs)
         want = inner_product(layer.x_q, layer.w_q, layer.bias, x=layer.x, w=layer.w, activation=layer.activation)
         compared += require_equal(ENGINE, got + np.float32(0), want + np.float32(0), case=layer)
         codes = layer.on(ENGINE.linear, activation=layer.activation)

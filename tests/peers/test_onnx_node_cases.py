@@ -142,7 +142,7 @@ def answer(name: str, profile: str, given: list[NDArray[Any]], bits: int = 0) ->
     if name.startswith("test_matmul"):
         zx, zw = (int(z[0]) for z in given[2:])
         return [matmul_integer(given[0], given[1], x_zero_point=zx, w_zero_point=zw, profile=profile)]
-    x, w, y = (of(*given[i : i + 2]) for i in (1, 4, 6))
+    x, w, y = (of(*given[i : i + 2]) for i in (1, 4, 6))  # type: ignore[assignment]
     batch = given[0].reshape(-1, *given[0].shape[-2:]), given[3].reshape(-1, *given[3].shape[-2:])
     layers = [npquant.linear(a, b, None, x=x, w=w, y=y, profile=profile) for a, b in zip(*batch, strict=True)]
     return [np.stack(layers).reshape(*given[0].shape[:-1], -1)]

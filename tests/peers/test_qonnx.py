@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -75,7 +76,7 @@ def test_quant_kills_every_other_rule() -> None:
     assert wrong <= set(names(layers=False))
     cases = [case for case in finite(204) if np.isfinite(case[0]).any()][:160:8]
     for profile, mode in ENGINE.MODES.items():
-        killed = set()
+        killed: set[Any] = set()
         for x, y in cases:
             x = x[np.abs(x) < 2.0**30 * float(y.scale)]
             got = ENGINE.quantize_dequantize(x, y=y, bits=8, narrow=False, mode=mode) + np.float32(0)

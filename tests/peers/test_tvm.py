@@ -39,7 +39,7 @@ def test_dequantize_equals_profile(codes: str) -> None:
     """Every code and zero point."""
     compared = 0
     for q, x in vectors.to_dequantize(223, 2048, codes):
-        q = np.resize(q, 272)
+        q = np.resize(q, 272)  # type: ignore[assignment]
         want = npquant.dequantize(q, x, profile="tvm_relax")
         compared += require_equal(ENGINE, ENGINE.dequantize(q, x=x), want, case=x)
     assert compared >= 524_288

@@ -1,6 +1,7 @@
 """ONNX's own node tests for QLinearMatMul and QuantizeLinear: which rules they can separate."""
 
 import importlib
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,32 +13,32 @@ from npquant.testing.who.records import make_record
 pytestmark = pytest.mark.peer
 
 
-def exported(module, owner):
+def exported(module: Any, owner: Any) -> Any:
     """The (inputs, outputs, attributes) of the node tests that a class of the onnx package exports."""
     home = importlib.import_module(f"onnx.backend.test.case.node.{module}")
     found = []
 
-    def keep(node, inputs, outputs, name, **kwargs):
+    def keep(node: Any, inputs: Any, outputs: Any, name: Any, **kwargs: Any) -> None:
         attributes = {attribute.name for attribute in node.attribute}
         found.append((name, [np.asarray(v) for v in inputs], [np.asarray(v) for v in outputs], attributes))
 
-    kept, home.expect = home.expect, keep
+    kept, home.expect = home.expect, keep  # type: ignore[attr-defined]
     try:
         for name, function in vars(getattr(home, owner)).items():
             if name.startswith("export"):
                 function.__func__()
     finally:
-        home.expect = kept
+        home.expect = kept  # type: ignore[attr-defined]
     return found
 
 
-def params_of(scale, zero):
+def params_of(scale: Any, zero: Any) -> Any:
     """Quantization from a scale and a zero point of ONNX, float16 scales included."""
     info = np.iinfo(zero.dtype)
     return QuantParams(np.float32(np.ravel(scale)[0]), int(np.ravel(zero)[0]), int(info.min), int(info.max))
 
 
-def matmul_records():
+def matmul_records() -> Any:
     """Every product of two matrices in the node tests of QLinearMatMul."""
     records = []
     for _, inputs, (answer, *_), _ in exported("qlinearmatmul", "QLinearMatMul"):
@@ -49,7 +50,7 @@ def matmul_records():
     return records
 
 
-def quantize_records():
+def quantize_records() -> Any:
     """The node tests of QuantizeLinear with 8-bit codes, one scale, and float32 values."""
     records = []
     for _, inputs, (answer, *_), attributes in exported("quantizelinear", "QuantizeLinear"):
@@ -60,7 +61,7 @@ def quantize_records():
     return records
 
 
-def test_node_tests_of_qlinearmatmul_separate_no_rounding():
+def test_node_tests_of_qlinearmatmul_separate_no_rounding() -> None:
     """The figures of docs/vectors-with-teeth.md: 72 codes tell 18 of 49 rules, and no two ways to round a tie."""
     rules = [rule for rule in RULES if rule.op == "linear"]
     found = coverage_of(matmul_records(), "ort", rules=rules)
@@ -70,7 +71,7 @@ def test_node_tests_of_qlinearmatmul_separate_no_rounding():
     assert {"15 bits, or exact", "pairs wrap in int16", "K mod 4 dropped"} <= {rule.says for rule in found.blind}
 
 
-def test_node_tests_of_quantizelinear_separate_no_ties():
+def test_node_tests_of_quantizelinear_separate_no_ties() -> None:
     """The figures of docs/vectors-with-teeth.md: 6 codes tell 3 of 7 rules, and no two ways to round a tie."""
     rules = [rule for rule in RULES if rule.op == "quantize"]
     found = coverage_of(quantize_records(), "ort", rules=rules)
@@ -78,7 +79,7 @@ def test_node_tests_of_quantizelinear_separate_no_ties():
     assert not any("ties" in rule.says for rule in found.separated)
 
 
-def test_node_tests_kill_a_table_without_ties():
+def test_node_tests_kill_a_table_without_ties() -> None:
     """One tie added to the set tells what the whole set does not: the points in the table are not the table's."""
     p = QuantParams(2.0, 128, 0, 255)
     tie = QuantizeRecord(np.array([5.0], np.float32), p, np.array([130], np.uint8))

@@ -120,8 +120,8 @@ def test_engines_refuse_the_int16_activations_that_the_profiles_refuse(engine: s
     small, q = layers.params(2.0**-12, 0, "int16"), np.arange(-20, 20).astype(np.int16)
     shifted = layers.params(2.0**-12, 3, "int16")
     for x, y in ((small, OUT), (shifted, OUT), (small, shifted), (small, layers.params(2.0**-14, 0, "int16"))):
-        refused = refuses(lambda x=x, y=y: activated(engine, name, q, x, y), RuntimeError)
-        assert refused == refuses(lambda x=x, y=y: activation(name, q, x=x, y=y, profile=PROFILE[engine]), ValueError)
+        refused = refuses(lambda x=x, y=y: activated(engine, name, q, x, y), RuntimeError)  # type: ignore[misc]
+        assert refused == refuses(lambda x=x, y=y: activation(name, q, x=x, y=y, profile=PROFILE[engine]), ValueError)  # type: ignore[misc]
         if not refused:
             got = activated(engine, name, q, x, y)
             require_equal(module(engine), got, activation(name, q, x=x, y=y, profile=PROFILE[engine]), case=(x, y))

@@ -1,5 +1,7 @@
 """Operators by profile: engines part where their rules do, and what an engine lacks or refuses is refused."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -20,7 +22,7 @@ CALLS = {
 
 @pytest.mark.parametrize("name", names())
 @pytest.mark.parametrize("operator", CALLS)
-def test_operator_answers_or_refuses_with_the_engine(name, operator):
+def test_operator_answers_or_refuses_with_the_engine(name: Any, operator: Any) -> None:
     """Every profile answers each operator or names itself in the refusal."""
     rule = get(name).dynamic
     steps = rule if rule is not None and rule.steps_apart else None
@@ -31,12 +33,12 @@ def test_operator_answers_or_refuses_with_the_engine(name, operator):
         CALLS[operator](name)
 
 
-def answers(call, profiles) -> list[list[int]]:
+def answers(call: Any, profiles: Any) -> list[list[int]]:
     """Return what each profile makes of one call."""
     return [call(profile).ravel().tolist() for profile in profiles]
 
 
-def test_requantize_codes_tells_the_resolvers_apart():
+def test_requantize_codes_tells_the_resolvers_apart() -> None:
     """-6 / 4 goes away or up by position, and XNNPACK's multiplier of 8 bits is coarser than either."""
     x, y = QuantParams(1.0, 0, -128, 127), QuantParams(3.999, 0, -128, 127)
     ties = QuantParams(4.0, 0, -128, 127)
@@ -59,20 +61,20 @@ def test_requantize_codes_tells_the_resolvers_apart():
     ],
 )
 @pytest.mark.parametrize("operator", [operators.requantize_codes, lambda q, **k: operators.activation("tanh", q, **k)])
-def test_codes_operators_refuse_bad_operands(operator, q, x, y, error, text):
+def test_codes_operators_refuse_bad_operands(operator: Any, q: Any, x: Any, y: Any, error: Any, text: str) -> None:
     """The message names the operand."""
     with pytest.raises(error, match=text):
         operator(q, x=x, y=y, profile="litert_ref_2025")
 
 
 @pytest.mark.parametrize("beta", [0.0, -1.0, np.nan, np.inf])
-def test_softmax_refuses_bad_factors(beta):
+def test_softmax_refuses_bad_factors(beta: Any) -> None:
     """beta is positive and finite."""
     with pytest.raises(ValueError, match="beta"):
         operators.softmax(Q[None], x=P, y=SIGMOID, profile="ruy_x86", beta=beta)
 
 
-def test_softmax_refuses_rows_without_axis_and_mixed_types():
+def test_softmax_refuses_rows_without_axis_and_mixed_types() -> None:
     """A scalar has no row; LiteRT's softmax keeps the type of its codes."""
     with pytest.raises(ValueError, match="no axis"):
         operators.softmax(np.int8(1), x=P, y=SIGMOID, profile="ruy_x86")
@@ -80,7 +82,7 @@ def test_softmax_refuses_rows_without_axis_and_mixed_types():
         operators.softmax(Q[None], x=P, y=QuantParams(2.0**-8, 0, 0, 255), profile="ruy_x86")
 
 
-def test_softmax_abort_is_a_refusal():
+def test_softmax_abort_is_a_refusal() -> None:
     """Where BUILTIN_REF kills the process, the message says why; the table answers."""
     row = np.zeros((1, 512), np.int8)
     for name in ("litert_ref_2025", "tflm"):
@@ -90,7 +92,7 @@ def test_softmax_abort_is_a_refusal():
 
 
 @pytest.mark.parametrize("name", [name for name in names() if get(name).requantize_codes is not None])
-def test_requantize_codes_goes_where_the_record_says(name):
+def test_requantize_codes_goes_where_the_record_says(name: Any) -> None:
     """Every pair of types: an answer of the type, or a refusal that names the profile and the type."""
     record = get(name)
     types = [np.dtype(t) for t in ("int8", "uint8", "int16", "int32")]
@@ -106,7 +108,7 @@ def test_requantize_codes_goes_where_the_record_says(name):
                     operators.requantize_codes(np.array([3], before), x=x, y=y, profile=record)
 
 
-def test_requantize_codes_of_int16_knows_zero_points_by_engine():
+def test_requantize_codes_of_int16_knows_zero_points_by_engine() -> None:
     """LiteRT wants none from int16 to int16; TFLite-Micro takes any, and LiteRT does from int16 to int8."""
     x, y = QuantParams(1.0, 3, -32768, 32767), QuantParams(1.0, -2, -32768, 32767)
     with pytest.raises(

@@ -1,6 +1,7 @@
 """Dynamic quantization by profile: the ONNX engines part where their rules do, other engines refuse."""
 
 from itertools import product
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,19 +11,19 @@ from npquant.profiles import dynamic as operators
 from npquant.profiles import get, names
 
 
-def test_matmul_integer_is_refused_where_dynamic_quantization_is():
+def test_matmul_integer_is_refused_where_dynamic_quantization_is() -> None:
     """MatMulInteger belongs to ONNX engines."""
     with pytest.raises(ValueError, match="fbgemm has no MatMulInteger"):
         operators.matmul_integer([[1]], [[1]], x_zero_point=0, w_zero_point=0, profile="fbgemm")
 
 
-def test_dynamic_quantize_tells_the_onnx_engines_apart():
+def test_dynamic_quantize_tells_the_onnx_engines_apart() -> None:
     """Zeros get scale 1 in one, 1 / 255 in the other."""
     scales = [float(operators.dynamic_quantize([0.0], profile=name).scale) for name in ("ort", "onnx_ref")]
     assert scales == [1.0, float(np.float32(1) / np.float32(255))]
 
 
-def test_matmul_integer_wraps_and_saturates_pairs():
+def test_matmul_integer_wraps_and_saturates_pairs() -> None:
     """Beyond int32 the sign flips; ort_pair16 saturates uint8 x int8 pairs, and those only."""
     deep = np.full((1, 140_000), -128, np.int8)
     wrapped = operators.matmul_integer(deep, deep.T, x_zero_point=0, w_zero_point=0, profile="ort")
@@ -34,7 +35,7 @@ def test_matmul_integer_wraps_and_saturates_pairs():
     assert signed.item() == 2 * 127**2
 
 
-def test_dynamic_linear_is_its_three_steps():
+def test_dynamic_linear_is_its_three_steps() -> None:
     """One scale for all rows, integer product, two float32 products."""
     rng = np.random.default_rng(0)
     x, w_q = rng.normal(size=(4, 9)).astype(np.float32), rng.integers(-128, 128, (9, 3)).astype(np.int8)
@@ -57,17 +58,18 @@ def test_dynamic_linear_is_its_three_steps():
         (np.zeros((1, 1), np.int8), np.zeros((1, 1), np.int8), (0, 0.5), TypeError, "float64"),
     ],
 )
-def test_matmul_integer_refuses_bad_operands(x_q, w_q, zeros, error, text):
+def test_matmul_integer_refuses_bad_operands(x_q: Any, w_q: Any, zeros: Any, error: Any, text: str) -> None:
     """The message names the operand."""
     with pytest.raises(error, match=text):
         operators.matmul_integer(x_q, w_q, x_zero_point=zeros[0], w_zero_point=zeros[1], profile="ort")
 
 
-def test_dynamic_linear_adds_the_bias_and_clamps_as_the_engine():
+def test_dynamic_linear_adds_the_bias_and_clamps_as_the_engine() -> None:
     """One fused rounding in XNNPACK and fbgemm, two in the others: every engine its own floats."""
     rng = np.random.default_rng(1)
     w, b = QuantParams(rng.uniform(0.01, 0.02, 50), 0, -128, 127), rng.normal(size=50).astype(np.float32)
-    w_q, answers = rng.integers(-127, 128, (40, 50)).astype(np.int8), {}
+    w_q = rng.integers(-127, 128, (40, 50)).astype(np.int8)
+    answers: dict[Any, Any] = {}
     inputs = rng.normal(size=(5, 9, 40)).astype(np.float32)
     for name, x in product(names(), inputs):
         rule = get(name).dynamic
@@ -84,7 +86,7 @@ def test_dynamic_linear_adds_the_bias_and_clamps_as_the_engine():
     assert answers["ort"] == answers["onnx_ref"] and len({answers[name] for name in engines}) >= len(engines) - 1
 
 
-def test_variants_are_other_numbers():
+def test_variants_are_other_numbers() -> None:
     """Asymmetric inputs in LiteRT's kernels, the reduced range in torch."""
     rng = np.random.default_rng(2)
     x, w_q = rng.normal(size=(9, 40)).astype(np.float32), rng.integers(-127, 128, (40, 50)).astype(np.int8)
@@ -97,13 +99,13 @@ def test_variants_are_other_numbers():
     assert seen == 6
 
 
-def test_int4_weights_have_a_kernel_of_their_own_in_the_optimized_resolver():
+def test_int4_weights_have_a_kernel_of_their_own_in_the_optimized_resolver() -> None:
     """Weights in [-8, 7], an even depth of at least 32 and four outputs; the same weights as int8 are another rule."""
     rng = np.random.default_rng(3)
     x = rng.normal(size=(5, 64)).astype(np.float32)
     w_q = rng.integers(-7, 8, (64, 6)).astype(np.int8)
 
-    def answer(k, n, low, high, profile):
+    def answer(k: Any, n: Any, low: Any, high: Any, profile: Any) -> Any:
         w = QuantParams(0.3, 0, low, high)
         return operators.dynamic_linear(x[:, :k], w_q[:k, :n], w=w, profile=profile)
 
@@ -142,7 +144,7 @@ W = QuantParams(0.5, 0, -128, 127)
         ("fbgemm", {"x": [[0.0, 0]]}, "do not agree"),
     ],
 )
-def test_dynamic_linear_refuses_by_name(profile, changes, text):
+def test_dynamic_linear_refuses_by_name(profile: Any, changes: Any, text: str) -> None:
     """The message names the engine and the reason."""
     given = {"x": [[1.0, 2.0, 3.0]], "w": W} | changes
     with pytest.raises(ValueError, match=text):

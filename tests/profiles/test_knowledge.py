@@ -2,6 +2,7 @@
 
 import ast
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,13 +14,13 @@ ROOT = Path(__file__).parents[2]
 SERVED = {("npquant", "quantize"), ("npquant", "dequantize")}  # R1 and R2 themselves: the doors call them
 
 
-def cells():
+def cells() -> Any:
     """Every cell of every profile, as (profile, operator, cell)."""
     return [(name, *cell) for name in names(layers=False) for cell in get(name).knowledge.cells()]
 
 
 @pytest.mark.parametrize("name", names(layers=False))
-def test_absent_is_what_the_record_does_not_answer(name):
+def test_absent_is_what_the_record_does_not_answer(name: Any) -> None:
     """A cell says absent if, and only if, the record computes nothing there."""
     record = get(name)
     answered = {cell: getattr(record, field) is not None for cell, field in FIELDS.items()}
@@ -30,7 +31,7 @@ def test_absent_is_what_the_record_does_not_answer(name):
 
 
 @pytest.mark.parametrize("name", names(layers=False))
-def test_refusal_says_which_kind_of_absence(name):
+def test_refusal_says_which_kind_of_absence(name: Any) -> None:
     """Absent in the engine and absent here are two sentences, with engine and reason."""
     record = get(name)
     for cell, field in FIELDS.items():
@@ -46,7 +47,7 @@ def test_refusal_says_which_kind_of_absence(name):
         assert ("npquant does not" in said) == bool(here) and f"({known.what})" in said
 
 
-def test_int16_layers_are_refused_with_their_kind_of_absence():
+def test_int16_layers_are_refused_with_their_kind_of_absence() -> None:
     """The wide cell speaks where int16 codes meet an engine without such a layer."""
     from npquant import QuantParams, linear
 
@@ -56,7 +57,7 @@ def test_int16_layers_are_refused_with_their_kind_of_absence():
             linear([[1]], [[1]], None, x=wide, w=w, y=wide, profile=name)
 
 
-def test_named_tests_exist():
+def test_named_tests_exist() -> None:
     """Each test, page or program that asks again is in the tree, and so is the function that it names."""
     for name, operator, known in cells():
         path, _, function = known.test.partition("::")
@@ -68,7 +69,7 @@ def test_named_tests_exist():
         assert not function or function in found, (name, operator, known.test)
 
 
-def test_read_names_a_file():
+def test_read_names_a_file() -> None:
     """What was read is a path in a source, not a claim."""
     for name, operator, known in cells():
         assert known.how != "read" or "/" in known.what or "specification" in known.what, (name, operator)
@@ -84,7 +85,7 @@ def test_read_names_a_file():
         ("absent here", "softmax", 7, "tests/peers/test_torch.py"),
     ],
 )
-def test_cell_without_evidence_is_refused(wrong):
+def test_cell_without_evidence_is_refused(wrong: Any) -> None:
     """What was run has outputs and a test; what was not has no outputs."""
     with pytest.raises(ValueError, match="outputs and a test"):
         Known(*wrong)

@@ -1,5 +1,7 @@
 """Engines that quantize alone: their records answer for that, and refuse a layer by every door; relatives resolve."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -18,7 +20,7 @@ LAYERLESS = [name for name in names(layers=False) if not get(name).has_layers]
 
 
 @pytest.mark.parametrize("name", LAYERLESS)
-def test_layerless_records_refuse_layers_by_every_door(name):
+def test_layerless_records_refuse_layers_by_every_door(name: Any) -> None:
     """Each refusal names the profile, and what its engine does instead, or which operator is not there."""
     for ask in (
         lambda: linear(ONE, ONE, None, x=P, w=P, y=P, profile=name),
@@ -36,7 +38,7 @@ def test_layerless_records_refuse_layers_by_every_door(name):
 
 
 @pytest.mark.parametrize("name", LAYERLESS)
-def test_layerless_records_quantize_and_have_cards(name, capsys):
+def test_layerless_records_quantize_and_have_cards(name: Any, capsys: pytest.CaptureFixture[str]) -> None:
     """Away from ties and rails every quantizer agrees; the card prints the record without a worked layer."""
     record = get(name)
     whole = QuantParams(0.5, 3 * record.zero_points, *((-128, 127) if "int8" in record.quantize_types else (0, 255)))
@@ -51,7 +53,7 @@ def test_layerless_records_quantize_and_have_cards(name, capsys):
     assert '"knowledge"' in capsys.readouterr().out
 
 
-def test_layerless_records_of_codes_between_codes():
+def test_layerless_records_of_codes_between_codes() -> None:
     """What no layerless record has yet: codes of another scale."""
     for name in LAYERLESS:
         if get(name).requantize_codes is None:
@@ -60,7 +62,7 @@ def test_layerless_records_of_codes_between_codes():
 
 
 @pytest.mark.parametrize("relative", RELATIVES, ids=lambda relative: relative.name)
-def test_relatives_resolve_to_a_record(relative, capsys):
+def test_relatives_resolve_to_a_record(relative: Any, capsys: pytest.CaptureFixture[str]) -> None:
     """A relative's name is that record's; its card says so, and with what evidence."""
     assert relative.name not in names(layers=False)
     assert get(relative.name) is get(relative.record)
@@ -68,7 +70,7 @@ def test_relatives_resolve_to_a_record(relative, capsys):
     assert relative.name in capsys.readouterr().out
 
 
-def test_qonnx_modes_on_one_tie():
+def test_qonnx_modes_on_one_tie() -> None:
     """2.5 and -2.5 by each mode; HALF_UP goes away from zero, and sends the number below 1/2 to 1."""
     want = {
         "qonnx": [2, -2],
@@ -89,7 +91,7 @@ def test_qonnx_modes_on_one_tie():
     ]
 
 
-def test_qonnx_refuses_nan_and_bipolar_codes():
+def test_qonnx_refuses_nan_and_bipolar_codes() -> None:
     """NaN has no code, and no interval holds -1 and +1 alone."""
     with pytest.raises(ValueError, match="has no code"):
         quantize([np.nan], P, profile="qonnx")

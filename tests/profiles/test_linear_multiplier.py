@@ -1,5 +1,8 @@
 """A layer by m and a shift, as a C kernel is given it: the layer of the scales they stand for, the same refusals."""
 
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -26,7 +29,7 @@ def without_scale(params: QuantParams, scale: float) -> QuantParams:
     return QuantParams(scale, params.zero_point, params.qmin, params.qmax)
 
 
-def layers(name: str, seed: int, inputs: QuantParams, bias: str, weights: QuantParams = W):
+def layers(name: str, seed: int, inputs: QuantParams, bias: str, weights: QuantParams = W) -> Iterator[Any]:
     """Draw layers whose accumulators cover the output's codes and both rails, per tensor and per channel."""
     record, rng = get(name), np.random.default_rng(seed)
     for per_channel in (False, True):
@@ -40,7 +43,7 @@ def layers(name: str, seed: int, inputs: QuantParams, bias: str, weights: QuantP
 
 
 def equals_the_layer_of_its_scales(
-    call, name: str, make, inputs: QuantParams, bias: str, weights: QuantParams = W
+    call: Any, name: str, make: Any, inputs: QuantParams, bias: str, weights: QuantParams = W
 ) -> bool:
     """Say whether a layer by multiplier is the layer of the scales that make it, whatever the other scales are."""
     return all(
@@ -55,25 +58,25 @@ def equals_the_layer_of_its_scales(
 
 
 @pytest.mark.parametrize("name", INTEGER)
-def test_linear_by_multiplier_equals_linear_by_scales(name):
+def test_linear_by_multiplier_equals_linear_by_scales(name: Any) -> None:
     """m and e of the scales give the layer of the scales, per tensor and per channel, under every integer profile."""
     assert equals_the_layer_of_its_scales(linear, name, get(name).make_multiplier, P, "int32")
 
 
 @pytest.mark.parametrize(("name", "stage"), WIDE)
-def test_linear_by_multiplier_equals_linear_by_scales_of_int16(name, stage):
+def test_linear_by_multiplier_equals_linear_by_scales_of_int16(name: Any, stage: Any) -> None:
     """The same for int16 inputs, whose multiplier and rounding go by the types of the bias and of the weights."""
     weights = WORDS if "int8" not in stage.weights else W
     assert equals_the_layer_of_its_scales(linear, name, stage.make_multiplier, WORDS, stage.bias, weights)
 
 
-def test_linear_by_multiplier_law_kills_a_shift_the_other_way_and_one_for_all_channels():
+def test_linear_by_multiplier_law_kills_a_shift_the_other_way_and_one_for_all_channels() -> None:
     """A right shift taken for a left one, and the first channel's multiplier for all, each break the law."""
 
-    def mirrored(*operands, multiplier, **given):
+    def mirrored(*operands: Any, multiplier: Any, **given: Any) -> Any:
         return linear(*operands, multiplier=FixedMultiplier(multiplier.multiplier, -multiplier.shift), **given)
 
-    def first_for_all(*operands, multiplier, **given):
+    def first_for_all(*operands: Any, multiplier: Any, **given: Any) -> Any:
         m, e = np.atleast_1d(multiplier.multiplier), np.atleast_1d(multiplier.shift)
         return linear(*operands, multiplier=FixedMultiplier(int(m[0]), int(e[0])), **given)
 
@@ -82,7 +85,7 @@ def test_linear_by_multiplier_law_kills_a_shift_the_other_way_and_one_for_all_ch
 
 
 @pytest.mark.parametrize("name", INTEGER)
-def test_linear_by_multiplier_equals_requantize_by_multiplier(name):
+def test_linear_by_multiplier_equals_requantize_by_multiplier(name: Any) -> None:
     """The two doors are one stage: a layer's accumulators, requantized with the same m and e, are its codes."""
     m = 2**30 + 2**16 * np.arange(400)
     fixed = FixedMultiplier(m, np.full(400, -4))
@@ -92,7 +95,7 @@ def test_linear_by_multiplier_equals_requantize_by_multiplier(name):
         assert got.tolist() == requantize(acc, fixed, y=y, profile=name, clamp=(-90, 90)).tolist()
 
 
-def by_multiplier(name: str, fixed: FixedMultiplier = ONE, **given):
+def by_multiplier(name: str, fixed: FixedMultiplier = ONE, **given: Any) -> Any:
     """Ask for a layer of one input and two outputs by a multiplier."""
     call = {"bias": None, "x": P, "w": W, "y": P, **given}
     x_q, w_q = np.ones((1, 1), call["x"].dtype), np.ones((1, 2), np.int8)
@@ -100,7 +103,7 @@ def by_multiplier(name: str, fixed: FixedMultiplier = ONE, **given):
 
 
 @pytest.mark.parametrize("name", [n for n in names() if n not in INTEGER])
-def test_linear_by_multiplier_is_refused_where_the_engine_rescales_in_floats(name):
+def test_linear_by_multiplier_is_refused_where_the_engine_rescales_in_floats(name: Any) -> None:
     """The same TypeError as requantize's: a float is no m and e."""
     p = P if "int8" in get(name).code_types else QuantParams(0.5, 128, 0, 255)
     with pytest.raises(TypeError, match=f"^{name} rescales in floating point") as by_layer:
@@ -128,13 +131,13 @@ def test_linear_by_multiplier_is_refused_where_the_engine_rescales_in_floats(nam
         ("tflm", {"x": WORDS, "y": WORDS, "fixed": FixedMultiplier(2**30, 15)}, r"must be below 2\^14"),
     ],
 )
-def test_linear_by_multiplier_names_its_refusal(name, given, message):
+def test_linear_by_multiplier_names_its_refusal(name: Any, given: Any, message: str) -> None:
     """What no scale can answer for is refused, and what the engine refuses it refuses here too."""
     with pytest.raises(ValueError, match=message):
         by_multiplier(name, **given)
 
 
-def test_linear_by_multiplier_is_refused_where_this_bias_is_rescaled_in_floats():
+def test_linear_by_multiplier_is_refused_where_this_bias_is_rescaled_in_floats() -> None:
     """ruy takes int16 codes in integers beside an int32 bias, in floats beside an int64 one."""
     wide = {"x": WORDS, "y": WORDS}
     assert by_multiplier("ruy_x86", bias=np.array([7, -7], np.int32), **wide).tolist() == [[4, -3]]
@@ -142,7 +145,7 @@ def test_linear_by_multiplier_is_refused_where_this_bias_is_rescaled_in_floats()
         by_multiplier("ruy_x86", bias=np.array([7, -7], np.int64), **wide)
 
 
-def test_linear_by_multiplier_takes_one_per_channel_of_weights_with_one_zero_point():
+def test_linear_by_multiplier_takes_one_per_channel_of_weights_with_one_zero_point() -> None:
     """A zero point of all channels is honoured where the engine honours it: N multipliers change no sum."""
     fixed = FixedMultiplier([2**30, 2**30], [1, 2])
     assert by_multiplier("npquant", fixed, w=QuantParams(0.5, -3, -128, 127)).tolist() == [[4, 8]]

@@ -1,6 +1,7 @@
 """The operators by profile: what an engine refuses is refused with its reason, what it takes equals the spec."""
 
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,17 +22,17 @@ SCALES = st.floats(2.0**-10, 1.0, width=32)
 INT8 = st.integers(-128, 127)
 
 
-def fixed(rule, make, per_tensor_make=None, convert=spec_conversion.code_wrapping):
+def fixed(rule: Any, make: Any, per_tensor_make: Any = None, convert: Any = spec_conversion.code_wrapping) -> Any:
     """Build the scalar form of an integer profile from its requantization and its multiplier."""
 
-    def code(acc, scales, zy, per_channel):
+    def code(acc: Any, scales: Any, zy: Any, per_channel: bool) -> Any:
         real = (per_tensor_make or make)(*scales) if not per_channel else make(*scales)
         return convert(rule(acc, *spec_multiplier.decompose_multiplier(real)), zy, -128, 127)
 
     return code
 
 
-def floating(stage, make):
+def floating(stage: Any, make: Any) -> Any:
     """Build the scalar form of a float profile from its output stage and its multiplier."""
     return lambda acc, scales, zy, per_channel: stage(acc, make(*scales), zy, -128, 127)
 
@@ -63,7 +64,9 @@ SCALAR = {
     k=st.integers(-140, 140), nudge=st.integers(-1, 1), scales=st.tuples(SCALES, SCALES, SCALES), zy=INT8,
     per_channel=st.booleans(), rows=st.lists(st.tuples(INT8, INT8), max_size=4), zx=INT8,
 )  # fmt: skip
-def test_linear_equals_spec_beside_ties(name, k, nudge, scales, zy, per_channel, rows, zx):
+def test_linear_equals_spec_beside_ties(
+    name: Any, k: Any, nudge: Any, scales: Any, zy: Any, per_channel: bool, rows: Any, zx: Any
+) -> None:
     """A whole layer under a profile is its scalar definition, with the bias chosen so that acc M is beside k + 1/2."""
     exact = [Fraction(float(np.float32(s))) for s in scales]
     far = nudge == 0 and k % 20 == 0  # now and then an accumulator at the end of int32
@@ -108,21 +111,21 @@ ONE = np.ones((1, 1), np.int8)
         ({"profile": "onnxruntime"}, "there is no profile 'onnxruntime'; near it: .*ort"),
     ],
 )
-def test_linear_names_its_refusal(arguments, message):
+def test_linear_names_its_refusal(arguments: Any, message: str) -> None:
     """Each refusal says which rule was broken."""
     call = {"x_q": ONE, "w_q": ONE, "bias": [0], "x": P, "w": P, "y": P, **arguments}
     with pytest.raises(ValueError, match=message):
         linear(call.pop("x_q"), call.pop("w_q"), call.pop("bias"), **call)
 
 
-def test_linear_refuses_real_operands():
+def test_linear_refuses_real_operands() -> None:
     """Real values are not codes."""
     with pytest.raises(TypeError, match="quantize real values first"):
         linear([[0.5]], ONE, None, x=P, w=P, y=P, profile="npquant")
 
 
 @pytest.mark.parametrize("name", names())
-def test_linear_takes_empty_operands(name):
+def test_linear_takes_empty_operands(name: Any) -> None:
     """B = 0 gives nothing, K = 0 the requantized bias, under every profile."""
     record = get(name)
     p = P if "int8" in record.code_types else QuantParams(0.5, 128, 0, 255)
@@ -134,7 +137,7 @@ def test_linear_takes_empty_operands(name):
     assert bias.tolist() == [[zero + 4, zero - 4]] * 2
 
 
-def test_linear_converts_its_bias_both_ways():
+def test_linear_converts_its_bias_both_ways() -> None:
     """An integer bias is real for an engine whose bias is float, a real one becomes codes for the others."""
     u = QuantParams(0.5, 128, 0, 255)
     w = QuantParams(0.25, 0, -128, 127)
@@ -145,7 +148,7 @@ def test_linear_converts_its_bias_both_ways():
         assert as_codes.tolist() == as_real.tolist() == [[128 + round(46 * 0.25)]]
 
 
-def test_profile_names_are_records():
+def test_profile_names_are_records() -> None:
     """Names, records and the near-name hint; a record is returned as it is."""
     assert get(get("ort")) is get("ort")
     assert len(set(names())) == len(names()) >= 21
@@ -156,7 +159,7 @@ def test_profile_names_are_records():
         get("tflite_reff")
 
 
-def test_public_operators_default_to_npquant():
+def test_public_operators_default_to_npquant() -> None:
     """`npquant.quantize` and its siblings are these, under npquant's own profile unless told otherwise."""
     assert npquant.quantize([0.25], QuantParams(0.1, 1, -128, 127)).tolist() == [3]
     assert npquant.quantize([0.25], QuantParams(0.1, 1, -128, 127), profile="litert_ref_2025").tolist() == [4]
@@ -165,7 +168,7 @@ def test_public_operators_default_to_npquant():
     assert npquant.requantize([-5], x=P, w=P, y=P, profile="litert_ref_2025").tolist() == [-3]
 
 
-def test_operators_without_an_engine_are_refused():
+def test_operators_without_an_engine_are_refused() -> None:
     """A profile without a quantize operator, a fixed multiplier for a float engine, half an argument list."""
     with pytest.raises(ValueError, match="nvdla has no quantize operator"):
         quantize([1.0], P, profile="nvdla")

@@ -1,6 +1,7 @@
 """Engines that shift: their layers equal exact scalars, and what they cannot shift is refused in their name."""
 
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,12 +23,12 @@ RULES = {
 SCALES = st.floats(2.0**-20, 2.0**10, width=32)
 
 
-def params(scale) -> QuantParams:
+def params(scale: Any) -> QuantParams:
     """Return int8 codes without a zero point."""
     return QuantParams(scale, 0, -128, 127)
 
 
-def spoken(rule, *scales: float):
+def spoken(rule: Any, *scales: float) -> Any:
     """Return what R149 makes of scales, or its refusal."""
     try:
         return rule(*scales)
@@ -36,7 +37,7 @@ def spoken(rule, *scales: float):
 
 
 @given(sx=SCALES, sw=SCALES, sy=SCALES)
-def test_power_of_two_multiplier_equals_spec(sx, sw, sy):
+def test_power_of_two_multiplier_equals_spec(sx: Any, sw: Any, sy: Any) -> None:
     """R149 of any scales: nearly all are refused, in the same words."""
     want = spoken(spec_multiplier.power_of_two_multiplier, Fraction(sx), Fraction(sw), Fraction(sy))
     got = spoken(multiplier.power_of_two_multiplier, sx, sw, sy)
@@ -45,7 +46,7 @@ def test_power_of_two_multiplier_equals_spec(sx, sw, sy):
 
 @pytest.mark.parametrize("k", range(-33, 32))
 @pytest.mark.parametrize("s", [1.0, 1.5, 1 + 2.0**-23])
-def test_power_of_two_multiplier_at_its_limits(k, s):
+def test_power_of_two_multiplier_at_its_limits(k: Any, s: Any) -> None:
     """R149 of every exponent, whatever the mantissa; a neighbour of a power of two is none."""
     want = spoken(spec_multiplier.power_of_two_multiplier, Fraction(s), Fraction(2) ** k, Fraction(s))
     got = spoken(multiplier.power_of_two_multiplier, s, 2.0**k, s)
@@ -56,7 +57,7 @@ def test_power_of_two_multiplier_at_its_limits(k, s):
 
 
 @pytest.mark.parametrize("name", RULES)
-def test_requantize_equals_spec_and_kills_the_other_tie(name):
+def test_requantize_equals_spec_and_kills_the_other_tie(name: Any) -> None:
     """Accumulators on and beside ties, at rails and ends of int32, under every shift that the engine has."""
     rng, killed = np.random.default_rng(148), 0
     for k in range(-31, 1 if name == "gemmini_shift" else 12):
@@ -72,7 +73,7 @@ def test_requantize_equals_spec_and_kills_the_other_tie(name):
 
 
 @pytest.mark.parametrize("name", RULES)
-def test_layers_by_scales_and_by_a_shift_are_the_same(name):
+def test_layers_by_scales_and_by_a_shift_are_the_same(name: Any) -> None:
     """A layer with a bias and a relu, its sums exact and shifted by 4, given as scales or as m and e."""
     rng = np.random.default_rng(149)
     x_q, w_q = rng.integers(-128, 128, (5, 7)), rng.integers(-128, 128, (7, 4))
@@ -86,7 +87,7 @@ def test_layers_by_scales_and_by_a_shift_are_the_same(name):
 
 
 @pytest.mark.parametrize("name", RULES)
-def test_what_cannot_be_shifted_is_refused(name):
+def test_what_cannot_be_shifted_is_refused(name: Any) -> None:
     """Another ratio, another scale for each output, a zero point, another m; the record is not among those drawn."""
     one = params(1.0)
     for x, w, y, words in (
@@ -101,7 +102,7 @@ def test_what_cannot_be_shifted_is_refused(name):
     assert get(name).restriction and name not in names() and name in names(layers=False)
 
 
-def test_gemmini_shifts_to_the_right_alone():
+def test_gemmini_shifts_to_the_right_alone() -> None:
     """Its shift is unsigned: 1 is the largest ratio."""
     assert linear([[3]], [[5]], None, x=params(1.0), w=params(1.0), y=params(1.0), profile="gemmini_shift") == 15
     with pytest.raises(ValueError, match="gemmini_shift takes less than 2"):

@@ -1,6 +1,7 @@
 """The bounds of a clamp by each engine's rule, on ties above all."""
 
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 from hypothesis import given
@@ -15,7 +16,7 @@ INT8 = st.integers(-128, 127)
 
 
 @given(scale=SCALES, zero_point=INT8, name=st.sampled_from(list(CLAMPS)), k=st.integers(1, 60), half=st.booleans())
-def test_activation_bounds_equal_spec(scale, zero_point, name, k, half):
+def test_activation_bounds_equal_spec(scale: Any, zero_point: Any, name: Any, k: Any, half: Any) -> None:
     """R34, R35 and R134, with scales that put a bound on a tie."""
     scale = float(np.float32(CLAMPS[name][1] / (k + 0.5))) if half and np.isfinite(CLAMPS[name][1]) else scale
     y = qparams.QuantParams(scale, zero_point, -128, 127)
@@ -28,7 +29,7 @@ def test_activation_bounds_equal_spec(scale, zero_point, name, k, half):
     assert activation_bounds.bounds_per_unit(name, y) == spec_bounds.clamp_codes_per_unit(*exact)
 
 
-def test_activation_bounds_law_kills_the_other_rule():
+def test_activation_bounds_law_kills_the_other_rule() -> None:
     """6 / 4 = 1.5 and zero point 1: away gives 2 + 1, even after the zero point gives round(2.5) = 2."""
     y = qparams.QuantParams(4.0, 1, -128, 127)
     assert activation_bounds.bounds_half_away("relu6", y) == (1, 3)

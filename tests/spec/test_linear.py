@@ -1,6 +1,7 @@
 """Sums of products, exact and saturating, and the interval that an accumulator attains."""
 
 import itertools
+from typing import Any
 
 import numpy as np
 from hypothesis import given
@@ -16,7 +17,7 @@ INT8 = st.integers(-128, 127)
 
 
 @given(rows=st.lists(st.tuples(st.integers(0, 255), INT8), min_size=1, max_size=7), part=st.integers(0, 7))
-def test_products_equal_spec(rows, part):
+def test_products_equal_spec(rows: Any, part: Any) -> None:
     """R15 and R36: exact sums, and sums of pairs that saturate."""
     x, w = [r[0] for r in rows], [r[1] for r in rows]
     signed = np.array([v - 128 for v in x], np.int8)[None]
@@ -29,14 +30,14 @@ def test_products_equal_spec(rows, part):
     assert matmul.matmul_pair16(np.array(x, np.uint8)[None], column, apart).item() == in_parts
 
 
-def test_products_law_kills_pairs_of_other_neighbours():
+def test_products_law_kills_pairs_of_other_neighbours() -> None:
     """Pairing k with k + K/2 saturates elsewhere."""
     x, w = [255, 0, 255, 0], [127, 1, 127, 1]
     assert linear.dot_pair16(x, w) == 255 * 127 * 2
     assert linear.dot_pair16(x[::2] + x[1::2], w[::2] + w[1::2]) == 2**15 - 1
 
 
-def test_products_law_kills_pairs_across_two_parts():
+def test_products_law_kills_pairs_across_two_parts() -> None:
     """A first part of one product pairs the others anew."""
     x, w = [255, 255, 255], [127, 127, 127]
     assert linear.dot_pair16(x, w) == linear.dot_pair16(x, w, apart=1) == 2**15 - 1 + 255 * 127
@@ -50,7 +51,7 @@ def test_products_law_kills_pairs_across_two_parts():
     zx=st.integers(-2, 1),
     zw=st.integers(-1, 1),
 )
-def test_accumulator_interval_is_attained(w, b, zx, zw):
+def test_accumulator_interval_is_attained(w: Any, b: Any, zx: Any, zw: Any) -> None:
     """C7: over every input of a small interval, the smallest and largest accumulators are the bounds; arrays agree."""
     low, high = linear.accumulator_interval(w, b, zx, zw, -2, 1)
     every = [linear.accumulate(x, w, b, zx, zw) for x in itertools.product(range(-2, 2), repeat=len(w))]
@@ -68,7 +69,7 @@ def test_accumulator_interval_is_attained(w, b, zx, zw):
     assert (lows.tolist(), highs.tolist()) == ([low], [high])
 
 
-def test_accumulator_interval_kills_a_bound_from_magnitudes():
+def test_accumulator_interval_kills_a_bound_from_magnitudes() -> None:
     """sum |w| 128 + |b| is no bound that is attained: it ignores which end has which sign."""
     low, high = linear.accumulator_interval([3, -5], 7, 0, 0, -128, 127)
     assert (low, high) != (-(8 * 128 + 7), 8 * 128 + 7) and high == 3 * 127 + 5 * 128 + 7

@@ -2,6 +2,7 @@
 
 import math
 from fractions import Fraction
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,7 +11,7 @@ from npquant.spec import lookup
 
 
 @given(x=st.fractions(-12, 12, max_denominator=1000), terms=st.integers(40, 60))
-def test_enclosures_hold_the_float_value_and_tighten(x, terms):
+def test_enclosures_hold_the_float_value_and_tighten(x: Any, terms: Any) -> None:
     """R12: the rational enclosures contain what math computes to 16 digits, and shrink with more terms."""
     for enclose, value in (
         (lookup.enclose_sigmoid, 1 / (1 + math.exp(-x))),

@@ -2,6 +2,7 @@
 
 import math
 from fractions import Fraction
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -21,7 +22,7 @@ NEAREST = {
 DIRECTED = (rounding.round_floor, rounding.round_ceil, rounding.round_toward_zero, rounding.round_away_from_zero)
 
 
-def obeys_its_tie_rule(rule, choose, v: Fraction) -> bool:
+def obeys_its_tie_rule(rule: Any, choose: Any, v: Fraction) -> bool:
     """Say whether a rounding is nearest, and on a tie the integer that `choose` takes."""
     lo, hi = math.floor(v), math.floor(v) + 1
     if v - lo == Fraction(1, 2):
@@ -31,13 +32,13 @@ def obeys_its_tie_rule(rule, choose, v: Fraction) -> bool:
 
 @pytest.mark.parametrize("rule", NEAREST, ids=lambda r: r.__name__)
 @given(v=FRACTIONS, tie=st.integers(-50, 50))
-def test_rounding_is_nearest_with_its_own_ties(rule, v, tie):
+def test_rounding_is_nearest_with_its_own_ties(rule: Any, v: Any, tie: Any) -> None:
     """Each rule is nearest, and its name says what it does on a tie."""
     assert obeys_its_tie_rule(rule, NEAREST[rule], v)
     assert obeys_its_tie_rule(rule, NEAREST[rule], tie + Fraction(1, 2))
 
 
-def test_tie_rule_law_kills_every_other_rule():
+def test_tie_rule_law_kills_every_other_rule() -> None:
     """The quarters of a few integers tell the rules apart, directed ones included."""
     ties = [Fraction(k, 4) for k in range(-12, 13)]
     every = [*NEAREST, *DIRECTED]
@@ -47,7 +48,7 @@ def test_tie_rule_law_kills_every_other_rule():
 
 
 @given(v=FRACTIONS)
-def test_directed_roundings_are_floor_and_truncation(v):
+def test_directed_roundings_are_floor_and_truncation(v: Any) -> None:
     """Floor goes down, truncation toward zero, and their mirrors the other way; integers stay."""
     assert rounding.round_floor(v) <= v < rounding.round_floor(v) + 1
     assert abs(rounding.round_toward_zero(v)) == math.floor(abs(v))
@@ -57,7 +58,7 @@ def test_directed_roundings_are_floor_and_truncation(v):
 
 
 @given(q=st.integers(-(2**40), 2**40), bits=st.integers(1, 33))
-def test_wrap_is_congruent_and_in_range(q, bits):
+def test_wrap_is_congruent_and_in_range(q: Any, bits: Any) -> None:
     """Two's complement: the same residue, inside the interval."""
     wrapped = rounding.wrap(q, bits)
     assert (wrapped - q) % 2**bits == 0 and -(2 ** (bits - 1)) <= wrapped < 2 ** (bits - 1)

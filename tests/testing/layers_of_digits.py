@@ -2,6 +2,7 @@
 
 from functools import cache
 from importlib import resources
+from typing import Any
 
 import numpy as np
 
@@ -13,18 +14,18 @@ from npquant.testing.case import Layer
 
 
 @cache
-def network():
+def network() -> Any:
     """The bundled network on 8 bits, weights per channel."""
     model = load(str(resources.files("npquant.data") / "bundled" / "digits_float.npz"))
     return npquant.quantize_uniform(model, load_optdigits().x[:300], 8)
 
 
-def moved(params, up):
+def moved(params: Any, up: Any) -> Any:
     """The same quantization with codes moved up: 0 for int8, 128 for uint8."""
     return QuantParams(params.scale, int(params.zero_point) + up, params.qmin + up, params.qmax + up)
 
 
-def digits_layer(index, up=0, zero_points=True):
+def digits_layer(index: Any, up: Any = 0, zero_points: bool = True) -> Any:
     """Layer `index` of the network, its codes moved up, or without zero points."""
     layer = network().layers[index]
     x, y = moved(layer.x, up), moved(layer.y, up)
@@ -35,12 +36,12 @@ def digits_layer(index, up=0, zero_points=True):
     return Layer(w_q, layer.bias, x, layer.w, y, activation)
 
 
-def rows_for(layer, count, rng):
+def rows_for(layer: Any, count: int, rng: np.random.Generator) -> Any:
     """Random input codes."""
     return rng.integers(layer.x.qmin, layer.x.qmax + 1, (count, layer.w_q.shape[0])).astype(layer.x.dtype)
 
 
-def answer_of(profile, layer, x_q):
+def answer_of(profile: Any, layer: Any, x_q: Any) -> Any:
     """What a profile gives."""
     return npquant.linear(
         x_q, layer.w_q, layer.bias, x=layer.x, w=layer.w, y=layer.y, profile=profile, activation=layer.activation

@@ -1,5 +1,7 @@
 """Declared bins: the standard tier hits every one for every profile, and a bin is hit by what it says alone."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -12,7 +14,7 @@ from npquant.testing.classes import plain, tie
 from npquant.testing.trial import CLASSES, TIERS, class_cases
 
 
-def tier(name, classes=CLASSES):
+def tier(name: Any, classes: Any = CLASSES) -> Any:
     """The cases of the standard tier."""
     profile = get(name)
     can = capabilities_of(profile)
@@ -20,19 +22,19 @@ def tier(name, classes=CLASSES):
 
 
 @pytest.mark.parametrize("name", names())
-def test_standard_tier_hits_every_declared_bin(name):
+def test_standard_tier_hits_every_declared_bin(name: Any) -> None:
     """100 % of those declared, for every profile."""
     assert missed(get(name), tier(name)) == set()
 
 
-def test_missed_kills_a_tier_without_a_class():
+def test_missed_kills_a_tier_without_a_class() -> None:
     """Random operands and ties alone miss rails, layouts, state and shapes."""
     left = missed(get("ort"), tier("ort", [plain, tie]))
     assert {"earlier runs", "x fortran", "rail high, beyond int16", "K = 0", "must be refused"} <= left
     assert missed(get("ort"), []) == set(declared(get("ort")))
 
 
-def acc_case(acc, zy=0, sy=1.0, k=1):
+def acc_case(acc: Any, zy: Any = 0, sy: Any = 1.0, k: Any = 1) -> Any:
     """One output whose accumulator is given, at M = 1/2."""
     x, w, y = QuantParams(0.5, 0, -128, 127), QuantParams(1.0, 0, -128, 127), QuantParams(sy, zy, -128, 127)
     return one_layer(np.ones((1, k), np.int8), np.zeros((k, 1), np.int8), np.array([acc], np.int32), x, w, y, "ort")
@@ -54,7 +56,7 @@ def acc_case(acc, zy=0, sy=1.0, k=1):
         (acc_case(0, k=20), "K mod 4: 0", "K mod 4: 1"),
     ],
 )
-def test_bins_of_a_case_are_those_it_hits(case, hit, not_hit):
+def test_bins_of_a_case_are_those_it_hits(case: Any, hit: Any, not_hit: Any) -> None:
     """Ties with sign, parity and zero point; rails and one beside; accumulators; tails."""
     found = bins_of(case)
     assert hit in found and not_hit not in found

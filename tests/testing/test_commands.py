@@ -24,8 +24,9 @@ from npquant.testing.case import expected_of_layer
 from npquant.testing.case_data import as_data, from_data
 from npquant.testing.commands import main
 from npquant.testing.expected_failures import expected_failures_in
+from npquant.testing.named_object import named_object
 from npquant.testing.stream import questions, stream_capabilities
-from npquant.testing.target import backend_of, named_object
+from npquant.testing.target import backend_of
 from npquant.testing.trial import tier_cases
 
 ROOT = Path(__file__).parents[2]
@@ -126,7 +127,7 @@ def test_junit_has_a_test_case_a_class(tmp_path: Path, capsys: pytest.CaptureFix
     suite = ElementTree.parse(tmp_path / "j.xml").getroot()[0]
     cases = {case.get("name"): case for case in suite}
     assert len(cases) == int(suite.get("tests", "0")) == 17
-    assert "Diagnosis" in (cases["tie"].find("failure").text or "")  # type: ignore[union-attr]
+    assert "Diagnosis" in (cases["tie"].find("failure").text or "")
     assert cases["float_edge"].find("skipped") is not None and len(cases["plain"]) == 0
     assert suite.get("failures") == str(sum(case.find("failure") is not None for case in suite))
 
@@ -186,7 +187,7 @@ def test_targets_that_need_one_another() -> None:
     """A target and a command, or neither, is an error; a program needs a profile, and must be there."""
     for arguments in ({"target": None}, {"target": "a:b", "command": "c"}):
         with pytest.raises(ValueError, match="give either a target"):
-            backend_of(**arguments)  # type: ignore[arg-type]
+            backend_of(**arguments)
     with pytest.raises(ValueError, match="a program claims no profile"):
         backend_of(None, command="cat")
     with pytest.raises(ValueError, match="no program"):

@@ -1,5 +1,7 @@
 """Vectors with teeth: a table that counts what kills, and kills what it should."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -17,18 +19,18 @@ Y = QuantParams(1.0, 3, -128, 127)
 TEN = (7, 8, 24, -8, -24, -56, 1984, 2200, -2200, 527_488)
 
 
-def sums(acc, profile="ort"):
+def sums(acc: Any, profile: str = "ort") -> Any:
     """One row whose accumulators are the given sums, at M = 1/16 and zero point 3."""
     w_q = np.zeros((1, len(acc)), int)
     y_q = npquant.linear([[1]], w_q, acc, x=X, w=X, y=Y, profile=profile)
     return make_record([[1]], w_q, acc, y_q, X, X, Y)
 
 
-def names_of(found):
+def names_of(found: Any) -> Any:
     return {(rule.one, rule.other) for rule in found.separated}
 
 
-def test_every_rule_is_a_bug_of_the_catalogue_and_stands_once():
+def test_every_rule_is_a_bug_of_the_catalogue_and_stands_once() -> None:
     """Both names of each line are known, and no line stands twice."""
     for rule in RULES:
         for name in (rule.one, rule.other):
@@ -36,7 +38,7 @@ def test_every_rule_is_a_bug_of_the_catalogue_and_stands_once():
     assert len({(rule.one, rule.other) for rule in RULES}) == len(RULES)
 
 
-def test_ten_solved_sums_tell_more_than_thousands_of_random_ones():
+def test_ten_solved_sums_tell_more_than_thousands_of_random_ones() -> None:
     """Ten sums on ties and rails, against 20,000 whose codes spread over the interval."""
     ten = coverage_of([sums(np.array(TEN))], "ort")
     random = coverage_of([sums(np.random.default_rng(0).normal(0, 500, 20_000).astype(int))], "ort")
@@ -49,7 +51,7 @@ def test_ten_solved_sums_tell_more_than_thousands_of_random_ones():
     assert ten.codes == (10, 0) and ten.foreign == 0
 
 
-def test_coverage_counts_codes():
+def test_coverage_counts_codes() -> None:
     """One tie at +1/2 and one at -1/2: half up and half away part on the second alone."""
     found = coverage_of([sums(np.array([8, -8]))], "ort")
     count = {(rule.one, rule.other): n for rule, n in zip(found.rules, found.killed, strict=True)}
@@ -58,7 +60,7 @@ def test_coverage_counts_codes():
     assert count[("rounding.floors", "")] == 1
 
 
-def test_coverage_kills_a_table_that_takes_foreign_codes_for_teeth():
+def test_coverage_kills_a_table_that_takes_foreign_codes_for_teeth() -> None:
     """A set whose codes its base does not give separates nothing by that: such codes are counted apart."""
     record = sums(np.array([1, 2, 3]))
     foreign = make_record([[1]], record.layer.w_q, record.layer.bias, record.y_q + 1, X, X, Y)
@@ -67,7 +69,7 @@ def test_coverage_kills_a_table_that_takes_foreign_codes_for_teeth():
     assert not any(n for rule, n in zip(found.rules, found.killed, strict=True) if not rule.other)
 
 
-def test_coverage_of_quantize():
+def test_coverage_of_quantize() -> None:
     """A tie and a value beyond the rail tell the rules of QUANTIZE that they should."""
     p = QuantParams(1.0, 3, -128, 127)
     x = np.array([[2.5, -2.5, 300.0, 0.75]], np.float32)
@@ -78,7 +80,7 @@ def test_coverage_of_quantize():
 
 
 @pytest.mark.parametrize("name", ["ort", "tflite_ref"])
-def test_smoke_tier_has_teeth(name):
+def test_smoke_tier_has_teeth(name: Any) -> None:
     """The first four cases of each class tell nearly every rule; what they leave is said by name."""
     profile = get(name)
     can = capabilities_of(profile)
@@ -90,7 +92,7 @@ def test_smoke_tier_has_teeth(name):
     assert f"{len(found.separated)} of {len(RULES)}" in shown.splitlines()[-1]
 
 
-def test_table_sets_columns_side_by_side():
+def test_table_sets_columns_side_by_side() -> None:
     """One line a rule, one column a set, a point where nothing is told."""
     one = coverage_of([sums(np.array([8]))], "ort", name="one")
     two = coverage_of([sums(np.array([7]))], "ort", name="two")
@@ -98,7 +100,7 @@ def test_table_sets_columns_side_by_side():
     assert lines[0].split() == ["one", "two"] and len(lines) == len(RULES) + 3 and " ." in lines[-2]
 
 
-def test_coverage_of_nothing_is_refused():
+def test_coverage_of_nothing_is_refused() -> None:
     """A set of which the base takes nothing has no table."""
     with pytest.raises(ValueError, match="takes none of the 0 vectors"):
         coverage_of([], "ort")

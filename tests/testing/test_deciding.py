@@ -65,7 +65,7 @@ def test_deciding_fields_names_several_where_one_is_not_enough() -> None:
     b = dataclasses.replace(
         a,
         make_multiplier=lambda *scales: dataclasses.replace(a.make_multiplier(*scales), multiplier=2**30),
-        output_stage=up,  # type: ignore[arg-type]
+        output_stage=up,
         max_multiplier=2.0**29,
     )
     layer = layer_of(100, 0.75, 1.0, 1.0)
@@ -83,7 +83,7 @@ def test_deciding_fields_replay(a: str, b: str, seed: int) -> None:
     """Where two records part, some fields of b make b's code in a's record; where they agree, nothing decided."""
     rng = np.random.default_rng(seed)
     scales = rng.uniform(0.01, 1.0, 3)
-    layer = layer_of(
+    layer = layer_of(  # type: ignore[call-arg]
         int(rng.integers(-(2**9), 2**9)), *(float(np.float32(s)) for s in scales), int(rng.integers(-9, 9))
     )
     one, two = get(a), get(b)

@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -36,7 +38,7 @@ def network(seed: int) -> IntegerMLP:
 
 
 @given(seed=st.integers(0, 999), a=st.sampled_from(names()), b=st.sampled_from(names()))
-def test_compare_profiles_counts_what_a_plain_run_counts(seed, a, b):
+def test_compare_profiles_counts_what_a_plain_run_counts(seed: int, a: Any, b: Any) -> None:
     """The counts are those of running both networks; the first difference is the first; swapping swaps the answers."""
     net = network(seed)
     x = np.random.default_rng(seed).normal(0, 5, (20, 6))
@@ -58,7 +60,7 @@ def test_compare_profiles_counts_what_a_plain_run_counts(seed, a, b):
         assert found.first is None and "agree on every output" in render_divergence(found)
 
 
-def test_first_divergence_is_a_value_that_the_rules_disagree_on():
+def test_first_divergence_is_a_value_that_the_rules_disagree_on() -> None:
     """For one rounding against another the exact value lies on the tie that separates them."""
     p = QuantParams(0.5, 0, -128, 127)
     layer = IntegerLayer(np.array([[-5, 4]], np.int8), np.zeros(2, np.int32), p, p, p, "identity")
@@ -67,7 +69,7 @@ def test_first_divergence_is_a_value_that_the_rules_disagree_on():
     assert first.exact == -2.5 and first.nearest_tie == 0 and (first.a, first.b) == (-2, -3)
 
 
-def test_networks_run_under_uint8_engines_as_under_int8_ones():
+def test_networks_run_under_uint8_engines_as_under_int8_ones() -> None:
     """Codes 128 higher change nothing: away from ties qnnpack, which takes uint8 alone, is ort."""
     net = network(1)
     x_q = net.encode(np.random.default_rng(1).normal(0, 5, (50, 6)))
@@ -76,7 +78,7 @@ def test_networks_run_under_uint8_engines_as_under_int8_ones():
     assert (np.abs(runs[0].astype(int) - runs[1]) <= 1).all()
 
 
-def test_diff_and_profiles_commands(tmp_path, capsys):
+def test_diff_and_profiles_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """`npquant diff` prints and exits by what it finds, `npquant profiles` lists and prints cards; bad names exit 2."""
     path, data = tmp_path / "net.npz", tmp_path / "rows.npz"
     net = network(2)
@@ -97,7 +99,7 @@ def test_diff_and_profiles_commands(tmp_path, capsys):
     assert main(["diff", str(tmp_path / "none.npz"), "--a", "ort", "--b", "ort"]) == 2
 
 
-def test_accumulators_as_outputs_are_compared_as_they_are():
+def test_accumulators_as_outputs_are_compared_as_they_are() -> None:
     """Without an output quantization the first difference is of the sums: pairs of products that saturate."""
     p = QuantParams(0.5, 0, 0, 255)
     layer = IntegerLayer(

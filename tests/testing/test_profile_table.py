@@ -34,19 +34,19 @@ def disagreements(groups: list[list[Profile]]) -> list[str]:
     return found
 
 
-def test_page_is_what_the_program_prints():
+def test_page_is_what_the_program_prints() -> None:
     """The committed page equals a fresh count, character by character; if not, print it again and read the change."""
     assert PAGE.read_text(encoding="utf-8") == render_page(*page_samples())
 
 
-def test_requantization_classes_answer_alike():
+def test_requantization_classes_answer_alike() -> None:
     """Records with the same functions give equal codes where both take the layer; every profile is in one class."""
     groups = requantization_classes(PROFILES)
     assert not disagreements(groups)
     assert sorted(p.name for group in groups for p in group) == sorted(names())
 
 
-def test_requantization_classes_kills_a_grouping_by_multiplier_alone():
+def test_requantization_classes_kills_a_grouping_by_multiplier_alone() -> None:
     """Profiles that make the same multiplier and round it otherwise are not a class."""
     by_multiplier: dict[object, list[Profile]] = {}
     for profile in PROFILES:
@@ -54,7 +54,7 @@ def test_requantization_classes_kills_a_grouping_by_multiplier_alone():
     assert disagreements(list(by_multiplier.values()))
 
 
-def test_representative_takes_what_any_member_takes():
+def test_representative_takes_what_any_member_takes() -> None:
     """A class loses no sample to a member without zero points or with a lower largest multiplier."""
     for group in requantization_classes(PROFILES):
         chosen = representative(group)
@@ -63,7 +63,7 @@ def test_representative_takes_what_any_member_takes():
             assert not any(r and codes_under(member, s) is not None for r, s in zip(refused, extremes(), strict=True))
 
 
-def test_share_as_text_never_hides_a_difference():
+def test_share_as_text_never_hides_a_difference() -> None:
     """Only a share of none reads "0"."""
     assert share_as_text(0.0, 1e6) == "0"
     assert all(float(share_as_text(share, 100)) > 0 for share in (1e-9, 1e-3, 0.5))

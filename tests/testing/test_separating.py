@@ -1,5 +1,7 @@
 """Telling profiles apart: the separating set, the shares of differences, and the pinned answers of each profile."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -53,20 +55,20 @@ GOLDEN = {
 }
 
 
-def test_separating_set_tells_all_profiles_apart():
+def test_separating_set_tells_all_profiles_apart() -> None:
     """At most 8 vectors, and every profile alone in its class."""
     assert len(SEPARATING_SET) <= 8
     assert [len(group) for group in classes(PROFILES, SEPARATING_SET)] == [1] * len(PROFILES)
 
 
-def test_separating_set_kills_a_shorter_one():
+def test_separating_set_kills_a_shorter_one() -> None:
     """No vector of the set can be left out."""
     for i in range(len(SEPARATING_SET)):
         shorter = [v for j, v in enumerate(SEPARATING_SET) if j != i]
         assert len(classes(PROFILES, shorter)) < len(PROFILES)
 
 
-def test_search_goes_on_from_a_set():
+def test_search_goes_on_from_a_set() -> None:
     """The seventh vector is what the search finds behind the first six; behind all of them it finds nothing."""
     drawn = candidates(np.random.default_rng(0), 130)
     six = SEPARATING_SET[:6]
@@ -76,13 +78,13 @@ def test_search_goes_on_from_a_set():
     assert search(together, drawn, SEPARATING_SET) == []
 
 
-def rules_of_8_bit_weights(profile):
+def rules_of_8_bit_weights(profile: Any) -> Any:
     """Name what takes int16 inputs and int8 weights to codes, by the type of the bias."""
     stages = (profile.wide_stage(bias) for bias in ("int64", "int32"))
     return [(stage.make_multiplier, stage.output_stage, stage.zero_points) for stage in stages]
 
 
-def test_wide_separating_set_tells_16_bit_layers_apart():
+def test_wide_separating_set_tells_16_bit_layers_apart() -> None:
     """At most 8 vectors of both bias types; who is still together has the same rules of 8-bit weights, and bounds."""
     profiles = wide_profiles()
     assert len(WIDE_SEPARATING_SET) <= 8 and {v.bias_type for v in WIDE_SEPARATING_SET} == {"int32", "int64"}
@@ -95,7 +97,7 @@ def test_wide_separating_set_tells_16_bit_layers_apart():
         assert len({(*rules_of_8_bit_weights(p), p.activation_bounds) for p in profiles if p.name in group}) == 1
 
 
-def test_wide_separating_set_kills_a_shorter_one_and_finds_no_further_vector():
+def test_wide_separating_set_kills_a_shorter_one_and_finds_no_further_vector() -> None:
     """No vector can be left out, and 200 drawn ones split no class."""
     profiles = wide_profiles()
     most = len(classes(profiles, WIDE_SEPARATING_SET))
@@ -105,7 +107,7 @@ def test_wide_separating_set_kills_a_shorter_one_and_finds_no_further_vector():
         assert search(profiles, wide_candidates(np.random.default_rng(1), 100, bias_type), WIDE_SEPARATING_SET) == []
 
 
-def test_search_finds_a_set_that_separates_as_much_as_its_candidates():
+def test_search_finds_a_set_that_separates_as_much_as_its_candidates() -> None:
     """The greedy choice stops only when nothing is left to split."""
     drawn = candidates(np.random.default_rng(5), 300)
     chosen = search(PROFILES, drawn)
@@ -114,13 +116,13 @@ def test_search_finds_a_set_that_separates_as_much_as_its_candidates():
 
 
 @pytest.mark.parametrize("name", names())
-def test_golden_digest_is_pinned(name):
+def test_golden_digest_is_pinned(name: Any) -> None:
     """The answers of a profile have not changed since the numerics version was set."""
     assert npquant.numerics_version == "2"
     assert golden_digest(get(name)) == GOLDEN[name], f"{name} answers differently: raise npquant.numerics_version"
 
 
-def test_records_with_the_same_rules_answer_alike():
+def test_records_with_the_same_rules_answer_alike() -> None:
     """Pairs that share multiplier and output stage requantize alike on every sample; no pair shares every rule."""
     samples = [*near_ties(np.random.default_rng(3), 24, 200), *realistic(np.random.default_rng(4), 8, 200)]
     codes = {p.name: [codes_under(p, s) for s in samples] for p in PROFILES}
@@ -132,33 +134,33 @@ def test_records_with_the_same_rules_answer_alike():
             assert (a.name == b.name) == (not differing_rules(a, b))
 
 
-def test_difference_table_is_symmetric_and_sees_known_rates():
+def test_difference_table_is_symmetric_and_sees_known_rates() -> None:
     """Double against single rounding: about 1.5 in 1,000 realistic outputs; single against float64: none."""
     chosen = [get(n) for n in ("tflite_ref", "tflite_single", "litert_ref_2025")]
     table = difference_table(chosen, realistic(np.random.default_rng(1), 200, 2000))
     assert all(table[i][j] == table[j][i] and table[i][i] == 0 for i in range(3) for j in range(3))
     # 400,000 outputs, share 1.5e-3: a standard error of 6e-5; five of them either side.
-    assert abs(table[0][1] - 1.5e-3) < 3e-4 and table[1][2] == 0
+    assert abs(table[0][1] - 1.5e-3) < 3e-4 and table[1][2] == 0  # type: ignore[operator]
 
 
 @pytest.mark.parametrize(
     ("a", "b"), [("npquant", "litert_ref_2025"), ("tflite_ref", "ruy_x86"), ("xnnpack_fp32", "xnnpack_fp32_avx512")]
 )
-def test_first_separation_separates(a, b):
+def test_first_separation_separates(a: Any, b: Any) -> None:
     """The case that is shown makes the two profiles differ, as it says."""
     found = first_separation(get(a), get(b))
     assert found is not None and found.a != found.b
     sample = Sample(np.array([found.acc]), found.sx, found.sw, found.sy, found.zy)
-    assert [int(codes_under(get(n), sample)[0]) for n in (a, b)] == [found.a, found.b]
+    assert [int(codes_under(get(n), sample)[0]) for n in (a, b)] == [found.a, found.b]  # type: ignore[index]
 
 
-def test_first_separation_of_equals_is_none():
+def test_first_separation_of_equals_is_none() -> None:
     """Profiles with the same requantization have no separating accumulator."""
     assert first_separation(get("npquant"), get("tosa_single")) is None
 
 
 @pytest.mark.parametrize("name", names())
-def test_render_card_holds_what_a_reader_looks_for(name):
+def test_render_card_holds_what_a_reader_looks_for(name: Any) -> None:
     """Equation, source, a worked code, and at least one relative; no line is wider than 100 characters."""
     card = render_card(name)
     record = get(name)

@@ -66,7 +66,7 @@ def changed(tree: ast.Module, site: tuple[int, int]) -> ast.Module:
     elif isinstance(node, ast.Compare):
         node.ops[0] = SWAPS[type(node.ops[0])]()
     elif isinstance(node, ast.Constant):
-        node.value += 1
+        node.value += 1  # type: ignore[operator]
     elif isinstance(node, ast.UnaryOp):
         node.op = ast.UAdd()
     else:

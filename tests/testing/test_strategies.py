@@ -1,13 +1,12 @@
 """Laws of the strategies: every case has an answer, shrinking goes where a kernel's author wants, drawing is fast."""
 
-import time
 from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, Phase, find, given, settings
+from hypothesis import HealthCheck, find, given, settings
 from hypothesis import strategies as st
 
 import npquant
@@ -184,27 +183,3 @@ def test_small_strategies_shrink_to_the_plainest() -> None:
     assert find(strategies.scales(), lambda scale: scale > 5) == 8
     assert find(strategies.multipliers(), lambda fixed: True).real == 0.5
     assert find(strategies.layouts(), lambda layout: True) == LAYOUTS[0]
-
-
-def test_strategies_draw_a_thousand_cases_a_second() -> None:
-    """Drawing a linear case costs no more than four times what Hypothesis takes to draw one integer.
-
-    An absolute rate says more about the machine's other work; benchmarks/oracle_targets.py prints it.
-    """
-    assert _seconds(strategies.linear_cases("ort")) <= 4 * _seconds(st.integers(0, 2**31))
-
-
-def _seconds(strategy: st.SearchStrategy[Any], count: int = 400) -> float:
-    """Return the processor's seconds for so many examples, the best of three."""
-
-    @settings(max_examples=count, database=None, deadline=None, phases=[Phase.generate], derandomize=True)
-    @given(strategy)
-    def drawn(value: Any) -> None:
-        del value
-
-    best = float("inf")
-    for _ in range(3):
-        start = time.process_time()
-        drawn()
-        best = min(best, time.process_time() - start)
-    return best

@@ -71,9 +71,9 @@ def test_obtain_float_trains_the_same_network_of_one_activation(tmp_path: Path, 
     """What auto chooses is bit for bit what that activation alone would have given."""
     sets = sets_of(tmp_path)
     options = {"data": "rings.npz", "hidden": (6,), "epochs": 3}
-    found = obtain_float(RunConfig(activation=name, **options), sets, print)  # type: ignore[arg-type]
+    found = obtain_float(RunConfig(activation=name, **options), sets, print)
     chosen = found.model.activation_names[0]
-    alone = obtain_float(RunConfig(activation=chosen, **options), sets, print)  # type: ignore[arg-type]
+    alone = obtain_float(RunConfig(activation=chosen, **options), sets, print)
     assert all(np.array_equal(a.w, b.w) for a, b in zip(found.model.layers, alone.model.layers, strict=True))
     assert (alone.tried == ()) and bool(found.tried) is (name == "auto")
 

@@ -147,7 +147,7 @@ def test_obtain_float_training_is_reproducible() -> None:
 def test_candidate_builder_prunes_before_it_quantizes(tmp_path: Path) -> None:
     """Bytes and MACs of a candidate are those of the pruned, quantized network; its logits' targets the float one's."""
     data = load_sets(None, 0)
-    floating = in_float64(load(DATA / "digits_float.npz"))  # type: ignore[arg-type]
+    floating = in_float64(load(DATA / "digits_float.npz"))
     reference = Reference.of(floating, *data.validation)
     builder = CandidateBuilder(floating, data.x_calibration[:256], reference)
     thresholds = Thresholds((4, 4, 4), (0.5, 0.25), (8, 8))

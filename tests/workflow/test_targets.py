@@ -122,7 +122,7 @@ def test_deploy_targets_verilog_answers_every_byte(tmp_path: Path) -> None:
 
 def test_deploy_targets_names_a_runtime_that_is_not_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the package, the artefact is written all the same, and the entry says what to install."""
-    monkeypatch.setitem(sys.modules, "onnxruntime", None)  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
     (entry,) = deploy(tmp_path, "onnx")
     assert entry["equal"] is None and "pip install" in entry["reason"]
     assert (tmp_path / "deployed.onnx").stat().st_size == entry["bytes"]
@@ -145,7 +145,7 @@ def test_run_differing_target_is_said_and_exits_1(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A program that answers otherwise stands in the report, the notes, the page and the exit code."""
-    real: Callable[..., dict[str, bytes]] = targets_module.encode_export
+    real: Callable[..., dict[str, bytes]] = targets_module.encode_export  # type: ignore[attr-defined]
 
     def broken(model: Any, target: str, form: Any) -> dict[str, bytes]:
         # The first weight that is not 0 becomes another one.

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,12 +26,12 @@ NET = network(KINDS["per_channel"], np.random.default_rng(2))
 needs_onnxruntime = pytest.mark.skipif(version_onnxruntime() is None, reason="onnxruntime is not installed")
 
 
-def an_engine(answer, monkeypatch: pytest.MonkeyPatch) -> None:
+def an_engine(answer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Put `answer`, inputs to outputs, in the place of every engine."""
     monkeypatch.setattr(verification, "run_engine", lambda engine, path, x, profile: (answer(x), "0"))
 
 
-def under(profile: str):
+def under(profile: str) -> Any:
     """Return the network's answers under a profile."""
     return Imported(dataclasses.replace(NET, profile=get(profile)), "none", (), "onnx").run
 

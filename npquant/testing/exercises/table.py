@@ -8,10 +8,35 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from npquant.testing.exercises import affine_map
+from npquant.testing.exercises import (
+    accumulators,
+    affine_map,
+    backward_pass,
+    packed_codes,
+    profiles,
+    pruning,
+    recipe,
+    rectified,
+    requantization,
+    rounding,
+    uniform_scale,
+)
 from npquant.testing.exercises.mark import Exercise, Mark, mark
 
-EXERCISES: Final[tuple[Exercise, ...]] = (*affine_map.EXERCISES,)
+# In the order of the book.
+EXERCISES: Final[tuple[Exercise, ...]] = (
+    *affine_map.EXERCISES,
+    *rounding.EXERCISES,
+    *requantization.EXERCISES,
+    *accumulators.EXERCISES,
+    *backward_pass.EXERCISES,
+    *uniform_scale.EXERCISES,
+    *rectified.EXERCISES,
+    *pruning.EXERCISES,
+    *packed_codes.EXERCISES,
+    *profiles.EXERCISES,
+    *recipe.EXERCISES,
+)
 
 
 def exercise_names() -> tuple[str, ...]:

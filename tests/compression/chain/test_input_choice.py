@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 from importlib import resources
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,13 +26,13 @@ SEEDS = st.integers(0, 2**32 - 1)
 
 
 @cache
-def digits():
+def digits() -> Any:
     """The bundled float network and its training rows."""
     bundled = resources.files("npquant.data") / "bundled" / "digits_float.npz"
     return npquant.load(bundled), load_sets(None, 0).x_calibration[:600]
 
 
-def standardized(seed, rows=300):
+def standardized(seed: int, rows: Any = 300) -> Any:
     """A whole-number table of unlike columns, and a network that a StandardScaler is folded into."""
     rng = np.random.default_rng(seed)
     columns = [rng.integers(0, high, rows) for high in (2, 10, 60, 200, 5, 250)]
@@ -42,7 +43,7 @@ def standardized(seed, rows=300):
     return FloatMLP((hidden, DenseLayer(rng.normal(0, 1, (16, 4)), np.zeros(4), "identity"))), x
 
 
-def in_other_units(model, a, b):
+def in_other_units(model: Any, a: Any, b: Any) -> Any:
     """The network for rows a x + b."""
     first = model.layers[0]
     moved = DenseLayer(first.w / a[:, np.newaxis], first.b - (b / a) @ first.w, first.activation)
@@ -50,7 +51,7 @@ def in_other_units(model, a, b):
 
 
 @pytest.mark.parametrize("bits", [8, 4])
-def test_a_folded_scaler_no_longer_collapses(bits):
+def test_a_folded_scaler_no_longer_collapses(bits: Any) -> None:
     """Where whole numbers have many sizes, auto is as good as the same network on rows that are not whole."""
     model, x = standardized(0)
     auto, exact = (quantize_uniform(model, x, bits, inputs=name) for name in ("auto", "exact"))
@@ -62,7 +63,7 @@ def test_a_folded_scaler_no_longer_collapses(bits):
     assert (auto.predict(x) == tenths.predict(0.1 * x)).mean() >= 0.99
 
 
-def test_pixels_stay_exact():
+def test_pixels_stay_exact() -> None:
     """The bundled digits: every width, by any method."""
     model, x = digits()
     for bits in (8, 4, "ternary"):
@@ -71,7 +72,7 @@ def test_pixels_stay_exact():
 
 
 @given(seed=SEEDS)
-def test_a_unit_and_an_origin_change_no_answer(seed):
+def test_a_unit_and_an_origin_change_no_answer(seed: int) -> None:
     """Columns a x + b, the network folded the other way: at 8 bits 99 classes in 100 agree.
 
     By feature every column keeps half of its 255 steps at least, whatever its origin: codes of 8 and of 7 bits differ
@@ -93,7 +94,7 @@ def test_a_unit_and_an_origin_change_no_answer(seed):
 
 
 @given(seed=SEEDS, power=st.lists(st.integers(-8, 8), min_size=6, max_size=6))
-def test_a_unit_changes_no_code_by_feature(seed, power):
+def test_a_unit_changes_no_code_by_feature(seed: int, power: Any) -> None:
     """Units that are powers of two: the same integers, whatever they are."""
     model, x = standardized(seed)
     a = 2.0 ** np.array(power)
@@ -103,7 +104,7 @@ def test_a_unit_changes_no_code_by_feature(seed, power):
     np.testing.assert_array_equal(one.run(one.encode(x)), two.run(two.encode(x * a)))
 
 
-def test_the_cost_is_that_of_a_unit():
+def test_the_cost_is_that_of_a_unit() -> None:
     """Doubling the unit of one column of two alike ones: the largest weight doubles, the other's noise with it."""
     rows = np.stack([np.arange(8.0), np.array([3.0, 0, 7, 4, 1, 5, 2, 6])], axis=1)
     w = np.array([[1.0], [1.0]])
@@ -114,13 +115,13 @@ def test_the_cost_is_that_of_a_unit():
     np.testing.assert_allclose(scaled, 65 / 2)
 
 
-def test_rows_that_do_not_vary_cost_nothing():
+def test_rows_that_do_not_vary_cost_nothing() -> None:
     """One row has no sum that weights could make noisy."""
     model, x = standardized(1)
     assert quantize_uniform(model, x[:1], 8).inputs_kind == "exact"
 
 
-def test_exact_inputs_are_refused_where_there_are_none():
+def test_exact_inputs_are_refused_where_there_are_none() -> None:
     """By the column, with the fix; an unknown name by itself."""
     w = np.ones((2, 1))
     with pytest.raises(ValueError, match=r"column 1 holds 0\.5: give inputs='by_feature'"):
@@ -132,7 +133,7 @@ def test_exact_inputs_are_refused_where_there_are_none():
 
 
 @pytest.mark.parametrize("inputs", ["auto", "exact", "by_feature"])
-def test_fine_tuning_and_reading_codes_agree_on_the_inputs(inputs):
+def test_fine_tuning_and_reading_codes_agree_on_the_inputs(inputs: Any) -> None:
     """What the quantizer says is what the codes are read for."""
     _, x = standardized(2)
     y = (x[:, 3] > np.median(x[:, 3])).astype(int)

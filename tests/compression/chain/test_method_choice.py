@@ -1,5 +1,7 @@
 """Laws of the one decision between methods: E30, E31."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -37,7 +39,7 @@ def test_decide_method_takes_what_is_proven(drawn: list[list[int]]) -> None:
 
 
 @given(ERRORS, st.randoms(use_true_random=False), st.integers(-8, 8))
-def test_decide_method_knows_no_order_and_no_unit(drawn: list[list[int]], order, power: int) -> None:  # type: ignore[no-untyped-def]
+def test_decide_method_knows_no_order_and_no_unit(drawn: list[list[int]], order: Any, power: int) -> None:
     """Rows in another order, or errors in another unit, give the same choice."""
     before = decide_method(errors_of(drawn))
     order.shuffle(drawn)
@@ -68,7 +70,7 @@ def test_divergence_by_row_averages_to_the_divergence() -> None:
 def test_a_chosen_network_unpacks_as_any_other() -> None:
     """What was chosen stands beside the pair, and a method that was given is no choice."""
     choice = MethodChoice("gptq", "gptq", 9, (("rectified", 0.2), ("gptq", 0.1)))
-    plain = Quantized(None, ())  # type: ignore[arg-type]
+    plain = Quantized(None, ())
     network, report = made = ChosenQuantized.of(plain, choice)
     assert (network, report) == tuple(plain) == tuple(made)
     assert made.choice is choice and plain.choice is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,7 +26,7 @@ QUANTIZERS = [quantize_uniform, quantize_nearest, quantize_gptq, quantize_keepin
 SEEDS = st.integers(0, 2**32 - 1)
 
 
-def real_network(seed, sizes, places):
+def real_network(seed: int, sizes: Any, places: Any) -> Any:
     """A network whose outputs, before `sizes` and `places`, spread about as widely, and rows for it."""
     rng = np.random.default_rng(seed)
     hidden = DenseLayer(rng.normal(0, 0.5, (4, 12)), rng.uniform(0.2, 0.8, 12), "clipped_relu")
@@ -33,7 +34,7 @@ def real_network(seed, sizes, places):
     return FloatMLP((hidden, DenseLayer(w, np.array(places, np.float64), "identity"))), rng.normal(0, 1, (200, 4))
 
 
-def errors(net, model, x):
+def errors(net: Any, model: Any, x: Any) -> Any:
     """Root mean square error of each output, in the float network's standard deviations, or in ones."""
     wanted = model.logits(x)
     spread = wanted.std(axis=0)
@@ -41,7 +42,7 @@ def errors(net, model, x):
 
 
 @given(seed=SEEDS, power=st.integers(-3, 4), place=st.floats(-1e4, 1e4))
-def test_ends_leave_every_output_half_of_its_steps(seed, power, place):
+def test_ends_leave_every_output_half_of_its_steps(seed: int, power: Any, place: Any) -> None:
     """What the codes of [-1, 1], or of R14 behind the offset, tell apart: at least 127 steps in each output's range."""
     rng = np.random.default_rng(seed)
     z = rng.normal(place, 1.0, (50, 3)) * np.array([1.0, 10.0**power, 3.0])
@@ -54,7 +55,7 @@ def test_ends_leave_every_output_half_of_its_steps(seed, power, place):
     np.testing.assert_allclose(back, z, rtol=0, atol=4 * np.finfo(float).eps * np.abs(z).max())
 
 
-def test_ends_kill_one_range_for_all():
+def test_ends_kill_one_range_for_all() -> None:
     """Without them the small output and the far one have a handful of codes."""
     model, x = real_network(0, [1.0, 0.01], [0.0, 1000.0])
     plain = quantize_uniform(model, x, 8, output="softmax")
@@ -67,7 +68,7 @@ def test_ends_kill_one_range_for_all():
     ("sizes", "places"),
     [([1.0], [1000.0]), ([100.0], [-2e5]), ([1.0, 1e-3], [0.0, 0.0]), ([1.0, 1.0], [90.0, -7.0]), ([5.0, 1.0], [0, 0])],
 )
-def test_real_outputs_are_near_whatever_their_place_and_size(quantize, sizes, places):
+def test_real_outputs_are_near_whatever_their_place_and_size(quantize: Any, sizes: Any, places: Any) -> None:
     """8 bits leave an error of a few hundredths of the spread."""
     model, x = real_network(1, sizes, places)
     net = quantize(model, x, 8, output="identity")
@@ -77,7 +78,7 @@ def test_real_outputs_are_near_whatever_their_place_and_size(quantize, sizes, pl
 
 
 @given(seed=SEEDS, power=st.integers(-6, 6), shift=st.integers(-1000, 1000))
-def test_the_unit_of_an_output_changes_no_code(seed, power, shift):
+def test_the_unit_of_an_output_changes_no_code(seed: int, power: Any, shift: Any) -> None:
     """An output times a power of two, and moved: the same codes, where the ends are used before and after."""
     model, x = real_network(seed, [1.0, 0.1, 1.0], [50.0, 0.0, 0.0])
     last = model.layers[-1]
@@ -91,7 +92,7 @@ def test_the_unit_of_an_output_changes_no_code(seed, power, shift):
     np.testing.assert_allclose(two.output_factor, one.output_factor * unit, rtol=1e-9)
 
 
-def test_classes_share_one_offset_and_have_no_factor():
+def test_classes_share_one_offset_and_have_no_factor() -> None:
     """The order of the codes is the order of the logits: an offset for all, where all are far from 0."""
     model, x = real_network(2, [1.0, 1.0, 0.01], [500.0, 500.0, 500.0])
     net = quantize_uniform(model, x, 8)
@@ -103,14 +104,14 @@ def test_classes_share_one_offset_and_have_no_factor():
     assert quantize_uniform(near, rows, 8).output_offset is None
 
 
-def test_own_ends_decide_a_class_by_logits():
+def test_own_ends_decide_a_class_by_logits() -> None:
     """Where outputs have offsets of their own, the largest code is not the largest logit."""
     model, x = real_network(3, [1.0, 1.0], [0.0, 500.0])
     net = quantize_uniform(model, x, 8, output="identity")
     assert (net.predict(x) == 1).all() and not (net.run(net.encode(x)).argmax(axis=1) == 1).all()
 
 
-def test_a_constant_output_is_given_back_and_spoils_no_other():
+def test_a_constant_output_is_given_back_and_spoils_no_other() -> None:
     """Its range has no width: it asks for nothing, and its value is the offset where others have ends."""
     model, x = real_network(4, [1.0, 0.0, 0.001], [0.0, 1000.0, 0.0])
     net = quantize_uniform(model, x, 8, output="identity")
@@ -119,7 +120,7 @@ def test_a_constant_output_is_given_back_and_spoils_no_other():
     assert errors(net, model, x)[[0, 2]].max() < 0.05
 
 
-def test_auto_takes_one_output_for_a_real_value():
+def test_auto_takes_one_output_for_a_real_value() -> None:
     """A network of one output has no class to choose between."""
     model, x = real_network(5, [1.0], [300.0])
     assert quantize_model(model, x, 8).network == quantize_model(model, x, 8, output="identity").network
@@ -129,7 +130,7 @@ def test_auto_takes_one_output_for_a_real_value():
 
 
 @pytest.mark.parametrize("activation", ["relu", "clipped_relu", "tanh", "sigmoid", "softplus", "hard_sigmoid"])
-def test_bounded_outputs_have_no_ends(activation):
+def test_bounded_outputs_have_no_ends(activation: str) -> None:
     """An offset before an activation is another function."""
     model, x = real_network(6, [1.0], [0.5])
     last = dataclasses.replace(model.layers[-1], activation=activation)
@@ -137,7 +138,7 @@ def test_bounded_outputs_have_no_ends(activation):
     assert net.output_offset is None and net.output_factor is None
 
 
-def test_polishing_keeps_the_ends_and_helps():
+def test_polishing_keeps_the_ends_and_helps() -> None:
     """E25 in units of each output's range."""
     model, x = real_network(7, [1.0, 0.01], [0.0, 40.0])
     rows = np.random.default_rng(0).normal(0, 1, (600, 4))
@@ -148,7 +149,7 @@ def test_polishing_keeps_the_ends_and_helps():
 
 
 @pytest.mark.parametrize("granularity", ["per_channel", "per_tensor"])
-def test_codes_are_read_off_a_grid_behind_ends(granularity):
+def test_codes_are_read_off_a_grid_behind_ends(granularity: Any) -> None:
     """Factors move no weight off its neuron's grid, and are left out where a layer has one grid."""
     model, x = real_network(8, [1.0, 1.0], [400.0, 400.0])
     layers = tuple(DenseLayer(np.clip(np.rint(e.w * 4), -8, 7) / 32, e.b, e.activation) for e in model.layers)

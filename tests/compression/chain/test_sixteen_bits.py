@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from fractions import Fraction
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -76,7 +77,7 @@ def spec_codes(layer: IntegerLayer, row: Any) -> list[int]:
 @settings(max_examples=5)
 @pytest.mark.parametrize("widths", WIDTHS, ids=str)
 @given(seed=st.integers(0, 2**32 - 1), activation=st.sampled_from(HIDDEN))
-def test_networks_of_16_bits_equal_the_definitions(widths, seed, activation):
+def test_networks_of_16_bits_equal_the_definitions(widths: Any, seed: int, activation: str) -> None:
     """Of each mixture of widths, codes at the rails: run is run_plain is the spec; accumulators keep their bounds."""
     rng = np.random.default_rng(seed)
     x = rng.normal(0, 10 ** rng.uniform(-2, 2), (12, 5))
@@ -93,7 +94,7 @@ def test_networks_of_16_bits_equal_the_definitions(widths, seed, activation):
 
 
 @pytest.mark.parametrize("widths", WIDTHS, ids=str)
-def test_widths_meet_where_layers_do(widths):
+def test_widths_meet_where_layers_do(widths: Any) -> None:
     """Ends have the 16 bits of the hidden layer beside them; codes of 16 bits have no zero point; biases are int64."""
     rng = np.random.default_rng(0)
     net = quantize_uniform(drawn_model(rng, "sigmoid"), rng.normal(size=(20, 5)), 8, widths)
@@ -109,7 +110,7 @@ def test_widths_meet_where_layers_do(widths):
 
 
 @pytest.mark.parametrize("method", METHOD_NAMES)
-def test_every_method_takes_16_bits_and_comes_nearer(method):
+def test_every_method_takes_16_bits_and_comes_nearer(method: Any) -> None:
     """At 8 bits of weights outputs of 16 bits are nearer to the float network's than those of 8, by every method."""
     rng = np.random.default_rng(3)
     model, x = drawn_model(rng, "tanh", (5, 8, 8, 2)), rng.normal(size=(100, 5))
@@ -121,7 +122,7 @@ def test_every_method_takes_16_bits_and_comes_nearer(method):
 
 
 @given(seed=st.integers(0, 2**32 - 1), width=st.sampled_from([8, 16]))
-def test_rounding_of_exact_weights_is_bounded_by_the_step(seed, width):
+def test_rounding_of_exact_weights_is_bounded_by_the_step(seed: int, width: int) -> None:
     """Weights and inputs that have codes: an output lies within half a step of its width, and 16-bit steps are finer.
 
     Half an output step, and half a step of the bias: the law is of the bounds, not of each output's luck.
@@ -145,7 +146,7 @@ def test_rounding_of_exact_weights_is_bounded_by_the_step(seed, width):
 
 
 @given(seed=st.integers(0, 2**32 - 1))
-def test_inputs_of_16_bits_keep_training_rows(seed):
+def test_inputs_of_16_bits_keep_training_rows(seed: int) -> None:
     """Every value has a code, and a feature 65,534 steps to its range, offset where it is far from 0."""
     rng = np.random.default_rng(seed)
     centre, width = rng.normal(0, 10.0 ** rng.uniform(-3, 4), 4), 10.0 ** rng.uniform(-3, 3, 4)
@@ -160,7 +161,7 @@ def test_inputs_of_16_bits_keep_training_rows(seed):
     assert (scale <= span / 32767 * (1 + 2.0**-20)).all()
 
 
-def test_whole_numbers_within_32767_are_their_own_codes():
+def test_whole_numbers_within_32767_are_their_own_codes() -> None:
     """At 16 bits years and prices need no scale; one more than the type holds does."""
     for top, exact in ((32767.0, True), (32768.0, False)):
         code = input_code_of(np.array([[0.0, -5.0], [top, 1990.0]]), 16)
@@ -170,7 +171,7 @@ def test_whole_numbers_within_32767_are_their_own_codes():
 
 
 @pytest.mark.parametrize("activation", [*HIDDEN, "identity"])
-def test_output_params_of_16_bits_reach_what_the_activation_does(activation):
+def test_output_params_of_16_bits_reach_what_the_activation_does(activation: str) -> None:
     """Around 0, 32,767 steps to the largest output; sigmoid and tanh at TFLite's 2^-15, a step short of 1."""
 
     def to_seven(_: Any) -> tuple[float, float]:
@@ -186,19 +187,19 @@ def test_output_params_of_16_bits_reach_what_the_activation_does(activation):
 
 
 @pytest.mark.parametrize("bits", [0, 9, 15, 17, 32, True, 16.0])
-def test_other_widths_are_refused(bits):
+def test_other_widths_are_refused(bits: Any) -> None:
     """16 is the one width above 8."""
     with pytest.raises(ValueError, match=r"must be an integer in 1\.\.8, or 16"):
         activation_bits_per_layer(bits, 2)
 
 
-def test_dynamic_activations_have_8_bits_at_most():
+def test_dynamic_activations_have_8_bits_at_most() -> None:
     """A range a row is the other way to lose less; both at once is not here."""
     with pytest.raises(ValueError, match=r"2\.\.8 bits"):
         quantize_dynamic(drawn_model(np.random.default_rng(0), "relu"), None, 8, 16, method="uniform")
 
 
-def test_a_bias_far_beyond_its_weights_has_48_bits_and_moves_no_scale():
+def test_a_bias_far_beyond_its_weights_has_48_bits_and_moves_no_scale() -> None:
     """2^34 steps of the bias, beyond int32, are kept; 8-bit inputs raise the neuron's weight scale for it."""
     w = np.array([[1e-6], [-1e-6]])
     model, x = FloatMLP((DenseLayer(w, np.array([4.0]), "relu"),)), np.array([[0.0, 1.0], [1.0, 0.25]])
@@ -211,7 +212,7 @@ def test_a_bias_far_beyond_its_weights_has_48_bits_and_moves_no_scale():
 
 
 @pytest.mark.parametrize("profile", ["litert_ref_2025", "ruy_x86", "tflm"])
-def test_another_profile_runs_the_same_integers(profile):
+def test_another_profile_runs_the_same_integers(profile: Any) -> None:
     """No zero point, int64 biases: a network of relu layers is also one of TFLite's 16x8, a code away at most."""
     rng = np.random.default_rng(5)
     net = quantize_uniform(drawn_model(rng, "relu"), rng.normal(size=(50, 5)), 8, 16)
@@ -222,7 +223,7 @@ def test_another_profile_runs_the_same_integers(profile):
 
 @settings(max_examples=20)
 @given(seed=st.integers(0, 2**32 - 1), widths=st.sampled_from(WIDTHS), bits=st.integers(2, 8))
-def test_the_container_gives_16_bits_back(seed, widths, bits):
+def test_the_container_gives_16_bits_back(seed: int, widths: Any, bits: Any) -> None:
     """N1, N4: codes, biases of 48 bits and their signs, offsets; at 4 bits of weights a fraction of plain arrays."""
     rng = np.random.default_rng(seed)
     x = rng.normal(rng.normal(0, 100), 1, (12, 5))
@@ -240,7 +241,7 @@ def test_the_container_gives_16_bits_back(seed, widths, bits):
     )
 
 
-def test_files_of_16_bits_are_read_back(tmp_path):
+def test_files_of_16_bits_are_read_back(tmp_path: Path) -> None:
     """NAME.npz and NAME.npq; biases that the container has no field for go to plain arrays."""
     rng = np.random.default_rng(1)
     net = quantize_uniform(drawn_model(rng, "tanh"), rng.normal(size=(20, 5)), 4, 16)
@@ -255,7 +256,7 @@ def test_files_of_16_bits_are_read_back(tmp_path):
         save(short, tmp_path / "short.npq")
 
 
-def test_training_through_the_grid_sees_the_inputs_of_16_bits():
+def test_training_through_the_grid_sees_the_inputs_of_16_bits() -> None:
     """Whole numbers that 8 bits would scale by feature are exact at 16, for the training as for the network."""
     x = np.array([[0.0, 2000.0], [1.0, 1990.0], [3.0, 30000.0]])
     for asked, step in ((16, 1.0), ((16, 8), 1.0), (8, None), (None, None)):
@@ -263,7 +264,7 @@ def test_training_through_the_grid_sees_the_inputs_of_16_bits():
         assert (steps == 1.0).all() == (step is not None)
 
 
-def test_a_step_of_16_bits_is_exact_by_fraction():
+def test_a_step_of_16_bits_is_exact_by_fraction() -> None:
     """R2 of R1 of a 16-bit code, as the definitions have it: the middle of the type and its ends."""
     p = QuantParams(1 / 32767, 0, -32768, 32767)
     assert [Fraction(float(p.scale)) * q < 1 for q in (32766, 32768)] == [True, False]

@@ -26,7 +26,7 @@ def layer_on_grid(seed: int, qmin: int, qmax: int) -> tuple[LayerProblem, Float6
     q = rng.integers(qmin, qmax + 1, problem.w.shape).astype(np.float64)
     q[-1] = qmax  # the absmax scale is then this scale
     q[:-1] = np.maximum(q[:-1], -qmax)
-    s = rng.uniform(0.1, 1, problem.w.shape[1]).astype(np.float32).astype(np.float64)
+    s = rng.uniform(0.1, 1, problem.w.shape[1]).astype(np.float32).astype(np.float64)  # type: ignore[attr-defined]
     w = s * q
     z = problem.x @ w + problem.b
     return LayerProblem(w, problem.b, problem.x, z, problem.activation, 0, False), q, s

@@ -128,4 +128,4 @@ def test_quantize_dynamic_refuses_an_integer_network() -> None:
     model, x = drawn_model(0, "relu")
     for net in (quantize_uniform(model, x), quantize_dynamic(model)):
         with pytest.raises(TypeError, match="FloatMLP"):
-            quantize_dynamic(net)  # type: ignore[arg-type]
+            quantize_dynamic(net)

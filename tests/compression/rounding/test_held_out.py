@@ -105,7 +105,7 @@ def test_auto_takes_the_first_where_rows_are_few() -> None:
     made = quantize_model(model, x, 3, method="auto")
     assert made.choice is not None and made.choice.rows == 0 and made.choice.taken == "rectified"
     assert made.network == npquant.quantize_rectified(model, x, 3)
-    assert quantize_model(model, drawn_rows(7, 64), 3, method="auto").choice.rows == 16  # type: ignore[union-attr]
+    assert quantize_model(model, drawn_rows(7, 64), 3, method="auto").choice.rows == 16
 
 
 def test_auto_holds_targets_out_too() -> None:

@@ -120,4 +120,4 @@ def test_quantize_keeping_zeros_refuses() -> None:
     with pytest.raises(ValueError, match="method"):
         quantize_keeping_zeros(model, x, method="guess")
     with pytest.raises(TypeError, match="integer already"):
-        quantize_keeping_zeros(quantize_uniform(model, x), x)  # type: ignore[arg-type]
+        quantize_keeping_zeros(quantize_uniform(model, x), x)

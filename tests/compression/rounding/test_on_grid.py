@@ -1,6 +1,7 @@
 """Training through the quantizer, and reading the codes off what comes out."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from npquant.nn.training import train
 WIDTHS = [2, 3, 4, 8, "ternary"]
 
 
-def blobs(rows: int = 90, seed: int = 0, real: bool = True):
+def blobs(rows: int = 90, seed: int = 0, real: bool = True) -> Any:
     """Draw three classes in five features, real or whole numbers."""
     rng = np.random.default_rng(seed)
     y = rng.integers(0, 3, rows)
@@ -29,7 +30,7 @@ def blobs(rows: int = 90, seed: int = 0, real: bool = True):
 @pytest.mark.parametrize("granularity", ["per_tensor", "per_channel"])
 @pytest.mark.parametrize("bits", WIDTHS)
 @pytest.mark.parametrize("real", [True, False])
-def test_quantize_on_grid_reproduces_the_trained_weights(bits, granularity, real):
+def test_quantize_on_grid_reproduces_the_trained_weights(bits: Any, granularity: Any, real: Any) -> None:
     """F16: scale times code is the fine-tuned weight, for input codes, up to the rounding of float32."""
     x, y = blobs(real=real)
     net = train(x, y, hidden=(8,), epochs=8, activation="relu", rng=0)
@@ -45,7 +46,7 @@ def test_quantize_on_grid_reproduces_the_trained_weights(bits, granularity, real
         assert np.array_equal(layer.w_q == 0, dense.w == 0)
 
 
-def test_quantize_on_grid_law_kills_another_grid():
+def test_quantize_on_grid_law_kills_another_grid() -> None:
     """Rounding the fine-tuned weights to a freshly chosen scale moves some of them."""
     x, y = blobs()
     net = train(x, y, hidden=(8,), epochs=8, rng=0)
@@ -62,7 +63,7 @@ def test_quantize_on_grid_law_kills_another_grid():
     exponent=st.floats(-20, 20),
     dtype=st.sampled_from([np.float32, np.float64]),
 )
-def test_read_scale_finds_the_codes(seed, bits, exponent, dtype):
+def test_read_scale_finds_the_codes(seed: int, bits: Any, exponent: Any, dtype: Any) -> None:
     """F16: codes of any grid come back, divided by what all of them share."""
     qmin, qmax = weight_grid(bits)
     codes = np.random.default_rng(seed).integers(qmin, qmax + 1, 9)
@@ -72,12 +73,12 @@ def test_read_scale_finds_the_codes(seed, bits, exponent, dtype):
     assert np.array_equal(np.rint(w / scale), codes // np.gcd.reduce(np.abs(codes)))
 
 
-def test_read_scale_of_zeros_is_one():
+def test_read_scale_of_zeros_is_one() -> None:
     """All codes 0: any scale serves."""
     assert read_scale(np.zeros(3), (-4, 3), 1e-7, "w") == 1.0
 
 
-def test_straight_through_keeps_zeros_and_sparsity():
+def test_straight_through_keeps_zeros_and_sparsity() -> None:
     """A pruned weight has the code 0 after training through any quantizer."""
     x, y = blobs()
     net = train(x, y, hidden=(8,), epochs=8, rng=0)
@@ -90,7 +91,7 @@ def test_straight_through_keeps_zeros_and_sparsity():
     assert all(not layer.w_q[p.w == 0].any() for layer, p in zip(integer.layers, holes.layers, strict=True))
 
 
-def test_finetune_through_the_quantizer_repairs_it():
+def test_finetune_through_the_quantizer_repairs_it() -> None:
     """Trained through two bits, the network loses less on its rows than rounded to two bits."""
     x, y = blobs(300)
     net = train(x, y, hidden=(16,), epochs=40, activation="relu", rng=0)
@@ -100,7 +101,7 @@ def test_finetune_through_the_quantizer_repairs_it():
     assert (quantize_on_grid(tuned, x, quantizer).predict(x) == y).mean() > (rounded.predict(x) == y).mean()
 
 
-def test_straight_through_scale_is_least_squares():
+def test_straight_through_scale_is_least_squares() -> None:
     """F14: after a rounding no other scale is nearer to the weights, with the codes as they are."""
     w = np.random.default_rng(0).normal(size=(20, 3))
     for granularity in ("per_tensor", "per_channel"):
@@ -114,7 +115,7 @@ def test_straight_through_scale_is_least_squares():
         assert np.allclose(used, codes * forward.scales[0], rtol=1e-12)
 
 
-def test_straight_through_rounds_outputs_where_asked():
+def test_straight_through_rounds_outputs_where_asked() -> None:
     """With activation bits, hidden outputs take 2^a levels of [0, largest seen]; without, they are the same array."""
     a = np.random.default_rng(0).random((50, 4))
     plain, rough = (
@@ -127,7 +128,7 @@ def test_straight_through_rounds_outputs_where_asked():
     assert len(np.unique(rough.output(0, a))) == 4 and np.abs(rough.output(0, a) - a).max() <= a.max() / 6 + 1e-12
 
 
-def test_finetune_with_activation_bits_converts():
+def test_finetune_with_activation_bits_converts() -> None:
     """Weights and outputs of two bits, trained together, become an integer network of those widths."""
     x, y = blobs(200)
     net = train(x, y, hidden=(12,), epochs=20, rng=0)
@@ -139,7 +140,7 @@ def test_finetune_with_activation_bits_converts():
 
 @settings(max_examples=20)
 @given(seed=st.integers(0, 2**32 - 1), bits=st.integers(2, 32))
-def test_round_biases_moves_none_by_more_than_a_step(seed, bits):
+def test_round_biases_moves_none_by_more_than_a_step(seed: int, bits: Any) -> None:
     """F17: few distinct multiples of one power of two, within half a step, or a whole one for the largest."""
     rng = np.random.default_rng(seed)
     model = FloatMLP(
@@ -161,7 +162,7 @@ def test_round_biases_moves_none_by_more_than_a_step(seed, bits):
 
 
 @pytest.mark.parametrize("bits", [1, 33, 4.0, True, "8"])
-def test_round_biases_refuses_other_widths(bits):
+def test_round_biases_refuses_other_widths(bits: Any) -> None:
     """Whole numbers 2..32."""
     x, _ = blobs(10)
     net = quantize_uniform(FloatMLP((DenseLayer(np.ones((5, 2)), np.zeros(2), "identity"),)), x)
@@ -175,13 +176,13 @@ def test_round_biases_refuses_other_widths(bits):
     "settings",
     [{"bits": 1}, {"bits": 9}, {"bits": [4, "binary"]}, {"granularity": "per_row"}, {"bits": True}],
 )
-def test_straight_through_names_what_is_wrong(settings):
+def test_straight_through_names_what_is_wrong(settings: Any) -> None:
     """Widths outside 2..8 and ternary, and unknown granularities, are refused when the record is made."""
     with pytest.raises(ValueError, match=r"2\.\.8|granularity"):
         StraightThrough(**settings)
 
 
-def test_finetune_refuses_a_quantizer_of_another_depth():
+def test_finetune_refuses_a_quantizer_of_another_depth() -> None:
     """Three widths for a network of two layers, or too many activation bits, are an error before any epoch."""
     x, y = blobs(20)
     net = train(x, y, hidden=(4,), epochs=1, rng=0)
@@ -190,7 +191,7 @@ def test_finetune_refuses_a_quantizer_of_another_depth():
             finetune(net, x, y, 1, quantizer=quantizer)
 
 
-def test_quantize_on_grid_refuses_a_network_off_the_grid():
+def test_quantize_on_grid_refuses_a_network_off_the_grid() -> None:
     """Weights that were not trained through the quantizer, other rows than those trained on, or an integer network."""
     x, y = blobs()
     net = train(x, y, hidden=(8,), epochs=2, rng=0)

@@ -56,7 +56,7 @@ def test_every_method_stays_near_the_network_as_it_is(method: str, names: tuple[
     model, x = drawn(names)
     for bits in (8, 3):
         quantize = partial(quantize_model, bits=bits, rng=0, method=method)
-        law_near_the_float_model(lambda m, rows, quantize=quantize: quantize(m, rows).network, model, x)
+        law_near_the_float_model(lambda m, rows, quantize=quantize: quantize(m, rows).network, model, x)  # type: ignore[misc]
     net = quantize(model, x).network
     np.testing.assert_array_equal(net.run(net.encode(x)), net.run_plain(net.encode(x)))
     save(net, tmp_path / "net.npq")
@@ -71,9 +71,9 @@ def test_the_output_s_codes_are_those_of_its_activation(names: tuple[str, ...]) 
     model, x = drawn(names)
     y = quantize_uniform(model, x, 8, 2).output_params
     if names[-1] in ("clipped_relu", "hard_sigmoid", "sigmoid"):
-        assert (float(y.scale), y.zero_point, y.qmin, y.qmax) == (np.float32(1 / 255), -128, -128, 127)
+        assert (float(y.scale), y.zero_point, y.qmin, y.qmax) == (np.float32(1 / 255), -128, -128, 127)  # type: ignore[comparison-overlap]
     elif names[-1] == "tanh":
-        assert (float(y.scale), y.zero_point, y.qmin, y.qmax) == (np.float32(1 / 127), 0, -128, 127)
+        assert (float(y.scale), y.zero_point, y.qmin, y.qmax) == (np.float32(1 / 127), 0, -128, 127)  # type: ignore[comparison-overlap]
     elif names[-1] != "identity":
         assert (y.zero_point, y.qmin, y.qmax) == (-128, -128, 127)
     assert y.qmax - y.qmin == 255

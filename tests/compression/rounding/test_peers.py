@@ -104,7 +104,7 @@ def test_peers_orient(name: str) -> None:
 def test_peers_repeat_with_their_seed(name: str) -> None:
     """The same seed, as a number or as a generator, gives the same network, and the global state stays as it was."""
     model, x = drawn_network(3), drawn_rows(3)
-    before = np.random.get_state()[1].copy()  # type: ignore[index, union-attr]  # noqa: NPY002
+    before = np.random.get_state()[1].copy()  # type: ignore[index]  # noqa: NPY002
     one = PEERS[name](model, x, 3, rng=7)
     assert_same_network(one, PEERS[name](model, x, 3, rng=np.random.default_rng(7)))
     np.testing.assert_array_equal(before, np.random.get_state()[1])  # type: ignore[index]  # noqa: NPY002

@@ -96,11 +96,11 @@ def test_interval_of_rectified_codes_is_one_through_every_door(bits: Bits) -> No
         assert all(intervals(other) == intervals(network) for other in others)
         dynamic = npquant.quantize_dynamic(model, x, bits, method="rectified")
         for layer in [*network.layers, *dynamic.layers]:
-            least, most = layer.w_q.min(axis=0), layer.w_q.max(axis=0)
-            assert layer.w.qmin <= least.min() and most.max() <= layer.w.qmax
+            least, most = layer.w_q.min(axis=0), layer.w_q.max(axis=0)  # type: ignore[attr-defined]
+            assert layer.w.qmin <= least.min() and most.max() <= layer.w.qmax  # type: ignore[attr-defined]
             if bits == 2:
                 sides = {(-2, 1): most.max() < 2, (-1, 2): least.min() > -2, (-2, 2): True}
-                assert sides[layer.w.qmin, layer.w.qmax]
+                assert sides[layer.w.qmin, layer.w.qmax]  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_quantize_model_refuses(options: dict[str, Any], text: str) -> None:
 def test_rows_are_checked_once_and_the_float_network_runs_once(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever a method asks of them: the chain hands down what it has."""
     counted = {"rows": 0, "passes": 0}
-    check, forward, logits = integer_chain.checked_rows, FloatMLP.forward, FloatMLP.logits
+    check, forward, logits = integer_chain.checked_rows, FloatMLP.forward, FloatMLP.logits  # type: ignore[attr-defined]
 
     def checked(x: Any, name: str = "x_calibration") -> Float64:
         counted["rows"] += 1

@@ -135,7 +135,8 @@ def test_better_side_is_the_better_of_two_kills() -> None:
     for upper in (False, True):
         with pytest.raises(AssertionError):
             law_side_is_the_better_of_two(
-                lambda problem, rounding, upper=upper: rounding(problem, 2, upper=upper), "gptq"
+                lambda problem, rounding, upper=upper: rounding(problem, 2, upper=upper),  # type: ignore[misc]
+                "gptq",
             )
 
 

@@ -34,7 +34,7 @@ def loss_by_hand(
     grid, f = choose_rounding_grid(problem.w, bits), ACTIVATIONS[activation]
     h = np.clip(1.2 / (1 + np.exp(-g)) - 0.1, 0, 1)
     v = grid.s * np.clip(np.floor(problem.w / grid.s) + h, grid.lo, grid.hi)
-    error = np.square(f(problem.x @ v + problem.b) - f(problem.z)).sum(axis=1).mean()
+    error = np.square(f(problem.x @ v + problem.b) - f(problem.z)).sum(axis=1).mean()  # type: ignore[operator]
     return float(error + regularization * (1 - np.abs(2 * h - 1) ** beta).sum())
 
 
@@ -51,7 +51,7 @@ def law_gradient_is_the_slope(gradient: Gradient, seed: int, activation: str, re
     g = soft.start(problem.w) + rng.normal(0, 0.5, problem.w.shape)
     direction = rng.normal(size=g.shape)
     direction /= np.linalg.norm(direction)
-    wanted = ACTIVATIONS[activation](problem.z)
+    wanted = ACTIVATIONS[activation](problem.z)  # type: ignore[operator]
     found = gradient(soft, g, problem.x, problem.b, wanted, activation, regularization=regularization, beta=3.5)
     slope = float((found * direction).sum())
     loss = partial(loss_by_hand, problem, 3, regularization=regularization, beta=3.5, activation=activation)
@@ -73,13 +73,13 @@ def test_soft_rounding_gradient_is_the_slope_kills() -> None:
     """A gradient without the activation, without the regularizer, or of another beta is seen."""
 
     def without_activation(*given: object, **settings: float) -> Float64:
-        return soft_rounding_gradient(*given[:-1], "identity", **settings)  # type: ignore[arg-type]
+        return soft_rounding_gradient(*given[:-1], "identity", **settings)  # type: ignore[call-arg]
 
     def without_regularizer(*given: object, regularization: float, beta: float) -> Float64:
-        return soft_rounding_gradient(*given, regularization=0.0, beta=beta)  # type: ignore[arg-type]
+        return soft_rounding_gradient(*given, regularization=0.0, beta=beta)
 
     def other_beta(*given: object, regularization: float, beta: float) -> Float64:
-        return soft_rounding_gradient(*given, regularization=regularization, beta=beta + 1)  # type: ignore[arg-type]
+        return soft_rounding_gradient(*given, regularization=regularization, beta=beta + 1)
 
     for mutant in (without_activation, without_regularizer, other_beta):
         with pytest.raises(AssertionError):

@@ -4,6 +4,7 @@ import csv
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -48,10 +49,10 @@ def assert_read(rows: Rows, path: Path, separator: str, place: int, header: bool
         writer.writerows(lines)
     table = reader(path)
     columns = list(table.columns)
-    label = columns.pop(place)
+    own = columns.pop(place)
     got = np.stack([column.values.astype(np.float64) for column in columns], axis=1)
     assert got.tobytes() == (np.array([numbers for numbers, _ in rows]) + 0.0).tobytes()
-    assert label.texts().tolist() == [label for _, label in rows]
+    assert own.texts().tolist() == [label for _, label in rows]
     assert table.header == header
     if header:
         assert [column.name for column in columns] == names
@@ -239,7 +240,7 @@ def test_read_csv_of_any_text_is_a_table_or_a_named_value_error(
 
 
 @pytest.mark.parametrize("cell", ["#N/A", "#DIV/0!", "#NAME?"])
-def test_a_spreadsheets_error_in_the_first_cell_is_missing_and_no_comment(tmp_path, cell):
+def test_a_spreadsheets_error_in_the_first_cell_is_missing_and_no_comment(tmp_path: Path, cell: Any) -> None:
     """The row stays: it would be gone without a word if the line were taken for a comment."""
     (tmp_path / "t.csv").write_text(f"a,b\n1,2\n{cell},3\n4,5\n")
     column = read(tmp_path / "t.csv").columns[0]
@@ -247,7 +248,7 @@ def test_a_spreadsheets_error_in_the_first_cell_is_missing_and_no_comment(tmp_pa
 
 
 @pytest.mark.parametrize(("line", "noted"), [("# later\n", 1), ("#ff0000,7\n", 1), ("", 0)])
-def test_comments_within_a_table_are_said(tmp_path, line, noted):
+def test_comments_within_a_table_are_said(tmp_path: Path, line: Any, noted: Any) -> None:
     """Those above it are usual; one below its first line may have been meant as a row."""
     for text in (f"# top\na,b\n{line}1,2\n3,4\n", f"# top\n1,2\n{line}3,4\n"):
         (tmp_path / "t.csv").write_text(text)
@@ -257,7 +258,7 @@ def test_comments_within_a_table_are_said(tmp_path, line, noted):
 
 
 @pytest.mark.parametrize("separator", [",", ";", "\t"])
-def test_a_column_may_be_called_number_sign(tmp_path, separator):
+def test_a_column_may_be_called_number_sign(tmp_path: Path, separator: Any) -> None:
     """A header that begins with such a name keeps all its names."""
     lines = ["#,size,kind", "5,1.5,1", "9,2.5,0"]
     (tmp_path / "t.csv").write_text("\n".join(lines).replace(",", separator))

@@ -2,7 +2,10 @@
 
 import builtins
 import importlib
+from collections.abc import Iterator
 from fractions import Fraction
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,7 +29,7 @@ NUMBERS = {
 }
 
 
-def frames():
+def frames() -> Iterator[Any]:
     """The same table in each library."""
     pandas = pytest.importorskip("pandas", reason="pandas is not installed")
     polars = pytest.importorskip("polars", reason="polars is not installed")
@@ -49,7 +52,7 @@ def frames():
 
 
 @pytest.mark.peer
-def test_load_dataset_of_every_frame_is_the_same():
+def test_load_dataset_of_every_frame_is_the_same() -> None:
     """One table, six frames: the same features, names, classes, fills and counts of missing cells."""
     seen = []
     for name, frame in frames():
@@ -65,7 +68,7 @@ def test_load_dataset_of_every_frame_is_the_same():
 
 
 @pytest.mark.peer
-def test_load_dataset_of_a_frame_ignores_the_index_of_pandas_and_refuses_row_numbers():
+def test_load_dataset_of_a_frame_ignores_the_index_of_pandas_and_refuses_row_numbers() -> None:
     """An index names rows and is no feature; made a column, it is refused by name."""
     pandas = pytest.importorskip("pandas", reason="pandas is not installed")
     frame = pandas.DataFrame({"a": COUNT % 7, "label": COUNT % 2}, index=COUNT + 1000)
@@ -76,7 +79,7 @@ def test_load_dataset_of_a_frame_ignores_the_index_of_pandas_and_refuses_row_num
 
 @pytest.mark.peer
 @pytest.mark.parametrize("kind", ["parquet", "feather", "stream"])
-def test_load_dataset_of_arrow_files_is_that_of_the_frame(kind, tmp_path):
+def test_load_dataset_of_arrow_files_is_that_of_the_frame(kind: Any, tmp_path: Path) -> None:
     """Parquet, Feather and a stream give what the frame gives; damage and size are named with the file."""
     pyarrow = pytest.importorskip("pyarrow", reason="pyarrow is not installed")
     feather, parquet = (importlib.import_module(f"pyarrow.{name}") for name in ("feather", "parquet"))
@@ -98,7 +101,7 @@ def test_load_dataset_of_arrow_files_is_that_of_the_frame(kind, tmp_path):
 
 
 @pytest.mark.peer
-def test_frames_of_columns_that_are_no_numbers_are_named():
+def test_frames_of_columns_that_are_no_numbers_are_named() -> None:
     """Dates, lists, bytes and mixtures are refused with the column's name."""
     pandas = pytest.importorskip("pandas", reason="pandas is not installed")
     pyarrow = pytest.importorskip("pyarrow", reason="pyarrow is not installed")
@@ -111,18 +114,18 @@ def test_frames_of_columns_that_are_no_numbers_are_named():
             frame_table(pyarrow.table({"when": column, "label": COUNT % 2}))
 
 
-def test_frame_table_says_what_it_takes():
+def test_frame_table_says_what_it_takes() -> None:
     """Arrays and numbers are no frames."""
     for other in (3, [1, 2], np.ones((3, 2))):
         with pytest.raises(TypeError, match="a path or a data frame"):
             load_dataset(other)
 
 
-def test_arrow_without_pyarrow_names_the_extra(monkeypatch, tmp_path):
+def test_arrow_without_pyarrow_names_the_extra(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Where pyarrow is not installed, the message says how to get it."""
     from npquant.data.readers import arrow_table
 
-    def absent(name):
+    def absent(name: Any) -> None:
         raise ImportError(name)
 
     monkeypatch.setattr(arrow_table, "import_module", absent)
@@ -132,7 +135,7 @@ def test_arrow_without_pyarrow_names_the_extra(monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize("name", NUMBERS)
-def test_array_column_keeps_numbers(name):
+def test_array_column_keeps_numbers(name: Any) -> None:
     """Numbers of every type and byte order keep their values; hidden cells hold 0."""
     values, gaps = NUMBERS[name], COUNT % 5 == 0
     assert array_column("a", values, "t").values.tolist() == values.tolist()
@@ -150,13 +153,13 @@ def test_array_column_keeps_numbers(name):
         ([Fraction(1, 4), None], [0.25, 0], [False, True]),
     ],
 )
-def test_array_column_reads_objects(cells, values, gaps):
+def test_array_column_reads_objects(cells: Any, values: Any, gaps: Any) -> None:
     """Objects that are all numbers are numbers; None and NaN are missing."""
     column = array_column("a", np.array(cells, object), "t")
     assert column.values.tolist() == values and column.missing.tolist() == gaps
 
 
-def test_array_column_has_one_notion_of_missing_text():
+def test_array_column_has_one_notion_of_missing_text() -> None:
     """Text says that it is missing in the words that every reader knows."""
     column = array_column("a", np.array(["u", None, "NA", "?", " "], object), "t")
     assert column.words == ("u",) and column.missing.tolist() == [False, True, True, True, True]
@@ -174,14 +177,14 @@ def test_array_column_has_one_notion_of_missing_text():
         (np.array([builtins], object), "module"),
     ],
 )
-def test_array_column_names_what_is_no_number(values, words):
+def test_array_column_names_what_is_no_number(values: Any, words: str) -> None:
     """What is neither number nor text is refused by name."""
     with pytest.raises(ValueError, match=r"^t: column 'a'") as caught:
         array_column("a", values, "t")
     assert words in str(caught.value)
 
 
-def test_two_columns_of_one_name_and_a_single_column_are_no_table():
+def test_two_columns_of_one_name_and_a_single_column_are_no_table() -> None:
     """As in files: which of two is meant could not be said by name."""
     pandas = pytest.importorskip("pandas", reason="pandas is not installed")
     with pytest.raises(ValueError, match="2 columns are called 'a'; rename all but one"):

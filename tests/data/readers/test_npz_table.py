@@ -2,6 +2,8 @@
 
 import io
 import zipfile
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,13 +18,13 @@ from npquant.data.readers.read_table import read_table
 PARTS = ("train", "val", "test")
 
 
-def npz(save=np.savez, **arrays):
+def npz(save: Any = np.savez, **arrays: Any) -> Any:
     stream = io.BytesIO()
     save(stream, **arrays)
     return stream.getvalue()
 
 
-def refused(path, content, *words, **options):
+def refused(path: Any, content: Any, *words: Any, **options: Any) -> None:
     """The file is refused by name, and the message says each of the words."""
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(ValueError) as caught:
@@ -37,7 +39,7 @@ X = np.arange(12.0).reshape(6, 2)
 Y = np.array([0, 1] * 3)
 
 
-def test_npz_reads_names_images_text_and_keras_parts(tmp_path):
+def test_npz_reads_names_images_text_and_keras_parts(tmp_path: Path) -> None:
     """Names, images, text or bool labels and Keras' four arrays are read; stored or deflated makes no difference."""
     path = tmp_path / "a.npz"
     path.write_bytes(npz(x=X.reshape(6, 2, 1), y=1 - Y, class_names=["no", "yes"], feature_names=["p", "q"]))
@@ -61,7 +63,7 @@ def test_npz_reads_names_images_text_and_keras_parts(tmp_path):
     assert load_dataset(path).x[:, 0].tolist() == [0, 2, 4, 6, 8, 10, 20, 22]
 
 
-def test_several_whole_number_targets_are_quantities_as_one_would_be(tmp_path):
+def test_several_whole_number_targets_are_quantities_as_one_would_be(tmp_path: Path) -> None:
     """Ages and counts beside each other need no conversion to float."""
     x = np.random.default_rng(0).normal(size=(60, 2))
     y = np.stack([np.arange(60) * 7, np.arange(60) % 2], axis=1)
@@ -105,12 +107,12 @@ def test_several_whole_number_targets_are_quantities_as_one_would_be(tmp_path):
         ({"x_train": X, "y_train": Y, "x_test": X[:, :1], "y_test": Y}, ["different shapes"]),
     ],
 )
-def test_npz_names_file_array_and_fix(arrays, words, tmp_path):
+def test_npz_names_file_array_and_fix(arrays: Any, words: str, tmp_path: Path) -> None:
     """Missing, misspelt, pickled, misshapen and unfit arrays are named with the file and the fix."""
     refused(tmp_path / "a.npz", npz(**arrays), *words)
 
 
-def test_npz_is_bounded_and_its_damage_named(tmp_path):
+def test_npz_is_bounded_and_its_damage_named(tmp_path: Path) -> None:
     """A bomb is refused unread, and so is a file that was cut short."""
     bomb = io.BytesIO()
     with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -127,7 +129,7 @@ def test_npz_is_bounded_and_its_damage_named(tmp_path):
     y=hnp.arrays("U2", (6,), elements=st.text("ab1é", min_size=1, max_size=2)) | hnp.arrays(np.int16, (6,)),
     save=st.sampled_from([np.savez, np.savez_compressed]),
 )
-def test_npz_reads_what_numpy_writes(x, y, save):
+def test_npz_reads_what_numpy_writes(x: Any, y: Any, save: Any) -> None:
     """Numbers of any type and layout, labels of integers or text, deflated or not: rows and labels come back."""
     for layout in (x, np.asfortranarray(x)):
         stream = io.BytesIO()
@@ -138,7 +140,7 @@ def test_npz_reads_what_numpy_writes(x, y, save):
 
 
 @given(st.data(), st.sampled_from([np.savez, np.savez_compressed]))
-def test_npz_of_any_damage_is_a_named_value_error(data, save):
+def test_npz_of_any_damage_is_a_named_value_error(data: st.DataObject, save: Any) -> None:
     """Whatever is done to an archive, it is a table or a ValueError that starts with its name."""
     stream = io.BytesIO()
     save(stream, x=np.zeros((6, 2)), y=[0, 1] * 3, class_names=["a", "b"])
@@ -151,7 +153,7 @@ def test_npz_of_any_damage_is_a_named_value_error(data, save):
         assert str(error).startswith("t: ")
 
 
-def test_npz_joins_the_parts_of_medmnist(tmp_path):
+def test_npz_joins_the_parts_of_medmnist(tmp_path: Path) -> None:
     """Images and labels of training, validation and test come one after the other; labels may be one column."""
     parts = {
         f"{part}_images": np.full((rows, 2, 2), rows, np.uint8) for part, rows in zip(PARTS, (4, 2, 3), strict=True)
@@ -166,7 +168,7 @@ def test_npz_joins_the_parts_of_medmnist(tmp_path):
         read_table(tmp_path / "m.npz", max_bytes=1 << 16)
 
 
-def test_npz_pairs_of_files(tmp_path):
+def test_npz_pairs_of_files(tmp_path: Path) -> None:
     """Kuzushiji-MNIST's files of one array are found from each other and from their folder, or named."""
     for part, rows in (("train", 4), ("test", 2)):
         np.savez(tmp_path / f"kmnist-{part}-imgs.npz", np.full((rows, 2, 2), rows, np.uint8))
@@ -182,7 +184,7 @@ def test_npz_pairs_of_files(tmp_path):
         read_table(tmp_path, max_bytes=1 << 16)
 
 
-def test_npz_table_of_named_columns():
+def test_npz_table_of_named_columns() -> None:
     """Arrays of other names are columns in their order, one or several each; the label is chosen as in any table."""
     table = npz_table(
         npz(age=np.array([3, 4, 5]), size=np.ones((3, 2)), kind=np.array(["a", "NA", "b"])),
@@ -196,7 +198,7 @@ def test_npz_table_of_named_columns():
         npz_table(npz(age=np.arange(3), kind=np.arange(4)), "t", max_bytes=10**6)
 
 
-def test_npz_table_labels_that_say_nothing_are_missing():
+def test_npz_table_labels_that_say_nothing_are_missing() -> None:
     """A label of text in MISSING holds nothing, as in every other kind of table."""
     table = npz_table(npz(x=np.eye(3), y=np.array(["a", "NA", "b"])), "t", max_bytes=10**6)
     missing = table.columns[-1].missing

@@ -7,6 +7,7 @@ import lzma
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -92,7 +93,7 @@ def test_text_source_names_what_is_no_text(content: bytes, message: str, tmp_pat
         (b"1,2\n3\0,4\n", "holds zero bytes"),
     ],
 )
-def test_what_is_no_text_is_named_with_the_fix(tmp_path, data, says):
+def test_what_is_no_text_is_named_with_the_fix(tmp_path: Path, data: Any, says: Any) -> None:
     """Another packing or encoding is not just zero bytes."""
     (tmp_path / "t.csv").write_bytes(data)
     with pytest.raises(ValueError, match=says):

@@ -4,6 +4,7 @@ import tracemalloc
 import zlib
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
@@ -32,7 +33,7 @@ P = QuantParams(0.5, 0, -128, 127)
 
 
 @st.composite
-def params(draw, channels=1):
+def params(draw: st.DrawFn, channels: Any = 1) -> Any:
     """Any parameters inside int8: arrays of scales or zero points, odd intervals."""
     qmin, qmax = sorted(draw(st.lists(st.integers(-128, 127), min_size=2, max_size=2, unique=True)))
     bits = draw(st.integers(2, 8))
@@ -47,19 +48,19 @@ def params(draw, channels=1):
     return QuantParams(scale, point, qmin, qmax)
 
 
-def same_params(a, b):
+def same_params(a: Any, b: Any) -> Any:
     shapes = [(np.shape(p.scale), np.shape(p.zero_point)) for p in (a, b)]
     return a == b and shapes[0] == shapes[1]
 
 
 @given(params(channels=5), st.binary(max_size=5))
-def test_params_read_back(drawn, rest):
+def test_params_read_back(drawn: Any, rest: Any) -> None:
     """N5: scales, zero points, shapes and any interval; nothing behind them is read."""
     reader = ByteReader(encode_params(drawn) + rest)
     assert same_params(decode_params(reader, 5, str), drawn) and reader.left == len(rest)
 
 
-def test_arrays_of_scales_share_their_exponents():
+def test_arrays_of_scales_share_their_exponents() -> None:
     """N5: equal scales take next to nothing, scales within a factor of 4 about 25 bits of their 32."""
     rng = np.random.default_rng(0)
     one = len(encode_params(QuantParams(0.1, 0, -8, 7)))
@@ -71,7 +72,7 @@ def test_arrays_of_scales_share_their_exponents():
 
 
 @st.composite
-def networks(draw):
+def networks(draw: st.DrawFn) -> Any:
     """Any network of up to three layers: every option of the record, every density."""
     widths = draw(st.lists(st.integers(1, 12), min_size=2, max_size=4))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
@@ -92,7 +93,7 @@ def networks(draw):
     return IntegerMLP(tuple(layers), first, offset, draw(st.sampled_from(PROFILES)))
 
 
-def replace_interval(drawn):
+def replace_interval(drawn: Any) -> Any:
     """A table reads 8-bit codes."""
     return QuantParams(drawn.scale, drawn.zero_point, -128, 127)
 
@@ -100,7 +101,7 @@ def replace_interval(drawn):
 PROFILES = [NPQUANT, profiles.get("tflite_ref"), profiles.get("ort")]
 
 
-def law_reads_back(encode, decode, model, encoding):
+def law_reads_back(encode: Any, decode: Any, model: Any, encoding: Any) -> None:
     data = encode(model, encoding)
     back, parts = decode(data)[:2]
     assert back == model and back.profile is model.profile
@@ -116,34 +117,34 @@ def law_reads_back(encode, decode, model, encoding):
 
 
 @given(networks(), st.sampled_from(["auto", *ENCODINGS]))
-def test_container_reads_back(model, encoding):
+def test_container_reads_back(model: Any, encoding: Any) -> None:
     """decode(encode(model)) is the model in every encoding; the parts sum to the file; the bytes come again."""
     law_reads_back(encode_container, decode_container, model, encoding)
 
 
-def small(activation="identity", profile=NPQUANT, first=P, offset=None):
+def small(activation: str = "identity", profile: Any = NPQUANT, first: Any = P, offset: Any = None) -> Any:
     pre = P if activation in FUNCTIONS else None
     layer = IntegerLayer(np.array([[1], [-3]], np.int8), np.array([7], np.int32), P, P, P, activation, pre)
     return IntegerMLP((layer,), first, offset, profile)
 
 
 @pytest.mark.parametrize("profile", profiles.names())
-def test_container_of_every_profile(profile):
+def test_container_of_every_profile(profile: Any) -> None:
     """Every engine's arithmetic is found again."""
     law_reads_back(encode_container, decode_container, small(profile=profiles.get(profile)), "auto")
 
 
 @pytest.mark.parametrize("activation", [*CLAMPS, *FUNCTIONS])
-def test_container_of_every_activation(activation):
+def test_container_of_every_activation(activation: str) -> None:
     """Every activation of an integer layer has its number."""
     law_reads_back(encode_container, decode_container, small(activation), "auto")
 
 
-def test_law_kills_wrong_ones():
+def test_law_kills_wrong_ones() -> None:
     """The law fails on a container that forgets the offset, narrows it, or forgets the profile or a part."""
     model = small(profile=profiles.get("ort"), offset=np.array([0.1, -2.0]))
 
-    def changed(**changes):
+    def changed(**changes: Any) -> Any:
         return lambda m, e: encode_container(
             IntegerMLP(m.layers, m.input_params, **{"profile": m.profile, **changes}), e
         )
@@ -155,7 +156,7 @@ def test_law_kills_wrong_ones():
         law_reads_back(encode_container, lambda d: (decode_container(d)[0], decode_container(d)[1][:-1]), model, "auto")
 
 
-def lenet(seed=0, density=0.02, widths=(784, 300, 100, 10)):
+def lenet(seed: int = 0, density: Any = 0.02, widths: Any = (784, 300, 100, 10)) -> Any:
     """LeNet-300-100, or another, with one scale a layer, and so many weights left."""
     rng, layers, x = np.random.default_rng(seed), [], QuantParams(1 / 255, -128, -128, 127)
     first = x
@@ -169,7 +170,7 @@ def lenet(seed=0, density=0.02, widths=(784, 300, 100, 10)):
     return IntegerMLP(tuple(layers), first)
 
 
-def law_wastes_nothing(encode, model):
+def law_wastes_nothing(encode: Any, model: Any) -> None:
     """Beside weights and biases, header, parameters, scales and checksum take less than 100 bytes."""
     data = encode(model)
     parts = decode_container(data)[1]
@@ -178,7 +179,7 @@ def law_wastes_nothing(encode, model):
     assert {part.name for part in rest} == {"header", "offset", "parameters", "scales", "checksum"}
 
 
-def test_container_takes_few_bytes_beside_the_numbers():
+def test_container_takes_few_bytes_beside_the_numbers() -> None:
     """A LeNet-300-100: under 100 bytes; the law fails with a scale a neuron, three bytes each."""
     model = lenet(density=0.002)
     law_wastes_nothing(encode_container, model)
@@ -187,7 +188,7 @@ def test_container_takes_few_bytes_beside_the_numbers():
         law_wastes_nothing(lambda m: encode_container(IntegerMLP((many, *m.layers[1:]), m.input_params)), model)
 
 
-def test_container_states_its_versions():
+def test_container_states_its_versions() -> None:
     """N1: magic, container version, kind and numerics version stand in front; CRC-32 at the end."""
     data = encode_container(small(profile=profiles.get("ort")))
     head = b"NPQ\1\1" + text(npquant.numerics_version) + text("ort") + varint(2) + varint(1)
@@ -195,12 +196,12 @@ def test_container_states_its_versions():
     assert data[-4:] == zlib.crc32(data[:-4]).to_bytes(4, "little")
 
 
-def sealed(content):
+def sealed(content: Any) -> Any:
     """Content under a CRC-32 that is right."""
     return bytes(content) + zlib.crc32(bytes(content)).to_bytes(4, "little")
 
 
-def test_container_of_another_version_is_refused_or_warned_of():
+def test_container_of_another_version_is_refused_or_warned_of() -> None:
     """Another container version or kind is refused by number; another numerics version warns of other outputs."""
     content = bytearray(encode_container(small())[:-4])
     for at, value in ((3, 3), (4, 5)):
@@ -218,7 +219,7 @@ def test_container_of_another_version_is_refused_or_warned_of():
     engines[6] = ord("1")
     with pytest.warns(UserWarning, match="numerics '1', this npquant has '2'"):
         decode_container(sealed(engines))
-    for other in (b"", b"NPQ", b"PK\3\4" + bytes(20)):
+    for other in (b"", b"NPQ", b"PK\3\4" + bytes(20)):  # type: ignore[assignment]
         with pytest.raises(ValueError, match="not an npquant container"):
             decode_container(other)
 
@@ -232,9 +233,9 @@ FILES = [
 
 @pytest.mark.filterwarnings("ignore:the network was written under numerics")
 @given(st.sampled_from(FILES), st.data())
-def test_any_damage_under_a_right_checksum_is_a_network_or_refused(data, drawn):
+def test_any_damage_under_a_right_checksum_is_a_network_or_refused(data: st.DataObject, drawn: Any) -> None:
     """Flipped bits, bytes put in, taken out, and cut off, under a right CRC-32: a network, or the one error."""
-    content = bytearray(data[:-4])
+    content = bytearray(data[:-4])  # type: ignore[index]
     for _ in range(drawn.draw(st.integers(1, 3))):
         # Half of the damage goes to the beginning, where lengths and shapes stand.
         at = drawn.draw(st.one_of(st.integers(0, min(60, len(content) - 1)), st.integers(0, len(content) - 1)))
@@ -256,7 +257,7 @@ def test_any_damage_under_a_right_checksum_is_a_network_or_refused(data, drawn):
 
 
 @pytest.mark.parametrize("data", FILES[:2], ids=["table", "by feature"])
-def test_every_flip_and_every_cut_is_refused(data):
+def test_every_flip_and_every_cut_is_refused(data: Any) -> None:
     """Without a right checksum no single flipped bit and no proper beginning passes."""
     for at in range(8 * len(data)):
         damaged = bytearray(data)
@@ -269,7 +270,7 @@ def test_every_flip_and_every_cut_is_refused(data):
 
 
 @given(st.binary(max_size=200))
-def test_garbage_is_refused(data):
+def test_garbage_is_refused(data: Any) -> None:
     """Random bytes, with and without the magic and a right checksum, are refused."""
     for content in (data, b"NPQ\1\1" + data):
         for whole in (content, sealed(content)):
@@ -277,7 +278,7 @@ def test_garbage_is_refused(data):
                 decode_container(whole)
 
 
-def claim(k, n, form, stream=b"\1\0"):
+def claim(k: Any, n: Any, form: Any, stream: Any = b"\1\0") -> Any:
     """A file of a few bytes that claims one large layer."""
     head = b"NPQ\1\1" + text(npquant.numerics_version) + text("") + varint(k) + varint(1) + b"\0" + encode_params(P)
     biases = encode_integers(np.zeros(min(n, 1 << 12), np.int32))
@@ -285,7 +286,7 @@ def claim(k, n, form, stream=b"\1\0"):
     return sealed(head + layer + bytes([FORMS.index(form)]) + varint(len(stream)) + stream)
 
 
-def law_is_bounded(decode):
+def law_is_bounded(decode: Any) -> None:
     for k, n in ((1 << 34, 1 << 34), (1 << 34, 1), (1, 1 << 34), (1 << 20, 1 << 10), (100_000, 1)):
         for form in ("arithmetic", "relative2", "bitmask1", "ternary", "dense8", "oriented2"):
             tracemalloc.start()
@@ -297,7 +298,7 @@ def law_is_bounded(decode):
                 tracemalloc.stop()
 
 
-def law_is_refused_in_little_memory(decode, data):
+def law_is_refused_in_little_memory(decode: Any, data: Any) -> None:
     tracemalloc.start()
     try:
         with pytest.raises(FormatError):
@@ -314,19 +315,19 @@ FORMS_OF_LITTLE = ("arithmetic", "relative2", "bitmask1", "ternary", "dense8", "
 @pytest.mark.parametrize(
     ("k", "n"), [(1 << 34, 1 << 34), (1 << 30, 1), (1 << 34, 1), (1, 1 << 34), (1 << 20, 1 << 10), (100_000, 1)]
 )
-def test_a_small_file_claims_no_large_layer(form, k, n):
+def test_a_small_file_claims_no_large_layer(form: Any, k: Any, n: Any) -> None:
     """N6: files of 40 bytes that claim up to 2^68 weights are refused before memory is taken."""
     law_is_refused_in_little_memory(decode_container, claim(k, n, form))
 
 
-def test_bound_kills_a_reader_that_believes(monkeypatch):
+def test_bound_kills_a_reader_that_believes(monkeypatch: pytest.MonkeyPatch) -> None:
     """The law fails on a reader without N6."""
     monkeypatch.setattr("npquant.files.container.decode.decoding_steps", lambda k, n: 0)
     with pytest.raises((AssertionError, pytest.fail.Exception)):
         law_is_refused_in_little_memory(decode_container, claim(1 << 11, 1 << 12, "relative2", b"\1\0"))
 
 
-def test_large_layers_of_zeros_are_packed_densely(monkeypatch):
+def test_large_layers_of_zeros_are_packed_densely(monkeypatch: pytest.MonkeyPatch) -> None:
     """N6: "auto" falls back to dense where so few bytes may not stand for so many steps; by name it is an error."""
     zeros = IntegerLayer(np.zeros((90, 60), np.int8), np.zeros(60, np.int32), P, P, P, "relu")
     model = IntegerMLP((zeros,), P)
@@ -341,7 +342,7 @@ def test_large_layers_of_zeros_are_packed_densely(monkeypatch):
             encode_container(model, encoding)
 
 
-def test_wide_layers_work():
+def test_wide_layers_work() -> None:
     """Layers of more than 65,535 inputs or outputs are read back."""
     rng = np.random.default_rng(0)
     for k, n in ((70_000, 1), (1, 70_000)):
@@ -352,7 +353,7 @@ def test_wide_layers_work():
             law_reads_back(encode_container, decode_container, model, encoding)
 
 
-def test_container_refuses_unknown_encodings_and_arithmetic():
+def test_container_refuses_unknown_encodings_and_arithmetic() -> None:
     """An unknown encoding is named, and so is a profile that could not be found again."""
     with pytest.raises(ValueError, match="unknown encoding 'zip'"):
         encode_container(small(), "zip")

@@ -37,7 +37,7 @@ def test_what_is_generic_or_unknown_is_not_said() -> None:
 @pytest.mark.parametrize("style", ["plain", "cmsis-nn"])
 def test_the_comment_changes_no_token_of_the_program(style: str) -> None:
     """Without it the header is that of a network without facts; names are as they are, NAME_ and UPPER_ too."""
-    texts, bare = (encode_c(NET, name="net", style=style, facts=facts) for facts in (HARD, None))  # type: ignore[arg-type]
+    texts, bare = (encode_c(NET, name="net", style=style, facts=facts) for facts in (HARD, None))
     assert texts["net.h"].replace(data_comment(HARD, 2), "") == bare["net.h"] and texts["net.c"] == bare["net.c"]
     assert '"UPPER_NAME_ gr\\u00f6\\u00dfe\\\\"' in texts["net.h"]
 

@@ -141,7 +141,7 @@ def test_quantizer_equals_encode(model: IntegerMLP, real: type, tmp_path: Path) 
     near = np.nextafter(ties, np.inf)
     with np.errstate(over="ignore"):
         wide = rng.standard_normal((1000, 6)) * 10.0 ** rng.integers(-30, 30, (1000, 6))
-    x = np.concatenate([ties, near, np.nextafter(ties, -np.inf), wide]).astype(real)
+    x = np.concatenate([ties, near, np.nextafter(ties, -np.inf), wide]).astype(real)  # type: ignore[var-annotated]
     _, source = to_c(model, tmp_path, name="net")
     answer = quantize_cc(source, x, flags=(*STRICT, "-O1", *SANITIZED))
     assert np.array_equal(answer, model.encode(x))
@@ -220,8 +220,8 @@ def test_arm_agrees(kind: Kind, tmp_path: Path) -> None:
     _, source = to_c(model, tmp_path, name="net")
     x_q = input_codes(model, 500, 7)
     arm = {"cc": "arm-linux-gnueabi-gcc", "flags": (*STRICT, "-O2", *ARM), "runner": ("qemu-arm",)}
-    assert np.array_equal(run_cc(source, x_q, **arm), model.run(x_q))  # type: ignore[arg-type]
-    assert selftest_cc(source, **arm) == 0  # type: ignore[arg-type]
+    assert np.array_equal(run_cc(source, x_q, **arm), model.run(x_q))
+    assert selftest_cc(source, **arm) == 0
 
 
 @pytest.mark.skipif(shutil.which("arm-none-eabi-gcc") is None, reason="arm-none-eabi-gcc is not installed")
@@ -278,11 +278,11 @@ def test_wrong_arguments_are_refused(tmp_path: Path) -> None:
     """Float networks, unknown styles and rows that are no codes are named; nothing is written."""
     model = network(Kind(), 1)
     with pytest.raises(TypeError, match="quantize it first"):
-        to_c("model", tmp_path)  # type: ignore[arg-type]
+        to_c("model", tmp_path)
     with pytest.raises(ValueError, match="plain and cmsis-nn"):
-        to_c(model, tmp_path, style="misra")  # type: ignore[arg-type]
+        to_c(model, tmp_path, style="misra")
     with pytest.raises(ValueError, match="number of rows"):
         to_c(model, tmp_path, golden=-1)
     with pytest.raises(TypeError, match="dtype"):
-        to_c(model, tmp_path, golden=np.zeros((1, 20)))  # type: ignore[arg-type]
+        to_c(model, tmp_path, golden=np.zeros((1, 20)))
     assert not list(tmp_path.iterdir())

@@ -27,7 +27,7 @@ def test_signature_is_the_headers(source: Path) -> None:
     """Name, types and sizes come from the header alone."""
     found = signature(source)
     assert (found.name, found.inputs, found.outputs) == ("net", 20, 10)
-    assert (found.x, found.y) == (np.int8, np.int8)
+    assert (found.x, found.y) == (np.int8, np.int8)  # type: ignore[comparison-overlap]
 
 
 def test_foreign_headers_are_format_errors(source: Path) -> None:
@@ -65,7 +65,7 @@ def test_missing_compiler_is_an_import_error(source: Path) -> None:
 def test_wrong_inputs_and_wrong_programs_are_named(source: Path) -> None:
     """Other types and shapes, and a source that does not compile or that dies."""
     with pytest.raises(TypeError, match="int8"):
-        run_cc(source, np.zeros((1, 20)))  # type: ignore[arg-type]
+        run_cc(source, np.zeros((1, 20)))
     with pytest.raises(ValueError, match=r"\(B, 20\)"):
         run_cc(source, np.zeros((1, 19), np.int8))
     assert run_cc(source, np.zeros((0, 20), np.int8)).shape == (0, 10)

@@ -23,7 +23,7 @@ def test_run_onnxruntime_answers_in_the_files_own_types(tmp_path: Path) -> None:
 @pytest.mark.peer
 @pytest.mark.skipif(version_onnxruntime() is None, reason="onnxruntime is not installed")
 @pytest.mark.parametrize("shape", [[3, 4], ["n", 4], [None, None], [1, 4], ["n", 2, 2], [2, 1, 2, 2], ["n", "k"]])
-def test_run_onnxruntime_feeds_the_batch_and_rank_that_a_file_declares(shape: list, tmp_path: Path) -> None:
+def test_run_onnxruntime_feeds_the_batch_and_rank_that_a_file_declares(shape: list[int], tmp_path: Path) -> None:
     """Rows come back one for one, however many the file takes a run, and of whatever rank."""
     onnx = pytest.importorskip("onnx")
     node = onnx.helper.make_node("Neg", ["x"], ["y"])

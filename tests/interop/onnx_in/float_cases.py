@@ -3,7 +3,7 @@
 Constants are small (no sum of magnitudes above 1, no divisor below 1), so that one bound serves all: see `bound`.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -13,7 +13,7 @@ RNG = np.random.default_rng(20)
 U = 2.0**-24
 
 
-def small(*shape):
+def small(*shape: Any) -> Any:
     """Numbers whose sums along the first axis stay below 1."""
     return (RNG.uniform(-1, 1, shape) / shape[0]).astype(np.float32)
 
@@ -41,20 +41,20 @@ class Case(NamedTuple):
 
     data: bytes
     want: object
-    shape: tuple
+    shape: tuple[Any, ...]
     bound: float
 
 
-def sigmoid(z):
+def sigmoid(z: Any) -> Any:
     return 1 / (1 + np.exp(-z))
 
 
-def softmax(z):
+def softmax(z: Any) -> Any:
     e = np.exp(z - z.max(axis=1, keepdims=True))
     return e / e.sum(axis=1, keepdims=True)
 
 
-def case(nodes, want, *, shape=(4,), opset=13, dims=None):
+def case(nodes: Any, want: Any, *, shape: Any = (4,), opset: int = 13, dims: Any = None) -> Any:
     """A case, with the bound that its number of operations gives.
 
     Every constant maps a magnitude m to at most m + 1, and an error e to at most e; n operations one behind the other,
@@ -69,16 +69,16 @@ def case(nodes, want, *, shape=(4,), opset=13, dims=None):
 TAIL = [node("Gemm", "h W2 B2", "y")]
 
 
-def tailed(nodes, hidden, **kwargs):
+def tailed(nodes: Any, hidden: Any, **kwargs: Any) -> Any:
     """A case with a second layer behind."""
     return case([*nodes, *TAIL], lambda x: hidden(x) @ W2.astype(float) + B2, **kwargs)
 
 
-def z(x, w=W, b=B):
+def z(x: Any, w: Any = W, b: Any = B) -> Any:
     return x @ w.astype(float) + b
 
 
-def relu(t):
+def relu(t: Any) -> Any:
     return np.maximum(t, 0)
 
 
@@ -86,7 +86,7 @@ GEMM = node("Gemm", "x W B", "g")
 ROWS = [node("Gemm", "f V64", "y")]
 
 
-def flattened(nodes, *, shape=(1, 8, 8), dims=None, opset=13):
+def flattened(nodes: Any, *, shape: Any = (1, 8, 8), dims: Any = None, opset: int = 13) -> Any:
     """Nodes that only flatten x into f, and a product."""
     return case([*nodes, *ROWS], lambda x: x.reshape(-1, 64) @ V64.astype(float), shape=shape, dims=dims, opset=opset)
 

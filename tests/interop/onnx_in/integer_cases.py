@@ -4,6 +4,8 @@ With weights in [-64, 63] a pair of products of uint8 and int8 stays inside int1
 processor's onnxruntime sums them exactly.
 """
 
+from typing import Any
+
 import numpy as np
 
 from tests.interop.onnx_in.models import model, node, tensor, value
@@ -16,7 +18,7 @@ SX, SH, SY = np.float32(0.021), np.float32(0.043), np.float32(0.19)
 SW1, SW2 = np.float32(0.0123), RNG.uniform(0.005, 0.02, C).astype(np.float32)
 
 
-def scales(kind):
+def scales(kind: Any) -> Any:
     """The tensors of activations of one code type, and the weights with everything about them."""
     zero = np.uint8 if kind == "uint8" else np.int8
     low = 0 if kind == "uint8" else -128
@@ -53,11 +55,11 @@ def scales(kind):
     return [tensor(name, np.asarray(array)) for name, array in arrays.items()]
 
 
-def q(a, b, s="sh", zero="zh"):
+def q(a: Any, b: Any, s: str = "sh", zero: str = "zh") -> Any:
     return node("QuantizeLinear", f"{a} {s} {zero}", b)
 
 
-def dq(a, b, s="sh", zero="zh", **more):
+def dq(a: Any, b: Any, s: str = "sh", zero: str = "zh", **more: Any) -> Any:
     return node("DequantizeLinear", f"{a} {s} {zero}", b, **more)
 
 
@@ -145,7 +147,7 @@ DYNAMIC = {
 }  # fmt: skip
 
 
-def built(nodes, kind, *, codes=False, opset=13):
+def built(nodes: Any, kind: Any, *, codes: bool = False, opset: int = 13) -> Any:
     """A model of a case; its input and output are codes where it has no quantizers at its ends."""
     types = {"uint8": 2, "int8": 3}
     entry = value("xq", types[kind], ("n", K)) if codes else value("x", 1, ("n", K))

@@ -4,6 +4,7 @@ Legend: number a field; value what it holds; x the input's name, y the output's.
 """
 
 import struct
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +14,7 @@ TYPES = {
 }  # fmt: skip
 
 
-def varint(value):
+def varint(value: Any) -> Any:
     """Return an unsigned 64-bit integer, seven bits a byte."""
     value &= (1 << 64) - 1
     out = bytearray()
@@ -23,7 +24,7 @@ def varint(value):
     return bytes([*out, value])
 
 
-def field(number, value):
+def field(number: Any, value: Any) -> Any:
     """Return one field: an int as a varint, a float as four bytes, text and bytes with their length."""
     if isinstance(value, float):
         return varint(number << 3 | 5) + struct.pack("<f", value)
@@ -33,7 +34,7 @@ def field(number, value):
     return varint(number << 3 | 2) + varint(len(data)) + data
 
 
-def tensor(name, array, *, kind=None, raw=None, dims=None, extra=b""):
+def tensor(name: Any, array: Any, *, kind: Any = None, raw: Any = None, dims: Any = None, extra: Any = b"") -> Any:
     """Return TensorProto of an array, as raw_data; kind, raw and dims in place of the array's own."""
     array = np.asarray(array)
     shape = array.shape if dims is None else dims
@@ -42,7 +43,7 @@ def tensor(name, array, *, kind=None, raw=None, dims=None, extra=b""):
     return body + field(8, name) + (field(9, data) if raw != b"" or array.size == 0 else b"") + extra
 
 
-def attribute(name, value):
+def attribute(name: Any, value: Any) -> Any:
     """Return AttributeProto of an int, float, str, array, or a list of ints or floats."""
     body = field(1, name)
     if isinstance(value, bool | int):
@@ -58,7 +59,7 @@ def attribute(name, value):
     return body + b"".join(field(8, int(v)) for v in value) + field(20, 7)
 
 
-def node(op, inputs, outputs, *, domain="", name="", **attributes):
+def node(op: Any, inputs: Any, outputs: Any, *, domain: str = "", name: str = "", **attributes: Any) -> Any:
     """Return NodeProto; inputs and outputs are names, space-separated, "-" for one that is left out."""
     body = b"".join(field(1, "" if i == "-" else i) for i in inputs.split())
     body += b"".join(field(2, o) for o in outputs.split())
@@ -66,14 +67,23 @@ def node(op, inputs, outputs, *, domain="", name="", **attributes):
     return body + b"".join(field(5, attribute(key, value)) for key, value in attributes.items())
 
 
-def value(name, kind=1, shape=("n", 4)):
+def value(name: Any, kind: Any = 1, shape: Any = ("n", 4)) -> Any:
     """Return ValueInfoProto of a tensor; a text in its shape is a dimension's name, None no shape at all."""
     dims = b"" if shape is None else b"".join(field(1, field(2 if isinstance(d, str) else 1, d)) for d in shape)
     kind_of = field(1, kind) + (b"" if shape is None else field(2, dims))
     return field(1, name) + field(2, field(1, kind_of))
 
 
-def model(nodes, tensors=(), *, inputs=None, outputs=None, opset=13, ir=8, more=b""):
+def model(
+    nodes: Any,
+    tensors: Any = (),
+    *,
+    inputs: Any = None,
+    outputs: Any = None,
+    opset: int = 13,
+    ir: Any = 8,
+    more: Any = b"",
+) -> Any:
     """Return ModelProto: input "x", output "y", unless others are given; more bytes of the graph."""
     graph = b"".join(field(1, n) for n in nodes) + field(2, "g") + more
     graph += b"".join(field(5, t) for t in tensors)
@@ -84,7 +94,7 @@ def model(nodes, tensors=(), *, inputs=None, outputs=None, opset=13, ir=8, more=
     return field(1, ir) + field(7, graph) + opsets
 
 
-def run(data, x):
+def run(data: Any, x: Any) -> Any:
     """Return what onnxruntime answers: one thread, its first float or code output."""
     import onnxruntime
 

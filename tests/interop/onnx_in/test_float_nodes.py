@@ -1,5 +1,7 @@
 """Float models are what the definitions of their operators make of them."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -9,13 +11,13 @@ from tests.interop.onnx_in.float_cases import CASES, GEMM, TAIL, TENSORS
 from tests.interop.onnx_in.models import model, node, run, tensor, value
 
 
-def rows(case):
+def rows(case: Any) -> Any:
     """Two rows, for files that bake their batch in."""
     return np.random.default_rng(3).uniform(-1, 1, (2, *case.shape)).astype(np.float32)
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_run_is_the_definition(name):
+def test_run_is_the_definition(name: Any) -> None:
     """Each model answers as ONNX defines its operators, inference in every opset, within the bound of its sums."""
     case = CASES[name]
     x = rows(case)
@@ -27,7 +29,7 @@ def test_run_is_the_definition(name):
 
 @pytest.mark.parametrize("name", CASES)
 @pytest.mark.peer
-def test_run_is_onnxruntimes(name):
+def test_run_is_onnxruntimes(name: Any) -> None:
     """Each model answers as onnxruntime does, within the bound of the sums of both."""
     pytest.importorskip("onnxruntime", reason="onnxruntime is in the extra 'peers'")
     case = CASES[name]
@@ -38,7 +40,7 @@ def test_run_is_onnxruntimes(name):
     assert np.abs(got - want.astype(float)).max() <= 2 * case.bound
 
 
-def test_the_bound_is_not_vacuous():
+def test_the_bound_is_not_vacuous() -> None:
     """Leaving out alpha, or the transpose of square weights, moves an output by more than the bound allows."""
     assert max(case.bound for case in CASES.values() if case.shape == (4,)) < 1e-4
     assert max(case.bound for case in CASES.values()) < 2e-3
@@ -62,7 +64,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_decode_onnx_refuses_by_name(name):
+def test_decode_onnx_refuses_by_name(name: Any) -> None:
     """What no FloatMLP computes is refused, and the message names the node."""
     nodes, problem = REFUSED[name]
     with pytest.raises(FormatError, match=rf"net\.onnx: node .*{problem}"):
@@ -77,7 +79,7 @@ MOVED = {
 
 
 @pytest.mark.parametrize("name", MOVED)
-def test_decode_onnx_refuses_what_moves_numbers(name):
+def test_decode_onnx_refuses_what_moves_numbers(name: Any) -> None:
     """A reshape that mixes rows, a transpose of several planes, a repetition: no flatten."""
     more = [tensor("to16", np.array([-1, 16])), tensor("twos", np.array([1, 2]))]
     nodes = [*MOVED[name], node("Gemm", "f V64", "y")]
@@ -86,7 +88,7 @@ def test_decode_onnx_refuses_what_moves_numbers(name):
         decode_onnx(data, "net.onnx", folder=None)
 
 
-def test_a_flatten_for_one_row_alone_is_noted():
+def test_a_flatten_for_one_row_alone_is_noted() -> None:
     """Flatten of axis 0 makes one row of all: right for a batch of one, which is all that the file can run."""
     data = model([node("Flatten", "x", "f", axis=0), node("Gemm", "f W B", "y")], TENSORS)
     found = decode_onnx(data, "net.onnx", folder=None)

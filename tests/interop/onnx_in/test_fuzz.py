@@ -1,6 +1,7 @@
 """Files that lie: every damaged model loads, or raises the one error that names its file, within bounds of memory."""
 
 import tracemalloc
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ MODELS = [
 ]
 
 
-def _judged(count, seed):
+def _judged(count: int, seed: int) -> Any:
     """How many of `count` mutants of every model load."""
     rng = np.random.default_rng(seed)
     return sum(
@@ -29,19 +30,19 @@ def _judged(count, seed):
     )
 
 
-def test_a_few_thousand_mutants_load_or_are_refused():
+def test_a_few_thousand_mutants_load_or_are_refused() -> None:
     """30 mutants of each of the models, float, quantized and dynamic; some load, most do not."""
     assert 0 < _judged(30, 1) < 30 * len(MODELS)
 
 
 @pytest.mark.slow
-def test_a_hundred_thousand_mutants_load_or_are_refused():
+def test_a_hundred_thousand_mutants_load_or_are_refused() -> None:
     """1,700 mutants of each of the models, more than 10^5."""
     assert 1700 * len(MODELS) >= 10**5
     _judged(1700, 2)
 
 
-def _structured(rng):
+def _structured(rng: np.random.Generator) -> Any:
     """A graph of random nodes over random names: well-formed bytes, arbitrary sense."""
     operators = (
         "Gemm MatMul Add Sub Mul Div Relu Clip Softmax Reshape Flatten Transpose Squeeze Unsqueeze Concat Gather Slice "
@@ -80,14 +81,14 @@ def _structured(rng):
     return model(nodes, [tensor(f"c{i}", a) for i, a in enumerate(arrays)], opset=opset)
 
 
-def test_graphs_of_random_nodes_load_or_are_refused():
+def test_graphs_of_random_nodes_load_or_are_refused() -> None:
     """800 well-formed graphs without sense."""
     rng = np.random.default_rng(3)
     for _ in range(800):
         judge(lambda data: decode_onnx(data, "net.onnx", folder=None), _structured(rng), "net.onnx")
 
 
-def _rewired(nodes, rng):
+def _rewired(nodes: Any, rng: np.random.Generator) -> Any:
     """A good graph's nodes, with some left out, doubled, moved, or reading another name."""
     names = [bytes(v) for n in nodes for number, _, v in Reader("net").read(memoryview(n), "") if number in (1, 2)]
     nodes = list(nodes)
@@ -104,12 +105,12 @@ def _rewired(nodes, rng):
                 parts = [(n, v) for n, _, v in Reader("net").read(memoryview(nodes[at]), "")]
                 reads = [i for i, (number, _) in enumerate(parts) if number == 1]
                 if reads:
-                    parts[reads[int(rng.integers(0, len(reads)))]] = (1, names[int(rng.integers(0, len(names)))])
+                    parts[reads[int(rng.integers(0, len(reads)))]] = (1, names[int(rng.integers(0, len(names)))])  # type: ignore[assignment]
                 nodes[at] = b"".join(field(number, v) for number, v in parts)
     return nodes
 
 
-def test_rewired_graphs_load_or_are_refused():
+def test_rewired_graphs_load_or_are_refused() -> None:
     """800 quantized and dynamic graphs whose nodes read what they should not."""
     rng = np.random.default_rng(4)
     graphs = list((QDQ | QOPERATOR | DYNAMIC).values())
@@ -124,7 +125,7 @@ def test_rewired_graphs_load_or_are_refused():
     assert 40 < loaded < 760
 
 
-def test_many_small_messages_cost_no_more_than_their_bound():
+def test_many_small_messages_cost_no_more_than_their_bound() -> None:
     """Sixty thousand nodes of two bytes, dims of a byte each, or packed integers do not fill the memory."""
     for graph in (
         field(1, b"") * 60_000,
@@ -138,7 +139,7 @@ def test_many_small_messages_cost_no_more_than_their_bound():
         assert not judge(lambda read: decode_onnx(read, "net.onnx", folder=None), data, "net.onnx")
 
 
-def test_a_constant_that_grows_is_refused():
+def test_a_constant_that_grows_is_refused() -> None:
     """A sum of a column and a row of 3,000 would be nine million numbers from six thousand."""
     column, row = np.ones((3000, 1), np.float32), np.ones((1, 3000), np.float32)
     data = model([node("Add", "c r", "W"), node("MatMul", "x W", "y")], [tensor("c", column), tensor("r", row)])

@@ -1,6 +1,7 @@
 """The graph as a whole: one way from one input to one output, in whatever order the file lists it."""
 
 import itertools
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,12 +15,12 @@ WEIGHTS = [tensor("W", W), tensor("B", np.ones(3, np.float32))]
 PRODUCT = node("Gemm", "x W B", "g", name="first")
 
 
-def read(data):
+def read(data: Any) -> Any:
     """Read a model that has no files beside it."""
     return decode_onnx(data, "net.onnx", folder=None)
 
 
-def test_decode_onnx_takes_nodes_in_any_order():
+def test_decode_onnx_takes_nodes_in_any_order() -> None:
     """Nodes listed backwards, a constant behind its user, nodes nobody needs: the same network."""
     nodes = [
         node("Gemm", "h V -", "y"),
@@ -33,7 +34,7 @@ def test_decode_onnx_takes_nodes_in_any_order():
     np.testing.assert_array_equal(net.layers[0].w, W)
 
 
-def test_decode_onnx_takes_initializers_that_are_inputs_too():
+def test_decode_onnx_takes_initializers_that_are_inputs_too() -> None:
     """IR 3 lists every initializer among the graph's inputs."""
     found = read(model([node("Gemm", "x W B", "y")], WEIGHTS, inputs=[value("W"), value("x"), value("B")], ir=3))
     np.testing.assert_array_equal(found.model.layers[0].w, W)
@@ -89,14 +90,14 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("case", HOSTILE)
-def test_decode_onnx_refuses_by_name(case):
+def test_decode_onnx_refuses_by_name(case: Any) -> None:
     """What is no straight way from one input to one output is refused, and the message names file and place."""
     data, problem = HOSTILE[case]
     with pytest.raises(FormatError, match=rf"net\.onnx: .*{problem}"):
         read(data)
 
 
-def test_decode_onnx_follows_a_long_chain_without_recursion():
+def test_decode_onnx_follows_a_long_chain_without_recursion() -> None:
     """5,000 nodes in a row are walked, not recursed into."""
     names = ["x", *(f"n{i}" for i in range(5000)), "y"]
     nodes = [node("Identity", a, b) for a, b in itertools.pairwise(names)]
@@ -104,7 +105,7 @@ def test_decode_onnx_follows_a_long_chain_without_recursion():
     assert read(model(nodes, WEIGHTS)).model.neurons == (3,)
 
 
-def test_long_names_are_shortened_in_messages():
+def test_long_names_are_shortened_in_messages() -> None:
     """A name of 500 characters does not hide what is wrong with it."""
     data = model([node("Elu", "x", "y", name="n" * 500)])
     with pytest.raises(FormatError) as error:
@@ -112,7 +113,7 @@ def test_long_names_are_shortened_in_messages():
     assert len(str(error.value)) < 400 and "nnn...nnn" in str(error.value)
 
 
-def test_labels_beside_the_probabilities_are_left_out():
+def test_labels_beside_the_probabilities_are_left_out() -> None:
     """Label outputs of a classifier are no second network; a note says which were left."""
     nodes = [
         PRODUCT,
@@ -126,7 +127,7 @@ def test_labels_beside_the_probabilities_are_left_out():
     assert found.head == "softmax" and any("'label'" in note for note in found.notes)
 
 
-def test_a_pair_of_probabilities_is_one_logistic_unit():
+def test_a_pair_of_probabilities_is_one_logistic_unit() -> None:
     """[1 - p, p] is p's logit with the head logistic, and `run` gives both columns."""
     nodes = [
         node("MatMul", "x V", "g"),

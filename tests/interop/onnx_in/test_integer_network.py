@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -44,7 +45,7 @@ FLOAT_GEMM = {("codes clipped into a narrower interval", "int8")}
 
 @pytest.mark.parametrize(("name", "kind"), sorted({(name, kind) for name in STATIC for kind in KINDS} - FLOAT_GEMM))
 @pytest.mark.peer
-def test_run_is_onnxruntimes_byte_for_byte(name, kind):
+def test_run_is_onnxruntimes_byte_for_byte(name: Any, kind: Any) -> None:
     """20,000 outputs a case, none of them different; a float softmax behind the codes within its own rounding."""
     pytest.importorskip("onnxruntime", reason="onnxruntime is in the extra 'peers'")
     data = built(STATIC[name], kind)
@@ -60,7 +61,7 @@ def test_run_is_onnxruntimes_byte_for_byte(name, kind):
 
 @pytest.mark.parametrize("name", DYNAMIC)
 @pytest.mark.peer
-def test_dynamic_run_is_onnxruntimes_byte_for_byte(name):
+def test_dynamic_run_is_onnxruntimes_byte_for_byte(name: Any) -> None:
     """The scales come from the whole batch, as DynamicQuantizeLinear takes them."""
     pytest.importorskip("onnxruntime", reason="onnxruntime is in the extra 'peers'")
     data = built(DYNAMIC[name], "uint8")
@@ -70,7 +71,7 @@ def test_dynamic_run_is_onnxruntimes_byte_for_byte(name):
 
 
 @pytest.mark.parametrize("profile", ["fbgemm", "xnnpack_fp32", "tflite_ref"])
-def test_dynamic_file_is_refused_under_an_engine_without_its_operators(profile):
+def test_dynamic_file_is_refused_under_an_engine_without_its_operators(profile: Any) -> None:
     """DynamicQuantizeLinear belongs to the engines that run ONNX."""
     with pytest.raises(FormatError, match=f"{profile} has no DynamicQuantizeLinear; ort, ort_pair16 and onnx_ref"):
         decode_onnx(built(next(iter(DYNAMIC.values())), "uint8"), "net", folder=None, profile=profile)
@@ -78,7 +79,7 @@ def test_dynamic_file_is_refused_under_an_engine_without_its_operators(profile):
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.peer
-def test_codes_in_and_out_are_the_files_own(kind):
+def test_codes_in_and_out_are_the_files_own(kind: Any) -> None:
     """A file without quantizers at its ends takes codes and gives codes, and so does what was read of it."""
     pytest.importorskip("onnxruntime", reason="onnxruntime is in the extra 'peers'")
     nodes = [*QDQ["gemm and relu"][:-2], q("o", "y", "sy", "zy")]
@@ -92,7 +93,7 @@ def test_codes_in_and_out_are_the_files_own(kind):
 
 
 @pytest.mark.peer
-def test_codes_of_another_kind_at_the_door_are_moved():
+def test_codes_of_another_kind_at_the_door_are_moved() -> None:
     """uint8 codes in and out around an int8 network with a softmax: as TFLite files are converted."""
     pytest.importorskip("onnxruntime", reason="onnxruntime is in the extra 'peers'")
     nodes = [
@@ -112,7 +113,7 @@ def test_codes_of_another_kind_at_the_door_are_moved():
     assert np.abs(got.astype(int) - want).max() <= 1
 
 
-def test_layers_hold_the_files_own_integers():
+def test_layers_hold_the_files_own_integers() -> None:
     """Weights, bias, scales and zero points are those of the file; the name of the clamp is where it says one."""
     net = decode_onnx(built(QDQ["gemm and relu"], "uint8"), "net", folder=None).model
     layer = net.layers[0]
@@ -123,7 +124,7 @@ def test_layers_hold_the_files_own_integers():
     assert net.profile.name == "ort"
 
 
-def test_relu_behind_dequantize_is_the_same_clamp_or_a_table():
+def test_relu_behind_dequantize_is_the_same_clamp_or_a_table() -> None:
     """max(q, z) where no quantizer follows; a code for each code where one does."""
     half = [*GEMM1, q("g", "pq", "sh", "zm"), dq("pq", "pd", "sh", "zm"), node("Relu", "pd", "hd")]
     second = [dq("W2", "w2", "sw2", "zw2", axis=1), node("Gemm", "hd w2", "o"), *LAST[1:]]
@@ -133,7 +134,7 @@ def test_relu_behind_dequantize_is_the_same_clamp_or_a_table():
     np.testing.assert_array_equal(table.table, np.maximum(np.arange(-128, 128), 0))
 
 
-def test_a_clip_of_codes_narrows_the_interval():
+def test_a_clip_of_codes_narrows_the_interval() -> None:
     """An integer Clip between quantizer and dequantizer carries the true width."""
     layer = decode_onnx(built(QDQ["codes clipped into a narrower interval"], "uint8"), "net", folder=None).model.layers[
         0
@@ -141,7 +142,7 @@ def test_a_clip_of_codes_narrows_the_interval():
     assert (layer.y.qmin, layer.y.qmax) == (8, 247)
 
 
-def test_float_bias_is_quantized_as_the_engine_does():
+def test_float_bias_is_quantized_as_the_engine_does() -> None:
     """half_even(b / (sx sw)): the file's own integers, where they were where the floats came from."""
     nodes = [*FIRST, node("Gemm", "xd w1 fb1", "g"), q("g", "y")]
     layer = decode_onnx(built(nodes, "uint8"), "net", folder=None).model.layers[0]
@@ -149,7 +150,7 @@ def test_float_bias_is_quantized_as_the_engine_does():
 
 
 @pytest.mark.parametrize("kind", [22, 21, 26, 25])
-def test_weights_of_four_and_two_bits_are_read(kind):
+def test_weights_of_four_and_two_bits_are_read(kind: Any) -> None:
     """INT4, UINT4, INT2 and UINT2 weights become layers of that width."""
     bits = 4 if kind in (21, 22) else 2
     codes = np.random.default_rng(4).integers(0, 2**bits, 12)
@@ -221,7 +222,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_decode_onnx_refuses_by_name(name):
+def test_decode_onnx_refuses_by_name(name: Any) -> None:
     """What no integer layer computes is refused, and the message names the node."""
     nodes, problem = REFUSED[name]
     more = {
@@ -235,7 +236,7 @@ def test_decode_onnx_refuses_by_name(name):
         decode_onnx(model(nodes, tensors, inputs=[value("x", 1, ("n", K))]), "net.onnx", folder=None)
 
 
-def _corpus_integers():
+def _corpus_integers() -> Any:
     if not CORPUS.exists():
         return []
     entries = json.loads((CORPUS / "MANIFEST.json").read_text())["entries"]
@@ -243,7 +244,7 @@ def _corpus_integers():
 
 
 @pytest.mark.skipif(not CORPUS.exists(), reason="the corpus of model files does not stand beside the project")
-def test_integer_files_of_the_corpus_answer_byte_for_byte():
+def test_integer_files_of_the_corpus_answer_byte_for_byte() -> None:
     """Every quantized ONNX file of the corpus gives its reference outputs, without one differing bit."""
     entries = _corpus_integers()
     assert len(entries) >= 14

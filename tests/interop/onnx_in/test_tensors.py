@@ -1,5 +1,7 @@
 """The numbers of a tensor: every type and every way to store them is the same array."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -11,14 +13,14 @@ from npquant.interop.onnx_in.wire import Reader
 from tests.interop.onnx_in.models import TYPES, field, tensor, varint
 
 
-def decoded(data):
+def decoded(data: Any) -> Any:
     """Decode TensorProto bytes."""
     reader = Reader("net")
     return TensorReader(reader, Folder(None, "net")).array(read_tensor(memoryview(data), reader, "tensor"), "w")
 
 
 @pytest.mark.parametrize("dtype", sorted(TYPES))
-def test_array_of_raw_data_is_the_array(dtype):
+def test_array_of_raw_data_is_the_array(dtype: Any) -> None:
     """Little-endian raw bytes of each type come back bit for bit."""
     array = np.random.default_rng(5).integers(0, 2 if dtype == "bool" else 90, (3, 4)).astype(dtype)
     got = decoded(tensor("w", array))
@@ -26,7 +28,7 @@ def test_array_of_raw_data_is_the_array(dtype):
     np.testing.assert_array_equal(got, array)
 
 
-def packed(number, values, dtype):
+def packed(number: Any, values: Any, dtype: Any) -> Any:
     """Return a typed field of varints, or of words for floats."""
     if np.dtype(dtype).kind == "f":
         return field(number, np.asarray(values, dtype).tobytes())
@@ -50,7 +52,7 @@ def packed(number, values, dtype):
         (26, 5, [0b0110], np.int8([-2, 1])),
     ],
 )
-def test_array_of_typed_fields_is_the_array(kind, number, values, want):
+def test_array_of_typed_fields_is_the_array(kind: Any, number: Any, values: Any, want: Any) -> None:
     """float_data, int32_data and the others hold the same numbers as raw_data would."""
     wide = {4: "<f4", 10: "<f8"}.get(number, "int64")
     got = decoded(tensor("w", np.zeros(2, np.float32), kind=kind, raw=b"", extra=packed(number, values, wide)))
@@ -58,7 +60,7 @@ def test_array_of_typed_fields_is_the_array(kind, number, values, want):
     np.testing.assert_array_equal(got, want)
 
 
-def test_array_of_unpacked_floats_is_the_array():
+def test_array_of_unpacked_floats_is_the_array() -> None:
     """Old writers give a key to each number of a repeated field."""
     extra = field(4, 1.5) + field(4, -2.0)
     np.testing.assert_array_equal(decoded(tensor("w", np.zeros(2, np.float32), raw=b"", extra=extra)), [1.5, -2.0])
@@ -81,7 +83,7 @@ def test_array_of_unpacked_floats_is_the_array():
         (tensor("w", np.zeros(2, np.float32), extra=field(3, b"")), "in segments"),
     ],
 )
-def test_array_refuses_numbers_that_do_not_fit_type_and_shape(data, problem):
+def test_array_refuses_numbers_that_do_not_fit_type_and_shape(data: Any, problem: Any) -> None:
     """Too few bytes, too many, unknown types and shapes beyond any memory: one error that names the tensor."""
     with pytest.raises(FormatError, match=f"net: tensor 'w': .*{problem}"):
         decoded(data)

@@ -1,6 +1,7 @@
 """A dynamic network as ONNX is npquant's own arithmetic to the last bit, or the engine's where that is its profile."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +17,9 @@ needs_onnxruntime = pytest.mark.skipif(version_onnxruntime() is None, reason="on
 SIZES = (33, 20, 17, 9)
 
 
-def network(rng: np.random.Generator, granularity: str, bits: int, *, zeros: bool = False, most: int = 127, **other):
+def network(
+    rng: np.random.Generator, granularity: str, bits: int, *, zeros: bool = False, most: int = 127, **other: Any
+) -> Any:
     """Draw a network whose activations are exact."""
     layers = []
     for k, n, activation in zip(SIZES, SIZES[1:], ("relu", "clipped_relu", "identity"), strict=False):

@@ -119,7 +119,7 @@ def test_a_factor_beta_is_folded_and_none_is_refused() -> None:
     near(read(lambda p: build(p, 0.5)).model.logits(X), 0.5 * (X @ W + B))
     for beta in (None, -1.0, float("nan"), float("inf")):
         with pytest.raises(FormatError, match="beta"):
-            read(lambda p, beta=beta: build(p, beta))
+            read(lambda p, beta=beta: build(p, beta))  # type: ignore[misc]
 
 
 def test_constants_through_dequantize_are_read() -> None:

@@ -223,7 +223,7 @@ def test_16x8_files_are_read_with_the_biases_that_they_name() -> None:
         return p.operator("FULLY_CONNECTED", 11, (x, w, b), codes(p, p16, 5), options)
 
     for dtype, named in (("int64", None), ("int64", 4), ("int32", 2)):
-        assert read(lambda p, d=dtype, n=named: build(p, d, n)).model.layers[0].bias.dtype == dtype
+        assert read(lambda p, d=dtype, n=named: build(p, d, n)).model.layers[0].bias.dtype == dtype  # type: ignore[misc]
     with pytest.raises(FormatError, match="INT32"):
         read(lambda p: build(p, "int32", None))
 

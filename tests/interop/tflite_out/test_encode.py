@@ -23,7 +23,7 @@ W = QuantParams(0.02, 0, -128, 127)
 def one(**fields: object) -> IntegerMLP:
     """A network of one layer, some of its fields changed."""
     layer = IntegerLayer(np.array([[9], [-9]], np.int8), np.array([5], np.int32), P, W, P, "identity")
-    changed = dataclasses.replace(layer, **fields)  # type: ignore[arg-type]
+    changed = dataclasses.replace(layer, **fields)
     return IntegerMLP((changed,), changed.x)
 
 
@@ -167,7 +167,7 @@ def test_heads_and_kinds_that_are_not_written_are_refused() -> None:
     with pytest.raises(ValueError, match="unknown head"):
         encode_tflite(one(), head="sparsemax")
     with pytest.raises(TypeError, match="str"):
-        encode_tflite("model")  # type: ignore[arg-type]
+        encode_tflite("model")
 
 
 @pytest.mark.parametrize("head", ["none", "softmax", "logsoftmax", "logistic"])
@@ -188,7 +188,7 @@ def test_float_networks_come_back_equal(head: str) -> None:
         np.testing.assert_array_equal(one_layer.b, two.b)
     wide = FloatMLP((DenseLayer(rng.normal(size=(4, 3)), rng.normal(size=3), "identity"),))
     again = from_tflite(encode_tflite(wide)).model
-    np.testing.assert_array_equal(again.layers[0].w, wide.layers[0].w.astype(np.float32))  # type: ignore[union-attr]
+    np.testing.assert_array_equal(again.layers[0].w, wide.layers[0].w.astype(np.float32))
 
 
 def test_float_networks_that_tflite_has_not_are_refused() -> None:
@@ -205,5 +205,5 @@ def test_the_network_of_a_profile_keeps_its_integers() -> None:
     """A file read under one profile and under another holds the same integers; only the answers may differ."""
     data = encode_tflite(network(np.random.default_rng(8), [20, 16, 8], ["relu", "identity"]))
     found = [from_tflite(data, profile=name).model for name in ("litert_ref_2025", "ruy_x86", "tflm", "npquant")]
-    assert all(model.layers == found[0].layers for model in found)  # type: ignore[union-attr]
-    assert found[1].profile is get("ruy_x86")  # type: ignore[union-attr]
+    assert all(model.layers == found[0].layers for model in found)
+    assert found[1].profile is get("ruy_x86")

@@ -44,14 +44,14 @@ def run_of(kind: str, folder: Path) -> dict[str, Any]:
         data = write_table(table, rng.normal(size=(rows, 5)) + 2 * np.eye(3, 5)[y], [names[c] for c in y])
         options["activation_bits"] = 8
     if kind == "many layers":
-        options.update(hidden=(10,) * 13, activation="relu")
+        options.update(hidden=(10,) * 13, activation="relu")  # type: ignore[call-overload]
     if kind == "no hidden layer":
         save(FloatMLP((DenseLayer(np.eye(5, 3), np.zeros(3), "identity"),)), folder / "net.npz")
-        options = {"model": str(folder / "net.npz"), "bits": 3}
+        options: dict[str, Any] = {"model": str(folder / "net.npz"), "bits": 3}  # type: ignore[no-redef]
     if kind == "missed":
         options["max_bytes"] = 400
     out = str(folder / "out")
-    report: dict[str, Any] = run_workflow(data=data, out=out, targets=("none",), **options)  # type: ignore[arg-type]
+    report: dict[str, Any] = run_workflow(data=data, out=out, targets=("none",), **options)
     return report
 
 

@@ -3,6 +3,8 @@
 import json
 import subprocess
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,7 +24,7 @@ from tests.testing.adapters.compiled import compiled
 CLASSES = ["plain", "tie", "channel", "degenerate", "activation", "zero_point", "sequence", "network", "float_edge"]
 
 
-def cases(profile, tier="smoke"):
+def cases(profile: Any, tier: str = "smoke") -> Any:
     """Return the cases of a few classes."""
     record = get(profile)
     can = plain_capabilities(record)
@@ -31,7 +33,7 @@ def cases(profile, tier="smoke"):
 
 
 @pytest.fixture
-def answered(tmp_path):
+def answered(tmp_path: Path) -> Any:
     """Return a folder of questions, with the right answers as text."""
     write_questions(tmp_path, cases("npquant"))
     lines = [" ".join(map(str, expected(case).ravel())) + "\n" for case in read_cases(tmp_path)]
@@ -40,7 +42,7 @@ def answered(tmp_path):
 
 
 @pytest.mark.parametrize("profile", ["npquant", "ort", "fbgemm", "gemmini_f32", "tflite_ref"])
-def test_questions_read_back_are_the_cases(profile, tmp_path):
+def test_questions_read_back_are_the_cases(profile: Any, tmp_path: Path) -> None:
     """A question read back asks the same, and its profile answers the same."""
     asked = [c for c in cases(profile) if len(c.model.layers) == 1]
     lines = [write_question(case) for case in asked]
@@ -53,7 +55,7 @@ def test_questions_read_back_are_the_cases(profile, tmp_path):
         assert case.tags == first[write_question(case)].tags
 
 
-def test_quantize_questions_read_back(tmp_path):
+def test_quantize_questions_read_back(tmp_path: Path) -> None:
     """Real values come back bit for bit, NaN as NaN, and so do their codes."""
     record = get("ort")
     (module,) = chosen_classes(["float_edge"])
@@ -65,7 +67,7 @@ def test_quantize_questions_read_back(tmp_path):
             assert np.array_equal(expected(case), expected(before))
 
 
-def test_program_that_reads_a_file_is_judged(tmp_path):
+def test_program_that_reads_a_file_is_judged(tmp_path: Path) -> None:
     """The kernel of the pipe, run over the file of questions, is conformant; a wrong one is not."""
     for change, passed in (((), True), (("+ ((int64_t)1 << (shift - 1))", ""), False)):
         program = compiled(tmp_path, "pipe_kernel.c", *change)
@@ -79,7 +81,7 @@ def test_program_that_reads_a_file_is_judged(tmp_path):
         assert run(from_files(folder), classes=["plain"], tier="smoke").cases > 0
 
 
-def test_arrays_are_answers_too(answered):
+def test_arrays_are_answers_too(answered: Any) -> None:
     """answers.npz holds one array a question; a missing one is declined, a wrong dtype is a finding."""
     arrays = {str(i): expected(case) for i, case in enumerate(read_cases(answered))}
     (answered / "answers.txt").unlink()
@@ -94,7 +96,7 @@ def test_arrays_are_answers_too(answered):
     assert [failure.kind for failure in verdict.failures] == [kinds.WRONG_TYPE]
 
 
-def test_question_without_an_answer_is_counted_apart(answered):
+def test_question_without_an_answer_is_counted_apart(answered: Any) -> None:
     """`decline` stands for an answer that there is not: skipped by name, and nothing but such is nothing."""
     lines = (answered / "answers.txt").read_text().splitlines()
     (answered / "answers.txt").write_text("\n".join(["decline out of time", *lines[1:]]) + "\n")
@@ -104,7 +106,7 @@ def test_question_without_an_answer_is_counted_apart(answered):
     assert verify_offline(answered).exit_code == 4
 
 
-def test_wrong_answers_are_findings(answered):
+def test_wrong_answers_are_findings(answered: Any) -> None:
     """A wrong code, junk and a wrong count are findings of their lines."""
     lines = (answered / "answers.txt").read_text().splitlines()
     for line, kind in (("junk", kinds.JUNK), ("1 2 3 4 5 6 7 8 9 10 11", kinds.WRONG_SHAPE), ("999", kinds.NO_CODE)):
@@ -112,7 +114,7 @@ def test_wrong_answers_are_findings(answered):
         assert [failure.kind for failure in verify_offline(answered).failures] == [kind]
 
 
-def test_damaged_folders_are_refused(answered):
+def test_damaged_folders_are_refused(answered: Any) -> None:
     """A file cut short, edited, too long, missing or of a newer schema is a clear error, never a verdict."""
     kept = {name: (answered / name).read_bytes() for name in ("questions.txt", "answers.txt", "manifest.json")}
     manifest = json.loads(kept["manifest.json"])
@@ -148,14 +150,14 @@ def test_damaged_folders_are_refused(answered):
         from_files(answered)
 
 
-def test_other_profile_is_refused(answered):
+def test_other_profile_is_refused(answered: Any) -> None:
     """Answers to one profile's questions say nothing of another's."""
     with pytest.raises(ValueError, match="written under npquant"):
         from_files(answered, profile="ort")
     assert from_files(answered, profile="npquant").profile == "npquant"
 
 
-def test_only_layers_of_one_profile_are_written(tmp_path):
+def test_only_layers_of_one_profile_are_written(tmp_path: Path) -> None:
     """Networks and illegal cases are left out, equal cases written once; nothing and two profiles are refused."""
     p = QuantParams(0.5, 0, -128, 127)
     one = one_layer(np.array([[1]], np.int8), np.array([[2]], np.int8), None, p, p, p, "npquant")

@@ -2,6 +2,7 @@
 
 import sys
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,45 +19,45 @@ P = QuantParams(0.5, 0, -128, 127)
 BIAS = np.zeros(2, np.int32)
 CASE = one_layer(np.array([[1, 2], [3, 4]], np.int8), np.array([[4, 1], [0, 3]], np.int8), BIAS, P, P, P, "npquant")
 honest = partial(npquant.linear, profile="npquant")
-kept = []
+kept: list[Any] = []
 
 
-def as_view(x_q, w_q, bias, **layer):
+def as_view(x_q: Any, w_q: Any, bias: Any, **layer: Any) -> Any:
     """Answer with the input's own memory."""
     x_q[...] = honest(x_q.copy(), w_q, bias, **layer)
     return x_q
 
 
-def flips(x_q, w_q, bias, **layer):
+def flips(x_q: Any, w_q: Any, bias: Any, **layer: Any) -> Any:
     """Answer in turn."""
     kept.append(None)
     return honest(x_q, w_q, bias, **layer) ^ np.int8(1 + len(kept) % 2)
 
 
-def keeps(x_q, w_q, bias, **layer):
+def keeps(x_q: Any, w_q: Any, bias: Any, **layer: Any) -> Any:
     """Answer with a view of the input that a square layer allows."""
-    return x_q if not kept.append(x_q) else None
+    return x_q if not kept.append(x_q) else None  # type: ignore[func-returns-value]
 
 
-def prints(x_q, w_q, bias, **layer):
+def prints(x_q: Any, w_q: Any, bias: Any, **layer: Any) -> Any:
     """Answer rightly, and talk."""
     print("junk", file=sys.stdout)
     return honest(x_q, w_q, bias, **layer)
 
 
-def exits(code):
+def exits(code: Any) -> Any:
     """Return a function that ends the interpreter."""
 
-    def f(*args, **layer):
+    def f(*args: Any, **layer: Any) -> None:
         raise SystemExit(code)
 
     return f
 
 
-def raises(error):
+def raises(error: Any) -> Any:
     """Return a function that raises."""
 
-    def f(*args, **layer):
+    def f(*args: Any, **layer: Any) -> None:
         raise error
 
     return f
@@ -83,12 +84,12 @@ def raises(error):
         (keeps, kinds.ALIASED),
     ],
 )
-def test_function_that_misbehaves_is_named(f, kind):
+def test_function_that_misbehaves_is_named(f: Any, kind: Any) -> None:
     """What a function does wrong has a name, and the trial goes on."""
     assert ask(from_callable(f, profile="npquant", name="mock"), CASE).kind == kind
 
 
-def test_flaky_function_is_named():
+def test_flaky_function_is_named() -> None:
     """Two answers to one question are a finding of their own."""
     finding, _ = judge(from_callable(flips, profile="npquant"), CASE)
     assert finding is not None and finding.kind == kinds.FLAKY
@@ -99,10 +100,10 @@ class Stateful:
 
     name, profile = "stateful", "npquant"
 
-    def __init__(self, fault=""):
+    def __init__(self, fault: str = "") -> None:
         self.fault = fault
 
-    def prepare(self, model):
+    def prepare(self, model: Any) -> Any:
         """Pack the model."""
         return StatefulModel(model, self.fault)
 
@@ -110,10 +111,10 @@ class Stateful:
 class StatefulModel:
     """A packed model; `fault` says what it does wrong."""
 
-    def __init__(self, model, fault):
+    def __init__(self, model: Any, fault: Any) -> None:
         self.model, self.fault, self.scratch, self.calls = model, fault, None, 0
 
-    def run(self, x):
+    def run(self, x: Any) -> Any:
         """Run the layers."""
         self.calls += 1
         for layer in self.model.layers:
@@ -123,19 +124,19 @@ class StatefulModel:
         if self.fault == "scratch":
             if self.scratch is None or self.scratch.shape != x.shape:
                 self.scratch = np.empty_like(x)
-            self.scratch[...] = x
+            self.scratch[...] = x  # type: ignore[index]
             return self.scratch
         return x
 
 
-def test_object_form_works():
+def test_object_form_works() -> None:
     """Any object with name, profile and prepare(model).run(x) is a backend; it may have state, and hide it."""
     assert run(Stateful(), tier="smoke").passed
     assert run(Stateful(), classes=["sequence", "network", "layout"]).passed
 
 
 @pytest.mark.parametrize(("fault", "kind"), [("stale", kinds.WRONG_VALUE), ("scratch", kinds.OVERWRITTEN)])
-def test_object_with_leaking_state_is_named(fault, kind):
+def test_object_with_leaking_state_is_named(fault: Any, kind: Any) -> None:
     """State that shows in an answer is found by the class of sequences, and by no single call."""
     assert run(Stateful(fault), classes=["plain", "tie"], tier="smoke").passed
     verdict = run(Stateful(fault), classes=["sequence"])

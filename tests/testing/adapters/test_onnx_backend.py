@@ -1,6 +1,7 @@
 """What runs ONNX models: ONNX Runtime and the reference evaluator pass under their profiles, and fail under others."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ ORT = "ort" if machine.sums_pairs_exactly() else "ort_pair16"
 CLASSES = ["plain", "tie", "zero_point", "channel", "degenerate", "sequence", "network", "tail"]
 
 
-def ort_session(model):
+def ort_session(model: Any) -> Any:
     """Make an ONNX Runtime session of a model."""
     runtime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
     options = runtime.SessionOptions()
@@ -35,7 +36,7 @@ class ReferenceBackend:
     """onnx.reference behind ONNX's backend API."""
 
     @classmethod
-    def prepare(cls, model, device="CPU"):
+    def prepare(cls, model: Any, device: str = "CPU") -> Any:
         """Load a ModelProto."""
         reference = pytest.importorskip("onnx.reference", reason="onnx is not installed")
         return ReferenceRep(reference.ReferenceEvaluator(model))
@@ -44,17 +45,17 @@ class ReferenceBackend:
 class ReferenceRep:
     """A loaded model."""
 
-    def __init__(self, evaluator):
+    def __init__(self, evaluator: Any) -> None:
         self.evaluator = evaluator
 
-    def run(self, inputs):
+    def run(self, inputs: Any) -> Any:
         """Run on a list of inputs."""
         return self.evaluator.run(None, dict(zip(self.evaluator.input_names, inputs, strict=True)))
 
 
 @pytest.mark.peer
 @pytest.mark.parametrize("operator", ["QLinearMatMul", "QGemm"])
-def test_onnxruntime_passes_under_its_profile(operator):
+def test_onnxruntime_passes_under_its_profile(operator: Any) -> None:
     """ONNX Runtime is conformant under its profile by either operator, and not under `tflite_ref`."""
     pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
     backend = from_onnx_backend(ort_session, profile=ORT, operator=operator)
@@ -65,7 +66,7 @@ def test_onnxruntime_passes_under_its_profile(operator):
 
 
 @pytest.mark.peer
-def test_reference_evaluator_passes_under_its_profile():
+def test_reference_evaluator_passes_under_its_profile() -> None:
     """onnx.reference, behind ONNX's own API, is conformant under `onnx_ref`; `ort` adds the zero point elsewhere."""
     pytest.importorskip("onnx", reason="onnx is not installed")
     backend = from_onnx_backend(ReferenceBackend, profile="onnx_ref")
@@ -79,7 +80,7 @@ def test_reference_evaluator_passes_under_its_profile():
     zx=st.integers(-128, 127),
     zw=st.integers(-128, 127),
 )
-def test_bias_as_products_sums_to_the_bias(bias, zx, zw):
+def test_bias_as_products_sums_to_the_bias(bias: Any, zx: Any, zw: Any) -> None:
     """The products sum to the bias exactly, or the question is declined; with plain zero points it never is."""
     x, w = QuantParams(0.5, zx, -128, 127), QuantParams(0.5, zw, -128, 127)
     try:
@@ -91,7 +92,7 @@ def test_bias_as_products_sums_to_the_bias(bias, zx, zw):
     assert ((inputs.astype(np.int64) - zx) @ (weights.astype(np.int64) - zw)).tolist() == bias
 
 
-def test_bias_is_declined_where_pairs_saturate():
+def test_bias_is_declined_where_pairs_saturate() -> None:
     """Further products would change a sum of saturating pairs, so no bias is put to such an engine."""
     p = QuantParams(0.5, 0, 0, 255)
     w = QuantParams(0.5, 0, -128, 127)
@@ -103,7 +104,7 @@ def test_bias_is_declined_where_pairs_saturate():
     assert outcome.kind == kinds.DECLINED and "saturate" in outcome.detail
 
 
-def test_wrong_sessions_are_named():
+def test_wrong_sessions_are_named() -> None:
     """A session that answers nothing, the wrong dtype or raises is a finding; one without the kernel declines."""
     pytest.importorskip("onnx", reason="onnx is not installed")
     p = QuantParams(0.5, 0, -128, 127)
@@ -112,8 +113,8 @@ def test_wrong_sessions_are_named():
     class NotImplemented(Exception):
         """As onnxruntime's."""
 
-    def raises(error):
-        def session(model):
+    def raises(error: Any) -> Any:
+        def session(model: Any) -> None:
             raise error
 
         return session
@@ -128,7 +129,7 @@ def test_wrong_sessions_are_named():
         assert ask(from_onnx_backend(session), case).kind == kind
 
 
-def test_capabilities_are_what_the_operator_can_say():
+def test_capabilities_are_what_the_operator_can_say() -> None:
     """No fused activation, no empty batch, no layout but C order; an unknown operator is refused."""
     can = from_onnx_backend(ort_session).capabilities()
     assert can.activations == ("none",) and can.min_batch == can.min_depth == 1 and can.layouts == ("c",)

@@ -5,6 +5,8 @@ import os
 import signal
 import sys
 import time
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,7 +28,7 @@ CASE = one_layer(np.array([[1]], np.int8), np.array([[4]], np.int8), np.zeros(1,
 CLASSES = ["plain", "tie", "tail", "sequence", "deep"]
 
 
-def test_kernels_are_short_and_stand_on_the_page():
+def test_kernels_are_short_and_stand_on_the_page() -> None:
     """The kernel over the pipe is 40 lines of C at most, and the page shows both kernels as they are tested."""
     page = (ROOT / "docs" / "plug-in.md").read_text(encoding="utf-8")
     texts = [(KERNELS / name).read_text(encoding="utf-8") for name in ("pipe_kernel.c", "shared_kernel.c")]
@@ -35,7 +37,7 @@ def test_kernels_are_short_and_stand_on_the_page():
 
 
 @pytest.mark.parametrize("profile", ["npquant", "tflite_single"])
-def test_right_kernel_passes(profile, tmp_path):
+def test_right_kernel_passes(profile: Any, tmp_path: Path) -> None:
     """A right kernel over the pipe is conformant under both profiles of its arithmetic, in 30 s of the kit at most."""
     begin = time.process_time()
     verdict = run(from_process([str(compiled(tmp_path, "pipe_kernel.c"))], profile=profile))
@@ -77,7 +79,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_wrong_kernel_is_named(name, tmp_path):
+def test_wrong_kernel_is_named(name: Any, tmp_path: Path) -> None:
     """One changed line fails the trial with the right kind; a change that changes nothing does not."""
     old, new, kind = WRONG[name]
     program = compiled(tmp_path, "pipe_kernel.c", old, new)
@@ -92,7 +94,7 @@ def test_wrong_kernel_is_named(name, tmp_path):
         assert verdict.exit_code == (3 if kind in (kinds.HUNG, kinds.CRASHED) else 1)
 
 
-def script(text: str, **keywords):
+def script(text: str, **keywords: Any) -> Any:
     """Return a backend of a Python program that has read its questions as `lines`."""
     program = f"import os, sys, time, signal\nlines = iter(sys.stdin.readline, '')\n{text}"
     return from_process([sys.executable, "-u", "-c", program], profile="npquant", **{"timeout": 20.0, **keywords})
@@ -123,7 +125,7 @@ def script(text: str, **keywords):
         ("raise SystemExit('bad')", kinds.CRASHED, "bad"),
     ],
 )
-def test_program_is_judged_by_what_it_does(text, kind, words):
+def test_program_is_judged_by_what_it_does(text: str, kind: Any, words: str) -> None:
     """Each way to answer, and each way not to, has a name, and its detail says what happened."""
     backend = script(text)
     outcome = ask(backend, CASE)
@@ -131,7 +133,7 @@ def test_program_is_judged_by_what_it_does(text, kind, words):
     backend.close()
 
 
-def test_silent_program_is_killed_in_time():
+def test_silent_program_is_killed_in_time() -> None:
     """A program that never answers is killed when its time is over, and one that never reads too."""
     for text in ("time.sleep(60)", "for line in lines: time.sleep(60)"):
         start = time.monotonic()
@@ -141,7 +143,7 @@ def test_silent_program_is_killed_in_time():
         assert time.monotonic() - start < 10
 
 
-def test_program_is_started_anew_after_a_fault():
+def test_program_is_started_anew_after_a_fault() -> None:
     """The question after a crash, after junk and after too much is answered by a fresh program."""
     for fault in ("sys.exit(9)", "print('junk')", "print(2, 2, 2)", "print('2\\n2')"):
         backend = script(f"for i, line in enumerate(lines):\n if i: {fault}\n else: print(2)")
@@ -149,13 +151,13 @@ def test_program_is_started_anew_after_a_fault():
         backend.close()
 
 
-def test_program_that_ends_in_peace_after_each_answer_is_no_fault():
+def test_program_that_ends_in_peace_after_each_answer_is_no_fault() -> None:
     """One process a question is a legal way to answer."""
     backend = script("next(lines); print(2)")
     assert [ask(backend, CASE).kind for _ in range(4)] == [kinds.VALUE] * 4
 
 
-def test_words_after_an_answer_are_found_before_the_next_question():
+def test_words_after_an_answer_are_found_before_the_next_question() -> None:
     """Chatter that comes late is not taken for the next answer."""
     backend = script("for line in lines: print(2); time.sleep(0.2); print(2)")
     assert ask(backend, CASE).kind == kinds.VALUE
@@ -164,7 +166,7 @@ def test_words_after_an_answer_are_found_before_the_next_question():
     assert outcome.kind == kinds.JUNK and "before the question" in outcome.detail
 
 
-def test_large_questions_and_answers_do_not_block_each_other():
+def test_large_questions_and_answers_do_not_block_each_other() -> None:
     """A program that answers while it still reads meets no deadlock: both pipes move at once."""
     rng = np.random.default_rng(0)
     x_q = rng.integers(-128, 128, (300, 100)).astype(np.int8)
@@ -176,13 +178,13 @@ def test_large_questions_and_answers_do_not_block_each_other():
     backend.close()
 
 
-def test_flaky_program_is_named():
+def test_flaky_program_is_named() -> None:
     """A program that answers one question in two ways is flaky, not wrong."""
     finding, _ = judge(script("for i, line in enumerate(lines): print(i + 5)"), CASE)
     assert finding is not None and finding.kind == kinds.FLAKY
 
 
-def test_greeting_states_what_a_program_takes():
+def test_greeting_states_what_a_program_takes() -> None:
     """A greeting narrows what is asked, and adds QUANTIZE; what the caller states overrules it."""
     text = "print('npquant-pipe 1 ops=linear,quantize activations=none max_depth=8')\nfor line in lines: print(2)"
     can = script(text).capabilities()
@@ -194,7 +196,7 @@ def test_greeting_states_what_a_program_takes():
             script(f"print('{word}')\nfor line in lines: print(2)").capabilities()
 
 
-def test_quantize_over_the_pipe_is_exact():
+def test_quantize_over_the_pipe_is_exact() -> None:
     """A program that quantizes as its profile does passes, with NaN, infinities and both zeros on the line."""
     text = """
 import numpy as np
@@ -215,7 +217,7 @@ for line in lines:
     assert verdict.passed and verdict.cases > 100
 
 
-def test_program_ends_with_its_backend():
+def test_program_ends_with_its_backend() -> None:
     """A backend that is forgotten leaves no process behind."""
     backend = script("print('npquant-pipe 1')\nfor line in lines: print(2)")
     assert ask(backend, CASE).kind == kinds.VALUE
@@ -226,7 +228,7 @@ def test_program_ends_with_its_backend():
         os.kill(pid, signal.SIG_DFL)
 
 
-def test_unusable_command_is_refused_at_once():
+def test_unusable_command_is_refused_at_once() -> None:
     """No program, and no such program, are errors of the caller."""
     with pytest.raises(ValueError, match="empty"):
         from_process([], profile="npquant")
@@ -234,7 +236,7 @@ def test_unusable_command_is_refused_at_once():
         from_process("no_such_program -x", profile="npquant")
 
 
-def test_file_that_cannot_be_run_is_a_crash(tmp_path):
+def test_file_that_cannot_be_run_is_a_crash(tmp_path: Path) -> None:
     """What the system refuses to start is a finding with its reason."""
     program = tmp_path / "kernel"
     program.write_bytes(b"\x7fELF nonsense")

@@ -3,7 +3,9 @@
 import ctypes
 import subprocess
 from dataclasses import replace
+from pathlib import Path
 from time import process_time
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,7 +26,7 @@ ALL_LAYOUTS = replace(plain_capabilities(get("npquant")), layouts=LAYOUTS)
 
 
 @pytest.mark.parametrize("isolated", [True, False])
-def test_right_library_passes_in_every_layout(isolated, tmp_path):
+def test_right_library_passes_in_every_layout(isolated: Any, tmp_path: Path) -> None:
     """A right function that honours the strides is conformant, in a process of its own and in this one."""
     library = compiled(tmp_path, "shared_kernel.c", shared=True)
     backend = from_ctypes(library, profile="npquant", isolated=isolated, timeout=20.0, capabilities=ALL_LAYOUTS)
@@ -36,7 +38,7 @@ def test_right_library_passes_in_every_layout(isolated, tmp_path):
 
 
 @pytest.mark.parametrize("flag", ["-std=c99", "-std=c11"])
-def test_header_and_struct_agree(flag, tmp_path):
+def test_header_and_struct_agree(flag: Any, tmp_path: Path) -> None:
     """The header compiles without a warning, and each field stands where Python puts it."""
     names = [name for name, *_ in LayerStruct._fields_]
     lines = "".join(f'    printf("%d ", (int)offsetof(npquant_layer, {name}));\n' for name in names)
@@ -81,7 +83,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_wrong_library_is_named(name, tmp_path):
+def test_wrong_library_is_named(name: Any, tmp_path: Path) -> None:
     """One changed line fails the trial with the right kind, and none ends this process."""
     old, new, kind = WRONG[name]
     library = compiled(tmp_path, "shared_kernel.c", old, new, shared=True)
@@ -91,7 +93,7 @@ def test_wrong_library_is_named(name, tmp_path):
     assert verdict.exit_code == (3 if kind in (kinds.HUNG, kinds.CRASHED) else 1)
 
 
-def test_library_that_ignores_strides_is_named_where_it_promises_them(tmp_path):
+def test_library_that_ignores_strides_is_named_where_it_promises_them(tmp_path: Path) -> None:
     """A function that takes rows to lie close fails in the layouts that it is said to take, and passes in C order."""
     library = compiled(tmp_path, "shared_kernel.c", "b * q->x_row", "b * q->depth", shared=True)
     backend = from_ctypes(library, profile="npquant", timeout=20.0)
@@ -100,14 +102,14 @@ def test_library_that_ignores_strides_is_named_where_it_promises_them(tmp_path):
     assert verdict.failures[0].kind == kinds.WRONG_VALUE
 
 
-def test_library_that_declines_is_not_accused(tmp_path):
+def test_library_that_declines_is_not_accused(tmp_path: Path) -> None:
     """Status 2 is counted as not asked; a trial of nothing else ran nothing."""
     library = compiled(tmp_path, "shared_kernel.c", "return NPQUANT_OK;", "return NPQUANT_DECLINED;", shared=True)
     verdict = run(from_ctypes(library, profile="npquant", timeout=20.0), classes=["plain"], tier="smoke")
     assert verdict.exit_code == 4 and verdict.classes[0].skipped == {"the function returned 2": 4}
 
 
-def test_library_that_prints_is_not_junk(tmp_path):
+def test_library_that_prints_is_not_junk(tmp_path: Path) -> None:
     """What a library prints to its standard output is no part of an answer."""
     change = (
         "int64_t acc = q->bias[n], y;",
@@ -117,7 +119,7 @@ def test_library_that_prints_is_not_junk(tmp_path):
     assert ask(from_ctypes(library, profile="npquant", timeout=20.0), CASE).kind == kinds.VALUE
 
 
-def test_library_that_cannot_be_loaded_says_why(tmp_path):
+def test_library_that_cannot_be_loaded_says_why(tmp_path: Path) -> None:
     """No such symbol: an error at once in this process, a finding with the loader's words in another."""
     library = compiled(tmp_path, "shared_kernel.c", shared=True)
     outcome = ask(from_ctypes(library, profile="npquant", symbol="no_such"), CASE)

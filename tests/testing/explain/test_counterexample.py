@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -138,7 +139,7 @@ def test_counterexample_is_explained_once_and_late() -> None:
     """Until it is looked into, the backend is not asked; then once."""
     calls = [0]
 
-    def f(x_q, w_q, bias, **parameters):
+    def f(x_q: Any, w_q: Any, bias: Any, **parameters: Any) -> Any:
         calls[0] += 1
         return npquant.linear(x_q, w_q, None, profile="ort", **parameters)
 
@@ -163,6 +164,6 @@ def test_minimize_and_explain_take_one_case() -> None:
     """A right case has nothing to minimize; a wrong one is made small, and explained alone."""
     found = truncating()
     case: Case = found.found.case
-    assert minimize(from_callable(found.backend.f, profile="ort"), case).case.elements == 2
+    assert minimize(from_callable(found.backend.f, profile="ort"), case).case.elements == 2  # type: ignore[attr-defined]
     assert minimize(bug_named("memory.reversed_rows_are_read_forwards").make(get("ort")), case) is None
     assert "rounding.truncates_toward_zero" in explain(found.backend, found.found)

@@ -1,6 +1,7 @@
 """Literals: a case written out and read again is the same case."""
 
 from itertools import islice
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ NAMES = {"np": np, "Case": Case, "Layer": Layer, "Model": Model, "QuantParams": 
 
 
 @pytest.mark.parametrize("module", [plain, channel, layout, sequence, network, float_edge, illegal])
-def test_case_literal_makes_the_case_again(module) -> None:
+def test_case_literal_makes_the_case_again(module: Any) -> None:
     """Evaluated, the text is a case with the same bytes, parameters, layouts, calls before, status and tags."""
     for case in islice(module.lattice(get("ort"), capabilities_of(get("ort"))), 12):
         again = eval(case_literal(case), dict(NAMES))

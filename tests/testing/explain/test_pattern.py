@@ -1,6 +1,7 @@
 """Patterns: what the wrong codes share, found without any list of bugs."""
 
 from itertools import chain, islice
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ from npquant.testing.judge import judge
 CAN: Capabilities = capabilities_of(get("ort"))
 
 
-def seen(f, module, draws=60) -> list[Observation]:
+def seen(f: Any, module: Any, draws: Any = 60) -> list[Observation]:
     """Put the lattice of a class and some drawn cases to a function, and return what was seen."""
     backend = from_callable(f, profile="ort")
     rows = []
@@ -31,10 +32,10 @@ def seen(f, module, draws=60) -> list[Observation]:
     return rows
 
 
-def wrong_where(mask):
+def wrong_where(mask: Any) -> Any:
     """Return a backend that is one off where mask(x_q, w_q, parameters, codes) says so."""
 
-    def f(x_q, w_q, bias, **parameters):
+    def f(x_q: Any, w_q: Any, bias: Any, **parameters: Any) -> Any:
         codes = npquant.linear(x_q, w_q, bias, profile="ort", **parameters)
         return codes ^ np.asarray(mask(x_q, w_q, parameters, codes)).astype(codes.dtype)
 
@@ -56,7 +57,7 @@ def wrong_where(mask):
         ("K is above 64", lambda x, w, p, y: np.full(y.shape, w.shape[0] > 64), tail),
     ],
 )
-def test_pattern_finds_the_condition(says, mask, module) -> None:
+def test_pattern_finds_the_condition(says: Any, mask: Any, module: Any) -> None:
     """A mistake with a condition: the condition is the best hypothesis, and no right code is under it."""
     found = pattern(seen(wrong_where(mask), module, draws=300))
     best = [h.says for h in found.hypotheses if not h.right and not h.wrong_elsewhere]
@@ -67,7 +68,7 @@ def test_pattern_of_a_truncating_kernel_is_its_fraction() -> None:
     """A kernel that rounds down is wrong exactly where the exact value is a half or more above a whole number, or
     nearly so: on ties half of the codes are right."""
 
-    def floors(x_q, w_q, bias, *, x, w, y, activation):
+    def floors(x_q: Any, w_q: Any, bias: Any, *, x: Any, w: Any, y: Any, activation: str) -> Any:
         acc = (x_q.astype(int) - x.zero_point) @ (w_q.astype(int) - w.zero_point) + bias
         steps = np.floor(acc * (np.float64(x.scale) * w.scale / y.scale)) + y.zero_point
         return np.clip(steps, y.qmin, y.qmax).astype(y.dtype)
@@ -123,7 +124,7 @@ def test_pattern_of_nothing_is_empty() -> None:
 def test_pattern_of_a_crash_is_about_cases() -> None:
     """Where there are no codes to compare, the condition of the case is found."""
 
-    def crashes(x_q, w_q, bias, **parameters):
+    def crashes(x_q: Any, w_q: Any, bias: Any, **parameters: Any) -> Any:
         if len(x_q) > 4:
             raise SystemExit(3)
         return npquant.linear(x_q, w_q, bias, profile="ort", **parameters)

@@ -4,6 +4,7 @@ import tracemalloc
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import islice
+from typing import Any
 
 import numpy as np
 import pytest
@@ -87,7 +88,7 @@ def hold_on(bugs: list[Bug], profile: str) -> list[int]:
             continue
         small = briefly(backend, finding)
         for law in LAWS:
-            law(lambda backend, finding, small=small: small, backend, finding)
+            law(lambda backend, finding, small=small: small, backend, finding)  # type: ignore[misc]
         sizes.append(small.case.elements)
     return sizes
 
@@ -123,7 +124,7 @@ def test_shrink_keeps_a_shape_that_the_bug_needs() -> None:
     assert finding is not None
     assert shrink(tail, finding).case.model.layers[0].w_q.shape[0] > 64
 
-    def fifth(x_q, w_q, bias, **parameters):
+    def fifth(x_q: Any, w_q: Any, bias: Any, **parameters: Any) -> Any:
         codes = honest(x_q, w_q, bias, **parameters).copy()
         codes[4:] ^= 1
         return codes
@@ -136,7 +137,7 @@ def test_shrink_keeps_a_shape_that_the_bug_needs() -> None:
     assert small.model.layers[0].w_q.shape == (1, 1)
 
 
-def honest(x_q, w_q, bias, **parameters):
+def honest(x_q: Any, w_q: Any, bias: Any, **parameters: Any) -> Any:
     """npquant under ONNX Runtime's arithmetic."""
     import npquant
 
@@ -146,7 +147,7 @@ def honest(x_q, w_q, bias, **parameters):
 def test_shrink_keeps_the_type_of_an_exception() -> None:
     """A backend that raises two exceptions is not shrunk from one to the other."""
 
-    def raising(x_q, w_q, bias, **parameters):
+    def raising(x_q: Any, w_q: Any, bias: Any, **parameters: Any) -> None:
         if w_q.shape[0] < 3:
             raise ZeroDivisionError("small")
         raise KeyError("large")
@@ -206,7 +207,7 @@ def test_shrinker_makes_candidates_one_at_a_time() -> None:
     """A layer of 20,000 inputs that is wrong by its depth alone is shrunk in little memory: what to keep of its inputs
     fills 3 GB if all candidates are made at once, and 160 kB each."""
 
-    def needs_depth(x_q, w_q, bias, **parameters):
+    def needs_depth(x_q: Any, w_q: Any, bias: Any, **parameters: Any) -> Any:
         codes = np.array(npquant.linear(x_q, w_q, bias, profile="ort", **parameters))
         return codes ^ codes.dtype.type(w_q.shape[0] > 16_000)
 

@@ -16,7 +16,7 @@ from npquant.testing.explain.trace import STAGES, Trace, lines_of_value, trace
 def layer(x: list[int], w: list[int], bias: int, zx: int = 0, zy: int = 0, sw: float = 0.5) -> Case:
     """Return one row and one column under ONNX Runtime's arithmetic."""
     p = [QuantParams(s, z, -128, 127) for s, z in ((1.0, zx), (sw, 0), (1.0, zy))]
-    return one_layer(np.array([x], np.int8), np.array([w], np.int8).T, np.array([bias], np.int32), *p, "ort")
+    return one_layer(np.array([x], np.int8), np.array([w], np.int8).T, np.array([bias], np.int32), *p, "ort")  # type: ignore[call-arg]
 
 
 @pytest.mark.parametrize("name", names())

@@ -2,6 +2,8 @@
 
 import shutil
 import subprocess
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,14 +17,14 @@ STORE = "*((uint8_t *)q->y + b * q->y_row + n * q->y_column) = (uint8_t)y;"
 
 
 @pytest.fixture(scope="module")
-def folder(own, tmp_path_factory):
+def folder(own: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """The header of npquant's own arithmetic, and the checker."""
     place = tmp_path_factory.mktemp("vectors") / "set"
     write(place, "c", own)
     return place
 
 
-def checker(folder, tmp_path, *change, standard="c99"):
+def checker(folder: Any, tmp_path: Path, *change: Any, standard: str = "c99") -> Any:
     """Compile the checker with the kernel, a piece of its text changed."""
     compiler = shutil.which("gcc")
     if compiler is None:
@@ -39,14 +41,14 @@ def checker(folder, tmp_path, *change, standard="c99"):
     return made
 
 
-def run(made, *arguments):
+def run(made: Any, *arguments: Any) -> Any:
     """Run a checker; return its exit code and what it printed."""
     done = subprocess.run([str(made), *arguments], capture_output=True, text=True, timeout=60)
     return done.returncode, done.stdout
 
 
 @pytest.mark.parametrize("standard", ["c99", "c11"])
-def test_honest_kernel_passes_without_a_warning(standard, folder, tmp_path):
+def test_honest_kernel_passes_without_a_warning(standard: Any, folder: Any, tmp_path: Path) -> None:
     """Header, checker and kernel are pedantic C99, and every vector passes."""
     code, printed = run(checker(folder, tmp_path, standard=standard))
     assert (code, printed) == (0, "19 of 19 vectors ran, 0 wrong\n")
@@ -70,7 +72,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("wrong", WRONG)
-def test_checker_kills(wrong, folder, tmp_path):
+def test_checker_kills(wrong: Any, folder: Any, tmp_path: Path) -> None:
     """One changed line of the kernel: exit code 1, and a line that says where, what, accumulator and value."""
     old, new, says = WRONG[wrong]
     code, printed = run(checker(folder, tmp_path, old, new))
@@ -78,13 +80,13 @@ def test_checker_kills(wrong, folder, tmp_path):
     assert "y[" not in printed or "is due; accumulator " in printed
 
 
-def test_kernel_that_declines_everything_ran_nothing(folder, tmp_path):
+def test_kernel_that_declines_everything_ran_nothing(folder: Any, tmp_path: Path) -> None:
     """Exit code 4: never green by accident."""
     code, printed = run(checker(folder, tmp_path, "return NPQUANT_OK;", "return NPQUANT_DECLINED;"))
     assert (code, printed) == (4, "0 of 19 vectors ran, 0 wrong\n")
 
 
-def test_printed_codes_are_a_signature(folder, tmp_path):
+def test_printed_codes_are_a_signature(folder: Any, tmp_path: Path) -> None:
     """With an argument the checker prints what `verify` reads; the same vectors in the same order as signature.txt."""
     code, printed = run(checker(folder, tmp_path), "--codes")
     (tmp_path / "out.txt").write_text(printed)
@@ -95,14 +97,14 @@ def test_printed_codes_are_a_signature(folder, tmp_path):
     assert not verdict.passed and "rounding.floors" in verdict.suspects
 
 
-def test_checker_is_short(folder):
+def test_checker_is_short(folder: Any) -> None:
     """About sixty lines of code, so that it can be read before it is believed."""
     lines = (folder / "checker.c").read_text().splitlines()
     assert sum(bool(line.strip()) and not line.startswith((" *", "/*")) for line in lines) <= 66
 
 
 @pytest.mark.parametrize("name", ["fbgemm", "gemmini_f32"])
-def test_header_of_other_profiles_compiles(name, few_bugs, tmp_path):
+def test_header_of_other_profiles_compiles(name: Any, few_bugs: Any, tmp_path: Path) -> None:
     """uint8 codes and engines of floats: the header is as pedantic, and an integer kernel is found wrong or right."""
     write(tmp_path / "set", "c", collect(name))
     assert run(checker(tmp_path / "set", tmp_path))[0] in (0, 1)

@@ -1,8 +1,10 @@
 """Two definitions agree before a vector is written, and one that is wrong anywhere stops the kit."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,7 +22,7 @@ from npquant.testing.vectors.rules import DEFINITIONS
 from npquant.testing.vectors.vector import flat, made_vector
 
 
-def golden_of(name):
+def golden_of(name: Any) -> Iterator[Any]:
     """Return the golden cases of a profile, whole and as single calls, and drawn ones of wide sums, ties and rails."""
     profile = get(name)
     can = capabilities_of(profile)
@@ -32,7 +34,7 @@ def golden_of(name):
         yield from islice((case for case in module.draw(profile, can, rng) if case.elements < 300), 4)
 
 
-def beside_ties(profile, kind, rng):
+def beside_ties(profile: Any, kind: Any, rng: np.random.Generator) -> Any:
     """Return 200 outputs whose float products lie within a unit of their last place of a tie."""
     x, y = params(kind, np.float32(0.37)), params(kind, 1.0)
     w_q = (rng.integers(60, 127, (1, 200)) * np.resize([1, -1], 200)).astype(np.int8)
@@ -44,14 +46,14 @@ def beside_ties(profile, kind, rng):
 
 
 @pytest.mark.parametrize("name", names())
-def test_every_profile_has_a_definition_that_agrees(name):
+def test_every_profile_has_a_definition_that_agrees(name: Any) -> None:
     """Accumulators, values before the clamp and codes are the same by arrays and by exact scalars."""
     for case in golden_of(name):
         vector = made_vector(1, 0, case, ())
         assert (vector.y_q is None) == (case.status == "must_reject")
 
 
-def quantize_cases(name):
+def quantize_cases(name: Any) -> Iterator[Any]:
     """Return a third of the lattice of QUANTIZE, and ties to the last of a number that is no multiple of 8."""
     profile = get(name)
     can = capabilities_of(profile)
@@ -61,7 +63,7 @@ def quantize_cases(name):
 
 
 @pytest.mark.parametrize("name", [name for name in names() if get(name).quantize_codes is not None])
-def test_quantize_agrees_on_every_tie_and_special_value(name):
+def test_quantize_agrees_on_every_tie_and_special_value(name: Any) -> None:
     """QUANTIZE by scalars is QUANTIZE by arrays, NaN and infinities too, wherever the table has a rule."""
     for case in quantize_cases(name):
         made_vector(1, 0, case, ())
@@ -84,7 +86,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("wrong", WRONG)
-def test_made_vector_kills_a_definition_of_another_profile(wrong, monkeypatch):
+def test_made_vector_kills_a_definition_of_another_profile(wrong: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another profile's definition is found out on the golden set, and the error says that the kit itself fails."""
     name, other = WRONG[wrong]
     monkeypatch.setattr(
@@ -108,7 +110,7 @@ WRONG_QUANTIZE = {
 
 
 @pytest.mark.parametrize("wrong", WRONG_QUANTIZE)
-def test_made_vector_kills_another_quantize(wrong, monkeypatch):
+def test_made_vector_kills_another_quantize(wrong: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """A wrong scalar rule of QUANTIZE, tail or NaN is found out by ties and special values."""
     name, change = WRONG_QUANTIZE[wrong]
     changed = {**DEFINITIONS, name: replace(DEFINITIONS[name], **change)}
@@ -118,7 +120,7 @@ def test_made_vector_kills_another_quantize(wrong, monkeypatch):
             made_vector(1, 0, case, ())
 
 
-def test_made_vector_kills_a_wrong_sum(monkeypatch):
+def test_made_vector_kills_a_wrong_sum(monkeypatch: pytest.MonkeyPatch) -> None:
     """A definition that drops a zero point's correction is found out by the accumulator."""
     right = definition._sum
     monkeypatch.setattr(definition, "_sum", lambda row, column, zx, zw, pairs: right(row, column, zx, 0, pairs))
@@ -127,13 +129,13 @@ def test_made_vector_kills_a_wrong_sum(monkeypatch):
             made_vector(1, 0, case, ())
 
 
-def test_made_vector_refuses_a_refusal_that_is_none():
+def test_made_vector_refuses_a_refusal_that_is_none() -> None:
     """A legal case said to be illegal is the kit's own failure."""
     with pytest.raises(KitFailure, match="takes a case that must be refused"):
         made_vector(1, 0, replace(next(golden_of("npquant")), status="must_reject"), ())
 
 
-def test_defined_layer_keeps_an_exact_accumulator_inside_int32():
+def test_defined_layer_keeps_an_exact_accumulator_inside_int32() -> None:
     """Beyond int32, the definition of an exact accumulator raises, and that of a wrapping one wraps."""
     p = QuantParams(1.0, 0, -128, 127)
     layer = Layer(np.array([[1]], np.int8), np.array([2**31 - 1], np.int32), p, p, p)

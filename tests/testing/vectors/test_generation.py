@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,23 +26,23 @@ for form in sys.argv[2:]:
 """
 
 
-def digests(folder):
+def digests(folder: Any) -> Any:
     """Return the digest of every file of a folder, by its path."""
     files = sorted(path for path in Path(folder).rglob("*") if path.is_file())
     return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
-def reproducible(make):
+def reproducible(make: Any) -> Any:
     """Say whether two folders of the same making hold the same bytes."""
     first, second = digests(make("first")), digests(make("second"))
     return bool(first) and first == second
 
 
-def test_generate_is_byte_reproducible_in_every_format(few_bugs, tmp_path):
+def test_generate_is_byte_reproducible_in_every_format(few_bugs: Any, tmp_path: Path) -> None:
     """The same version, profile, tier and seed give the same bytes: here, and in another process with another hash."""
     forms = [form for form in FORMATS if form != "onnx"] + (["onnx"] if has_onnx() else [])
 
-    def make(name):
+    def make(name: Any) -> Any:
         (tmp_path / name).mkdir()
         if name == "first":
             for form in forms:
@@ -55,7 +56,7 @@ def test_generate_is_byte_reproducible_in_every_format(few_bugs, tmp_path):
     assert reproducible(make)
 
 
-def has_onnx():
+def has_onnx() -> Any:
     """Say whether the package onnx is installed."""
     try:
         import onnx  # noqa: F401
@@ -64,10 +65,10 @@ def has_onnx():
     return True
 
 
-def test_reproducible_kills_a_clock(tmp_path):
+def test_reproducible_kills_a_clock(tmp_path: Path) -> None:
     """A file with the time in it is not reproducible."""
 
-    def make(name):
+    def make(name: Any) -> Any:
         (tmp_path / name).mkdir()
         (tmp_path / name / "vectors.txt").write_text(str(time.perf_counter_ns()))
         return tmp_path / name
@@ -75,7 +76,9 @@ def test_reproducible_kills_a_clock(tmp_path):
     assert not reproducible(make)
 
 
-def test_seed_draws_the_standard_tier_and_nothing_of_smoke(few_bugs, monkeypatch, tmp_path):
+def test_seed_draws_the_standard_tier_and_nothing_of_smoke(
+    few_bugs: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     """Another seed changes what is drawn; the golden set stands first in either, and is all of smoke."""
     monkeypatch.setattr(collection, "TIERS", {"smoke": Tier(0, 0), "standard": Tier(1, 1)})
     made = [collect("ort", "standard", seed) for seed in (0, 0, 1)]
@@ -89,21 +92,21 @@ def test_seed_draws_the_standard_tier_and_nothing_of_smoke(few_bugs, monkeypatch
     assert len(made[0].canonical) > len(golden.canonical) + 20
 
 
-def test_large_cases_are_left_out_and_counted(few_bugs, monkeypatch):
+def test_large_cases_are_left_out_and_counted(few_bugs: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is too large for a file is counted by its reason."""
     monkeypatch.setattr(collection, "MOST_ELEMENTS", 500)
     made = collect("ort")
     assert made.left_out == {"more than 500 operand elements": 1} and len(made.canonical) == 15
 
 
-def test_what_an_engine_does_not_take_is_left_out(few_bugs):
+def test_what_an_engine_does_not_take_is_left_out(few_bugs: Any) -> None:
     """No weight zero point where the engine refuses one, no refusal that only some kernels promise."""
     made = collect("nvdla", "standard")
     assert made.left_out["promises no refusal"] > 1
     assert all(not np.any(layer.w.zero_point) for vector in made.flat for layer in vector.case.model.layers)
 
 
-def test_generate_within_20_seconds(tmp_path):
+def test_generate_within_20_seconds(tmp_path: Path) -> None:
     """The golden set of a profile, all bugs replayed, takes less than 20 seconds."""
     start = time.process_time()
     manifest = generate(tmp_path / "set", "npz", "tflite_ref")
@@ -111,7 +114,7 @@ def test_generate_within_20_seconds(tmp_path):
     assert manifest["kills"] >= 235 and manifest["left_out"] == {}
 
 
-def test_write_replaces_a_set_whole_or_leaves_it(own, tmp_path, monkeypatch):
+def test_write_replaces_a_set_whole_or_leaves_it(own: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A failure on the way leaves the old set as it was, and nothing beside it."""
     write(tmp_path / "set", "wycheproof", own)
     before = digests(tmp_path)
@@ -126,24 +129,24 @@ def test_write_replaces_a_set_whole_or_leaves_it(own, tmp_path, monkeypatch):
     assert os.listdir(tmp_path) == ["set"]
 
 
-def test_write_puts_the_old_set_back(own, tmp_path, monkeypatch):
+def test_write_puts_the_old_set_back(own: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """If the new folder cannot be renamed, the old one stands where it stood."""
     write(tmp_path / "set", "c", own)
     before, replace = digests(tmp_path), os.replace
 
-    def failing(source, target):
+    def failing(source: Any, target: Any) -> None:
         if str(source).endswith(".tmp"):
             raise OSError("no")
         replace(source, target)
 
-    monkeypatch.setattr(generation.os, "replace", failing)
+    monkeypatch.setattr(generation.os, "replace", failing)  # type: ignore[attr-defined]
     with pytest.raises(OSError, match="no"):
         write(tmp_path / "set", "readmemh", own)
     monkeypatch.undo()
     assert digests(tmp_path) == before
 
 
-def test_generate_refuses_a_strangers_folder(tmp_path):
+def test_generate_refuses_a_strangers_folder(tmp_path: Path) -> None:
     """A folder with other files in it, a file, an unknown format, tier or profile: refused before any work."""
     (tmp_path / "mine.txt").write_text("mine")
     with pytest.raises(ValueError, match="holds no golden vectors"):

@@ -1,6 +1,8 @@
 """What a folder says of itself: truncated, edited, newer or unfinished sets are refused, each with its own words."""
 
 import json
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,13 +16,13 @@ from npquant.version import __version__, numerics_version
 
 
 @pytest.fixture
-def folder(own, tmp_path):
+def folder(own: Any, tmp_path: Path) -> Any:
     """A whole set."""
     write(tmp_path / "set", "npz", own)
     return tmp_path / "set"
 
 
-def changed(path, change):
+def changed(path: Any, change: Any) -> None:
     """Rewrite a file by a function of its bytes."""
     path.write_bytes(change(path.read_bytes()))
 
@@ -48,7 +50,7 @@ HARMS = {
 
 
 @pytest.mark.parametrize("harm", HARMS)
-def test_verify_manifest_refuses_what_is_not_as_it_was_written(harm, folder):
+def test_verify_manifest_refuses_what_is_not_as_it_was_written(harm: Any, folder: Any) -> None:
     """Every harm is a ValueError that names the file and what is wrong, and no output is judged then."""
     name, change, says = HARMS[harm]
     verify_manifest(folder)
@@ -59,7 +61,7 @@ def test_verify_manifest_refuses_what_is_not_as_it_was_written(harm, folder):
         verify(folder, {})
 
 
-def test_verify_manifest_misses_files(folder):
+def test_verify_manifest_misses_files(folder: Any) -> None:
     """A file that is gone, and a folder without a manifest."""
     (folder / "cases.json").unlink()
     with pytest.raises(ValueError, match=r"cases.json: missing"):
@@ -70,7 +72,7 @@ def test_verify_manifest_misses_files(folder):
 
 
 @pytest.mark.parametrize("form", [form for form in FORMATS if form != "onnx"])
-def test_manifest_obeys_its_schema(form, own, tmp_path):
+def test_manifest_obeys_its_schema(form: Any, own: Any, tmp_path: Path) -> None:
     """Versions, profile, seed, tier, format, files and answers, as the schema says, which refuses strangers."""
     manifest = write(tmp_path / "set", form, own)
     judge = Draft202012Validator(load_schema("manifest.schema.json"))
@@ -88,7 +90,7 @@ def test_manifest_obeys_its_schema(form, own, tmp_path):
             judge.validate(bad)
 
 
-def test_left_out_is_counted(own, tmp_path):
+def test_left_out_is_counted(own: Any, tmp_path: Path) -> None:
     """A format that has no refusals and no QUANTIZE says how many vectors it leaves out, and why."""
     manifest = write(tmp_path / "set", "readmemh", own)
     assert manifest["left_out"] == {
@@ -99,7 +101,7 @@ def test_left_out_is_counted(own, tmp_path):
     assert write(tmp_path / "set", "npz", own)["left_out"] == {}
 
 
-def test_errata_obey_their_schema_and_withdraw_vectors(folder, monkeypatch):
+def test_errata_obey_their_schema_and_withdraw_vectors(folder: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The errata are empty today; one that is added takes its vectors back, of its versions and profiles alone."""
     judge = Draft202012Validator(load_schema("errata.schema.json"))
     judge.check_schema(judge.schema)

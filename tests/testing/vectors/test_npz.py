@@ -1,5 +1,8 @@
 """The npz form read back: the cases come out as they went in, with every value on the way."""
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -13,7 +16,7 @@ from npquant.testing.vectors.vector import made_vector
 
 
 @pytest.mark.parametrize("name", ["ort", "own"])
-def test_read_cases_gives_back_what_was_written(name, request, tmp_path):
+def test_read_cases_gives_back_what_was_written(name: Any, request: pytest.FixtureRequest, tmp_path: Path) -> None:
     """Cases that are read and rendered again give the same bytes, and their answers are those stored."""
     made = request.getfixturevalue(name)
     write(tmp_path / "set", "npz", made)
@@ -28,7 +31,7 @@ def test_read_cases_gives_back_what_was_written(name, request, tmp_path):
                 assert np.array_equal(answer, stored[f"{number}/y_q"]) and answer.dtype == stored[f"{number}/y_q"].dtype
 
 
-def test_stored_accumulators_and_multipliers_give_the_codes(own, tmp_path):
+def test_stored_accumulators_and_multipliers_give_the_codes(own: Any, tmp_path: Path) -> None:
     """By hand: ((acc m + half) >> shift) + zy, clamped, is every stored code; a step less half is not."""
     write(tmp_path / "set", "npz", own)
     cases, off = read_cases(tmp_path / "set"), 0

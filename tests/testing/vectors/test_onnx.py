@@ -1,6 +1,8 @@
 """The ONNX form, run by its consumers: onnxruntime and the reference evaluator, each right under its own profile."""
 
 import warnings
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ from tests.peers import machine
 pytestmark = pytest.mark.peer
 
 
-def onnxruntime_runs(model, x):
+def onnxruntime_runs(model: Any, x: Any) -> Any:
     """Run a model in onnxruntime, on one thread."""
     engine = pytest.importorskip("onnxruntime")
     options = engine.SessionOptions()
@@ -22,7 +24,7 @@ def onnxruntime_runs(model, x):
     return session.run(None, {session.get_inputs()[0].name: x})[0]
 
 
-def reference_runs(model, x):
+def reference_runs(model: Any, x: Any) -> Any:
     """Run a model in ONNX's reference evaluator, whose casts warn where they leave a type."""
     onnx = pytest.importorskip("onnx")
     from onnx.reference import ReferenceEvaluator
@@ -32,7 +34,7 @@ def reference_runs(model, x):
         return ReferenceEvaluator(onnx.load_from_string(model)).run(None, {"x": x})[0]
 
 
-def outputs_of(folder, manifest, engine):
+def outputs_of(folder: Any, manifest: Any, engine: Any) -> Any:
     """Run every model of a folder as ONNX's node tests do; type and shape must be those of output_0.pb."""
     onnx = pytest.importorskip("onnx")
     from onnx import numpy_helper
@@ -53,14 +55,14 @@ def outputs_of(folder, manifest, engine):
 
 
 @pytest.fixture(scope="module")
-def folder(ort, tmp_path_factory):
+def folder(ort: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """The models of ONNX Runtime's arithmetic, and their manifest."""
     pytest.importorskip("onnx")
     place = tmp_path_factory.mktemp("vectors") / "set"
     return place, write(place, "onnx", ort)
 
 
-def test_onnxruntime_passes_its_profile_bit_for_bit(folder, tmp_path):
+def test_onnxruntime_passes_its_profile_bit_for_bit(folder: Any, tmp_path: Path) -> None:
     """Every code of QLinearMatMul and QuantizeLinear, every accumulator of MatMulInteger; pairs as they sum here."""
     place, manifest = folder
     if not machine.sums_pairs_exactly():
@@ -73,14 +75,14 @@ def test_onnxruntime_passes_its_profile_bit_for_bit(folder, tmp_path):
     assert manifest["kills"] >= 150 and verdict.cases >= 30
 
 
-def test_reference_evaluator_departs_where_its_profile_says(folder):
+def test_reference_evaluator_departs_where_its_profile_says(folder: Any) -> None:
     """ONNX's reference adds the zero point before it rounds, and wraps huge values: ties and QUANTIZE alone differ."""
     place, manifest = folder
     verdict = verify(place, outputs_of(place, manifest, reference_runs))
     assert [failure.group for failure in verdict.failures] == ["tie", "float_edge"]
 
 
-def test_reference_evaluator_passes_its_own_profile(few_bugs, tmp_path):
+def test_reference_evaluator_passes_its_own_profile(few_bugs: Any, tmp_path: Path) -> None:
     """Under onnx_ref the reference passes bit for bit, and onnxruntime does not."""
     pytest.importorskip("onnx")
     manifest = write(tmp_path / "set", "onnx", collect("onnx_ref"))
@@ -88,7 +90,7 @@ def test_reference_evaluator_passes_its_own_profile(few_bugs, tmp_path):
     assert not verify(tmp_path / "set", outputs_of(tmp_path / "set", manifest, onnxruntime_runs)).passed
 
 
-def test_bias_as_products_is_written_only_with_the_same_answer(folder):
+def test_bias_as_products_is_written_only_with_the_same_answer(folder: Any) -> None:
     """Wide biases and refusals are counted as left out; a clamp stands behind the layer as a Clip."""
     onnx = pytest.importorskip("onnx")
     place, manifest = folder

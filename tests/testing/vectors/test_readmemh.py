@@ -2,6 +2,8 @@
 
 import json
 import re
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +15,7 @@ from npquant.testing.vectors.readmemh import FIELDS
 INT8 = 1
 
 
-def readmemh(path, bits):
+def readmemh(path: Any, bits: Any) -> Any:
     """Read an image as $readmemh does: words of so many bits in hexadecimal, @ an address, // a comment."""
     memory, at = {}, 0
     for token in re.sub(r"//[^\n]*", "", path.read_text(encoding="ascii")).split():
@@ -27,12 +29,12 @@ def readmemh(path, bits):
     return [memory[i] for i in range(len(memory))]
 
 
-def signed(word, bits):
+def signed(word: Any, bits: Any) -> Any:
     """Read a word as two's complement."""
     return word - (1 << bits) if word >> (bits - 1) else word
 
 
-def simulated(folder, half=1, zero=1):
+def simulated(folder: Any, half: Any = 1, zero: Any = 1) -> Any:
     """Run every vector as a bench in integers would; return its signature lines, accumulators, values before the clamp.
 
     half 0 leaves out the rounding constant, zero 0 the weights' zero points."""
@@ -44,10 +46,10 @@ def simulated(folder, half=1, zero=1):
         number = {name: signed(word, 32) for name, word in f.items()}
         rows, depth, outputs = f["rows"], f["depth"], f["outputs"]
 
-        def code(at, kind):
+        def code(at: Any, kind: Any) -> Any:
             return signed(codes[at], 8) if kind == INT8 else codes[at]
 
-        def word(name, n, fields=f):
+        def word(name: Any, n: Any, fields: Any = f) -> Any:
             return signed(words[fields[name] + n], 32)
 
         for b in range(rows):
@@ -66,14 +68,14 @@ def simulated(folder, half=1, zero=1):
 
 
 @pytest.fixture(scope="module")
-def folder(own, tmp_path_factory):
+def folder(own: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """The images of npquant's own arithmetic."""
     place = tmp_path_factory.mktemp("vectors") / "set"
     write(place, "readmemh", own)
     return place
 
 
-def test_bench_in_integers_reproduces_the_signature(folder, tmp_path):
+def test_bench_in_integers_reproduces_the_signature(folder: Any, tmp_path: Path) -> None:
     """From codes.mem and words.mem alone: signature, accumulators and values before the clamp, bit for bit."""
     lines, sums, before = simulated(folder)
     assert "\n".join(lines) + "\n" == (folder / "signature.txt").read_text(encoding="ascii")
@@ -84,14 +86,14 @@ def test_bench_in_integers_reproduces_the_signature(folder, tmp_path):
 
 
 @pytest.mark.parametrize("wrong", [{"half": 0}, {"zero": 0}])
-def test_broken_bench_is_found(wrong, folder, tmp_path):
+def test_broken_bench_is_found(wrong: Any, folder: Any, tmp_path: Path) -> None:
     """No rounding constant, or no zero point of the weights: the signature differs, and the vectors that say so."""
     (tmp_path / "bench.sig").write_text("\n".join(simulated(folder, **wrong)[0]))
     verdict = verify(folder, tmp_path / "bench.sig")
     assert verdict.failures and verdict.exit_code == 1
 
 
-def test_expected_bytes_are_the_signature_and_the_map_says_the_addresses(folder):
+def test_expected_bytes_are_the_signature_and_the_map_says_the_addresses(folder: Any) -> None:
     """expected.mem holds the low byte of each line; address_map.json repeats every field of words.mem."""
     lines = (folder / "signature.txt").read_text().split()
     assert [int(line, 16) & 0xFF for line in lines] == readmemh(folder / "expected.mem", 8)
@@ -104,7 +106,7 @@ def test_expected_bytes_are_the_signature_and_the_map_says_the_addresses(folder)
         ]
 
 
-def test_float_profile_says_that_its_multiplier_is_not_fixed(ort, tmp_path):
+def test_float_profile_says_that_its_multiplier_is_not_fixed(ort: Any, tmp_path: Path) -> None:
     """Where the arithmetic is float32, own_multiplier is 0 and the scales stand there as float32 bits."""
     write(tmp_path / "set", "readmemh", ort)
     words = readmemh(tmp_path / "set" / "words.mem", 32)

@@ -1,5 +1,7 @@
 """The canonical vector: its values hang together, flat calls give the same answers, and the kills are true."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -11,14 +13,14 @@ from npquant.testing.golden import golden
 from npquant.testing.vectors.vector import flat, is_flat, killed_by, made_vector
 
 
-def vectors_of(name):
+def vectors_of(name: Any) -> Any:
     """Return the golden vectors of a profile, without their kills."""
     profile = get(name)
     return [made_vector(i, 0, case, ()) for i, case in enumerate(golden(profile, capabilities_of(profile)), 1)]
 
 
 @pytest.mark.parametrize("name", [name for name in names() if name != "xnnpack_fp32_avx512"])
-def test_clamp_of_the_value_before_it_is_the_code(name):
+def test_clamp_of_the_value_before_it_is_the_code(name: Any) -> None:
     """clip(before, low, high) = y_q, layer by layer; and a layer's codes are the next one's input."""
     for vector in vectors_of(name):
         for values in vector.layers:
@@ -27,7 +29,7 @@ def test_clamp_of_the_value_before_it_is_the_code(name):
         assert all(a.y_q is b.x_q for a, b in zip(vector.layers, vector.layers[1:], strict=False))
 
 
-def test_value_before_the_clamp_of_a_stage_that_clips_floats_first():
+def test_value_before_the_clamp_of_a_stage_that_clips_floats_first() -> None:
     """XNNPACK's AVX-512 kernels clip from above before they convert: so much is already in the value."""
     clipped = 0
     for vector in vectors_of("xnnpack_fp32_avx512"):
@@ -39,7 +41,7 @@ def test_value_before_the_clamp_of_a_stage_that_clips_floats_first():
 
 
 @pytest.mark.parametrize("name", ["npquant", "ort", "fbgemm"])
-def test_flat_calls_give_the_answers_of_the_case(name):
+def test_flat_calls_give_the_answers_of_the_case(name: Any) -> None:
     """The last call of a case answers as the case does, each is one layer in C order without state."""
     profile = get(name)
     cases = [case for case in golden(profile, capabilities_of(profile)) if case.status == "valid"]
@@ -51,7 +53,7 @@ def test_flat_calls_give_the_answers_of_the_case(name):
         assert len(each) == len(case.earlier) + (case.neighbour is not None) + len(case.model.layers)
 
 
-def test_kills_are_true(ort):
+def test_kills_are_true(ort: Any) -> None:
     """A bug that a vector is said to kill gives another output on it; one that it is not said to kill does not."""
     bugs = CATALOGUE[::25]
     for vector in ort.canonical:
@@ -59,7 +61,7 @@ def test_kills_are_true(ort):
         assert said == set(killed_by(vector.case, bugs))
 
 
-def test_kills_are_of_outputs_alone(ort):
+def test_kills_are_of_outputs_alone(ort: Any) -> None:
     """A bug that no output shows, such as an input that is changed, is killed by none; a rounding bug by the ties."""
     killed = {name for vector in ort.canonical for name in vector.kills}
     for name in ("memory.input_is_centred_in_place", "memory.answer_is_a_view_of_the_input"):
@@ -68,7 +70,7 @@ def test_kills_are_of_outputs_alone(ort):
     assert "rounding.sends_ties_up" not in ort.canonical[13].kills
 
 
-def test_golden_vectors_kill_nearly_all(ort, own):
+def test_golden_vectors_kill_nearly_all(ort: Any, own: Any) -> None:
     """The sets kill 240 of the known bugs by their outputs alone, and the first vector, of ties, a quarter."""
     for made in (ort, own):
         killed = {name for vector in made.canonical for name in vector.kills}

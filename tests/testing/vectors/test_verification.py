@@ -2,6 +2,8 @@
 
 import json
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,14 +18,14 @@ from npquant.testing.vectors.npz import read_cases
 
 
 @pytest.fixture(scope="module")
-def folder(ort, tmp_path_factory):
+def folder(ort: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """A whole set."""
     place = tmp_path_factory.mktemp("vectors") / "set"
     write(place, "npz", ort)
     return place
 
 
-def answers(folder):
+def answers(folder: Any) -> Any:
     """Return what npquant answers to the cases of a folder; None where it refuses."""
     found = {}
     for name, case in read_cases(folder).items():
@@ -36,12 +38,12 @@ def answers(folder):
                 given = {"x": layer.x, "w": layer.w, "y": layer.y, "activation": layer.activation}
                 codes = linear(codes, layer.w_q, layer.bias, profile=case.model.profile, **given)
         except ValueError:
-            codes = None
-        found[name] = codes
+            codes = None  # type: ignore[assignment]
+        found[name] = codes  # type: ignore[assignment]
     return found
 
 
-def test_right_answers_pass(folder):
+def test_right_answers_pass(folder: Any) -> None:
     """What the profile gives passes, whole, and two refusals are among it."""
     given = answers(folder)
     verdict = verify(folder, given)
@@ -65,7 +67,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("wrong", WRONG)
-def test_wrong_answer_fails_with_its_place(wrong, folder):
+def test_wrong_answer_fails_with_its_place(wrong: Any, folder: Any) -> None:
     """One vector that is answered wrongly in any way fails the set, and the text says how."""
     name, change, says = WRONG[wrong]
     given = answers(folder)
@@ -74,7 +76,7 @@ def test_wrong_answer_fails_with_its_place(wrong, folder):
     assert [failure.id for failure in verdict.failures] == [name] and says in verdict.text()
 
 
-def test_silence_is_not_green(folder):
+def test_silence_is_not_green(folder: Any) -> None:
     """A vector without an answer fails the set; no answers at all ran nothing; an unknown name is an error."""
     given = answers(folder)
     del given["7"]
@@ -90,7 +92,7 @@ def test_silence_is_not_green(folder):
         verify(folder, {"7.1": 0})
 
 
-def test_declined_vectors_accuse_nobody(folder, tmp_path):
+def test_declined_vectors_accuse_nobody(folder: Any, tmp_path: Path) -> None:
     """A runner that says what it does not take passes by the rest, and by nothing if that is all."""
     given = answers(folder)
     as_lists = {name: None if codes is None else codes.tolist() for name, codes in given.items()}
@@ -100,7 +102,7 @@ def test_declined_vectors_accuse_nobody(folder, tmp_path):
     assert verify(folder, dict.fromkeys(given, "declined")).exit_code == 4
 
 
-def test_suspects_name_the_bug(folder):
+def test_suspects_name_the_bug(folder: Any) -> None:
     """The answers of a seeded bug raise suspicion of that bug."""
     for name in ("rounding.floors", "saturation.wraps_in_place_of_saturating", "tails.last_input_is_skipped"):
         given = answers(folder)
@@ -111,7 +113,7 @@ def test_suspects_name_the_bug(folder):
         assert not verdict.passed and name in verdict.suspects and name in verdict.text()
 
 
-def test_outputs_are_read_from_json_and_npz(folder, tmp_path):
+def test_outputs_are_read_from_json_and_npz(folder: Any, tmp_path: Path) -> None:
     """Both files give the verdict of the mapping; a refusal is null, or an array of NaN."""
     given = answers(folder)
     as_lists = {name: None if codes is None else codes.tolist() for name, codes in given.items()}
@@ -120,7 +122,7 @@ def test_outputs_are_read_from_json_and_npz(folder, tmp_path):
     np.savez(tmp_path / "out.npz", **arrays)
     for name in ("out.json", "out.npz"):
         assert verify(folder, tmp_path / name).passed
-    as_lists["1"][0][0] += 1
+    as_lists["1"][0][0] += 1  # type: ignore[index]
     (tmp_path / "out.json").write_text(json.dumps(as_lists))
     assert verify(folder, tmp_path / "out.json").failures[0].id == "1"
 
@@ -135,14 +137,14 @@ def test_outputs_are_read_from_json_and_npz(folder, tmp_path):
         ("out.txt", b"00000001\n", "1 words, "),
     ],
 )
-def test_outputs_that_cannot_be_read_are_an_error(name, data, says, folder, tmp_path):
+def test_outputs_that_cannot_be_read_are_an_error(name: Any, data: Any, says: Any, folder: Any, tmp_path: Path) -> None:
     """Files that are cut short or no answers are named, and nobody is judged by them."""
     (tmp_path / name).write_bytes(data)
     with pytest.raises(ValueError, match=f"{name}.*{says}"):
         verify(folder, tmp_path / name)
 
 
-def test_signature_of_words_that_are_none(own, tmp_path):
+def test_signature_of_words_that_are_none(own: Any, tmp_path: Path) -> None:
     """A signature with a word that is no hexadecimal number of 32 bits is an error."""
     write(tmp_path / "set", "readmemh", own)
     words = (tmp_path / "set" / "signature.txt").read_text().split()
@@ -152,7 +154,7 @@ def test_signature_of_words_that_are_none(own, tmp_path):
             verify(tmp_path / "set", tmp_path / "out.sig")
 
 
-def test_verification_reads_as_a_verdict():
+def test_verification_reads_as_a_verdict() -> None:
     """passed, cases and exit_code hang together."""
     make = partial(Verification, "ort", "smoke", 0)
     assert make(3, (), (), (), (), ()).exit_code == 0 and make(0, (), (), ("1",), (), ()).exit_code == 4

@@ -1,6 +1,7 @@
 """The JSON form obeys its schema, every flag has its note, and its numbers are the exact ones."""
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from npquant.testing.vectors.wycheproof import load_schema
 
 
 @pytest.fixture(scope="module")
-def document(ort, tmp_path_factory):
+def document(ort: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """The document of one profile, parsed, once its schema has passed it."""
     place = tmp_path_factory.mktemp("vectors") / "set"
     write(place, "wycheproof", ort)
@@ -25,12 +26,12 @@ def document(ort, tmp_path_factory):
     return found
 
 
-def all_tests(document):
+def all_tests(document: Any) -> Any:
     """Return the tests of all groups."""
     return [test for group in document["testGroups"] for test in group["tests"]]
 
 
-def test_document_counts_its_tests_and_notes_its_flags(document):
+def test_document_counts_its_tests_and_notes_its_flags(document: Any) -> None:
     """Ids run from 1, as many as it says; each flag is a bug with a note that says what it does and where met."""
     tests = all_tests(document)
     assert sorted(test["tcId"] for test in tests) == list(range(1, document["numberOfTests"] + 1))
@@ -42,12 +43,12 @@ def test_document_counts_its_tests_and_notes_its_flags(document):
     assert [test["result"] for test in tests].count("invalid") == 2
 
 
-def params_of(given):
+def params_of(given: Any) -> Any:
     """Return a quantization as the document has it."""
     return QuantParams(np.float32(given["scale"]), np.array(given["zeroPoint"]), given["qmin"], given["qmax"])
 
 
-def answered(test, profile):
+def answered(test: Any, profile: Any) -> Any:
     """Return what npquant answers to a test, from the document alone; None for a refusal."""
     try:
         if "to" in test:
@@ -57,13 +58,13 @@ def answered(test, profile):
             w_q = np.array(layer["weights"], layer["w"]["type"]).reshape(layer["inputs"], layer["outputs"])
             given = {role: params_of(layer[role]) for role in ("x", "w", "y")}
             bias = None if layer["bias"] is None else np.array(layer["bias"], np.int32)
-            codes = linear(codes, w_q, bias, profile=profile, activation=layer["activation"], **given)
+            codes = linear(codes, w_q, bias, profile=profile, activation=layer["activation"], **given)  # type: ignore[assignment]
         return codes.tolist()
     except ValueError:
         return None
 
 
-def test_document_alone_gives_every_answer(document):
+def test_document_alone_gives_every_answer(document: Any) -> None:
     """A runner that reads nothing but the document gets every y, and refuses what is invalid."""
     with np.errstate(all="ignore"):
         wrong = [test["tcId"] for test in all_tests(document) if answered(test, "ort") != test["y"]]
@@ -84,7 +85,7 @@ MUTANTS = {
 
 
 @pytest.mark.parametrize("mutant", MUTANTS)
-def test_schema_kills(mutant, document):
+def test_schema_kills(mutant: Any, document: Any) -> None:
     """The schema refuses a document with one thing wrong."""
     bad = json.loads(json.dumps(document))
     MUTANTS[mutant](bad)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from npquant.testing.who.next_inputs import multipliers, with_sums
 from npquant.testing.who.suspects import profile_suspect, why_refused
 
 
-def small_layer(up, sw, zy, bias, activation="none"):
+def small_layer(up: Any, sw: Any, zy: Any, bias: Any, activation: str = "none") -> Any:
     """A layer of two inputs whose every accumulator can be looked at."""
     x, y = QuantParams(0.5, up - 3, up - 128, up + 127), QuantParams(0.5, up + zy, up - 128, up + 127)
     w = QuantParams(np.float32(sw), 0, -128, 127)
@@ -25,7 +26,7 @@ LAYERS = [small_layer(0, 1 / 128, 5, 40), small_layer(0, 0.0123, 0, -3000), smal
 
 
 @pytest.mark.parametrize("layer", LAYERS)
-def test_compare_agrees_with_every_accumulator(layer):
+def test_compare_agrees_with_every_accumulator(layer: Any) -> None:
     """Equal exactly where no accumulator in the layer's interval is treated differently; a difference is shown."""
     taken = [name for name in names() if not why_refused(layer, get(name))]
     sums = np.arange(-40_000, 40_000)[:, np.newaxis]
@@ -46,7 +47,7 @@ def test_compare_agrees_with_every_accumulator(layer):
 
 
 @pytest.mark.parametrize("name", names())
-def test_every_profile_grows_with_its_accumulator(name):
+def test_every_profile_grows_with_its_accumulator(name: Any) -> None:
     """For M < 1/2, as the short proof needs: codes never fall, in the middle half of int32 and in each step near the
     codes."""
     for up in (0, 128):
@@ -64,7 +65,7 @@ def test_every_profile_grows_with_its_accumulator(name):
             assert (np.diff(codes) >= 0).all()
 
 
-def test_compare_kills_a_proof_by_too_few_points():
+def test_compare_kills_a_proof_by_too_few_points() -> None:
     """Both ends of the interval alone, or one sum in each step, would call half up and half even equal."""
     layer = LAYERS[0]
     every = np.arange(-5000, 5001)
@@ -79,7 +80,7 @@ def test_compare_kills_a_proof_by_too_few_points():
     assert not compare(layer, "tosa_single", "ort", None).equal
 
 
-def test_compare_stays_open_where_it_cannot_look():
+def test_compare_stays_open_where_it_cannot_look() -> None:
     """Pairs that saturate, accumulators beyond int32, and an effort that is used up are not called equal."""
     pairs = small_layer(128, 0.01, 0, 0)
     pairs = dataclasses.replace(pairs, w_q=np.array([[127], [127]], np.int8))

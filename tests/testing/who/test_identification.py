@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ NO_ZERO_POINTS = {name for name in names() if not get(name).zero_points}
 P = QuantParams(0.5, 0, -128, 127)
 
 
-def asked(truth, layer, rows, rounds=2, seed=0):
+def asked(truth: Any, layer: Any, rows: Any, rounds: Any = 2, seed: int = 0) -> Any:
     """Identify a hidden kernel: random rows first, then what is asked for, as often as rounds says."""
     x_q = rows_for(layer, rows, np.random.default_rng(seed))
     found = identify_record(Record(layer, x_q, truth(layer, x_q)), (), seed)
@@ -34,7 +35,7 @@ def asked(truth, layer, rows, rounds=2, seed=0):
     return found, sizes
 
 
-def hidden(name, index):
+def hidden(name: Any, index: Any) -> Any:
     """A layer that a profile's engine takes, and the profile as a kernel."""
     layer = digits_layer(index, 128 if name in UINT8_ONLY else 0, name not in NO_ZERO_POINTS)
     return layer, lambda layer, x_q: answer_of(name, layer, x_q)
@@ -43,7 +44,7 @@ def hidden(name, index):
 @pytest.mark.parametrize(
     ("name", "index"), [*((name, 2) for name in names()), ("ort", 1), ("tflite_ref", 1), ("qnnpack", 1)]
 )
-def test_identify_finds_every_profile_in_two_rounds(name, index):
+def test_identify_finds_every_profile_in_two_rounds(name: Any, index: Any) -> None:
     """Up to profiles of which it is proven that no input of the layer tells them apart, in at most 16 rows a round."""
     layer, truth = hidden(name, index)
     found, sizes = asked(truth, layer, 100)
@@ -52,7 +53,7 @@ def test_identify_finds_every_profile_in_two_rounds(name, index):
 
 
 @pytest.mark.parametrize("name", ["ort", "tflite_single", "onnx_ref"])
-def test_identify_calls_equal_only_what_is_equal(name):
+def test_identify_calls_equal_only_what_is_equal(name: Any) -> None:
     """Profiles that are said to be equal on a layer answer alike to thousands of rows that were solved for others."""
     layer, truth = hidden(name, 1)
     found, _ = asked(truth, layer, 50)
@@ -62,7 +63,7 @@ def test_identify_calls_equal_only_what_is_equal(name):
         assert np.array_equal(answer_of(a, layer, x_q), answer_of(b, layer, x_q))
 
 
-def test_solved_inputs_tell_more_than_random_ones():
+def test_solved_inputs_tell_more_than_random_ones() -> None:
     """After 32,000 random outputs a dozen profiles are possible; a few solved-for rows leave one class of equals."""
     layer = digits_layer(1)
     layer = dataclasses.replace(layer, y=QuantParams(0.02, -3, -128, 127), activation="none")
@@ -90,14 +91,14 @@ def test_solved_inputs_tell_more_than_random_ones():
         ("tails.last_input_is_skipped", "tflite_ref"),
     ],
 )
-def test_identify_names_a_wrong_rule(rule, base):
+def test_identify_names_a_wrong_rule(rule: Any, base: Any) -> None:
     """A rule of the catalogue is named, and no profile is possible, after two rounds."""
     backend = bug_named(rule).make(get(base))
     layer = digits_layer(2)
     layer = dataclasses.replace(layer, y=QuantParams(layer.y.scale, -11, -128, 127))
 
-    def truth(layer, x_q):
-        return backend.f(x_q, layer.w_q, layer.bias, x=layer.x, w=layer.w, y=layer.y, activation=layer.activation)
+    def truth(layer: Any, x_q: Any) -> Any:
+        return backend.f(x_q, layer.w_q, layer.bias, x=layer.x, w=layer.w, y=layer.y, activation=layer.activation)  # type: ignore[attr-defined]
 
     found, _ = asked(truth, layer, 60)
     assert not found.profiles and not found.settled
@@ -105,7 +106,7 @@ def test_identify_names_a_wrong_rule(rule, base):
     assert rule in found.text() or len(found.possible) > 6
 
 
-def test_identify_explains_the_first_mismatch_exactly():
+def test_identify_explains_the_first_mismatch_exactly() -> None:
     """The accumulator, the exact value, what the candidate gives and what the kernel gave."""
     found = identify([[1], [3]], [[-5]], [0], [[-3], [-8]], x=P, w=P, y=P)
     ort = next(c for group in found.candidates for c in group if c.name == "ort")
@@ -114,14 +115,14 @@ def test_identify_explains_the_first_mismatch_exactly():
     assert str(ort.first.exact) == "-5/2" and "accumulator -5, exactly -2.5 steps" in found.text(40)
 
 
-def test_identify_under_a_fixed_multiplier():
+def test_identify_under_a_fixed_multiplier() -> None:
     """Given m and e, single and double rounding are told apart; float engines take m 2^(e-31) as they hold it."""
     fixed = FixedMultiplier(1_518_500_250, -7)
     x, y = QuantParams(1.0, -4, -128, 127), QuantParams(1.0, 5, -128, 127)
     rng = np.random.default_rng(3)
     w_q, bias = rng.integers(-127, 128, (20, 6)), rng.integers(-900, 900, 6)
 
-    def kernel(x_q):
+    def kernel(x_q: Any) -> Any:
         acc = (x_q.astype(np.int64) + 4) @ w_q + bias
         whole = (acc * fixed.multiplier + (1 << 37)) >> 38
         return np.clip(whole + 5, -128, 127)
@@ -134,7 +135,7 @@ def test_identify_under_a_fixed_multiplier():
 
 
 @pytest.mark.parametrize("k", [1, 2])
-def test_identify_tries_every_input_of_a_shallow_layer(k):
+def test_identify_tries_every_input_of_a_shallow_layer(k: Any) -> None:
     """A layer of one input has 256 rows: what they do not show, nothing does."""
     w_q = np.array([[7], [-3]])[:k]
     truth = lambda x_q: npquant.linear(x_q, w_q, None, x=P, w=P, y=P, profile="tvm_tonearest")  # noqa: E731
@@ -143,7 +144,7 @@ def test_identify_tries_every_input_of_a_shallow_layer(k):
     assert found.settled and "tvm_tonearest" in found.profiles and "npquant" not in found.profiles
 
 
-def test_identify_takes_an_empty_batch_and_no_depth():
+def test_identify_takes_an_empty_batch_and_no_depth() -> None:
     """Nothing seen: every profile is possible; without inputs no row tells anything apart."""
     empty = identify(np.empty((0, 1), int), [[7]], None, np.empty((0, 1), int), x=P, w=P, y=P)
     assert len(empty.profiles) > 10 and len(empty.next_inputs)
@@ -151,7 +152,7 @@ def test_identify_takes_an_empty_batch_and_no_depth():
     assert "ort" in flat.profiles and "nvdla" not in flat.profiles
 
 
-def test_identify_is_the_same_for_the_same_seed_and_speaks_json():
+def test_identify_is_the_same_for_the_same_seed_and_speaks_json() -> None:
     """Equal seeds give equal rows; the JSON form holds all candidates."""
     layer, truth = hidden("ort", 2)
     x_q = rows_for(layer, 20, np.random.default_rng(0))
@@ -162,7 +163,7 @@ def test_identify_is_the_same_for_the_same_seed_and_speaks_json():
     assert sum(map(len, told["classes"])) > 150
 
 
-def test_identify_refuses_what_does_not_fit():
+def test_identify_refuses_what_does_not_fit() -> None:
     """Each message names the operand."""
     for arguments, words in (
         (([[1, 2]], [[-5]], [0], [[1]]), "x_q has 2 columns"),

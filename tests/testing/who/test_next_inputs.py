@@ -1,6 +1,7 @@
 """The search for telling inputs: sums within reach, probes that hold what they say, rows that part suspects."""
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from npquant.testing.who.suspects import profile_suspect, profile_suspects, rule
 from tests.testing.layers_of_digits import answer_of, digits_layer, rows_for
 
 
-def test_with_sums_is_the_layer_at_other_sums():
+def test_with_sums_is_the_layer_at_other_sums() -> None:
     """A probe at the sums of real rows gives the layer's own codes, output by output, for every profile."""
     layer = dataclasses.replace(digits_layer(1), w=QuantParams(np.linspace(0.002, 0.01, 32), 0, -128, 127))
     x_q = rows_for(layer, 20, np.random.default_rng(0))
@@ -27,7 +28,7 @@ def test_with_sums_is_the_layer_at_other_sums():
 
 
 @pytest.mark.parametrize("index", [0, 1, 2])
-def test_telling_sums_are_within_reach_and_beside_ties(index):
+def test_telling_sums_are_within_reach_and_beside_ties(index: Any) -> None:
     """As many as asked for, none beyond what the output can reach, and both sides of most ties that it can reach."""
     layer = digits_layer(index)
     lows, highs = reachable_interval(centred_weights(layer), *centred_interval(layer))
@@ -36,7 +37,7 @@ def test_telling_sums_are_within_reach_and_beside_ties(index):
 
 
 @pytest.mark.parametrize("up", [0, 128])
-def test_rows_are_codes_of_the_layer(up):
+def test_rows_are_codes_of_the_layer(up: Any) -> None:
     """Structured and chosen rows lie in the input's interval, are of its type, and at most 16 are chosen."""
     layer = digits_layer(2, up)
     rng = np.random.default_rng(0)
@@ -47,7 +48,7 @@ def test_rows_are_codes_of_the_layer(up):
     assert 0 < len(chosen) <= 16 and not len(next_rows(layer, taken[:1], rng))
 
 
-def test_next_rows_part_what_random_rows_do_not():
+def test_next_rows_part_what_random_rows_do_not() -> None:
     """Sixteen random rows leave single and double rounding together, the chosen ones do not."""
     layer = digits_layer(1)
     names = ["tflite_ref", "tflite_single", "ort", "onnx_ref"]
@@ -58,7 +59,7 @@ def test_next_rows_part_what_random_rows_do_not():
     assert classes[0] > classes[1]
 
 
-def test_labels_are_equal_where_answers_are():
+def test_labels_are_equal_where_answers_are() -> None:
     """Whole rows are compared, and a table of answers is one of who agrees with whom."""
     a, b = np.array([[1, 2], [3, 4]]), np.array([[1, 2], [4, 3]])
     same = labels([a, b])
@@ -67,7 +68,7 @@ def test_labels_are_equal_where_answers_are():
     assert kinds[0] == kinds[1] != kinds[2]
 
 
-def test_every_rule_is_a_function_of_its_operands():
+def test_every_rule_is_a_function_of_its_operands() -> None:
     """Rules have no state: the same layer and rows give the same codes, and neither is changed."""
     layer = digits_layer(2)
     x_q = rows_for(layer, 5, np.random.default_rng(0))
@@ -79,7 +80,7 @@ def test_every_rule_is_a_function_of_its_operands():
     assert x_q.tobytes() + layer.w_q.tobytes() == before
 
 
-def test_product_is_exact_on_both_sides_of_53_bits():
+def test_product_is_exact_on_both_sides_of_53_bits() -> None:
     """By float64 or by integers, the same sums as Python's."""
     for largest in (255, 2**25, 2**29):
         x, w = (np.random.default_rng(s).integers(-largest, largest + 1, (3, 3)) for s in (0, 1))

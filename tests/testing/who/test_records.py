@@ -1,6 +1,8 @@
 """Records of a kernel's answers: npz and JSON hold the same, and what is missing or wrong is named."""
 
 import json
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ from npquant.testing.who.records import KEYS, make_record, read_record, record_o
 ONE = {"x_q": [[-1, 2]], "w_q": [[5], [-7]], "y_q": [[-3]], "sx": 0.5, "sw": [0.25], "sy": 0.125, "zy": 4, "bias": [9]}
 
 
-def test_npz_and_json_give_one_record(tmp_path):
+def test_npz_and_json_give_one_record(tmp_path: Path) -> None:
     """The same keys in either form, read back."""
     plain, packed = tmp_path / "one.json", tmp_path / "one.npz"
     plain.write_text(json.dumps(ONE))
@@ -24,7 +26,7 @@ def test_npz_and_json_give_one_record(tmp_path):
     assert np.array_equal(one.x_q, two.x_q)
 
 
-def test_fixed_form_holds_the_multiplier_exactly():
+def test_fixed_form_holds_the_multiplier_exactly() -> None:
     """M = m 2^(e-31) stands in float64 without rounding, and the scales need not be given."""
     given = {name: value for name, value in ONE.items() if name not in ("sx", "sw", "sy")}
     record = record_of(given | {"multiplier": 2**30 + 1, "shift": -3})
@@ -32,7 +34,7 @@ def test_fixed_form_holds_the_multiplier_exactly():
 
 
 @pytest.mark.parametrize("missing", ["x_q", "w_q", "y_q", "sx", "sw", "sy"])
-def test_missing_key_is_named(missing):
+def test_missing_key_is_named(missing: Any) -> None:
     """And said what it holds."""
     with pytest.raises(ValueError, match=f"has no key '{missing}'"):
         record_of({name: value for name, value in ONE.items() if name != missing})
@@ -53,13 +55,13 @@ def test_missing_key_is_named(missing):
         ({"sw": [0.5, 0.25]}, "2 scales for 1 outputs"),
     ],
 )
-def test_wrong_key_is_named(change, words):
+def test_wrong_key_is_named(change: Any, words: str) -> None:
     """Each message says which key and what is due."""
     with pytest.raises(ValueError, match=words):
         record_of(ONE | change)
 
 
-def test_files_that_are_no_record_are_named(tmp_path):
+def test_files_that_are_no_record_are_named(tmp_path: Path) -> None:
     """Neither npz nor JSON, a list, a damaged archive, objects."""
     for name, content, words in (
         ("a", b"hello", "neither an npz file nor JSON"),
@@ -74,7 +76,7 @@ def test_files_that_are_no_record_are_named(tmp_path):
         read_record(tmp_path / "d.npz")
 
 
-def test_keys_are_all_taken():
+def test_keys_are_all_taken() -> None:
     """Every documented key may be given."""
     types = dict.fromkeys(("x_type", "w_type", "y_type"), "int8")
     full = ONE | types | {"zx": 1, "zw": 0, "qmin": -127, "qmax": 126, "activation": "relu"}
@@ -83,7 +85,7 @@ def test_keys_are_all_taken():
     assert set(KEYS) == set(full) | {"multiplier", "shift"}
 
 
-def test_make_record_refuses_a_wide_bias():
+def test_make_record_refuses_a_wide_bias() -> None:
     """int32 is the type of a bias."""
     p = QuantParams(1.0, 0, -128, 127)
     with pytest.raises(ValueError, match="outside int32"):

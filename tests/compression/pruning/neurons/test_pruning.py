@@ -404,7 +404,7 @@ def test_prune_neurons_names_other_bad_input() -> None:
     with pytest.raises(ValueError, match="allocation is 'fair'"):
         prune_neurons(net, x, 0.5, allocation="fair")
     with pytest.raises(TypeError, match="of type IntegerMLP; prune a FloatMLP, and quantize what is left"):
-        prune_neurons(quantize_uniform(net, np.eye(2)), x, 0.5)  # type: ignore[arg-type]
+        prune_neurons(quantize_uniform(net, np.eye(2)), x, 0.5)
     with pytest.raises(ValueError, match="no hidden layer"):
         prune_neurons(network(np.random.default_rng(0), (2, 2)), x, 0.5)
     with pytest.raises(TypeError, match="must be real numbers"):

@@ -1,6 +1,7 @@
 """Gradual pruning: the schedule, the ranking, what is left, and what is refused."""
 
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from npquant.nn.model import DenseLayer, FloatMLP
 from npquant.nn.training import train
 
 
-def blobs(rows: int = 120, seed: int = 0):
+def blobs(rows: int = 120, seed: int = 0) -> Any:
     """Draw three classes in six features, four of them noise."""
     rng = np.random.default_rng(seed)
     y = rng.integers(0, 3, rows)
@@ -28,7 +29,7 @@ def nonzeros(model: FloatMLP) -> int:
 
 
 @given(weights=st.integers(1, 10**6), share=st.floats(0, 1), progress=st.floats(0, 1), step=st.floats(0, 1))
-def test_weights_left_is_the_cubic(weights, share, progress, step):
+def test_weights_left_is_the_cubic(weights: Any, share: Any, progress: Any, step: Any) -> None:
     """F18: P at the start, the goal at the end, never more later, and the cubic rounded down between."""
     goal = int(share * weights)
     left = weights_left(progress, weights, goal)
@@ -40,7 +41,7 @@ def test_weights_left_is_the_cubic(weights, share, progress, step):
 
 
 @given(seed=st.integers(0, 2**32 - 1), wanted=st.integers(3, 40))
-def test_keep_best_keeps_the_best(seed, wanted):
+def test_keep_best_keeps_the_best(seed: int, wanted: Any) -> None:
     """Exactly the wanted number stays, each layer keeps its best, and no removed score beats a kept one."""
     rng = np.random.default_rng(seed)
     scores = [rng.integers(0, 6, shape).astype(float) for shape in ((4, 5), (5, 3), (3, 2))]
@@ -62,14 +63,14 @@ def test_keep_best_keeps_the_best(seed, wanted):
         assert np.concatenate(removed).max() <= np.concatenate(spared).min()
 
 
-def test_removal_score_is_the_second_order_loss():
+def test_removal_score_is_the_second_order_loss() -> None:
     """F19: of a quadratic with diagonal curvature sqrt(v), removing w costs half the score."""
     w, v = np.array([[2.0, -1.0]]), np.array([[4.0, 25.0]])
     cost = 0.5 * np.sqrt(v) * w**2
     assert np.array_equal(removal_score(w, v, np.ones((1, 2), bool), 0.0), 2 * cost)
 
 
-def test_removal_score_prefers_dense_rows():
+def test_removal_score_prefers_dense_rows() -> None:
     """F20: of two equal weights the one in the fuller row and column scores higher; with g = 0 they are equal."""
     mask = np.zeros((8, 8), bool)
     mask[0], mask[:, 0], mask[5, 5] = True, True, True
@@ -80,7 +81,7 @@ def test_removal_score_prefers_dense_rows():
 
 @pytest.mark.parametrize("density", [0.04, 0.2, 1.0])
 @pytest.mark.parametrize("rate_weight", [0.0, 1.5])
-def test_prune_gradually_leaves_its_share(density, rate_weight):
+def test_prune_gradually_leaves_its_share(density: Any, rate_weight: Any) -> None:
     """At most d P weights are left, in arrays without dead neurons."""
     x, y = blobs()
     net = train(x, y, hidden=(12, 8), epochs=3, rng=0)
@@ -92,7 +93,7 @@ def test_prune_gradually_leaves_its_share(density, rate_weight):
 
 
 @given(seed=st.integers(0, 2**32 - 1), every=st.integers(1, 9), share=st.floats(0.1, 1))
-def test_schedule_ranks_when_it_is_due_and_never_takes_a_weight_back(seed, every, share):
+def test_schedule_ranks_when_it_is_due_and_never_takes_a_weight_back(seed: int, every: Any, share: Any) -> None:
     """F18: masks come each `every` steps and at the step s n, as many weights as the cubic says, none of them new."""
     rng = np.random.default_rng(seed)
     shapes, steps = ((4, 5), (5, 3), (3, 2)), 20
@@ -107,11 +108,11 @@ def test_schedule_ranks_when_it_is_due_and_never_takes_a_weight_back(seed, every
         if found is not None:
             assert sum(int(m.sum()) for m in found) == weights_left(step / last, 41, 5)
             assert not any((new & ~old).any() for new, old in zip(found, masks, strict=True))
-            masks = found
+            masks = found  # type: ignore[assignment]
     assert sum(int(m.sum()) for m in masks) == 5
 
 
-def test_prune_gradually_finds_the_features_that_matter():
+def test_prune_gradually_finds_the_features_that_matter() -> None:
     """Of six features three tell the classes; with few weights the others lose theirs, which random masks would not."""
     x, y = blobs(200)
     net = train(x, y, hidden=(16,), epochs=20, rng=0)
@@ -121,7 +122,7 @@ def test_prune_gradually_finds_the_features_that_matter():
     assert (small.predict(x) == y).mean() > (net.predict(x) == y).mean() - 0.03
 
 
-def test_prune_gradually_can_go_on():
+def test_prune_gradually_can_go_on() -> None:
     """Pruning a pruned network wakes no weight, and the density counts the arrays that it is given."""
     x, y = blobs()
     net = train(x, y, hidden=(12,), epochs=5, rng=0)
@@ -132,7 +133,7 @@ def test_prune_gradually_can_go_on():
     assert nonzeros(tuned) <= nonzeros(twice)
 
 
-def test_prune_gradually_repeats_itself():
+def test_prune_gradually_repeats_itself() -> None:
     """The same seed gives the same bytes."""
     x, y = blobs()
     net = train(x, y, hidden=(12,), epochs=2, rng=0)
@@ -140,7 +141,7 @@ def test_prune_gradually_repeats_itself():
     assert all(np.array_equal(a.w, b.w) for a, b in zip(one.layers, two.layers, strict=True))
 
 
-def test_prune_gradually_at_density_one_is_fine_tuning():
+def test_prune_gradually_at_density_one_is_fine_tuning() -> None:
     """With nothing to remove, the steps are those of `finetune`."""
     x, y = blobs()
     net = train(x, y, hidden=(6,), epochs=2, dtype=np.float64, rng=0)
@@ -150,7 +151,7 @@ def test_prune_gradually_at_density_one_is_fine_tuning():
         np.testing.assert_allclose(a.w, b.w, rtol=1e-9, atol=1e-12)
 
 
-def dead_neurons_cost_nothing(drop, seed) -> bool:
+def dead_neurons_cost_nothing(drop: Any, seed: int) -> bool:
     """Say whether the outputs stay, bit for bit, and each hidden neuron left is on a path or alone in its layer.
 
     Weights, biases and rows are small integers, so that all sums are exact.
@@ -181,15 +182,15 @@ def dead_neurons_cost_nothing(drop, seed) -> bool:
 
 
 @given(seed=st.integers(0, 2**32 - 1))
-def test_drop_dead_neurons_drops_all_that_lie_on_no_path(seed):
+def test_drop_dead_neurons_drops_all_that_lie_on_no_path(seed: int) -> None:
     """F21, F15: neurons off all paths leave the arrays, their constants join the next biases, and no output changes."""
     assert dead_neurons_cost_nothing(drop_dead_neurons, seed)
 
 
-def test_dead_neurons_law_kills_a_lost_constant_and_a_neuron_that_stays():
+def test_dead_neurons_law_kills_a_lost_constant_and_a_neuron_that_stays() -> None:
     """F21: dropping without F15 changes outputs; dropping nothing leaves neurons off all paths."""
 
-    def unfolded(net):
+    def unfolded(net: Any) -> Any:
         small = drop_dead_neurons(net)
         biases = [layer.b for layer in small.layers[:-1]] + [net.layers[-1].b]
         return FloatMLP(
@@ -200,7 +201,7 @@ def test_dead_neurons_law_kills_a_lost_constant_and_a_neuron_that_stays():
         assert not all(dead_neurons_cost_nothing(mutant, seed) for seed in range(30))
 
 
-def test_drop_dead_neurons_of_a_dead_layer():
+def test_drop_dead_neurons_of_a_dead_layer() -> None:
     """F21: a hidden layer of zeros keeps one neuron, and the constant function; only a FloatMLP has dead neurons."""
     net = FloatMLP(
         (
@@ -235,7 +236,7 @@ NET = train(X, Y, hidden=(4,), epochs=1, rng=0)
         ({"model": 3}, TypeError, "gradual pruning trains a FloatMLP"),
     ],
 )
-def test_prune_gradually_names_what_is_wrong(arguments, error, message):
+def test_prune_gradually_names_what_is_wrong(arguments: Any, error: Any, message: str) -> None:
     """Bad values are refused with the thing and the fix."""
     with pytest.raises(error, match=message):
         prune_gradually(**{"model": NET, "x": X, "y": Y, "density": 0.5, "epochs": 1, **arguments})

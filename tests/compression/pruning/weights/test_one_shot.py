@@ -447,12 +447,12 @@ def law_units_of_inputs_do_not_matter(prune: Callable[[FloatMLP, Float64], Float
     model, x = drawn_model(seed)
     units = 2.0 ** np.random.default_rng(seed).integers(-20, 21, x.shape[1])
     first = model.layers[0]
-    other = FloatMLP((DenseLayer(first.w / units[:, np.newaxis], first.b, first.activation), *model.layers[1:]))
+    other = FloatMLP((DenseLayer(first.w / units[:, np.newaxis], first.b, first.activation), *model.layers[1:]))  # type: ignore[index]
     one, two = prune(model, x), prune(other, x * units)
     np.testing.assert_array_equal(one.layers[0].w != 0, two.layers[0].w != 0)
     # All is scaled by powers of two, which rounds nothing, but for the order in which x @ w is summed: 11 inputs.
     slack = 1e6 * np.finfo(float).eps * np.abs(one.layers[0].w).max()
-    assert np.abs(one.layers[0].w - two.layers[0].w * units[:, np.newaxis]).max() <= slack
+    assert np.abs(one.layers[0].w - two.layers[0].w * units[:, np.newaxis]).max() <= slack  # type: ignore[index]
 
 
 @given(SEEDS, st.sampled_from([0.3, (1, 4)]), st.sampled_from(["wanda", "obs"]))
@@ -485,7 +485,7 @@ def test_prune_weights_refuses_an_integer_network() -> None:
     """A network that is integer already is pruned before it is quantized."""
     model, x = drawn_model(0)
     with pytest.raises(TypeError, match="FloatMLP"):
-        prune_weights(quantize_uniform(model, x), x, 0.5)  # type: ignore[arg-type]
+        prune_weights(quantize_uniform(model, x), x, 0.5)
 
 
 @pytest.mark.parametrize("bits", GRID)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -144,7 +145,9 @@ def test_rectify_layer_is_equivariant(law: Callable[[Solve, Problem], None], see
     law(rectify_layer, Problem(seed, bits))
 
 
-def many_starts(x, z, w, d2, bits, *, pull=PULL, passes=PASSES, scale=None):  # type: ignore[no-untyped-def]
+def many_starts(
+    x: Any, z: Any, w: Any, d2: Any, bits: Any, *, pull: Any = PULL, passes: Any = PASSES, scale: Any = None
+) -> Any:
     """Start from three scales."""
     shares = (1.0, 0.75, 1.25)
     return rectify_layer(x, z, w, d2, bits, pull=pull, passes=passes, scale=scale, start_scales=shares)
@@ -202,43 +205,57 @@ def test_rectify_layer_slices_are_invisible(few: int, monkeypatch: pytest.Monkey
 # ---------------------------------------------------------------------------------------------------------- mutants
 
 
-def absolute_pull(x, z, w, d2, bits, *, pull=PULL, passes=PASSES, scale=None):  # type: ignore[no-untyped-def]
+def absolute_pull(
+    x: Any, z: Any, w: Any, d2: Any, bits: Any, *, pull: Any = PULL, passes: Any = PASSES, scale: Any = None
+) -> Any:
     """A pull that does not shrink with the weights of errors: lam of d2 = 1."""
     share = float(np.mean(d2))
     return rectify_layer(x, z, w, d2, bits, pull=pull / share, passes=passes, scale=scale)
 
 
-def pull_without_rows(x, z, w, d2, bits, *, pull=PULL, passes=PASSES, scale=None):  # type: ignore[no-untyped-def]
+def pull_without_rows(
+    x: Any, z: Any, w: Any, d2: Any, bits: Any, *, pull: Any = PULL, passes: Any = PASSES, scale: Any = None
+) -> Any:
     """A pull that does not know how many rows there are."""
     return rectify_layer(x, z, w, d2, bits, pull=pull * len(x), passes=passes, scale=scale)
 
 
-def uncentred(x, z, w, d2, bits, *, pull=PULL, passes=PASSES, scale=None):  # type: ignore[no-untyped-def]
+def uncentred(
+    x: Any, z: Any, w: Any, d2: Any, bits: Any, *, pull: Any = PULL, passes: Any = PASSES, scale: Any = None
+) -> Any:
     """The mean is not free: a row of zeros that weighs as much as all others holds it."""
     x, z, d2 = np.asarray(x), np.asarray(z), np.asarray(d2)
     anchored = np.vstack([x, 0 * x[:1]]), np.vstack([z, 0 * z[:1]]), np.vstack([d2, d2.sum(axis=0)])
     return rectify_layer(anchored[0], anchored[1], w, anchored[2], bits, pull=pull, passes=passes, scale=scale)
 
 
-def order_matters(x, z, w, d2, bits, *, pull=PULL, passes=PASSES, scale=None):  # type: ignore[no-untyped-def]
+def order_matters(
+    x: Any, z: Any, w: Any, d2: Any, bits: Any, *, pull: Any = PULL, passes: Any = PASSES, scale: Any = None
+) -> Any:
     """Only the first half of the rows counts."""
     half = max(len(x) // 2, 2)
     return rectify_layer(x[:half], z[:half], w, d2[:half], bits, pull=pull, passes=passes, scale=scale)
 
 
-def neurons_share(x, z, w, d2, bits, *, pull=PULL, passes=PASSES, scale=None):  # type: ignore[no-untyped-def]
+def neurons_share(
+    x: Any, z: Any, w: Any, d2: Any, bits: Any, *, pull: Any = PULL, passes: Any = PASSES, scale: Any = None
+) -> Any:
     """All neurons get the weights of the mean neuron."""
     shared = np.repeat(np.mean(d2, axis=1, keepdims=True), w.shape[1], axis=1)
     return rectify_layer(x, z, w, shared, bits, pull=pull, passes=passes, scale=scale)
 
 
-def rounds_up(x, z, w, d2, bits, *, pull=PULL, passes=PASSES, scale=None):  # type: ignore[no-untyped-def]
+def rounds_up(
+    x: Any, z: Any, w: Any, d2: Any, bits: Any, *, pull: Any = PULL, passes: Any = PASSES, scale: Any = None
+) -> Any:
     """Every code one step up, where there is one."""
     layer = rectify_layer(x, z, w, d2, bits, pull=pull, passes=passes, scale=scale)
     return replace(layer, q=np.minimum(layer.q + 1, weight_grid(bits)[1]).astype(np.int8))
 
 
-def fixed_step(x, z, w, d2, bits, *, pull=PULL, passes=PASSES, scale=None):  # type: ignore[no-untyped-def]
+def fixed_step(
+    x: Any, z: Any, w: Any, d2: Any, bits: Any, *, pull: Any = PULL, passes: Any = PASSES, scale: Any = None
+) -> Any:
     """Scales rounded to a fixed grid of 1/64."""
     s = np.maximum(np.rint(np.asarray(scale) * 64), 1) / 64
     return rectify_layer(x, z, w, d2, bits, pull=pull, passes=passes, scale=s)

@@ -245,4 +245,4 @@ def test_rectify_layer_refuses(bad: dict[str, object], text: str) -> None:
     """NaN, wrong shapes, no rows, weights of 0, unknown widths and scales of 0 are errors that say so."""
     good: dict[str, object] = {"x": np.ones((3, 2)), "z": np.ones((3, 1)), "w": np.ones((2, 1)), "d2": np.ones((3, 1))}
     with pytest.raises(ValueError, match=text):
-        rectify_layer(**{**good, "bits": 4, **bad})  # type: ignore[arg-type]
+        rectify_layer(**{**good, "bits": 4, **bad})

@@ -183,8 +183,8 @@ def test_quantize_rectified_targets_and_output() -> None:
     other = quantize_rectified(line, rows, 3, targets=[z + 0.25], output="identity")
     np.testing.assert_array_equal(other.layers[0].w_q, own.layers[0].w_q)
     # A constant in the targets goes into the offset, or into the bias, rounded to a step of the accumulator, twice.
-    step = float(own.layers[0].x.scale) * np.asarray(own.layers[0].w.scale, np.float64) * own.output_factor
-    moved = (other.layers[0].bias - own.layers[0].bias) * step + (other.output_offset - own.output_offset)
+    step = float(own.layers[0].x.scale) * np.asarray(own.layers[0].w.scale, np.float64) * own.output_factor  # type: ignore[operator]
+    moved = (other.layers[0].bias - own.layers[0].bias) * step + (other.output_offset - own.output_offset)  # type: ignore[operator]
     assert (np.abs(moved - 0.25) <= 2 * step).all()
     model, x = random_model(11, "tanh")
     assert quantize_rectified(model, x, 2, output="softmax") != quantize_rectified(model, x, 2, output="identity")
@@ -204,7 +204,7 @@ def test_quantize_rectified_refuses(keywords: dict[str, object], text: str) -> N
     """Wrong widths, outputs, activation bits and targets are errors that name them."""
     model, x = random_model(3, "clipped_relu")
     with pytest.raises(ValueError, match=text):
-        quantize_rectified(model, x, **keywords)  # type: ignore[arg-type]
+        quantize_rectified(model, x, **keywords)
 
 
 def test_quantize_rectified_refuses_nan_and_no_rows() -> None:

@@ -183,10 +183,10 @@ def law_more_starts_bound_the_codes(search: Callable[..., object], seed: int) ->
     for i, scale in enumerate(s):
         a = np.clip(v / scale, *(-4, 3))
         bounds.append(problem.phi(scale * a) + expected_rise(a, scale, problem.hessian_diagonal()))
-        mine = start == i
-        assert ((rounded.q >= np.floor(a)) & (rounded.q <= np.ceil(a)))[:, mine].all()
-    assert (problem.phi(rounded.s * rounded.q) <= np.min(bounds, axis=0) + NEAR * size).all()
-    assert (np.abs(rounded.phi - problem.phi(rounded.s * rounded.q)) <= NEAR * size).all()
+        mine = start == i  # type: ignore[has-type]
+        assert ((rounded.q >= np.floor(a)) & (rounded.q <= np.ceil(a)))[:, mine].all()  # type: ignore[has-type]
+    assert (problem.phi(rounded.s * rounded.q) <= np.min(bounds, axis=0) + NEAR * size).all()  # type: ignore[has-type]
+    assert (np.abs(rounded.phi - problem.phi(rounded.s * rounded.q)) <= NEAR * size).all()  # type: ignore[has-type]
 
 
 @given(seed=SEEDS)

@@ -42,7 +42,7 @@ def law_slope_is_that_of_the_loss(
     model, x = random_model(seed, activation, last)
     x = x[:40]
     network = quantize_uniform(model, x, 8)
-    stages = module._stages(network, module.dequantize(network.encode(x), network.input_params).astype(np.float64))
+    stages = module._stages(network, module.dequantize(network.encode(x), network.input_params).astype(np.float64))  # type: ignore[attr-defined]
     rng = np.random.default_rng(seed)
     latent = rng.normal(0, 0.1, 2 * sum(len(stage.s) for stage in stages))
     direction = rng.normal(0, 1, latent.size)
@@ -52,7 +52,7 @@ def law_slope_is_that_of_the_loss(
         h = x
         for stage, (growth, shift) in zip(stages, module._changes(stages, latent + step * direction), strict=True):
             z = (h @ stage.q) * (stage.s * growth) + stage.b + stage.size * shift
-            h = np.asarray(module.ACTIVATIONS[stage.activation][0](z), np.float64)
+            h = np.asarray(module.ACTIVATIONS[stage.activation][0](z), np.float64)  # type: ignore[attr-defined]
         return kl_divergence(logits, h) if output == "softmax" else float(np.mean(np.square(h - logits)))
 
     with pytest.MonkeyPatch.context() as patch:
@@ -106,13 +106,13 @@ def test_tune_scales_slope_law_kills() -> None:
 
 def test_tune_scales_passes_nothing_through_saturated_outputs() -> None:
     """E26: the slope passes R1 where the code is inside its interval, and is 0 where it is at an end."""
-    y = module.QuantParams(0.5, 0, -4, 3)
+    y = module.QuantParams(0.5, 0, -4, 3)  # type: ignore[attr-defined]
     values, inside = module._rounded(np.array([[-9.0, -2.0, -1.4, 0.0, 1.1, 1.5, 9.0]]), y)
     np.testing.assert_array_equal(values, [[-2.0, -2.0, -1.5, 0.0, 1.0, 1.5, 1.5]])
     np.testing.assert_array_equal(inside, [[False, False, True, True, True, False, False]])
     model, x = random_model(0, "relu")
     network, logits = quantize_uniform(model, x, 8), np.asarray(model.logits(x), np.float64)
-    stages = module._stages(network, module.dequantize(network.encode(x), network.input_params).astype(np.float64))
+    stages = module._stages(network, module.dequantize(network.encode(x), network.input_params).astype(np.float64))  # type: ignore[attr-defined]
     latent = np.zeros(2 * sum(len(stage.s) for stage in stages))
     assert module._slope(stages, latent, x, logits, "identity").any()
     latent[-len(stages[-1].s) :] = 1e3  # every logit far beyond its last code
@@ -151,7 +151,7 @@ def test_tune_scales_law_kills() -> None:
     """The end without a comparison, after steps that are far too long, and other codes, are caught."""
 
     def last_step(network: IntegerMLP, x: Float64, logits: Float64, output: str) -> IntegerMLP:
-        stages = module._stages(network, module.dequantize(network.encode(x), network.input_params).astype(np.float64))
+        stages = module._stages(network, module.dequantize(network.encode(x), network.input_params).astype(np.float64))  # type: ignore[attr-defined]
         latent = np.random.default_rng(0).normal(0, 1, 2 * sum(len(stage.s) for stage in stages))
         return module._assembled(network, stages, latent)
 
@@ -198,4 +198,4 @@ def test_tune_scales_refuses() -> None:
         tune_scales(quantize_uniform(model, x, granularity="per_tensor"), x, logits, rng=0)
     for steps in (-1, 1.5, True):
         with pytest.raises(ValueError, match="polish_steps"):
-            quantize_rectified(model, x, 3, polish_steps=steps)  # type: ignore[arg-type]
+            quantize_rectified(model, x, 3, polish_steps=steps)
