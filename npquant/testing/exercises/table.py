@@ -11,6 +11,8 @@ from typing import Any, Final
 from npquant.testing.exercises import (
     affine_map,
     backward_pass,
+    deploy,
+    oracle,
     profiles,
     recipe,
     requantization,
@@ -25,6 +27,8 @@ EXERCISES: Final[tuple[Exercise, ...]] = (
     *backward_pass.EXERCISES,
     *uniform_scale.EXERCISES,
     *profiles.EXERCISES,
+    *oracle.EXERCISES,
+    *deploy.EXERCISES,
     *recipe.EXERCISES,
 )
 
