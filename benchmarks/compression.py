@@ -20,7 +20,6 @@ import argparse
 import os
 from collections.abc import Callable
 from functools import partial
-from time import process_time
 
 import bench_pruning
 import numpy as np
@@ -50,12 +49,12 @@ from npquant.compression.rounding.rectified import layer_objective, rounding_pat
 from npquant.compression.rounding.rectified.network import quantize_rectified
 from npquant.compression.rounding.uniform import quantize_uniform
 from npquant.integer.mlp import IntegerMLP
-from npquant.nn.losses import kl_divergence
+from npquant.measure.evaluate import Reference
 from npquant.nn.model import FloatMLP
+from npquant.workflow.compare.methods import Quantizer
+from npquant.workflow.compare.trial import Made, judge_each, quantize_each
 
 Method = Callable[..., IntegerMLP]
-# By method and width: the network, the seconds it took.
-Made = dict[tuple[str, Bits], tuple[IntegerMLP, float]]
 
 WIDTHS: tuple[Bits, ...] = (8, 6, 5, 4, 3, 2, "ternary")
 POLISHED, POLISH_ROWS = "rectified + polish", 512
@@ -115,46 +114,32 @@ def rectified_within_bounds(model: FloatMLP, rows: np.ndarray, bits: Bits, rng: 
     return network
 
 
-def check_grid(network: IntegerMLP, bits: Bits) -> None:
-    """Stop unless every neuron's codes lie on the grid of the width, or at 2 bits on the other side."""
-    low, high = weight_grid(bits)
-    for layer in network.layers:
-        least, most = layer.w_q.min(axis=0), layer.w_q.max(axis=0)
-        on_grid = (least >= low) & (most <= high)
-        if bits == 2:
-            on_grid |= (least >= -high) & (most <= -low)
-        if not on_grid.all():
-            raise SystemExit(f"{bits}: a neuron's codes leave the grid")
+def quantizer(method: Method) -> Quantizer:
+    """Take a quantizer of npquant's for a method of a comparison."""
+    return lambda model, rows, bits, seed: method(model, rows, bits, rng=seed)
 
 
-def quantize_all(case: Case, table: dict[str, Method], widths: list[Bits], seed: int) -> Made:
+def quantize_all(case: Case, table: dict[str, Method], widths: list[Bits], seed: int) -> list[Made]:
     """Make every network of one trained network, by method and width, with its seconds."""
-    made: Made = {}
+    made = []
     for bits in widths:
+        asked = {}
         for name, method in table.items():
             if name.endswith(TWO_SIDES) and bits != 2:
                 continue  # the same network as without
             if name == POLISHED and (len(case.rows) < POLISH_ROWS or bits == 8):
                 continue
-            start = process_time()
-            network = method(case.model, case.rows, bits, rng=seed)
-            made[name, bits] = network, process_time() - start
-            check_grid(network, bits)
+            asked[name] = quantizer(method)
+        made += quantize_each(case.model, case.rows, asked, bits, seed)
     return made
 
 
-def judge(case: Case, made: Made, judged: Judged) -> float:
+def judge(case: Case, made: list[Made], judged: Judged, seed: int) -> float:
     """Open the test rows: add what each network makes of them; return the float network's accuracy."""
-    reference = case.model.logits(case.x_test)
-    accuracy = 100 * float((reference.argmax(axis=1) == case.y_test).mean())
-    for key, (network, seconds) in made.items():
-        codes = network.encode(case.x_test)
-        if not np.array_equal(network.run(codes), network.run_plain(codes)):
-            raise SystemExit(f"{key}: the integer run differs from its definition")
-        logits = network.logits(case.x_test)
-        found = 100 * float((logits.argmax(axis=1) == case.y_test).mean())
-        judged.found.setdefault(key, []).append((found - accuracy, kl_divergence(reference, logits), seconds))
-    return accuracy
+    rows = judge_each(made, Reference.of(case.model, case.x_test, case.y_test), seed)
+    for row in rows:
+        judged.found.setdefault((row.method, row.bits), []).append((row.gained, row.divergence, row.seconds))
+    return rows[0].floating.value
 
 
 def compare_quantizers(args: argparse.Namespace) -> None:
@@ -169,7 +154,9 @@ def compare_quantizers(args: argparse.Namespace) -> None:
             cases = list(trained(args, data, hidden, activation))
             made = [quantize_all(case, table, shown, seed) for seed, case in enumerate(cases)]
             judged = Judged(data.name, cases[0].name)
-            floats = [judge(*pair, judged) for pair in zip(cases, made, strict=True)]
+            floats = [
+                judge(case, nets, judged, seed) for seed, (case, nets) in enumerate(zip(cases, made, strict=True))
+            ]
             print(f"\n=== {judged.case}; {len(cases)} seeds, {len(cases[0].rows)} calibration rows; ", end="")
             print(f"float {np.mean(floats):.2f} ± {np.std(floats):.2f}")
             for bits in shown:
@@ -202,7 +189,7 @@ def main() -> None:
     pruning = args.what == "pruning"
     args.seeds = args.seeds or (12 if pruning else 5)
     args.hidden = args.hidden or (["64,32"] if pruning else ["64", "32,32"])
-    args.activation = args.activation or ["relu" if pruning else "clipped_relu"]
+    args.activation = args.activation or ["clipped_relu"]  # of `npquant.train` and `npquant compare`
     args.adaround = [steps for steps in args.adaround or [1000] if steps]
     if not any(os.environ.get(name) == "1" for name in bench_pruning.THREADS):
         print(f"warning: BLAS threads are not pinned; set {bench_pruning.THREADS[0]}=1")

@@ -13,13 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from npquant.compression.chain.weight_codes import Bits
+from npquant.workflow.compare.methods import width_name
+from npquant.workflow.compare.pairs import LEAST_DIVERGENCE
 
 # Accuracy minus float in points, KL to the float network in nats, seconds.
 Found = tuple[float, float, float]
 RECTIFIED, AUTO, GPTQ, RESOLVED, ADAROUND = "rectified", "auto", "GPTQ", "GPTQ re-solved", "AdaRound 1000"
 TWO_SIDES = ", 2 sides"
-# KL below this is rounding of the 8-bit logits; a ratio of such figures says nothing.
-LEAST_KL = 1e-5
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Judged:
     def kl_ratios(self, peer: str, bits: Bits) -> NDArray[np.float64]:
         """Return the logarithm of rectified / peer in KL, a figure a seed."""
         ours, theirs = (np.array(self.found[name, bits])[:, 1] for name in (RECTIFIED, peer))
-        return np.log(np.maximum(ours, LEAST_KL) / np.maximum(theirs, LEAST_KL))
+        return np.log(np.maximum(ours, LEAST_DIVERGENCE) / np.maximum(theirs, LEAST_DIVERGENCE))
 
     def time_ratios(self, peer: str, bits: Bits) -> NDArray[np.float64]:
         """Return the logarithm of rectified / peer in seconds, a figure a seed."""
@@ -74,11 +74,6 @@ GOALS = (
         for bits, most in ((8, 1.02), (6, 0.95), (5, 0.90), (4, 0.90), (3, 0.72), (2, 0.58), ("ternary", 0.72))
     ),
 )
-
-
-def width_name(bits: Bits) -> str:
-    """Name a width."""
-    return str(bits) if bits == "ternary" else f"{bits} bits"
 
 
 def print_table(judged: Judged, bits: Bits) -> None:

@@ -34,6 +34,8 @@ extensions = [
     "mathml",
     "pictures",
     "cards",
+    "labels",
+    "names",
 ]
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 4

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import inspect
+import re
+from collections.abc import Mapping
 from importlib import import_module
+from pathlib import Path
 from types import MappingProxyType, ModuleType
 from typing import Final
 
@@ -11,8 +14,10 @@ HEAD = """# The public API on one page
 
 Every name of `npquant`, `npquant.testing` and `npquant.interop` that is kept until a major version, made from the cards
 by `docs/generate_api.py`. A default that is written as a name is that function or record. `help(name)` prints the whole
-card: types, shapes, intervals, what is raised, the equation, and an example.
+card: types, shapes, intervals, what is raised, the equation, and an example; the book has the cards of
+[npquant](api/npquant.rst), [npquant.testing](api/npquant.testing.rst) and [npquant.interop](api/npquant.interop.rst).
 """
+BOOK: Final = Path(__file__).parent / "book"
 DOORS: Final = ("npquant", "npquant.testing", "npquant.interop")
 # The page on which a name is explained, by where it lives; the longest beginning wins.
 PAGES: Final = MappingProxyType(
@@ -20,6 +25,7 @@ PAGES: Final = MappingProxyType(
         "npquant.budget": "budget.md",
         "npquant.compression": "uniform.md",
         "npquant.compression.bias_step": "storage.md",
+        "npquant.compression.chain": "compare.md",
         "npquant.compression.neuron_order": "storage.md",
         "npquant.compression.pruning.neurons": "pruning.md",
         "npquant.compression.pruning.weights": "weight-pruning.md",
@@ -57,8 +63,32 @@ PAGES: Final = MappingProxyType(
         "npquant.testing.strategies": "testing-commands.md",
         "npquant.testing.vectors": "golden-vectors.md",
         "npquant.testing.who": "who.md",
+        "npquant.workflow.compare": "compare.md",
         "npquant.workflow.sweep": "sweep.md",
         "npquant.workflow": "eight-steps.md",
+    }
+)
+
+# The chapter that teaches it, by where it lives; the longest beginning wins. What has none stands on its page alone.
+CHAPTERS: Final = MappingProxyType(
+    {
+        "npquant.budget": 13,
+        "npquant.codec": 9,
+        "npquant.compression.pruning": 8,
+        "npquant.compression.rounding": 7,
+        "npquant.compression.rounding.nearest": 6,
+        "npquant.compression.rounding.uniform": 6,
+        "npquant.files": 9,
+        "npquant.integer": 3,
+        "npquant.interop": 12,
+        "npquant.kernels": 3,
+        "npquant.kernels.affine": 1,
+        "npquant.kernels.matmul": 4,
+        "npquant.kernels.qparams": 1,
+        "npquant.nn": 5,
+        "npquant.profiles": 10,
+        "npquant.testing": 11,
+        "npquant.workflow.steps": 13,
     }
 )
 
@@ -70,11 +100,32 @@ VERSIONS: Final = MappingProxyType(
 )
 
 
-def explained_on(place: str) -> str:
-    """Return the page of a name or module, or of the nearest module around it that has one; KeyError if none has."""
-    while place not in PAGES and "." in place:
+def nearest(place: str, table: Mapping[str, str] | Mapping[str, int]) -> str | int | None:
+    """Return what a table says of a name or module, or of the nearest module around it that it has; None if none."""
+    while place not in table and "." in place:
         place = place.rpartition(".")[0]
-    return PAGES[place]
+    return table.get(place)
+
+
+def explained_on(place: str) -> list[str]:
+    """Return the pages that explain what lives at a place: its chapter, where that stands, and an appendix."""
+    chapter = nearest(place, CHAPTERS)
+    found = [f"book/{path.name}" for path in BOOK.glob(f"{chapter:02}-*.md")] if chapter else []
+    page = nearest(place, PAGES)
+    return [*found, *([str(page)] if page else [])]
+
+
+def place_of(value: object) -> str:
+    """Return where a public name lives: its module, then its own name."""
+    if isinstance(value, ModuleType):
+        return value.__name__
+    return f"{getattr(value, '__module__', '')}.{getattr(value, '__name__', '')}"
+
+
+def page_link(page: str) -> str:
+    """Return a link to a page, a chapter by its number."""
+    chapter = re.match(r"book/(\d+)", page)
+    return f"[{f'chapter {int(chapter[1])}' if chapter else page.removesuffix('.md')}]({page})"
 
 
 def written(default: object) -> str:
@@ -115,13 +166,12 @@ def row(door: ModuleType, name: str) -> str:
     value = getattr(door, name)
     if isinstance(value, str):  # the two versions
         return f"| `{name}` | {VERSIONS[name]} | [profiles](profiles.md) |\n"
-    place = value.__name__ if isinstance(value, ModuleType) else f"{value.__module__}.{name}"
     signature = "" if isinstance(value, ModuleType) else call(value)
     says = (inspect.getdoc(value) or "").partition("\n\n")[0].replace("\n", " ").replace("|", "\\|")
     inside = members(value)
     says += f" {', '.join(inside)}" if inside else ""
-    page = explained_on(place)
-    return f"| `{name}{signature}` | {says} | [{page.removesuffix('.md')}]({page}) |\n"
+    pages = ", ".join(map(page_link, explained_on(place_of(value))))
+    return f"| `{name}{signature}` | {says} | {pages} |\n"
 
 
 def page() -> str:

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from npquant.budget.requirements import Budget
     from npquant.budget.search import SearchResult, search_budget
     from npquant.compression.bias_step import coarsen_biases
+    from npquant.compression.chain.integer_chain import LayerProblem
+    from npquant.compression.chain.layer_codes import LayerCodes
     from npquant.compression.neuron_order import reorder_neurons
     from npquant.compression.pruning.neurons.pruning import prune_neurons, prune_neurons_with_report
     from npquant.compression.pruning.weights.gradual import prune_gradually
@@ -59,6 +61,7 @@ if TYPE_CHECKING:
     from npquant.nn.training import train
     from npquant.profiles.operators import dequantize, linear, quantize, requantize
     from npquant.profiles.record import Profile
+    from npquant.workflow.compare.run import compare
     from npquant.workflow.steps import run_workflow
     from npquant.workflow.sweep.run import sweep
 
@@ -73,12 +76,15 @@ __all__ = [
     "FloatMLP",
     "FormatError",
     "IntegerMLP",
+    "LayerCodes",
+    "LayerProblem",
     "Profile",
     "QuantParams",
     "SearchResult",
     "StraightThrough",
     "__version__",
     "coarsen_biases",
+    "compare",
     "dequantize",
     "finetune",
     "itemize",
@@ -137,6 +143,8 @@ _HOME: Final = MappingProxyType(
         "linear": "npquant.profiles.operators",
         # floor 2: float to integer, and the network that results
         "quantize_model": "npquant.compression.rounding.quantize_model",
+        "LayerProblem": "npquant.compression.chain.integer_chain",
+        "LayerCodes": "npquant.compression.chain.layer_codes",
         "quantize_uniform": "npquant.compression.rounding.uniform",
         "quantize_rectified": "npquant.compression.rounding.rectified.network",
         "quantize_nearest": "npquant.compression.rounding.nearest",
@@ -173,6 +181,7 @@ _HOME: Final = MappingProxyType(
         "search_budget": "npquant.budget.search",
         "run_workflow": "npquant.workflow.steps",
         "sweep": "npquant.workflow.sweep.run",
+        "compare": "npquant.workflow.compare.run",
     }
 )
 

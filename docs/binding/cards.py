@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
+import runpy
+from pathlib import Path
 from typing import Final
 
 from sphinx.application import Sphinx
 
+_API: Final = runpy.run_path(str(Path(__file__).parents[1] / "generate_api.py"))
+DOORS, EXPLAINED_ON, PLACE_OF = _API["DOORS"], _API["explained_on"], _API["place_of"]
 # An example, up to the next empty line; code in backticks; a sign that would be markup.
 _PARTS: Final = re.compile(r"(^ *>>>.*(?:\n.+)*)|(?<!`)(`[^`]+`)(?!`)|([\\*|]|(?<=\w)_(?!\w))", re.MULTILINE)
 
@@ -27,6 +31,15 @@ def _plain_card(app: Sphinx, what: str, name: str, obj: object, options: object,
     # before a colon in them is no type.
     card = "" if what == "module" else "..\n\n" * (what in ("property", "attribute")) + "\n".join(lines)
     lines[:] = plain(card).split("\n")
+    if name.rpartition(".")[0] in DOORS:
+        pages = [f":doc:`/{page.removesuffix('.md')}`" for page in EXPLAINED_ON(PLACE_OF(obj))]
+        lines[:] = _before_the_first_block(lines, f"Explained in {' and in '.join(pages)}." if pages else "")
+
+
+def _before_the_first_block(lines: list[str], words: str) -> list[str]:
+    """Put a paragraph after a card's first one."""
+    first = lines.index("") if "" in lines else len(lines)
+    return [*lines[:first], "", words, *lines[first:]]
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

@@ -9,6 +9,7 @@ import re
 from html import escape
 
 from docutils import nodes
+from labels import PAGE, ROWS
 from latex2mathml.converter import convert
 from sphinx.application import Sphinx
 from sphinx.writers.html5 import HTML5Translator
@@ -49,10 +50,8 @@ def _display(self: HTML5Translator, node: nodes.math_block) -> None:
 
 def label(self: HTML5Translator, name: str) -> str:
     """Write a label as a link to its equation, where that page has a row for it."""
-    known = getattr(self.builder.env, "equation_rows", ())
-    if name not in known:
-        return escape(name)
-    return f'<a href="{self.builder.get_relative_uri(self.builder.current_docname, "equations")}#{name}">{name}</a>'
+    page = self.builder.get_relative_uri(self.builder.current_docname, PAGE)
+    return f'<a href="{page}#{name}">{name}</a>' if name in ROWS else escape(name)
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

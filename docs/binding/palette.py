@@ -43,6 +43,8 @@ FURO: Final = MappingProxyType(
         "color-inline-code-background": "var(--panel)",
         "color-code-background": "var(--panel)",
         "color-code-foreground": "var(--ink)",
+        "color-api-name": "var(--ink)",
+        "color-api-pre-name": "var(--mut)",
         "color-highlight-on-target": "var(--bluef)",
     }
 )

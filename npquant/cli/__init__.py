@@ -16,6 +16,7 @@ from types import MappingProxyType
 from typing import Final
 
 from npquant.cli import (
+    compare,
     diff,
     export,
     finetune,
@@ -41,7 +42,7 @@ TASKS: Final = MappingProxyType({
     "look": ("report", "inspect", "profiles"),
     "bring in": ("import",),
     "compress": ("prune", "finetune", "quantize"),
-    "compare": ("sweep",),
+    "compare": ("sweep", "compare"),
     "take out": ("export",),
     "judge": ("verify", "diff", "who"),
 })  # fmt: skip
@@ -112,8 +113,8 @@ def _build_parser() -> CommandParser:
     )
     parser.add_argument("--version", action="version", version=f"npquant {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND", prog="npquant", help="one of those below")
-    names = (run, import_file, prune, finetune, quantize, sweep, report, inspect, export, verify, profiles, diff, who)
-    for command in names:
+    makers, readers = (run, import_file, prune, finetune, quantize, sweep, compare), (report, inspect, export, verify)
+    for command in (*makers, *readers, profiles, diff, who):
         command.add_command(commands)
     listed = list_by_task(commands, TASKS)
     parser.epilog = f"{listed}\n\nEach command explains itself: npquant COMMAND --help."

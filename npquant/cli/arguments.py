@@ -185,6 +185,18 @@ def weight_bits(text: str) -> int | str | tuple[int | str, ...]:
     return _one_or_each(text, _weight_width, "a width such as 4 or ternary, or 8,4,4 by layer")
 
 
+def weight_widths(text: str) -> tuple[int | str, ...]:
+    """Read weight widths to try one after the other: whole numbers, "ternary" or t between commas.
+
+    >>> weight_widths("4,2,t")
+    (4, 2, 'ternary')
+    """
+    try:
+        return tuple("ternary" if word == "t" else _weight_width(word) for word in names(text))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a list of widths such as 4,2,ternary") from None
+
+
 def _weight_width(text: str) -> int | str:
     return text if text == "ternary" else int(text)
 

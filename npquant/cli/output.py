@@ -16,35 +16,46 @@ from typing import Any
 from npquant.report.document import rounded
 
 
-def check_out(out: str, *sources: str | None) -> None:
+def check_out(out: str, *sources: str | None, option: str = "--out") -> None:
     """See that the file `out` can be written and is none of its `sources` (None: no file), before any work is done.
 
     ValueError if it is empty, one of them, a folder or a device; OSError if its folder is missing or not writable;
-    names it.
+    names it, and the `option` that did.
 
     >>> check_out("float.npz", "float.npz")
     Traceback (most recent call last):
     ValueError: --out is float.npz, which would be lost; choose another name
     """
     if not out.strip():
-        raise ValueError("--out is empty; name the file to write")
+        raise ValueError(f"{option} is empty; name the file to write")
     for source in sources:
         if source is not None and os.path.realpath(source) == os.path.realpath(out):
-            raise ValueError(f"--out is {source}, which would be lost; choose another name")
+            raise ValueError(f"{option} is {source}, which would be lost; choose another name")
     if os.path.isdir(out):
-        raise ValueError(f"--out is {out}, a folder; name a file in it")
+        raise ValueError(f"{option} is {out}, a folder; name a file in it")
     if os.path.exists(out) and not os.path.isfile(out):
-        raise ValueError(f"--out is {out}, which is no regular file; choose another name")
+        raise ValueError(f"{option} is {out}, which is no regular file; choose another name")
     folder = Path(os.path.realpath(out)).parent
     try:
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        raise OSError(error.errno, f"{error.strerror}: choose a writable place with --out", out) from error
+        raise OSError(error.errno, f"{error.strerror}: choose a writable place with {option}", out) from error
+
+
+def json_text(record: dict[str, Any]) -> str:
+    """Write a record as JSON: floats are rounded to nine digits, NaN and inf become null.
+
+    >>> print(json_text({"bits": float("inf")}), end="")
+    {
+      "bits": null
+    }
+    """
+    return json.dumps(rounded(record), indent=2, allow_nan=False) + "\n"
 
 
 def write_json(record: dict[str, Any]) -> None:
-    """Print a record as JSON: floats are rounded to nine digits, NaN and inf become null.
+    """Print a record as `json_text` writes it.
 
     >>> write_json({"bits": (4, 4)})
     {
@@ -54,7 +65,7 @@ def write_json(record: dict[str, Any]) -> None:
       ]
     }
     """
-    sys.stdout.write(json.dumps(rounded(record), indent=2, allow_nan=False) + "\n")
+    sys.stdout.write(json_text(record))
     sys.stdout.flush()
 
 

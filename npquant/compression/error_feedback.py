@@ -11,7 +11,7 @@ E16 (feedback)  q_k = nearest(w_k);  w_j -= (w_k - s q_k) U_kj / U_kk for j > k,
 The second form is the first one solved. Write w'_k for the weight as it is when its turn comes, and e = w' - s q. E16
 says e_j + sum_{k < j} U_kj e_k / U_kk = w_j - s q_j, or U^T diag(U)^-1 e = w - s q. Upper factors of H and of H^-1 are
 inverses, U = V^-1, so e_k = sum_{i <= k} V_ik (w_i - s q_i) / V_kk: no inverse, and no error is carried through other
-errors. The sums over i may wait: those that a half of the inputs owes to the other half are one product.
+errors. The sums over i may wait: what all inputs before a block owe to it is one product.
 
 It is Babai's nearest plane, as E23 is: (s q - w)^T H (s q - w) = |V^T (s q - w)|^2 = sum_k (V_kk e_k)^2, and the code
 of k makes its own term as small as it can be.
@@ -31,6 +31,8 @@ from npquant.compression.least_squares import damp_by_mean_variance
 
 # Inputs that are rounded one after the other; between more of them, errors are carried in products of matrices.
 BLOCK = 16
+# Inputs to which all before them give their errors in one product: large ones are the fast ones.
+SUMMED = 128
 # Neurons that are rounded together: their errors, K of them each, stay in a cache.
 SLICE = 512
 
@@ -64,18 +66,6 @@ def hessian_factor(hessian: Float64) -> Float64:
     opposite = np.array(hessian[::-1, ::-1], order="C").T
     lower = cholesky(opposite, lower=True, overwrite_a=True, check_finite=False)
     return np.asfortranarray(lower[::-1, ::-1])
-
-
-def solve_by_factor(factor: Float64, gradient: Float64) -> Float64:
-    """Return H^-1 g of V V^T = H, for a `gradient` g (K, N): two triangular systems instead of an inverse.
-
-    >>> solve_by_factor(np.array([[1.0, 2.0], [0.0, 2.0]]), np.array([[9.0], [8.0]])).ravel()
-    array([1., 1.])
-    """
-    from scipy.linalg import solve_triangular
-
-    half = solve_triangular(factor, gradient, check_finite=False)
-    return np.asarray(solve_triangular(factor, half, trans="T", check_finite=False), np.float64)
 
 
 def round_with_feedback_plain(w: Float64, hessian: Float64, grid: RoundingGrid) -> Float64:
@@ -118,22 +108,25 @@ def round_with_feedback(w: Float64, factor: Float64, grid: RoundingGrid) -> Floa
 def _rounded(w: Float64, factor: Float64, grid: RoundingGrid) -> Float64:
     """E16, solved, in steps: every term over s."""
     missing = w / grid.s  # less q, as soon as that is known
-    q = missing.copy()  # moved by the errors before it, until its turn comes
-    _round_inputs(0, len(w), q, missing, factor, grid)
+    q = np.empty_like(missing)  # where a weight has been moved to, until its turn comes
+    for first in range(0, len(w), SUMMED):
+        last = min(first + SUMMED, len(w))
+        np.matmul(factor[:first, first:last].T, missing[:first], out=q[first:last])
+        for k in range(first, last, BLOCK):
+            block = slice(k, min(k + BLOCK, last))
+            q[block] += factor[first:k, block].T @ missing[first:k]
+            _round_inputs(q[block], missing[block], factor[block, block], grid)
     return q
 
 
-def _round_inputs(first: int, last: int, q: Float64, missing: Float64, factor: Float64, grid: RoundingGrid) -> None:
-    """Round half of the inputs first..last - 1, then move the others by its errors, in one product, and round them."""
+def _round_inputs(q: Float64, missing: Float64, factor: Float64, grid: RoundingGrid) -> None:
+    """Round the inputs of a block, one after the other; q holds what those before the block owe to them, times V_kk."""
     pivots = np.diag(factor)[:, np.newaxis]
-    if last - first > BLOCK:
-        middle = (first + last) // 2
-        _round_inputs(first, middle, q, missing, factor, grid)
-        q[middle:last] += factor[first:middle, middle:last].T @ missing[first:middle] / pivots[middle:last]
-        _round_inputs(middle, last, q, missing, factor, grid)
-        return
-    ratios = factor[first:last, first:last].T / pivots[first:last]
-    for k, (code, miss) in enumerate(zip(q[first:last], missing[first:last], strict=True)):
+    q /= pivots
+    q += missing
+    ratios = np.ascontiguousarray(factor.T) / pivots
+    for k, (code, miss) in enumerate(zip(q, missing, strict=True)):
+        if k:
+            code += ratios[k, :k] @ missing[:k]
         np.minimum(np.maximum(np.rint(code, out=code), grid.lo, out=code), grid.hi, out=code)
         miss -= code
-        q[first + k + 1 : last] += ratios[k + 1 :, k, np.newaxis] * miss

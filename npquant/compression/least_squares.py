@@ -60,8 +60,17 @@ def damp_by_mean_variance(matrix: Float64, share: float) -> Float64:
     array([[4., 1.],
            [1., 2.]])
     """
+    return damp_by(matrix, share_of_mean_variance(matrix, share))
+
+
+def share_of_mean_variance(matrix: Float64, share: float) -> Any:
+    """S1. l = share trace(A) / K, and 1 where nothing varies.
+
+    >>> float(share_of_mean_variance(np.array([[3.0, 1.0], [1.0, 1.0]]), 0.5))
+    1.0
+    """
     added = share * np.trace(matrix, axis1=-2, axis2=-1) / matrix.shape[-1]
-    return damp_by(matrix, np.where(added < LEAST_DAMPING, 1.0, added))
+    return np.where(added < LEAST_DAMPING, 1.0, added)
 
 
 def damp_by_own_variance(matrix: Float64, share: float) -> Float64:
@@ -145,8 +154,9 @@ def conjugate_gradients(
     >>> conjugate_gradients(lambda t: np.array([2.0, 4.0]) * t, np.array([1.0, 1.0]), 2).round(6)
     array([0.5 , 0.25])
     """
-    step, residual = np.zeros_like(gradient), gradient
-    direction = precondition(residual)
+    # What is new in a step is written where something old was: to map memory costs more than to fill it.
+    step, residual, moved = np.zeros_like(gradient), gradient.copy(), np.empty_like(gradient)
+    direction = precondition(residual).copy()
     square = dot(residual, direction)
     least = enough * square
     for left in range(steps, 0, -1):
@@ -155,18 +165,19 @@ def conjugate_gradients(
         image = product(direction)
         # A neuron without residual has no direction left: 0 / 0 is a step of 0.
         length = ratio_or_zero(square, dot(direction, image))
-        step = step + length * direction
+        step += np.multiply(length, direction, out=moved)
         if left > 1:
-            residual = residual - length * image
+            residual -= np.multiply(length, image, out=moved)
             towards = precondition(residual)
             before, square = square, dot(residual, towards)
-            direction = towards + ratio_or_zero(square, before) * direction
+            direction *= ratio_or_zero(square, before)
+            direction += towards
     return step
 
 
 def dot_of_columns(a: Float64, b: Float64) -> Float64:
     """Return the inner products (N,) of the columns of a and b (K, N)."""
-    return np.asarray((a * b).sum(axis=0))
+    return np.asarray(np.einsum("kn,kn->n", a, b))
 
 
 def ratio_or_zero(numerator: Any, denominator: Any) -> NDArray[np.float64]:

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from npquant.arrays import Float64
-from npquant.measure.statistics import sqnr_db
+from npquant.measure.statistics import half_width, sqnr_db
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,9 +83,7 @@ class OutputPair:
         """Bound the rise from both sides; no width where the networks err alike on every row."""
         if self.standard_error == 0:
             return self.rise, self.rise
-        from scipy.special import stdtrit
-
-        half = float(stdtrit(self._freedom, 0.5 + confidence / 2)) * self.standard_error
+        half = half_width(self.standard_error, self._freedom, confidence)
         return self.rise - half, self.rise + half
 
     @property

@@ -4,15 +4,18 @@ T1  McNemar's exact p = min(1, 2 * sum over i <= min(b, c) of binomial(b + c, i)
 T2  paired interval d ± z sqrt(b' + c' - (b' - c')²/R') / R', with b' = b + 1/2, c' = c + 1/2, R' = R + 2,
     d = (b' - c') / R'
 T3  SQNR = 10 log10(sum r² / sum (r - q)²) dB
+T4  interval of a mean: v̄ ± t(n - 1) s / sqrt(n), s² = sum (v - v̄)² / (n - 1)
 
 Legend: rows R >= 1; b and c the rows that the first, and the second, of two models alone gets right (>= 0,
-b + c <= R); z the normal quantile; r reference values, q (quantized) what stands for them.
+b + c <= R); z the normal quantile; r reference values, q (quantized) what stands for them; v n values of mean v̄, t(f)
+the quantile of Student's distribution of f degrees of freedom.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from math import inf, isfinite, log10, sqrt
+from math import fsum, inf, isfinite, log10, sqrt
 from statistics import NormalDist
 
 import numpy as np
@@ -83,6 +86,38 @@ def paired_interval(b: int, c: int, rows: int, *, confidence: float = 0.95) -> t
     total, difference = rows + 2, b - c
     spread = z * sqrt(b + c + 1 - difference * difference / total) / total
     return max(-1.0, difference / total - spread), min(1.0, difference / total + spread)
+
+
+def mean_interval(values: Sequence[float], *, confidence: float = 0.95) -> tuple[float, float, float]:
+    """T4. The mean of `values` and its ends, at a `confidence` in (0, 1); of one value the ends are -inf and inf.
+
+    No width where all values are alike. ValueError without values.
+
+    >>> [round(end, 3) for end in mean_interval([1.0, 2.0, 3.0])]
+    [2.0, -0.484, 4.484]
+    """
+    n = len(values)
+    if n == 0:
+        raise ValueError("a mean needs a value")
+    if n > 1 and min(values) == max(values):
+        return values[0], values[0], values[0]
+    mean = fsum(values) / n
+    if n == 1:
+        return mean, -inf, inf
+    spread = sqrt(fsum((value - mean) ** 2 for value in values) / (n - 1))
+    half = half_width(spread / sqrt(n), n - 1, confidence)
+    return mean, mean - half, mean + half
+
+
+def half_width(standard_error: float, freedom: int, confidence: float = 0.95) -> float:
+    """T4. t(f) times a `standard_error` of so many degrees of `freedom`, at a `confidence`.
+
+    >>> round(half_width(1.0, 9), 3)
+    2.262
+    """
+    from scipy.special import stdtrit
+
+    return float(stdtrit(freedom, 0.5 + confidence / 2)) * standard_error
 
 
 def sqnr_db(reference: Real, quantized: Real) -> float:

@@ -6,15 +6,12 @@ speaks the pipe; profile the arithmetic claimed, None for what the object claims
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import inspect
-import os
-import sys
 from pathlib import Path
 from typing import Any, Final
 
 from npquant.testing.backend import Backend
+from npquant.testing.named_object import named_object
 from npquant.testing.trial import as_backend
 
 LIBRARIES: Final = (".so", ".dylib", ".dll")
@@ -67,44 +64,6 @@ def _library(path: str, profile: str | None, symbol: str, timeout: float) -> Bac
         return from_ctypes(path, profile=profile, symbol=symbol, timeout=timeout)
     except OSError as error:
         raise ValueError(str(error)) from error
-
-
-def named_object(target: str) -> Any:
-    """Return the object at `module:attribute` or `file.py:attribute`; the current folder is looked in first.
-
-    >>> named_object("npquant.profiles:names").__name__
-    'names'
-    """
-    place, colon, names = target.partition(":")
-    if not colon or not place or not names:
-        raise ValueError(f"the target is {target!r}; write module:attribute, file.py:attribute or a shared library")
-    found: Any = _imported(place)
-    for name in names.split("."):
-        try:
-            found = getattr(found, name)
-        except AttributeError:
-            raise ValueError(f"{place} has no attribute {name!r}") from None
-    return found
-
-
-def _imported(place: str) -> Any:
-    """Import a module by name or by file; whatever it raises becomes a ValueError that says so."""
-    if "" not in sys.path and os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())
-    try:
-        if not place.endswith(".py"):
-            return importlib.import_module(place)
-        spec = importlib.util.spec_from_file_location(Path(place).stem, place)
-        if spec is None or spec.loader is None:
-            raise ImportError("it is no Python file")
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[spec.name] = module
-        spec.loader.exec_module(module)
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:
-        raise ValueError(f"{place} cannot be imported: {type(error).__name__}: {error}") from error
-    return module
 
 
 def _as_object(found: Any, target: str, profile: str | None) -> Any:

@@ -10,6 +10,7 @@ from importlib import resources
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from npquant.budget.progress import Told
 from npquant.data.matching import encoding_of, match_data
@@ -60,17 +61,17 @@ def obtain_float(
     if config.model is not None:
         return _given(config.model, given or read_float(config.model, config.activations, _FIX)[1], sets)
     if config.trains:
-        return _trained(config, sets, progress)
+        return train_float(config, sets, progress)
     if config.data is not None:
         note = "The float network was trained on your training rows, since --model names none."
-        return _trained(config, sets, progress, note)
+        return train_float(config, sets, progress, note)
     if sets.split.sha256 == bundled_record()["split_sha256"]:
         return FloatStart(bundled_network(), "bundled")
     note = (
         f"Seed {config.seed} splits the rows otherwise than the bundled network's seed 0: some of its training rows "
         "would be test rows, so a network was trained anew."
     )
-    return _trained(config, sets, progress, note)
+    return train_float(config, sets, progress, note)
 
 
 def read_given(config: RunConfig) -> Imported | None:
@@ -228,8 +229,14 @@ def _given(path: str, found: Imported, sets: Sets) -> FloatStart:
     return FloatStart(model, "file", (unknown, *import_notes(path, found), *notes), found.format, found.head)
 
 
-def _trained(config: RunConfig, sets: Sets, progress: Callable[[str], None], *notes: str) -> FloatStart:
-    train_one = partial(_train_one, config, sets, progress)
+def train_float(
+    config: RunConfig, sets: Sets, progress: Callable[[str], None], *notes: str, dtype: DTypeLike = np.float32
+) -> FloatStart:
+    """Train as `config` says; `progress` is told, notes go with the network; ValueError names a column out of range.
+
+    In a dtype of float64 the last bits of a sum, which differ between processors, stay far from every figure.
+    """
+    train_one = partial(_train_one, config, sets, progress, dtype)
     try:
         if config.activation != AUTO:
             model = train_one("clipped_relu" if config.activation is None else config.activation)
@@ -241,7 +248,9 @@ def _trained(config: RunConfig, sets: Sets, progress: Callable[[str], None], *no
     return FloatStart(model, "trained", (*notes, choice_note(tried)), tried=tried)
 
 
-def _train_one(config: RunConfig, sets: Sets, progress: Callable[[str], None], activation: str) -> FloatMLP:
+def _train_one(
+    config: RunConfig, sets: Sets, progress: Callable[[str], None], dtype: DTypeLike, activation: str
+) -> FloatMLP:
     x, y = sets.train
     epochs = _default_epochs(len(y)) if config.epochs is None else config.epochs
     which = f", {activation}" if config.activation == AUTO else ""
@@ -260,6 +269,7 @@ def _train_one(config: RunConfig, sets: Sets, progress: Callable[[str], None], a
         learning_rate=2e-3,
         weight_decay=0.1,
         batch_size=64 if len(y) < LARGE else 256,
+        dtype=dtype,
         progress=show,
         rng=config.seed,
     )

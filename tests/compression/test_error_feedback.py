@@ -16,7 +16,6 @@ from npquant.compression.error_feedback import (
     hessian_factor,
     round_with_feedback,
     round_with_feedback_plain,
-    solve_by_factor,
 )
 from npquant.compression.rounding.rounding_grid import choose_rounding_grid
 
@@ -194,27 +193,6 @@ def test_hessian_factor_is_upper_and_right_kills() -> None:
         with pytest.raises(AssertionError):
             for seed in range(20):
                 law_factor_is_upper_and_right(wrong, Drawn(seed))
-
-
-def law_solves_its_hessian(solve: Callable[[Float64, Float64], Float64], p: Drawn) -> None:
-    """H t = g, to the bound of Higham's theorem 10.4 for a Cholesky factor: 2 (3 K + 1) u |V| |V^T| |t|, doubled."""
-    v, g = hessian_factor(p.hessian), p.w
-    t = solve(v, g)
-    bound = 4 * (3 * len(v) + 1) * EPS * (np.abs(v) @ np.abs(v).T) @ np.abs(t)
-    assert (np.abs(p.hessian @ t - g) <= bound).all()
-
-
-@given(seed=SEEDS)
-def test_solve_by_factor_solves_its_hessian(seed: int) -> None:
-    """Two triangular systems are one with H."""
-    law_solves_its_hessian(solve_by_factor, Drawn(seed))
-
-
-def test_solve_by_factor_kills_the_other_order() -> None:
-    """V^T V for V V^T is seen."""
-    with pytest.raises(AssertionError):
-        for seed in range(20):
-            law_solves_its_hessian(lambda v, g: np.linalg.solve(v.T @ v, g), Drawn(seed))  # type: ignore[return-value]
 
 
 def test_round_with_feedback_refuses_nothing_less_than_positive_definite() -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from npquant.measure.statistics import McNemar, mcnemar, paired_interval, sqnr_db
+from npquant.measure.statistics import McNemar, mcnemar, mean_interval, paired_interval, sqnr_db
 
 Flags = NDArray[np.bool_]
 EPS = float(np.finfo(np.float64).eps)
@@ -207,3 +207,52 @@ def test_sqnr_db_ends_and_bad_input() -> None:
     for shape in ((0,), (3,)):
         with pytest.raises(ValueError, match="shapes must be equal and not empty"):
             sqnr_db(np.zeros(shape), np.zeros(0))
+
+
+OfAMean = Callable[[list[float]], tuple[float, float, float]]
+
+
+def assert_interval_of_a_mean(values: list[float], interval: OfAMean) -> None:
+    """T4 against SciPy's own distribution: mean and ends, to what sums of n terms can lose."""
+    from scipy.stats import t
+
+    n, mean, s = len(values), float(np.mean(values)), float(np.std(values, ddof=1))
+    found = interval(values)
+    low, high = t.interval(0.95, n - 1, mean, s / sqrt(n)) if s else (mean, mean)
+    # Cancellation in s: n terms of the size of the values, each wrong by an ulp or two; t(1) is 12.7.
+    slack = 64 * n * EPS * (max(map(abs, values)) + abs(high - low))
+    assert np.allclose(found, (mean, low, high), rtol=0, atol=slack)
+
+
+@given(st.lists(st.floats(-1e3, 1e3), min_size=2, max_size=12))
+def test_mean_interval_is_students(values: list[float]) -> None:
+    """Mean and ends are those of Student's distribution."""
+    assert_interval_of_a_mean(values, mean_interval)
+
+
+def normal(values: list[float]) -> tuple[float, float, float]:
+    """Wrong: the normal quantile, as if the spread were known."""
+    half = 1.959964 * float(np.std(values, ddof=1)) / sqrt(len(values))
+    return float(np.mean(values)), float(np.mean(values)) - half, float(np.mean(values)) + half
+
+
+def of_the_rows(values: list[float]) -> tuple[float, float, float]:
+    """Wrong: s² over n instead of n - 1."""
+    mean, low, high = mean_interval(values)
+    shrunk = sqrt((len(values) - 1) / len(values))
+    return mean, mean - (mean - low) * shrunk, mean + (high - mean) * shrunk
+
+
+@pytest.mark.parametrize("wrong", [normal, of_the_rows])
+def test_mean_interval_law_kills_wrong_intervals(wrong: OfAMean) -> None:
+    """The law rejects the normal quantile, and a variance over n."""
+    with pytest.raises(AssertionError):
+        assert_interval_of_a_mean([1.0, 2.0, 4.0, 8.0], wrong)
+
+
+def test_mean_interval_of_one_value_knows_nothing() -> None:
+    """One value has no spread: its interval is everything; of no value there is no mean."""
+    assert mean_interval([3.0]) == (3.0, -inf, inf)
+    assert mean_interval([0.1, 0.1, 0.1]) == (0.1, 0.1, 0.1)
+    with pytest.raises(ValueError, match="a mean needs a value"):
+        mean_interval([])

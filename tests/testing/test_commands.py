@@ -24,8 +24,9 @@ from npquant.testing.case import expected_of_layer
 from npquant.testing.case_data import as_data, from_data
 from npquant.testing.commands import main
 from npquant.testing.expected_failures import expected_failures_in
+from npquant.testing.named_object import named_object
 from npquant.testing.stream import questions, stream_capabilities
-from npquant.testing.target import backend_of, named_object
+from npquant.testing.target import backend_of
 from npquant.testing.trial import tier_cases
 
 ROOT = Path(__file__).parents[2]

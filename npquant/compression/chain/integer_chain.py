@@ -54,16 +54,42 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LayerProblem:
-    """State what one layer's quantizer has to solve; made by the chain."""
+    """State what a layer's quantizer has to solve; the chain makes it for a function (problem, bits) -> LayerCodes.
 
-    w: Float64  # (K, N) real weights, with input scales and a hard sigmoid folded in
-    b: Float64  # (N,) real bias, likewise
-    x: Float64  # (R, K): X, the real values of the codes that the integer chain delivers
-    z: Float64  # (R, N): Z
-    activation: str  # of the integer layer
-    index: int  # number of the layer
-    last: bool  # True for the layer of the logits
-    x_float: Callable[[], Float64] | None = None  # (R, K) inputs in the float model, where they are not those of X
+    Attributes
+    ----------
+    w : float64, (K, N)
+        Real weights, with the scales of the inputs and a hard sigmoid folded in.
+    b : float64, (N,)
+        Real bias, likewise.
+    x : float64, (R, K)
+        The real values of the codes that the integer layers before deliver on the calibration rows.
+    z : float64, (R, N)
+        What x w + b should come close to: the float network's pre-activations on the same rows.
+    activation : str
+        Of the integer layer.
+    index : int
+        Number of the layer, from 0.
+    last : bool
+        True for the layer of the logits.
+    x_float : callable or None
+        Makes the layer's inputs (R, K) in the float network, float64, where they are not those of x.
+
+    Examples
+    --------
+    >>> problem = LayerProblem(np.eye(2), np.zeros(2), np.ones((1, 2)), np.ones((1, 2)), "identity", 0, True)
+    >>> np.abs(problem.x @ problem.w + problem.b - problem.z).max()
+    np.float64(0.0)
+    """
+
+    w: Float64
+    b: Float64
+    x: Float64
+    z: Float64
+    activation: str
+    index: int
+    last: bool
+    x_float: Callable[[], Float64] | None = None
 
 
 LayerQuantizer = Callable[[LayerProblem], LayerCodes]

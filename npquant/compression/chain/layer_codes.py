@@ -27,12 +27,30 @@ FREE_BIAS: Final = 2.0**15
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LayerCodes:
-    """Give the answer of a layer's quantizer."""
+    """Give the answer of a layer's quantizer: its weights are w.scale * (w_q - w.zero_point) from here on.
 
-    w_q: NDArray[np.int8]  # (K, N) weight codes
-    w: QuantParams  # their quantization
-    bias: Float64  # (N,) real bias, not yet rounded
-    report: LayerReport | None = None  # what the rounding cost, where it is known
+    Attributes
+    ----------
+    w_q : int8, (K, N)
+        Weight codes, on the grid of the width asked for.
+    w : QuantParams
+        Their quantization: a scale for the tensor, or one a neuron, (N,).
+    bias : float64, (N,)
+        Real bias, not yet rounded.
+    report : LayerReport or None
+        What the rounding cost, where it is known.
+
+    Examples
+    --------
+    >>> codes = LayerCodes(np.array([[1], [-2]], np.int8), QuantParams(np.array([0.5]), 0, -2, 1), np.zeros(1))
+    >>> (codes.w.scale * codes.w_q).ravel().tolist()
+    [0.5, -1.0]
+    """
+
+    w_q: NDArray[np.int8]
+    w: QuantParams
+    bias: Float64
+    report: LayerReport | None = None
 
 
 def bias_codes(b: Float64, x: QuantParams, w: QuantParams) -> NDArray[np.signedinteger[Any]]:

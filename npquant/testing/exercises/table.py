@@ -9,13 +9,18 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from npquant.testing.exercises import (
+    accumulators,
     affine_map,
     backward_pass,
     deploy,
     oracle,
+    packed_codes,
     profiles,
+    pruning,
     recipe,
+    rectified,
     requantization,
+    rounding,
     uniform_scale,
 )
 from npquant.testing.exercises.mark import Exercise, Mark, mark
@@ -23,9 +28,14 @@ from npquant.testing.exercises.mark import Exercise, Mark, mark
 # In the order of the book.
 EXERCISES: Final[tuple[Exercise, ...]] = (
     *affine_map.EXERCISES,
+    *rounding.EXERCISES,
     *requantization.EXERCISES,
+    *accumulators.EXERCISES,
     *backward_pass.EXERCISES,
     *uniform_scale.EXERCISES,
+    *rectified.EXERCISES,
+    *pruning.EXERCISES,
+    *packed_codes.EXERCISES,
     *profiles.EXERCISES,
     *oracle.EXERCISES,
     *deploy.EXERCISES,

@@ -72,14 +72,26 @@ class Outcome:
     seconds: float
 
 
+def attempt(work: Callable[[], Any]) -> Outcome:
+    """Make of an exception an outcome, but for those that speak of the machine: such work may go well elsewhere."""
+    began = perf_counter()
+    try:
+        value, error = work(), None
+    except (MemoryError, OSError):
+        raise
+    except Exception as raised:
+        value, error = None, f"{type(raised).__name__}: {raised}"
+    return Outcome(value, error, perf_counter() - began)
+
+
 def run_cell(task: CellTask) -> Outcome:
     """Quantize, prune and measure; the outcome's value is a record."""
-    return _attempt(partial(_measured, task))
+    return attempt(partial(_measured, task))
 
 
 def train_network(task: NetworkTask) -> Outcome:
     """Obtain a float network as ``npquant run`` does; the outcome's value is the bytes of its file."""
-    return _attempt(partial(_trained, task))
+    return attempt(partial(_trained, task))
 
 
 def compress(cell: Cell, model: FloatMLP, sets: Sets) -> IntegerMLP:
@@ -98,18 +110,6 @@ def compress(cell: Cell, model: FloatMLP, sets: Sets) -> IntegerMLP:
         in_float64(model), x, cell.bits, cell.activation_bits, cell.seed,
         method=_rounding(cell), calibrate=_range_rule(cell), output=output,
     ).network  # fmt: skip
-
-
-def _attempt(work: Callable[[], Any]) -> Outcome:
-    """Make of an exception an outcome, but for those that speak of the machine: such work may go well elsewhere."""
-    began = perf_counter()
-    try:
-        value, error = work(), None
-    except (MemoryError, OSError):
-        raise
-    except Exception as raised:
-        value, error = None, f"{type(raised).__name__}: {raised}"
-    return Outcome(value, error, perf_counter() - began)
 
 
 @lru_cache(maxsize=4)

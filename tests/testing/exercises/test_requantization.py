@@ -1,5 +1,7 @@
 """A right answer written otherwise than npquant, and the wrong ones that the exercise is for."""
 
+from collections.abc import Callable
+
 import pytest
 
 from npquant.testing.exercises import check
@@ -41,7 +43,7 @@ def test_requantize_passes_the_rule_in_plain_integers() -> None:
         (zero_point_behind_the_rails, "gives 128"),
     ],
 )
-def test_requantize_kills_wrong_rules(wrong: object, due: str) -> None:
+def test_requantize_kills_wrong_rules(wrong: Callable[[int, int, int, int], int], due: str) -> None:
     """Each wrong rule is shown a case, its smallest."""
     mark = check("requantize", wrong)
     assert not mark.right and due in mark.words, mark.words

@@ -3,7 +3,7 @@
 Legend: R calibration rows, K inputs and n neurons of a layer, N outputs of the next; x (R, K) inputs, w (K, n) and
 b_in (n,) the layer, h (R, n) its outputs, v (n, N) and b (N,) the next layer, all float64 and real; j a neuron that
 goes, i one that stays; `eps` machine epsilon of the dtype that the weights were rounded to. Neurons are int64. Labels
-S2 and S3 are derived in docs/pruning.md.
+S2 and S3 are derived in docs/book/08-pruning.md.
 """
 
 from __future__ import annotations

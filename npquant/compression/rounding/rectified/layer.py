@@ -23,8 +23,8 @@ from npquant.compression.rounding.rectified.layer_objective import (
     checked_layer,
     checked_pull,
     objective_of,
-    refit,
 )
+from npquant.compression.rounding.rectified.plain_hessian import PlainHessian, plain_hessian, refit
 from npquant.compression.rounding.rectified.quadratic_form import make_form
 from npquant.compression.rounding.rectified.rounding_path import (
     FLOAT32_MAX,
@@ -32,7 +32,7 @@ from npquant.compression.rounding.rectified.rounding_path import (
     RoundedLayer,
 )
 from npquant.compression.rounding.rectified.rounding_search import search_paths
-from npquant.compression.rounding.rectified.wide_search import plain_factor, search_wide
+from npquant.compression.rounding.rectified.wide_search import search_wide
 from npquant.kernels.affine import quantize
 from npquant.kernels.qparams import FLOAT32_TINY, QuantParams
 
@@ -105,14 +105,14 @@ def rectify_layer(
     size = max(1, min(SLICE, SLICE_COVARIANCES // (inputs * (inputs if few else PAIRS))))
     centre = rows.mean(axis=0)
     rows = rows - centre
-    factor = None if few else plain_factor(rows, damping)
+    plain = None if few else plain_hessian(rows, damping)
     parts = []
     for n in range(0, neurons, size):
         columns = slice(n, n + size)
         first = None if start is None else np.asarray(start.scale, np.float64)[columns]
         targets, weights, importance = (np.ascontiguousarray(a[:, columns]) for a in of_neurons)
         problem = objective_of(rows, centre, targets, weights, importance, pulls[columns])
-        parts.append(_rectify(problem, factor, bits, passes, first, shares))
+        parts.append(_rectify(problem, plain, bits, passes, first, shares))
     return _joined(parts)
 
 
@@ -134,14 +134,14 @@ def _joined(parts: list[RectifiedLayer]) -> RectifiedLayer:
 
 def _rectify(
     problem: LayerObjective,
-    factor: Float64 | None,
+    plain: PlainHessian | None,
     bits: Bits,
     passes: int,
     start: Float64 | None,
     shares: tuple[float, ...],
 ) -> RectifiedLayer:
     """Take the best path of either side, then nearest rounding where that is better."""
-    found, upper, v = _search(problem, factor, bits, passes, start, shares)
+    found, upper, v = _search(problem, plain, bits, passes, start, shares)
     nearest = _nearest(problem, bits, start, found.bound)
     worse = nearest.phi < found.phi - INDISTINCT * problem.phi_at_zero()
     found = _chosen(worse, nearest, found)
@@ -154,18 +154,18 @@ def _rectify(
 
 def _search(
     problem: LayerObjective,
-    factor: Float64 | None,
+    plain: PlainHessian | None,
     bits: Bits,
     passes: int,
     start: Float64 | None,
     shares: tuple[float, ...],
 ) -> tuple[RoundedLayer, NDArray[np.bool_], Float64]:
     """Search from all scales, at 2 bits on both sides; return what was found, on which side, and v*."""
-    if factor is None:
+    if plain is None:
         form = make_form(problem)
         v, search = form.refit(), partial(search_paths, form)
     else:
-        v, search = refit(problem, factor), partial(search_wide, problem, factor)
+        v, search = refit(problem, plain), partial(search_wide, problem, plain.factor)
     qmin, qmax = weight_grid(bits)
     grids = [(qmin, qmax), (-qmax, -qmin)] if bits == 2 else [(qmin, qmax)]
     seen = v if bits == 8 else _seen(problem, v)

@@ -24,18 +24,15 @@ Every sum over rows is one neuron's own, so that neurons never meet: any selecti
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from npquant.arrays import Float64
-from npquant.compression.error_feedback import solve_by_factor
-from npquant.compression.least_squares import conjugate_gradients, dot_of_columns, take_step
+from npquant.compression.least_squares import dot_of_columns
 
 # E4, E27: what is added to the diagonal, as a share of its mean.
 PULL = 0.1
-REFIT_STEPS = 3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -164,27 +161,3 @@ def objective_of(x: Float64, centre: Float64, z: Float64, w: Float64, d2: Float6
     spread = np.maximum(np.square(x).sum(axis=1) @ d2 - mass * np.square(mean).sum(axis=0), 0)
     lam, z_mean = pull * spread / x.shape[1] + 1e-12 * mass, (d2 * z).sum(axis=0) / mass
     return LayerObjective(x, z - z_mean, w, d2, mass, lam, mean, z_mean, centre)
-
-
-def refit(problem: LayerObjective, factor: Float64) -> Float64:
-    """E9: find the real weights v* (K, N) with the least objective; w itself where nothing is to be gained.
-
-    Minus half the gradient of E6 at v is x^T u + lam (w - v), and its linear part p -> x^T d2 centred(x p) + lam p is
-    symmetric and at least lam > 0: conjugate gradients from w, all neurons at once, each with its own steps. They are
-    preconditioned by H of E27, with its `factor` V (K, K) of E16. In every direction the Hessian lies between min_r d2
-    and max_r d2 times H: its condition is that of d2, whatever the inputs are, and three steps suffice. A neuron that
-    moves by less than 1e-9 of its largest weight stays put.
-
-    >>> problem = make_objective([[0.0], [1.0]], [[0.0], [3.0]], [[1.0]], [[1.0], [1.0]], pull=0.0)
-    >>> refit(problem, np.sqrt([[0.5]])).round(6)
-    array([[3.]])
-    """
-
-    def half_hessian_times(p: Float64) -> Float64:
-        return np.asarray(problem.x.T @ (problem.d2 * problem.image(p)) + problem.lam * p)
-
-    gradient = problem.x.T @ problem.weighted_residual(problem.w)
-    step = conjugate_gradients(
-        half_hessian_times, gradient, REFIT_STEPS, dot=dot_of_columns, precondition=partial(solve_by_factor, factor)
-    )
-    return take_step(problem.w, step)

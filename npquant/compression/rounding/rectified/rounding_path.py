@@ -29,6 +29,8 @@ from npquant.kernels.qparams import FLOAT32_TINY
 FLOAT32_MAX = float(np.finfo(np.float32).max)
 NEGLIGIBLE_RESCALE = 1e-9
 BLOCK = 16
+# Errors of rows that a step changes at a time: 128 kB, which stay in the cache until the next block has read them.
+CACHED = 2**14
 # Covariances that are held for each input of a neuron, rounded up.
 PAIRS = (BLOCK + 2) // 2
 
@@ -182,27 +184,48 @@ def coordinate_pass(
     after, u = q.copy(), problem.d2 * (problem.residual(s * q) if residual is None else residual)
     # Of a residual r that is not centred again: x_k . u - mean_k total = x_k . d2 (r - rbar).
     total = np.zeros_like(s)
-    change = np.empty_like(u)
+    x, step = problem.x[:, :0], after[:0]
     for b, gram in enumerate(grams):
         block = slice(b * BLOCK, b * BLOCK + _inputs_of(gram))
-        x = problem.x[:, block]
+        before, x = x, np.ascontiguousarray(problem.x[:, block])
         # Half the gradient, downhill; the pull of a weight changes with that weight alone.
-        gradient = x.T @ u - problem.mean[block] * total + problem.lam * (problem.w[block] - s * q[block])
-        row = 0
-        for k in range(block.start, block.stop):
-            pairs = gram[row : row + block.stop - k]
-            t = q[k] + gradient[k - block.start] / (s * pairs[0])
-            after[k] = np.minimum(np.maximum(np.rint(t), low[k]), high[k])  # np.clip, in half its time
-            gradient[k - block.start + 1 :] -= pairs[1:] * (s * (after[k] - q[k]))
-            row += len(pairs)
+        gradient = _stepped(problem.d2, u, before, step, x)
+        gradient -= problem.mean[block] * total
+        gradient += problem.lam * (problem.w[block] - s * q[block])
+        _step_block(gradient, gram, s, after[block], low[block], high[block])
         step = s * (after[block] - q[block])
-        if not step.any():
-            continue
-        np.matmul(x, step, out=change)
-        change *= problem.d2
-        u -= change
         total -= problem.mass * dot_of_columns(problem.mean[block], step)
     return after
+
+
+def _stepped(d2: Float64, u: Float64, before: Float64, step: Float64, x: Float64) -> Float64:
+    """Take a block's steps (B, N) into u, and return x^T u of the next block: rows are read once for both."""
+    gradient = np.zeros((x.shape[1], u.shape[1]))
+    moved, size = step.any(), 1 + CACHED // u.shape[1]
+    change = np.empty((size, u.shape[1]))
+    for r in range(0, len(u), size):
+        rows = slice(r, r + size)
+        part = u[rows]
+        if moved:
+            change = np.matmul(before[rows], step, out=change[: len(part)])
+            change *= d2[rows]
+            part -= change
+        gradient += x[rows].T @ part
+    return gradient
+
+
+def _step_block(gradient: Float64, gram: Float64, s: Float64, q: Float64, low: Float64, high: Float64) -> None:
+    """E11, E12 of a block's inputs, one after the other: q becomes the codes."""
+    row = 0
+    for k, code in enumerate(q):
+        pairs = gram[row : row + len(q) - k]
+        t = gradient[k] / (s * pairs[0])
+        t += code
+        np.minimum(np.maximum(np.rint(t, out=t), low[k], out=t), high[k], out=t)  # np.clip, in half its time
+        code -= t  # less what it becomes: the step back
+        gradient[k + 1 :] += pairs[1:] * (s * code)
+        code[:] = t
+        row += len(pairs)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -227,9 +250,8 @@ def rescale(problem: LayerObjective, q: Float64, s: Float64) -> Rescaled:
     (array([1.5]), array([0.]))
     """
     y = problem.image(q)
-    weighted = problem.d2 * y
-    p = np.einsum("rn,rn->n", weighted, problem.z) + problem.lam * dot_of_columns(q, problem.w)
-    c = np.einsum("rn,rn->n", weighted, y) + problem.lam * dot_of_columns(q, q)
+    p = np.einsum("rn,rn,rn->n", problem.d2, y, problem.z) + problem.lam * dot_of_columns(q, problem.w)
+    c = np.einsum("rn,rn,rn->n", problem.d2, y, y) + problem.lam * dot_of_columns(q, q)
     after = clipped_rescale(s, p - s * c, c)
     return Rescaled(after, np.maximum(problem.phi_at_zero() - 2 * after * p + np.square(after) * c, 0), y)
 

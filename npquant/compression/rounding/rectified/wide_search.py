@@ -1,10 +1,9 @@
 """Rectified rounding of a layer with many inputs: error feedback from several scales, the best followed by exact walks.
 
-Legend: as in rounding_path; v (K, N) real weights of E9, factor (K, K) that of H, E27; s (S, N) scales of S starts,
-positive, each a float32; qmin and qmax (S,) the ends of each start's grid, int. Starts differ in scale, at 2 bits also
-in the side of the grid.
+Legend: as in rounding_path and plain_hessian; v (K, N) real weights of E9, factor (K, K) that of H; s (S, N) scales of
+S starts, positive, each a float32; qmin and qmax (S,) the ends of each start's grid, int. Starts differ in scale, at 2
+bits also in the side of the grid.
 
-E27 (plain)     H = xc^T xc + 1/10 mean(diag(xc^T xc)) I,  xc = x less its means over rows
 E28 (feedback)  q_k := clip(round_half_even(v_k / s), qmin, qmax);  v_j -= (v_k - s q_k) U_kj / U_kk for j > k,
                 U^T U = H^-1: E16 on v*
 
@@ -20,9 +19,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from npquant.arrays import Float64
 from npquant.compression.chain.weight_codes import RoundingGrid
-from npquant.compression.error_feedback import damped_hessian, hessian_factor, round_with_feedback
+from npquant.compression.error_feedback import round_with_feedback
 from npquant.compression.least_squares import INDISTINCT
-from npquant.compression.rounding.rectified.layer_objective import PULL, LayerObjective
+from npquant.compression.rounding.rectified.layer_objective import LayerObjective
 from npquant.compression.rounding.rectified.rounding_path import (
     Rescaled,
     RoundedLayer,
@@ -36,15 +35,6 @@ from npquant.compression.rounding.rectified.rounding_path import (
 
 # Walks after the start. A third one lowers Phi by less than a part in a hundred.
 WALKS = 2
-
-
-def plain_factor(x: Float64, damping: float = PULL) -> Float64:
-    """E27: return V (K, K), V V^T = H of a layer's inputs, `damping` for 1/10: once for neurons, sides and scales.
-
-    >>> plain_factor(np.array([[0.0], [2.0]])).round(6)
-    array([[1.48324]])
-    """
-    return hessian_factor(damped_hessian(x, damping))
 
 
 def search_wide(

@@ -15,10 +15,11 @@ from npquant.compression.rounding.rectified import layer as rectified_layer
 from npquant.compression.rounding.rectified import wide_search
 from npquant.compression.rounding.rectified.activation_weights import activation_weights
 from npquant.compression.rounding.rectified.layer import RectifiedLayer, rectify_layer
-from npquant.compression.rounding.rectified.layer_objective import LayerObjective, make_objective, refit
+from npquant.compression.rounding.rectified.layer_objective import LayerObjective, make_objective
+from npquant.compression.rounding.rectified.plain_hessian import PlainHessian, plain_hessian, refit
 from npquant.compression.rounding.rectified.quadratic_form import make_form
 from npquant.compression.rounding.rectified.rounding_path import RoundedLayer, expected_rise
-from npquant.compression.rounding.rectified.wide_search import plain_factor, search_wide
+from npquant.compression.rounding.rectified.wide_search import search_wide
 
 Float64 = NDArray[np.float64]
 SEEDS = st.integers(0, 2**32 - 1)
@@ -44,9 +45,9 @@ def drawn_layer(seed: int) -> tuple[Float64, Float64, Float64, Float64]:
 def drawn(seed: int) -> tuple[LayerObjective, Float64, Float64, Float64]:
     """Draw a problem, the factor of its plain Hessian, its real weights, and ternary scales of three starts."""
     problem = make_objective(*drawn_layer(seed))
-    factor = plain_factor(problem.x)
-    v = refit(problem, factor)
-    return problem, factor, v, np.float64(np.float32(np.outer([1.0, 0.8, 1.2], choose_scales(v, "ternary"))))  # type: ignore[return-value]
+    plain = plain_hessian(problem.x)
+    v = refit(problem, plain)
+    return problem, plain.factor, v, np.float64(np.float32(np.outer([1.0, 0.8, 1.2], choose_scales(v, "ternary"))))  # type: ignore[return-value]
 
 
 def ternary(problem: LayerObjective, factor: Float64, v: Float64, s: Float64) -> Found:
@@ -148,7 +149,7 @@ def test_between_real_and_nearest_kills() -> None:
 MISLED = (241, 545, 641, 903, 1237, 1447)
 
 
-def misled(seed: int) -> tuple[LayerObjective, Float64, Float64]:
+def misled(seed: int) -> tuple[LayerObjective, PlainHessian, Float64]:
     """Draw integer weights beside some beyond the grid, on inputs that go together, where few rows count: its scale 1.
 
     a is integer, so E13 allows no rise at all. Feedback pushes what the grid cuts off into the other codes, as rows
@@ -160,7 +161,7 @@ def misled(seed: int) -> tuple[LayerObjective, Float64, Float64]:
     beyond = np.sign(rng.normal(0, 1, (k, n))) * rng.uniform(3, 9, (k, n))
     w = np.where(rng.random((k, n)) < 0.4, beyond, rng.integers(-3, 4, (k, n)))
     problem = make_objective(x, x @ w, w, np.where(rng.random((r, n)) < 0.2, 1.0, 0.02))
-    return problem, plain_factor(problem.x), np.ones((1, n))
+    return problem, plain_hessian(problem.x), np.ones((1, n))
 
 
 def test_search_wide_falls_back_where_feedback_ends_above_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -174,8 +175,8 @@ def test_search_wide_falls_back_where_feedback_ends_above_the_bound(monkeypatch:
 
     monkeypatch.setattr(wide_search, "follow_path", counted)
     for seed in MISLED:
-        problem, factor, s = misled(seed)
-        found, _ = ternary(problem, factor, refit(problem, factor), s)
+        problem, plain, s = misled(seed)
+        found, _ = ternary(problem, plain.factor, refit(problem, plain), s)
         assert (found.phi <= found.bound + NEAR * problem.phi_at_zero()).all()
         assert (np.abs(found.phi - problem.phi(found.s * found.q)) <= NEAR * problem.phi_at_zero()).all()
     assert sum(taken) >= 3  # all six here; another BLAS may round a tie the other way
@@ -190,7 +191,7 @@ def test_without_the_fallback_the_bound_fails(monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(wide_search, "follow_path", nothing)
     problems = (misled(seed) for seed in MISLED)
-    found = [ternary(p, factor, refit(p, factor), s)[0].phi for p, factor, s in problems]
+    found = [ternary(p, plain.factor, refit(p, plain), s)[0].phi for p, plain, s in problems]
     assert not np.isfinite(found).all()
 
 

@@ -1,0 +1,249 @@
+"""Chapter 7: the error that a neuron carries along its inputs, and what an error counts where an activation is flat.
+
+Everything comes from the bundled network in float64: its second layer at 2 bits, behind an integer first one.
+
+Legend: a curve is two arrays, positions and values; problem, a, s, d2 as in `npquant.compression.rounding.rectified`.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from types import MappingProxyType
+from typing import Final
+
+import numpy as np
+from label_heights import spread
+from numpy.typing import NDArray
+from plate import WIDTH, Plate
+
+from npquant.compression.chain.integer_chain import LayerProblem, quantize_chain
+from npquant.compression.chain.layer_codes import LayerCodes
+from npquant.compression.chain.weight_codes import choose_weight_params, code_interval, weight_grid
+from npquant.compression.rounding.rectified.activation_weights import activation_weights
+from npquant.compression.rounding.rectified.layer import rectify_layer
+from npquant.compression.rounding.rectified.layer_objective import LayerObjective, make_objective
+from npquant.compression.rounding.rectified.quadratic_form import make_form
+from npquant.compression.rounding.rectified.rounding_path import coordinate_pass_plain, expected_rise
+from npquant.data.datasets import load_optdigits
+from npquant.data.split import split_70_15_15
+from npquant.kernels.qparams import QuantParams
+from npquant.nn.activations import activate
+from npquant.nn.model import DenseLayer, FloatMLP
+from npquant.report.page.svg import Drawing, number
+from npquant.report.page.ticks import round_ticks
+from npquant.workflow.float_model import bundled_network
+
+Float64 = NDArray[np.float64]
+Curves = dict[str, tuple[Float64, Float64]]
+
+BITS: Final = 2
+ROWS: Final = 1000
+# Name of an activation, how a reader knows it, and between which pre-activations it is drawn.
+ACTIVATIONS: Final = MappingProxyType(
+    {"clipped_relu": ("Clipped ReLU", (-2.0, 3.0), 1), "sigmoid": ("Sigmoid", (-6.0, 6.0), 3)}
+)
+LEFT, RIGHT, TOP, BOTTOM = 40, 520, 34, 330
+PANEL: Final = (12, 396)
+PANEL_WIDTH: Final = 312
+ABOVE: Final = (62, 132)
+BELOW: Final = (196, 300)
+
+
+def float64_network() -> FloatMLP:
+    """Return the bundled network in float64, so that the last bits of a machine decide nothing."""
+    layers = bundled_network().layers
+    return FloatMLP(tuple(DenseLayer(one.w.astype(float), one.b.astype(float), one.activation) for one in layers))
+
+
+def second_layer() -> LayerObjective:
+    """Return the problem of the second hidden layer: its inputs are what the integer first layer delivers."""
+    digits = load_optdigits()
+    rows = digits.x[split_70_15_15(digits.y, rng=0).train[:ROWS]].astype(np.float64)
+    problems: list[LayerObjective] = []
+
+    def rectify(given: LayerProblem) -> LayerCodes:
+        d2 = activation_weights("softmax" if given.last else given.activation, given.z)
+        problems.append(make_objective(given.x, given.z, given.w, d2))
+        found = rectify_layer(given.x, given.z, given.w, d2, BITS)
+        return LayerCodes(found.q, QuantParams(found.s, 0, *code_interval(BITS, found.upper)), found.bias)
+
+    quantize_chain(float64_network(), rows, rectify)
+    return problems[1]
+
+
+def stepwise(problem: LayerObjective, a: Float64, codes: Float64, s: Float64) -> Float64:
+    """Return the error after each input, shape (K + 1, N): the codes before it are integers, those behind it real."""
+    size = np.arange(len(a))[:, np.newaxis]
+    phi = [problem.phi(s * np.where(size < k, codes, a)) for k in range(len(a) + 1)]
+    return np.sqrt(np.array(phi) / problem.mass)
+
+
+def walk_curves(problem: LayerObjective) -> tuple[Curves, int]:
+    """Return what the first figure shows, and the number of neurons.
+
+    The neuron is the middle one of all, by how much smaller the error of the pass is than that of nearest rounding.
+    """
+    v = make_form(problem).refit()
+    s = np.asarray(choose_weight_params(v, BITS, granularity="per_channel", weight_scale="auto").scale, np.float64)
+    a = np.clip(v / s, *weight_grid(BITS))
+    nearest = stepwise(problem, a, np.rint(a), s)
+    walked = stepwise(problem, a, coordinate_pass_plain(problem, a, np.floor(a), np.ceil(a), s), s)
+    h = problem.hessian_diagonal()
+    rise = np.array([expected_rise(a[:k], s, h[:k]) for k in range(len(a) + 1)])
+    bound = np.sqrt((problem.phi(s * a) + rise) / problem.mass)
+    ratio = walked[-1] / nearest[-1]
+    n = int(np.argsort(ratio, kind="stable")[len(ratio) // 2])
+    final = rectify_layer(problem.x, problem.z, problem.w, problem.d2, BITS)
+    inputs = np.arange(len(a) + 1.0)
+    curves = {
+        "bound": (inputs, bound[:, n]),
+        "nearest": (inputs, nearest[:, n]),
+        "rectified": (inputs, walked[:, n]),
+        "final": (inputs[-1:], np.sqrt(final.phi[n : n + 1] / problem.mass[n : n + 1])),
+    }
+    return curves, len(ratio)
+
+
+def saturation_curves(problem: LayerObjective) -> Curves:
+    """Return what the second figure shows: activations, what errors count for, and where a layer's sums lie."""
+    curves: Curves = {}
+    for name, (_, ends, _) in ACTIVATIONS.items():
+        z = np.linspace(*ends, 121)
+        curves[f"value-{name}"] = z, np.asarray(activate(name, z[:, np.newaxis]), np.float64)[:, 0]
+        curves[f"weight-{name}"] = z, activation_weights(name, z[np.newaxis])[0]
+    low, high = ACTIVATIONS["clipped_relu"][1]
+    edges = np.linspace(low, high, 51)
+    counts, _ = np.histogram(np.clip(problem.z + problem.z_mean, low, high), edges)
+    curves["seen"] = edges, np.append(0.9 * counts / counts.max(), 0.0)
+    return curves
+
+
+def walk_title(curves: Curves) -> str:
+    """Say what the lines do: nearest rounding drifts where it ends a tenth above its start; the walk stays below it."""
+    start, nearest, walked = curves["nearest"][1][0], curves["nearest"][1][-1], curves["rectified"][1][-1]
+    if nearest > 1.1 * start and walked <= start:
+        return "Nearest drifts, rectified does not"
+    if walked < nearest:
+        return f"Rounded to nearest the error ends at {nearest:.2f}, rectified at {walked:.2f}"
+    return f"On this neuron nearest rounding is no worse: {nearest:.2f} beside {walked:.2f}"
+
+
+def walk_place(inputs: int, most: float, k: float, value: float) -> tuple[float, float]:
+    """Return where an error after k of so many inputs stands, the upper end of the axis being `most`."""
+    return LEFT + (RIGHT - LEFT) * k / inputs, BOTTOM - (BOTTOM - TOP) * value / most
+
+
+def walk(problem: LayerObjective) -> Plate:
+    """Draw the first figure."""
+    curves, neurons = walk_curves(problem)
+    inputs = len(curves["bound"][0]) - 1
+    ticks = round_ticks(0, 1.05 * curves["bound"][1].max(), 6)
+    most = ticks[-1] + ticks[1]
+    drawing = Drawing(WIDTH, BOTTOM + 56)
+    drawing.text(
+        0, 12, "error of the neuron's sum: root mean square, each row by what it counts (E1)", 13, "ink", bold=True
+    )
+    for tick in ticks:
+        y = walk_place(inputs, most, 0, tick)[1]
+        drawing.line(LEFT, y, RIGHT, y, "grid" if tick else "rule")
+        drawing.text(LEFT - 8, y + 4, f"{tick:g}", 11, anchor="e")
+    for k in range(0, inputs + 1, inputs // 4):
+        drawing.text(walk_place(inputs, most, k, 0)[0], BOTTOM + 18, str(k), 11, anchor="m")
+    drawing.text((LEFT + RIGHT) / 2, BOTTOM + 42, "inputs whose weights are integers by now", 13, anchor="m")
+    lines = (
+        ("bound", "blue", 1.5, "5 4", "bound of the rectified line", "known before the walk (E13)"),
+        ("nearest", "orange", 2.4, "", "each weight to nearest", "errors add up as they come"),
+        ("rectified", "blue", 2.8, "", "rectified", "each weight answers to the error"),
+        ("final", "teal", 0, "", "after later walks", "from other scales: what is kept"),
+    )
+    points = {
+        name: [walk_place(inputs, most, k, value) for k, value in zip(*curve, strict=True)]
+        for name, curve in curves.items()
+    }
+    heights = spread([points[name][-1][1] for name, *_ in lines], 42)
+    for (name, colour, width, dash, words, below), y in zip(lines, heights, strict=True):
+        end, value = points[name][-1], curves[name][1][-1]
+        if width:
+            drawing.path("M" + "L".join(f"{number(x)} {number(at)}" for x, at in points[name]), "", colour, width, dash)
+        else:
+            drawing.circle(*end, 5, colour, "bg")
+        if abs(y - end[1]) > 4:
+            drawing.line(end[0] + 5, end[1], end[0] + 14, y, colour)
+        drawing.text(RIGHT + 18, y - 1, f"{value:.2f} {words}", 13, colour, bold=name != "bound")
+        drawing.text(RIGHT + 18, y + 16, below, 12, "ink2")
+    start = curves["rectified"][1][0]
+    x, y = points["rectified"][0]
+    drawing.text(x + 6, y + 24, f"{start:.2f} at the start: real weights within the grid", 12, "ink2", halo=True)
+    told = "; ".join(f"{name} ends at {curve[1][-1]:.2f}" for name, curve in curves.items())
+    chosen = f"the middle of {neurons} by gain"
+    sub = f"One neuron of the second layer ({chosen}), {BITS}-bit weights, its {inputs} inputs in turn."
+    label = f"Error along {inputs} inputs from {start:.2f}: {told}. The rectified line stays below its bound."
+    return Plate("ch07-walk", walk_title(curves), sub, label, drawing)
+
+
+def saturation_place(panel: int, name: str, ends: tuple[int, int], z: float, value: float) -> tuple[float, float]:
+    """Return where a value in [0, 1] at a pre-activation stands, between the heights `ends` of a panel."""
+    low, high = ACTIVATIONS[name][1]
+    return PANEL[panel] + PANEL_WIDTH * (z - low) / (high - low), ends[1] - (ends[1] - ends[0]) * value
+
+
+def _curve(panel: int, name: str, ends: tuple[int, int], curve: tuple[Float64, Float64]) -> str:
+    points = [saturation_place(panel, name, ends, z, value) for z, value in zip(*curve, strict=True)]
+    return "M" + "L".join(f"{number(x)} {number(y)}" for x, y in points)
+
+
+def _sums(drawing: Drawing, edges: Float64, seen: Float64) -> None:
+    """Fill where the sums of the layer lie, behind what is drawn after it."""
+    bottom = number(BELOW[1])
+    corners = [saturation_place(0, "clipped_relu", BELOW, z, value) for z, value in zip(edges, seen, strict=True)]
+    steps = "".join(f"V{number(y)}H{number(x)}" for (_, y), (x, _) in pairwise(corners))
+    drawing.path(f"M{number(corners[0][0])} {bottom}{steps}V{bottom}Z", "greyf")
+
+
+def saturation(problem: LayerObjective) -> Plate:
+    """Draw the second figure."""
+    curves = saturation_curves(problem)
+    drawing = Drawing(WIDTH, BELOW[1] + 62)
+    _sums(drawing, *curves["seen"])
+    least = float(curves["weight-clipped_relu"][1].min())
+    for panel, (name, (called, (low, high), step)) in enumerate(ACTIVATIONS.items()):
+        left, right = PANEL[panel], PANEL[panel] + PANEL_WIDTH
+        drawing.text(left, 14, called, 14, "ink", bold=True)
+        drawing.text(left, ABOVE[0] - 14, "output", 13)
+        drawing.text(left, BELOW[0] - 14, "what an error of the sum counts for", 13)
+        for y, stroke in ((ABOVE[0], "grid"), (ABOVE[1], "rule"), (BELOW[0], "grid"), (BELOW[1], "rule")):
+            drawing.line(left, y, right, y, stroke)
+        for y, one in ((ABOVE[0], "1"), (ABOVE[1], "0"), (BELOW[0], "1"), (BELOW[1], "0")):
+            drawing.text(right + 8, y + 4, one, 11)
+        drawing.path(_curve(panel, name, ABOVE, curves[f"value-{name}"]), "", "ink2", 2.2)
+        drawing.path(_curve(panel, name, BELOW, curves[f"weight-{name}"]), "", "blue", 2.8)
+        for z in range(int(low), int(high) + 1, step):
+            x = saturation_place(panel, name, BELOW, z, 0)[0]
+            drawing.text(x, BELOW[1] + 18, str(z).replace("-", "−"), 11, anchor="m")
+        drawing.text((left + right) / 2, BELOW[1] + 42, "sum of the neuron, before its activation", 13, anchor="m")
+    x = saturation_place(0, "clipped_relu", BELOW, 0.5, 1)[0]
+    drawing.text(x, BELOW[0] + 18, "in full", 13, "blue", bold=True, anchor="m", halo=True)
+    drawing.text(
+        PANEL[0] + PANEL_WIDTH, BELOW[1] - 44, f"flat: 1/{1 / least:.0f}", 13, "blue", bold=True, anchor="e", halo=True
+    )
+    drawing.text(PANEL[0], BELOW[0] + 18, "grey: where this", 12, "ink2", halo=True)
+    drawing.text(PANEL[0], BELOW[0] + 34, "layer's sums lie", 12, "ink2", halo=True)
+    z = problem.z + problem.z_mean
+    flat = float(((z < 0) | (z > 1)).mean())
+    if curves["weight-sigmoid"][1][0] > 0.1 or least > 0.1:
+        raise ValueError("the title says that errors are forgiven where an activation is flat, and they count")
+    sub = (
+        f"The share at which rectified quantization counts an error (E1). In the second layer of the digits network "
+        f"{100 * flat:.0f} % of the sums lie where the clipped ReLU is flat."
+    )
+    label = (
+        "Above: clipped ReLU and sigmoid. Below: what an error of the sum counts for, 1 on the slope, "
+        f"1/{1 / least:.0f} far out; a histogram of the layer's sums, {100 * flat:.0f} % of them outside 0 to 1."
+    )
+    return Plate("ch07-saturation", "Where the activation is flat, errors are forgiven", sub, label, drawing)
+
+
+def plates() -> tuple[Plate, ...]:
+    """Draw both figures of the chapter."""
+    problem = second_layer()
+    return walk(problem), saturation(problem)
