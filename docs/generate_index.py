@@ -52,7 +52,6 @@ is run by the tests, and prints what the page says.
 - [Uniform quantization](uniform.md), [rectified quantization](rectified.md), and [other ways to round](peers.md),
   with the table.
 - [Pruning neurons](pruning.md), and [weights](weight-pruning.md).
-- [The recipe's mistakes](recipe-mistakes.md), each shown in NumPy.
 
 ## Data, files, other people's formats
 - [Data](data.md), and [storage](storage.md): the encodings of a network, byte by byte.
