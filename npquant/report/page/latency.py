@@ -83,10 +83,12 @@ def _draw(rows: list[_Bar], width: float) -> Drawing:
     left, right, top, pitch = 84.0, width - 96, 28.0, 46.0
     bottom = top + pitch * len(rows)
     plane = Drawing(width, bottom + 42)
-    high = max(1.2, *(max(row.ratio, row.high) for row in rows))
+    longest = max(row.ratio for row in rows)
+    # On a busy machine a whisker may be many times its bar: it is cut at the edge, without an end.
+    high = max(1.2, longest, min(1.4 * longest, max(row.high for row in rows)))
 
     def at(ratio: float) -> float:
-        return left + (right - left) * ratio / high
+        return left + (right - left) * min(ratio / high, 1.0)
 
     for tick in round_ticks(0, high, 4):
         plane.line(at(tick), top, at(tick), bottom, "grid")
@@ -95,7 +97,7 @@ def _draw(rows: list[_Bar], width: float) -> Drawing:
         y, hue = top + pitch * line + 12, "orange" if row.ratio > 1 else "blue"
         plane.text(0, y + 15, f"{whole(row.batch)} row{'s' * (row.batch != 1)}", 12, "ink", bold=True)
         plane.rect(left, y, at(row.ratio) - left, 20, hue)
-        _whisker(plane, at(row.low), at(row.high), y + 10)
+        _whisker(plane, at(row.low), at(row.high), y + 10, cut=row.high > high)
         beside = at(max(row.ratio, row.high)) + 7
         plane.text(beside, y + 9, f"{row.ratio:.2f} {TIMES}", 12, hue, bold=True, halo=True)
         plane.text(beside, y + 23, row.said, 11, "mut", halo=True)
@@ -107,9 +109,9 @@ def _draw(rows: list[_Bar], width: float) -> Drawing:
     return plane
 
 
-def _whisker(plane: Drawing, low: float, high: float, y: float) -> None:
+def _whisker(plane: Drawing, low: float, high: float, y: float, *, cut: bool) -> None:
     """Draw a whisker from low to high, with a rim of ground where it lies on the bar."""
     for hue, width in (("bg", 4.0), ("ink", 1.6)):
         plane.line(low, y, high, y, hue, width)
-        for end in (low, high):
+        for end in (low,) if cut else (low, high):
             plane.line(end, y - 5, end, y + 5, hue, width)
