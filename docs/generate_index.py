@@ -36,7 +36,6 @@ is run by the tests, and prints what the page says.
 {chapters}
 
 ## Engines and their integers
-- [The integer linear layer](integer-linear-layer.md), from the affine map to int8 inference, on one page.
 - [Every equation, label by label](equations.md), and [the families of labels](labels.md).
 - [What is proven](proofs.md): where two rules are one.
 - [Profiles](profiles.md): the arithmetics of the engines. [The table](profile-table.md): how often two of them
@@ -52,7 +51,6 @@ is run by the tests, and prints what the page says.
 - [Uniform quantization](uniform.md), [rectified quantization](rectified.md), and [other ways to round](peers.md),
   with the table.
 - [Pruning neurons](pruning.md), and [weights](weight-pruning.md).
-- [The recipe's mistakes](recipe-mistakes.md), each shown in NumPy.
 
 ## Data, files, other people's formats
 - [Data](data.md), and [storage](storage.md): the encodings of a network, byte by byte.

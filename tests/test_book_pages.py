@@ -164,7 +164,7 @@ def test_pages_stand_at_a_desk_and_on_a_phone(site: Path, browser: Browser, widt
     browser.requests(), browser.log("browser")
     browser.resize(width, dark=dark)
     chapters = sorted(path.relative_to(site).as_posix() for path in (site / "book").glob("*.html"))
-    for name in ("index.html", "integer-linear-layer.html", "equations.html", "api/npquant.html", *chapters):
+    for name in ("index.html", "profiles.html", "equations.html", "api/npquant.html", *chapters):
         browser.open(site / name)
         assert browser.run(WIDER) <= 0, name
         assert browser.run(SMALLEST) >= 11, name

@@ -172,8 +172,10 @@ def walk(problem: LayerObjective) -> Plate:
         drawing.text(RIGHT + 18, y - 1, f"{value:.2f} {words}", 13, colour, bold=name != "bound")
         drawing.text(RIGHT + 18, y + 16, below, 12, "ink2")
     start = curves["rectified"][1][0]
-    x, y = points["rectified"][0]
-    drawing.text(x + 6, y + 24, f"{start:.2f} at the start: real weights within the grid", 12, "ink2", halo=True)
+    lowest = max(y for name in ("rectified", "nearest") for _, y in points[name])
+    drawing.text(
+        LEFT + 6, lowest + 22, f"{start:.2f} at the start: real weights within the grid", 12, "ink2", halo=True
+    )
     told = "; ".join(f"{name} ends at {curve[1][-1]:.2f}" for name, curve in curves.items())
     chosen = f"the middle of {neurons} by gain"
     sub = f"One neuron of the second layer ({chosen}), {BITS}-bit weights, its {inputs} inputs in turn."

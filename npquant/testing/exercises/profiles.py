@@ -27,5 +27,6 @@ EXERCISES: Final = (
         "two_roundings(acc, multiplier, right): the steps of acc m 2^-(31 + right) by R8, as tflite_ref rounds",
         st.tuples(st.integers(-(2**20), 2**20), _MULTIPLIERS, st.integers(1, 6)),
         _two_roundings,
+        ((1, 2**30, 1), (-1, 3 * 2**29, 1)),
     ),
 )

@@ -40,17 +40,20 @@ EXERCISES: Final = (
         "least_important(w, count): the outputs (columns of w) whose weights have the smallest sums of magnitudes",
         st.tuples(_WEIGHTS, st.integers(1, 2)),
         _least_important,
+        (([[1, 0]], 1), ([[2, 0, 1]], 2)),
     ),
     Exercise(
         "pruned_count",
         "pruned_count(n, rate): how many of n neurons a layer loses; it keeps at least one",
         st.tuples(st.integers(1, 64), st.integers(0, 7).map(lambda n: n / 8)),
         share_of_layer,
+        ((4, 0.25), (5, 0.5), (1, 0.875)),
     ),
     Exercise(
         "bias_codes",
         "bias_codes(b, s_x, s_w): the code of each bias, in the unit of the accumulator that it is added to",
         st.tuples(_BIASES, _SCALES).map(lambda drawn: ([b for b, _ in drawn[0]], drawn[1], [s for _, s in drawn[0]])),
         _bias_codes,
+        (([0.25], 0.5, [0.5]), ([0.25], 0.5, [0.75])),
     ),
 )

@@ -26,5 +26,6 @@ EXERCISES: Final = (
         "requantize(acc, multiplier, shift, zero_point): the int8 code of an accumulator, by R6 and R10",
         st.tuples(st.integers(-2000, 2000), _MULTIPLIERS, st.integers(-6, 0), st.integers(-128, 127)),
         _requantize,
+        ((1, 2**30, 0, 0),),
     ),
 )

@@ -12,6 +12,8 @@ from npquant.testing.exercises import (
     accumulators,
     affine_map,
     backward_pass,
+    deploy,
+    oracle,
     packed_codes,
     profiles,
     pruning,
@@ -35,6 +37,8 @@ EXERCISES: Final[tuple[Exercise, ...]] = (
     *pruning.EXERCISES,
     *packed_codes.EXERCISES,
     *profiles.EXERCISES,
+    *oracle.EXERCISES,
+    *deploy.EXERCISES,
     *recipe.EXERCISES,
 )
 

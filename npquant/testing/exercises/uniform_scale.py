@@ -36,5 +36,6 @@ EXERCISES: Final = (
         "choose_scale(w, scales, qmin, qmax): the scale with the least squared error of the weights, first of equals",
         st.tuples(_WEIGHTS, _SCALES, _ENDS).map(lambda t: (t[0], t[1], *t[2])),
         _choose_scale,
+        ((np.array([1.125]), np.array([2.0, 0.25]), -2, 1),),
     ),
 )

@@ -4,8 +4,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import strategies as st
 
 from npquant.testing.exercises import check, exercise_names
+from npquant.testing.exercises.mark import Exercise, mark
 from npquant.testing.exercises.table import EXERCISES
 
 
@@ -34,3 +36,10 @@ def test_check_reports_an_exception_as_a_case() -> None:
     """An answer that fails is told where, not stopped."""
     mark = check("quantize", lambda x, scale, zero_point: 1 / 0)
     assert not mark.right and "ZeroDivisionError" in mark.words
+
+
+def test_mark_asks_plain_cases_first() -> None:
+    """A mistake that a plain case shows is shown there, whatever else would be drawn."""
+    exercise = Exercise("size", "size(n): |n|", st.tuples(st.integers()), abs, ((7,), (-2,)))
+    assert mark(exercise, lambda n: 0).words == "(7) should give 7, and gives 0"
+    assert mark(exercise, lambda n: n).words == "(-2) should give 2, and gives -2"

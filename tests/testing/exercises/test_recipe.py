@@ -44,10 +44,10 @@ def test_right_answer_passes(name: str, answer: Any) -> None:
         (
             "least_important",
             lambda w, count: sorted(range(len(w)), key=lambda k: sum(map(abs, w[k])))[:count],
-            "([[0, 0]], 2) should give [0, 1], and gives [0]",
+            "([[1, 0]], 1) should give [1], and gives [0]",
         ),
-        ("pruned_count", lambda n, rate: round(rate * n), "(1, 0.625) should give 0, and gives 1"),
-        ("pruned_count", lambda n, rate: min(int(rate * n), n - 1), "(2, 0.25) should give 1, and gives 0"),
+        ("pruned_count", lambda n, rate: round(rate * n), "(5, 0.5) should give 3, and gives 2"),
+        ("pruned_count", lambda n, rate: min(int(rate * n), n - 1), "(5, 0.5) should give 3, and gives 2"),
         (
             "bias_codes",
             lambda b, s_x, s_w: [round(value / s_w[-1]) for value in b],
@@ -56,7 +56,7 @@ def test_right_answer_passes(name: str, answer: Any) -> None:
         (
             "bias_codes",
             lambda b, s_x, s_w: [int(value / (s_x * s)) for value, s in zip(b, s_w, strict=True)],
-            "([0.25], 0.75, [0.5]) should give [1], and gives [0]",
+            "([0.25], 0.5, [0.75]) should give [1], and gives [0]",
         ),
     ],
 )

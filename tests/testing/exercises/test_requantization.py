@@ -39,7 +39,7 @@ def test_requantize_passes_the_rule_in_plain_integers() -> None:
     ("wrong", "due"),
     [
         (without_rails, "gives 128"),
-        (half_even, "should give -1, and gives -2"),
+        (half_even, "should give 1, and gives 0"),
         (zero_point_behind_the_rails, "gives 128"),
     ],
 )
