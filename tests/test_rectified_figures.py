@@ -16,8 +16,8 @@ PANELS = {
     "weights": [
         ("value-clipped_relu",),
         ("value-sigmoid",),
-        ("weight-clipped_relu",),
-        ("weight-sigmoid",),
+        ("weight-clipped_relu", "far-clipped_relu"),
+        ("weight-sigmoid", "far-sigmoid"),
     ],
 }
 

@@ -20,6 +20,7 @@ from npquant.compression.chain.weight_codes import choose_weight_params, code_in
 from npquant.compression.rounding.rectified.activation_weights import activation_weights
 from npquant.compression.rounding.rectified.layer import rectify_layer
 from npquant.compression.rounding.rectified.layer_objective import LayerObjective, make_objective
+from npquant.compression.rounding.rectified.network import error_weights
 from npquant.compression.rounding.rectified.quadratic_form import make_form
 from npquant.compression.rounding.rectified.rounding_path import coordinate_pass_plain
 from npquant.data.datasets import load_optdigits
@@ -38,6 +39,8 @@ ROWS: Final = 1000
 BLUE, ORANGE, GREEN, GREY = "#0072b2", "#d55e00", "#009e73", "#666666"
 RANGE: Final = (-2.0, 3.0)
 NAMES: Final = ("clipped_relu", "sigmoid")
+# How far errors reach on either side of z.
+REACHES: Final = {"weight": 0.05, "far": 1.0}
 
 
 def layer() -> LayerObjective:
@@ -47,7 +50,7 @@ def layer() -> LayerObjective:
     problems: list[LayerObjective] = []
 
     def rectify(given: LayerProblem) -> LayerCodes:
-        d2 = activation_weights("softmax" if given.last else given.activation, given.z)
+        d2 = error_weights(given, BITS)
         problems.append(make_objective(given.x, given.z, given.w, d2))
         found = rectify_layer(given.x, given.z, given.w, d2, BITS)
         return LayerCodes(found.q, QuantParams(found.s, 0, *code_interval(BITS, found.upper)), found.bias)
@@ -96,7 +99,8 @@ def weight_curves() -> Curves:
     for name, ends in zip(NAMES, (RANGE, (-6.0, 6.0)), strict=True):
         z = np.linspace(*ends, 241)
         curves[f"value-{name}"] = z, np.asarray(activate(name, z[:, np.newaxis]), np.float64)[:, 0]
-        curves[f"weight-{name}"] = z, activation_weights(name, z[np.newaxis])[0]
+        for kind, reach in REACHES.items():
+            curves[f"{kind}-{name}"] = z, activation_weights(name, z[np.newaxis], reach)[0]
     edges = np.linspace(*RANGE, 51)
     problem = layer()
     counts, _ = np.histogram(np.clip(problem.z + problem.z_mean, *RANGE), edges)
@@ -149,12 +153,14 @@ def _draw_weights(plt: Any) -> Any:
         column[0].plot(*curves[f"value-{name}"], color=GREY, lw=2, gid=f"value-{name}")
         column[0].set_title(name.replace("_relu", " ReLU").replace("sig", "Sig").replace("cli", "Cli"), loc="left")
         column[1].plot(*curves[f"weight-{name}"], color=BLUE, lw=2, gid=f"weight-{name}")
+        column[1].plot(*curves[f"far-{name}"], "--", color=GREEN, lw=2, gid=f"far-{name}")
         column[1].set(xlabel="pre-activation z", ylim=(0, 1.05))
     edges, seen = curves["seen-clipped_relu"]
     axes[1, 0].step(edges, seen, where="post", color=ORANGE, lw=1.2, gid="seen-clipped_relu")
     axes[1, 0].fill_between(edges, seen, step="post", color=ORANGE, alpha=0.25, lw=0)
     axes[1, 0].text(-1.95, 0.76, "where the\nvalues of a\nlayer lie", color=ORANGE, fontsize=10)
-    axes[1, 0].text(1.6, 0.9, "weight e (E1)", color=BLUE, fontsize=10)
+    axes[1, 0].text(1.25, 0.9, f"weight e: errors reach {REACHES['weight']}", color=BLUE, fontsize=10)
+    axes[1, 0].text(1.75, 0.4, f"errors reach {REACHES['far']:g}", color=GREEN, fontsize=10)
     axes[1, 1].text(2.9, 0.1, "saturated: 1/100", color=BLUE, fontsize=10)
     axes[0, 0].set_ylabel("output")
     axes[1, 0].set_ylabel("what an error counts")
