@@ -21,9 +21,8 @@ is run by the tests, and prints what the page says.
 
 ## Where to start
 - **You are a student, or you teach.** {1}, {2} and {3}: after the third you predict by hand the integer that a
-  network computes. Then {13}, which is the most fun. `pip install 'npquant[notebook]'`, then `python -m
-  npquant.notebook DIR`, puts the whole way into one notebook, and {14} says what each word is
-  called elsewhere.
+  network computes. Then {13}, which is the most fun. `pip install 'npquant[notebook]'`, then `npquant notebook`, is
+  the way through the first chapters as a notebook, to run and to change. {14} says what each word is called elsewhere.
 - **You build firmware.** {4} proves how wide an accumulator must be, {9} counts the bytes, {12} writes C without
   floats. Or begin at the end: [from scikit-learn to C](sklearn-to-c.md).
 - **You write a kernel or a compiler, and it is off by one.** [Off by one? Start here](off-by-one.md), then {10}, and
