@@ -62,6 +62,8 @@ html_theme_options = {
     "dark_css_variables": dict(COLOURS["FURO"]),
 }
 html_copy_source = False
+# A summary is fetched from its page, which a browser refuses to a file.
+html_show_search_summary = False
 html_show_sphinx = False
 pygments_style = "xcode"
 pygments_dark_style = "github-dark"

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
+import runpy
 from pathlib import Path
-
-from label_pages import book, derivations
 
 ROOT = Path(__file__).parents[1]
 HEAD = """# The equations, label by label
@@ -76,7 +75,8 @@ def equations() -> list[tuple[int, str, str]]:
 
 def page() -> str:
     """Return the whole page."""
-    pages = derivations(book())
+    labels = runpy.run_path(str(Path(__file__).with_name("label_pages.py")))
+    pages = labels["derivations"](labels["book"]())
 
     def row(name: str, text: str, where: str) -> str:
         return f"| {name} | {text} | {where} | {pages.get(name, 'here')} |\n"

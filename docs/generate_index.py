@@ -21,15 +21,14 @@ is run by the tests, and prints what the page says.
 
 ## Where to start
 - **You are a student, or you teach.** {1}, {2} and {3}: after the third you predict by hand the integer that a
-  network computes. Then {13}, which is the most fun. `pip install 'npquant[notebook]'`, then `python -m
-  npquant.notebook DIR`, puts the whole way into one notebook, and {14} says what each word is
-  called elsewhere.
+  network computes. Then {13}, which is the most fun. `pip install 'npquant[notebook]'`, then `npquant notebook`, is
+  the way through the first chapters as a notebook, to run and to change. {14} says what each word is called elsewhere.
 - **You build firmware.** {4} proves how wide an accumulator must be, {9} counts the bytes, {12} writes C without
   floats. Or begin at the end: [from scikit-learn to C](sklearn-to-c.md).
 - **You write a kernel or a compiler, and it is off by one.** [Off by one? Start here](off-by-one.md), then {10}, and
   {11} to have it judged. [Every equation, label by label](equations.md).
 - **You do research.** {6}, {7} and {8} derive what [the table of methods](peers.md) compares; [the sweep](sweep.md)
-  runs a grid on all your cores; your own method stands in the same table.
+  runs a grid on all your cores; [compare](compare.md) puts a method of your own into the same table.
 - **You run it in production.** [The command line](command-line.md), [from a budget to thresholds](budget.md), [the
   report](report.md), [the kit's commands](testing-commands.md) for continuous integration.
 
@@ -37,7 +36,6 @@ is run by the tests, and prints what the page says.
 {chapters}
 
 ## Engines and their integers
-- [The integer linear layer](integer-linear-layer.md), from the affine map to int8 inference, on one page.
 - [Every equation, label by label](equations.md), and [the families of labels](labels.md).
 - [What is proven](proofs.md): where two rules are one.
 - [Profiles](profiles.md): the arithmetics of the engines. [The table](profile-table.md): how often two of them
@@ -63,7 +61,8 @@ is run by the tests, and prints what the page says.
 ## Running it
 - [The eight steps](eight-steps.md), [from a budget to thresholds](budget.md), [real targets](regression.md).
 - [The report](report.md), and [the command line](command-line.md).
-- [The sweep](sweep.md): every setting of a grid, in any number of processes.
+- [The sweep](sweep.md): every setting of a grid, in any number of processes. [Comparing ways to round](compare.md),
+  your own among them.
 
 ## The oracle kit
 - [Plug in a backend](plug-in.md), and have it judged. [The pipe](pipe.md), one line a case.

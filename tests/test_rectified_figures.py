@@ -23,8 +23,8 @@ PANELS = {
     "ch07-saturation": [
         {"value-clipped_relu": ('s-ink2" stroke-width="2.2"', 0)},
         {"value-sigmoid": ('s-ink2" stroke-width="2.2"', 1)},
-        {"weight-clipped_relu": ('s-blue" stroke-width="2.8"', 0)},
-        {"weight-sigmoid": ('s-blue" stroke-width="2.8"', 1)},
+        {"weight-clipped_relu": ('s-blue" stroke-width="2.8"', 0), "far-clipped_relu": ('s-teal" stroke-width="2"', 0)},
+        {"weight-sigmoid": ('s-blue" stroke-width="2.8"', 1), "far-sigmoid": ('s-teal" stroke-width="2"', 1)},
     ],
 }
 

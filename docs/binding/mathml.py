@@ -17,15 +17,19 @@ from sphinx.writers.html5 import HTML5Translator
 TAG = re.compile(r"\\tag\{([^}]*)\}")
 
 
+# What latex2mathml makes of ":=", a name and a relation, far from each other.
+_BECOMES = "<mi>:</mi><mo>&#x0003D;</mo>"
+
+
 def mathml(latex: str, *, display: bool = False) -> str:
-    r"""Return MathML for what latex2mathml reads, and for three things that it does not; ValueError for the rest.
+    r"""Return MathML for what latex2mathml reads, and for four things that it does not; ValueError for the rest.
 
     >>> "mtable" in mathml(r"\begin{aligned} a &= b \\ &= c \end{aligned}"), "a_b" in mathml(r"\operatorname{a\_b}")
     (True, True)
     """
     latex = latex.replace("{aligned}", "{align*}")
     latex = re.sub(r"\\(?:operatorname|text|mathrm)\{([^{}]*\\_[^{}]*)\}", _words, latex)
-    found = convert(latex, display="block" if display else "inline")
+    found = convert(latex, display="block" if display else "inline").replace(_BECOMES, "<mo>&#x2254;</mo>")
     if "<mi>&</mi>" in found or re.search(r">\\\w+<", found):
         raise ValueError(f"latex2mathml does not read {latex!r}")
     return found

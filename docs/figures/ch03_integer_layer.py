@@ -19,8 +19,8 @@ from npquant.kernels.multiplier import layer_multiplier
 from npquant.profiles.npquant import NPQUANT
 from npquant.report.page.svg import Drawing
 
-LEFT, CELL, GAP = 132, 57, 6.4
-WIDE, STEP = 112, 162  # of the five boxes
+LEFT, CELL, GAP = 132, 56, 6.2
+WIDE, STEP = 112, 159  # of the five boxes
 KINDS: Final = (
     ("bluef", "int32"), ("bluef", "accumulator, int32"), ("orangef", "multiply, shift"), ("bluef", "half up"),
     ("blue", "int8, the code"),

@@ -22,6 +22,7 @@ from npquant.compression.chain.weight_codes import choose_weight_params, code_in
 from npquant.compression.rounding.rectified.activation_weights import activation_weights
 from npquant.compression.rounding.rectified.layer import rectify_layer
 from npquant.compression.rounding.rectified.layer_objective import LayerObjective, make_objective
+from npquant.compression.rounding.rectified.network import error_weights
 from npquant.compression.rounding.rectified.quadratic_form import make_form
 from npquant.compression.rounding.rectified.rounding_path import coordinate_pass_plain, expected_rise
 from npquant.data.datasets import load_optdigits
@@ -42,6 +43,8 @@ ROWS: Final = 1000
 ACTIVATIONS: Final = MappingProxyType(
     {"clipped_relu": ("Clipped ReLU", (-2.0, 3.0), 1), "sigmoid": ("Sigmoid", (-6.0, 6.0), 3)}
 )
+# How far errors reach on either side of a sum: hardly, and over the whole slope.
+REACHES: Final = MappingProxyType({"weight": 0.01, "far": 1.0})
 LEFT, RIGHT, TOP, BOTTOM = 40, 520, 34, 330
 PANEL: Final = (12, 396)
 PANEL_WIDTH: Final = 312
@@ -62,7 +65,7 @@ def second_layer() -> LayerObjective:
     problems: list[LayerObjective] = []
 
     def rectify(given: LayerProblem) -> LayerCodes:
-        d2 = activation_weights("softmax" if given.last else given.activation, given.z)
+        d2 = error_weights(given, BITS)
         problems.append(make_objective(given.x, given.z, given.w, d2))
         found = rectify_layer(given.x, given.z, given.w, d2, BITS)
         return LayerCodes(found.q, QuantParams(found.s, 0, *code_interval(BITS, found.upper)), found.bias)
@@ -110,7 +113,8 @@ def saturation_curves(problem: LayerObjective) -> Curves:
     for name, (_, ends, _) in ACTIVATIONS.items():
         z = np.linspace(*ends, 121)
         curves[f"value-{name}"] = z, np.asarray(activate(name, z[:, np.newaxis]), np.float64)[:, 0]
-        curves[f"weight-{name}"] = z, activation_weights(name, z[np.newaxis])[0]
+        for kind, reach in REACHES.items():
+            curves[f"{kind}-{name}"] = z, activation_weights(name, z[np.newaxis], reach)[0]
     low, high = ACTIVATIONS["clipped_relu"][1]
     edges = np.linspace(low, high, 51)
     counts, _ = np.histogram(np.clip(problem.z + problem.z_mean, low, high), edges)
@@ -172,8 +176,10 @@ def walk(problem: LayerObjective) -> Plate:
         drawing.text(RIGHT + 18, y - 1, f"{value:.2f} {words}", 13, colour, bold=name != "bound")
         drawing.text(RIGHT + 18, y + 16, below, 12, "ink2")
     start = curves["rectified"][1][0]
-    x, y = points["rectified"][0]
-    drawing.text(x + 6, y + 24, f"{start:.2f} at the start: real weights within the grid", 12, "ink2", halo=True)
+    lowest = max(y for name in ("rectified", "nearest") for _, y in points[name])
+    drawing.text(
+        LEFT + 6, lowest + 22, f"{start:.2f} at the start: real weights within the grid", 12, "ink2", halo=True
+    )
     told = "; ".join(f"{name} ends at {curve[1][-1]:.2f}" for name, curve in curves.items())
     chosen = f"the middle of {neurons} by gain"
     sub = f"One neuron of the second layer ({chosen}), {BITS}-bit weights, its {inputs} inputs in turn."
@@ -216,15 +222,17 @@ def saturation(problem: LayerObjective) -> Plate:
         for y, one in ((ABOVE[0], "1"), (ABOVE[1], "0"), (BELOW[0], "1"), (BELOW[1], "0")):
             drawing.text(right + 8, y + 4, one, 11)
         drawing.path(_curve(panel, name, ABOVE, curves[f"value-{name}"]), "", "ink2", 2.2)
+        drawing.path(_curve(panel, name, BELOW, curves[f"far-{name}"]), "", "teal", 2, "5 4")
         drawing.path(_curve(panel, name, BELOW, curves[f"weight-{name}"]), "", "blue", 2.8)
         for z in range(int(low), int(high) + 1, step):
             x = saturation_place(panel, name, BELOW, z, 0)[0]
             drawing.text(x, BELOW[1] + 18, str(z).replace("-", "−"), 11, anchor="m")
         drawing.text((left + right) / 2, BELOW[1] + 42, "sum of the neuron, before its activation", 13, anchor="m")
-    x = saturation_place(0, "clipped_relu", BELOW, 0.5, 1)[0]
-    drawing.text(x, BELOW[0] + 18, "in full", 13, "blue", bold=True, anchor="m", halo=True)
+    x = saturation_place(1, "sigmoid", BELOW, 2.2, 1)[0]
+    drawing.text(x, BELOW[0] + 18, "small errors", 13, "blue", bold=True, halo=True)
+    drawing.text(x, BELOW[0] + 36, "errors that reach 1", 13, "teal", bold=True, halo=True)
     drawing.text(
-        PANEL[0] + PANEL_WIDTH, BELOW[1] - 44, f"flat: 1/{1 / least:.0f}", 13, "blue", bold=True, anchor="e", halo=True
+        PANEL[0] + PANEL_WIDTH, BELOW[1] - 10, f"flat: 1/{1 / least:.0f}", 13, "blue", bold=True, anchor="e", halo=True
     )
     drawing.text(PANEL[0], BELOW[0] + 18, "grey: where this", 12, "ink2", halo=True)
     drawing.text(PANEL[0], BELOW[0] + 34, "layer's sums lie", 12, "ink2", halo=True)
@@ -237,8 +245,9 @@ def saturation(problem: LayerObjective) -> Plate:
         f"{100 * flat:.0f} % of the sums lie where the clipped ReLU is flat."
     )
     label = (
-        "Above: clipped ReLU and sigmoid. Below: what an error of the sum counts for, 1 on the slope, "
-        f"1/{1 / least:.0f} far out; a histogram of the layer's sums, {100 * flat:.0f} % of them outside 0 to 1."
+        "Above: clipped ReLU and sigmoid. Below: what an error of the sum counts for: if small, 1 on the slope, "
+        f"1/{1 / least:.0f} far out; if it reaches 1, less on the slope and more beside it; a histogram of the layer's "
+        f"sums, {100 * flat:.0f} % of them outside 0 to 1."
     )
     return Plate("ch07-saturation", "Where the activation is flat, errors are forgiven", sub, label, drawing)
 

@@ -224,8 +224,8 @@ class CandidateBuilder:
         store = self._rounded[key]
         new = ~store.known[kept]
         if new.any():
-            part, at = replace(problem, z=problem.z[:, new], w=problem.w[:, new]), kept[new]
-            layer = rectify(part, key[1][-1], error_weights(part, self._reference.output))
+            part, at, bits = replace(problem, z=problem.z[:, new], w=problem.w[:, new]), kept[new], key[1][-1]
+            layer = rectify(part, bits, error_weights(part, bits, self._reference.output))
             store.q[:, at], store.s[at], store.bias[at], store.upper[at] = layer.q, layer.s, layer.bias, layer.upper
             store.costs[:, at] = layer.phi, layer.phi_rtn, layer.bound, layer.phi_real, layer.carried
             store.known[at] = True

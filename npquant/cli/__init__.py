@@ -22,6 +22,7 @@ from npquant.cli import (
     finetune,
     import_file,
     inspect,
+    notebook,
     profiles,
     prune,
     quantize,
@@ -39,6 +40,7 @@ from npquant.workflow.blas_threads import ask_for_one_blas_thread
 # A user's journey.
 TASKS: Final = MappingProxyType({
     "run everything": ("run",),
+    "learn": ("notebook",),
     "look": ("report", "inspect", "profiles"),
     "bring in": ("import",),
     "compress": ("prune", "finetune", "quantize"),
@@ -114,7 +116,7 @@ def _build_parser() -> CommandParser:
     parser.add_argument("--version", action="version", version=f"npquant {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND", prog="npquant", help="one of those below")
     makers, readers = (run, import_file, prune, finetune, quantize, sweep, compare), (report, inspect, export, verify)
-    for command in (*makers, *readers, profiles, diff, who):
+    for command in (*makers, *readers, notebook, profiles, diff, who):
         command.add_command(commands)
     listed = list_by_task(commands, TASKS)
     parser.epilog = f"{listed}\n\nEach command explains itself: npquant COMMAND --help."

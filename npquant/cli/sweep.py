@@ -71,7 +71,7 @@ def _record(found: SweepResult) -> dict[str, Any]:
         "computed": found.computed,
         "failed": [{"cell": record["cell"], "error": record["error"]} for record in found.failed],
         "frontier": [point.to_json() for point in found.frontier],
-        "plot": found.plotted is None,
+        "plot": bool(found.points),
     }
 
 
@@ -82,7 +82,7 @@ def _sections(found: SweepResult, record: dict[str, Any], width: int) -> list[li
     from npquant.workflow.sweep.run import PLOT, RESULTS
 
     cells = f"{record['cells']:,} cells, {record['computed']:,} computed now, {len(found.failed):,} failed"
-    written = [*RESULTS, *([PLOT] if found.plotted is None else [])]
+    written = [*RESULTS, *([PLOT] if found.points else [])]
     failed = [
         line
         for entry in record["failed"][:5]
@@ -91,8 +91,8 @@ def _sections(found: SweepResult, record: dict[str, Any], width: int) -> list[li
     if len(found.failed) > 5:
         failed += wrap(f"and {len(found.failed) - 5:,} more; results.csv has them all", "", width)
     notes = wrap(f"{cells}; written to {found.folder}: {', '.join(written)}", "", width)
-    if found.plotted is not None:
-        notes += wrap(f"no plot: {found.plotted}", "", width)
+    if not found.points:
+        notes += wrap("no plot: no setting has all its cells", "", width)
     return [frontier_lines(found.points, width), failed, notes]
 
 

@@ -21,7 +21,7 @@ def named_object(target: str) -> Any:
     >>> named_object("npquant.profiles:names").__name__
     'names'
     """
-    place, colon, names = target.partition(":")
+    place, colon, names = target.rpartition(":")  # a path may begin with a drive and a colon
     if not colon or not place or not names:
         raise ValueError(f"{target!r} names no object; write module:attribute or file.py:attribute")
     found: Any = _imported(place)

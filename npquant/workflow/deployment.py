@@ -38,6 +38,8 @@ class Latency:
     float_seconds: float
     integer_seconds: float
     dynamic_seconds: float
+    integer_low: float  # quartiles of the integer network's seconds
+    integer_high: float
 
 
 def prepare_folder(out: str | os.PathLike[str]) -> Path:
@@ -132,12 +134,15 @@ def measure_latency(
     for batch in batches:
         rows = np.resize(x, (batch, x.shape[1]))
         calls = [partial(network.logits, rows) for network in (floating, integer, dynamic)]
-        found.append(Latency(batch, *_alternate(calls, seconds)))
+        taken = _alternate(calls, seconds)
+        low, high = np.quantile(taken[1], (0.25, 0.75))
+        times = [median(own) for own in taken]
+        found.append(Latency(batch, times[0], times[1], times[2], float(low), float(high)))
     return tuple(found)
 
 
-def _alternate(calls: Sequence[Callable[[], object]], seconds: float) -> list[float]:
-    """Time calls in turn, after one call each that warms the caches; return the medians."""
+def _alternate(calls: Sequence[Callable[[], object]], seconds: float) -> list[list[float]]:
+    """Time calls in turn, after one call each that warms the caches; return the times of each."""
     taken: list[list[float]] = [[] for _ in calls]
     for call in calls:
         call()
@@ -147,4 +152,4 @@ def _alternate(calls: Sequence[Callable[[], object]], seconds: float) -> list[fl
             start = perf_counter()
             call()
             times.append(perf_counter() - start)
-    return [median(times) for times in taken]
+    return taken

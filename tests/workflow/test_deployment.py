@@ -65,3 +65,4 @@ def test_measure_latency_covers_every_batch() -> None:
     found = measure_latency(floating, net, quantize_dynamic(floating), np.ones((3, 4)), batches=(1, 7), seconds=0.001)
     assert [entry.batch for entry in found] == [1, 7]
     assert all(entry.float_seconds > 0 and entry.integer_seconds > 0 for entry in found)
+    assert all(0 < entry.integer_low <= entry.integer_seconds <= entry.integer_high for entry in found)

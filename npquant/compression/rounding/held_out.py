@@ -86,7 +86,7 @@ def _even_codes(problem: LayerProblem, bits: Bits, output: str) -> LayerCodes:
 
     At the last layer the weights are those of the outputs.
     """
-    d2 = error_weights(problem, output) if problem.last else np.ones_like(problem.z)
+    d2 = error_weights(problem, bits, output) if problem.last else np.ones_like(problem.z)
     return rectified_codes(problem, bits, d2)
 
 

@@ -46,7 +46,7 @@ def round_keeping_zeros(problem: LayerProblem, bits: Bits, method: str, output: 
     (array([1, 0], dtype=int8), array([0.5], dtype=float32))
     """
     rounding, problem, used = deterministic_rounding(method), replace(problem, x_float=None), problem.w != 0
-    d2 = error_weights(problem, output) if method == "rectified" else None
+    d2 = error_weights(problem, bits, output) if method == "rectified" else None
     if used.all():
         return replace(rounding(problem, bits) if d2 is None else rectified_codes(problem, bits, d2), report=None)
     w_q, scale, bias = np.zeros(used.shape, np.int8), np.empty(used.shape[1], np.float32), np.empty(used.shape[1])

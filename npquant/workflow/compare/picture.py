@@ -29,7 +29,12 @@ _HUES: Final = ((AHEAD, "teal"), (BEHIND, "orange"), (OPEN, "ink2"))
 
 
 def comparison_svg(found: MethodComparison) -> bytes:
-    """Draw a comparison, for light and for dark ground."""
+    """Write the picture as a file, for light and for dark ground."""
+    return svg_of(comparison_plate(found)).encode("utf-8")
+
+
+def comparison_plate(found: MethodComparison) -> Plate:
+    """Draw a comparison."""
     name, first = divergence_name(found), found.methods[0]
     many = len(found.seeds) > 1
     marks = "rings: seeds; discs: geometric means; bars: 95 % intervals" if many else "one seed: no interval"
@@ -37,7 +42,7 @@ def comparison_svg(found: MethodComparison) -> bytes:
     sub = f"{name} to the float network over {first}'s, on the same networks; {marks}. {drawn_from}."
     told = "; ".join(f"{width_name(pair.bits)}, {pair.method}: {_told(pair.divergence)}" for pair in found.pairs)
     label = f"{name} over {first}'s. {told}."
-    return svg_of(Plate("comparison", finding(found), sub, label, _draw(found))).encode("utf-8")
+    return Plate("comparison", finding(found), sub, label, _draw(found))
 
 
 def finding(found: MethodComparison) -> str:

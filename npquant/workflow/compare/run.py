@@ -223,10 +223,11 @@ def compare_seeds(
             asked = replace(asked, methods=methods)
         tasks = [SeedTask(dataset_of(seed), seed, asked) for seed in asked.seeds]
         by_seed: dict[int, tuple[list[Row], tuple[int, ...]]] = {}
+        tell = progress or (lambda _: None)
+        tell(Told(f"compare: seed 0 of {len(tasks)}", 0.0))
         for done, (at, outcome) in enumerate(answers(place, run_seed, tasks), start=1):
             by_seed[asked.seeds[at]] = _value(outcome, asked.seeds[at])
-            if progress is not None:
-                progress(Told(f"compare: seed {done} of {len(tasks)}", done / len(tasks)))
+            tell(Told(f"compare: seed {done} of {len(tasks)}", done / len(tasks)))
     names = tuple(name for name, _ in asked.methods)
     order = {name: at for at, name in enumerate(names)}
     rows = [row for seed in asked.seeds for row in by_seed[seed][0]]

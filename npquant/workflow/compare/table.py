@@ -120,8 +120,9 @@ def _said(found: MethodComparison, bits: Bits, width: int, column: int) -> list[
 def _setting(found: MethodComparison, width: int) -> list[str]:
     floats = {row.seed: row.floating for row in found.rows}.values()
     values = [score.value for score in floats]
-    score, unit = ("accuracy", " %") if found.kind == "classes" else ("RMSE", "")
-    low, high = in_digits(min(values)), in_digits(max(values))
+    classes = found.kind == "classes"
+    score, unit = ("accuracy", " %") if classes else ("RMSE", "")
+    low, high = (f"{end:.2f}" if classes else in_digits(end) for end in (min(values), max(values)))
     spread = f"{low}{unit}" if low == high else f"{low} to {high}{unit}"
     seeds = f"seed{'s' * (len(found.seeds) > 1)} {', '.join(map(str, found.seeds))}"
     line = f"{found.data}: {chain(found.neurons)}, {found.activation}; {seeds}; float {score} {spread} on test rows"

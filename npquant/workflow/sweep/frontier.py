@@ -111,56 +111,6 @@ def frontier_lines(points: Sequence[Point], width: int) -> list[str]:
     return [*wrap(title, "", width), *table(head, rows, width=width)]
 
 
-def plot(points: Sequence[Point], path: str) -> None:
-    """Draw accuracy against bytes, the points and their frontier, into a file at path; ImportError says what lacks."""
-    try:
-        import matplotlib
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ImportError("a plot needs matplotlib: pip install npquant[plot]") from error
-    with matplotlib.rc_context({"svg.hashsalt": "npquant", "svg.fonttype": "none", "font.size": 10}):
-        figure = Figure(figsize=(6.4, 4.2), layout="constrained")
-        axes = figure.add_subplot()
-        _draw(axes, points)
-        figure.savefig(path, metadata={"Date": None} if path.endswith(".svg") else None)
-
-
-def _draw(axes: Any, points: Sequence[Point]) -> None:
-    # Okabe and Ito's colours, which the colour-blind tell apart; markers say the same once more.
-    colours = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442")
-    methods = list(dict.fromkeys(dict(point.setting)["method"] for point in points))
-    for at, method in enumerate(methods):
-        own = [point for point in points if dict(point.setting)["method"] == method]
-        axes.scatter(
-            [point.bytes for point in own], [point.validation for point in own], s=28, label=method, alpha=0.9,
-            color=colours[at % len(colours)], marker="os^Dvp*X"[at % 8], zorder=2,
-        )  # fmt: skip
-    _draw_frontier(axes, points)
-    axes.set_xscale("log")
-    for axis in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):
-        axis(lambda value, _: f"{value:,.0f}")
-    axes.set_xlabel("file, bytes (log scale)")
-    axes.set_ylabel("validation rows right, %")
-    axes.grid(color="#dddddd", linewidth=0.6)
-    axes.set_axisbelow(True)
-    axes.legend(frameon=False, loc="lower right")
-
-
-def _draw_frontier(axes: Any, points: Sequence[Point]) -> None:
-    """Draw what none beats as a line to the largest file, its points ringed, and the float networks as a dashed one."""
-    best, largest = frontier_of(points), max(point.bytes for point in points)
-    x, y = [point.bytes for point in best], [point.validation for point in best]
-    axes.step([*x, largest], [*y, y[-1]], where="post", color="#555555", linewidth=1.2, label="frontier", zorder=1)
-    axes.scatter(x, y, s=90, facecolors="none", edgecolors="#555555", linewidths=1.2, zorder=3)
-    floating = sorted({point.float_validation for point in points})
-    for at, level in enumerate(floating):
-        axes.axhline(level, color="#999999", linewidth=1, linestyle=(0, (4, 3)), label=None if at else "float")
-    seeds = max(point.seeds for point in points)
-    axes.set_title(
-        f"{len(best)} of {len(points)} settings are on the frontier" + (f" (means, {seeds} seeds)" if seeds > 1 else "")
-    )
-
-
 def _point(setting: tuple[tuple[str, Any], ...], group: Sequence[Record]) -> Point:
     after = [record["after"] for record in group]
     lost = [share(record["before"]["test"]) - share(record["after"]["test"]) for record in group]

@@ -17,13 +17,14 @@ from typing import Any, Final
 from npquant.budget.progress import Told
 from npquant.data.matching import facts_of
 from npquant.data.sets import load_sets
-from npquant.files.staging import replaced_together
+from npquant.files.staging import write_together
 from npquant.files.storage import write_atomically
 from npquant.report.document import rounded
 from npquant.workflow.sweep.cell import CellTask, NetworkTask, Outcome, Record, Rows, run_cell, train_network
 from npquant.workflow.sweep.executors import LOSSES, Place, answers, opened
-from npquant.workflow.sweep.frontier import Point, frontier_of, plot, points_of, share
+from npquant.workflow.sweep.frontier import Point, frontier_of, points_of, share
 from npquant.workflow.sweep.grid import Cell, Grid, NetworkKey, cells_of, digest, read_grid
+from npquant.workflow.sweep.picture import frontier_svg
 
 RESULTS: Final = ("results.csv", "results.json")
 PLOT: Final = "frontier.svg"
@@ -44,15 +45,12 @@ class SweepResult:
         One a setting, its figures means over the seeds.
     computed : int
         Cells that were computed now; the others were in the folder.
-    plotted : str or None
-        Why there is no plot; None if there is one.
     """
 
     folder: Path
     records: tuple[Record, ...]
     points: tuple[Point, ...]
     computed: int
-    plotted: str | None
 
     @property
     def frontier(self) -> tuple[Point, ...]:
@@ -112,7 +110,8 @@ def sweep(
     Notes
     -----
     In the folder are ``cells/`` (a record each, written whole or not at all), ``networks/`` (a float network for each
-    seed), ``seconds.csv`` (what cells took), ``results.csv``, ``results.json`` and, with matplotlib, ``frontier.svg``.
+    seed), ``seconds.csv`` (what cells took), ``results.csv``, ``results.json`` and, where a setting has all its cells,
+    ``frontier.svg``.
     A record is a pure function of the grid's row, the data and its seed; records and results are the same bytes
     whatever the executor, the order and the number of workers, given one BLAS thread in each process: "processes"
     and ``npquant sweep`` see to that. The seed chooses the split, the float network and all that is drawn.
@@ -142,8 +141,8 @@ def sweep(
                 known[cell] = record
     records = tuple(record for record in known.values() if record is not None)
     points = points_of(records)
-    plotted = _write_results(folder, records, points)
-    return SweepResult(folder, records, points, len(todo), plotted)
+    _write_results(folder, records, points)
+    return SweepResult(folder, records, points, len(todo))
 
 
 def _grids(grid: Grid | Sequence[Grid] | str) -> tuple[Sequence[Grid], str]:
@@ -227,26 +226,15 @@ def _note_seconds(folder: Path, name: str, outcome: Outcome) -> None:
         stream.write(f"{name},{outcome.seconds:.6f}\n")
 
 
-def _write_results(folder: Path, records: Sequence[Record], points: Sequence[Point]) -> str | None:
-    """Write the tables and, if it can be drawn, the plot, together; say why there is no plot."""
+def _write_results(folder: Path, records: Sequence[Record], points: Sequence[Point]) -> None:
+    """Write the tables and the plot together; without a point there is nothing to plot."""
     found = {"records": records, "frontier": [rounded(point.to_json()) for point in frontier_of(points)]}
-    with replaced_together(folder) as staged:
-        for name, content in zip(RESULTS, (_table(records).encode("utf-8"), _encoded(found)), strict=True):
-            write_atomically(staged / name, content)
-        missing = _plotted(points, staged / PLOT)
-    if missing is not None:
+    contents = dict(zip(RESULTS, (_table(records).encode("utf-8"), _encoded(found)), strict=True))
+    if points:
+        contents[PLOT] = frontier_svg(points)
+    else:
         (folder / PLOT).unlink(missing_ok=True)  # one of an earlier grid
-    return missing
-
-
-def _plotted(points: Sequence[Point], path: Path) -> str | None:
-    if not points:
-        return "no setting has all its cells"
-    try:
-        plot(points, str(path))
-    except ImportError as error:
-        return str(error)
-    return None
+    write_together(folder, contents)
 
 
 def _table(records: Sequence[Record]) -> str:

@@ -27,7 +27,9 @@ def even(model: FloatMLP, x: np.ndarray, bits: Bits, **options: Any) -> IntegerM
     """The rectified method with all d2 = 1, but for the logits."""
 
     def round_layer(problem: LayerProblem, bits: Bits) -> LayerCodes:
-        weights = activation_weights("identity", problem.z, "softmax") if problem.last else np.ones(problem.z.shape)
+        weights = (
+            activation_weights("identity", problem.z, 0.0, "softmax") if problem.last else np.ones(problem.z.shape)
+        )
         return rectified_codes(problem, bits, weights)
 
     return quantize_by_layers(model, x, bits, 8, round_layer, **options).network

@@ -77,7 +77,7 @@ def test_round_keeping_zeros_rounds_each_neuron_alone(seed: int, method: str, bi
     problem = LayerProblem(w, rng.normal(0, 1, 4), x, rng.normal(0, 1, (40, 4)), "relu", 0, False)
     codes = round_keeping_zeros(problem, bits, method)
     assert not codes.w_q[w == 0].any()
-    d2 = error_weights(problem)
+    d2 = error_weights(problem, bits)
     for n in range(1, 4):
         s = np.flatnonzero(w[:, n])
         if not len(s):

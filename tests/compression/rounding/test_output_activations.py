@@ -98,13 +98,15 @@ def test_weights_of_the_last_layer_are_a_product(last: str, output: str) -> None
     """E2: behind the last layer, at a = f(z), times what its own activation lets through; the floor comes last."""
     z = np.random.default_rng(0).normal(0, 1, (9, 4))
     problem, f = LayerProblem(np.zeros((1, 4)), np.zeros(4), z[:, :1], z, last, 2, True), ACTIVATIONS[last][0]
-    own, behind = without_share(activation_weights(last, z)), without_share(activation_weights(output, f(z)))
-    both = without_share(error_weights(problem, output))
+    reach = np.sqrt(3) * z.std(axis=0)  # of weights that are all 0
+    own = without_share(activation_weights(last, z, reach))
+    behind = without_share(activation_weights(output, f(z), 0.0))
+    both = without_share(error_weights(problem, 4, output))
     # Where neither factor is at its floor of 1/10, e of E1 is the product of the squares. The share is taken out again,
     # which loses a few roundings of the mean, at most 1.
     clear = (own > 0.01 + 1e-14) & (behind > 0.01 + 1e-14)
     np.testing.assert_allclose(both[clear], np.maximum(own * behind, 0.01)[clear], rtol=0, atol=1e-14)
-    assert clear.any() and (error_weights(problem, output) >= 0.01 * (1 - 2.0**-52)).all()
+    assert clear.any() and (error_weights(problem, 4, output) >= 0.01 * (1 - 2.0**-52)).all()
 
 
 def without_share(d2: Float64) -> Float64:

@@ -1,14 +1,12 @@
 """The frontier: exactly the settings that no other one beats."""
 
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from npquant.workflow.sweep.frontier import Point, frontier_lines, frontier_of, plot, points_of
+from npquant.workflow.sweep.frontier import Point, frontier_lines, frontier_of, points_of
 
 
 def point(n_bytes: int, validation: int) -> Point:
@@ -63,25 +61,6 @@ def test_frontier_lines_fit(width: int) -> None:
     """No line is wider than the terminal."""
     lines = frontier_lines(points_of([record(bits, 0, 10 * bits) for bits in (2, 4, 8)]), width)
     assert max(map(len, lines)) <= width and lines[0].startswith("Frontier: 3 of 3 settings")
-
-
-def test_plot_is_the_same_file_twice(tmp_path: Path) -> None:
-    """The figure names its axes, its methods and the float networks, and is the same bytes again."""
-    pytest.importorskip("matplotlib", reason="matplotlib is not installed; it is in the extra 'plot'")
-    points = points_of([record(bits, 0, 10 * bits) for bits in (2, 4, 8)])
-    for name in ("one.svg", "two.svg"):
-        plot(points, str(tmp_path / name))
-    text = (tmp_path / "one.svg").read_text()
-    assert (tmp_path / "two.svg").read_text() == text
-    for word in ("file, bytes (log scale)", "validation rows right, %", "uniform", "frontier", "float", "3 of 3"):
-        assert word in text
-
-
-def test_plot_without_matplotlib_says_what_lacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The error is the command that installs it."""
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(ImportError, match=r"pip install npquant\[plot\]"):
-        plot([point(1, 1)], str(tmp_path / "plot.svg"))
 
 
 def test_frontier_lines_of_nothing() -> None:

@@ -1,8 +1,11 @@
 """Rectified quantization of a network: bounded activations, errors carried and weighted, every weight up or down.
 
 Legend: R calibration rows, K inputs, N neurons of a layer; `problem` a LayerProblem; `bits` 2..8 or "ternary"; d2 (R,
-N) weights of squared errors; `output` what follows the last layer: "softmax" weighs errors of logits as a classifier
-does, "identity" all alike; E labels as in activation_weights, evidence, layer_objective, rounding_path, scale_tuning.
+N) weights of squared errors; m (N,) how far errors of pre-activations reach; `output` what follows the last layer:
+"softmax" weighs errors of logits as a classifier does, "identity" all alike; E labels as in activation_weights,
+evidence, layer_objective, rounding_path, scale_tuning.
+
+E35 (reach)     m = sqrt(3) std_r(z - x (s round_half_even(w / s))): errors as wide as those of nearest rounding
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ from npquant.compression.chain.integer_chain import Finish, LayerProblem, quanti
 from npquant.compression.chain.layer_codes import LayerCodes
 from npquant.compression.chain.layer_report import LayerReport
 from npquant.compression.chain.output_ends import output_kind
-from npquant.compression.chain.weight_codes import Bits, code_interval
+from npquant.compression.chain.weight_codes import Bits, RoundingGrid, choose_scales, code_interval, weight_grid
 from npquant.compression.rounding.rectified.activation_weights import activation_weights
 from npquant.compression.rounding.rectified.evidence import chance_of, pull_by_evidence
 from npquant.compression.rounding.rectified.layer import RectifiedLayer, rectify_layer
@@ -32,14 +35,30 @@ if TYPE_CHECKING:
     from npquant.nn.model import FloatMLP
 
 
-def error_weights(problem: LayerProblem, output: str = "softmax") -> Float64:
-    """E1, E2: return d2 of a whole layer: at the last one those of a logit depend on the others, through `output`.
+def error_reach(problem: LayerProblem, bits: Bits) -> Float64:
+    """E35: return m (N,), how far the errors of a layer's pre-activations are expected to reach at these bits.
+
+    Codes at the ends of the grid are clipped. The inputs carry the errors of the layers before.
+
+    >>> x = np.array([[1.0], [-1.0]])
+    >>> w, z = np.array([[0.5, 2.0]]), x @ [[0.8, 2.0]]
+    >>> error_reach(LayerProblem(w, np.zeros(2), x, z, "relu", 0, False), 4).round(4)
+    array([0.5196, 0.    ])
+    """
+    grid = RoundingGrid(choose_scales(problem.w, bits), *np.asarray(weight_grid(bits), np.float64))
+    error = problem.z - problem.x @ (grid.s * grid.nearest(problem.w))
+    return np.asarray(np.sqrt(3) * error.std(axis=0))
+
+
+def error_weights(problem: LayerProblem, bits: Bits, output: str = "softmax") -> Float64:
+    """E1, E2, E34: return d2 of a whole layer: at the last one those of a logit depend on the others, by `output`.
 
     >>> z = np.array([[0.5, 9.0]])
-    >>> error_weights(LayerProblem(np.zeros((1, 2)), np.zeros(2), z[:, :1], z, "clipped_relu", 0, False))
+    >>> error_weights(LayerProblem(np.zeros((1, 2)), np.zeros(2), z[:, :1], z, "clipped_relu", 0, False), 4)
     array([[1.  , 0.01]])
     """
-    return activation_weights(problem.activation, problem.z, output if problem.last else "identity")
+    reach = error_reach(problem, bits)
+    return activation_weights(problem.activation, problem.z, reach, output if problem.last else "identity")
 
 
 def rectify(
@@ -86,7 +105,7 @@ def rectified_codes(
     >>> rectified_codes(LayerProblem(w, b, x, x @ w + 3, "clipped_relu", 0, False), "ternary").w_q.ravel()
     array([1, 1], dtype=int8)
     """
-    weights = error_weights(problem, output) if d2 is None else d2
+    weights = error_weights(problem, bits, output) if d2 is None else d2
     layer = rectify(problem, bits, weights, start_scales)
     w = QuantParams(layer.s, 0, *code_interval(bits, layer.upper))
     report = LayerReport(bits, layer.phi, layer.phi_rtn, layer.bound, layer.phi_real, layer.carried)

@@ -32,7 +32,7 @@ class Problem:
         self.x[:, rng.random(k) < 0.15] = 0.0
         self.w = rng.normal(0, 1, (k, n))
         self.z = (self.x + 0.1 * rng.normal(0, 1, (r, k))) @ self.w + rng.normal(0, 1, n)
-        self.d2 = activation_weights("clipped_relu", self.z)
+        self.d2 = activation_weights("clipped_relu", self.z, 0.3)
         params = choose_weight_params(self.w, bits, granularity="per_channel", weight_scale="mse")
         self.s = np.asarray(params.scale, np.float64)
 

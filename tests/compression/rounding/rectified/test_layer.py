@@ -54,7 +54,9 @@ def drawn_problem(seed: int) -> tuple[Float64, Float64, Float64, Float64]:
     w = rng.normal(0, rng.choice([0.01, 1.0, 30.0]), (k, n))
     clean = x + rng.choice([0.0, 0.2]) * rng.normal(0, 1, x.shape)
     z = clean @ w + rng.normal(0, 1, n)
-    d2 = activation_weights(str(rng.choice(["clipped_relu", "identity", "sigmoid", "softmax"])), z)
+    d2 = activation_weights(
+        str(rng.choice(["clipped_relu", "identity", "sigmoid", "softmax"])), z, float(rng.choice([0.0, 0.5, 3.0]))
+    )
     return x, z, w, np.where(rng.random(n) < 0.1, 0.01, d2)
 
 

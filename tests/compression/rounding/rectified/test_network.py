@@ -10,16 +10,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from npquant.compression.chain.integer_chain import LayerProblem
 from npquant.compression.chain.layer_report import LayerReport
-from npquant.compression.chain.weight_codes import Bits
+from npquant.compression.chain.weight_codes import Bits, choose_weight_params
+from npquant.compression.rounding.gptq import quantize_gptq_resolved
 from npquant.compression.rounding.quantize_model import quantize_model
+from npquant.compression.rounding.rectified import network as network_module
 from npquant.compression.rounding.rectified.activation_weights import activation_weights
 from npquant.compression.rounding.rectified.evidence import chance_of, pull_by_evidence
 from npquant.compression.rounding.rectified.layer_objective import make_objective
-from npquant.compression.rounding.rectified.network import quantize_rectified
+from npquant.compression.rounding.rectified.network import error_reach, quantize_rectified
 from npquant.compression.rounding.uniform import quantize_uniform
+from npquant.data.datasets import load_optdigits
 from npquant.integer.mlp import IntegerMLP
+from npquant.kernels.affine import quantize
+from npquant.nn.losses import kl_divergence
 from npquant.nn.model import DenseLayer, FloatMLP
+from npquant.nn.training import train
 
 Float64 = NDArray[np.float64]
 Quantize = Callable[[FloatMLP, Float64, Bits], tuple[IntegerMLP, tuple[LayerReport, ...]]]
@@ -40,7 +47,7 @@ def random_model(seed: int, activation: str) -> tuple[FloatMLP, Float64]:
     return FloatMLP(tuple(layers)), x
 
 
-def recomputed(network: IntegerMLP, model: FloatMLP, x: Float64) -> list[tuple[Float64, Float64]]:
+def recomputed(network: IntegerMLP, model: FloatMLP, x: Float64, bits: Bits) -> list[tuple[Float64, Float64]]:
     """Return Phi and carried error of each layer of an integer network, from its own codes alone."""
     found, codes = [], network.encode(x)
     z_by_layer = [np.asarray(z, np.float64) for z in model.pre_activations(x)]
@@ -54,7 +61,10 @@ def recomputed(network: IntegerMLP, model: FloatMLP, x: Float64) -> list[tuple[F
         if i == 0 and np.ndim(network.input_params.scale):
             w = w * np.asarray(network.input_params.scale, np.float64)[:, np.newaxis]
         last = i == len(network.layers) - 1
-        d2 = activation_weights("softmax" if last else activation, z)
+        # E34 reaches as far as uniform errors of the spread of nearest rounding's.
+        nearest = choose_weight_params(w, bits, granularity="per_channel", weight_scale="auto")
+        off = z - real @ (np.asarray(nearest.scale, np.float64) * quantize(w, nearest))
+        d2 = activation_weights("softmax" if last else activation, z, np.sqrt(3) * off.std(axis=0))
         problem = make_objective(real, z, w, d2, pull=pull_by_evidence(chance_of(real), d2))
         v = np.asarray(layer.centred_weights * np.asarray(layer.w.scale, np.float64), np.float64)
         found.append((problem.phi(v), problem.carried_error(v)))
@@ -68,7 +78,7 @@ def law_report_is_true(quantize: Quantize, seed: int, bits: Bits, activation: st
     model, x = random_model(seed, activation)
     network, reports = quantize(model, x, bits)
     assert [r.bits for r in reports] == [bits] * len(model.layers)
-    for report, (phi, carried) in zip(reports, recomputed(network, model, x), strict=True):
+    for report, (phi, carried) in zip(reports, recomputed(network, model, x, bits), strict=True):
         # Phi sums under 10^4 products that carry 2^-53 each; both sides are within 2^-36 of their size.
         near = 2.0**-36 * max(report.bound, report.phi_uniform, 1e-12)
         assert report.phi <= report.phi_uniform + near
@@ -228,3 +238,63 @@ def test_quantize_rectified_takes_degenerate_layers() -> None:
     for x in (np.ones((1, 3)), np.zeros((4, 3)), np.full((5, 3), 2.5)):
         network = quantize_rectified(zero, x, 4)
         assert np.abs(network.logits(x) - 1.0).max() <= 0.5 * float(network.output_params.scale) + 1 / 255
+
+
+@pytest.fixture(scope="module")
+def saturated_networks() -> list[tuple[FloatMLP, Float64, Float64]]:
+    """Train on pixels in [0, 1], all scaled by one number: most units are saturated on most rows."""
+    digits = load_optdigits()
+    x, found = digits.x.astype(np.float64) / 16, []
+    for seed in range(3):
+        order = np.random.default_rng(seed).permutation(len(x))
+        rows, others = x[order[:1200]], x[order[1200:]]
+        model = train(rows, digits.y[order[:1200]], (32, 32), dtype=np.float64, rng=seed)
+        found.append((model, rows, others))
+    return found
+
+
+def law_rectified_is_ahead_where_units_saturate(
+    quantize: Callable[[FloatMLP, Float64, Bits], IntegerMLP],
+    networks: list[tuple[FloatMLP, Float64, Float64]],
+    bits: Bits,
+) -> None:
+    """E34: where errors are larger than the ramp, at most 3/4 of re-solved GPTQ's KL on new rows, over networks."""
+    logs = []
+    for model, rows, others in networks:
+        want = np.asarray(model.logits(others), np.float64)
+        nets = quantize(model, rows, bits), quantize_gptq_resolved(model, rows, bits, damping=0.1, orient=True)
+        ours, peer = (kl_divergence(want, net.logits(others)) for net in nets)
+        logs.append(np.log(ours / peer))
+    assert np.exp(np.mean(logs)) < 0.75
+
+
+@pytest.mark.parametrize("bits", [2, "ternary"])
+def test_quantize_rectified_is_ahead_where_units_saturate(
+    saturated_networks: list[tuple[FloatMLP, Float64, Float64]], bits: Bits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The reach of E35 is what does it: with the derivative at the float value alone the same code is behind GPTQ."""
+    law_rectified_is_ahead_where_units_saturate(quantize_rectified, saturated_networks, bits)
+    monkeypatch.setattr(network_module, "error_reach", lambda problem, bits: np.zeros(problem.w.shape[1]))
+    with pytest.raises(AssertionError):
+        law_rectified_is_ahead_where_units_saturate(quantize_rectified, saturated_networks, bits)
+
+
+@given(seed=st.integers(0, 2**32 - 1), bits=st.sampled_from([2, 3, 4, 8, "ternary"]), power=st.integers(-12, 12))
+def test_error_reach_is_each_neuron_s_own(seed: int, bits: Bits, power: int) -> None:
+    """E35: it scales with x, w and z, no constant of z moves it, neurons are independent, and it ends at 0."""
+    rng = np.random.default_rng(seed)
+    x, w = rng.integers(0, 256, (30, 6)) / 256.0, rng.normal(0, 1, (6, 4)).round(3)
+    z = x @ w + rng.normal(0, 0.1, (30, 4))
+    problem = LayerProblem(w, np.zeros(4), x, z, "clipped_relu", 0, False)
+    reach = error_reach(problem, bits)
+    assert reach.shape == (4,) and (reach > 0).all()
+    scaled = replace(problem, w=w * 2.0**power, z=z * 2.0**power)
+    assert (error_reach(scaled, bits) == reach * 2.0**power).all()
+    # Sums of 30 products and less, each within 2^-48 of values below 8.
+    near = 2.0**-40
+    np.testing.assert_allclose(error_reach(replace(problem, z=z + 3), bits), reach, rtol=0, atol=near)
+    alone = replace(problem, w=w[:, 1:2], z=z[:, 1:2])
+    np.testing.assert_allclose(error_reach(alone, bits), reach[1:2], rtol=0, atol=near)
+    params = choose_weight_params(w, bits, granularity="per_channel", weight_scale="auto")
+    exact = x @ (np.asarray(params.scale, np.float64) * quantize(w, params))
+    assert error_reach(replace(problem, z=exact + 1), bits).max() < near

@@ -306,21 +306,39 @@ def test_rescale_law_kills() -> None:
 # ------------------------------------------------------------------------------------------------ activation weights
 
 
-def law_weights_are_floored_shares(weigh: Callable[[str, Float64], Float64], seed: int) -> None:
-    """E1: D2 lies in [1/100, 1], is 1 where all passes, and falls away from there."""
-    z = np.random.default_rng(seed).normal(0, 4, (40, 3))
-    for activation in ("clipped_relu", "hard_sigmoid", "relu", "sigmoid", "tanh", "softplus", "softmax", "identity"):
-        d2 = weigh(activation, z)
+WEIGHED = ("clipped_relu", "hard_sigmoid", "relu", "sigmoid", "tanh", "softplus", "softmax", "identity")
+# What E34 is the mean of: f', as the calculus books have it, and its largest value.
+SLOPES: dict[str, tuple[Callable[[Float64], Float64], float]] = {
+    "clipped_relu": (lambda v: ((v > 0) & (v < 1)).astype(np.float64), 1.0),
+    "hard_sigmoid": (lambda v: ((v > -3) & (v < 3)) / 6, 1 / 6),
+    "relu": (lambda v: (v > 0).astype(np.float64), 1.0),
+    "sigmoid": (lambda v: np.exp(-v) / np.square(1 + np.exp(-v)), 0.25),
+    "tanh": (lambda v: 1 / np.square(np.cosh(v)), 1.0),
+    "softplus": (lambda v: 1 / (1 + np.exp(-v)), 1.0),
+    "identity": (np.ones_like, 1.0),
+}
+
+
+def law_weights_are_floored_shares(weigh: Callable[[str, Float64, float], Float64], seed: int) -> None:
+    """E1: D2 lies in [1/100, 1], falls away from the middle, and shares a tenth."""
+    rng = np.random.default_rng(seed)
+    z, reach = rng.normal(0, 4, (40, 3)), float(rng.choice([0.0, 0.01, 0.3, 2.0, 30.0]))
+    for activation in WEIGHED:
+        d2 = weigh(activation, z, reach)
         assert d2.dtype == np.float64 and d2.shape == z.shape
         assert (d2 >= 0.01 - 1e-15).all() and (d2 <= 1 + 1e-15).all()
     for activation, centre in (("clipped_relu", 0.5), ("hard_sigmoid", 0.0), ("sigmoid", 0.0), ("tanh", 0.0)):
         away = centre + np.linspace(0, 8, 50)[np.newaxis]  # one row: e of E1 itself
-        d2 = weigh(activation, away)
-        assert d2[0, 0] == 1 and (np.diff(d2) <= 0).all() and d2[0, -1] == pytest.approx(0.01)
+        d2 = weigh(activation, away, reach)
+        # F, at most 6, and z, at most 11, are within 2^-50, and are divided by 2 m, at least 2^-19.
+        near = 2.0**-30
+        assert (np.diff(d2) <= near).all() and d2[0, -1] >= 0.01
+        if reach == 0:
+            assert d2[0, 0] == pytest.approx(1, abs=near) and d2[0, -1] == pytest.approx(0.01)
         # Side by side a tenth of each neuron's weight is the mean of its rows.
-        shared = weigh(activation, away.T)[:, 0]
-        np.testing.assert_allclose(shared, 0.9 * d2[0] + 0.1 * d2.mean(), rtol=2.0**-40)
-        np.testing.assert_allclose(d2, weigh(activation, 2 * centre - away), rtol=2.0**-40)
+        shared = weigh(activation, away.T, reach)[:, 0]
+        np.testing.assert_allclose(shared, 0.9 * d2[0] + 0.1 * d2.mean(), rtol=0, atol=2 * near)
+        np.testing.assert_allclose(d2, weigh(activation, 2 * centre - away, reach), rtol=0, atol=2 * near)
 
 
 @given(seed=SEEDS)
@@ -329,33 +347,54 @@ def test_activation_weights_are_floored_shares(seed: int) -> None:
     law_weights_are_floored_shares(activation_weights, seed)
 
 
-def test_activation_weights_follow_the_derivatives() -> None:
-    """E2: sigmoid and tanh by finite differences, clipped ReLU and softmax at points worked out by hand."""
-    z, step = np.linspace(-2, 2, 9)[np.newaxis], 1e-6
-    for activation, f, largest in (
-        ("sigmoid", lambda v: 1 / (1 + np.exp(-v)), 0.25),
-        ("tanh", np.tanh, 1.0),
-        ("softplus", lambda v: np.log1p(np.exp(v)), 1.0),
-    ):
-        slope = (f(z + step) - f(z - step)) / (2 * step) / largest
-        np.testing.assert_allclose(activation_weights(activation, z), np.maximum(slope, 0.1) ** 2, rtol=1e-6)
-    points = np.array([[-0.25, 0.0, 1.0, 1.4, 1.5]])
-    np.testing.assert_allclose(activation_weights("clipped_relu", points), [[0.25, 1, 1, 0.04, 0.01]], rtol=1e-12)
-    np.testing.assert_allclose(activation_weights("softmax", np.zeros((1, 4))), np.full((1, 4), 0.75), rtol=1e-12)
-    assert (activation_weights("softmax", np.zeros((2, 1))) == 0.1**2).all()
-    assert (activation_weights("relu", np.full((3, 1), -2.0)) == 0.1**2).all()
+def law_weights_are_means_of_squared_slopes(weigh: Callable[[str, Float64, float], Float64], activation: str) -> None:
+    """E2, E34: what is let through of errors that are uniform within the reach, by the rule of midpoints."""
+    slope, largest = SLOPES[activation]
+    z, points = np.linspace(-4, 4, 33)[np.newaxis], 4000
+    for reach in (0.05, 0.7, 3.0):
+        u = reach * ((np.arange(points) + 0.5) / points * 2 - 1)
+        mean = np.square(slope(z[..., np.newaxis] + u) / largest).mean(axis=-1)
+        # A jump falls into one of the parts, and there are two at most; a smooth slope errs less.
+        np.testing.assert_allclose(weigh(activation, z, reach), np.clip(mean, 0.01, 1), rtol=0, atol=1 / points)
+
+
+@pytest.mark.parametrize("activation", SLOPES)
+def test_activation_weights_are_means_of_squared_slopes(activation: str) -> None:
+    """F is an antiderivative of the squared slope, whose largest value is 1."""
+    law_weights_are_means_of_squared_slopes(activation_weights, activation)
+
+
+def test_activation_weights_by_hand() -> None:
+    """E34 at points of the clipped ReLU, and the two rules that know no reach."""
+    points = np.array([[-0.5, -0.25, 0.0, 0.5, 1.0, 1.25, 1.5]])
+    found = activation_weights("clipped_relu", points, 0.5)
+    np.testing.assert_allclose(found, [[0.01, 0.25, 0.5, 1, 0.5, 0.25, 0.01]], rtol=1e-12)
+    # Where errors reach over the whole ramp, all rows that they can carry to it count alike.
+    assert np.ptp(activation_weights("clipped_relu", points, 2.0)) < 2.0**-50
+    np.testing.assert_allclose(activation_weights("softmax", np.zeros((1, 4)), 9.0), np.full((1, 4), 0.75), rtol=1e-12)
+    assert (activation_weights("softmax", np.zeros((2, 1)), 1.0) == 0.01).all()
+    assert (activation_weights("relu", np.full((3, 1), -2.0), 1.0) == 0.01).all()
+    for z in (np.zeros((2, 1)), np.full((2, 1), 1e-300), np.full((2, 1), -7.0)):
+        assert np.ptp(activation_weights("sigmoid", z, 0.0)) == 0  # no errors, and no division by their reach
     with pytest.raises(ValueError, match="known"):
-        activation_weights("swish", z)
+        activation_weights("swish", points, 1.0)
 
 
-def test_activation_weights_law_kills() -> None:
-    """No floor, the bare derivative of sigmoid, and a derivative that is not squared to 1 in the middle are caught."""
+def test_activation_weights_laws_kill() -> None:
+    """No floor, a slope that is not squared to 1 in the middle, one at another place, and one that errors ignore."""
     for wrong in (
-        lambda name, z: np.square(np.sqrt(activation_weights(name, z)) - 0.1),
-        lambda name, z: activation_weights(name, z) / (16 if name == "sigmoid" else 1),
-        lambda name, z: activation_weights(name, z + 0.25),
+        lambda name, z, reach: np.square(np.sqrt(activation_weights(name, z, reach)) - 0.1),
+        lambda name, z, reach: activation_weights(name, z, reach) / (16 if name == "sigmoid" else 1),
+        lambda name, z, reach: activation_weights(name, z + 0.25, reach),
     ):
-        assert _fails(law_weights_are_floored_shares, wrong, 0)
+        assert any(_fails(law_weights_are_floored_shares, wrong, seed) for seed in range(9))
+    for without in (
+        lambda name, z, reach: activation_weights(name, z, 0.0),
+        lambda name, z, reach: activation_weights(name, z, 2 * reach),
+        lambda name, z, reach: np.sqrt(activation_weights(name, z, reach)),
+    ):
+        with pytest.raises(AssertionError):
+            law_weights_are_means_of_squared_slopes(without, "sigmoid")
 
 
 def _fails(law: Callable[[T, int], None], implementation: T, seed: int) -> bool:

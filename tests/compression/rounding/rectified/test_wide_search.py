@@ -39,7 +39,7 @@ def drawn_layer(seed: int) -> tuple[Float64, Float64, Float64, Float64]:
     x[:, -1] = x[:, 0]
     w = rng.normal(0, 2 / np.sqrt(k), (k, n))
     z = (x + 0.05 * rng.normal(0, 1, x.shape)) @ w + rng.normal(0, 1, n)
-    return x, z, w, activation_weights("clipped_relu", z)
+    return x, z, w, activation_weights("clipped_relu", z, 0.3)
 
 
 def drawn(seed: int) -> tuple[LayerObjective, Float64, Float64, Float64]:
