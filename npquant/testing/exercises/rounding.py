@@ -24,5 +24,6 @@ EXERCISES: Final = (
         "half_away(x, shift): x / 2^shift to the nearest integer, ties away from zero",
         st.tuples(st.integers(-(2**62), 2**62) | st.integers(-64, 64), st.integers(1, 62) | st.integers(1, 3)),
         _half_away,
+        ((-1, 1), (2**54 + 1, 1)),
     ),
 )
