@@ -49,15 +49,15 @@ def _merge_twins(v: Float64, i: int, j: int, c: float) -> Float64:
 
 EXERCISES: Final = (
     Exercise(
-        "fold_constant",
-        "fold_constant(v, b, j, c): the bias of the next layer once neuron j is gone, which gave c on every row, by S2",
-        _constant(),
-        _fold_constant,
-    ),
-    Exercise(
         "merge_twins",
         "merge_twins(v, i, j, c): the next layer's weights without neuron j, which gave c times what i gives, by S3",
         _twins(),
         _merge_twins,
+    ),
+    Exercise(
+        "fold_constant",
+        "fold_constant(v, b, j, c): the bias of the next layer once neuron j is gone, which gave c on every row, by S2",
+        _constant(),
+        _fold_constant,
     ),
 )

@@ -28,5 +28,6 @@ EXERCISES: Final = (
         "half_away(x, shift): x / 2^shift to the nearest integer, ties away from zero",
         st.tuples(_PRODUCTS, st.integers(1, 3) | st.integers(1, 62)),
         _half_away,
+        ((-1, 1), (2**54 + 1, 1)),
     ),
 )
