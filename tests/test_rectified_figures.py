@@ -23,8 +23,14 @@ PANELS = {
     "ch07-saturation": [
         {"value-clipped_relu": ('s-ink2" stroke-width="2.2"', 0)},
         {"value-sigmoid": ('s-ink2" stroke-width="2.2"', 1)},
-        {"weight-clipped_relu": ('s-blue" stroke-width="2.8"', 0), "far-clipped_relu": ('s-teal" stroke-width="2"', 0)},
-        {"weight-sigmoid": ('s-blue" stroke-width="2.8"', 1), "far-sigmoid": ('s-teal" stroke-width="2"', 1)},
+        {
+            "2-bits-clipped_relu": ('s-blue" stroke-width="2.8"', 0),
+            "8-bits-clipped_relu": ('s-ink2" stroke-width="1.5" stroke-dasharray', 0),
+        },
+        {
+            "2-bits-sigmoid": ('s-blue" stroke-width="2.8"', 1),
+            "8-bits-sigmoid": ('s-ink2" stroke-width="1.5" stroke-dasharray', 1),
+        },
     ],
 }
 
@@ -40,8 +46,8 @@ def script() -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def curves(script: dict[str, Any]) -> Curves:
     """Compute the numbers anew."""
-    problem = script["second_layer"]()
-    return {**script["walk_curves"](problem)[0], **script["saturation_curves"](problem)}
+    problem, reaches = script["second_layer"]()
+    return {**script["walk_curves"](problem)[0], **script["saturation_curves"](problem, reaches)}
 
 
 def drawn(svg: str, paint: str, place: int) -> Float64:

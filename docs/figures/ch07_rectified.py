@@ -22,7 +22,7 @@ from npquant.compression.chain.weight_codes import choose_weight_params, code_in
 from npquant.compression.rounding.rectified.activation_weights import activation_weights
 from npquant.compression.rounding.rectified.layer import rectify_layer
 from npquant.compression.rounding.rectified.layer_objective import LayerObjective, make_objective
-from npquant.compression.rounding.rectified.network import error_weights
+from npquant.compression.rounding.rectified.network import error_reach, error_weights
 from npquant.compression.rounding.rectified.quadratic_form import make_form
 from npquant.compression.rounding.rectified.rounding_path import coordinate_pass_plain, expected_rise
 from npquant.data.datasets import load_optdigits
@@ -38,13 +38,12 @@ Float64 = NDArray[np.float64]
 Curves = dict[str, tuple[Float64, Float64]]
 
 BITS: Final = 2
+WIDE_BITS: Final = 8
 ROWS: Final = 1000
 # Name of an activation, how a reader knows it, and between which pre-activations it is drawn.
 ACTIVATIONS: Final = MappingProxyType(
-    {"clipped_relu": ("Clipped ReLU", (-2.0, 3.0), 1), "sigmoid": ("Sigmoid", (-6.0, 6.0), 3)}
+    {"clipped_relu": ("Clipped ReLU", (-2.0, 4.0), 1), "sigmoid": ("Sigmoid", (-6.0, 6.0), 3)}
 )
-# How far errors reach on either side of a sum: hardly, and over the whole slope.
-REACHES: Final = MappingProxyType({"weight": 0.01, "far": 1.0})
 LEFT, RIGHT, TOP, BOTTOM = 40, 520, 34, 330
 PANEL: Final = (12, 396)
 PANEL_WIDTH: Final = 312
@@ -58,20 +57,25 @@ def float64_network() -> FloatMLP:
     return FloatMLP(tuple(DenseLayer(one.w.astype(float), one.b.astype(float), one.activation) for one in layers))
 
 
-def second_layer() -> LayerObjective:
-    """Return the problem of the second hidden layer: its inputs are what the integer first layer delivers."""
+def second_layer() -> tuple[LayerObjective, dict[int, float]]:
+    """Return the problem of the second hidden layer, and how far its errors reach by bits (E35), the median neuron.
+
+    Its inputs are what the integer first layer delivers.
+    """
     digits = load_optdigits()
     rows = digits.x[split_70_15_15(digits.y, rng=0).train[:ROWS]].astype(np.float64)
     problems: list[LayerObjective] = []
+    reaches: list[dict[int, float]] = []
 
     def rectify(given: LayerProblem) -> LayerCodes:
         d2 = error_weights(given, BITS)
         problems.append(make_objective(given.x, given.z, given.w, d2))
+        reaches.append({bits: float(np.median(error_reach(given, bits))) for bits in (BITS, WIDE_BITS)})
         found = rectify_layer(given.x, given.z, given.w, d2, BITS)
         return LayerCodes(found.q, QuantParams(found.s, 0, *code_interval(BITS, found.upper)), found.bias)
 
     quantize_chain(float64_network(), rows, rectify)
-    return problems[1]
+    return problems[1], reaches[1]
 
 
 def stepwise(problem: LayerObjective, a: Float64, codes: Float64, s: Float64) -> Float64:
@@ -107,14 +111,14 @@ def walk_curves(problem: LayerObjective) -> tuple[Curves, int]:
     return curves, len(ratio)
 
 
-def saturation_curves(problem: LayerObjective) -> Curves:
+def saturation_curves(problem: LayerObjective, reaches: dict[int, float]) -> Curves:
     """Return what the second figure shows: activations, what errors count for, and where a layer's sums lie."""
     curves: Curves = {}
     for name, (_, ends, _) in ACTIVATIONS.items():
         z = np.linspace(*ends, 121)
         curves[f"value-{name}"] = z, np.asarray(activate(name, z[:, np.newaxis]), np.float64)[:, 0]
-        for kind, reach in REACHES.items():
-            curves[f"{kind}-{name}"] = z, activation_weights(name, z[np.newaxis], reach)[0]
+        for bits, reach in reaches.items():
+            curves[f"{bits}-bits-{name}"] = z, activation_weights(name, z[np.newaxis], reach)[0]
     low, high = ACTIVATIONS["clipped_relu"][1]
     edges = np.linspace(low, high, 51)
     counts, _ = np.histogram(np.clip(problem.z + problem.z_mean, low, high), edges)
@@ -206,53 +210,52 @@ def _sums(drawing: Drawing, edges: Float64, seen: Float64) -> None:
     drawing.path(f"M{number(corners[0][0])} {bottom}{steps}V{bottom}Z", "greyf")
 
 
-def saturation(problem: LayerObjective) -> Plate:
+def saturation(problem: LayerObjective, reaches: dict[int, float]) -> Plate:
     """Draw the second figure."""
-    curves = saturation_curves(problem)
+    curves = saturation_curves(problem, reaches)
     drawing = Drawing(WIDTH, BELOW[1] + 62)
     _sums(drawing, *curves["seen"])
-    least = float(curves["weight-clipped_relu"][1].min())
+    least = float(curves[f"{BITS}-bits-clipped_relu"][1].min())
     for panel, (name, (called, (low, high), step)) in enumerate(ACTIVATIONS.items()):
         left, right = PANEL[panel], PANEL[panel] + PANEL_WIDTH
         drawing.text(left, 14, called, 14, "ink", bold=True)
         drawing.text(left, ABOVE[0] - 14, "output", 13)
-        drawing.text(left, BELOW[0] - 14, "what an error of the sum counts for", 13)
+        drawing.text(left, BELOW[0] - 14, "what a squared error of the sum counts", 13)
         for y, stroke in ((ABOVE[0], "grid"), (ABOVE[1], "rule"), (BELOW[0], "grid"), (BELOW[1], "rule")):
             drawing.line(left, y, right, y, stroke)
         for y, one in ((ABOVE[0], "1"), (ABOVE[1], "0"), (BELOW[0], "1"), (BELOW[1], "0")):
             drawing.text(right + 8, y + 4, one, 11)
         drawing.path(_curve(panel, name, ABOVE, curves[f"value-{name}"]), "", "ink2", 2.2)
-        drawing.path(_curve(panel, name, BELOW, curves[f"far-{name}"]), "", "teal", 2, "5 4")
-        drawing.path(_curve(panel, name, BELOW, curves[f"weight-{name}"]), "", "blue", 2.8)
+        drawing.path(_curve(panel, name, BELOW, curves[f"{WIDE_BITS}-bits-{name}"]), "", "ink2", 1.5, "5 4")
+        drawing.path(_curve(panel, name, BELOW, curves[f"{BITS}-bits-{name}"]), "", "blue", 2.8)
         for z in range(int(low), int(high) + 1, step):
             x = saturation_place(panel, name, BELOW, z, 0)[0]
             drawing.text(x, BELOW[1] + 18, str(z).replace("-", "−"), 11, anchor="m")
         drawing.text((left + right) / 2, BELOW[1] + 42, "sum of the neuron, before its activation", 13, anchor="m")
-    x = saturation_place(1, "sigmoid", BELOW, 2.2, 1)[0]
-    drawing.text(x, BELOW[0] + 18, "small errors", 13, "blue", bold=True, halo=True)
-    drawing.text(x, BELOW[0] + 36, "errors that reach 1", 13, "teal", bold=True, halo=True)
-    drawing.text(
-        PANEL[0] + PANEL_WIDTH, BELOW[1] - 10, f"flat: 1/{1 / least:.0f}", 13, "blue", bold=True, anchor="e", halo=True
-    )
+    x = saturation_place(0, "clipped_relu", BELOW, 2.0, 0)[0]
+    for y, bits, fill in ((18, BITS, "blue"), (56, WIDE_BITS, "ink2")):
+        bold = bits == BITS
+        drawing.text(x, BELOW[0] + y, f"{bits} bits: errors", 12, fill, bold=bold, halo=True)
+        drawing.text(x, BELOW[0] + y + 15, f"reach {reaches[bits]:.2f}", 12, fill, bold=bold, halo=True)
     drawing.text(PANEL[0], BELOW[0] + 18, "grey: where this", 12, "ink2", halo=True)
     drawing.text(PANEL[0], BELOW[0] + 34, "layer's sums lie", 12, "ink2", halo=True)
     z = problem.z + problem.z_mean
     flat = float(((z < 0) | (z > 1)).mean())
-    if curves["weight-sigmoid"][1][0] > 0.1 or least > 0.1:
-        raise ValueError("the title says that errors are forgiven where an activation is flat, and they count")
+    if least > 0.1 or reaches[BITS] <= reaches[WIDE_BITS]:
+        raise ValueError("the title says that errors out of reach of the slope count little, and at few bits reach far")
     sub = (
-        f"The share at which rectified quantization counts an error (E1). In the second layer of the digits network "
-        f"{100 * flat:.0f} % of the sums lie where the clipped ReLU is flat."
+        f"What a squared error counts (E1): the mean of the squared derivative within its reach. In the second layer "
+        f"of the digits network {100 * flat:.0f} % of the sums lie where the clipped ReLU is flat."
     )
+    told = ", ".join(f"at {bits} bits errors reach {reach:.2f}" for bits, reach in reaches.items())
     label = (
-        "Above: clipped ReLU and sigmoid. Below: what an error of the sum counts for: if small, 1 on the slope, "
-        f"1/{1 / least:.0f} far out; if it reaches 1, less on the slope and more beside it; a histogram of the layer's "
-        f"sums, {100 * flat:.0f} % of them outside 0 to 1."
+        f"Above: clipped ReLU and sigmoid. Below: what a squared error of the sum counts, 1/{1 / least:.0f} far out; "
+        f"{told}. A histogram of the layer's sums, {100 * flat:.0f} % of them outside 0 to 1."
     )
-    return Plate("ch07-saturation", "Where the activation is flat, errors are forgiven", sub, label, drawing)
+    return Plate("ch07-saturation", "Errors that cannot reach the slope are forgiven", sub, label, drawing)
 
 
 def plates() -> tuple[Plate, ...]:
     """Draw both figures of the chapter."""
-    problem = second_layer()
-    return walk(problem), saturation(problem)
+    problem, reaches = second_layer()
+    return walk(problem), saturation(problem, reaches)

@@ -27,7 +27,7 @@ import numpy as np
 
 from npquant.arrays import Float64
 from npquant.compression.chain.weight_codes import RoundingGrid
-from npquant.compression.least_squares import damp_by_mean_variance
+from npquant.compression.least_squares import share_of_mean_variance
 
 # Inputs that are rounded one after the other; between more of them, errors are carried in products of matrices.
 BLOCK = 16
@@ -47,13 +47,16 @@ def damped_hessian(x: Float64, damping: float) -> Float64:
            [0. , 0.5]])
     """
     xc = x - x.mean(axis=0)
-    return damp_by_mean_variance(xc.T @ xc, damping)
+    hessian: Float64 = xc.T @ xc
+    hessian[np.diag_indices_from(hessian)] += share_of_mean_variance(hessian, damping)
+    return hessian
 
 
-def hessian_factor(hessian: Float64) -> Float64:
+def hessian_factor(hessian: Float64, *, overwrite: bool = False) -> Float64:
     """Return V of E16, V V^T = H: Cholesky's factor of H with its inputs in the opposite order, put back in order.
 
-    One for all neurons, scales and sides of the grid. LinAlgError if H is not positive definite.
+    One for all neurons, scales and sides of the grid. With `overwrite` V stands where H was. LinAlgError if H is not
+    positive definite.
 
     >>> hessian_factor(np.array([[5.0, 4.0], [4.0, 4.0]]))
     array([[1., 2.],
@@ -62,10 +65,22 @@ def hessian_factor(hessian: Float64) -> Float64:
     # Imported here: reading a network should not wait for scipy.
     from scipy.linalg import cholesky
 
-    # A copy in the order of LAPACK: H is symmetric, so that its transpose is H.
-    opposite = np.array(hessian[::-1, ::-1], order="C").T
-    lower = cholesky(opposite, lower=True, overwrite_a=True, check_finite=False)
-    return np.asfortranarray(lower[::-1, ::-1])
+    opposite = hessian if overwrite else hessian.copy()
+    _turn(opposite)
+    # In the order of LAPACK: H is symmetric, so that its transpose is H.
+    lower = cholesky(opposite.T, lower=True, overwrite_a=True, check_finite=False)
+    _turn(lower)
+    return np.asarray(lower, np.float64)
+
+
+def _turn(matrix: Float64) -> None:
+    """Put rows and columns into the opposite order where they stand: a copy would be K^2 numbers."""
+    by_line = matrix if matrix.flags.c_contiguous else matrix.T
+    last = len(matrix) - 1
+    for k in range((last + 2) // 2):
+        line = by_line[k, ::-1].copy()
+        by_line[k] = by_line[last - k, ::-1].copy()
+        by_line[last - k] = line
 
 
 def round_with_feedback_plain(w: Float64, hessian: Float64, grid: RoundingGrid) -> Float64:

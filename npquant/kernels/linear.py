@@ -15,6 +15,9 @@ from npquant.kernels.matmul import matmul_pair16
 
 # Weights that are converted to float32 at a time: 256 kB.
 WEIGHT_ELEMENTS = 2**16
+# Yet so many inputs and rows at least, however wide the layer is: in smaller products moving numbers takes the time.
+LEAST_BLOCK = 256
+LEAST_ROWS = 64
 # With fewer exact terms than this in float32, as for 16-bit inputs, a product in float64 is the faster one.
 LEAST_DEPTH = 64
 # Numbers that an output stage works on at a time: temporary arrays of 128 kB stay in the cache and are used again,
@@ -37,11 +40,11 @@ def accumulate(x_q: Codes, w_q: Codes, bias: ArrayLike, zx: ArrayLike, zw: Array
     dtype: type[np.float32 | np.float64] = np.float32
     if exact < min(LEAST_DEPTH, w_q.shape[0]):
         exact, dtype = exact_depth_float64(largest), np.float64
-    depth = max(1, min(exact, WEIGHT_ELEMENTS // max(1, w_q.shape[1])))
+    depth = max(1, min(exact, max(LEAST_BLOCK, WEIGHT_ELEMENTS // max(1, w_q.shape[1]))))
     weights = np.empty((min(depth, w_q.shape[0]), w_q.shape[1]), dtype)
     acc = np.empty((x_q.shape[0], w_q.shape[1]), np.int64)
     acc[:] = bias
-    rows = rows_at_a_time(w_q.shape[1])
+    rows = max(LEAST_ROWS, rows_at_a_time(w_q.shape[1]))
     for k in range(0, x_q.shape[1], depth):
         w = _centred(w_q[k : k + depth], zw, weights[: w_q.shape[0] - k])
         for row in range(0, len(x_q), rows):

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from npquant.arrays import Float64
+from npquant.arrays import Float64, Real
 from npquant.compression.chain.calibration import InputCode, RangeRule, checked_rows, min_max_range
 from npquant.compression.chain.input_choice import choose_inputs
 from npquant.compression.chain.layer_codes import LayerCodes, bias_codes, rescale_for_bias
@@ -48,7 +48,6 @@ from npquant.nn.activations import activate
 from npquant.profiles.npquant import NPQUANT
 
 if TYPE_CHECKING:
-    from npquant.nn.layers import ForwardCache
     from npquant.nn.model import DenseLayer, FloatMLP
 
 
@@ -214,8 +213,8 @@ def quantize_chain(
         raise TypeError("the model is an IntegerMLP, so it is integer already: quantize the FloatMLP it was made from")
     widths, kind = activation_bits_per_layer(activation_bits, len(model.layers)), output_kind(output, model.neurons[-1])
     rows = rows_of(model, x_calibration)  # checked here; from here on handed down as they are, and so are the targets
-    float_pass = cache(lambda: model.forward(rows)[1])  # once, and only where targets or a rounding ask for it
-    pre_activations = checked_targets(float_pass().z if targets is None else targets, model, len(rows))
+    float_z = cache(lambda: model.pre_activations(rows))  # once, and only where targets or a rounding ask for it
+    pre_activations = checked_targets(float_z() if targets is None else targets, model, len(rows))
     first = np.asarray(model.layers[0].w, np.float64)
     code, ends = choose_inputs(rows, first, inputs, bits=input_bits(widths)), OutputEnds()
     if choose_output is None:
@@ -225,7 +224,7 @@ def quantize_chain(
     layers: list[IntegerLayer] = []
     for i, (w, b, z, activation) in enumerate(_folded(model, pre_activations, code, ends)):
         real = (x_q.astype(np.float64) - int(x.zero_point)) * float(x.scale)
-        x_float = partial(_float_inputs, float_pass, i) if i else None
+        x_float = partial(_float_inputs, model, float_z, i) if i else None
         problem = LayerProblem(w, b, real, z, activation, i, i == len(model.layers) - 1, x_float)
         rule = partial(choose_output or output_params, bits=widths[i], calibrate=calibrate)
         known = ends.params(widths[i]) if problem.last else None
@@ -248,9 +247,9 @@ def rows_of(model: FloatMLP, x_calibration: ArrayLike) -> Float64:
     return rows
 
 
-def _float_inputs(float_pass: Callable[[], ForwardCache], index: int) -> Float64:
+def _float_inputs(model: FloatMLP, float_z: Callable[[], tuple[Real, ...]], index: int) -> Float64:
     """Return the inputs (R, K) of a layer after the first in the float model."""
-    return np.asarray(float_pass().a[index - 1], np.float64)
+    return np.asarray(activate(model.layers[index - 1].activation, float_z()[index - 1]), np.float64)
 
 
 def checked_targets(targets: Sequence[ArrayLike], model: FloatMLP, rows: int) -> list[Float64]:
@@ -295,8 +294,10 @@ def _assemble(
 ) -> IntegerLayer:
     """Choose the output quantization of a layer, unless it is known; round its bias, and make the record."""
     w_q, w = rescale_for_bias(codes, x, problem.index)
-    steps = np.asarray(w.scale, np.float64) * (w_q - np.asarray(w.zero_point, np.float64))
-    pre_activation = problem.x @ steps + codes.bias
+    steps = w_q - np.asarray(w.zero_point, np.float64)
+    steps *= np.asarray(w.scale, np.float64)
+    pre_activation = problem.x @ steps
+    pre_activation += codes.bias
     y = known or choose_output(problem.activation, pre_activation)
     pre = None
     if problem.activation in FUNCTIONS:

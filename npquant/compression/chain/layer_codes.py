@@ -96,6 +96,7 @@ def rescale_for_bias(codes: LayerCodes, x: QuantParams, index: int) -> tuple[NDA
     least = np.where(free, largest / free_steps, largest / most)
     raised = np.where(free, least, np.maximum(scale, least)).astype(np.float32)
     w = QuantParams(raised, codes.w.zero_point, codes.w.qmin, codes.w.qmax)
-    z = np.asarray(w.zero_point, np.float64)
-    w_q = np.rint((codes.w_q - z) * (scale / raised)) + z  # nearer to z than before: still in the interval
-    return np.where(raised == scale, codes.w_q, w_q).astype(np.int8), w
+    w_q, at = codes.w_q.copy(), raised != scale
+    z = np.broadcast_to(np.asarray(w.zero_point, np.float64), scale.shape)[at]
+    w_q[:, at] = np.rint((w_q[:, at] - z) * (scale / raised)[at]) + z  # nearer to z than before: still in the interval
+    return w_q, w

@@ -88,7 +88,7 @@ def gptq_layer(
     if order == "energy":
         at = np.argsort(-problem.x.var(axis=0), kind="stable")
     q = np.empty_like(w)
-    q[at] = round_with_feedback(w[at], hessian_factor(damped_hessian(problem.x[:, at], damping)), grid)
+    q[at] = round_with_feedback(w[at], hessian_factor(damped_hessian(problem.x[:, at], damping), overwrite=True), grid)
     return fit_scale_and_bias(problem, q, grid)
 
 

@@ -39,10 +39,11 @@ def chance_of(x: Float64) -> float:
     largest = float(np.abs(x).max(initial=0.0))
     # A ratio of fourth powers: in units of the largest input none overflows.
     xc = (x - x.mean(axis=0)) / (largest if largest > 0 else 1.0)
-    covariances = xc.T @ xc / rows
-    square = float(np.square(covariances).sum())
-    away = square - float(np.trace(covariances)) ** 2 / inputs
-    noise = (float(np.square(np.square(xc).sum(axis=1)).mean()) - square) / rows
+    # |xc^T xc| = |xc xc^T|, and so are the traces: the smaller one.
+    gram = xc.T @ xc if inputs < rows else xc @ xc.T
+    square, energies = float(np.vdot(gram, gram)) / rows**2, np.square(xc).sum(axis=1)
+    away = square - float(energies.sum() / rows) ** 2 / inputs
+    noise = (float(np.square(energies).mean()) - square) / rows
     # What a difference of equal numbers leaves is no sign that inputs move together.
     return min(max(noise, 0.0) / away, 1.0) if away > 1e-12 * square else 0.0
 

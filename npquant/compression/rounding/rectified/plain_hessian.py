@@ -41,20 +41,19 @@ class PlainHessian:
 
 
 def plain_hessian(x: Float64, damping: float = PULL) -> PlainHessian:
-    """E27, E37: factor H of a layer's inputs, `damping` for 1/10; c is 1 where nothing varies.
+    """E27, E37: factor H of inputs x that have the mean 0, `damping` for 1/10; c is 1 where nothing varies.
 
-    >>> plain_hessian(np.array([[0.0], [2.0]])).factor.round(6)
+    >>> plain_hessian(np.array([[-1.0], [1.0]])).factor.round(6)
     array([[1.48324]])
     """
     # Imported here: reading a network should not wait for scipy.
     from scipy.linalg import solve_triangular
 
-    xc = x - x.mean(axis=0)
-    hessian = xc.T @ xc
+    hessian = x.T @ x
     added = float(share_of_mean_variance(hessian, damping))
     hessian[np.diag_indices_from(hessian)] += added
-    factor = hessian_factor(hessian)
-    white = solve_triangular(factor, xc.T, overwrite_b=True, check_finite=False)
+    factor = hessian_factor(hessian, overwrite=True)
+    white = solve_triangular(factor, x.T, check_finite=False)
     return PlainHessian(factor, added, np.ascontiguousarray(white.T))
 
 

@@ -167,12 +167,10 @@ def coordinate_pass(
     high: Float64,
     s: Float64,
     grams: list[Float64],
-    residual: Float64 | None = None,
 ) -> Float64:
     """E11, E12: the codes of `coordinate_pass_plain`, but for rounding errors at ties; rows are read once a block.
 
     `grams` are those of `block_covariances`: a step of dq at input j lowers x_k . u by s dq times that of (j, k).
-    `residual` is r - rbar of E5 at s q, where it is known.
 
     >>> from npquant.compression.rounding.rectified.layer_objective import make_objective
     >>> x = np.ones((1, 2)) * [[1.0], [-1.0]]
@@ -181,7 +179,27 @@ def coordinate_pass(
     >>> coordinate_pass(problem, *start, block_covariances(problem)).ravel()
     array([0., 1.])
     """
-    after, u = q.copy(), problem.d2 * (problem.residual(s * q) if residual is None else residual)
+    return descended(problem, q, low, high, s, grams, problem.residual(s * q))[0]
+
+
+def descended(
+    problem: LayerObjective,
+    q: Float64,
+    low: Float64,
+    high: Float64,
+    s: Float64,
+    grams: list[Float64],
+    residual: Float64,
+) -> tuple[Float64, Float64]:
+    """Return the codes of `coordinate_pass` from r - rbar of E5 at s q, and r - rbar at those codes; `grams` as there.
+
+    >>> from npquant.compression.rounding.rectified.layer_objective import make_objective
+    >>> problem = make_objective([[1.0], [-1.0]], [[0.9], [-0.9]], [[0.9]], np.ones((2, 1)), pull=0.01)
+    >>> start = problem.w, np.zeros((1, 1)), np.ones((1, 1)), np.ones(1), block_covariances(problem)
+    >>> [part.ravel().round(6) for part in descended(problem, *start, problem.residual(problem.w))]
+    [array([1.]), array([-0.1,  0.1])]
+    """
+    after, u = q.copy(), problem.d2 * residual
     # Of a residual r that is not centred again: x_k . u - mean_k total = x_k . d2 (r - rbar).
     total = np.zeros_like(s)
     x, step = problem.x[:, :0], after[:0]
@@ -195,7 +213,10 @@ def coordinate_pass(
         _step_block(gradient, gram, s, after[block], low[block], high[block])
         step = s * (after[block] - q[block])
         total -= problem.mass * dot_of_columns(problem.mean[block], step)
-    return after
+    _stepped(problem.d2, u, x, step, x[:, :0])
+    u /= problem.d2
+    u -= total / problem.mass
+    return after, u
 
 
 def _stepped(d2: Float64, u: Float64, before: Float64, step: Float64, x: Float64) -> Float64:
@@ -237,11 +258,12 @@ class Rescaled:
     y: Float64  # (R, N): x q less its mean
 
 
-def rescale(problem: LayerObjective, q: Float64, s: Float64) -> Rescaled:
+def rescale(problem: LayerObjective, q: Float64, s: Float64, y: Float64 | None = None) -> Rescaled:
     """E14, E29: choose the scales that suit the codes: s + ds, each a float32.
 
     The exact minimum of Phi along s, ds clipped to [-s/2, s], and nothing changes below 1e-9 s. Rounding it to float32
-    moves it by 2^-24 of itself, which costs Phi only the square of that; a neuron without codes keeps its scale.
+    moves it by 2^-24 of itself, which costs Phi only the square of that; a neuron without codes keeps its scale. `y` is
+    x q less its mean, where it is known.
 
     >>> from npquant.compression.rounding.rectified.layer_objective import make_objective
     >>> problem = make_objective([[0.0], [1.0]], [[0.0], [1.5]], [[1.5]], np.ones((2, 1)))
@@ -249,7 +271,7 @@ def rescale(problem: LayerObjective, q: Float64, s: Float64) -> Rescaled:
     >>> found.s, found.phi.round(6)
     (array([1.5]), array([0.]))
     """
-    y = problem.image(q)
+    y = problem.image(q) if y is None else y
     p = np.einsum("rn,rn,rn->n", problem.d2, y, problem.z) + problem.lam * dot_of_columns(q, problem.w)
     c = np.einsum("rn,rn,rn->n", problem.d2, y, y) + problem.lam * dot_of_columns(q, q)
     after = clipped_rescale(s, p - s * c, c)

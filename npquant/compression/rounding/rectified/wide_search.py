@@ -26,8 +26,8 @@ from npquant.compression.rounding.rectified.rounding_path import (
     Rescaled,
     RoundedLayer,
     block_covariances,
-    coordinate_pass,
     curvatures,
+    descended,
     expected_rise,
     follow_path,
     rescale,
@@ -63,8 +63,10 @@ def search_wide(
     lowest, highest = (np.broadcast_to(end, q.shape) for end in (low, high))
     grams = block_covariances(problem)
     for _ in range(min(passes, WALKS)):
-        q = coordinate_pass(problem, q, lowest, highest, best.s, grams, problem.z - best.s * best.y)
-        best = rescale(problem, q, best.s)
+        q, y = descended(problem, q, lowest, highest, best.s, grams, problem.z - best.s * best.y)
+        np.subtract(problem.z, y, out=y)  # what is left of z, s y is
+        y /= best.s
+        best = rescale(problem, q, best.s, y)
     chosen = np.take_along_axis(s, start[np.newaxis], axis=0)[0]
     a = np.clip(v / chosen, low, high)
     bound = problem.phi(chosen * a) + expected_rise(a, chosen, curvatures(grams))
