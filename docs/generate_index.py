@@ -110,7 +110,7 @@ def page() -> str:
         link = f"[chapter {number}](book/{found[number].name})" if number in found else f"chapter {number}"
         text = text.replace(f"{{{number}}}", link)
     # A sentence begins with a capital letter.
-    return re.sub(r"(?<=\*\* )(\[?)c(?=hapter)", r"\1C", text)
+    return re.sub(r"(?<=[*.] )(\[?)c(?=hapter)", r"\1C", text)
 
 
 if __name__ == "__main__":

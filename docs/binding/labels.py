@@ -1,8 +1,9 @@
-"""A label leads to its equation: each R and C that a page or card names is a link to its row of docs/equations.md."""
+"""A label leads to its equation: R and C to their row of docs/equations.md, others to the page that derives them."""
 
 from __future__ import annotations
 
 import re
+import runpy
 from pathlib import Path
 from typing import ClassVar, Final
 
@@ -12,7 +13,7 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 
 PAGE: Final = "equations"
 _ROW: Final = re.compile(r"^\| ([RC]\d+) \|", re.MULTILINE)
-_TEXT: Final = re.compile(r"\b([RC]\d{1,3})\b")
+_TEXT: Final = re.compile(r"(?<![\w-])([A-Z]\d{1,3})\b")
 # What is a link already, a name, or shown as it stands.
 _APART: Final = (nodes.reference, nodes.literal, nodes.literal_block, nodes.doctest_block, nodes.title, nodes.math)
 
@@ -23,6 +24,25 @@ def rows() -> frozenset[str]:
 
 
 ROWS: Final = rows()
+
+
+def places() -> dict[str, tuple[str, str]]:
+    """Return page and anchor of the first formula of each label, in the order of the book, or of its row."""
+    labels = runpy.run_path(str(Path(__file__).parents[1] / "label_pages.py"))
+    found: dict[str, tuple[str, str]] = {name: (PAGE, f"#{name}") for name in ROWS}
+    for page, text in labels["book"]().items():
+        for name, place in labels["displayed"](text).items():
+            found.setdefault(name, (page.removesuffix(".md"), labels["anchor"](text, place)))
+    return found
+
+
+PLACES: Final = places()
+
+
+def place_of(name: str, app: Sphinx, here: str) -> str:
+    """Return the address of a label's equation, seen from the page `here`; "" if that is the page, or there is none."""
+    page, anchor = PLACES.get(name, (here, ""))
+    return "" if page == here else app.builder.get_relative_uri(here, page) + anchor
 
 
 class Rows(SphinxPostTransform):
@@ -48,10 +68,11 @@ class Links(SphinxPostTransform):
 
     def run(self, **_: object) -> None:
         """Called by Sphinx."""
-        page = self.app.builder.get_relative_uri(self.env.docname, PAGE)
-        for text in list(self.document.findall(nodes.Text)) if self.env.docname != PAGE else ():
+        here = self.env.docname
+        for text in list(self.document.findall(nodes.Text)) if here != PAGE else ():
             if not any(isinstance(above, _APART) for above in ancestors(text)) and _TEXT.search(text):
-                text.parent.replace(text, [linked(part, page) for part in _TEXT.split(text) if part])
+                parts = [(part, place_of(part, self.app, here)) for part in _TEXT.split(text) if part]
+                text.parent.replace(text, [linked(part, place) for part, place in parts])
 
 
 def ancestors(node: nodes.Node) -> list[nodes.Node]:
@@ -63,11 +84,9 @@ def ancestors(node: nodes.Node) -> list[nodes.Node]:
     return found
 
 
-def linked(part: str, page: str) -> nodes.Node:
-    """Return a label as a link, other words as they are."""
-    if part not in ROWS:
-        return nodes.Text(part)
-    return nodes.reference(part, part, refuri=f"{page}#{part}", internal=True, classes=["label"])
+def linked(part: str, place: str) -> nodes.Node:
+    """Return a label that has a place as a link to it, other words as they are."""
+    return nodes.reference(part, part, refuri=place, internal=True, classes=["label"]) if place else nodes.Text(part)
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

@@ -9,7 +9,7 @@ import re
 from html import escape
 
 from docutils import nodes
-from labels import PAGE, ROWS
+from labels import place_of
 from latex2mathml.converter import convert
 from sphinx.application import Sphinx
 from sphinx.writers.html5 import HTML5Translator
@@ -53,9 +53,9 @@ def _display(self: HTML5Translator, node: nodes.math_block) -> None:
 
 
 def label(self: HTML5Translator, name: str) -> str:
-    """Write a label as a link to its equation, where that page has a row for it."""
-    page = self.builder.get_relative_uri(self.builder.current_docname, PAGE)
-    return f'<a href="{page}#{name}">{name}</a>' if name in ROWS else escape(name)
+    """Write a label as a link to its equation, where another page has it."""
+    place = place_of(name, self.builder.app, self.builder.current_docname)
+    return f'<a href="{place}">{name}</a>' if place else escape(name)
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
