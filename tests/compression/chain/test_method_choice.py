@@ -20,15 +20,15 @@ def errors_of(drawn: list[list[int]]) -> dict[str, np.ndarray]:
 
 @given(ERRORS)
 def test_decide_method_takes_what_is_proven(drawn: list[list[int]]) -> None:
-    """E31: the best is taken where its advantage exceeds one standard error, and else the first, whatever else is."""
+    """E31: the best is taken where its advantage exceeds two standard errors, and else the first, whatever else is."""
     errors = errors_of(drawn)
     choice, rows = decide_method(errors), len(drawn)
     totals = {name: sum(row[i] for row in drawn) for i, name in enumerate(NAMES)}
     assert totals[choice.best] == min(totals.values())
     gained = [row[0] - row[NAMES.index(choice.best)] for row in drawn]
-    # mean^2 > var / rows in integers: (sum d)^2 (rows - 1) > rows sum d^2 - (sum d)^2.
+    # mean^2 > 4 var / rows in integers: (sum d)^2 (rows - 1) > 4 (rows sum d^2 - (sum d)^2).
     total, squares = sum(gained), sum(d * d for d in gained)
-    proven = rows > 1 and total > 0 and total * total * (rows - 1) > rows * squares - total * total
+    proven = rows > 1 and total > 0 and total * total * (rows - 1) > 4 * (rows * squares - total * total)
     assert choice.taken == (choice.best if proven else NAMES[0])
     assert choice.rows == rows
     assert dict(choice.errors) == {name: pytest.approx(each / rows / 16) for name, each in totals.items()}
