@@ -1,11 +1,13 @@
 """Laws of the one decision between methods: E30, E31."""
 
+from dataclasses import FrozenInstanceError, replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from npquant.compression.chain.integer_chain import ChosenQuantized, Quantized
+from npquant.compression.chain.integer_chain import Quantized
 from npquant.compression.chain.method_choice import MethodChoice, decide_method, divergence_by_row
 from npquant.nn.losses import kl_divergence
 
@@ -66,11 +68,13 @@ def test_divergence_by_row_averages_to_the_divergence() -> None:
 
 
 def test_a_chosen_network_unpacks_as_any_other() -> None:
-    """What was chosen stands beside the pair, and a method that was given is no choice."""
+    """What was chosen stands beside the pair in a frozen record, and a method that was given is no choice."""
     choice = MethodChoice("gptq", "gptq", 9, (("rectified", 0.2), ("gptq", 0.1)))
     plain = Quantized(None, ())  # type: ignore[arg-type]
-    network, report = made = ChosenQuantized.of(plain, choice)
+    network, report = made = replace(plain, choice=choice)
     assert (network, report) == tuple(plain) == tuple(made)
     assert made.choice is choice and plain.choice is None
+    with pytest.raises(FrozenInstanceError):
+        made.choice = None  # type: ignore[misc]
     assert choice.to_json()["errors"] == {"rectified": 0.2, "gptq": 0.1}
     assert MethodChoice("rectified", "rectified", 0, ()).reason == "rows are too few to hold any out"
