@@ -113,6 +113,9 @@ def main() -> None:
     parser.add_argument("--one", action="store_true", help="one method, one width, here; print its figures as JSON")
     args = parser.parse_args()
     widths, methods = [int(width) for width in args.widths.split(",")], args.methods.split(",")
+    for method in methods:
+        if method not in METHODS:
+            parser.error(f"the method is {method!r}; known are {', '.join(METHODS)}")
     if args.one:
         print(json.dumps(run_one(methods[0], widths[0], args.rows)))
         return

@@ -29,11 +29,12 @@ from npquant.compression.chain.input_choice import choose_inputs
 from npquant.compression.chain.integer_chain import LayerProblem, Quantized, quantize_by_layers
 from npquant.compression.chain.layer_codes import LayerCodes
 from npquant.compression.chain.layer_report import LayerReport
+from npquant.compression.chain.method_choice import MethodChoice
 from npquant.compression.chain.weight_codes import Bits, code_interval
 from npquant.compression.pruning.neurons.pruning import prune_neurons_with_report
 from npquant.compression.pruning.neurons.report import PruningReport
-from npquant.compression.rounding.method_names import AUTO
-from npquant.compression.rounding.quantize_model import quantize_model
+from npquant.compression.rounding.held_out import candidates
+from npquant.compression.rounding.quantize_model import choose_method
 from npquant.compression.rounding.rectified.network import error_weights, rectify
 from npquant.files.facts import Facts
 from npquant.integer.layer import IntegerLayer
@@ -181,18 +182,25 @@ class CandidateBuilder:
             inputs=self._inputs,
         )
 
-    def build_by_choice(self, thresholds: Thresholds) -> Quantized:
-        """Build by the method that rows held out of calibration take (E31): several times what a candidate takes."""
-        pruned = self.prune(thresholds.rates)
-        return quantize_model(
+    def choose_method(self, thresholds: Thresholds) -> MethodChoice:
+        """Let rows held out of calibration choose (E31): several times what a candidate takes."""
+        pruned, output = self.prune(thresholds.rates), self._reference.output
+        widths = thresholds.bits, thresholds.activation_bits
+        rows = self._x_rounding
+        return choose_method(pruned.model, rows, *widths, targets=pruned.targets, inputs=self._inputs, output=output)
+
+    def build_by(self, thresholds: Thresholds, method: str) -> Quantized:
+        """Build by a method that `choose_method` may have taken."""
+        pruned, output = self.prune(thresholds.rates), self._reference.output
+        return quantize_by_layers(
             pruned.model,
             self._x_rounding,
             thresholds.bits,
             thresholds.activation_bits,
-            method=AUTO,
+            candidates(output)[method],
             targets=pruned.targets,
-            output=self._reference.output,
             inputs=self._inputs,
+            output=output,
         )
 
     def measure(self, thresholds: Thresholds) -> Measured:

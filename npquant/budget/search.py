@@ -10,7 +10,7 @@ search.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from time import monotonic
 from typing import Any, Final, Protocol
@@ -29,7 +29,7 @@ from npquant.budget.space import Space, Thresholds, Trial
 from npquant.budget.time_limit import Clock, Stopped, Stopwatch, checked_time_limit, expected_candidates
 from npquant.budget.trials import AxisTrial, Measure
 from npquant.compression.chain.calibration import checked_rows, evenly_spaced
-from npquant.compression.chain.integer_chain import ChosenQuantized, Quantized
+from npquant.compression.chain.integer_chain import Quantized
 from npquant.compression.chain.layer_report import LayerReport
 from npquant.compression.chain.method_choice import MethodChoice
 from npquant.compression.chain.output_codes import activation_bits_per_layer
@@ -282,16 +282,19 @@ def _by_choice(
     asked: list[Quantized] = []
 
     def measure(made: Thresholds) -> Measured:
-        asked.append(builder.build_by_choice(made))
-        return builder.measure_network(asked[0].network)
+        choice = builder.choose_method(made)
+        # What is built already is what the first method gives.
+        by_choice = built if choice.taken == AUTO_METHODS[0] else builder.build_by(made, choice.taken)
+        asked.append(replace(by_choice, choice=choice))
+        return builder.measure_network(by_choice.network)
 
     after = take_method(outcome, budget, watch.timed(measure, TIMES_OF_CHOICE))
     if not asked:
         return after, built
     choice = asked[0].choice
-    assert choice is not None  # `build_by_choice` makes one
+    assert choice is not None  # `measure` adds one
     outcome = outcome if choice.taken == AUTO_METHODS[0] else after
-    return outcome, asked[0] if outcome.chosen.phase == "method" else ChosenQuantized.of(built, choice)
+    return outcome, asked[0] if outcome.chosen.phase == "method" else replace(built, choice=choice)
 
 
 def _told(builder: CandidateBuilder, progress: Progress | None, expected: int) -> Measure:

@@ -14,7 +14,7 @@ from npquant.budget.candidates import CandidateBuilder
 from npquant.budget.requirements import Budget, Measurement, expected_to_hold, measurement
 from npquant.budget.search import SearchResult, search_budget, search_space
 from npquant.budget.space import Thresholds
-from npquant.compression.chain.integer_chain import ChosenQuantized, Quantized
+from npquant.compression.chain.integer_chain import Quantized
 from npquant.compression.chain.method_choice import MethodChoice
 from npquant.compression.pruning.neurons.pruning import prune_neurons_with_report
 from npquant.compression.rounding.rectified.network import quantize_rectified
@@ -195,15 +195,17 @@ def test_search_budget_says_which_method_it_took(wins: bool, monkeypatch: pytest
     said = MethodChoice("gptq", "gptq", 40, (("rectified", 0.2), ("gptq", 0.1)))
     other: list[IntegerMLP] = []
 
-    def by_gptq(builder: CandidateBuilder, made: Thresholds) -> Quantized:
+    def by_gptq(builder: CandidateBuilder, made: Thresholds, method: str) -> Quantized:
+        assert method == "gptq"
         # The rectified network itself costs nothing more; the nearest codes of one with 2 bits miss the budget.
         thresholds = made if wins else Thresholds((2,) * len(made.bits), made.rates, made.activation_bits)
         other.append(builder.build(thresholds))
-        return ChosenQuantized.of(Quantized(other[0], ()), said)
+        return Quantized(other[0], ())
 
     plain = search_budget(model, rows, Budget(max_drop=0.0))
     assert plain.choice is not None and plain.choice.rows == 60 and "rounded by" not in plain.verdict
-    monkeypatch.setattr(CandidateBuilder, "build_by_choice", by_gptq)
+    monkeypatch.setattr(CandidateBuilder, "choose_method", lambda builder, made: said)
+    monkeypatch.setattr(CandidateBuilder, "build_by", by_gptq)
     result = search_budget(model, rows, Budget(max_drop=0.0))
     assert result.choice == said and result.frontier[-1].phase == "method"
     assert result.thresholds == plain.thresholds

@@ -15,10 +15,10 @@ in `output_ends`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -97,39 +97,22 @@ Rounding = Callable[[LayerProblem, Bits], LayerCodes]
 Finish = Callable[[IntegerMLP, Float64, Float64], IntegerMLP]
 
 
-class Quantized(NamedTuple):
-    """A quantized network, and what rounding each of its layers cost where the method can tell, else ()."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Quantized:
+    """A quantized network, and what rounding each of its layers cost; it unpacks as these two.
 
-    network: IntegerMLP
-    report: tuple[LayerReport, ...]
-
-    @property
-    def choice(self) -> MethodChoice | None:
-        """The method that rows held out of calibration chose; None where it was given."""
-        return None
-
-
-class ChosenQuantized(Quantized):
-    """A quantized network whose method was chosen; it unpacks as any other.
-
-    >>> choice = MethodChoice("gptq", "gptq", 9, (("rectified", 0.2), ("gptq", 0.1)))
-    >>> ChosenQuantized.of(Quantized(None, ()), choice).choice.taken
-    'gptq'
+    >>> network, report = Quantized(None, ())
+    >>> network is None, report
+    (True, ())
     """
 
-    _chosen: MethodChoice
+    network: IntegerMLP
+    report: tuple[LayerReport, ...]  # () where the method cannot tell
+    choice: MethodChoice | None = None  # what rows held out of calibration said; None where the method was given
 
-    @classmethod
-    def of(cls, made: Quantized, choice: MethodChoice) -> ChosenQuantized:
-        """Add the choice to what was made by it."""
-        chosen = cls(*made)
-        chosen._chosen = choice
-        return chosen
-
-    @property
-    def choice(self) -> MethodChoice:
-        """The method that was taken, and why."""
-        return self._chosen
+    def __iter__(self) -> Iterator[Any]:
+        """Give the network, then the report."""
+        return iter((self.network, self.report))
 
 
 def quantize_by_layers(

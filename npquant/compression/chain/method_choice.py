@@ -6,20 +6,23 @@ proves better. `logits` (H, C) of the float network, `found` (H, C) of an intege
 
 E30 (divergence)  D_r = sum_c p_c (log p_c - log q_c)  as in M2;  or  mean_c (found_c - logits_c)^2 / var_c
 E31 (decision)    of all methods the best has the least mean_r D; it is taken instead of the first where
-                  mean_r d > sd_r d / sqrt(H),  d_r = D_r(first) - D_r(best)
+                  mean_r d > 2 sd_r d / sqrt(H),  d_r = D_r(first) - D_r(best)
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from npquant.arrays import Float64, Real
 from npquant.compression.least_squares import INDISTINCT
 from npquant.nn.losses import kl_by_row
+
+# By which the best must be ahead: the differences have heavy tails, and with one of them luck decided too often.
+STANDARD_ERRORS: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +41,7 @@ class MethodChoice:
 
     @property
     def tied(self) -> bool:
-        """Whether another method was better, but by no more than its standard error."""
+        """Whether another method was better, but by no more than two standard errors."""
         return self.taken != self.best
 
     @property
@@ -48,7 +51,7 @@ class MethodChoice:
             return "rows are too few to hold any out"
         ordered = ", ".join(f"{name} {error:.4g}" for name, error in sorted(self.errors, key=lambda pair: pair[1]))
         said = f"{self.rows:,} rows held out of calibration: {ordered}"
-        return f"{said}; {self.best} is not better by more than its standard error" if self.tied else said
+        return f"{said}; {self.best} is not better by more than two standard errors" if self.tied else said
 
     def to_json(self) -> dict[str, Any]:
         """Describe the choice for a report."""
@@ -62,7 +65,7 @@ class MethodChoice:
 
 
 def decide_method(errors: Mapping[str, Float64]) -> MethodChoice:
-    """E31: take the best method where it beats the first by more than one standard error, else the first.
+    """E31: take the best method where it beats the first by more than two standard errors, else the first.
 
     >>> noisy = {"rectified": np.array([0.2, 0.2, 0.2]), "gptq": np.array([0.0, 0.3, 0.2])}
     >>> decide_method(noisy).taken, decide_method(noisy).best
@@ -74,7 +77,7 @@ def decide_method(errors: Mapping[str, Float64]) -> MethodChoice:
     gained = errors[first] - errors[best]
     # One row has no spread to tell: then nothing is proven.
     spread = float(gained.std(ddof=1)) / np.sqrt(len(gained)) if len(gained) > 1 else np.inf
-    proven = float(gained.mean()) > spread + INDISTINCT * means[first]
+    proven = float(gained.mean()) > STANDARD_ERRORS * spread + INDISTINCT * means[first]
     return MethodChoice(best if proven else first, best, len(gained), tuple(means.items()))
 
 

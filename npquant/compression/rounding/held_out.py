@@ -18,7 +18,7 @@ from typing import Final
 import numpy as np
 
 from npquant.arrays import Float64, Indices
-from npquant.compression.chain.integer_chain import ChosenQuantized, LayerProblem, Quantized, Rounding
+from npquant.compression.chain.integer_chain import LayerProblem, Quantized, Rounding
 from npquant.compression.chain.layer_codes import LayerCodes
 from npquant.compression.chain.method_choice import MethodChoice, decide_method, divergence_by_row
 from npquant.compression.chain.weight_codes import Bits
@@ -50,10 +50,10 @@ def candidates(output: str) -> MappingProxyType[str, Rounding]:
     return MappingProxyType(dict(zip(AUTO_METHODS, roundings, strict=True)))
 
 
-def quantize_by_held_out(
+def choose_by_held_out(
     rows: Float64, logits: Float64, output: str, make: Callable[[Rounding, Indices], Quantized]
-) -> ChosenQuantized:
-    """E31: quantize by every candidate on three rows in four, choose on the others, quantize by the choice on all.
+) -> MethodChoice:
+    """E30, E31: quantize by every candidate on three rows in four, and let the others choose.
 
     The rows held out are drawn with a seed of their own, so that the same rows in the same order give the same choice.
 
@@ -62,23 +62,20 @@ def quantize_by_held_out(
     >>> draw = np.random.default_rng(0)
     >>> model = FloatMLP((DenseLayer(draw.normal(0, 1, (4, 3)), np.zeros(3), "identity"),))
     >>> x = draw.normal(0, 1, (99, 4))
-    >>> made = quantize_by_held_out(
+    >>> choice = choose_by_held_out(
     ...     x, model.logits(x), "softmax", lambda rounding, at: quantize_by_layers(model, x[at], 3, 8, rounding)
     ... )
-    >>> made.choice.rows, [name for name, _ in made.choice.errors]
+    >>> choice.rows, [name for name, _ in choice.errors]
     (24, ['rectified', 'rectified_even', 'gptq_resolved', 'gptq', 'nearest'])
     """
-    table, at = candidates(output), np.arange(len(rows))
     held_out, others = _split(len(rows))
     if len(held_out) < LEAST_HELD_OUT:
-        choice = MethodChoice(AUTO_METHODS[0], AUTO_METHODS[0], 0, ())
-    else:
-        errors = {}
-        for name, rounding in table.items():
-            found = make(rounding, others).network.logits(rows[held_out])
-            errors[name] = divergence_by_row(logits[held_out], found, output)
-        choice = decide_method(errors)
-    return ChosenQuantized.of(make(table[choice.taken], at), choice)
+        return MethodChoice(AUTO_METHODS[0], AUTO_METHODS[0], 0, ())
+    errors = {}
+    for name, rounding in candidates(output).items():
+        found = make(rounding, others).network.logits(rows[held_out])
+        errors[name] = divergence_by_row(logits[held_out], found, output)
+    return decide_method(errors)
 
 
 def _even_codes(problem: LayerProblem, bits: Bits, output: str) -> LayerCodes:

@@ -7,6 +7,7 @@ rectified/scale_tuning.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -16,16 +17,16 @@ from numpy.typing import ArrayLike
 from npquant.arrays import Indices
 from npquant.compression.chain.calibration import RangeRule, min_max_range
 from npquant.compression.chain.integer_chain import (
-    Finish,
     Quantized,
     Rounding,
     checked_targets,
     quantize_by_layers,
     rows_of,
 )
+from npquant.compression.chain.method_choice import MethodChoice
 from npquant.compression.chain.output_ends import output_kind
 from npquant.compression.chain.weight_codes import Bits
-from npquant.compression.rounding.held_out import quantize_by_held_out
+from npquant.compression.rounding.held_out import candidates, choose_by_held_out
 from npquant.compression.rounding.keeping_zeros import round_keeping_zeros
 from npquant.compression.rounding.method_names import AUTO
 from npquant.compression.rounding.methods import deterministic_rounding, rounding_of
@@ -117,33 +118,72 @@ def quantize_model(
     (array([ 1, -1], dtype=int8), True, True)
     """
     kind = output_kind(output, model.neurons[-1])
-    finish = tuning_by(polish_steps, kind, rng)
+    finish, choice = tuning_by(polish_steps, kind, rng), None
+    if method == AUTO and not keep_zeros:
+        choice = choose_method(
+            model,
+            x_calibration,
+            bits,
+            activation_bits,
+            calibrate=calibrate,
+            targets=targets,
+            inputs=inputs,
+            output=output,
+        )
+        method = candidates(kind)[choice.taken]
+    made = quantize_by_layers(
+        model,
+        x_calibration,
+        bits,
+        activation_bits,
+        _rounding_of(method, rng, kind, keep_zeros=keep_zeros),
+        calibrate=calibrate,
+        targets=targets,
+        inputs=inputs,
+        output=output,
+        finish=finish,
+    )
+    return replace(made, choice=choice)
 
-    def make(rounding: Rounding, rows: ArrayLike, z: Sequence[ArrayLike] | None, last: Finish | None) -> Quantized:
+
+def choose_method(
+    model: FloatMLP,
+    x_calibration: ArrayLike,
+    bits: Bits | Sequence[Bits],
+    activation_bits: int | Sequence[int] = 8,
+    *,
+    calibrate: RangeRule = min_max_range,
+    targets: Sequence[ArrayLike] | None = None,
+    inputs: str = "auto",
+    output: str = "auto",
+) -> MethodChoice:
+    """E31: say which method rows held out of calibration take.
+
+    model, x_calibration, bits, activation_bits, calibrate, targets, inputs, output and errors as in `quantize_model`.
+
+    >>> from npquant.nn.model import DenseLayer, FloatMLP
+    >>> model = FloatMLP((DenseLayer(np.array([[1.0], [-0.45]]), np.array([0.25]), "identity"),))
+    >>> choose_method(model, [[0, 4], [4, 0]], 4).reason
+    'rows are too few to hold any out'
+    """
+    rows = rows_of(model, x_calibration)
+    z = checked_targets(model.pre_activations(rows) if targets is None else targets, model, len(rows))
+    logits = np.asarray(activate(model.layers[-1].activation, z[-1]), np.float64)
+
+    def make(rounding: Rounding, at: Indices) -> Quantized:
         return quantize_by_layers(
             model,
-            rows,
+            rows[at],
             bits,
             activation_bits,
             rounding,
             calibrate=calibrate,
-            targets=z,
+            targets=[one[at] for one in z],
             inputs=inputs,
             output=output,
-            finish=last,
         )
 
-    if method == AUTO and not keep_zeros:
-        rows = rows_of(model, x_calibration)
-        z = checked_targets(model.pre_activations(rows) if targets is None else targets, model, len(rows))
-        logits = np.asarray(activate(model.layers[-1].activation, z[-1]), np.float64)
-
-        def make_on(rounding: Rounding, at: Indices) -> Quantized:
-            whole = len(at) == len(rows)
-            return make(rounding, rows[at], [one[at] for one in z], finish if whole else None)
-
-        return quantize_by_held_out(rows, logits, kind, make_on)
-    return make(_rounding_of(method, rng, kind, keep_zeros=keep_zeros), x_calibration, targets, finish)
+    return choose_by_held_out(rows, logits, output_kind(output, model.neurons[-1]), make)
 
 
 def _rounding_of(

@@ -1,13 +1,13 @@
 """Laws of the one decision between methods: E30, E31."""
 
-from typing import Any
+from dataclasses import FrozenInstanceError, replace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from npquant.compression.chain.integer_chain import ChosenQuantized, Quantized
+from npquant.compression.chain.integer_chain import Quantized
 from npquant.compression.chain.method_choice import MethodChoice, decide_method, divergence_by_row
 from npquant.nn.losses import kl_divergence
 
@@ -22,15 +22,15 @@ def errors_of(drawn: list[list[int]]) -> dict[str, np.ndarray]:
 
 @given(ERRORS)
 def test_decide_method_takes_what_is_proven(drawn: list[list[int]]) -> None:
-    """E31: the best is taken where its advantage exceeds one standard error, and else the first, whatever else is."""
+    """E31: the best is taken where its advantage exceeds two standard errors, and else the first, whatever else is."""
     errors = errors_of(drawn)
     choice, rows = decide_method(errors), len(drawn)
     totals = {name: sum(row[i] for row in drawn) for i, name in enumerate(NAMES)}
     assert totals[choice.best] == min(totals.values())
     gained = [row[0] - row[NAMES.index(choice.best)] for row in drawn]
-    # mean^2 > var / rows in integers: (sum d)^2 (rows - 1) > rows sum d^2 - (sum d)^2.
+    # mean^2 > 4 var / rows in integers: (sum d)^2 (rows - 1) > 4 (rows sum d^2 - (sum d)^2).
     total, squares = sum(gained), sum(d * d for d in gained)
-    proven = rows > 1 and total > 0 and total * total * (rows - 1) > rows * squares - total * total
+    proven = rows > 1 and total > 0 and total * total * (rows - 1) > 4 * (rows * squares - total * total)
     assert choice.taken == (choice.best if proven else NAMES[0])
     assert choice.rows == rows
     assert dict(choice.errors) == {name: pytest.approx(each / rows / 16) for name, each in totals.items()}
@@ -68,11 +68,13 @@ def test_divergence_by_row_averages_to_the_divergence() -> None:
 
 
 def test_a_chosen_network_unpacks_as_any_other() -> None:
-    """What was chosen stands beside the pair, and a method that was given is no choice."""
+    """What was chosen stands beside the pair in a frozen record, and a method that was given is no choice."""
     choice = MethodChoice("gptq", "gptq", 9, (("rectified", 0.2), ("gptq", 0.1)))
-    plain = Quantized(None, ())
-    network, report = made = ChosenQuantized.of(plain, choice)
+    plain = Quantized(None, ())  # type: ignore[arg-type]
+    network, report = made = replace(plain, choice=choice)
     assert (network, report) == tuple(plain) == tuple(made)
     assert made.choice is choice and plain.choice is None
+    with pytest.raises(FrozenInstanceError):
+        made.choice = None  # type: ignore[misc]
     assert choice.to_json()["errors"] == {"rectified": 0.2, "gptq": 0.1}
     assert MethodChoice("rectified", "rectified", 0, ()).reason == "rows are too few to hold any out"

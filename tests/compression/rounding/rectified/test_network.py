@@ -106,7 +106,7 @@ def test_quantize_rectified_report_is_true(seed: int, bits: Bits, activation: st
 
 def with_uniform_codes(model: FloatMLP, x: Float64, bits: Bits) -> tuple[IntegerMLP, tuple[LayerReport, ...]]:
     """Report the rectified figures, and deliver a uniform network."""
-    return quantize_uniform(model, x, bits), quantize_model(model, x, bits)[1]
+    return quantize_uniform(model, x, bits), quantize_model(model, x, bits).report
 
 
 def with_unbounded_phi(model: FloatMLP, x: Float64, bits: Bits) -> tuple[IntegerMLP, tuple[LayerReport, ...]]:
