@@ -3,11 +3,12 @@
     python benchmarks/bench_width.py [--widths 128,256,512,1024,2048] [--methods NAME,NAME] [--rows 1024]
 
 One clipped-ReLU layer of K x K weights and one of K x 10, on SYNTHETIC inputs of rank K / 8. Every figure is that of a
-process of its own with one BLAS thread: seconds of CPU, and how far memory rises above network and rows, in MB and as a
-multiple of what the weights and the Hessian of the wide layer take, 16 K^2 bytes. 4,096 needs 24 GB at most and is run
-by --widths 4096. The exponents are those of the last doubling of K. Before a figure is printed: feedback in blocks has
-the codes of its definition on a small layer; in every process all codes lie in their grid, a rectified layer has
-real <= Phi <= bound and Phi <= that of nearest rounding, and a pruned network keeps what was asked.
+process of its own with one BLAS thread: seconds of CPU, in brackets over those of GPTQ at 4 bits, and how far memory
+rises above network and rows, in MB and in brackets as a multiple of what the weights and the Hessian of the wide layer
+take, 16 K^2 bytes. 4,096 is run by --widths 4096 and needs 1 GB. The exponents are those of the last doubling of K.
+Before a figure is printed: feedback in blocks has the codes of its definition on a small layer; in every process all
+codes lie in their grid, a rectified layer has real <= Phi <= bound and Phi <= that of nearest rounding, and a pruned
+network keeps what was asked.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from npquant.compression.rounding.rounding_grid import choose_rounding_grid
 from npquant.nn.model import DenseLayer, FloatMLP
 
 METHODS = ("rectified 4", "rectified 2", "gptq 4", "gptq_resolved 4", "prune_neurons", "prune_weights")
+GPTQ = "gptq 4"
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 # ru_maxrss counts KiB, but bytes on macOS.
 RSS_UNIT = 1 if sys.platform == "darwin" else 1024
@@ -104,6 +106,13 @@ def exponent(seconds: list[float], widths: list[int]) -> float:
     return float(np.log(seconds[-1] / seconds[-2]) / np.log(widths[-1] / widths[-2]))
 
 
+def cell(found: dict[str, float], gptq: dict[str, float], width: int) -> str:
+    """Return what stands in the table for one method at one width."""
+    seconds, megabytes = found["seconds"], found["megabytes"]
+    times, multiple = seconds / gptq["seconds"], megabytes * 1e6 / (16 * width**2)
+    return f"{seconds:.2f} ({times:.1f}) {megabytes:5.0f} ({multiple:.1f})"
+
+
 def main() -> None:
     """Print one line a method."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -113,21 +122,21 @@ def main() -> None:
     parser.add_argument("--one", action="store_true", help="one method, one width, here; print its figures as JSON")
     args = parser.parse_args()
     widths, methods = [int(width) for width in args.widths.split(",")], args.methods.split(",")
-    for method in methods:
-        if method not in METHODS:
-            parser.error(f"the method is {method!r}; known are {', '.join(METHODS)}")
+    unknown = [method for method in methods if method not in METHODS]
+    if unknown:
+        parser.error(f"--methods has {', '.join(map(repr, unknown))}; known are {', '.join(map(repr, METHODS))}")
+    if min(widths) < 16:
+        parser.error(f"--widths has {min(widths)}; inputs have the rank K / 8: from 16 on")
     if args.one:
         print(json.dumps(run_one(methods[0], widths[0], args.rows)))
         return
     check_feedback()
-    print(f"SYNTHETIC, {args.rows} rows; seconds of CPU, MB above network and rows (multiples of 16 K^2 bytes)")
-    print(f"{'':16}" + "".join(f"{f'K = {width}':>20}" for width in widths) + "  exponent")
+    print(f"SYNTHETIC, {args.rows} rows; seconds (over {GPTQ}), MB above network and rows (multiples of 16 K^2 bytes)")
+    print(f"{'':16}" + "".join(f"{f'K = {width}':>28}" for width in widths) + "  exponent")
+    gptq = [measured(GPTQ, width, args.rows) for width in widths]
     for method in methods:
-        cells = [measured(method, width, args.rows) for width in widths]
-        line = "".join(
-            f"{c['seconds']:9.2f}{c['megabytes']:6.0f} ({c['megabytes'] * 1e6 / (16 * k**2):.1f})".rjust(20)
-            for c, k in zip(cells, widths, strict=True)
-        )
+        cells = gptq if method == GPTQ else [measured(method, width, args.rows) for width in widths]
+        line = "".join(cell(*three).rjust(28) for three in zip(cells, gptq, widths, strict=True))
         print(f"{method:16}{line}{exponent([c['seconds'] for c in cells], widths):10.1f}", flush=True)
 
 

@@ -1,6 +1,7 @@
 """Laws of the one decision between methods: E30, E31."""
 
 from dataclasses import FrozenInstanceError, replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -70,7 +71,7 @@ def test_divergence_by_row_averages_to_the_divergence() -> None:
 def test_a_chosen_network_unpacks_as_any_other() -> None:
     """What was chosen stands beside the pair in a frozen record, and a method that was given is no choice."""
     choice = MethodChoice("gptq", "gptq", 9, (("rectified", 0.2), ("gptq", 0.1)))
-    plain = Quantized(None, ())  # type: ignore[arg-type]
+    plain = Quantized(None, ())
     network, report = made = replace(plain, choice=choice)
     assert (network, report) == tuple(plain) == tuple(made)
     assert made.choice is choice and plain.choice is None

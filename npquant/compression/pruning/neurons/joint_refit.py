@@ -115,7 +115,8 @@ class _Problem:
         changes, start = [], 0
         for a, r in self.units:
             size = len(a) * len(r)
-            dw = t[start : start + size].reshape(len(a), len(r)) * r * a[:, None]
+            dw = t[start : start + size].reshape(len(a), len(r)) * r
+            dw *= a[:, None]
             changes.append((dw, t[start + size : start + size + len(r)] * r))
             start += size + len(r)
         return changes
@@ -137,7 +138,10 @@ class _Problem:
         for i in range(len(layers) - 1, -1, -1):
             a, r = self.units[i]
             # h^T dz less mean sum(dz): the centred product without a centred copy.
-            by_w = (inputs[i].T @ dz - np.outer(self.means[i], dz.sum(axis=0))) * r * a[:, None]
+            by_w = inputs[i].T @ dz
+            by_w -= np.outer(self.means[i], dz.sum(axis=0))
+            by_w *= r
+            by_w *= a[:, None]
             # Every step is a sum of such derivatives: where they are 0, t stays 0.
             by_w[self.layers[i].w == 0] = 0.0
             parts = [by_w.ravel(), dz.sum(axis=0) * r, *parts]

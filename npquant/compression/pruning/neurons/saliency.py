@@ -44,13 +44,15 @@ def greedy_obs(
     if metric is not None:
         weights = weights @ _root(metric)
     alive, order, increase = np.ones(len(v), bool), [], []
+    # Products are written where those before them were: to map so much memory anew at every step costs more than they.
+    moved, lost = np.empty_like(weights), np.empty_like(inverse)
     for _ in range(count):
         score = np.full(len(v), np.inf)
         score[alive] = (weights[alive] ** 2).sum(axis=1) / np.diag(inverse)[alive]
         j = int(np.argmin(score))
         column = inverse[:, j] / inverse[j, j]
-        weights -= np.outer(column, weights[j])
-        inverse -= np.outer(column, inverse[j])
+        weights -= np.outer(column, weights[j], out=moved)
+        inverse -= np.outer(column, inverse[j], out=lost)
         # Zero by algebra; set so that rounding cannot leak from a neuron that is gone.
         weights[j], inverse[j], inverse[:, j] = 0.0, 0.0, 0.0
         alive[j] = False
