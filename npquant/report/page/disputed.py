@@ -53,7 +53,8 @@ def disputed(report: dict[str, Any]) -> Figure | str | None:
     )
     hidden = len(answers["disputed"]) + answers["left_out"] - len(rows)
     more = f" {whole(hidden)} more {'is' if hidden == 1 else 'are'} not shown." if hidden else ""
-    sub = f"Test {plural} that one of the two gets wrong. Behind an answer: the share that its softmax gives.{more}"
+    both = ", then those that both do" if told and row_kind(rows[-1]) == 2 else ""
+    sub = f"Test {plural} that one of the two gets wrong{both}. Behind an answer: the share of its softmax.{more}"
     if rows[0]["pixels"] is None:
         return _table(report, rows, title, sub)
     label = "; ".join(_sentence(report, row) for row in rows)
