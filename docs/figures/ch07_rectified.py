@@ -28,8 +28,8 @@ from npquant.compression.rounding.rectified.rounding_path import coordinate_pass
 from npquant.data.datasets import load_optdigits
 from npquant.data.split import split_70_15_15
 from npquant.kernels.qparams import QuantParams
+from npquant.measure.evaluate import in_float64
 from npquant.nn.activations import activate
-from npquant.nn.model import DenseLayer, FloatMLP
 from npquant.report.page.svg import Drawing, number
 from npquant.report.page.ticks import round_ticks
 from npquant.workflow.float_model import bundled_network
@@ -51,12 +51,6 @@ ABOVE: Final = (62, 132)
 BELOW: Final = (196, 300)
 
 
-def float64_network() -> FloatMLP:
-    """Return the bundled network in float64, so that the last bits of a machine decide nothing."""
-    layers = bundled_network().layers
-    return FloatMLP(tuple(DenseLayer(one.w.astype(float), one.b.astype(float), one.activation) for one in layers))
-
-
 def second_layer() -> tuple[LayerObjective, dict[int, float]]:
     """Return the problem of the second hidden layer, and how far its errors reach by bits (E35), the median neuron.
 
@@ -74,7 +68,7 @@ def second_layer() -> tuple[LayerObjective, dict[int, float]]:
         found = rectify_layer(given.x, given.z, given.w, d2, BITS)
         return LayerCodes(found.q, QuantParams(found.s, 0, *code_interval(BITS, found.upper)), found.bias)
 
-    quantize_chain(float64_network(), rows, rectify)
+    quantize_chain(in_float64(bundled_network()), rows, rectify)
     return problems[1], reaches[1]
 
 

@@ -11,7 +11,7 @@ from plate import WIDTH, Plate
 from npquant.compression.pruning.neurons.pruning import prune_neurons
 from npquant.data.datasets import load_optdigits
 from npquant.data.split import split_70_15_15
-from npquant.nn.model import DenseLayer, FloatMLP
+from npquant.measure.evaluate import in_float64
 from npquant.report.page.svg import Drawing
 from npquant.workflow.float_model import bundled_network
 
@@ -31,15 +31,9 @@ LEFT, RIGHT, TOP, BOTTOM = 40, 536, 30, 330
 Curves = dict[str, tuple[int, ...]]
 
 
-def float64_network() -> FloatMLP:
-    """Return the bundled network in float64, so that the last bits of a machine decide nothing."""
-    layers = bundled_network().layers
-    return FloatMLP(tuple(DenseLayer(one.w.astype(float), one.b.astype(float), one.activation) for one in layers))
-
-
 def rows_right() -> tuple[Curves, int]:
     """Return how many test rows each way is right on, by rate, and how many there are."""
-    net, digits = float64_network(), load_optdigits()
+    net, digits = in_float64(bundled_network()), load_optdigits()
     split = split_70_15_15(digits.y, rng=0)
     x, y, rows = digits.x[split.test], digits.y[split.test], digits.x[split.train]
     right = {
@@ -87,7 +81,7 @@ def plates() -> tuple[Plate, ...]:
     lost = curves["refit"][0] - curves["refit"][at]
     rows = "no row" if lost <= 0 else "one row" if lost == 1 else f"{lost} rows"
     title = f"Refitted, {100 * RATES[at]:.0f} % of the hidden neurons go for {rows} of {count}"
-    neurons = "-".join(map(str, float64_network().neurons))
+    neurons = "-".join(map(str, bundled_network().neurons))
     sub = f"The bundled digits network (64-{neurons}) pruned at ten rates by the criterion obs, without any training."
     told = "; ".join(f"{way} {', '.join(map(str, curve))}" for way, curve in curves.items())
     label = f"Test rows of {count} that are right at rates 0.0 to 0.9, for four compensations: {told}."
