@@ -13,8 +13,11 @@ says e_j + sum_{k < j} U_kj e_k / U_kk = w_j - s q_j, or U^T diag(U)^-1 e = w - 
 inverses, U = V^-1, so e_k = sum_{i <= k} V_ik (w_i - s q_i) / V_kk: no inverse, and no error is carried through other
 errors. The sums over i may wait: what all inputs before a block owe to it is one product.
 
-It is Babai's nearest plane, as E23 is: (s q - w)^T H (s q - w) = |V^T (s q - w)|^2 = sum_k (V_kk e_k)^2, and the code
-of k makes its own term as small as it can be.
+It is Babai's nearest plane, as E23 is: the code of k makes its own term of
+
+E38 (cost)      (s q - w)^T H (s q - w) = |V^T (s q - w)|^2 = sum_k (V_kk e_k)^2
+
+as small as it can be. The terms are known as soon as the codes are: the cost is free.
 
 Sources: Frantar et al., "GPTQ: Accurate Post-Training Quantization for Generative Pre-trained Transformers", 2022,
 equations 2 and 3, algorithm 1 and its "lazy batch updates"; Chen et al., "The Geometry of LLM Quantization: GPTQ as
@@ -113,35 +116,50 @@ def round_with_feedback(w: Float64, factor: Float64, grid: RoundingGrid) -> Floa
     >>> round_with_feedback(np.array([[0.4], [0.3]]), factor, grid).ravel()
     array([0., 1.])
     """
-    q = np.empty_like(w)
+    return round_at_cost(w, factor, grid)[0]
+
+
+def round_at_cost(w: Float64, factor: Float64, grid: RoundingGrid) -> tuple[Float64, Float64]:
+    """E16, E38: return the codes of `round_with_feedback`, and the error (N,) that is left of each neuron.
+
+    >>> grid = RoundingGrid(np.ones(1), -np.ones(1), np.ones(1))
+    >>> codes, cost = round_at_cost(np.array([[0.4], [0.3]]), np.array([[2.0, 1.0], [0.0, 1.0]]), grid)
+    >>> codes.ravel(), cost.round(6)
+    (array([0., 1.]), array([0.73]))
+    """
+    q, cost = np.empty_like(w), np.empty(w.shape[1])
     for n in range(0, w.shape[1], SLICE):
         at = slice(n, n + SLICE)
-        q[:, at] = _rounded(w[:, at], factor, grid.select(at))
-    return q
+        cost[at] = _round(w[:, at], q[:, at], factor, grid.select(at))
+    return q, cost
 
 
-def _rounded(w: Float64, factor: Float64, grid: RoundingGrid) -> Float64:
-    """E16, solved, in steps: every term over s."""
-    missing = w / grid.s  # less q, as soon as that is known
-    q = np.empty_like(missing)  # where a weight has been moved to, until its turn comes
+def _round(w: Float64, q: Float64, factor: Float64, grid: RoundingGrid) -> Float64:
+    """E16, solved, in steps: every term over s; the codes stand in q, and their cost is returned."""
+    missing, cost = w / grid.s, np.zeros(w.shape[1])  # less q, as soon as that is known
+    owed = np.empty((SUMMED, w.shape[1]))  # to some inputs by all before them, times V_kk
     for first in range(0, len(w), SUMMED):
         last = min(first + SUMMED, len(w))
-        np.matmul(factor[:first, first:last].T, missing[:first], out=q[first:last])
+        moved = np.matmul(factor[:first, first:last].T, missing[:first], out=owed[: last - first])
         for k in range(first, last, BLOCK):
             block = slice(k, min(k + BLOCK, last))
-            q[block] += factor[first:k, block].T @ missing[first:k]
-            _round_inputs(q[block], missing[block], factor[block, block], grid)
-    return q
+            left = moved[k - first : block.stop - first]
+            left += factor[first:k, block].T @ missing[first:k]
+            _round_inputs(q[block], missing[block], left, factor[block, block], grid)
+            cost += np.square(left, out=left).sum(axis=0)
+    return np.asarray(np.square(grid.s) * cost)
 
 
-def _round_inputs(q: Float64, missing: Float64, factor: Float64, grid: RoundingGrid) -> None:
-    """Round the inputs of a block, one after the other; q holds what those before the block owe to them, times V_kk."""
+def _round_inputs(q: Float64, missing: Float64, left: Float64, factor: Float64, grid: RoundingGrid) -> None:
+    """Round the inputs of a block, one after the other; `left` is what is owed to them, and becomes V_kk e_k."""
     pivots = np.diag(factor)[:, np.newaxis]
-    q /= pivots
-    q += missing
+    left /= pivots
+    left += missing
     ratios = np.ascontiguousarray(factor.T) / pivots
-    for k, (code, miss) in enumerate(zip(q, missing, strict=True)):
+    for k, (code, miss, moved) in enumerate(zip(q, missing, left, strict=True)):
         if k:
-            code += ratios[k, :k] @ missing[:k]
-        np.minimum(np.maximum(np.rint(code, out=code), grid.lo, out=code), grid.hi, out=code)
+            moved += ratios[k, :k] @ missing[:k]
+        np.minimum(np.maximum(np.rint(moved, out=code), grid.lo, out=code), grid.hi, out=code)
         miss -= code
+    left -= q
+    left *= pivots

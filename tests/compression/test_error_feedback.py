@@ -14,6 +14,7 @@ from npquant.compression.error_feedback import (
     SLICE,
     damped_hessian,
     hessian_factor,
+    round_at_cost,
     round_with_feedback,
     round_with_feedback_plain,
 )
@@ -160,6 +161,59 @@ def test_round_with_feedback_laws_kill(law: Callable[[Feedback, Drawn], object],
     with pytest.raises(AssertionError):
         for seed in range(20):
             law(mutant, Drawn(seed))
+
+
+Costed = Callable[[Float64, Float64, RoundingGrid], tuple[Float64, Float64]]
+
+
+def costed(w: Float64, hessian: Float64, grid: RoundingGrid) -> tuple[Float64, Float64]:
+    return round_at_cost(w, hessian_factor(hessian), grid)
+
+
+def law_cost_is_the_quadratic_form(rounded: Costed, p: Drawn) -> None:
+    """E38: the cost of the codes is (s q - w)^T H (s q - w), to rounding errors.
+
+    Both are |V^T m|^2, m = s q - w, each entry of V^T m a sum of K + 2 terms below |V| |m|: off by (K + 3) u |V| |m|,
+    doubled, as H is rounded too. e <= |V| |m| sqrt(K) in norm, so a square is off by twice the product of both.
+    """
+    q, cost = rounded(p.w, p.hessian, p.grid)
+    missing = p.grid.s * q - p.w
+    size = np.trace(p.hessian) * (np.square(p.w) + np.square(p.grid.s * q)).sum(axis=0)
+    wanted = (missing * (p.hessian @ missing)).sum(axis=0)
+    np.testing.assert_array_equal(q, blocked(p.w, p.hessian, p.grid))
+    assert (np.abs(cost - wanted) <= 8 * (len(q) + 3) * EPS * size).all()
+
+
+@given(seed=SEEDS)
+def test_round_at_cost_law(seed: int) -> None:
+    """What feedback leaves is what the Hessian says of the codes."""
+    law_cost_is_the_quadratic_form(costed, Drawn(seed))
+
+
+def test_round_at_cost_law_kills() -> None:
+    """A cost in steps, one without the pivots, one of the first block alone, and that of other codes are caught."""
+
+    def in_steps(w: Float64, hessian: Float64, grid: RoundingGrid) -> tuple[Float64, Float64]:
+        q, cost = costed(w, hessian, grid)
+        return q, cost / np.square(grid.s)
+
+    def without_pivots(w: Float64, hessian: Float64, grid: RoundingGrid) -> tuple[Float64, Float64]:
+        q, _ = costed(w, hessian, grid)
+        factor = hessian_factor(hessian)
+        return q, np.square((factor / np.diag(factor)).T @ (w - grid.s * q)).sum(axis=0)
+
+    def first_block(w: Float64, hessian: Float64, grid: RoundingGrid) -> tuple[Float64, Float64]:
+        q, _ = costed(w, hessian, grid)
+        return q, np.square((hessian_factor(hessian).T @ (w - grid.s * q))[:BLOCK]).sum(axis=0)
+
+    def of_nearest(w: Float64, hessian: Float64, grid: RoundingGrid) -> tuple[Float64, Float64]:
+        missing = w - grid.s * grid.nearest(w)
+        return blocked(w, hessian, grid), (missing * (hessian @ missing)).sum(axis=0)
+
+    for wrong in (in_steps, without_pivots, first_block, of_nearest):
+        with pytest.raises(AssertionError):
+            for seed in range(20):
+                law_cost_is_the_quadratic_form(wrong, Drawn(seed))
 
 
 def test_round_with_feedback_rounds_more_neurons_than_a_slice() -> None:

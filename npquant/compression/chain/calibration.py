@@ -28,7 +28,7 @@ RANGE_SHARES = np.arange(40, 7, -1) / 40
 
 
 def checked_rows(x: ArrayLike, name: str = "x_calibration") -> Float64:
-    """Return calibration rows x, numbers (R, K), as a float64 copy that is a matrix with a row and finite throughout.
+    """Return calibration rows x, numbers (R, K), as float64: a matrix with a row, finite throughout.
 
     ValueError, with `name` in its message, if x is not a matrix, has no row or column, or holds NaN or infinity.
 
@@ -36,7 +36,7 @@ def checked_rows(x: ArrayLike, name: str = "x_calibration") -> Float64:
     array([[1., 2.]])
     """
     with np.errstate(invalid="ignore"):  # of a signalling NaN, which is refused below
-        rows = np.array(x, dtype=np.float64)
+        rows = np.asarray(x, np.float64)
     if rows.ndim != 2 or rows.size == 0:
         raise ValueError(f"{name} has shape {rows.shape}; calibration needs (R, K) training rows, R and K at least 1")
     finite = np.isfinite(rows).all(axis=1)

@@ -46,7 +46,7 @@ class RoundingGrid:
         np.maximum(codes, self.lo, out=codes)
         return np.asarray(np.minimum(codes, self.hi, out=codes))
 
-    def select(self, at: slice) -> RoundingGrid:
+    def select(self, at: slice | NDArray[np.int64]) -> RoundingGrid:
         """Return the grid of the neurons `at`."""
         return RoundingGrid(self.s[at], self.lo[at], self.hi[at])
 
@@ -145,7 +145,7 @@ def _rounding_errors(w: Float64, scales: Float64, qmin: int, qmax: int) -> Float
         off = np.empty_like(part)
         for error, s in zip(errors[:, n : n + neurons], scales[:, n : n + neurons], strict=True):
             np.divide(part, s, out=off)
-            np.clip(np.rint(off, out=off), qmin, qmax, out=off)
+            np.minimum(np.maximum(np.rint(off, out=off), qmin, out=off), qmax, out=off)  # np.clip, in half its time
             off *= s
             off -= part
             error[:] = np.square(off, out=off).sum(axis=0)

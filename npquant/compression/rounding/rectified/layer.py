@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -26,11 +25,7 @@ from npquant.compression.rounding.rectified.layer_objective import (
 )
 from npquant.compression.rounding.rectified.plain_hessian import PlainHessian, plain_hessian, refit
 from npquant.compression.rounding.rectified.quadratic_form import make_form
-from npquant.compression.rounding.rectified.rounding_path import (
-    FLOAT32_MAX,
-    PAIRS,
-    RoundedLayer,
-)
+from npquant.compression.rounding.rectified.rounding_path import FLOAT32_MAX, RoundedLayer
 from npquant.compression.rounding.rectified.rounding_search import search_paths
 from npquant.compression.rounding.rectified.wide_search import search_wide
 from npquant.kernels.affine import quantize
@@ -38,11 +33,11 @@ from npquant.kernels.qparams import FLOAT32_TINY, QuantParams
 
 # One pass on real codes, and up to five among integers; three were found to be nearly as good.
 PASSES = 6
-# Shares of the scale of uniform quantization that paths start from.
+# Shares of the scale of uniform quantization that paths start from; the first is where many inputs begin to climb.
 START_SCALES = (1.0, 0.8, 0.9, 1.1, 1.2)
 # A layer with more inputs is rounded under one Hessian, and then by rows: its K^2 covariances a neuron would cost more.
 FEW_INPUTS = 64
-# Neurons are worked on in slices, so that memory does not grow with N: at most so many, with so many covariances.
+# Neurons are worked on in slices, so that memory does not grow with N: so many; with few inputs so many covariances.
 SLICE = 512
 SLICE_COVARIANCES = 2**22
 
@@ -77,15 +72,15 @@ def rectify_layer(
 ) -> RectifiedLayer:
     """Round one layer's weights so that the weighted error of its outputs is small: E9 to E14.
 
-    phi <= phi_rtn and phi <= bound, up to 1e-12 of Phi(0). For up to 64 inputs by E21 to E23, else by E27 to E29. At
-    2 bits each neuron tries both sides, the upper one as -w on [-2, 1]. At last, w rounded to nearest is taken where it
-    has less Phi. Deterministic; float64 throughout. `pull` is the factor of E4, one for all neurons or one for
-    each, `damping` that of E27; `passes`, >= 1, those of coordinate
-    descent at most, of which a layer with more than 64 inputs makes two; `scale` (N,) the scales to start from, by
-    default those of `choose_weight_params`, for the refitted weights and for w; `start_scales` shares of these to start
-    from, > 0, each neuron keeps its best: by default 1, .8, .9, 1.1 and 1.2, and 1 where `scale` is given. ValueError
-    if the arrays do not agree or are not finite, bits is not valid, passes < 1, a scale is not a positive normal
-    float32, or a start scale is not positive.
+    phi <= phi_rtn and phi <= bound, up to 1e-12 of Phi(0). For up to 64 inputs by E21 to E23, else by E27 to E29 and
+    E39. At 2 bits each neuron tries both sides, the upper one as -w on [-2, 1]. At last, w rounded to nearest is taken
+    where it has less Phi. Deterministic; float64 throughout. `pull` is the factor of E4, one for all neurons or one for
+    each, `damping` that of E27; `passes`, >= 1, those of coordinate descent at most, of which a layer with more than 64
+    inputs makes two; `scale` (N,) the scales to start from, by default those of `choose_weight_params`, for the
+    refitted weights and for w; `start_scales` shares of these to start from, > 0, each neuron keeps its best: by
+    default 1, .8, .9, 1.1 and 1.2, and 1 where `scale` is given. With many inputs the first of them is tried first.
+    ValueError if the arrays do not agree or are not finite, bits is not valid, passes < 1, a scale is not a positive
+    normal float32, or a start scale is not positive.
 
     >>> x = np.array([[1.0, 1.0], [-1.0, -1.0]])
     >>> w = np.array([[0.4], [0.4]])
@@ -102,7 +97,7 @@ def rectify_layer(
     start = None if scale is None else QuantParams(np.asarray(scale).reshape(neurons), 0, qmin, qmax)
     shares = _checked_shares(start_scales, given=scale is not None)
     few = inputs <= FEW_INPUTS
-    size = max(1, min(SLICE, SLICE_COVARIANCES // (inputs * (inputs if few else PAIRS))))
+    size = max(1, min(SLICE, SLICE_COVARIANCES // inputs**2)) if few else SLICE
     centre = rows.mean(axis=0)
     rows = rows - centre
     plain = None if few else plain_hessian(rows, damping)
@@ -110,8 +105,8 @@ def rectify_layer(
     for n in range(0, neurons, size):
         columns = slice(n, n + size)
         first = None if start is None else np.asarray(start.scale, np.float64)[columns]
-        targets, weights, importance = (np.ascontiguousarray(a[:, columns]) for a in of_neurons)
-        problem = objective_of(rows, centre, targets, weights, importance, pulls[columns])
+        targets, weights, importance = (a[:, columns] for a in of_neurons)
+        problem = objective_of(rows, centre, targets, weights, np.ascontiguousarray(importance), pulls[columns])
         parts.append(_rectify(problem, plain, bits, passes, first, shares))
     return _joined(parts)
 
@@ -161,17 +156,23 @@ def _search(
     shares: tuple[float, ...],
 ) -> tuple[RoundedLayer, NDArray[np.bool_], Float64]:
     """Search from all scales, at 2 bits on both sides; return what was found, on which side, and v*."""
+    qmin, qmax = weight_grid(bits)
+    signs, lowest, highest = ([1, -1], [qmin, -qmax], [qmax, -qmin]) if bits == 2 else ([1], [qmin], [qmax])
+
+    def scales(v: Float64) -> Float64:
+        """Return the scales to start from, (sides, shares, N)."""
+        seen = v if bits == 8 else _seen(problem, v)
+        return np.stack([_starting_scales(sign * seen, bits, start, shares) for sign in signs])
+
     if plain is None:
         form = make_form(problem)
-        v, search = form.refit(), partial(search_paths, form)
+        v, each = form.refit(), len(shares)
+        every = scales(v).reshape(-1, v.shape[1])
+        found, taken = search_paths(form, v, every, np.repeat(lowest, each), np.repeat(highest, each), passes)
     else:
-        v, search = refit(problem, plain), partial(search_wide, problem, plain.factor)
-    qmin, qmax = weight_grid(bits)
-    grids = [(qmin, qmax), (-qmax, -qmin)] if bits == 2 else [(qmin, qmax)]
-    seen = v if bits == 8 else _seen(problem, v)
-    scales = np.concatenate([_starting_scales(sign * seen, bits, start, shares) for sign in (1, -1)[: len(grids)]])
-    lowest, highest = np.repeat(grids, len(shares), axis=0).T
-    found, taken = search(v, scales, lowest, highest, passes)
+        v, ladder = refit(problem, plain), sorted(range(len(shares)), key=shares.__getitem__)
+        climbed = scales(v)[:, ladder]
+        found, taken = search_wide(problem, plain.factor, v, climbed, ladder.index(0), lowest, highest, passes)
     # By the rows, as every report and law computes it: the searches are right to 2^-53 of Phi(0), not of Phi.
     found = replace(found, phi=problem.phi(found.s * found.q))
     return found, taken >= len(shares), v
@@ -183,7 +184,7 @@ def _seen(problem: LayerObjective, v: Float64) -> Float64:
     But at 8 bits, where a scale that is too small for them costs more than one that is too large for the others.
     """
     varies = problem.x.min(axis=0) < problem.x.max(axis=0)
-    return v * varies[:, np.newaxis] if varies.any() else v
+    return v if varies.all() or not varies.any() else v * varies[:, np.newaxis]
 
 
 def _starting_scales(v: Float64, bits: Bits, start: Float64 | None, shares: tuple[float, ...]) -> Float64:

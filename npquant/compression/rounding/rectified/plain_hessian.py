@@ -29,6 +29,8 @@ from npquant.compression.least_squares import (
 from npquant.compression.rounding.rectified.layer_objective import PULL, LayerObjective
 
 REFIT_STEPS = 3
+# Neurons that take their steps together: each holds five vectors of weights.
+REFITTED = 128
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,6 +71,12 @@ def refit(problem: LayerObjective, plain: PlainHessian) -> Float64:
     >>> refit(problem, plain_hessian(problem.x, 1e-9)).round(6)
     array([[3.]])
     """
+    parts = [slice(n, n + REFITTED) for n in range(0, problem.w.shape[1], REFITTED)]
+    return np.concatenate([_refit(problem.select(at), plain) for at in parts], axis=1)
+
+
+def _refit(problem: LayerObjective, plain: PlainHessian) -> Float64:
+    """E9, E37, of neurons side by side."""
     from scipy.linalg import solve_triangular
 
     share, image = problem.lam / plain.added, np.empty_like(problem.z)

@@ -31,8 +31,6 @@ NEGLIGIBLE_RESCALE = 1e-9
 BLOCK = 16
 # Errors of rows that a step changes at a time: 128 kB, which stay in the cache until the next block has read them.
 CACHED = 2**14
-# Covariances that are held for each input of a neuron, rounded up.
-PAIRS = (BLOCK + 2) // 2
 
 
 @dataclass(frozen=True, slots=True, eq=False)

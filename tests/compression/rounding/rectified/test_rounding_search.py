@@ -288,8 +288,8 @@ def test_rectify_layer_refuses_start_scales(shares: tuple[float, ...]) -> None:
 def test_rectify_layer_more_starts_cost_less_error() -> None:
     """Phi of five starts, summed over neurons, is below that of one; both routes take start scales."""
     rng = np.random.default_rng(0)
-    x, w = rng.random((120, 24)), rng.normal(0, 1, (24, 16))
-    arrays = x, x @ w, w, np.ones((120, 16))
+    x, w = rng.random((120, 24)), rng.normal(0, 1, (24, 100))
+    arrays = x, x @ w, w, np.ones((120, 100))
     one, five = (rectify_layer(*arrays, "ternary", start_scales=shares).phi.sum() for shares in ((1.0,), None))
     assert five < one
     with pytest.MonkeyPatch.context() as patch:
