@@ -1,8 +1,8 @@
 """Two codes of a neuron turned at once, at the scale that suits them best: how rounding ends where inputs are few.
 
 Legend: as in quadratic_form; q (K, N) integer codes, low and high (K, N) floor and ceiling of E10, s (N,) scales, > 0;
-`most` pairs at most, >= 0; p and c as in E29. Of one neuron: gram (K, K); b, q, d (K,), b being half of Phi's gradient
-at 0, downhill, and d the step of a code to its other side; y = G q.
+`most` pairs at most, >= 0; p and c as in E29; `noise` Phi's rounding errors. Of one neuron: gram (K, K); b, q, d (K,),
+b being half of Phi's gradient at 0, downhill, and d the step of a code to its other side; y = G q.
 
 E36 (pairs)     q_i += d_i, q_j += d_j, the pair that leaves the least Phi at its best scale, while one lowers it; i = j
                 turns one code.  d = floor(a) + ceil(a) - 2 q,
@@ -43,7 +43,7 @@ def flip_pairs(
     for n, gram in enumerate(form.gram):
         best, ends, slope = q[:, n], low[:, n] + high[:, n], b[:, n]
         for _ in range(most):
-            turned = _best_pair(gram, slope, best, ends - 2 * best)
+            turned = _best_pair(gram, slope, best, ends - 2 * best, noise[n])
             if not _gain(gram, slope, turned) > _gain(gram, slope, best) + noise[n]:
                 break
             best = turned
@@ -60,15 +60,15 @@ def _gain(gram: Float64, b: Float64, q: Float64) -> float:
     return p * p / c if p > 0 and c > 0 else 0.0
 
 
-def _best_pair(gram: Float64, b: Float64, q: Float64, d: Float64) -> Float64:
-    """Return the codes after the pair, or the one code, that leaves the least Phi."""
+def _best_pair(gram: Float64, b: Float64, q: Float64, d: Float64, noise: float) -> Float64:
+    """Return the codes after the pair, or the one code, that leaves the least Phi: the first of equal ones."""
     rise, cost = d * b, d * (2 * (gram @ q) + d * np.diag(gram))
     p = q @ b + np.add.outer(rise, rise)
     c = q @ gram @ q + np.add.outer(cost, cost) + 2 * np.outer(d, d) * gram
     np.fill_diagonal(p, q @ b + rise)
     np.fill_diagonal(c, q @ gram @ q + cost)
     gains = np.divide(np.square(np.maximum(p, 0)), c, out=np.zeros_like(p), where=c > 0)
-    pair = np.array(np.unravel_index(gains.argmax(), gains.shape))
+    pair = np.array(np.unravel_index(np.argmax(gains >= gains.max() - noise), gains.shape))
     turned = q.copy()
     turned[pair] += d[pair]
     return turned
