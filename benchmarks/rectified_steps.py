@@ -41,6 +41,11 @@ def first_only(v: Any, factor: Any, low: Any, high: Any, s: Any) -> Any:
     return np.clip(np.rint(v[:, np.newaxis] / s), low, high)
 
 
+def unturned(form: Any, q: Any, low: Any, high: Any, s: Any, most: int) -> Any:
+    """Leave codes and scales as they are, in place of turning pairs."""
+    return q, s
+
+
 def one_by_one(v: Any, factor: Any, grid: Any) -> Any:
     """Round to nearest, in place of error feedback; the cost is E38 of these codes."""
     q = grid.nearest(v)
@@ -66,6 +71,7 @@ def steps(*, wide: bool) -> dict[str, Without]:
         table["one walk"] = ([(wide_search, "WALKS", 1)], {})
     else:
         table["no nearest plane (E23)"] = ([(rounding_search, "nearest_plane", first_only)], {})
+        table["no pairs (E36)"] = ([(rounding_search, "flip_pairs", unturned)], {})
     table["polish_steps=300"] = ([], {"polish_steps": 300})
     return table
 

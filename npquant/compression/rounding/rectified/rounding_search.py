@@ -1,9 +1,10 @@
-"""Rectified rounding of a layer with few inputs: several paths from several scales, the best one followed to its end.
+"""Rectified rounding of a layer with few inputs: several paths from several scales, pairs of codes of the best turned.
 
 Legend: as in quadratic_form; v (K, N) where paths start, E22 or w; a real codes, q integer codes, s (S, N) scales,
 positive, each a float32; qmin and qmax (S,) the ends of each start's grid, int.
 
-E10 to E14 as in rounding_path, E23 beside E11 and E12. Starts differ in scale, at 2 bits also in the side of the grid.
+E10 to E14 as in rounding_path, E23 beside E11 and E12, E36 at the end. Starts differ in scale, at 2 bits also in the
+side of the grid.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from npquant.arrays import Float64
 from npquant.compression.least_squares import INDISTINCT
+from npquant.compression.rounding.rectified.pair_flips import flip_pairs
 from npquant.compression.rounding.rectified.quadratic_form import (
     QuadraticForm,
     coordinate_pass_form,
@@ -23,7 +25,7 @@ from npquant.compression.rounding.rectified.quadratic_form import (
 )
 from npquant.compression.rounding.rectified.rounding_path import RoundedLayer, expected_rise
 
-# Passes from every start, before the best start alone goes on.
+# Passes from every start, before pairs of the best start alone are turned.
 TRIAL_PASSES = 2
 
 
@@ -43,9 +45,10 @@ def search_paths(
     """Round from every start, and follow the best one of each neuron, in at most `passes`, >= 1.
 
     Every start takes the best of the pass from real codes, the nearest plane (E23) and nearest rounding of a. So E13
-    holds for each, and for the best of them the least E13 holds: that is the `bound`. Then rescale and descend: twice
-    at every start, on from the best one until a pass moves nothing. Returns codes in {floor a, ceil a}, and the start
-    taken (N,), int64: the first of those that are equally good.
+    holds for each, and for the best of them the least E13 holds: that is the `bound`. Then every start is rescaled and
+    descends once more, and in the best one pairs of codes are turned (E36), at most K for each further pass; one or
+    two are the rule. Returns codes in {floor a, ceil a}, and the start taken (N,), int64: the first of those that are
+    equally good.
 
     >>> from npquant.compression.rounding.rectified.layer_objective import make_objective
     >>> from npquant.compression.rounding.rectified.quadratic_form import make_form
@@ -65,12 +68,10 @@ def search_paths(
     # The first start that no other beats by more than rounding errors.
     start = np.argmax(phi <= phi.min(axis=0) + noise, axis=0)
     best = _Starts(*(np.take_along_axis(part, _at(part, start), axis=-2) for part in _parts(starts)))
-    for _ in range(passes - TRIAL_PASSES):
-        before, best = best.q, _descended(form, best)
-        if (best.q == before).all():
-            break
     q, scales = best.q[:, 0], best.s[0]
-    return RoundedLayer(q, scales, form.phi(scales * best.q)[0], bound.min(axis=0)), start
+    if passes > TRIAL_PASSES:
+        q, scales = flip_pairs(form, q, best.low[:, 0], best.high[:, 0], scales, len(q) * (passes - TRIAL_PASSES))
+    return RoundedLayer(q, scales, form.phi((scales * q)[:, np.newaxis])[0], bound.min(axis=0)), start
 
 
 def _first_codes(form: QuadraticForm, v: Float64, at: _Starts, noise: Float64) -> _Starts:

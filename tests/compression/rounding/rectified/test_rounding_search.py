@@ -250,13 +250,13 @@ def ternary(problem: LayerObjective) -> RectifiedLayer:
 
 
 def test_rectify_layer_between_optimum_and_bound() -> None:
-    """On 300 tiny problems; the codes found are the best that there are in nearly nine of ten (in 270)."""
+    """On 300 tiny problems; the codes found are the best that there are in 293 of them."""
     hits = []
     for seed in range(300):
         law_between_optimum_and_bound(ternary, seed)
         problem = tiny(seed)
         hits.append(float(ternary(problem).phi[0]) <= optimum(problem) * (1 + 1e-6) + 1e-12)
-    assert np.mean(hits) > 0.85
+    assert np.mean(hits) > 0.95
 
 
 def test_brute_force_law_kills() -> None:
