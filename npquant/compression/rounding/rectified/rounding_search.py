@@ -55,7 +55,7 @@ def search_paths(
     >>> x = np.ones((1, 2)) * [[1.0], [-1.0]]
     >>> form = make_form(make_objective(x, x @ [[0.4], [0.4]], [[0.4], [0.4]], np.ones((2, 1)), pull=0.01))
     >>> search_paths(form, form.w, np.array([[1.0], [0.8]]), [-1, -1], [1, 1], 6)[0].q.ravel()
-    array([0., 1.])
+    array([1., 1.])
     """
     lowest, highest = (np.asarray(end, np.float64)[:, np.newaxis] for end in (qmin, qmax))
     a = np.clip(v[:, np.newaxis] / s, lowest, highest)
