@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from npquant.arrays import Float64
 from npquant.compression.least_squares import PULL, conjugate_gradients
 from npquant.compression.pruning.float_layers import layer_outputs
-from npquant.compression.pruning.neurons.output_metric import mean_metrics, output_curvature, output_loss
+from npquant.compression.pruning.neurons.output_metric import mean_costs, output_curvature, output_loss
 from npquant.nn.activations import ACTIVATIONS, activate
 from npquant.nn.model import DenseLayer
 
@@ -163,8 +163,7 @@ def _make_problem(layers: tuple[DenseLayer, ...], x: Float64, target: Float64, o
     """Find the units and the pull of S10."""
     inputs = _activations(layers, x)
     units, means, pull = [], [], []
-    for layer, h, metric in zip(layers, inputs, mean_metrics(layers, inputs[1:], output), strict=False):
-        cost = np.diag(metric)
+    for layer, h, cost in zip(layers, inputs, mean_costs(layers, inputs[1:], output), strict=False):
         with np.errstate(over="ignore", invalid="ignore"):
             mean, spread = h.mean(axis=0), h.std(axis=0)
             size = np.sqrt(np.square(layer.w) @ cost)

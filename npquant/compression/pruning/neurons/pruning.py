@@ -204,13 +204,13 @@ def _checked_plan(
 
 
 def _metrics(plan: _Plan, wide: FloatMLP, x: Float64, h: Sequence[Float64]) -> Sequence[Float64]:
-    """Return M of each layer, empty where nothing reads it."""
+    """Return what errors of a hidden layer's neurons cost, M of the layer after it; empty where nothing reads it."""
     if plan.ranking.criterion != "obs" or not any(plan.rates):
-        return [np.eye(0)] * len(h)
+        return [np.eye(0)] * (len(h) - 1)
     rows = evenly_spaced(x, MOST_ROWS)
     if len(rows) < len(x):
         h = [np.asarray(a, np.float64) for a in wide.activations(rows)]
-    return mean_metrics(wide.layers, h, plan.ranking.output)
+    return mean_metrics(wide.layers, h, plan.ranking.output, first=1)
 
 
 def _counts(
@@ -226,7 +226,7 @@ def _counts(
         others = np.setdiff1d(np.arange(h[i].shape[1]), removable.all)
         tail = [DenseLayer(removable.v[others], removable.b, following.activation), *wide.layers[i + 2 :]]
         w = float64_parameters(layer)[0]
-        ranked = plan.ranking.costs(h[i][:, others], w[:, others], tail, metrics[i + 1])
+        ranked = plan.ranking.costs(h[i][:, others], w[:, others], tail, metrics[i])
         costs.append(np.concatenate([np.zeros(len(removable.all)), ranked])[:limit])
     return spend_on_cheapest(costs, int(np.floor(plan.rates[0] * sum(wide.neurons[:-1]) + 0.5)))
 
@@ -242,7 +242,7 @@ def _prune_layers(
     """Prune the hidden layers in order, each on what the layers before it deliver by now."""
     left, a, done = list(layers), x, []
     for i, count in enumerate(counts):
-        removed, left[i : i + 2], a = _prune_layer(plan, a, left[i:], z[i + 1], metrics[i + 1], count)
+        removed, left[i : i + 2], a = _prune_layer(plan, a, left[i:], z[i + 1], metrics[i], count)
         done.append(removed)
     return tuple(left), tuple(done)
 
