@@ -135,6 +135,28 @@ def solve_kept(matrix: Float64, gradient: Float64, kept: Mask) -> Float64:
     return step
 
 
+def inverse_of(matrix: Float64) -> Float64:
+    """S4. A^-1, exactly symmetric, where A stood: `matrix` (K, K) is positive definite, and its memory is taken.
+
+    By a Cholesky factor: a second matrix of that size is never held. LinAlgError if A is not positive definite.
+
+    >>> inverse_of(np.array([[4.0, 2.0], [2.0, 2.0]])).round(6)
+    array([[ 0.5, -0.5],
+           [-0.5,  1. ]])
+    """
+    # Imported here: reading a network should not wait for scipy.
+    from scipy.linalg.lapack import dpotrf, dpotri
+
+    # In the order of LAPACK: A is symmetric, so that its transpose is A.
+    lower, failed = dpotrf(matrix.T, lower=True, overwrite_a=True)
+    if failed:
+        raise np.linalg.LinAlgError(f"the matrix of shape {matrix.shape} is not positive definite; raise the damping")
+    inverse: Float64 = dpotri(lower, lower=True, overwrite_c=True)[0]
+    for k in range(len(inverse)):
+        inverse[k, k + 1 :] = inverse[k + 1 :, k]
+    return inverse
+
+
 def conjugate_gradients(
     product: Callable[[Float64], Float64],
     gradient: Float64,

@@ -21,6 +21,7 @@ from npquant.compression.least_squares import (
     damp_by_mean_variance,
     damp_by_own_variance,
     dot_of_columns,
+    inverse_of,
     pull_by_rows,
     ratio_or_zero,
     solve_kept,
@@ -157,6 +158,39 @@ def test_solve_together_of_one_matrix_each_is_neuron_by_neuron(seed: int) -> Non
     together = solve_together(matrix, g)
     for n in range(neurons):
         assert np.array_equal(together[:, [n]], solve_together(matrix[n], g[:, [n]]))
+
+
+def is_the_inverse(invert: Callable[[Float64], Float64], seed: int) -> bool:
+    """Say whether A P is the unit matrix up to rounding, and P its own transpose, bit for bit."""
+    rng = np.random.default_rng(seed)
+    k = int(rng.integers(1, 20))
+    root = rng.normal(size=(k, 2 * k))
+    a = damp_by_mean_variance(root @ root.T, 1e-2)
+    p = invert(a.copy())
+    # A factor, its inverse and their product: k (k + 1) u each, times |A| |P| = cond A; and the product that checks it.
+    slack = 10 * k * (k + 1) * UNIT * np.linalg.cond(a)
+    return bool(np.array_equal(p, p.T) and np.abs(a @ p - np.eye(k)).max() <= slack)
+
+
+@given(seed=SEEDS)
+def test_inverse_of_is_the_inverse(seed: int) -> None:
+    """S4: A P = I, P symmetric."""
+    assert is_the_inverse(inverse_of, seed)
+
+
+def test_inverse_law_kills_half_an_inverse_and_that_of_a_factor() -> None:
+    """One triangle alone, and the inverse of the Cholesky factor, are seen."""
+    for wrong in (lambda a: np.tril(inverse_of(a)), lambda a: np.linalg.inv(np.linalg.cholesky(a))):
+        assert not all(is_the_inverse(wrong, seed) for seed in range(5))
+
+
+def test_inverse_of_takes_the_memory_and_refuses_what_has_no_factor() -> None:
+    """P stands where A was; nothing has the empty inverse; a matrix that is not positive definite is named."""
+    a = np.eye(3) + 1
+    assert np.shares_memory(inverse_of(a), a)
+    assert inverse_of(np.empty((0, 0))).shape == (0, 0)
+    with pytest.raises(np.linalg.LinAlgError, match="not positive definite; raise the damping"):
+        inverse_of(np.ones((2, 2)) - 1e-3 * np.eye(2))
 
 
 # --- dampings, each its equation

@@ -78,7 +78,7 @@ def mean_metrics(layers: Sequence[DenseLayer], h: Sequence[Float64], output: str
 
 
 def mean_costs(layers: Sequence[DenseLayer], h: Sequence[Float64], output: str) -> list[Float64]:
-    """S9. The diagonals (N,) of `mean_metrics`, by layer, without the matrices: N numbers and not N^2.
+    """S9. The diagonals (N,) of `mean_metrics`, by layer, without the matrices: N numbers and not N^2. h as there.
 
     >>> layer = DenseLayer(np.eye(2), np.zeros(2), "identity")
     >>> mean_costs([layer], [np.zeros((3, 2))], "softmax")[0].round(2)
