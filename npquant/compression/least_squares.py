@@ -47,6 +47,8 @@ REFIT_PULL: Final = 1e-4
 NEGLIGIBLE: Final = 1e-9
 # Errors that differ by less than this share of what is compared, or of Phi(0), differ by rounding errors.
 INDISTINCT: Final = 1e-12
+# Numbers of a product that is not held as a whole.
+IN_CACHE: Final = 2**14
 # Added to a diagonal below this, a damping would have an inverse that overflows: inputs vary by less than 1e-146.
 LEAST_DAMPING: Final = float(np.finfo(np.float64).tiny / np.finfo(np.float64).eps)
 
@@ -176,8 +178,8 @@ def conjugate_gradients(
     >>> conjugate_gradients(lambda t: np.array([2.0, 4.0]) * t, np.array([1.0, 1.0]), 2).round(6)
     array([0.5 , 0.25])
     """
-    # What is new in a step is written where something old was: to map memory costs more than to fill it.
-    step, residual, moved = np.zeros_like(gradient), gradient.copy(), np.empty_like(gradient)
+    step, residual = np.zeros_like(gradient), gradient.copy()
+    del gradient  # free where the caller keeps none: with long vectors, each counts
     direction = precondition(residual).copy()
     square = dot(residual, direction)
     least = enough * square
@@ -187,14 +189,28 @@ def conjugate_gradients(
         image = product(direction)
         # A neuron without residual has no direction left: 0 / 0 is a step of 0.
         length = ratio_or_zero(square, dot(direction, image))
-        step += np.multiply(length, direction, out=moved)
+        add_multiple(step, length, direction)
         if left > 1:
-            residual -= np.multiply(length, image, out=moved)
+            add_multiple(residual, -length, image)
+            del image
             towards = precondition(residual)
             before, square = square, dot(residual, towards)
             direction *= ratio_or_zero(square, before)
             direction += towards
     return step
+
+
+def add_multiple(target: Float64, factor: Any, source: Float64) -> None:
+    """target += factor source, both (K,) or (K, N), `factor` a number or (N,): no more of it at a time than IN_CACHE.
+
+    >>> target = np.array([1.0, 2.0])
+    >>> add_multiple(target, 0.5, np.array([4.0, 8.0]))
+    >>> target
+    array([3., 6.])
+    """
+    rows = max(1, IN_CACHE * len(target) // max(1, target.size))
+    for k in range(0, len(target), rows):
+        target[k : k + rows] += factor * source[k : k + rows]
 
 
 def dot_of_columns(a: Float64, b: Float64) -> Float64:

@@ -58,5 +58,7 @@ def layer_outputs(layer: DenseLayer, a: Float64) -> Float64:
 
 def in_dtype(layer: DenseLayer, dtype: np.dtype[Any]) -> DenseLayer:
     """Return the layer with its parameters rounded to `dtype`; ValueError, from DenseLayer, if one overflows there."""
+    if layer.w.dtype == dtype:
+        return layer
     with np.errstate(over="ignore", under="ignore"):
         return DenseLayer(layer.w.astype(dtype), layer.b.astype(dtype), layer.activation)
