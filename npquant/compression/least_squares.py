@@ -82,9 +82,18 @@ def damp_by_own_variance(matrix: Float64, share: float) -> Float64:
     array([[6., 0.],
            [0., 1.]])
     """
-    damped, variance = matrix.copy(), np.diag(matrix)
-    damped[np.diag_indices_from(damped)] = np.where(variance > 0, variance * (1 + share), 1.0)
+    damped = matrix.copy()
+    damped[np.diag_indices_from(damped)] = with_own_share(np.diag(matrix), share)
     return damped
+
+
+def with_own_share(variance: Float64, share: float) -> Float64:
+    """U0. The damped diagonal: each `variance` (K,) of an input and a share of it, and 1 where it is 0.
+
+    >>> with_own_share(np.array([4.0, 0.0]), 0.5)
+    array([6., 1.])
+    """
+    return np.where(variance > 0, variance * (1 + share), 1.0)
 
 
 def pull_by_rows(energy: Any, mass: Any, rows: int, inputs: int, pull: float = PULL) -> Any:
@@ -121,19 +130,23 @@ def solve_kept(matrix: Float64, gradient: Float64, kept: Mask) -> Float64:
     """U5. The step t (K, N) that solves each neuron on the inputs that it keeps, `kept` (K, N), and is 0 elsewhere.
 
     By a Cholesky factor of these rows and columns of the matrix (K, K): |S|^3 / 3 products for a neuron that keeps S.
+    LinAlgError if they are not positive definite.
 
     >>> solve_kept(np.array([[2.0, 1.0], [1.0, 4.0]]), np.array([[1.0], [1.0]]), np.array([[False], [True]])).ravel()
     array([0.  , 0.25])
     """
     # Imported here: reading a network should not wait for scipy.
-    from scipy.linalg import cho_factor, cho_solve
+    from scipy.linalg.lapack import dposv
 
     step = np.zeros_like(gradient)
     for n in range(gradient.shape[1]):
         s = np.flatnonzero(kept[:, n])
         if len(s):
-            factor = cho_factor(matrix[np.ix_(s, s)], lower=True, overwrite_a=True, check_finite=False)
-            step[s, n] = cho_solve(factor, gradient[s, n], check_finite=False)
+            # In the order of LAPACK: the matrix is symmetric, so that its transpose is itself.
+            own = matrix[s].take(s, axis=1).T
+            _, step[s, n], failed = dposv(own, gradient[s, n], lower=True, overwrite_a=True)
+            if failed:
+                raise np.linalg.LinAlgError(f"the matrix of neuron {n} is not positive definite; raise the damping")
     return step
 
 

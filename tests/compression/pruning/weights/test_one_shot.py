@@ -12,7 +12,13 @@ from numpy.typing import NDArray
 from npquant.compression.least_squares import OBS_DAMPING
 from npquant.compression.pruning.float_layers import ALLOCATIONS
 from npquant.compression.pruning.weights.input_metric import input_metric
-from npquant.compression.pruning.weights.masks import kept_count, mask_by_count, mask_by_pattern, masks_by_shared_count
+from npquant.compression.pruning.weights.masks import (
+    kept_count,
+    mask_by_count,
+    mask_by_pattern,
+    mask_by_score,
+    masks_by_shared_count,
+)
 from npquant.compression.pruning.weights.one_shot import (
     COMPENSATIONS,
     CRITERIA,
@@ -178,6 +184,36 @@ def test_weight_scores_do_not_overflow() -> None:
 
 
 # --- U3, U4: masks
+
+
+def keeps_what_the_order_keeps(choose: Callable[[Float64, int], Mask], seed: int) -> bool:
+    """Say whether a mask by scores, many of them equal, is the one by their order, ties by index."""
+    rng = np.random.default_rng(seed)
+    shape = (int(rng.integers(1, 9)), int(rng.integers(1, 5)))
+    score = rng.integers(0, 4, shape).astype(float)
+    count = int(rng.integers(1, score.size + 1))
+    order = np.argsort(score.ravel(), kind="stable")
+    wanted = mask_by_count(RemovalOrder(order, score.ravel()[order]), shape, count)
+    return np.array_equal(choose(score, count), wanted)
+
+
+@given(seed=SEEDS)
+def test_mask_by_score_keeps_what_the_order_keeps(seed: int) -> None:
+    """U3: the border alone tells which weights stay; of equal scores the lower index goes first."""
+    assert keeps_what_the_order_keeps(mask_by_score, seed)
+
+
+def test_order_law_kills_other_ties() -> None:
+    """Of equal scores the higher index gone first, and all equal ones kept, are seen."""
+
+    def first_stays(score: Float64, count: int) -> Mask:
+        return np.asarray(mask_by_score(score[::-1, ::-1], count)[::-1, ::-1])
+
+    def all_stay(score: Float64, count: int) -> Mask:
+        return np.asarray(score >= np.sort(score, axis=None)[-count])
+
+    for wrong in (first_stays, all_stay):
+        assert not all(keeps_what_the_order_keeps(wrong, seed) for seed in range(10))
 
 
 @given(SEEDS, st.integers(1, 20), st.integers(1, 5), st.integers(1, 9), st.integers(1, 9))
