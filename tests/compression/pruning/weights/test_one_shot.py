@@ -25,7 +25,7 @@ from npquant.compression.pruning.weights.one_shot import (
     prune_weights,
     prune_weights_with_report,
 )
-from npquant.compression.pruning.weights.refit import refit_kept_weights
+from npquant.compression.pruning.weights.refit import SLICE, refit_kept_weights
 from npquant.compression.pruning.weights.saliency import (
     RemovalOrder,
     obs_removals,
@@ -549,3 +549,16 @@ def test_obs_pattern_takes_the_cheapest_of_the_groups_with_room() -> None:
     model = FloatMLP((DenseLayer(w, np.zeros(1), "identity"),))
     pruned = prune_weights(model, a, (1, 3), "obs", "bare").layers[0].w
     assert sorted(gone) == list(np.flatnonzero(pruned[:, 0] == 0))
+
+
+def test_refit_solves_more_neurons_than_a_slice() -> None:
+    """U5: slices join without a seam: neurons again and again are solved as the first of their kind."""
+    rng = np.random.default_rng(0)
+    a, w, z = drawn_inputs(rng, 40, 6), rng.normal(size=(6, 3)), rng.normal(size=(40, 3))
+    kept, times = rng.random((6, 3)) < 0.6, SLICE // 3 + 2
+    v, b = refit_kept_weights(a, np.tile(w, times), np.tile(kept, times), np.tile(z, times), 1e-2)
+    one, bias = refit_kept_weights(a, w, kept, z, 1e-2)
+    # Sums of 40 rows in another order, in systems of condition below 1 + 6 / 1e-2 in the inputs' own units: 40 u 601.
+    np.testing.assert_allclose(v, np.tile(one, times), rtol=0, atol=40 * 2.0**-53 * 601 * (1 + np.abs(one).max()))
+    np.testing.assert_allclose(b, np.tile(bias, times), rtol=0, atol=40 * 2.0**-53 * 601 * (1 + np.abs(a).sum()))
+    assert (v[~np.tile(kept, times)] == 0).all()
