@@ -6,9 +6,9 @@ One clipped-ReLU layer of K x K weights and one of K x 10, on SYNTHETIC inputs o
 process of its own with one BLAS thread: seconds of CPU, in brackets over those of GPTQ at 4 bits, and how far memory
 rises above network and rows, in MB and in brackets as a multiple of what the weights and the Hessian of the wide layer
 take, 16 K^2 bytes. 4,096 is run by --widths 4096 and needs 1 GB. The exponents are those of the last doubling of K.
-Before a figure is printed: feedback in blocks has the codes of its definition on a small layer; in every process all
-codes lie in their grid, a rectified layer has real <= Phi <= bound and Phi <= that of nearest rounding, and a pruned
-network keeps what was asked.
+Before a figure is printed: feedback in blocks has the codes of its definition on a small layer, and neurons go in the
+order of theirs; in every process all codes lie in their grid, a rectified layer has real <= Phi <= bound and Phi <=
+that of nearest rounding, and a pruned network keeps what was asked.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from npquant.compression.error_feedback import (
     round_with_feedback_plain,
 )
 from npquant.compression.pruning.neurons.pruning import prune_neurons
+from npquant.compression.pruning.neurons.saliency import greedy_obs, greedy_obs_plain
 from npquant.compression.pruning.weights.one_shot import prune_weights
 from npquant.compression.rounding.quantize_model import quantize_model
 from npquant.compression.rounding.rounding_grid import choose_rounding_grid
@@ -91,6 +92,15 @@ def check_feedback() -> None:
         raise AssertionError("feedback in blocks has other codes than its definition")
 
 
+def check_removals() -> None:
+    """Stop unless blocks of removals have the order of the definition."""
+    rng = np.random.default_rng(0)
+    h = rng.normal(size=(200, 9)) @ rng.normal(size=(9, 100)) + rng.normal(size=(200, 100))
+    v = rng.normal(size=(100, 5))
+    if not np.array_equal(greedy_obs(h, v, 80, 0.1)[0], greedy_obs_plain(h, v, 80, 0.1)[0]):
+        raise AssertionError("neurons go in another order in blocks than by the definition")
+
+
 def measured(method: str, width: int, rows: int) -> dict[str, float]:
     """Run one thing in a fresh process with one BLAS thread."""
     command = [sys.executable, __file__, "--one", "--methods", method, "--widths", str(width), "--rows", str(rows)]
@@ -131,6 +141,7 @@ def main() -> None:
         print(json.dumps(run_one(methods[0], widths[0], args.rows)))
         return
     check_feedback()
+    check_removals()
     print(f"SYNTHETIC, {args.rows} rows; seconds (over {GPTQ}), MB above network and rows (multiples of 16 K^2 bytes)")
     print(f"{'':16}" + "".join(f"{f'K = {width}':>28}" for width in widths) + "  exponent")
     gptq = [measured(GPTQ, width, args.rows) for width in widths]

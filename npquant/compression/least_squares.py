@@ -47,6 +47,8 @@ REFIT_PULL: Final = 1e-4
 NEGLIGIBLE: Final = 1e-9
 # Errors that differ by less than this share of what is compared, or of Phi(0), differ by rounding errors.
 INDISTINCT: Final = 1e-12
+# Numbers of a product that is not held as a whole.
+IN_CACHE: Final = 2**14
 # Added to a diagonal below this, a damping would have an inverse that overflows: inputs vary by less than 1e-146.
 LEAST_DAMPING: Final = float(np.finfo(np.float64).tiny / np.finfo(np.float64).eps)
 
@@ -80,9 +82,18 @@ def damp_by_own_variance(matrix: Float64, share: float) -> Float64:
     array([[6., 0.],
            [0., 1.]])
     """
-    damped, variance = matrix.copy(), np.diag(matrix)
-    damped[np.diag_indices_from(damped)] = np.where(variance > 0, variance * (1 + share), 1.0)
+    damped = matrix.copy()
+    damped[np.diag_indices_from(damped)] = with_own_share(np.diag(matrix), share)
     return damped
+
+
+def with_own_share(variance: Float64, share: float) -> Float64:
+    """U0. The damped diagonal: each `variance` (K,) of an input and a share of it, and 1 where it is 0.
+
+    >>> with_own_share(np.array([4.0, 0.0]), 0.5)
+    array([6., 1.])
+    """
+    return np.where(variance > 0, variance * (1 + share), 1.0)
 
 
 def pull_by_rows(energy: Any, mass: Any, rows: int, inputs: int, pull: float = PULL) -> Any:
@@ -119,20 +130,46 @@ def solve_kept(matrix: Float64, gradient: Float64, kept: Mask) -> Float64:
     """U5. The step t (K, N) that solves each neuron on the inputs that it keeps, `kept` (K, N), and is 0 elsewhere.
 
     By a Cholesky factor of these rows and columns of the matrix (K, K): |S|^3 / 3 products for a neuron that keeps S.
+    LinAlgError if they are not positive definite.
 
     >>> solve_kept(np.array([[2.0, 1.0], [1.0, 4.0]]), np.array([[1.0], [1.0]]), np.array([[False], [True]])).ravel()
     array([0.  , 0.25])
     """
     # Imported here: reading a network should not wait for scipy.
-    from scipy.linalg import cho_factor, cho_solve
+    from scipy.linalg.lapack import dposv
 
     step = np.zeros_like(gradient)
     for n in range(gradient.shape[1]):
         s = np.flatnonzero(kept[:, n])
         if len(s):
-            factor = cho_factor(matrix[np.ix_(s, s)], lower=True, overwrite_a=True, check_finite=False)
-            step[s, n] = cho_solve(factor, gradient[s, n], check_finite=False)
+            # In the order of LAPACK: the matrix is symmetric, so that its transpose is itself.
+            own = matrix[s].take(s, axis=1).T
+            _, step[s, n], failed = dposv(own, gradient[s, n], lower=True, overwrite_a=True)
+            if failed:
+                raise np.linalg.LinAlgError(f"the matrix of neuron {n} is not positive definite; raise the damping")
     return step
+
+
+def inverse_of(matrix: Float64) -> Float64:
+    """S4. A^-1, exactly symmetric, where A stood: `matrix` (K, K) is positive definite, and its memory is taken.
+
+    By a Cholesky factor: a second matrix of that size is never held. LinAlgError if A is not positive definite.
+
+    >>> inverse_of(np.array([[4.0, 2.0], [2.0, 2.0]])).round(6)
+    array([[ 0.5, -0.5],
+           [-0.5,  1. ]])
+    """
+    # Imported here: reading a network should not wait for scipy.
+    from scipy.linalg.lapack import dpotrf, dpotri
+
+    # In the order of LAPACK: A is symmetric, so that its transpose is A.
+    lower, failed = dpotrf(matrix.T, lower=True, overwrite_a=True)
+    if failed:
+        raise np.linalg.LinAlgError(f"the matrix of shape {matrix.shape} is not positive definite; raise the damping")
+    inverse: Float64 = dpotri(lower, lower=True, overwrite_c=True)[0]
+    for k in range(len(inverse)):
+        inverse[k, k + 1 :] = inverse[k + 1 :, k]
+    return inverse
 
 
 def conjugate_gradients(
@@ -154,8 +191,8 @@ def conjugate_gradients(
     >>> conjugate_gradients(lambda t: np.array([2.0, 4.0]) * t, np.array([1.0, 1.0]), 2).round(6)
     array([0.5 , 0.25])
     """
-    # What is new in a step is written where something old was: to map memory costs more than to fill it.
-    step, residual, moved = np.zeros_like(gradient), gradient.copy(), np.empty_like(gradient)
+    step, residual = np.zeros_like(gradient), gradient.copy()
+    del gradient  # free where the caller keeps none: with long vectors, each counts
     direction = precondition(residual).copy()
     square = dot(residual, direction)
     least = enough * square
@@ -165,14 +202,28 @@ def conjugate_gradients(
         image = product(direction)
         # A neuron without residual has no direction left: 0 / 0 is a step of 0.
         length = ratio_or_zero(square, dot(direction, image))
-        step += np.multiply(length, direction, out=moved)
+        add_multiple(step, length, direction)
         if left > 1:
-            residual -= np.multiply(length, image, out=moved)
+            add_multiple(residual, -length, image)
+            del image
             towards = precondition(residual)
             before, square = square, dot(residual, towards)
             direction *= ratio_or_zero(square, before)
             direction += towards
     return step
+
+
+def add_multiple(target: Float64, factor: Any, source: Float64) -> None:
+    """target += factor source, both (K,) or (K, N), `factor` a number or (N,): no more of it at a time than IN_CACHE.
+
+    >>> target = np.array([1.0, 2.0])
+    >>> add_multiple(target, 0.5, np.array([4.0, 8.0]))
+    >>> target
+    array([3., 6.])
+    """
+    rows = max(1, IN_CACHE * len(target) // max(1, target.size))
+    for k in range(0, len(target), rows):
+        target[k : k + rows] += factor * source[k : k + rows]
 
 
 def dot_of_columns(a: Float64, b: Float64) -> Float64:

@@ -13,14 +13,17 @@ from hypothesis import strategies as st
 
 from npquant.arrays import Float64, Mask
 from npquant.compression.least_squares import (
+    IN_CACHE,
     LEAST_DAMPING,
     NEGLIGIBLE,
     PULL,
+    add_multiple,
     conjugate_gradients,
     damp_by,
     damp_by_mean_variance,
     damp_by_own_variance,
     dot_of_columns,
+    inverse_of,
     pull_by_rows,
     ratio_or_zero,
     solve_kept,
@@ -159,6 +162,46 @@ def test_solve_together_of_one_matrix_each_is_neuron_by_neuron(seed: int) -> Non
         assert np.array_equal(together[:, [n]], solve_together(matrix[n], g[:, [n]]))
 
 
+def is_the_inverse(invert: Callable[[Float64], Float64], seed: int) -> bool:
+    """Say whether A P is the unit matrix up to rounding, and P its own transpose, bit for bit."""
+    rng = np.random.default_rng(seed)
+    k = int(rng.integers(1, 20))
+    root = rng.normal(size=(k, 2 * k))
+    a = damp_by_mean_variance(root @ root.T, 1e-2)
+    p = invert(a.copy())
+    # A factor, its inverse and their product: k (k + 1) u each, times |A| |P| = cond A; and the product that checks it.
+    slack = 10 * k * (k + 1) * UNIT * np.linalg.cond(a)
+    return bool(np.array_equal(p, p.T) and np.abs(a @ p - np.eye(k)).max() <= slack)
+
+
+@given(seed=SEEDS)
+def test_inverse_of_is_the_inverse(seed: int) -> None:
+    """S4: A P = I, P symmetric."""
+    assert is_the_inverse(inverse_of, seed)
+
+
+def test_inverse_law_kills_half_an_inverse_and_that_of_a_factor() -> None:
+    """One triangle alone, and the inverse of the Cholesky factor, are seen."""
+    for wrong in (lambda a: np.tril(inverse_of(a)), lambda a: np.linalg.inv(np.linalg.cholesky(a))):
+        assert not all(is_the_inverse(wrong, seed) for seed in range(5))
+
+
+def test_inverse_of_takes_the_memory_and_refuses_what_has_no_factor() -> None:
+    """P stands where A was; nothing has the empty inverse; a matrix that is not positive definite is named."""
+    a = np.eye(3) + 1
+    assert np.shares_memory(inverse_of(a), a)
+    assert inverse_of(np.empty((0, 0))).shape == (0, 0)
+    with pytest.raises(np.linalg.LinAlgError, match="not positive definite; raise the damping"):
+        inverse_of(np.ones((2, 2)) - 1e-3 * np.eye(2))
+
+
+def test_solve_kept_refuses_what_has_no_factor() -> None:
+    """A matrix that is not positive definite is named by its neuron."""
+    kept = np.array([[True, True], [False, True]])
+    with pytest.raises(np.linalg.LinAlgError, match="of neuron 1 is not positive definite; raise the damping"):
+        solve_kept(np.ones((2, 2)) - 1e-3 * np.eye(2), np.ones((2, 2)), kept)
+
+
 # --- dampings, each its equation
 
 
@@ -214,6 +257,38 @@ def test_damp_by_takes_one_number_a_matrix() -> None:
 
 
 # --- conjugate gradients
+
+
+def adds_the_multiple(add: Callable[[Float64, Any, Float64], None], seed: int) -> bool:
+    """Say whether vectors and matrices of more than one piece come out as the plain sum, bit for bit."""
+    rng = np.random.default_rng(seed)
+    wide = IN_CACHE // 3 + 1
+    for shape, factor in (((2 * IN_CACHE + 5,), 0.3), ((7, wide), rng.normal(size=wide)), ((0, 3), 1.0)):
+        target, source = rng.normal(size=(2, *shape))
+        wanted = target + factor * source
+        add(target, factor, source)
+        if not np.array_equal(target, wanted):
+            return False
+    return True
+
+
+def test_add_multiple_is_the_plain_sum() -> None:
+    """Pieces meet without a seam: no number is left out, none is added twice."""
+    assert adds_the_multiple(add_multiple, 0)
+
+
+def test_sum_law_kills_pieces_that_overlap_or_end_early() -> None:
+    """One row twice, and the rows of whole pieces alone, are seen."""
+
+    def twice(target: Float64, factor: Any, source: Float64) -> None:
+        add_multiple(target, factor, source)
+        add_multiple(target[-1:], factor, source[-1:])
+
+    def early(target: Float64, factor: Any, source: Float64) -> None:
+        whole = len(target) - len(target) % 4
+        add_multiple(target[:whole], factor, source[:whole])
+
+    assert not adds_the_multiple(twice, 0) and not adds_the_multiple(early, 0)
 
 
 def solves_in_as_many_steps_as_inputs(solver: Callable[..., Float64], seed: int) -> bool:

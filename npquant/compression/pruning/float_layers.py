@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 
 from npquant.arrays import Float64
 from npquant.nn.activations import activate
-from npquant.nn.layers import ForwardCache
+from npquant.nn.layers import ForwardCache, dense_forward
 from npquant.nn.model import DenseLayer, FloatMLP
 
 ALLOCATIONS: Final = ("uniform", "global")
@@ -47,8 +47,7 @@ def float64_parameters(layer: DenseLayer) -> tuple[Float64, Float64]:
 
 def pre_activation(layer: DenseLayer, a: Float64) -> Float64:
     """Return a w + b (R, N)."""
-    w, b = float64_parameters(layer)
-    return np.asarray(a @ w + b)
+    return np.asarray(dense_forward(a, *float64_parameters(layer))[0], np.float64)
 
 
 def layer_outputs(layer: DenseLayer, a: Float64) -> Float64:
@@ -58,5 +57,7 @@ def layer_outputs(layer: DenseLayer, a: Float64) -> Float64:
 
 def in_dtype(layer: DenseLayer, dtype: np.dtype[Any]) -> DenseLayer:
     """Return the layer with its parameters rounded to `dtype`; ValueError, from DenseLayer, if one overflows there."""
+    if layer.w.dtype == dtype:
+        return layer
     with np.errstate(over="ignore", under="ignore"):
         return DenseLayer(layer.w.astype(dtype), layer.b.astype(dtype), layer.activation)

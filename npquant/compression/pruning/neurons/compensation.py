@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from npquant.arrays import Float64, Indices
-from npquant.compression.least_squares import damp_by_mean_variance, solve_kept, solve_together
+from npquant.compression.least_squares import share_of_mean_variance, solve_kept, solve_together
 
 
 def damped_covariance(h: Float64, share: float) -> Float64:
@@ -23,7 +23,10 @@ def damped_covariance(h: Float64, share: float) -> Float64:
     """
     with np.errstate(over="ignore", invalid="ignore"):
         centred = h - h.mean(axis=0)
-        damped = damp_by_mean_variance(centred.T @ centred / len(h), share)
+        damped: Float64 = centred.T @ centred
+        damped /= len(h)
+        # Where it stands: a copy would be n^2 numbers.
+        damped[np.diag_indices_from(damped)] += share_of_mean_variance(damped, share)
     if not np.isfinite(damped).all():
         raise ValueError(
             f"the outputs of a layer reach {np.abs(h).max():.3g}, whose square overflows; scale the inputs"

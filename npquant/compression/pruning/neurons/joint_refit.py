@@ -8,7 +8,7 @@ in docs/pruning.md.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -16,13 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from npquant.arrays import Float64
-from npquant.compression.least_squares import PULL, conjugate_gradients
+from npquant.compression.least_squares import PULL, add_multiple, conjugate_gradients
 from npquant.compression.pruning.float_layers import layer_outputs
-from npquant.compression.pruning.neurons.output_metric import mean_metrics, output_curvature, output_loss
+from npquant.compression.pruning.neurons.output_metric import mean_costs, output_curvature, output_loss
 from npquant.nn.activations import ACTIVATIONS, activate
 from npquant.nn.model import DenseLayer
 
-Flat = list[tuple[Float64, Float64]]
 STEPS: Final = 8
 CG_STEPS: Final = 10
 # A step that lowers the objective by less than this share of it is the last one.
@@ -61,7 +60,10 @@ def joint_refit(
                 trial = problem.objective(t + share * step)
             if not trial < value:
                 break
-            gained, value, t = value - trial, trial, t + share * step
+            gained, value = value - trial, trial
+            # Where the step stood: vectors as long as all weights are most of the memory.
+            step *= share
+            t = np.add(t, step, out=step)
             if gained < ENOUGH * value:
                 break
     return problem.layers_at(t)
@@ -77,94 +79,112 @@ class _Problem:
     output: str
     means: tuple[Float64, ...]
     units: tuple[tuple[Float64, Float64], ...]
-    pull: Float64
+    pull: tuple[float, ...]  # on the weights of a layer; biases are free
 
     def zeros(self) -> Float64:
         """Return t of the network as it is."""
-        return np.zeros(len(self.pull))
+        return np.zeros(sum(layer.w.size + layer.b.size for layer in self.layers))
 
     def layers_at(self, t: Float64) -> tuple[DenseLayer, ...]:
         """Return the network with the change t."""
-        moved = []
-        for layer, (dw, dc), mean in zip(self.layers, self._changes(t), self.means, strict=True):
-            moved.append(DenseLayer(layer.w + dw, layer.b + dc - mean @ dw, layer.activation))
-        return tuple(moved)
+        moved = zip(self.layers, self._moved(t), strict=True)
+        return tuple(DenseLayer(w, b, layer.activation) for layer, (w, b) in moved)
 
     def objective(self, t: Float64) -> float:
         """Return the objective of S10; infinite or NaN where the network overflows."""
         a: NDArray[Any] = self.x
-        for layer, (dw, dc), mean in zip(self.layers, self._changes(t), self.means, strict=True):
-            a = np.asarray(activate(layer.activation, a @ (layer.w + dw) + (layer.b + dc - mean @ dw)))
-        return output_loss(self.target, a, self.output)[0] + 0.5 * float((self.pull * t * t).sum())
+        for layer, (w, b) in zip(self.layers, self._moved(t), strict=True):
+            a = activate(layer.activation, a @ w + b)
+        pulled = sum(pull * np.vdot(by_w, by_w) for pull, (by_w, _) in zip(self.pull, self._views(t), strict=True))
+        return output_loss(self.target, a, self.output)[0] + 0.5 * float(pulled)
 
     def newton_step(self, t: Float64) -> Float64:
         """Solve (J^T G J + pull) step = -gradient by conjugate gradients, as far as CG_STEPS go."""
-        layers = self.layers_at(t)
-        inputs = _activations(layers, self.x)
+        inputs, later = self._outputs(t)
         z = inputs[-1]
-        residual = -self._backward(layers, inputs, output_loss(self.target, z, self.output)[1]) - self.pull * t
 
         def curvature(direction: Float64) -> Float64:
-            bent = output_curvature(z, self._forward(layers, inputs, direction), self.output)
-            return self._backward(layers, inputs, bent) + self.pull * direction
+            bent = output_curvature(z, self._forward(later, inputs, direction), self.output)
+            return self._backward(later, inputs, bent, direction)
 
-        return conjugate_gradients(curvature, residual, CG_STEPS, enough=ROUNDING)
+        downhill = -output_loss(self.target, z, self.output)[1]
+        return conjugate_gradients(
+            curvature, self._backward(later, inputs, downhill, t, -1.0), CG_STEPS, enough=ROUNDING
+        )
 
-    def _changes(self, t: Float64) -> Flat:
-        """Return the changes (dw, dc) of each layer; dc is the change of the mean pre-activations."""
-        changes, start = [], 0
+    def _outputs(self, t: Float64) -> tuple[list[Float64], list[Float64]]:
+        """Return x and the outputs of every layer with the change t, and the weights of all layers but the first."""
+        inputs, later = [self.x], []
+        for layer, (w, b) in zip(self.layers, self._moved(t), strict=True):
+            # No derivative goes through the weights of the first layer.
+            later += [w] if len(inputs) > 1 else []
+            inputs.append(np.asarray(activate(layer.activation, inputs[-1] @ w + b), np.float64))
+        return inputs, later
+
+    def _views(self, t: Float64) -> list[tuple[Float64, Float64]]:
+        """Return the parts of t, where they stand: (K, N) for the weights of each layer, (N,) for its biases."""
+        views, start = [], 0
         for a, r in self.units:
-            size = len(a) * len(r)
-            dw = t[start : start + size].reshape(len(a), len(r)) * r
-            dw *= a[:, None]
-            changes.append((dw, t[start + size : start + size + len(r)] * r))
-            start += size + len(r)
-        return changes
+            middle = start + len(a) * len(r)
+            views.append((t[start:middle].reshape(len(a), len(r)), t[middle : middle + len(r)]))
+            start = middle + len(r)
+        return views
 
-    def _forward(self, layers: Sequence[DenseLayer], inputs: Sequence[Float64], t: Float64) -> Float64:
-        """Return the derivative (R, C) of the logits along t."""
+    def _changes(self, t: Float64) -> Iterator[tuple[Float64, Float64]]:
+        """Yield the changes (dw, dc) of each layer; dc is the change of the mean pre-activations."""
+        for (a, r), (by_w, by_b) in zip(self.units, self._views(t), strict=True):
+            dw = by_w * r
+            dw *= a[:, None]
+            yield dw, by_b * r
+
+    def _moved(self, t: Float64) -> Iterator[tuple[Float64, Float64]]:
+        """Yield w and b of each layer with the change t."""
+        for layer, (dw, dc), mean in zip(self.layers, self._changes(t), self.means, strict=True):
+            b = layer.b + dc - mean @ dw
+            dw += layer.w
+            yield dw, b
+
+    def _forward(self, later: Sequence[Float64], inputs: Sequence[Float64], t: Float64) -> Float64:
+        """Return the derivative (R, C) of the logits along t; `later` are the weights after the first layer's."""
         d = self.x
         for i, (dw, dc) in enumerate(self._changes(t)):
-            dz = inputs[i] @ dw + (dc - self.means[i] @ dw)
+            dz = inputs[i] @ dw
+            dz += dc - self.means[i] @ dw
             if i:
-                dz += d @ layers[i].w
-            d = np.asarray(ACTIVATIONS[layers[i].activation][1](dz, inputs[i + 1]), np.float64)
+                dz += d @ later[i - 1]
+            d = np.asarray(ACTIVATIONS[self.layers[i].activation][1](dz, inputs[i + 1]), np.float64)
         return d
 
-    def _backward(self, layers: Sequence[DenseLayer], inputs: Sequence[Float64], da: Float64) -> Float64:
-        """Return the derivative of a function of the logits by t, from its derivative by the logits."""
-        parts: list[Float64] = []
-        dz = np.asarray(ACTIVATIONS[layers[-1].activation][1](da, inputs[-1]), np.float64)
-        for i in range(len(layers) - 1, -1, -1):
-            a, r = self.units[i]
-            # h^T dz less mean sum(dz): the centred product without a centred copy.
-            by_w = inputs[i].T @ dz
-            by_w -= np.outer(self.means[i], dz.sum(axis=0))
-            by_w *= r
+    def _backward(
+        self, later: Sequence[Float64], inputs: Sequence[Float64], da: Float64, t: Float64, sign: float = 1.0
+    ) -> Float64:
+        """Return the derivative of a function of the logits by t, from that by the logits, and sign pull t on top."""
+        found = np.empty_like(t)
+        parts, pulled = self._views(found), self._views(t)
+        dz = np.asarray(ACTIVATIONS[self.layers[-1].activation][1](da, inputs[-1]), np.float64)
+        for i in range(len(parts) - 1, -1, -1):
+            (a, r), (by_w, by_b), total = self.units[i], parts[i], dz.sum(axis=0)
+            np.multiply(total, r, out=by_b)
+            # h^T dz less mean sum(dz): the centred product without centred inputs.
+            np.matmul(inputs[i].T, dz * r, out=by_w)
+            add_multiple(by_w, -by_b, self.means[i][:, None])
             by_w *= a[:, None]
             # Every step is a sum of such derivatives: where they are 0, t stays 0.
             by_w[self.layers[i].w == 0] = 0.0
-            parts = [by_w.ravel(), dz.sum(axis=0) * r, *parts]
+            add_multiple(by_w, sign * self.pull[i], pulled[i][0])
             if i:
-                back = ACTIVATIONS[layers[i - 1].activation][1]
-                dz = np.asarray(back(dz @ layers[i].w.T, inputs[i]), np.float64)
-        return np.concatenate(parts)
-
-
-def _activations(layers: Sequence[DenseLayer], x: Float64) -> list[Float64]:
-    """Return x and the outputs of every layer."""
-    found = [x]
-    for layer in layers:
-        found.append(layer_outputs(layer, found[-1]))
-    return found
+                back = ACTIVATIONS[self.layers[i - 1].activation][1]
+                dz = np.asarray(back(dz @ later[i - 1].T, inputs[i]), np.float64)
+        return found
 
 
 def _make_problem(layers: tuple[DenseLayer, ...], x: Float64, target: Float64, output: str) -> _Problem:
     """Find the units and the pull of S10."""
-    inputs = _activations(layers, x)
+    inputs = [x]
+    for layer in layers:
+        inputs.append(layer_outputs(layer, inputs[-1]))
     units, means, pull = [], [], []
-    for layer, h, metric in zip(layers, inputs, mean_metrics(layers, inputs[1:], output), strict=False):
-        cost = np.diag(metric)
+    for layer, h, cost in zip(layers, inputs, mean_costs(layers, inputs[1:], output), strict=False):
         with np.errstate(over="ignore", invalid="ignore"):
             mean, spread = h.mean(axis=0), h.std(axis=0)
             size = np.sqrt(np.square(layer.w) @ cost)
@@ -175,5 +195,5 @@ def _make_problem(layers: tuple[DenseLayer, ...], x: Float64, target: Float64, o
         heard = cost > np.finfo(np.float64).tiny
         units.append((size / total if total > 0 else 0 * size, heard / np.sqrt(np.where(heard, cost, 1.0))))
         means.append(mean)
-        pull.append(np.r_[np.full(layer.w.size, PULL * len(layer.w) / len(x)), np.zeros(len(layer.b))])
-    return _Problem(layers, x, target, output, tuple(means), tuple(units), np.concatenate(pull))
+        pull.append(PULL * len(layer.w) / len(x))
+    return _Problem(layers, x, target, output, tuple(means), tuple(units), tuple(pull))

@@ -9,7 +9,7 @@ is derived in docs/pruning.md.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -59,8 +59,8 @@ def output_curvature(z: Float64, direction: Float64, output: str) -> Float64:
     return np.asarray((weighted + FLOOR * direction) / len(z))
 
 
-def mean_metrics(layers: Sequence[DenseLayer], h: Sequence[Float64], output: str) -> list[Float64]:
-    """S9. M = mean over rows of J^T G J, by layer: 1/2 e^T M e is the cost of e to second order.
+def mean_metrics(layers: Sequence[DenseLayer], h: Sequence[Float64], output: str, first: int = 0) -> list[Float64]:
+    """S9. M = mean over rows of J^T G J, by layer from `first` on: 1/2 e^T M e is the cost of e to second order.
 
     h has the outputs (R, N) of each of the `layers`; the last are the logits. M is positive semidefinite. One backward
     pass for each column of a root of G. ValueError if a metric overflows.
@@ -70,18 +70,46 @@ def mean_metrics(layers: Sequence[DenseLayer], h: Sequence[Float64], output: str
     array([[ 0.26, -0.25],
            [-0.25,  0.26]])
     """
-    metrics = [np.zeros((layer.w.shape[1],) * 2) for layer in layers]
+    metrics = [np.zeros((layer.w.shape[1],) * 2) for layer in layers[first:]]
+    with np.errstate(over="ignore", invalid="ignore"):
+        for i, d in _root_derivatives(layers, h, output, first):
+            metrics[i - first] += d.T @ d
+    return _over_rows(metrics, len(h[-1]), first)
+
+
+def mean_costs(layers: Sequence[DenseLayer], h: Sequence[Float64], output: str) -> list[Float64]:
+    """S9. The diagonals (N,) of `mean_metrics`, by layer, without the matrices: N numbers and not N^2. h as there.
+
+    >>> layer = DenseLayer(np.eye(2), np.zeros(2), "identity")
+    >>> mean_costs([layer], [np.zeros((3, 2))], "softmax")[0].round(2)
+    array([0.26, 0.26])
+    """
+    costs = [np.zeros(layer.w.shape[1]) for layer in layers]
+    with np.errstate(over="ignore", invalid="ignore"):
+        for i, d in _root_derivatives(layers, h, output):
+            costs[i] += np.einsum("rn,rn->n", d, d)
+    return _over_rows(costs, len(h[-1]))
+
+
+def _root_derivatives(
+    layers: Sequence[DenseLayer], h: Sequence[Float64], output: str, first: int = 0
+) -> Iterator[tuple[int, Float64]]:
+    """Yield (i, J^T g): for each column g of a root of G, row by row, and each layer i from the last to `first`."""
     for root in _metric_roots(h[-1], output):
         d: NDArray[np.floating[Any]] = ACTIVATIONS[layers[-1].activation][1](root, h[-1])
-        for i in range(len(layers) - 1, -1, -1):
-            with np.errstate(over="ignore", invalid="ignore"):
-                metrics[i] += d.T @ d / len(root)
-                if i:
-                    d = ACTIVATIONS[layers[i - 1].activation][1](d @ layers[i].w.T, h[i - 1])
-    for i, metric in enumerate(metrics):
-        if not np.isfinite(metric).all():
+        for i in range(len(layers) - 1, first - 1, -1):
+            yield i, np.asarray(d, np.float64)
+            if i > first:
+                d = ACTIVATIONS[layers[i - 1].activation][1](d @ layers[i].w.T, h[i - 1])
+
+
+def _over_rows(sums: list[Float64], rows: int, first: int = 0) -> list[Float64]:
+    """Return means of sums, by layer from `first` on; ValueError if one overflows."""
+    for i, total in enumerate(sums, first):
+        if not np.isfinite(total).all():
             raise ValueError(f"the derivative of the logits by layer {i} overflows when squared; scale the weights")
-    return metrics
+        total /= rows
+    return sums
 
 
 def _metric_roots(z: Float64, output: str) -> list[Float64]:

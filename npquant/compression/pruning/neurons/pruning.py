@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike
 
-from npquant.arrays import Float64
+from npquant.arrays import Float64, Indices
 from npquant.compression.chain.calibration import evenly_spaced
 from npquant.compression.least_squares import REFIT_PULL
 from npquant.compression.pruning.float_layers import (
@@ -155,19 +155,17 @@ def prune_neurons_with_report(
     """
     plan = _checked_plan(model, rate, criterion, compensation, allocation, output, rng)
     wide = FloatMLP(tuple(in_dtype(layer, np.dtype(np.float64)) for layer in model.layers))
-    cache = checked_forward(wide, x_calibration)
-    x = np.asarray(cache.dense[0][0], np.float64)
-    if len(x) == 0:
-        raise ValueError("there are no calibration rows; give some of the training rows")
-    z, h = ([np.asarray(each, np.float64) for each in part] for part in (cache.z, cache.a))
+    x, z, h = _float_outputs(wide, x_calibration)
     metrics = _metrics(plan, wide, x, h)
     counts = _counts(plan, wide, x, h, metrics)
+    logits = h[-1]
+    del h  # what follows needs its memory
     layers, removed = _prune_layers(plan, wide.layers, x, z, metrics, counts)
     report = PruningReport(plan.rates, removed, allocation)
     if report.nothing_pruned:
         return model, report
     if compensation == "refit" and report.counts["unimportant"]:
-        layers = joint_refit(layers, evenly_spaced(x, MOST_ROWS), evenly_spaced(h[-1], MOST_ROWS), output)
+        layers = joint_refit(layers, evenly_spaced(x, MOST_ROWS), evenly_spaced(logits, MOST_ROWS), output)
     return FloatMLP(tuple(in_dtype(layer, model.dtype) for layer in layers)), report
 
 
@@ -203,20 +201,30 @@ def _checked_plan(
     return _Plan(rates, allocation, ranking, compensation, float(np.finfo(model.dtype).eps))
 
 
+def _float_outputs(wide: FloatMLP, x_calibration: ArrayLike) -> tuple[Float64, list[Float64], list[Float64]]:
+    """Return the rows, z of every layer after the first, and h of every layer; ValueError where there are no rows."""
+    cache = checked_forward(wide, x_calibration)
+    x = np.asarray(cache.dense[0][0], np.float64)
+    if len(x) == 0:
+        raise ValueError("there are no calibration rows; give some of the training rows")
+    z, h = ([np.asarray(each, np.float64) for each in part] for part in (cache.z[1:], cache.a))
+    return x, z, h
+
+
 def _metrics(plan: _Plan, wide: FloatMLP, x: Float64, h: Sequence[Float64]) -> Sequence[Float64]:
-    """Return M of each layer, empty where nothing reads it."""
+    """Return what errors of a hidden layer's neurons cost, M of the layer after it; empty where nothing reads it."""
     if plan.ranking.criterion != "obs" or not any(plan.rates):
-        return [np.eye(0)] * len(h)
+        return [np.eye(0)] * (len(h) - 1)
     rows = evenly_spaced(x, MOST_ROWS)
     if len(rows) < len(x):
         h = [np.asarray(a, np.float64) for a in wide.activations(rows)]
-    return mean_metrics(wide.layers, h, plan.ranking.output)
+    return mean_metrics(wide.layers, h, plan.ranking.output, first=1)
 
 
 def _counts(
     plan: _Plan, wide: FloatMLP, x: Float64, h: Sequence[Float64], metrics: Sequence[Float64]
 ) -> tuple[int, ...]:
-    """Return how many neurons each hidden layer loses: S8, or if all compete S11, where removable ones cost nothing."""
+    """Return how many neurons each hidden layer loses: S8, or if all compete S11, where removable ones go first."""
     if plan.allocation != "global" or not any(plan.rates):
         return tuple(share_of_layer(n, r) for n, r in zip(wide.neurons, plan.rates, strict=False))
     costs = []
@@ -226,8 +234,9 @@ def _counts(
         others = np.setdiff1d(np.arange(h[i].shape[1]), removable.all)
         tail = [DenseLayer(removable.v[others], removable.b, following.activation), *wide.layers[i + 2 :]]
         w = float64_parameters(layer)[0]
-        ranked = plan.ranking.costs(h[i][:, others], w[:, others], tail, metrics[i + 1])
-        costs.append(np.concatenate([np.zeros(len(removable.all)), ranked])[:limit])
+        ranked = plan.ranking.costs(_columns(h[i], others), _columns(w, others), tail, metrics[i])
+        # Below any score: one that scores 0 (S7, where units after it saturate) is not for that reason removable.
+        costs.append(np.concatenate([np.full(len(removable.all), -1.0), ranked])[:limit])
     return spend_on_cheapest(costs, int(np.floor(plan.rates[0] * sum(wide.neurons[:-1]) + 0.5)))
 
 
@@ -242,7 +251,7 @@ def _prune_layers(
     """Prune the hidden layers in order, each on what the layers before it deliver by now."""
     left, a, done = list(layers), x, []
     for i, count in enumerate(counts):
-        removed, left[i : i + 2], a = _prune_layer(plan, a, left[i:], z[i + 1], metrics[i + 1], count)
+        removed, left[i : i + 2], a = _prune_layer(plan, a, left[i:], z[i], metrics[i], count)
         done.append(removed)
     return tuple(left), tuple(done)
 
@@ -260,7 +269,7 @@ def _prune_layer(
     wanted = count - len(removable.all)
     if wanted:
         tail = [DenseLayer(v[others], b, following.activation), *layers[2:]]
-        order, scores = plan.ranking.rank(h[:, others], w[:, others], tail, metric, wanted)
+        order, scores = plan.ranking.rank(_columns(h, others), _columns(w, others), tail, metric, wanted)
         unimportant = others[order]
     kept = np.setdiff1d(others, unimportant)
     refilled = int(np.count_nonzero((np.asarray(following.w)[kept] == 0) & (v[kept] != 0)))
@@ -277,6 +286,11 @@ def _prune_layer(
     exact = (removable.zero, removable.constant, removable.redundant)
     twins = (removable.twins, removable.factors)
     return LayerPruning(*exact, unimportant, kept, unheard, unfed, *twins, scores, refilled), pair, h[:, kept]
+
+
+def _columns(matrix: Float64, chosen: Indices) -> Float64:
+    """Return the columns `chosen`, ascending; no copy where they are all there are."""
+    return matrix if len(chosen) == matrix.shape[1] else matrix[:, chosen]
 
 
 def _take_out_removable(

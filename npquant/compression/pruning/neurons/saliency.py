@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from npquant.arrays import Float64, Indices
+from npquant.compression.least_squares import inverse_of
 from npquant.compression.pruning.neurons.compensation import damped_covariance
 from npquant.nn.activations import ACTIVATIONS
 from npquant.nn.losses import log_softmax
@@ -21,6 +22,37 @@ from npquant.nn.model import DenseLayer
 
 # Rows of the Jacobian (rows, C, n) that are held at a time: 256 x 10 x 300 float64 are 6 MB.
 _BLOCK_ROWS = 256
+# Neurons that go one after the other before P and v are updated, and rows of P that are updated in one product.
+BLOCK = 32
+UPDATED = 256
+
+
+def greedy_obs_plain(
+    h: Float64, v: Float64, count: int, share: float, metric: Float64 | None = None
+) -> tuple[Indices, Float64]:
+    """S4, as it is written: score, remove the cheapest, and update all of v and P. `greedy_obs` is held to it by a law.
+
+    `count`, `share` and `metric` as there.
+
+    >>> h = np.array([[0.0, 0.0, 1.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
+    >>> greedy_obs_plain(h, np.array([[3.0], [1.0], [2.0]]), 2, 0.01)[0]
+    array([1, 2])
+    """
+    inverse, weights = np.linalg.inv(damped_covariance(h, share)), _weighed(v, metric).copy()
+    alive, order, increase = np.ones(len(v), bool), [], []
+    for _ in range(count):
+        score = np.full(len(v), np.inf)
+        score[alive] = (weights[alive] ** 2).sum(axis=1) / np.diag(inverse)[alive]
+        j = int(np.argmin(score))
+        column = inverse[:, j] / inverse[j, j]
+        weights -= np.outer(column, weights[j])
+        inverse -= np.outer(column, inverse[j])
+        # Zero by algebra; set so that rounding cannot leak from a neuron that is gone.
+        weights[j], inverse[j], inverse[:, j] = 0.0, 0.0, 0.0
+        alive[j] = False
+        order.append(j)
+        increase.append(float(score[j]))
+    return np.array(order, np.int64), np.array(increase, np.float64)
 
 
 def greedy_obs(
@@ -31,34 +63,60 @@ def greedy_obs(
     The others make up for it: the best update of the other weights is v := v - P[:, j] v_j / P_jj; `metric` M (N, N) of
     S9, what errors e of the next pre-activations cost, has no say in it, as every output has weights of its own;
     without it every output counts alike. P loses row and column j by P := P - P[:, j] P[j, :] / P_jj. `count` <= n
-    neurons in the order of removal, int64, ties: the lowest index, and what each adds to the damped mean of e^T M e;
-    `share` > 0 as in S1; v is not changed. O(count n (n + N)). ValueError if the squares of the outputs overflow.
-    Source: Hassibi and Stork 1993, "Second order derivatives for network pruning: Optimal Brain Surgeon", equation 5,
-    with a neuron's row of outgoing weights in place of one weight.
+    neurons in the order of removal, int64, ties: the lowest index, but where rounding errors decide; and what each adds
+    to the damped mean of e^T M e; `share` > 0 as in S1; v is not changed. The updates wait for a block, and go in
+    products of matrices: O(count n (n + N)). ValueError if the squares of the outputs overflow. Source: Hassibi and
+    Stork 1993, "Second order derivatives for network pruning: Optimal Brain Surgeon", equation 5, with a neuron's row
+    of outgoing weights in place of one weight.
 
     >>> h = np.array([[0.0, 0.0, 1.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
     >>> greedy_obs(h, np.array([[3.0], [1.0], [2.0]]), 2, 0.01)[0]
     array([1, 2])
     """
-    inverse, weights = np.linalg.inv(damped_covariance(h, share)), v.astype(np.float64)
-    if metric is not None:
-        weights = weights @ _root(metric)
-    alive, order, increase = np.ones(len(v), bool), [], []
-    # Products are written where those before them were: to map so much memory anew at every step costs more than they.
-    moved, lost = np.empty_like(weights), np.empty_like(inverse)
-    for _ in range(count):
-        score = np.full(len(v), np.inf)
-        score[alive] = (weights[alive] ** 2).sum(axis=1) / np.diag(inverse)[alive]
-        j = int(np.argmin(score))
-        column = inverse[:, j] / inverse[j, j]
-        weights -= np.outer(column, weights[j], out=moved)
-        inverse -= np.outer(column, inverse[j], out=lost)
-        # Zero by algebra; set so that rounding cannot leak from a neuron that is gone.
-        weights[j], inverse[j], inverse[:, j] = 0.0, 0.0, 0.0
-        alive[j] = False
-        order.append(j)
-        increase.append(float(score[j]))
-    return np.array(order, np.int64), np.array(increase, np.float64)
+    inverse, weights = inverse_of(damped_covariance(h, share)), _weighed(v, metric)
+    index = np.arange(len(v))
+    order, increase = np.empty(count, np.int64), np.empty(count)
+    for start in range(0, count, BLOCK):
+        block = slice(start, min(start + BLOCK, count))
+        gone, increase[block], factor, rows = _remove_block(inverse, weights, block.stop - start)
+        order[block] = index[gone]
+        left = np.delete(np.arange(len(index)), gone)
+        index, factor = index[left], factor[left]
+        weights = weights[left] - factor @ rows
+        inverse = inverse[np.ix_(left, left)]
+        for k in range(0, len(left), UPDATED):
+            inverse[k : k + UPDATED] -= factor[k : k + UPDATED] @ factor.T
+    return order, increase
+
+
+def _remove_block(inverse: Float64, weights: Float64, count: int) -> tuple[Indices, Float64, Float64, Float64]:
+    """Return `count` neurons, what each adds, F (n, count) and U (count, N): v is `weights` - F U, P `inverse` - F F^T.
+
+    Removing j appends f = P[:, j] / sqrt(P_jj) to F and v_j / sqrt(P_jj) to U: a column of today's P, a row of today's
+    v. Scores need the diagonal of P and the squares of v alone: P_kk -= f_k^2, |v_k|^2 -= 2 f_k v_k u - f_k^2 |u|^2.
+    """
+    order, increase = np.empty(count, np.int64), np.empty(count)
+    factor, rows = np.empty((len(inverse), count), order="F"), np.empty((count, weights.shape[1]))
+    variance, square = np.diag(inverse).copy(), np.einsum("nk,nk->n", weights, weights)
+    alive = np.ones(len(inverse), bool)
+    for t in range(count):
+        score = np.divide(square, variance, out=np.full(len(square), np.inf), where=alive)
+        j = order[t] = np.argmin(score)
+        alive[j], increase[t] = False, score[j]
+        f = inverse[j] - factor[:, :t] @ factor[j, :t]
+        pivot = np.sqrt(f[j])
+        f /= pivot
+        u = (weights[j] - factor[j, :t] @ rows[:t]) / pivot
+        variance -= f * f
+        square -= f * (2 * (weights @ u - factor[:, :t] @ (rows[:t] @ u)) - f * (u @ u))
+        np.maximum(square, 0.0, out=square)  # rounding may leave less
+        factor[:, t], rows[t] = f, u
+    return order, increase, factor, rows
+
+
+def _weighed(v: Float64, metric: Float64 | None) -> Float64:
+    """Return v A, A A^T = M, so that the square of a row is what S4 asks for; v itself without M."""
+    return np.asarray(v if metric is None else v @ _root(metric), np.float64)
 
 
 def _root(metric: Float64) -> Float64:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from npquant.arrays import Float64, Mask
-from npquant.compression.least_squares import damp_by_own_variance
+from npquant.compression.least_squares import with_own_share
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,10 +47,15 @@ def input_metric(a: Float64, share: float) -> InputMetric:
     """
     varies = (a != a[0]).any(axis=0)
     mean = np.where(varies, (a / len(a)).sum(axis=0), a[0])
-    centred = np.where(varies, a - mean, 0.0)
-    unit = np.where(varies, np.exp2(np.frexp(np.abs(centred).max(axis=0))[1].astype(np.float64)), 1.0)
-    centred = centred / unit
-    covariance = centred.T @ centred / len(a)
+    centred = a - mean
+    centred[:, ~varies] = 0.0
+    largest = np.maximum(centred.max(axis=0), -centred.min(axis=0))
+    unit = np.where(varies, np.exp2(np.frexp(largest)[1].astype(np.float64)), 1.0)
+    centred /= unit
+    covariance: Float64 = centred.T @ centred
+    covariance /= len(a)
     # A variance of 0 is that of an input that does not vary, or of one whose distances from the mean all round away.
     varies = varies & (np.diag(covariance) > 0)
-    return InputMetric(mean, unit, centred, damp_by_own_variance(covariance, share), varies)
+    # Where it stands: a damped copy would be K^2 numbers.
+    covariance[np.diag_indices_from(covariance)] = with_own_share(np.diag(covariance), share)
+    return InputMetric(mean, unit, centred, covariance, varies)

@@ -40,6 +40,22 @@ def mask_by_count(order: RemovalOrder, shape: tuple[int, int], count: int) -> Ma
     return mask.reshape(shape)
 
 
+def mask_by_score(score: Float64, count: int) -> Mask:
+    """Keep the `count` >= 1 weights of the highest `score` (K, N), as `mask_by_count` would by the order of the scores.
+
+    Of equal scores the lower index goes first. No order is made: a layer of millions of weights needs the border alone.
+
+    >>> mask_by_score(np.array([[2.0, 1.0], [1.0, 3.0]]), 3)
+    array([[ True, False],
+           [ True,  True]])
+    """
+    flat = score.ravel()
+    least = np.partition(flat, len(flat) - count)[len(flat) - count]
+    mask, level = flat > least, np.flatnonzero(flat == least)
+    mask[level[len(level) + np.count_nonzero(mask) - count :]] = True
+    return np.asarray(mask.reshape(score.shape))
+
+
 def masks_by_shared_count(
     orders: Sequence[RemovalOrder], shapes: Sequence[tuple[int, int]], count: int
 ) -> tuple[Mask, ...]:

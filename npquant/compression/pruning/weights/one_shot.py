@@ -23,11 +23,16 @@ from npquant.compression.pruning.float_layers import (
     checked_forward,
     float64_parameters,
     in_dtype,
-    layer_outputs,
     pre_activation,
 )
 from npquant.compression.pruning.weights.input_metric import input_metric
-from npquant.compression.pruning.weights.masks import kept_count, mask_by_count, mask_by_pattern, masks_by_shared_count
+from npquant.compression.pruning.weights.masks import (
+    kept_count,
+    mask_by_count,
+    mask_by_pattern,
+    mask_by_score,
+    masks_by_shared_count,
+)
 from npquant.compression.pruning.weights.refit import refit_kept_weights
 from npquant.compression.pruning.weights.saliency import (
     obs_removals,
@@ -35,6 +40,8 @@ from npquant.compression.pruning.weights.saliency import (
     weight_scores,
     weights_in_units,
 )
+from npquant.nn.activations import activate
+from npquant.nn.layers import dense_forward
 from npquant.nn.model import DenseLayer, FloatMLP
 
 Density = float | Sequence[float] | tuple[int, int]
@@ -166,13 +173,14 @@ def prune_weights_with_report(
     rows = checked_rows(x_calibration)
     cache = checked_forward(model, rows)
     masks = _masks_of_all(plan, model, [rows, *cache.a[:-1]]) if allocation == "global" else None
+    targets = cache.z
+    del cache  # what follows needs the memory of the float network's activations
     a, layers, report = rows, [], []
-    for i, (layer, z) in enumerate(zip(model.layers, cache.z, strict=True)):
+    for i, (layer, z) in enumerate(zip(model.layers, targets, strict=True)):
         mask = _mask_of_layer(plan, i, a, float64_parameters(layer)[0]) if masks is None else masks[i]
-        pruned, sparsity = _prune_layer(plan, layer, mask, a, np.asarray(z, np.float64))
+        pruned, sparsity, a = _prune_layer(plan, layer, mask, a, np.asarray(z, np.float64))
         layers.append(pruned)
         report.append(sparsity)
-        a = layer_outputs(pruned, a)
     changed = any(new is not old for new, old in zip(layers, model.layers, strict=True))
     return FloatMLP(tuple(layers)) if changed else model, tuple(report)
 
@@ -228,7 +236,9 @@ def _mask_of_layer(plan: _Plan, index: int, a: Float64, w: Float64) -> Mask:
     count = kept_count(plan.densities[index] if plan.densities else 1.0, w.size)
     if count == w.size:
         return np.ones(w.shape, bool)
-    return mask_by_count(removal_order(plan.criterion, a, w, OBS_DAMPING, plan.rng), _shape(w), count)
+    if plan.criterion == "obs":
+        return mask_by_count(removal_order(plan.criterion, a, w, OBS_DAMPING, plan.rng), _shape(w), count)
+    return mask_by_score(weight_scores(plan.criterion, a, w, plan.rng), count)
 
 
 def _obs_pattern(a: Float64, w: Float64, n: int, m: int) -> Mask:
@@ -257,28 +267,33 @@ def _masks_of_all(plan: _Plan, model: FloatMLP, inputs: Sequence[Real]) -> tuple
 
 def _prune_layer(
     plan: _Plan, layer: DenseLayer, mask: Mask, a: Float64, z: Float64
-) -> tuple[DenseLayer, LayerSparsity]:
-    """Set the weights that go to 0, compensate, and measure both."""
-    w = float64_parameters(layer)[0]
-    stays = mask & (w != 0)
-    masked = layer
+) -> tuple[DenseLayer, LayerSparsity, Float64]:
+    """Set the weights that go to 0, compensate, and measure both; return also what the layer delivers now."""
+    w, b = float64_parameters(layer)
+    stays, pruned = mask & (w != 0), layer
+    bare = _relative_error(dense_forward(a, np.where(stays, w, 0.0), b)[0], z)
     if not np.array_equal(stays, w != 0):
-        masked = DenseLayer(np.where(stays, layer.w, layer.w.dtype.type(0)), layer.b, layer.activation)
-    pruned = masked
-    if masked is not layer and plan.compensation == "refit":
-        refitted = DenseLayer(*refit_kept_weights(a, w, stays, z, REFIT_PULL), layer.activation)
-        pruned = in_dtype(refitted, layer.w.dtype)
-    bare, error = (_relative_error(pre_activation(each, a), z) for each in (masked, pruned))
+        if plan.compensation == "refit":
+            pruned = DenseLayer(*refit_kept_weights(a, w, stays, z, REFIT_PULL), layer.activation)
+            pruned = in_dtype(pruned, layer.w.dtype)
+        else:
+            pruned = DenseLayer(np.where(stays, layer.w, layer.w.dtype.type(0)), layer.b, layer.activation)
+    outputs = pre_activation(pruned, a)
     nonzeros = int(np.count_nonzero(pruned.w))
-    return pruned, LayerSparsity(mask.size, int(np.count_nonzero(mask)), nonzeros, bare, error)
+    sparsity = LayerSparsity(mask.size, int(np.count_nonzero(mask)), nonzeros, bare, _relative_error(outputs, z))
+    return pruned, sparsity, np.asarray(activate(layer.activation, outputs), np.float64)
 
 
-def _relative_error(got: Float64, z: Float64) -> float:
+def _relative_error(got: Real, z: Float64) -> float:
     """Return the mean squared distance over the variance of z, or over its mean square where it does not vary."""
-    size = max(float(np.abs(z).max()), float(np.abs(got).max())) or 1.0  # so that no square overflows
-    got, z = got / size, z / size
-    variance = float(np.square(z - z.mean(axis=0)).mean()) or float(np.square(z).mean())
-    return float(np.square(got - z).mean()) / (variance or 1.0)
+    size = max(float(np.abs(part).max()) for part in (z.min(), z.max(), got.min(), got.max())) or 1.0
+    distance, variance, square = np.zeros(3)
+    for of_one, wanted in zip(got.T, z.T, strict=True):
+        wanted = wanted / size  # so that no square overflows
+        distance += np.square(of_one / size - wanted).sum()
+        variance += np.square(wanted - wanted.mean()).sum()
+        square += np.square(wanted).sum()
+    return float(distance / (variance or square or z.size))
 
 
 def _shape(w: NDArray[Any]) -> tuple[int, int]:

@@ -17,6 +17,9 @@ from npquant.arrays import Float64, Mask
 from npquant.compression.least_squares import solve_kept
 from npquant.compression.pruning.weights.input_metric import input_metric
 
+# Neurons that are solved together.
+SLICE = 128
+
 
 def refit_kept_weights(a: Float64, w: Float64, kept: Mask, z: Float64, share: float) -> tuple[Float64, Float64]:
     """U5. Solve the weights that are left, and the bias (N,), for the float network's pre-activations.
@@ -34,8 +37,12 @@ def refit_kept_weights(a: Float64, w: Float64, kept: Mask, z: Float64, share: fl
     metric = input_metric(a, share)
     mean_z = (z / len(z)).sum(axis=0)
     v = np.where(kept, w, 0.0)
-    # In units of the inputs: v t is what a step of one unit adds.
-    residual = z - mean_z - metric.centred @ (v * metric.unit[:, np.newaxis])
-    gradient = metric.centred.T @ residual / len(a)
-    v += solve_kept(metric.matrix, gradient, kept) / metric.unit[:, np.newaxis]
+    unit = metric.unit[:, np.newaxis]
+    # Neurons do not meet: some at a time, since a gradient for all of them would be one more matrix.
+    for n in range(0, v.shape[1], SLICE):
+        at = slice(n, n + SLICE)
+        # In units of the inputs: v t is what a step of one unit adds.
+        residual = z[:, at] - mean_z[at] - metric.centred @ (v[:, at] * unit)
+        gradient = metric.centred.T @ residual / len(a)
+        v[:, at] += solve_kept(metric.matrix, gradient, kept[:, at]) / unit
     return v, mean_z - metric.mean @ v

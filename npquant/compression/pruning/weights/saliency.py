@@ -46,11 +46,12 @@ def weight_scores(criterion: str, a: Float64, w: Float64, rng: np.random.Generat
     """
     if criterion == "random":
         return np.where(w == 0, 0.0, 1.0 - rng.random(w.shape))
-    size = np.abs(w) / (np.abs(w).max() or 1.0)
+    size = np.abs(w)
+    size /= size.max() or 1.0
     if criterion == "wanda":
         inputs = np.abs(a) / (np.abs(a).max(initial=0) or 1.0)
-        size = size * np.sqrt(np.square(inputs).sum(axis=0))[:, np.newaxis]
-    return np.asarray(np.square(size))
+        size *= np.sqrt(np.square(inputs).sum(axis=0))[:, np.newaxis]
+    return np.square(size, out=size)
 
 
 def removal_order(criterion: str, a: Float64, w: Float64, damping: float, rng: np.random.Generator) -> RemovalOrder:

@@ -1,6 +1,7 @@
 """Laws of the joint refit (S10): it never makes the outputs worse, moves nothing that is right, and has no units."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from npquant.compression.least_squares import PULL
-from npquant.compression.pruning.neurons.joint_refit import joint_refit
+from npquant.compression.pruning.neurons.joint_refit import _make_problem, joint_refit
 from npquant.compression.pruning.neurons.output_metric import OUTPUTS, output_loss
 from npquant.nn.model import DenseLayer, FloatMLP
 
@@ -107,6 +108,38 @@ def test_least_squares_law_kills_other_fits() -> None:
 
     for wrong in (unpulled, of_other_units, uncentred):
         assert not all(is_damped_least_squares(wrong, seed) for seed in range(8))
+
+
+def backward_is_the_transpose_of_forward(wrong: Callable[..., Any], seed: int) -> bool:
+    """Say whether y^T (J p) = (J^T y)^T p somewhere else than at t = 0, where inputs have moved off their old means."""
+    rng = np.random.default_rng(seed)
+    net, x = network(rng, (4, 6, 5, 3), "softplus"), rng.normal(size=(20, 4)) + 1.0
+    problem = _make_problem(net.layers, x, net.logits(x), "softmax")
+    t, p = 0.3 * rng.normal(size=(2, problem.zeros().size))
+    inputs, later = problem._outputs(t)
+    y = rng.normal(size=inputs[-1].shape)
+    along, against = (
+        problem._forward(later, inputs, p),
+        wrong(problem, inputs)._backward(later, inputs, y, problem.zeros()),
+    )
+    size = np.linalg.norm(y) * np.linalg.norm(along) + np.linalg.norm(against) * np.linalg.norm(p)
+    # Sums of 20 rows and of 6 inputs, three layers deep, whose terms are up to some ten times what is left of them.
+    return bool(abs((y * along).sum() - against @ p) <= 1e3 * 2.0**-53 * size)
+
+
+@given(seed=SEEDS)
+def test_backward_is_the_transpose_of_forward(seed: int) -> None:
+    """S10: the Gauss-Newton matrix is symmetric, J^T G J, which conjugate gradients count on."""
+    assert backward_is_the_transpose_of_forward(lambda problem, inputs: problem, seed)
+
+
+def test_transpose_law_kills_means_that_have_moved() -> None:
+    """Inputs less their own means, and not less those of the network as it was, are seen."""
+
+    def moved(problem: Any, inputs: Any) -> Any:
+        return replace(problem, means=tuple(h.mean(axis=0) for h in inputs[:-1]))
+
+    assert not any(backward_is_the_transpose_of_forward(moved, seed) for seed in range(5))
 
 
 def has_no_units(fit: Callable[..., Any], seed: int) -> bool:

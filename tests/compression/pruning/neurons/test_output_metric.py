@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from npquant.compression.pruning.neurons.output_metric import (
     FLOOR,
     OUTPUTS,
+    mean_costs,
     mean_metrics,
     output_curvature,
     output_loss,
@@ -129,7 +130,43 @@ def test_mean_metrics_are_positive_semidefinite(seed: int, output: str, activati
     assert np.linalg.eigvalsh(metrics[-1]).min() >= 0.9 * FLOOR
 
 
-def test_mean_metrics_that_overflow_are_named() -> None:
+def costs_are_the_diagonals(measure: Callable[..., Any], seed: int, output: str) -> bool:
+    """Say whether the costs are the diagonals of the metrics, by layer; metrics from any layer on are the same."""
+    rng = np.random.default_rng(seed)
+    net, x = network(rng, "tanh"), rng.normal(size=(8, 3))
+    a = net.activations(x)
+    metrics, first = mean_metrics(net.layers, a, output), int(rng.integers(0, 3))
+    # One sum of at most 6 x 8 squares, in two orders: no term is negative, so each is off by 50 u of itself.
+    same = all(
+        np.allclose(cost, np.diag(metric), rtol=2 * 50 * 2.0**-53, atol=0)
+        for cost, metric in zip(measure(net.layers, a, output), metrics, strict=True)
+    )
+    later = mean_metrics(net.layers, a, output, first)
+    return same and all(np.array_equal(one, two) for one, two in zip(later, metrics[first:], strict=True))
+
+
+@given(seed=SEEDS, output=st.sampled_from(OUTPUTS))
+def test_mean_costs_are_the_diagonals(seed: int, output: str) -> None:
+    """S9: what is read of a metric alone is what the whole metric says."""
+    assert costs_are_the_diagonals(mean_costs, seed, output)
+
+
+def test_diagonal_law_kills_sums_and_layers_that_are_shifted() -> None:
+    """A sum over rows in the place of the mean, and the costs of another layer, are seen."""
+
+    def summed(layers: Any, a: Any, output: str) -> Any:
+        return [len(a[0]) * cost for cost in mean_costs(layers, a, output)]
+
+    def shifted(layers: Any, a: Any, output: str) -> Any:
+        costs = mean_costs(layers, a, output)
+        return [np.resize(cost, one.w.shape[1]) for cost, one in zip(costs[1:] + costs[:1], layers, strict=True)]
+
+    for wrong in (summed, shifted):
+        assert not any(costs_are_the_diagonals(wrong, seed, "softmax") for seed in range(3))
+
+
+@pytest.mark.parametrize("measure", [mean_metrics, mean_costs])
+def test_mean_metrics_that_overflow_are_named(measure: Callable[..., Any]) -> None:
     """Weights whose squares leave float64 are refused by layer."""
     layers = [
         DenseLayer(np.array([[1e-200]]), np.zeros(1), "relu"),
@@ -137,4 +174,4 @@ def test_mean_metrics_that_overflow_are_named() -> None:
     ]
     net = FloatMLP(tuple(layers))
     with pytest.raises(ValueError, match="by layer 0 overflows when squared; scale the weights"):
-        mean_metrics(net.layers, net.activations(np.ones((2, 1))), "identity")
+        measure(net.layers, net.activations(np.ones((2, 1))), "identity")

@@ -12,14 +12,20 @@ from numpy.typing import NDArray
 from npquant.compression.least_squares import OBS_DAMPING
 from npquant.compression.pruning.float_layers import ALLOCATIONS
 from npquant.compression.pruning.weights.input_metric import input_metric
-from npquant.compression.pruning.weights.masks import kept_count, mask_by_count, mask_by_pattern, masks_by_shared_count
+from npquant.compression.pruning.weights.masks import (
+    kept_count,
+    mask_by_count,
+    mask_by_pattern,
+    mask_by_score,
+    masks_by_shared_count,
+)
 from npquant.compression.pruning.weights.one_shot import (
     COMPENSATIONS,
     CRITERIA,
     prune_weights,
     prune_weights_with_report,
 )
-from npquant.compression.pruning.weights.refit import refit_kept_weights
+from npquant.compression.pruning.weights.refit import SLICE, refit_kept_weights
 from npquant.compression.pruning.weights.saliency import (
     RemovalOrder,
     obs_removals,
@@ -178,6 +184,36 @@ def test_weight_scores_do_not_overflow() -> None:
 
 
 # --- U3, U4: masks
+
+
+def keeps_what_the_order_keeps(choose: Callable[[Float64, int], Mask], seed: int) -> bool:
+    """Say whether a mask by scores, many of them equal, is the one by their order, ties by index."""
+    rng = np.random.default_rng(seed)
+    shape = (int(rng.integers(1, 9)), int(rng.integers(1, 5)))
+    score = rng.integers(0, 4, shape).astype(float)
+    count = int(rng.integers(1, score.size + 1))
+    order = np.argsort(score.ravel(), kind="stable")
+    wanted = mask_by_count(RemovalOrder(order, score.ravel()[order]), shape, count)
+    return np.array_equal(choose(score, count), wanted)
+
+
+@given(seed=SEEDS)
+def test_mask_by_score_keeps_what_the_order_keeps(seed: int) -> None:
+    """U3: the border alone tells which weights stay; of equal scores the lower index goes first."""
+    assert keeps_what_the_order_keeps(mask_by_score, seed)
+
+
+def test_order_law_kills_other_ties() -> None:
+    """Of equal scores the higher index gone first, and all equal ones kept, are seen."""
+
+    def first_stays(score: Float64, count: int) -> Mask:
+        return np.asarray(mask_by_score(score[::-1, ::-1], count)[::-1, ::-1])
+
+    def all_stay(score: Float64, count: int) -> Mask:
+        return np.asarray(score >= np.sort(score, axis=None)[-count])
+
+    for wrong in (first_stays, all_stay):
+        assert not all(keeps_what_the_order_keeps(wrong, seed) for seed in range(10))
 
 
 @given(SEEDS, st.integers(1, 20), st.integers(1, 5), st.integers(1, 9), st.integers(1, 9))
@@ -513,3 +549,16 @@ def test_obs_pattern_takes_the_cheapest_of_the_groups_with_room() -> None:
     model = FloatMLP((DenseLayer(w, np.zeros(1), "identity"),))
     pruned = prune_weights(model, a, (1, 3), "obs", "bare").layers[0].w
     assert sorted(gone) == list(np.flatnonzero(pruned[:, 0] == 0))
+
+
+def test_refit_solves_more_neurons_than_a_slice() -> None:
+    """U5: slices join without a seam: neurons again and again are solved as the first of their kind."""
+    rng = np.random.default_rng(0)
+    a, w, z = drawn_inputs(rng, 40, 6), rng.normal(size=(6, 3)), rng.normal(size=(40, 3))
+    kept, times = rng.random((6, 3)) < 0.6, SLICE // 3 + 2
+    v, b = refit_kept_weights(a, np.tile(w, times), np.tile(kept, times), np.tile(z, times), 1e-2)
+    one, bias = refit_kept_weights(a, w, kept, z, 1e-2)
+    # Sums of 40 rows in another order, in systems of condition below 1 + 6 / 1e-2 in the inputs' own units: 40 u 601.
+    np.testing.assert_allclose(v, np.tile(one, times), rtol=0, atol=40 * 2.0**-53 * 601 * (1 + np.abs(one).max()))
+    np.testing.assert_allclose(b, np.tile(bias, times), rtol=0, atol=40 * 2.0**-53 * 601 * (1 + np.abs(a).sum()))
+    assert (v[~np.tile(kept, times)] == 0).all()
