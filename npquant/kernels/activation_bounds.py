@@ -68,7 +68,10 @@ def clamp_codes(activation: str, y: QuantParams) -> tuple[int, int]:
     >>> clamp_codes("clipped_relu", QuantParams(0.01, -28, -128, 127))
     (-28, 72)
     """
-    low, high = quantize(np.array(clamp_bounds(activation)), y)
+    bounds = clamp_bounds(activation)
+    if bounds == (-np.inf, np.inf):  # every layer without an activation asks
+        return y.qmin, y.qmax
+    low, high = quantize(np.array(bounds), y)
     return int(low), int(high)
 
 

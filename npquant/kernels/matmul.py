@@ -14,6 +14,8 @@ from npquant.kernels.exact import exact_depth
 # C6: 1,024 products of int8 codes, and 514 of uint8 by int8.
 BLOCK_K = exact_depth(128 * 128)
 PAIRED_K = exact_depth(255 * 128)
+# Sums of pairs that are corrected at a time, all outputs of some pairs: temporary arrays of 64 kB.
+PAIR_ELEMENTS = 2**14
 # C5: with K at most this, no int8 product sum leaves int32: 128 * 128 * K <= 2^31 - 1.
 MAX_K = (2**31 - 1) // (128 * 128)
 
@@ -131,14 +133,18 @@ def matmul_pair16(x_q: NDArray[np.uint8], w_q: Int8, apart: int = 0) -> Int64:
     for k in range(0, len(x), PAIRED_K):  # C6 in each block; blocks add up in float64
         acc += w[k : k + PAIRED_K].T @ x[k : k + PAIRED_K]
     reach = x.max(axis=1, initial=0)[:, np.newaxis] * w
-    highest, lowest = (f(reach, 0).reshape(-1, 2, w.shape[1]).sum(axis=1) for f in (np.maximum, np.minimum))
+    x, w, reach = (codes.reshape(padded // 2, 2, codes.shape[1]) for codes in (x, w, reach))
+    highest, lowest = (f(reach, 0).sum(axis=1) for f in (np.maximum, np.minimum))
     saturating = (highest > 2**15 - 1) | (lowest < -(2**15))
-    for i in np.flatnonzero(saturating.any(axis=1)):
-        columns = np.flatnonzero(saturating[i])
-        first, second = w[2 * i : 2 * i + 2, columns, np.newaxis]
-        pair = first * x[2 * i]
-        pair += second * x[2 * i + 1]
+    pairs = max(1, PAIR_ELEMENTS // max(1, acc.size))
+    for i in range(0, len(x), pairs):
+        columns = np.flatnonzero(saturating[i : i + pairs].any(axis=0))
+        if not len(columns):
+            continue
+        first, second = (w[i : i + pairs, j, columns, np.newaxis] for j in (0, 1))
+        pair = first * x[i : i + pairs, 0, np.newaxis]
+        pair += second * x[i : i + pairs, 1, np.newaxis]
         kept = pair.clip(-(2**15), 2**15 - 1)
         kept -= pair
-        acc[columns] += kept
+        acc[columns] += kept.sum(axis=0, dtype=np.float64)
     return np.ascontiguousarray(acc.T).astype(np.int64)

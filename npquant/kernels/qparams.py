@@ -14,6 +14,11 @@ from numpy.typing import ArrayLike, NDArray
 from npquant.kernels.floating import to_float32, to_float64
 
 FLOAT32_TINY = float(np.finfo(np.float32).tiny)
+# Types of codes, the narrowest first, each with its ends: every layer asks for them, and np.iinfo is slow to make.
+CODE_TYPES: tuple[tuple[int, int, np.dtype[np.integer]], ...] = tuple(
+    (int(np.iinfo(name).min), int(np.iinfo(name).max), np.dtype(name))
+    for name in ("int8", "uint8", "int16", "uint16", "int32")
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,11 +80,7 @@ class QuantParams:
     @property
     def dtype(self) -> np.dtype[np.integer]:
         """The narrowest of int8, uint8, int16, uint16 and int32 that holds [qmin, qmax]."""
-        for candidate in (np.int8, np.uint8, np.int16, np.uint16):
-            info = np.iinfo(candidate)
-            if info.min <= self.qmin and self.qmax <= info.max:
-                return np.dtype(candidate)
-        return np.dtype(np.int32)
+        return next(dtype for low, high, dtype in CODE_TYPES if low <= self.qmin and self.qmax <= high)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, QuantParams):

@@ -5,7 +5,9 @@ Legend: a model is layers and a profile; x input codes (B, K) of the first layer
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any, Final, Protocol, runtime_checkable
 
 import numpy as np
@@ -138,14 +140,20 @@ def capabilities_of(profile: Profile) -> Capabilities:
         input_zero_point=profile.zero_points,
         weight_zero_point=weight_zero and profile.zero_points,
         unsigned_weight_zero_point=profile.weight_zero_point != "zero" and profile.zero_points,
-        activations=("none", *(name for name in CLAMPS if name != "identity" and _fuses(profile, name))),
+        activations=("none", *_fused_by(profile.activation_bounds)),
     )
 
 
-def _fuses(profile: Profile, activation: Any) -> bool:
-    """Say whether a profile's layers take a fused activation."""
+@cache
+def _fused_by(bounds: Callable[[str, QuantParams], tuple[int, int]]) -> tuple[str, ...]:
+    """Return the activations that layers fuse whose clamps have these code bounds; every bug that is made asks."""
+    return tuple(name for name in CLAMPS if name != "identity" and _fuses(bounds, name))
+
+
+def _fuses(bounds: Callable[[str, QuantParams], tuple[int, int]], activation: str) -> bool:
+    """Say whether layers take a fused activation."""
     try:
-        profile.activation_bounds(activation, QuantParams(1.0, 0, 0, 255))
+        bounds(activation, QuantParams(1.0, 0, 0, 255))
     except ValueError:
         return False
     return True

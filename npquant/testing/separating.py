@@ -7,8 +7,9 @@ profiles P of them, P answers to a vector; an answer is a code, "refused" where 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -50,22 +51,26 @@ def answer(profile: Profile, vector: Vector) -> Answer:
     >>> answer(get("npquant"), beyond), answer(get("tflite_ref"), beyond), answer(get("fbgemm"), beyond)
     ('overflow', -64, 'refused')
     """
+    return answers([profile], vector)[0]
+
+
+def answers(profiles: Sequence[Profile], vector: Vector) -> list[Answer]:
+    """Return what each profile makes of a vector, whose arrays are made once."""
     info = np.iinfo(vector.code_type)
     low, high = int(info.min), int(info.max)
+    x_q, w_q = np.array([vector.x_q], vector.code_type), np.array(vector.w_q, np.int8)[:, None]
+    bias = np.array([vector.bias], vector.bias_type)
+    x, y = QuantParams(vector.sx, vector.zx, low, high), QuantParams(vector.sy, vector.zy, low, high)
+    w = QuantParams(vector.sw, 0, -128, 127)
 
-    def output() -> int:
-        codes = linear(
-            np.array([vector.x_q], vector.code_type),
-            np.array(vector.w_q, np.int8)[:, None],
-            np.array([vector.bias], vector.bias_type),
-            x=QuantParams(vector.sx, vector.zx, low, high),
-            w=QuantParams(vector.sw, 0, -128, 127),
-            y=QuantParams(vector.sy, vector.zy, low, high),
-            profile=profile,
-            activation=vector.activation,
-        )
+    def output(profile: Profile) -> int:
+        codes = linear(x_q, w_q, bias, x=x, w=w, y=y, profile=profile, activation=vector.activation)
         return int(codes[0, 0])
 
+    return [_said(partial(output, profile)) for profile in profiles]
+
+
+def _said(output: Callable[[], int]) -> Answer:
     try:
         code = unless_refused(output)
     except OverflowError:
@@ -96,7 +101,7 @@ def search(profiles: Sequence[Profile], candidates: Sequence[Vector], start: Seq
     >>> len(search([get("npquant"), get("litert_ref_2025")], [tie, tie]))
     1
     """
-    table = [[answer(profile, vector) for profile in profiles] for vector in candidates]
+    table = [answers(profiles, vector) for vector in candidates]
     numbered = np.array([np.unique([str(a) for a in row], return_inverse=True)[1] for row in table], np.int64)
     found = [group for group in classes(profiles, start) for _ in group]
     group = np.array([next(i for i, g in enumerate(found) if p.name in g) for p in profiles], np.int64)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from npquant.kernels.matmul import BLOCK_K, MAX_K, matmul_int8, matmul_int8_blas
+from npquant.kernels.matmul import BLOCK_K, MAX_K, matmul_int8, matmul_int8_blas, matmul_pair16
 
 EDGES = [0, 1, 2, BLOCK_K - 1, BLOCK_K, BLOCK_K + 1, 2 * BLOCK_K - 1, 2 * BLOCK_K, 2 * BLOCK_K + 1, 3 * BLOCK_K + 7]
 
@@ -81,3 +81,21 @@ def test_matmul_int8_ignores_memory_layout(product: Any) -> None:
     assert (product(np.asfortranarray(x_q), np.asfortranarray(w_q)) == want).all()
     assert (product(x_q[::2], w_q[:, ::-1]) == want[::2, ::-1]).all()
     assert (x_q == before[0]).all() and (w_q == before[1]).all()
+
+
+@pytest.mark.parametrize("shape", [(1, 4_001, 5), (8, 301, 64), (200, 9, 100), (3, 4, 0), (0, 4, 3), (2, 0, 3)])
+@pytest.mark.parametrize("apart", [0, 3])
+def test_matmul_pair16_saturates_every_pair(shape: tuple[int, int, int], apart: int) -> None:
+    """R36 pair by pair, in plain integers: however many pairs, rows and outputs are corrected at a time."""
+    b, k, n = shape
+    rng = np.random.default_rng([b, k, n])
+    x_q = rng.integers(0, 256, (b, k)).astype(np.uint8) | np.uint8(128)
+    w_q = rng.integers(-128, 128, (k, n)).astype(np.int8)
+    x, w = x_q.astype(np.int64), w_q.astype(np.int64)
+    want, exact = np.zeros((b, n), np.int64), x @ w
+    for first, last in ((0, min(apart, k)), (min(apart, k), k)):
+        for i in range(first, last, 2):
+            end = min(i + 2, last)
+            want += (x[:, i:end] @ w[i:end]).clip(-(2**15), 2**15 - 1)
+    np.testing.assert_array_equal(matmul_pair16(x_q, w_q, apart if k else 0), want)
+    assert k < 9 or not want.size or (want != exact).any(), "something saturates"

@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from npquant.arrays import Codes
-from npquant.testing.bugs.honest import Call, answer, as_output, bias_codes, centred_w, centred_x, finish, sums
+from npquant.testing.bugs.honest import Call, answer, as_output, bias_codes, centred_w, centred_x, finish, product, sums
 from npquant.testing.bugs.zero_points import input_zero_point_is_forgotten
 
 
@@ -91,7 +91,7 @@ def more_than_64_outputs_repeat(call: Call) -> Codes:
 def more_than_255_inputs_are_cut(call: Call) -> Codes:
     """K is kept in 8 bits."""
     kept = call.depth % 256
-    return as_output(call, finish(call, centred_x(call)[:, :kept] @ centred_w(call)[:kept]))
+    return as_output(call, finish(call, product(centred_x(call)[:, :kept], centred_w(call)[:kept])))
 
 
 def more_than_32_rows_repeat_the_first(call: Call) -> Codes:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 
 from npquant.arrays import Codes, Int64
-from npquant.testing.bugs.honest import Call, answer, as_output, centred_w, centred_x, finish, sums
+from npquant.testing.bugs.honest import Call, answer, as_output, centred_w, centred_x, finish, product, sums
 from npquant.testing.bugs.rounding import floors
 
 
@@ -20,7 +20,7 @@ def depth_tail_dropped(lane: int, above: int = 0) -> Callable[[Call], Codes]:
 
     def mutant(call: Call) -> Codes:
         kept = call.depth // lane * lane if call.depth > above else call.depth
-        return as_output(call, finish(call, centred_x(call)[:, :kept] @ centred_w(call)[:kept]))
+        return as_output(call, finish(call, product(centred_x(call)[:, :kept], centred_w(call)[:kept])))
 
     return mutant
 
@@ -34,7 +34,7 @@ def depth_tail_counted_twice(lane: int) -> Callable[[Call], Codes]:
         if call.depth < lane or not rest:
             return answer(call)
         again = slice(call.depth - lane, call.depth - rest)
-        return as_output(call, finish(call, x @ w + x[:, again] @ w[again]))
+        return as_output(call, finish(call, product(x, w) + product(x[:, again], w[again])))
 
     return mutant
 
@@ -62,12 +62,12 @@ def padded_inputs_meet_garbage_weights(lane: int) -> Callable[[Call], Codes]:
 def last_input_is_skipped(call: Call) -> Codes:
     """The loop over K ends one early."""
     kept = max(call.depth - 1, 0)
-    return as_output(call, finish(call, centred_x(call)[:, :kept] @ centred_w(call)[:kept]))
+    return as_output(call, finish(call, product(centred_x(call)[:, :kept], centred_w(call)[:kept])))
 
 
 def first_input_is_skipped(call: Call) -> Codes:
     """The loop over K starts at 1."""
-    return as_output(call, finish(call, centred_x(call)[:, 1:] @ centred_w(call)[1:]))
+    return as_output(call, finish(call, product(centred_x(call)[:, 1:], centred_w(call)[1:])))
 
 
 def first_input_is_read_once_more(call: Call) -> Codes:
@@ -76,7 +76,7 @@ def first_input_is_read_once_more(call: Call) -> Codes:
     if not call.depth or not call.outputs:
         return answer(call)
     following = np.roll(x, -1, axis=0)[:, :1] * np.roll(w, -1, axis=1)[:1]
-    return as_output(call, finish(call, x @ w + following))
+    return as_output(call, finish(call, product(x, w) + following))
 
 
 def _rows_replaced(call: Call, rows: slice, by: Int64) -> Codes:
@@ -148,4 +148,4 @@ def body_truncates_and_tail_rounds(call: Call) -> Codes:
 
 def only_one_block_of_depth_is_done(call: Call) -> Codes:
     """The loop over blocks of 64 inputs runs once."""
-    return as_output(call, finish(call, centred_x(call)[:, :64] @ centred_w(call)[:64]))
+    return as_output(call, finish(call, product(centred_x(call)[:, :64], centred_w(call)[:64])))
