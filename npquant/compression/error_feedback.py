@@ -130,11 +130,11 @@ def round_at_cost(w: Float64, factor: Float64, grid: RoundingGrid) -> tuple[Floa
     q, cost = np.empty_like(w), np.empty(w.shape[1])
     for n in range(0, w.shape[1], SLICE):
         at = slice(n, n + SLICE)
-        cost[at] = _round(w[:, at], q[:, at], factor, grid.select(at))
+        cost[at] = _feed_back(w[:, at], q[:, at], factor, grid.select(at))
     return q, cost
 
 
-def _round(w: Float64, q: Float64, factor: Float64, grid: RoundingGrid) -> Float64:
+def _feed_back(w: Float64, q: Float64, factor: Float64, grid: RoundingGrid) -> Float64:
     """E16, solved, in steps: every term over s; the codes stand in q, and their cost is returned."""
     missing, cost = w / grid.s, np.zeros(w.shape[1])  # less q, as soon as that is known
     owed = np.empty((SUMMED, w.shape[1]))  # to some inputs by all before them, times V_kk
