@@ -1,10 +1,12 @@
 """Was the answer right: one outcome against the one answer that the profile gives.
 
-Legend: got and want (B, N) output codes; a finding is what is wrong with a backend on one case.
+Legend: got and want (B, N) output codes; a finding is what is wrong with a backend on one case; answer(case) works out
+what is due, or knows it from an earlier backend.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,13 +38,15 @@ class Finding:
         return int(np.count_nonzero(self.got != self.want))
 
 
-def judge(backend: Backend, case: Case) -> tuple[Finding | None, Outcome]:
+def judge(
+    backend: Backend, case: Case, answer: Callable[[Case], NDArray[Any]] = expected
+) -> tuple[Finding | None, Outcome]:
     """Ask, and return what is wrong with the answer, None if nothing; and the outcome itself.
 
     An outcome of kind DECLINED is nobody's fault: the caller counts it. A case whose answer is wrong is asked once
     more: who answers otherwise then is flaky, and no replay could explain it."""
     outcome = ask(backend, case)
-    finding = judged(case, outcome)
+    finding = judged(case, outcome, answer=answer)
     if finding is not None and finding.kind == kinds.WRONG_VALUE:
         again = ask(backend, case)
         same = again.value is not None and outcome.value is not None and np.array_equal(again.value, outcome.value)
@@ -52,7 +56,12 @@ def judge(backend: Backend, case: Case) -> tuple[Finding | None, Outcome]:
     return finding, outcome
 
 
-def judged(case: Case, outcome: Outcome, due: NDArray[Any] | None = None) -> Finding | None:
+def judged(
+    case: Case,
+    outcome: Outcome,
+    due: NDArray[Any] | None = None,
+    answer: Callable[[Case], NDArray[Any]] = expected,
+) -> Finding | None:
     """Return what is wrong with one outcome of a case, None if nothing; due is the answer, if it is known."""
     if outcome.kind == kinds.DECLINED:
         return None
@@ -64,8 +73,8 @@ def judged(case: Case, outcome: Outcome, due: NDArray[Any] | None = None) -> Fin
     if case.status == "unpredictable" and outcome.kind in (kinds.VALUE, kinds.REJECTED):
         return None
     if outcome.kind != kinds.VALUE:
-        return Finding(case, outcome.kind, outcome.value, expected(case) if due is None else due, (), outcome.detail)
-    want = expected(case) if due is None else due
+        return Finding(case, outcome.kind, outcome.value, answer(case) if due is None else due, (), outcome.detail)
+    want = answer(case) if due is None else due
     assert outcome.value is not None
     different = np.argwhere(outcome.value != want)
     if not len(different):

@@ -5,12 +5,13 @@ Legend: profile the arithmetic, tier how hard, seed of everything drawn, can wha
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import zip_longest
 
+from npquant.arrays import Codes
 from npquant.profiles.record import Profile
 from npquant.testing.backend import Backend, Capabilities, capabilities_from, why_not_asked
-from npquant.testing.case import Case
+from npquant.testing.case import Case, expected
 from npquant.testing.golden import golden
 from npquant.testing.judge import Finding, judge
 from npquant.testing.trial import CLASSES, TIERS, class_cases
@@ -24,8 +25,12 @@ def trial_cases(profile: Profile, can: Capabilities, tier: str, seed: int) -> It
         yield from (case for case in turn if case is not None)
 
 
-def killed_by(backend: Backend, profile: Profile, cases: Iterable[Case]) -> tuple[int, Finding | None]:
+def killed_by(
+    backend: Backend, profile: Profile, cases: Iterable[Case], answer: Callable[[Case], Codes] = expected
+) -> tuple[int, Finding | None]:
     """Return how many cases were asked until the first finding, and the finding; None if the backend lived.
+
+    answer(case) is what is due; `functools.cache(expected)` works it out once for many backends.
 
     >>> import npquant
     >>> from functools import partial
@@ -42,7 +47,7 @@ def killed_by(backend: Backend, profile: Profile, cases: Iterable[Case]) -> tupl
         if why_not_asked(case, can):
             continue
         asked += 1
-        finding, _ = judge(backend, case)
+        finding, _ = judge(backend, case, answer)
         if finding is not None:
             return asked, finding
     return asked, None
