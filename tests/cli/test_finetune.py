@@ -155,7 +155,10 @@ def test_finetune_interrupted_leaves_no_file(sparse_file: Path, tmp_path: Path) 
     )  # fmt: skip
     time.sleep(2.5)
     process.send_signal(signal.SIGINT)
-    shown, error = process.communicate(timeout=60)
+    try:
+        shown, error = process.communicate(timeout=60)
+    finally:
+        process.kill()
     assert (process.returncode, shown) == (130, "")
     assert error == "npquant: error: interrupted; no file is half written\n"
     assert list(tmp_path.iterdir()) == []

@@ -397,7 +397,10 @@ def test_run_interrupted_exits_130_without_half_written_files(tmp_path: Path) ->
         time.sleep(0.05)
     time.sleep(0.3)
     process.send_signal(signal.SIGINT)
-    _, shown = process.communicate(timeout=60)
+    try:
+        _, shown = process.communicate(timeout=60)
+    finally:
+        process.kill()
     assert process.returncode == 130
     assert "interrupted" in shown
     assert "Traceback" not in shown
