@@ -156,7 +156,7 @@ def walk(problem: LayerObjective) -> Plate:
         ("bound", "blue", 1.5, "5 4", "bound of the rectified line", "known before the walk (E13)"),
         ("nearest", "orange", 2.4, "", "each weight to nearest", "errors add up as they come"),
         ("rectified", "blue", 2.8, "", "rectified", "each weight answers to the error"),
-        ("final", "teal", 0, "", "after later walks", "from other scales: what is kept"),
+        ("final", "teal", 0, "", "at the end", "other scales, pairs of codes"),
     )
     points = {
         name: [walk_place(inputs, most, k, value) for k, value in zip(*curve, strict=True)]
