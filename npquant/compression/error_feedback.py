@@ -30,7 +30,7 @@ import numpy as np
 
 from npquant.arrays import Float64
 from npquant.compression.chain.weight_codes import RoundingGrid
-from npquant.compression.least_squares import share_of_mean_variance
+from npquant.compression.least_squares import damp_by_mean_variance
 
 # Inputs that are rounded one after the other; between more of them, errors are carried in products of matrices.
 BLOCK = 16
@@ -51,8 +51,7 @@ def damped_hessian(x: Float64, damping: float) -> Float64:
     """
     xc = x - x.mean(axis=0)
     hessian: Float64 = xc.T @ xc
-    hessian[np.diag_indices_from(hessian)] += share_of_mean_variance(hessian, damping)
-    return hessian
+    return damp_by_mean_variance(hessian, damping, overwrite=True)
 
 
 def hessian_factor(hessian: Float64, *, overwrite: bool = False) -> Float64:

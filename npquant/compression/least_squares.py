@@ -53,16 +53,17 @@ IN_CACHE: Final = 2**14
 LEAST_DAMPING: Final = float(np.finfo(np.float64).tiny / np.finfo(np.float64).eps)
 
 
-def damp_by_mean_variance(matrix: Float64, share: float) -> Float64:
+def damp_by_mean_variance(matrix: Float64, share: float, *, overwrite: bool = False) -> Float64:
     """S1. A + l I, l = share trace(A) / K, and l = 1 where nothing varies: E16 and E22 too, in the units of their sums.
 
-    Positive definite. Overflow is the caller's: an l that is infinite or NaN is added as it is.
+    Positive definite; with `overwrite` it stands where A was, else in a copy: K^2 numbers. Overflow is the caller's: an
+    l that is infinite or NaN is added as it is.
 
     >>> damp_by_mean_variance(np.array([[3.0, 1.0], [1.0, 1.0]]), 0.5)
     array([[4., 1.],
            [1., 2.]])
     """
-    return damp_by(matrix, share_of_mean_variance(matrix, share))
+    return damp_by(matrix, share_of_mean_variance(matrix, share), overwrite=overwrite)
 
 
 def share_of_mean_variance(matrix: Float64, share: float) -> Any:
@@ -75,25 +76,16 @@ def share_of_mean_variance(matrix: Float64, share: float) -> Any:
     return np.where(added < LEAST_DAMPING, 1.0, added)
 
 
-def damp_by_own_variance(matrix: Float64, share: float) -> Float64:
-    """U0. A + share diag(A), and 1 on the diagonal for an input that does not vary; A is (K, K).
+def damp_by_own_variance(matrix: Float64, share: float, *, overwrite: bool = False) -> Float64:
+    """U0. A + share diag(A), and 1 on the diagonal for an input that does not vary; A is (K, K), `overwrite` as above.
 
     >>> damp_by_own_variance(np.array([[4.0, 0.0], [0.0, 0.0]]), 0.5)
     array([[6., 0.],
            [0., 1.]])
     """
-    damped = matrix.copy()
-    damped[np.diag_indices_from(damped)] = with_own_share(np.diag(matrix), share)
+    damped, variance = matrix if overwrite else matrix.copy(), np.diag(matrix)
+    damped[np.diag_indices_from(damped)] = np.where(variance > 0, variance * (1 + share), 1.0)
     return damped
-
-
-def with_own_share(variance: Float64, share: float) -> Float64:
-    """U0. The damped diagonal: each `variance` (K,) of an input and a share of it, and 1 where it is 0.
-
-    >>> with_own_share(np.array([4.0, 0.0]), 0.5)
-    array([6., 1.])
-    """
-    return np.where(variance > 0, variance * (1 + share), 1.0)
 
 
 def pull_by_rows(energy: Any, mass: Any, rows: int, inputs: int, pull: float = PULL) -> Any:
@@ -108,9 +100,9 @@ def pull_by_rows(energy: Any, mass: Any, rows: int, inputs: int, pull: float = P
     return pull * (inputs / rows) * (energy / inputs) + 1e-12 * np.float64(mass)
 
 
-def damp_by(matrix: Float64, added: Any) -> Float64:
-    """Return A with `added` on its diagonal, one number for each matrix: the damping of E18."""
-    damped, at = matrix.copy(), np.arange(matrix.shape[-1])
+def damp_by(matrix: Float64, added: Any, *, overwrite: bool = False) -> Float64:
+    """Return A with `added` on its diagonal, one number for each matrix: the damping of E18; `overwrite` as above."""
+    damped, at = matrix if overwrite else matrix.copy(), np.arange(matrix.shape[-1])
     damped[..., at, at] += np.asarray(added)[..., np.newaxis]
     return damped
 

@@ -46,7 +46,7 @@ def judge(
     An outcome of kind DECLINED is nobody's fault: the caller counts it. A case whose answer is wrong is asked once
     more: who answers otherwise then is flaky, and no replay could explain it."""
     outcome = ask(backend, case)
-    finding = judged(case, outcome, answer=answer)
+    finding = judged(case, outcome, answer)
     if finding is not None and finding.kind == kinds.WRONG_VALUE:
         again = ask(backend, case)
         same = again.value is not None and outcome.value is not None and np.array_equal(again.value, outcome.value)
@@ -56,13 +56,8 @@ def judge(
     return finding, outcome
 
 
-def judged(
-    case: Case,
-    outcome: Outcome,
-    due: NDArray[Any] | None = None,
-    answer: Callable[[Case], NDArray[Any]] = expected,
-) -> Finding | None:
-    """Return what is wrong with one outcome of a case, None if nothing; due is the answer, if it is known."""
+def judged(case: Case, outcome: Outcome, answer: Callable[[Case], NDArray[Any]] = expected) -> Finding | None:
+    """Return what is wrong with one outcome of a case, None if nothing."""
     if outcome.kind == kinds.DECLINED:
         return None
     if case.status == "must_reject":
@@ -73,8 +68,8 @@ def judged(
     if case.status == "unpredictable" and outcome.kind in (kinds.VALUE, kinds.REJECTED):
         return None
     if outcome.kind != kinds.VALUE:
-        return Finding(case, outcome.kind, outcome.value, answer(case) if due is None else due, (), outcome.detail)
-    want = answer(case) if due is None else due
+        return Finding(case, outcome.kind, outcome.value, answer(case), (), outcome.detail)
+    want = answer(case)
     assert outcome.value is not None
     different = np.argwhere(outcome.value != want)
     if not len(different):

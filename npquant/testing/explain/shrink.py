@@ -158,7 +158,7 @@ class _Search:
         if self.finding.kind == kinds.FLAKY:
             return self.tried_often(case)
         outcome = self.asks(case)
-        found = judged(case, outcome, due)
+        found = judged(case, outcome) if due is None else judged(case, outcome, lambda _: due)
         self.asked.append(observed(case, outcome, found))
         return found if found is not None and alike(found, self.finding) else None
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from npquant.arrays import Float64, Indices
-from npquant.compression.least_squares import share_of_mean_variance, solve_kept, solve_together
+from npquant.compression.least_squares import damp_by_mean_variance, solve_kept, solve_together
 
 
 def damped_covariance(h: Float64, share: float) -> Float64:
@@ -25,8 +25,7 @@ def damped_covariance(h: Float64, share: float) -> Float64:
         centred = h - h.mean(axis=0)
         damped: Float64 = centred.T @ centred
         damped /= len(h)
-        # Where it stands: a copy would be n^2 numbers.
-        damped[np.diag_indices_from(damped)] += share_of_mean_variance(damped, share)
+        damped = damp_by_mean_variance(damped, share, overwrite=True)
     if not np.isfinite(damped).all():
         raise ValueError(
             f"the outputs of a layer reach {np.abs(h).max():.3g}, whose square overflows; scale the inputs"

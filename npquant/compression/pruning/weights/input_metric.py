@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from npquant.arrays import Float64, Mask
-from npquant.compression.least_squares import with_own_share
+from npquant.compression.least_squares import damp_by_own_variance
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,6 +56,4 @@ def input_metric(a: Float64, share: float) -> InputMetric:
     covariance /= len(a)
     # A variance of 0 is that of an input that does not vary, or of one whose distances from the mean all round away.
     varies = varies & (np.diag(covariance) > 0)
-    # Where it stands: a damped copy would be K^2 numbers.
-    covariance[np.diag_indices_from(covariance)] = with_own_share(np.diag(covariance), share)
-    return InputMetric(mean, unit, centred, covariance, varies)
+    return InputMetric(mean, unit, centred, damp_by_own_variance(covariance, share, overwrite=True), varies)

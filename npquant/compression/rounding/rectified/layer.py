@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from npquant.arrays import Float64
 from npquant.compression.chain.weight_codes import Bits, choose_scales, weight_grid
 from npquant.compression.least_squares import INDISTINCT
+from npquant.compression.rounding.rectified.by_neuron import side_by_side, taken_where
 from npquant.compression.rounding.rectified.layer_objective import (
     PULL,
     LayerObjective,
@@ -109,7 +110,7 @@ def rectify_layer(
         targets, weights, importance = (a[:, columns] for a in of_neurons)
         problem = objective_of(rows, centre, targets, weights, np.ascontiguousarray(importance), pulls[columns])
         parts.append(_rectify(problem, plain, bits, passes, first, shares))
-    return _joined(parts)
+    return side_by_side(parts)
 
 
 def _checked_shares(start_scales: Sequence[float] | None, *, given: bool) -> tuple[float, ...]:
@@ -120,12 +121,6 @@ def _checked_shares(start_scales: Sequence[float] | None, *, given: bool) -> tup
     if not shares or not all(0 < share < np.inf for share in shares):
         raise ValueError(f"start_scales is {shares}; at least one is needed, and each must be positive")
     return shares
-
-
-def _joined(parts: list[RectifiedLayer]) -> RectifiedLayer:
-    """Put slices of neurons side by side."""
-    fields = RectifiedLayer.__slots__
-    return RectifiedLayer(*(np.concatenate([getattr(part, name) for part in parts], axis=-1) for name in fields))
 
 
 def _rectify(
@@ -140,7 +135,7 @@ def _rectify(
     found, upper, v = _search(problem, plain, bits, passes, start, shares)
     nearest = _nearest(problem, bits, start, found.bound)
     worse = nearest.phi < found.phi - INDISTINCT * problem.phi_at_zero()
-    found = _chosen(worse, nearest, found)
+    found = taken_where(worse, nearest, found)
     v_q = found.s * found.q
     codes, scales = found.q.astype(np.int8), found.s.astype(np.float32)
     real, carried = (np.minimum(cost, found.phi) for cost in (problem.phi(v), found.phi - problem.pull(v_q)))
@@ -199,8 +194,3 @@ def _nearest(problem: LayerObjective, bits: Bits, start: Float64 | None, bound: 
     s = start if start is not None else choose_scales(problem.w, bits)
     q = quantize(problem.w, QuantParams(s, 0, *weight_grid(bits))).astype(np.float64)
     return RoundedLayer(q, s, problem.phi(s * q), bound)
-
-
-def _chosen(first: NDArray[np.bool_], one: RoundedLayer, two: RoundedLayer) -> RoundedLayer:
-    """Take neurons from `one` where `first`, else from `two`."""
-    return RoundedLayer(*(np.where(first, getattr(one, name), getattr(two, name)) for name in RoundedLayer.__slots__))

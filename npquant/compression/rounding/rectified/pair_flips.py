@@ -42,13 +42,15 @@ def flip_pairs(
     codes, scales = q.copy(), s.copy()
     for n, gram in enumerate(form.gram):
         best, ends, slope = q[:, n], low[:, n] + high[:, n], b[:, n]
+        gain = _gain(gram, slope, best)
         for _ in range(most):
             turned = _best_pair(gram, slope, best, ends - 2 * best, noise[n])
-            if not _gain(gram, slope, turned) > _gain(gram, slope, best) + noise[n]:
+            after = _gain(gram, slope, turned)
+            if not after > gain + noise[n]:
                 break
-            best = turned
+            best, gain = turned, after
         codes[:, n] = best
-        if _gain(gram, slope, best) > 0:
+        if gain > 0:
             scale = (best @ slope) / (best @ gram @ best)
             scales[n] = np.float32(np.clip(scale, FLOAT32_TINY, FLOAT32_MAX))
     return codes, scales

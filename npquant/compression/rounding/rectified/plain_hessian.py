@@ -21,6 +21,7 @@ from npquant.arrays import Float64
 from npquant.compression.error_feedback import hessian_factor
 from npquant.compression.least_squares import (
     conjugate_gradients,
+    damp_by,
     dot_of_columns,
     ratio_or_zero,
     share_of_mean_variance,
@@ -53,8 +54,7 @@ def plain_hessian(x: Float64, damping: float = PULL) -> PlainHessian:
 
     hessian = x.T @ x
     added = float(share_of_mean_variance(hessian, damping))
-    hessian[np.diag_indices_from(hessian)] += added
-    factor = hessian_factor(hessian, overwrite=True)
+    factor = hessian_factor(damp_by(hessian, added, overwrite=True), overwrite=True)
     white = solve_triangular(factor, x.T, check_finite=False)
     return PlainHessian(factor, added, np.ascontiguousarray(white.T))
 

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from npquant.arrays import Float64
 from npquant.compression.least_squares import INDISTINCT
+from npquant.compression.rounding.rectified.by_neuron import side_by_side
 from npquant.compression.rounding.rectified.layer_objective import LayerObjective
 from npquant.compression.rounding.rectified.rounding_path import (
     Rescaled,
@@ -65,8 +66,7 @@ def search_wide(
         ends = low[side], high[side]
         found.append(_walked(part, v[:, at], start.q.astype(np.float64), start.scales(scales), best, ends, passes))
         numbers.append(start.number)
-    joined = (np.concatenate([getattr(part, name) for part in found], axis=-1) for name in RoundedLayer.__slots__)
-    return RoundedLayer(*joined), np.concatenate(numbers)
+    return side_by_side(found), np.concatenate(numbers)
 
 
 def _walked(

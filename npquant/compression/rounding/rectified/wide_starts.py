@@ -25,6 +25,7 @@ from npquant.arrays import Float64
 from npquant.compression.chain.weight_codes import RoundingGrid
 from npquant.compression.error_feedback import round_at_cost
 from npquant.compression.least_squares import INDISTINCT
+from npquant.compression.rounding.rectified.by_neuron import taken_where
 from npquant.compression.rounding.rectified.layer_objective import LayerObjective
 from npquant.compression.rounding.rectified.rounding_path import Rescaled, rescale
 
@@ -104,17 +105,14 @@ def better_start(problem: LayerObjective, starts: list[Start], s: Float64) -> tu
     for other in others:
         found = rescale(problem, other.q.astype(np.float64), other.scales(s))
         better = found.phi < best.phi - INDISTINCT * problem.phi_at_zero()
-        start = _taken([start, other], better.astype(np.int64))
-        best = Rescaled(*(np.where(better, getattr(found, part), getattr(best, part)) for part in Rescaled.__slots__))
+        start = taken_where(better, other, start)
+        best = taken_where(better, found, best)
     return start, best
 
 
 def _taken(starts: list[Start], which: NDArray[np.int64]) -> Start:
     """Return of each neuron the start `which` (N,)."""
-    neurons, q = np.arange(len(which)), starts[0].q.copy()
-    for i, start in enumerate(starts):
-        np.copyto(q, start.q, where=which == i)
-    cost, number = (
-        np.array(part)[which, neurons] for part in zip(*((each.cost, each.number) for each in starts), strict=True)
-    )
-    return Start(q, cost, number)
+    taken, *others = starts
+    for i, other in enumerate(others, 1):
+        taken = taken_where(which == i, other, taken)
+    return taken

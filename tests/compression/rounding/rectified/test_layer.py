@@ -16,6 +16,7 @@ from npquant.compression.rounding.rectified.layer import PASSES, RectifiedLayer,
 from npquant.compression.rounding.rectified.layer_objective import PULL, LayerObjective, make_objective
 from npquant.compression.rounding.rectified.quadratic_form import make_form
 from npquant.compression.rounding.rectified.rounding_path import expected_rise, follow_path
+from tests.compression.rounding.rectified.failing import fails
 
 Float64 = NDArray[np.float64]
 WIDTHS: tuple[Bits, ...] = (2, 3, 4, 8, "ternary")
@@ -219,14 +220,6 @@ def drifting_scale(layer: RectifiedLayer, x: Float64, z: Float64, bits: Bits) ->
 def test_rectify_layer_laws_kill(law: Callable[[Rectify, int, Bits], None], mutant: Rectify) -> None:
     """No fallback, a code beyond the ceiling, an unweighted bias and a drifting scale are caught within 200 draws."""
     assert any(fails(law, mutant, seed, bits) for seed in range(200) for bits in (2, "ternary"))
-
-
-def fails(law: Callable[[Rectify, int, Bits], None], rectify: Rectify, seed: int, bits: Bits) -> bool:
-    try:
-        law(rectify, seed, bits)
-    except AssertionError:
-        return True
-    return False
 
 
 BAD: list[tuple[dict[str, object], str]] = [

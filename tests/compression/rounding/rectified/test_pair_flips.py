@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from npquant.compression.rounding.rectified.layer_objective import LayerObjective, make_objective
 from npquant.compression.rounding.rectified.pair_flips import flip_pairs
 from npquant.compression.rounding.rectified.quadratic_form import QuadraticForm, make_form
+from tests.compression.rounding.rectified.failing import fails
 
 Float64 = NDArray[np.float64]
 SEEDS = st.integers(0, 2**32 - 1)
@@ -43,14 +44,6 @@ def least(problem: LayerObjective, q: Float64, n: int) -> float:
     # A parabola in the scale, through three points.
     curvature, slope = (at[2] - 2 * at[1] + at[0]) / 2, 2 * at[1] - 1.5 * at[0] - at[2] / 2
     return at[0] - slope**2 / (4 * curvature) if slope < 0 < curvature else at[0]
-
-
-def fails(law: Callable[..., None], *arguments: object) -> bool:
-    try:
-        law(*arguments)
-    except AssertionError:
-        return True
-    return False
 
 
 def law_no_pair_is_left(flip: Flip, seed: int) -> None:

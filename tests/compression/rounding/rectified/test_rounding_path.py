@@ -24,6 +24,7 @@ from npquant.compression.rounding.rectified.rounding_path import (
     expected_rise,
     rescale,
 )
+from tests.compression.rounding.rectified.failing import fails
 
 Float64 = NDArray[np.float64]
 SEEDS = st.integers(0, 2**32 - 1)
@@ -106,7 +107,7 @@ def test_refit_law_kills() -> None:
         lambda p: by_three_steps(replace(p, lam=p.lam * 30)),
         lambda p: 1.2 * by_three_steps(p),
     ):
-        assert any(_fails(law_three_steps_suffice, wrong, seed) for seed in range(20))
+        assert any(fails(law_three_steps_suffice, wrong, seed) for seed in range(20))
 
 
 @given(seed=SEEDS)
@@ -247,7 +248,7 @@ def blind_within_blocks(problem: LayerObjective, q: Float64, low: Float64, high:
 )
 def test_coordinate_pass_laws_kill(law: Callable[[Pass, int], None], mutant: Pass) -> None:
     """A forgotten residual, its wrong sign, no clamp, and blocks that are blind inside are caught within 100 draws."""
-    assert any(_fails(law, mutant, seed) for seed in range(100))
+    assert any(fails(law, mutant, seed) for seed in range(100))
 
 
 # ----------------------------------------------------------------------------------------------------------- rescale
@@ -300,7 +301,7 @@ def test_rescale_law_kills() -> None:
     undamped = lambda p, q, s: suited(replace(p, lam=0 * p.lam), q, s)  # noqa: E731
     twice = lambda p, q, s: (s + 2 * (suited(p, q, s) - s)).astype(np.float32).astype(np.float64)  # noqa: E731
     for wrong in (undamped, twice, lambda p, q, s: s.astype(np.float32).astype(np.float64)):
-        assert any(_fails(law_rescale_minimizes, wrong, seed) for seed in range(60))
+        assert any(fails(law_rescale_minimizes, wrong, seed) for seed in range(60))
 
 
 # ------------------------------------------------------------------------------------------------ activation weights
@@ -387,7 +388,7 @@ def test_activation_weights_laws_kill() -> None:
         lambda name, z, reach: activation_weights(name, z, reach) / (16 if name == "sigmoid" else 1),
         lambda name, z, reach: activation_weights(name, z + 0.25, reach),
     ):
-        assert any(_fails(law_weights_are_floored_shares, wrong, seed) for seed in range(9))
+        assert any(fails(law_weights_are_floored_shares, wrong, seed) for seed in range(9))
     for without in (
         lambda name, z, reach: activation_weights(name, z, 0.0),
         lambda name, z, reach: activation_weights(name, z, 2 * reach),
@@ -395,11 +396,3 @@ def test_activation_weights_laws_kill() -> None:
     ):
         with pytest.raises(AssertionError):
             law_weights_are_means_of_squared_slopes(without, "sigmoid")
-
-
-def _fails(law: Callable[[T, int], None], implementation: T, seed: int) -> bool:
-    try:
-        law(implementation, seed)
-    except AssertionError:
-        return True
-    return False

@@ -28,6 +28,7 @@ from npquant.compression.rounding.rectified.rounding_path import (
     rescale,
 )
 from npquant.compression.rounding.rectified.rounding_search import search_paths
+from tests.compression.rounding.rectified.failing import fails
 
 Float64 = NDArray[np.float64]
 SEEDS = st.integers(0, 2**32 - 1)
@@ -48,14 +49,6 @@ def drawn(seed: int, starts: int = 3) -> tuple[LayerObjective, Float64, Float64]
     z = (x + 0.1 * rng.normal(0, 1, (r, k))) @ w + rng.normal(0, 1, n)
     s = np.outer(rng.uniform(0.5, 1.5, starts), np.abs(w).max(axis=0) / 3 + 0.01)
     return make_objective(x, z, w, rng.uniform(0.01, 1, (r, n))), s, np.clip(w[:, np.newaxis] / s, -4, 3)
-
-
-def fails(law: Callable[..., None], *arguments: object) -> bool:
-    try:
-        law(*arguments)
-    except AssertionError:
-        return True
-    return False
 
 
 # -------------------------------------------------------------------------------------------------------------- form

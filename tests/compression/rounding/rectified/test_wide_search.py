@@ -21,6 +21,7 @@ from npquant.compression.rounding.rectified.quadratic_form import make_form
 from npquant.compression.rounding.rectified.rounding_path import RoundedLayer, expected_rise
 from npquant.compression.rounding.rectified.wide_search import search_wide
 from npquant.compression.rounding.rectified.wide_starts import cheapest_starts
+from tests.compression.rounding.rectified.failing import fails
 
 Float64 = NDArray[np.float64]
 SEEDS = st.integers(0, 2**32 - 1)
@@ -96,7 +97,7 @@ def test_search_wide_law_kills() -> None:
         return replace(found, s=1.3 * found.s), start
 
     for wrong in (one_start, misreported, drifting):
-        assert any(_fails(law_phi_only_falls, wrong, seed) for seed in range(10))
+        assert any(fails(law_phi_only_falls, wrong, seed) for seed in range(10))
 
 
 Rectify = Callable[[Float64, Float64, Float64, Float64, Bits], RectifiedLayer]
@@ -140,7 +141,7 @@ def test_between_real_and_nearest_kills() -> None:
         return replace(layer, q=0 * layer.q, phi=make_objective(x, z, w, d2).phi(0 * w))
 
     for wrong in (other_side, all_zero):
-        assert any(_fails(lambda r, seed: law_between_real_and_nearest(r, seed, 2), wrong, seed) for seed in range(5))
+        assert any(fails(lambda r, seed: law_between_real_and_nearest(r, seed, 2), wrong, seed) for seed in range(5))
 
 
 def test_refit_of_more_neurons_than_a_part() -> None:
@@ -242,11 +243,3 @@ def test_feedback_of_refitted_weights_is_its_definition(seed: int) -> None:
     hessian = factor @ factor.T
     found = round_with_feedback(v, factor, grid)
     np.testing.assert_array_equal(found, round_with_feedback_plain(v, (hessian + hessian.T) / 2, grid))
-
-
-def _fails(law: Callable[..., None], implementation: object, seed: int) -> bool:
-    try:
-        law(implementation, seed)
-    except AssertionError:
-        return True
-    return False
